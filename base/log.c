@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The log sink: the one global of the program.
+ */
+#include "base/log.h"
+
+#include "base/buf.h"
+#include "base/error.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LOG_LINE_MAX 2048
+#define LOG_VALUE_MAX 512
+
+static const char *const level_names[] = {
+    [LOG_LEVEL_ERROR] = "error",
+    [LOG_LEVEL_WARN] = "warn",
+    [LOG_LEVEL_INFO] = "info",
+    [LOG_LEVEL_DEBUG] = "debug",
+};
+
+static enum log_level sink_level = LOG_LEVEL_INFO;
+static int sink_fd = STDOUT_FILENO;
+
+void log_set_level(enum log_level level)
+{
+	sink_level = level;
+}
+
+void log_set_fd(int fd)
+{
+	sink_fd = fd;
+}
+
+int log_level_parse(const char *name, enum log_level *level)
+{
+	for (size_t i = 0; i < sizeof(level_names) / sizeof(*level_names); i++) {
+		if (!strcmp(name, level_names[i])) {
+			*level = (enum log_level)i;
+			return 0;
+		}
+	}
+	return -E_PARSE;
+}
+
+static bool is_plain(const char *s)
+{
+	if (!*s)
+		return false;
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c <= ' ' || c >= 0x7f || c == '"' || c == '=' || c == '\\')
+			return false;
+	}
+	return true;
+}
+
+static void put_value(struct buf *b, const char *s)
+{
+	if (!s)
+		s = "";
+	if (is_plain(s) && strlen(s) < LOG_VALUE_MAX) {
+		buf_printf(b, "%s", s);
+		return;
+	}
+	buf_add(b, "\"", 1);
+	for (size_t i = 0; s[i] && i < LOG_VALUE_MAX; i++) {
+		unsigned char c = (unsigned char)s[i];
+
+		if (c == '"' || c == '\\')
+			buf_printf(b, "\\%c", c);
+		else if (c < ' ' || c == 0x7f)
+			buf_printf(b, "\\x%02x", c);
+		else
+			buf_add(b, &c, 1);
+	}
+	buf_add(b, "\"", 1);
+}
+
+void log_write(enum log_level level, const char *id, const char *event,
+	       const struct log_field *fields, size_t n)
+{
+	char line[LOG_LINE_MAX], text[ADDR_STRLEN];
+	struct buf b;
+	struct timespec ts;
+	struct tm tm;
+	ssize_t written;
+
+	if (level > sink_level)
+		return;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	gmtime_r(&ts.tv_sec, &tm);
+	buf_init(&b, line, sizeof(line) - 1);
+	buf_printf(&b, "ts=%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ level=%s", tm.tm_year + 1900,
+		   tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+		   ts.tv_nsec / 1000000, level_names[level]);
+	if (id) {
+		buf_printf(&b, " id=");
+		put_value(&b, id);
+	}
+	buf_printf(&b, " event=");
+	put_value(&b, event);
+	for (size_t i = 0; i < n; i++) {
+		buf_printf(&b, " %s=", fields[i].key);
+		switch (fields[i].type) {
+		case LOG_FIELD_STR:
+			put_value(&b, fields[i].str);
+			break;
+		case LOG_FIELD_INT:
+			buf_printf(&b, "%" PRId64, fields[i].num);
+			break;
+		case LOG_FIELD_ADDR:
+			buf_printf(&b, "%s", addr_format(fields[i].addr, text));
+			break;
+		}
+	}
+	line[b.len] = '\n';
+	written = write(sink_fd, line, b.len + 1);
+	(void)written; /* nowhere to complain */
+}
