@@ -24,8 +24,8 @@ struct addr {
 
 struct prefix {
 	uint8_t ip[16]; /* network byte order; IPv4 in the first four bytes */
-	uint8_t bits;	/* 0..32 or 0..128 */
-	int family;	/* AF_INET or AF_INET6 */
+	uint8_t bits;   /* 0..32 or 0..128 */
+	int family;     /* AF_INET or AF_INET6 */
 };
 
 /* Parses an IP literal without port ("192.0.2.1", "2001:db8::1", "[2001:db8::1]").
@@ -59,7 +59,7 @@ const uint8_t *addr_ip(const struct addr *a, size_t *len);
 
 uint16_t addr_port(const struct addr *a); /* host order */
 void addr_set_port(struct addr *a, uint16_t port);
-bool addr_equal(const struct addr *a, const struct addr *b);	/* family, IP and port */
+bool addr_equal(const struct addr *a, const struct addr *b);    /* family, IP and port */
 bool addr_equal_ip(const struct addr *a, const struct addr *b); /* family and IP */
 bool addr_is_any(const struct addr *a);
 bool addr_is_loopback(const struct addr *a);

@@ -9,10 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *const texts[E_COUNT] = {
-    [E_OK] = "no error",
+static const char *const texts[E_COUNT] = {[E_OK] = "no error",
 #define X(name, text) [name] = text,
-    ERROR_TABLE(X)
+                                           ERROR_TABLE(X)
 #undef X
 };
 

@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOG_LINE_MAX 2048
+#define LOG_LINE_MAX  2048
 #define LOG_VALUE_MAX 512
 
 static const char *const level_names[] = {
@@ -82,7 +82,7 @@ static void put_value(struct buf *b, const char *s)
 }
 
 void log_write(enum log_level level, const char *id, const char *event,
-	       const struct log_field *fields, size_t n)
+               const struct log_field *fields, size_t n)
 {
 	char line[LOG_LINE_MAX], text[ADDR_STRLEN];
 	struct buf b;
@@ -96,8 +96,8 @@ void log_write(enum log_level level, const char *id, const char *event,
 	gmtime_r(&ts.tv_sec, &tm);
 	buf_init(&b, line, sizeof(line) - 1);
 	buf_printf(&b, "ts=%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ level=%s", tm.tm_year + 1900,
-		   tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
-		   ts.tv_nsec / 1000000, level_names[level]);
+	           tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+	           ts.tv_nsec / 1000000, level_names[level]);
 	if (id) {
 		buf_printf(&b, " id=");
 		put_value(&b, id);

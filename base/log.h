@@ -51,7 +51,7 @@ struct log_field {
 #define log_debug(id, event, ...) log_at(LOG_LEVEL_DEBUG, id, event, ##__VA_ARGS__)
 
 void log_write(enum log_level level, const char *id, const char *event,
-	       const struct log_field *fields, size_t n);
+               const struct log_field *fields, size_t n);
 
 /* Lines below the level are dropped. Set before threads start. */
 void log_set_level(enum log_level level);

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The environment seam: clock, chance, UDP sockets and timers. The TURN core
+ * sees the world only through it, so that a test can own time and the network.
+ *
+ * An environment belongs to one thread; nothing in it may be used from another.
+ */
+#ifndef BASE_ENV_H
+#define BASE_ENV_H
+
+#include "base/addr.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A received datagram has this many writable bytes in front of it and behind it, so that a
+ * header or padding can be added in place. Its data is aligned to 8 bytes. */
+#define ENV_HEADROOM 64
+#define ENV_TAILROOM 8
+
+struct env;
+struct env_udp;
+struct env_timer;
+
+struct datagram {
+	struct addr peer; /* where it came from */
+	uint8_t *data;    /* borrowed for the call; may be changed and sent on in place */
+	size_t len;
+};
+
+/* Called with what one wake-up brought, in order of arrival. May open and close sockets, u too. */
+typedef void env_udp_batch_fn(void *arg, struct env_udp *u, struct datagram *batch, size_t n);
+typedef void env_timer_fn(void *arg);
+
+struct env_udp_params {
+	struct addr local; /* port 0: any */
+	int fd;            /* a bound socket to take over, or -1 to open one on local */
+	env_udp_batch_fn *on_batch;
+	void *arg;
+};
+
+/* Counts since the start; only ever grow. */
+struct env_stats {
+	uint64_t sent;        /* datagrams */
+	uint64_t send_drops;  /* datagrams the kernel refused: full buffer, unreachable, firewall */
+	uint64_t received;    /* datagrams */
+	uint64_t truncations; /* datagrams that were too long and were dropped */
+};
+
+struct env_ops {
+	uint64_t (*now_ms)(struct env *env);
+	int64_t (*wall_s)(struct env *env);
+	void (*random)(struct env *env, void *out, size_t len);
+	int (*udp_open)(struct env *env, const struct env_udp_params *p, struct env_udp **out);
+	void (*udp_send)(struct env_udp *u, const struct addr *to, const uint8_t *data, size_t len);
+	void (*udp_close)(struct env_udp *u);
+	struct env_timer *(*timer_new)(struct env *env, env_timer_fn *fn, void *arg);
+	void (*timer_set)(struct env_timer *t, uint64_t after_ms);
+	void (*timer_free)(struct env_timer *t);
+};
+
+/* Implementations embed these at the start of their own structs. */
+struct env {
+	const struct env_ops *ops;
+	struct env_stats stats;
+};
+
+struct env_udp {
+	struct env *env;
+	struct addr local; /* with the port it got */
+};
+
+struct env_timer {
+	struct env *env;
+};
+
+/* Monotonic milliseconds; the zero is arbitrary. */
+static inline uint64_t env_now_ms(struct env *env)
+{
+	return env->ops->now_ms(env);
+}
+
+/* Unix time in seconds. Only for what is written in wall-clock time (credential expiry). */
+static inline int64_t env_wall_s(struct env *env)
+{
+	return env->ops->wall_s(env);
+}
+
+/* Cryptographically secure bytes. */
+static inline void env_random(struct env *env, void *out, size_t len)
+{
+	env->ops->random(env, out, len);
+}
+
+/* 0, -E_IN_USE, -E_LIMIT (descriptors), -E_NOMEM, -E_DENIED, -E_INVAL, -E_IO. On failure a
+ * given fd stays the caller's. */
+static inline int env_udp_open(struct env *env, const struct env_udp_params *p,
+                               struct env_udp **out)
+{
+	return env->ops->udp_open(env, p, out);
+}
+
+/* Queues a datagram; it leaves when the wake-up's work is done. Data of the batch being
+ * delivered is borrowed until then, anything else is copied. A full buffer drops it: UDP. */
+static inline void env_udp_send(struct env_udp *u, const struct addr *to, const uint8_t *data,
+                                size_t len)
+{
+	u->env->ops->udp_send(u, to, data, len);
+}
+
+/* What was queued is sent first. NULL is legal. */
+static inline void env_udp_close(struct env_udp *u)
+{
+	if (u)
+		u->env->ops->udp_close(u);
+}
+
+/* One-shot and stopped at first. NULL when out of memory. */
+static inline struct env_timer *env_timer_new(struct env *env, env_timer_fn *fn, void *arg)
+{
+	return env->ops->timer_new(env, fn, arg);
+}
+
+/* Fires once, after_ms from now; setting again replaces. */
+static inline void env_timer_set(struct env_timer *t, uint64_t after_ms)
+{
+	t->env->ops->timer_set(t, after_ms);
+}
+
+/* NULL is legal. */
+static inline void env_timer_free(struct env_timer *t)
+{
+	if (t)
+		t->env->ops->timer_free(t);
+}
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The environment on libevent: the system's clock, getrandom(2), real sockets
+ * read with recvmmsg(2) and written with sendmmsg(2).
+ */
+#ifndef BASE_ENV_LIBEVENT_H
+#define BASE_ENV_LIBEVENT_H
+
+#include "base/env.h"
+#include "base/error.h"
+
+struct event_base;
+
+/* Borrows base for its life. NULL when out of memory. */
+struct env *env_libevent_new(struct event_base *base);
+
+/* Sockets and timers must be gone. NULL is legal. */
+void env_libevent_free(struct env *env);
+
+/* Sends what is queued. Call after each turn of the event loop (EVLOOP_ONCE). */
+void env_libevent_flush(struct env *env);
+
+/* Opens a UDP socket bound to local, non-blocking, with room for bursts. reuse_port: several
+ * workers share the address and the kernel spreads clients over them. 0 or a code; why names
+ * address and fix. */
+int env_libevent_bind_udp(const struct addr *local, bool reuse_port, int *fd, struct why *why);
+
+#endif

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The environment on virtual time.
+ */
+#include "base/env_virtual.h"
+
+#include "base/error.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+#include <utlist.h>
+
+#define WALL_START_S  1700000000
+#define EPHEMERAL_MIN 32768
+
+struct packet {
+	struct packet *prev, *next;
+	struct addr from, to;
+	size_t len;
+	uint8_t room[ENV_HEADROOM];
+	uint8_t data[]; /* and ENV_TAILROOM */
+};
+
+struct udp {
+	struct env_udp udp; /* first */
+	UT_hash_handle hh;
+	struct addr key; /* as in the table: zeroed, then filled */
+	env_udp_batch_fn *on_batch;
+	void *arg;
+};
+
+struct timer {
+	struct env_timer timer; /* first */
+	struct timer *prev, *next;
+	uint64_t due_ms; /* 0: stopped */
+	env_timer_fn *fn;
+	void *arg;
+};
+
+struct env_v {
+	struct env env; /* first */
+	uint64_t now_ms;
+	int64_t wall_offset_s;
+	uint64_t chance;
+	struct udp *sockets;
+	struct timer *timers;
+	struct packet *packets;
+	uint16_t next_port;
+	unsigned int fail_opens;
+	int fail_code;
+};
+
+static struct env_v *env_v(const struct env *env)
+{
+	return (struct env_v *)(uintptr_t)env;
+}
+
+static uint64_t v_now_ms(struct env *env)
+{
+	return env_v(env)->now_ms;
+}
+
+static int64_t v_wall_s(struct env *env)
+{
+	return WALL_START_S + env_v(env)->wall_offset_s + (int64_t)(env_v(env)->now_ms / 1000);
+}
+
+/* splitmix64: good enough to make a run, never used outside tests. */
+static void v_random(struct env *env, void *out, size_t len)
+{
+	uint8_t *p = out;
+
+	while (len--) {
+		uint64_t z = env_v(env)->chance += 0x9e3779b97f4a7c15u;
+
+		z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+		z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+		*p++ = (uint8_t)(z >> 56);
+	}
+}
+
+/* The address as the table's key: no bytes that are not the address. */
+static struct addr key_of(const struct addr *a)
+{
+	struct addr key;
+	size_t len;
+	const uint8_t *ip = addr_ip(a, &len);
+
+	addr_from_bytes(&key, ip, len, addr_port(a));
+	return key;
+}
+
+static struct udp *find_socket(struct env_v *e, const struct addr *a)
+{
+	struct addr key = key_of(a);
+	struct udp *u;
+
+	HASH_FIND(hh, e->sockets, &key, sizeof(key), u);
+	return u;
+}
+
+static int v_udp_open(struct env *env, const struct env_udp_params *p, struct env_udp **out)
+{
+	struct env_v *e = env_v(env);
+	struct udp *u;
+
+	if (e->fail_opens) {
+		e->fail_opens--;
+		return e->fail_code;
+	}
+	u = calloc(1, sizeof(*u));
+	if (!u)
+		return -E_NOMEM;
+	u->udp.env = env;
+	u->udp.local = p->local;
+	u->on_batch = p->on_batch;
+	u->arg = p->arg;
+	if (!addr_port(&p->local)) {
+		do {
+			if (++e->next_port < EPHEMERAL_MIN)
+				e->next_port = EPHEMERAL_MIN;
+			addr_set_port(&u->udp.local, e->next_port);
+		} while (find_socket(e, &u->udp.local));
+	} else if (find_socket(e, &p->local)) {
+		free(u);
+		return -E_IN_USE;
+	}
+	u->key = key_of(&u->udp.local);
+	HASH_ADD(hh, e->sockets, key, sizeof(u->key), u);
+	*out = &u->udp;
+	return 0;
+}
+
+static void v_udp_send(struct env_udp *udp, const struct addr *to, const uint8_t *data, size_t len)
+{
+	struct env_v *e = env_v(udp->env);
+	struct packet *p = calloc(1, sizeof(*p) + len + ENV_TAILROOM);
+
+	if (!p) {
+		e->env.stats.send_drops++;
+		return;
+	}
+	p->from = udp->local;
+	p->to = *to;
+	p->len = len;
+	memcpy(p->data, data, len);
+	DL_APPEND(e->packets, p);
+	e->env.stats.sent++;
+}
+
+static void v_udp_close(struct env_udp *udp)
+{
+	struct udp *u = (struct udp *)udp;
+
+	HASH_DELETE(hh, env_v(udp->env)->sockets, u);
+	free(u);
+}
+
+static struct env_timer *v_timer_new(struct env *env, env_timer_fn *fn, void *arg)
+{
+	struct timer *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->timer.env = env;
+	t->fn = fn;
+	t->arg = arg;
+	DL_APPEND(env_v(env)->timers, t);
+	return &t->timer;
+}
+
+static void v_timer_set(struct env_timer *timer, uint64_t after_ms)
+{
+	((struct timer *)timer)->due_ms = env_v(timer->env)->now_ms + after_ms;
+}
+
+static void v_timer_free(struct env_timer *timer)
+{
+	struct timer *t = (struct timer *)timer;
+
+	DL_DELETE(env_v(timer->env)->timers, t);
+	free(t);
+}
+
+static const struct env_ops v_ops = {
+    .now_ms = v_now_ms,
+    .wall_s = v_wall_s,
+    .random = v_random,
+    .udp_open = v_udp_open,
+    .udp_send = v_udp_send,
+    .udp_close = v_udp_close,
+    .timer_new = v_timer_new,
+    .timer_set = v_timer_set,
+    .timer_free = v_timer_free,
+};
+
+struct env *env_virtual_new(uint64_t seed)
+{
+	struct env_v *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		return NULL;
+	e->env.ops = &v_ops;
+	e->chance = seed;
+	e->now_ms = 1000000;
+	return &e->env;
+}
+
+void env_virtual_free(struct env *env)
+{
+	struct env_v *e = env_v(env);
+	struct packet *p, *p_next;
+	struct timer *t, *t_next;
+	struct udp *u, *u_next;
+
+	if (!e)
+		return;
+	DL_FOREACH_SAFE(e->packets, p, p_next)
+	free(p);
+	DL_FOREACH_SAFE(e->timers, t, t_next)
+	free(t);
+	HASH_ITER (hh, e->sockets, u, u_next) {
+		HASH_DELETE(hh, e->sockets, u);
+		free(u);
+	}
+	free(e);
+}
+
+static void deliver(struct env_v *e)
+{
+	while (e->packets) {
+		struct packet *p = e->packets;
+		struct udp *u = find_socket(e, &p->to);
+		struct datagram d = {.peer = p->from, .data = p->data, .len = p->len};
+
+		DL_DELETE(e->packets, p);
+		if (u) {
+			e->env.stats.received++;
+			u->on_batch(u->arg, &u->udp, &d, 1);
+		} else {
+			e->env.stats.send_drops++;
+		}
+		free(p);
+	}
+}
+
+static struct timer *next_due(struct env_v *e, uint64_t until_ms)
+{
+	struct timer *t, *best = NULL;
+
+	DL_FOREACH (e->timers, t)
+		if (t->due_ms && t->due_ms <= until_ms && (!best || t->due_ms < best->due_ms))
+			best = t;
+	return best;
+}
+
+void env_virtual_run(struct env *env, uint64_t ms)
+{
+	struct env_v *e = env_v(env);
+	uint64_t until_ms = e->now_ms + ms;
+	struct timer *t;
+
+	deliver(e);
+	while ((t = next_due(e, until_ms))) {
+		if (t->due_ms > e->now_ms)
+			e->now_ms = t->due_ms;
+		t->due_ms = 0;
+		t->fn(t->arg);
+		deliver(e);
+	}
+	e->now_ms = until_ms;
+}
+
+void env_virtual_step_wall(struct env *env, int64_t seconds)
+{
+	env_v(env)->wall_offset_s += seconds;
+}
+
+void env_virtual_fail_open(struct env *env, unsigned int n, int code)
+{
+	env_v(env)->fail_opens = n;
+	env_v(env)->fail_code = code;
+}
+
+size_t env_virtual_sockets(const struct env *env)
+{
+	return HASH_COUNT(env_v(env)->sockets);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Errors, buffers and the log.
+ */
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/tests/test.h"
+
+#include <unistd.h>
+
+static void errors_have_words(void **state)
+{
+	(void)state;
+	for (int i = 0; i < E_COUNT; i++) {
+		assert_non_null(error_text(i));
+		assert_ptr_equal(error_text(i), error_text(-i));
+	}
+	assert_string_equal(error_text(-12345), "unknown error");
+}
+
+static void buffers_never_overflow(void **state)
+{
+	uint8_t mem[9] = {0};
+	struct buf b;
+
+	(void)state;
+	mem[8] = 0x5a;
+	buf_init(&b, mem, 8);
+	assert_int_equal(buf_add(&b, "12345", 5), 0);
+	assert_int_equal(buf_add(&b, "6789", 4), -E_ROOM);
+	assert_int_equal(b.len, 5);
+	assert_int_equal(buf_printf(&b, "%d", 678), -E_ROOM); /* no room for the NUL */
+	assert_int_equal(buf_printf(&b, "%d", 67), 0);
+	assert_memory_equal(mem, "1234567", 8);
+	assert_int_equal(mem[8], 0x5a);
+}
+
+/* Text from the network must not be able to forge a field or a line. */
+static void log_quotes(void **state)
+{
+	char line[4096];
+	struct addr a;
+	ssize_t n;
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(addr_parse(&a, "192.0.2.1:7"), 0);
+	log_set_fd(fds[1]);
+	log_info("id 1", "test", LOG_STR("user", "a\" level=error\n%n%s"), LOG_INT("n", -5),
+	         LOG_ADDR("client", &a), LOG_STR("empty", ""), LOG_STR("none", NULL));
+	log_debug(NULL, "hidden");
+	log_set_fd(STDOUT_FILENO);
+	n = read(fds[0], line, sizeof(line) - 1);
+	assert_true(n > 0);
+	line[n] = 0;
+	assert_non_null(strstr(line, " level=info id=\"id 1\" event=test "
+	                             "user=\"a\\\" level=error\\x0a%n%s\" n=-5 "
+	                             "client=192.0.2.1:7 empty=\"\" none=\"\"\n"));
+	assert_null(strstr(line, "hidden"));
+	assert_ptr_equal(strchr(line, '\n'), line + n - 1);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(errors_have_words),
+	    cmocka_unit_test(buffers_never_overflow),
+	    cmocka_unit_test(log_quotes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
