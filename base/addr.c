@@ -125,7 +125,7 @@ uint16_t addr_port(const struct addr *a)
 	return ntohs(addr_family(a) == AF_INET6 ? a->in6.sin6_port : a->in.sin_port);
 }
 
-void addr_set_port(struct addr *a, uint16_t port)
+void addr_put_port(struct addr *a, uint16_t port)
 {
 	if (addr_family(a) == AF_INET6)
 		a->in6.sin6_port = htons(port);

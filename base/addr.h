@@ -58,7 +58,8 @@ static inline socklen_t addr_len(const struct addr *a)
 const uint8_t *addr_ip(const struct addr *a, size_t *len);
 
 uint16_t addr_port(const struct addr *a); /* host order */
-void addr_set_port(struct addr *a, uint16_t port);
+/* Not "set": libturn owns that name. */
+void addr_put_port(struct addr *a, uint16_t port);
 bool addr_equal(const struct addr *a, const struct addr *b);    /* family, IP and port */
 bool addr_equal_ip(const struct addr *a, const struct addr *b); /* family and IP */
 bool addr_is_any(const struct addr *a);

@@ -120,7 +120,7 @@ static int v_udp_open(struct env *env, const struct env_udp_params *p, struct en
 		do {
 			if (++e->next_port < EPHEMERAL_MIN)
 				e->next_port = EPHEMERAL_MIN;
-			addr_set_port(&u->udp.local, e->next_port);
+			addr_put_port(&u->udp.local, e->next_port);
 		} while (find_socket(e, &u->udp.local));
 	} else if (find_socket(e, &p->local)) {
 		free(u);
