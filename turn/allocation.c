@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Allocations: the table by 5-tuple, birth, expiry, death (RFC 8656 section 3.2, 5, 7).
+ */
+#include "turn/state.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "turn/ports.h"
+#include "turn/quota.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+static const char *const close_reasons[] = {
+#define X(name, text) [name] = text,
+    TURN_CLOSE_TABLE(X)
+#undef X
+};
+
+struct turn_tuple turn_tuple_of(const struct turn_listener *l, const struct addr *client)
+{
+	struct turn_tuple tuple = {.port = addr_port(client),
+	                           .family = (uint16_t)addr_family(client),
+	                           .listener = l->number};
+	size_t len;
+	const uint8_t *ip = addr_ip(client, &len);
+
+	memcpy(tuple.ip, ip, len);
+	return tuple;
+}
+
+struct turn_alloc *turn_alloc_find(struct turn *t, const struct turn_tuple *tuple)
+{
+	struct turn_alloc *a;
+
+	HASH_FIND(hh, t->allocs, tuple, sizeof(*tuple), a);
+	return a;
+}
+
+/* RFC 8656 section 7.2: what the client asks for, not above our maximum and not under the default
+ * (a shorter life only makes more refreshes). */
+uint32_t turn_lifetime(const struct turn_request *rq)
+{
+	const struct turn_conf *conf = &rq->turn->conf;
+	uint32_t wanted;
+
+	if (stun_msg_u32(&rq->msg, STUN_ATTR_LIFETIME, &wanted))
+		return conf->default_lifetime_s;
+	if (wanted > conf->max_lifetime_s)
+		return conf->max_lifetime_s;
+	return wanted < conf->default_lifetime_s ? conf->default_lifetime_s : wanted;
+}
+
+/* Of the request's 5-tuple and user; not yet in the table and without a relay. NULL when out of
+ * memory. */
+struct turn_alloc *turn_alloc_new(struct turn_request *rq)
+{
+	const struct stun_attr *name = &rq->msg.attr[STUN_ATTR_USERNAME];
+	struct turn *t = rq->turn;
+	struct turn_alloc *a = calloc(1, sizeof(*a) + name->len);
+
+	if (!a)
+		return NULL;
+	a->turn = t;
+	a->listener = rq->listener;
+	a->tuple = rq->tuple;
+	a->client = *rq->client;
+	a->created_ms = t->now_ms;
+	a->credential_expires_at_s = rq->auth.expires_at_s;
+	memcpy(a->key, rq->key, sizeof(a->key));
+	memcpy(a->tid, rq->msg.tid, sizeof(a->tid));
+	memcpy(a->username, name->value, name->len);
+	a->username_len = name->len;
+	snprintf(a->id, sizeof(a->id), "t%u-%llx", t->conf.worker & 0xfff,
+	         (unsigned long long)(++t->sessions & 0xffffffffffff));
+	return a;
+}
+
+static void log_session(const struct turn_alloc *a, const char *event, const char *reason)
+{
+	char user[TURN_NAME_MAX + 1];
+
+	memcpy(user, a->username, a->username_len);
+	user[a->username_len] = 0;
+	if (!reason)
+		log_info(a->id, event, LOG_STR("user", user), LOG_ADDR("client", &a->client),
+		         LOG_ADDR("relayed", &a->relayed));
+	else
+		log_info(a->id, event, LOG_STR("reason", reason), LOG_STR("user", user),
+		         LOG_ADDR("client", &a->client), LOG_ADDR("relayed", &a->relayed),
+		         LOG_INT("seconds", (a->turn->now_ms - a->created_ms) / 1000),
+		         LOG_INT("to_peer_packets", a->to_peer_packets),
+		         LOG_INT("to_peer_bytes", a->to_peer_bytes),
+		         LOG_INT("to_client_packets", a->to_client_packets),
+		         LOG_INT("to_client_bytes", a->to_client_bytes));
+}
+
+void turn_alloc_add(struct turn_alloc *a)
+{
+	struct turn *t = a->turn;
+
+	HASH_ADD(hh, t->allocs, tuple, sizeof(a->tuple), a);
+	t->stats.allocations_made++;
+	log_session(a, "allocated", NULL);
+}
+
+static struct turn_alloc **slot_of(struct turn_alloc *a)
+{
+	return &a->turn->wheel[a->expires_ms / 1000 % TURN_WHEEL_SLOTS];
+}
+
+void turn_alloc_set_lifetime(struct turn_alloc *a, uint32_t lifetime_s)
+{
+	if (a->expires_ms)
+		DL_DELETE(*slot_of(a), a);
+	a->expires_ms = a->turn->now_ms + (uint64_t)lifetime_s * 1000;
+	DL_APPEND(*slot_of(a), a);
+}
+
+/* For one that never came into the table, too. */
+void turn_alloc_free(struct turn_alloc *a)
+{
+	if (!a)
+		return;
+	if (a->expires_ms)
+		DL_DELETE(*slot_of(a), a);
+	if (a->relay) {
+		uint16_t port = addr_port(&a->relay->local);
+
+		env_udp_close(a->relay); /* first: whoever leases the port next wants to bind it */
+		turn_ports_release(a->via->ports, port);
+	}
+	turn_quota_give(a->turn->conf.quota, a->account);
+	free(a->perms);
+	free(a->chans);
+	free(a);
+}
+
+void turn_alloc_close(struct turn_alloc *a, enum turn_close_reason reason)
+{
+	struct turn *t = a->turn;
+
+	HASH_DELETE(hh, t->allocs, a);
+	t->stats.allocations_closed++;
+	log_session(a, "closed", close_reasons[reason]);
+	turn_alloc_free(a);
+}
+
+/* Turns the wheel up to now. Whoever waits in a slot with a later round's expiry stays there. */
+void turn_allocs_expire(struct turn *t)
+{
+	uint64_t now_s = t->now_ms / 1000;
+
+	if (now_s - t->wheel_s > TURN_WHEEL_SLOTS) /* asleep for long: one round is enough */
+		t->wheel_s = now_s - TURN_WHEEL_SLOTS;
+	for (; t->wheel_s < now_s; t->wheel_s++) {
+		struct turn_alloc *a, *next;
+
+		DL_FOREACH_SAFE(t->wheel[t->wheel_s % TURN_WHEEL_SLOTS], a, next)
+		if (a->expires_ms <= t->now_ms)
+			turn_alloc_close(a, TURN_CLOSE_EXPIRED);
+	}
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The pool of relay ports of one relay address, shared by all workers (thread
+ * safe). Ports are picked by chance, so that nobody can guess them (RFC 8656
+ * section 7.2 asks for it; CVE-2025-69217 shows why), and an even port can be
+ * leased together with the one above it (RFC 8656 section 18.7 EVEN-PORT).
+ */
+#ifndef TURN_PORTS_H
+#define TURN_PORTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TURN_TOKEN_LEN      8     /* RESERVATION-TOKEN */
+#define TURN_RESERVATION_MS 30000 /* RFC 8656 section 7.2: at least 30 seconds */
+
+struct env;
+struct turn_ports;
+
+enum turn_ports_want { TURN_PORT_ANY, TURN_PORT_EVEN, TURN_PORT_EVEN_PAIR };
+
+/* Ports min to max, both included. NULL when out of memory. */
+struct turn_ports *turn_ports_new(uint16_t min, uint16_t max);
+void turn_ports_free(struct turn_ports *p);
+
+/* Leases a port; of a pair, the port above is leased with it. 0 or -E_LIMIT. */
+int turn_ports_lease(struct turn_ports *p, struct env *env, enum turn_ports_want want,
+                     uint16_t *port);
+void turn_ports_release(struct turn_ports *p, uint16_t port);
+
+/* Keeps a leased port for whoever shows the token within TURN_RESERVATION_MS; then it goes back
+ * to the pool. 0, or -E_NOMEM: the lease stays the caller's. */
+int turn_ports_reserve(struct turn_ports *p, uint16_t port, const uint8_t token[TURN_TOKEN_LEN],
+                       uint64_t now_ms);
+
+/* Hands the reserved port over to the caller, once. 0 or -E_NOTFOUND. */
+int turn_ports_claim(struct turn_ports *p, const uint8_t token[TURN_TOKEN_LEN], uint64_t now_ms,
+                     uint16_t *port);
+
+/* Returns reservations that nobody claimed. */
+void turn_ports_expire(struct turn_ports *p, uint64_t now_ms);
+
+bool turn_ports_is_leased(struct turn_ports *p, uint16_t port);
+size_t turn_ports_leased(struct turn_ports *p); /* reserved ones too */
+size_t turn_ports_reserved(struct turn_ports *p);
+
+#endif

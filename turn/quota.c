@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Allocations counted by account.
+ */
+#include "turn/quota.h"
+
+#include "base/error.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+struct turn_account {
+	UT_hash_handle hh;
+	uint32_t allocations;
+	char name[]; /* not terminated */
+};
+
+struct turn_quota {
+	pthread_mutex_t lock;
+	uint32_t per_account, total_max;
+	size_t total;
+	struct turn_account *accounts;
+};
+
+struct turn_quota *turn_quota_new(uint32_t per_account, uint32_t total)
+{
+	struct turn_quota *q = calloc(1, sizeof(*q));
+
+	if (!q)
+		return NULL;
+	q->per_account = per_account;
+	q->total_max = total;
+	pthread_mutex_init(&q->lock, NULL);
+	return q;
+}
+
+void turn_quota_free(struct turn_quota *q)
+{
+	struct turn_account *a, *next;
+
+	if (!q)
+		return;
+	HASH_ITER (hh, q->accounts, a, next) {
+		HASH_DEL(q->accounts, a);
+		free(a);
+	}
+	pthread_mutex_destroy(&q->lock);
+	free(q);
+}
+
+int turn_quota_take(struct turn_quota *q, const char *name, size_t len, struct turn_account **out)
+{
+	struct turn_account *a;
+	int r = -E_LIMIT;
+
+	pthread_mutex_lock(&q->lock);
+	HASH_FIND(hh, q->accounts, name, len, a);
+	if ((q->total_max && q->total >= q->total_max) ||
+	    (a && q->per_account && a->allocations >= q->per_account))
+		goto out;
+	if (!a) {
+		r = -E_NOMEM;
+		a = calloc(1, sizeof(*a) + len);
+		if (!a)
+			goto out;
+		memcpy(a->name, name, len);
+		HASH_ADD(hh, q->accounts, name, len, a);
+	}
+	a->allocations++;
+	q->total++;
+	*out = a;
+	r = 0;
+out:
+	pthread_mutex_unlock(&q->lock);
+	return r;
+}
+
+void turn_quota_give(struct turn_quota *q, struct turn_account *account)
+{
+	if (!account)
+		return;
+	pthread_mutex_lock(&q->lock);
+	q->total--;
+	if (!--account->allocations) {
+		HASH_DEL(q->accounts, account);
+		free(account);
+	}
+	pthread_mutex_unlock(&q->lock);
+}
+
+size_t turn_quota_total(struct turn_quota *q)
+{
+	size_t n;
+
+	pthread_mutex_lock(&q->lock);
+	n = q->total;
+	pthread_mutex_unlock(&q->lock);
+	return n;
+}
+
+size_t turn_quota_accounts(struct turn_quota *q)
+{
+	size_t n;
+
+	pthread_mutex_lock(&q->lock);
+	n = HASH_COUNT(q->accounts);
+	pthread_mutex_unlock(&q->lock);
+	return n;
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The data path: ChannelData from the client (RFC 8656 section 12.4 to 12.6),
+ * datagrams from peers (section 11.3, 12.7). Nothing here allocates, logs or
+ * copies a payload.
+ *
+ *   0                   1                   2                   3
+ *  |       channel number          |      length of the data       |
+ *  |                         application data                      |
+ */
+#include "turn/state.h"
+
+#define CHANNEL_HEADER_LEN 4
+#define UDP_PAYLOAD_MAX    65507
+
+const struct turn_relay *turn_relay_at(const struct turn *t, const struct addr *external)
+{
+	for (size_t i = 0; i < t->conf.relay_n; i++)
+		if (addr_equal_ip(&t->conf.relay[i].external, external))
+			return &t->conf.relay[i];
+	return NULL;
+}
+
+/* Behind 1:1 NAT our own relays are reached by their inside address: not every router would turn
+ * the datagram around. */
+struct addr turn_wire_addr(const struct turn *t, const struct addr *peer)
+{
+	const struct turn_relay *own = turn_relay_at(t, peer);
+	struct addr wire = *peer;
+
+	if (own) {
+		wire = own->local;
+		addr_put_port(&wire, addr_port(peer));
+	}
+	return wire;
+}
+
+void turn_relay_to_peer(struct turn_alloc *a, const struct addr *wire, uint8_t *data, size_t len)
+{
+	struct turn_stats *s = &a->turn->stats;
+
+	env_udp_send(a->relay, wire, data, len);
+	s->to_peer_packets++;
+	s->to_peer_bytes += len;
+	a->to_peer_packets++;
+	a->to_peer_bytes += len;
+}
+
+static void on_channel_data(struct turn_listener *l, struct datagram *d)
+{
+	struct turn *t = l->turn;
+	struct turn_tuple tuple = turn_tuple_of(l, &d->peer);
+	struct turn_alloc *a = turn_alloc_find(t, &tuple);
+	uint16_t number = (uint16_t)(d->data[0] << 8 | d->data[1]);
+	size_t len = (size_t)(d->data[2] << 8 | d->data[3]);
+	struct turn_chan *c;
+
+	/* "If the length field is larger than the datagram [...] silently discarded"; over UDP
+	 * there may be padding behind the data. */
+	if (len > d->len - CHANNEL_HEADER_LEN) {
+		t->stats.malformed++;
+		return;
+	}
+	c = a && a->expires_ms > t->now_ms ? turn_chan_by_number(a, number) : NULL;
+	if (!c) {
+		t->stats.unbound_channel_drops++;
+		return;
+	}
+	if (!turn_perm_find(a, &c->peer)) {
+		t->stats.permission_drops++;
+		return;
+	}
+	turn_relay_to_peer(a, &c->wire, d->data + CHANNEL_HEADER_LEN, len);
+}
+
+void turn_on_client_batch(void *arg, struct env_udp *u, struct datagram *batch, size_t n)
+{
+	struct turn_listener *l = arg;
+	struct turn *t = l->turn;
+
+	(void)u;
+	t->now_ms = env_now_ms(t->env);
+	for (size_t i = 0; i < n; i++) {
+		struct datagram *d = &batch[i];
+
+		if (d->len >= CHANNEL_HEADER_LEN && d->data[0] >= 64 && d->data[0] < 128)
+			on_channel_data(l, d); /* RFC 7983: 64 to 79; to 127 in RFC 5766 */
+		else if (stun_msg_looks_like(d->data, d->len))
+			turn_on_stun(l, &d->peer, d->data, d->len);
+		else
+			t->stats.malformed++;
+	}
+}
+
+/* A counter in the middle of random bytes: never twice the same, no system call a packet. */
+static const uint8_t *next_tid(struct turn *t)
+{
+	for (int i = 4; i < 12 && !++t->indication_tid[i]; i++)
+		;
+	return t->indication_tid;
+}
+
+/* The address by which the client knows a relay of ours. */
+static struct addr outside_view(const struct turn *t, const struct addr *from)
+{
+	struct addr peer = *from;
+
+	for (size_t i = 0; i < t->conf.relay_n; i++) {
+		if (addr_equal_ip(&t->conf.relay[i].local, from)) {
+			peer = t->conf.relay[i].external;
+			addr_put_port(&peer, addr_port(from));
+			break;
+		}
+	}
+	return peer;
+}
+
+static void from_peer(struct turn_alloc *a, struct datagram *d)
+{
+	struct turn *t = a->turn;
+	struct turn_chan *c;
+	struct addr peer = d->peer;
+	uint8_t *start = d->data;
+	size_t total = d->len;
+
+	if (t->behind_nat)
+		peer = outside_view(t, &d->peer);
+	if (a->expires_ms <= t->now_ms || !turn_perm_find(a, &peer)) {
+		t->stats.permission_drops++;
+		return;
+	}
+	if (d->len > UDP_PAYLOAD_MAX - STUN_DATA_HEAD_MAX - 3) {
+		t->stats.malformed++;
+		return;
+	}
+	c = turn_chan_by_peer(a, &peer);
+	if (c) {
+		start -= CHANNEL_HEADER_LEN;
+		total += CHANNEL_HEADER_LEN;
+		start[0] = (uint8_t)(c->number >> 8);
+		start[1] = (uint8_t)c->number;
+		start[2] = (uint8_t)(d->len >> 8);
+		start[3] = (uint8_t)d->len;
+	} else {
+		start = stun_wrap_data_indication(d->data, d->len, &peer, next_tid(t), &total);
+	}
+	env_udp_send(a->listener->udp, &a->client, start, total);
+	t->stats.to_client_packets++;
+	t->stats.to_client_bytes += d->len;
+	a->to_client_packets++;
+	a->to_client_bytes += d->len;
+}
+
+void turn_on_relay_batch(void *arg, struct env_udp *u, struct datagram *batch, size_t n)
+{
+	struct turn_alloc *a = arg;
+
+	(void)u;
+	a->turn->now_ms = env_now_ms(a->turn->env);
+	for (size_t i = 0; i < n; i++)
+		from_peer(a, &batch[i]);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Send indications: from the client to a peer without a channel (RFC 8656 section 11.2).
+ */
+#include "turn/state.h"
+
+/* "If there is no such permission, [...] the message is discarded": silence, and a counter. */
+void turn_send(struct turn_request *rq)
+{
+	const struct stun_attr *data = &rq->msg.attr[STUN_ATTR_DATA];
+	struct turn_alloc *a = rq->alloc;
+	struct turn_perm *perm;
+	struct addr peer, wire;
+
+	if (!data->value || stun_msg_peer(&rq->msg, 0, &peer) || !turn_peer_family_ok(a, &peer)) {
+		rq->turn->stats.malformed++;
+		return;
+	}
+	perm = turn_perm_find(a, &peer);
+	if (!perm) {
+		rq->turn->stats.permission_drops++;
+		return;
+	}
+	/* The permission was for the IP: the port is only known now. */
+	if (turn_perm_check_peer(a, &peer, true)) {
+		rq->turn->stats.policy_drops++;
+		return;
+	}
+	wire = perm->own ? turn_wire_addr(rq->turn, &peer) : peer;
+	turn_relay_to_peer(a, &wire, (uint8_t *)(uintptr_t)data->value, data->len);
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The life of one worker's server.
+ */
+#include "turn/state.h"
+
+#include "base/error.h"
+#include "turn/ports.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#define TICK_MS 1000
+
+static void on_tick(void *arg)
+{
+	struct turn *t = arg;
+
+	t->now_ms = env_now_ms(t->env);
+	turn_allocs_expire(t);
+	turn_expire_parked(t);
+	for (size_t i = 0; i < t->conf.relay_n; i++)
+		turn_ports_expire(t->conf.relay[i].ports, t->now_ms);
+	env_timer_set(t->tick, TICK_MS);
+}
+
+struct turn *turn_new(struct env *env, const struct turn_conf *conf,
+                      const struct turn_auth_ops *auth, void *auth_ctx)
+{
+	struct turn *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->env = env;
+	t->conf = *conf;
+	t->auth = auth;
+	t->auth_ctx = auth_ctx;
+	for (size_t i = 0; i < conf->relay_n; i++)
+		t->behind_nat |= !addr_equal_ip(&conf->relay[i].local, &conf->relay[i].external);
+	t->now_ms = env_now_ms(env);
+	t->wheel_s = t->now_ms / 1000;
+	env_random(env, &t->nonce_keys, sizeof(t->nonce_keys));
+	env_random(env, t->indication_tid, sizeof(t->indication_tid));
+	t->tick = env_timer_new(env, on_tick, t);
+	if (!t->tick) {
+		free(t);
+		return NULL;
+	}
+	env_timer_set(t->tick, TICK_MS);
+	return t;
+}
+
+void turn_free(struct turn *t)
+{
+	struct turn_alloc *a, *next_alloc;
+	struct turn_parked *p, *next_parked;
+	struct turn_listener *l;
+
+	if (!t)
+		return;
+	HASH_ITER (hh, t->allocs, a, next_alloc)
+		turn_alloc_close(a, TURN_CLOSE_SHUTDOWN);
+	DL_FOREACH_SAFE(t->parked, p, next_parked)
+	free(p);
+	while ((l = t->listeners)) {
+		t->listeners = l->next;
+		env_udp_close(l->udp);
+		free(l);
+	}
+	env_timer_free(t->tick);
+	free(t);
+}
+
+int turn_listen(struct turn *t, const struct turn_listener_conf *conf)
+{
+	struct turn_listener *l = calloc(1, sizeof(*l));
+	struct env_udp_params p = {
+	    .local = conf->local, .fd = conf->fd, .on_batch = turn_on_client_batch, .arg = l};
+	int r;
+
+	if (!l)
+		return -E_NOMEM;
+	l->turn = t;
+	l->number = t->listeners ? t->listeners->number + 1 : 0;
+	l->relay4 = conf->relay4;
+	l->relay6 = conf->relay6;
+	r = env_udp_open(t->env, &p, &l->udp);
+	if (r) {
+		free(l);
+		return r;
+	}
+	l->next = t->listeners;
+	t->listeners = l;
+	return 0;
+}
+
+void turn_set_nonce_key(struct turn *t, const uint8_t key[TURN_NONCE_KEY_LEN])
+{
+	turn_nonce_rotate(&t->nonce_keys, key);
+}
+
+void turn_recheck_users(struct turn *t)
+{
+	struct turn_alloc *a, *next;
+
+	HASH_ITER (hh, t->allocs, a, next)
+		if (!t->auth->alive(t->auth_ctx, a->username, a->username_len))
+			turn_alloc_close(a, TURN_CLOSE_REVOKED);
+}
+
+size_t turn_allocations(const struct turn *t)
+{
+	return HASH_COUNT(t->allocs);
+}
+
+const struct turn_stats *turn_get_stats(const struct turn *t)
+{
+	return &t->stats;
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What the files of turn/ share: the server, its allocations and a request on
+ * its way through the checks. Not for other folders.
+ */
+#ifndef TURN_STATE_H
+#define TURN_STATE_H
+
+#include "turn/turn.h"
+
+#include <uthash.h>
+
+#define TURN_WHEEL_SLOTS   1024    /* seconds; an allocation waits in slot expiry % slots */
+#define TURN_PERMISSION_MS 300000u /* RFC 8656 section 9: five minutes */
+#define TURN_CHANNEL_MS    600000u /* RFC 8656 section 12: ten minutes */
+#define TURN_PARKED_MAX    256
+#define TURN_PARKED_MS     5000u
+#define TURN_GRAVES        128
+#define TURN_GRAVE_MS      40000u /* RFC 8489 section 6.3.1: a request is sent again for 39.5 s */
+#define TURN_REQUEST_MAX   2048   /* a longer request is not one of TURN's */
+
+/* The 5-tuple: our address is the listener's, the protocol is the listener's. */
+struct turn_tuple {
+	uint8_t ip[16];
+	uint16_t port;
+	uint16_t family;
+	uint32_t listener;
+};
+
+struct turn_listener {
+	struct turn *turn;
+	struct env_udp *udp;
+	uint32_t number;
+	int relay4, relay6;
+	struct turn_listener *next;
+};
+
+struct turn_perm {
+	uint8_t ip[16]; /* of the allocation's family */
+	uint64_t until_ms;
+	bool own; /* the IP is a relay's: ports that nobody leased stay forbidden */
+};
+
+struct turn_chan {
+	uint16_t number;
+	uint64_t until_ms;
+	struct addr peer; /* as the client says it */
+	struct addr wire; /* where it is sent: a relay of ours behind NAT has another address */
+};
+
+#define TURN_CLOSE_TABLE(X)                                                                        \
+	X(TURN_CLOSE_EXPIRED, "expired")                                                           \
+	X(TURN_CLOSE_DELETED, "deleted")                                                           \
+	X(TURN_CLOSE_REVOKED, "revoked")                                                           \
+	X(TURN_CLOSE_SHUTDOWN, "shutdown")
+
+enum turn_close_reason {
+#define X(name, text) name,
+	TURN_CLOSE_TABLE(X)
+#undef X
+};
+
+struct turn_alloc {
+	UT_hash_handle hh;
+	struct turn_tuple tuple;
+	struct turn *turn;
+	struct turn_listener *listener;
+	struct addr client;
+	const struct turn_relay *via;
+	struct env_udp *relay; /* bound to the relayed transport address, inside view */
+	struct addr relayed;   /* as the client sees it */
+	struct turn_account *account;
+	uint8_t key[STUN_KEY_SHA1_LEN];
+	int64_t credential_expires_at_s; /* Unix time; 0: never */
+	uint64_t created_ms, expires_ms;
+	struct turn_alloc *prev, *next; /* in the wheel */
+	struct turn_perm *perms;
+	struct turn_chan *chans;
+	uint16_t perm_n, perm_cap, chan_n, chan_cap;
+	bool has_token;
+	uint8_t token[8];
+	uint8_t tid[STUN_TID_LEN]; /* of the Allocate request, to know its retransmission */
+	uint64_t to_peer_packets, to_peer_bytes, to_client_packets, to_client_bytes;
+	char id[20];
+	uint16_t username_len;
+	char username[]; /* not terminated */
+};
+
+struct turn_parked {
+	struct turn_parked *prev, *next;
+	uint64_t ticket, until_ms;
+	struct turn_listener *listener;
+	struct addr client;
+	size_t len;
+	uint64_t packet[]; /* aligned */
+};
+
+/* Remembers a Refresh that ended an allocation, so that its retransmission hears the same. */
+struct turn_grave {
+	struct turn_tuple tuple;
+	uint8_t tid[STUN_TID_LEN];
+	uint64_t until_ms;
+};
+
+struct turn {
+	struct env *env;
+	struct turn_conf conf;
+	const struct turn_auth_ops *auth;
+	void *auth_ctx;
+	struct turn_nonce_keys nonce_keys;
+	bool behind_nat; /* a relay's external address is not its local one */
+	struct turn_listener *listeners;
+	struct turn_alloc *allocs; /* by tuple */
+	struct turn_alloc *wheel[TURN_WHEEL_SLOTS];
+	uint64_t wheel_s; /* up to here the wheel has turned */
+	struct env_timer *tick;
+	uint64_t now_ms; /* read once a batch */
+	uint64_t sessions;
+	struct turn_parked *parked;
+	size_t parked_n;
+	uint64_t tickets;
+	struct turn_grave graves[TURN_GRAVES];
+	size_t next_grave;
+	uint8_t indication_tid[STUN_TID_LEN];
+	struct turn_stats stats;
+};
+
+/* A request (or a Send indication) on its way. */
+struct turn_request {
+	struct turn *turn;
+	struct turn_listener *listener;
+	const struct addr *client;
+	struct turn_tuple tuple;
+	struct stun_msg msg;
+	struct turn_alloc *alloc; /* of this 5-tuple, or NULL */
+	struct turn_auth_answer auth;
+	const uint8_t *key; /* set once the sender has proved who it is */
+	uint64_t reply_buf[STUN_REPLY_MAX / 8];
+	struct stun_out out;
+};
+
+/* 0: go on with the next check. Positive: the STUN error code to answer with. TURN_SILENT: say
+ * nothing. */
+typedef int turn_check_fn(struct turn_request *rq);
+#define TURN_SILENT (-1)
+
+/* request.c: the way of a request and the one place that replies */
+void turn_on_stun(struct turn_listener *l, const struct addr *client, uint8_t *buf, size_t len);
+void turn_reply_start(struct turn_request *rq, enum stun_class class);
+void turn_reply_send(struct turn_request *rq);
+int turn_run_checks(struct turn_request *rq, turn_check_fn *const *checks, size_t n);
+int turn_peer_family_ok(const struct turn_alloc *a, const struct addr *peer);
+
+/* auth.c */
+turn_check_fn turn_check_credentials;
+turn_check_fn turn_check_same_user;
+void turn_park(struct turn_request *rq, uint64_t ticket);
+void turn_expire_parked(struct turn *t);
+
+/* one STUN method, one file: returns 0 (it has replied), an error code or TURN_SILENT */
+int turn_binding(struct turn_request *rq);
+int turn_allocate(struct turn_request *rq);
+int turn_refresh(struct turn_request *rq);
+int turn_create_permission(struct turn_request *rq);
+int turn_channel_bind(struct turn_request *rq);
+void turn_send(struct turn_request *rq);
+
+/* allocation.c */
+struct turn_tuple turn_tuple_of(const struct turn_listener *l, const struct addr *client);
+struct turn_alloc *turn_alloc_find(struct turn *t, const struct turn_tuple *tuple);
+struct turn_alloc *turn_alloc_new(struct turn_request *rq);
+void turn_alloc_add(struct turn_alloc *a);
+void turn_alloc_close(struct turn_alloc *a, enum turn_close_reason reason);
+void turn_alloc_free(struct turn_alloc *a);
+void turn_alloc_set_lifetime(struct turn_alloc *a, uint32_t lifetime_s);
+void turn_allocs_expire(struct turn *t);
+uint32_t turn_lifetime(const struct turn_request *rq);
+
+/* permission.c: perm lookups are on the data path */
+struct turn_perm *turn_perm_find(struct turn_alloc *a, const struct addr *peer);
+int turn_perm_check_peer(const struct turn_alloc *a, const struct addr *peer, bool with_port);
+int turn_perm_set(struct turn_alloc *a, const struct addr *peer);
+int turn_perm_reserve(struct turn_alloc *a, size_t more);
+
+/* channel.c */
+struct turn_chan *turn_chan_by_number(struct turn_alloc *a, uint16_t number);
+struct turn_chan *turn_chan_by_peer(struct turn_alloc *a, const struct addr *peer);
+
+/* relay.c: the data path */
+env_udp_batch_fn turn_on_client_batch;
+env_udp_batch_fn turn_on_relay_batch;
+void turn_relay_to_peer(struct turn_alloc *a, const struct addr *wire, uint8_t *data, size_t len);
+const struct turn_relay *turn_relay_at(const struct turn *t, const struct addr *external);
+struct addr turn_wire_addr(const struct turn *t, const struct addr *peer);
+
+#endif

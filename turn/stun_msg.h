@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * STUN messages (RFC 8489 section 5) over coturn's libturn: the only place
+ * that knows that library. Reading never trusts a length; writing never runs
+ * past the buffer.
+ *
+ *   0                   1                   2                   3
+ *  |0 0|  message type (14 bits) |        length, without header  |
+ *  |                    magic cookie 0x2112A442                   |
+ *  |                    transaction ID (96 bits)                  |
+ */
+#ifndef TURN_STUN_MSG_H
+#define TURN_STUN_MSG_H
+
+#include "base/addr.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define STUN_HEADER_LEN   20
+#define STUN_TID_LEN      12
+#define STUN_REPLY_MAX    1280 /* no reply of ours needs more */
+#define STUN_KEY_SHA1_LEN 16   /* MD5(username:realm:password), RFC 8489 section 9.2.2 */
+#define STUN_UNKNOWN_MAX  8
+
+enum stun_class { STUN_REQUEST, STUN_INDICATION, STUN_SUCCESS, STUN_ERROR };
+
+enum stun_method {
+	STUN_BINDING = 0x001,
+	STUN_ALLOCATE = 0x003,
+	STUN_REFRESH = 0x004,
+	STUN_SEND = 0x006,
+	STUN_DATA = 0x007,
+	STUN_CREATE_PERMISSION = 0x008,
+	STUN_CHANNEL_BIND = 0x009,
+};
+
+/* Attributes that a server reads, in the order of their numbers. */
+#define STUN_ATTR_TABLE(X)                                                                         \
+	X(USERNAME, 0x0006)                                                                        \
+	X(MESSAGE_INTEGRITY, 0x0008)                                                               \
+	X(CHANNEL_NUMBER, 0x000C)                                                                  \
+	X(LIFETIME, 0x000D)                                                                        \
+	X(XOR_PEER_ADDRESS, 0x0012)                                                                \
+	X(DATA, 0x0013)                                                                            \
+	X(REALM, 0x0014)                                                                           \
+	X(NONCE, 0x0015)                                                                           \
+	X(REQUESTED_ADDRESS_FAMILY, 0x0017)                                                        \
+	X(EVEN_PORT, 0x0018)                                                                       \
+	X(REQUESTED_TRANSPORT, 0x0019)                                                             \
+	X(RESERVATION_TOKEN, 0x0022)                                                               \
+	X(PRIORITY, 0x0024)                                                                        \
+	X(USE_CANDIDATE, 0x0025)
+
+enum stun_attr_index {
+#define X(name, number) STUN_ATTR_##name,
+	STUN_ATTR_TABLE(X)
+#undef X
+	    STUN_ATTR_COUNT
+};
+
+struct stun_attr {
+	const uint8_t *value; /* NULL: absent */
+	uint16_t len;
+};
+
+/* A parsed message; points into the datagram. */
+struct stun_msg {
+	uint8_t *buf;
+	size_t len;
+	enum stun_class class;
+	uint16_t method;
+	const uint8_t *tid;
+	struct stun_attr attr[STUN_ATTR_COUNT]; /* the first of each type counts */
+	size_t integrity_at;                    /* offset of MESSAGE-INTEGRITY, 0: none */
+	bool has_fingerprint;                   /* and it was right */
+	size_t unknown_n; /* comprehension-required attributes that we do not know */
+	uint16_t unknown[STUN_UNKNOWN_MAX];
+};
+
+/* First look (RFC 7983): may this be STUN, may it be ChannelData? */
+static inline bool stun_msg_looks_like(const uint8_t *buf, size_t len)
+{
+	return len >= STUN_HEADER_LEN && buf[0] < 4;
+}
+
+/* Checks header, length (all of the datagram), cookie, fingerprint and attribute bounds. buf
+ * must be aligned to 4. 0 or -E_PARSE: drop it in silence. */
+int stun_msg_parse(struct stun_msg *m, uint8_t *buf, size_t len);
+
+static inline bool stun_msg_has(const struct stun_msg *m, enum stun_attr_index i)
+{
+	return m->attr[i].value != NULL;
+}
+
+/* -E_NOTFOUND when absent, -E_PARSE when it has another length. */
+int stun_msg_u32(const struct stun_msg *m, enum stun_attr_index i, uint32_t *out);
+
+/* The n-th XOR-PEER-ADDRESS (n from 0). 0, -E_NOTFOUND past the last, -E_PARSE. */
+int stun_msg_peer(const struct stun_msg *m, size_t n, struct addr *out);
+
+/* True when MESSAGE-INTEGRITY fits the key. Constant time in the comparison. */
+bool stun_msg_integrity_ok(const struct stun_msg *m, const uint8_t key[STUN_KEY_SHA1_LEN]);
+
+/* A reply or indication being written. After a failed add every later one fails too, so that
+ * one check at the end is enough. */
+struct stun_out {
+	uint8_t *buf; /* aligned to 4 */
+	size_t len, cap;
+	bool failed;
+};
+
+void stun_out_reply(struct stun_out *o, uint8_t *buf, size_t cap, const struct stun_msg *request,
+                    enum stun_class class);
+
+/* Turns a payload into a Data indication in place, with no copy: writes XOR-PEER-ADDRESS and the
+ * DATA header into the STUN_DATA_HEAD_MAX bytes in front of data, which is aligned to 4, and up
+ * to 3 bytes of padding behind it. Returns the start of the message and its length in *total.
+ * payload_len is at most 65,507 - STUN_DATA_HEAD_MAX. */
+#define STUN_DATA_HEAD_MAX 48
+uint8_t *stun_wrap_data_indication(uint8_t *data, size_t payload_len, const struct addr *peer,
+                                   const uint8_t tid[STUN_TID_LEN], size_t *total);
+
+/* Zero-padded to 4 bytes. */
+void stun_out_add(struct stun_out *o, uint16_t type, const void *value, size_t len);
+void stun_out_add_u32(struct stun_out *o, uint16_t type, uint32_t value);
+void stun_out_add_xor_addr(struct stun_out *o, uint16_t type, const struct addr *a);
+void stun_out_add_error(struct stun_out *o, int code);
+void stun_out_add_integrity(struct stun_out *o, const uint8_t key[STUN_KEY_SHA1_LEN]);
+void stun_out_add_fingerprint(struct stun_out *o);
+
+#define STUN_TYPE_ERROR_CODE          0x0009
+#define STUN_TYPE_UNKNOWN_ATTRIBUTES  0x000A
+#define STUN_TYPE_LIFETIME            0x000D
+#define STUN_TYPE_XOR_PEER_ADDRESS    0x0012
+#define STUN_TYPE_DATA                0x0013
+#define STUN_TYPE_REALM               0x0014
+#define STUN_TYPE_NONCE               0x0015
+#define STUN_TYPE_XOR_RELAYED_ADDRESS 0x0016
+#define STUN_TYPE_XOR_MAPPED_ADDRESS  0x0020
+#define STUN_TYPE_RESERVATION_TOKEN   0x0022
+
+#endif

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The parts that stand alone: nonces, ports, quota, peer policy.
+ */
+#include "base/env_virtual.h"
+#include "base/error.h"
+#include "base/tests/test.h"
+#include "turn/nonce.h"
+#include "turn/peer_policy.h"
+#include "turn/ports.h"
+#include "turn/quota.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static void nonces(void **state)
+{
+	struct turn_nonce_keys k = {{1}, {2}}, other = {{3}, {4}};
+	struct addr a, port_moved, b;
+	char n[TURN_NONCE_LEN];
+	uint8_t bad[TURN_NONCE_LEN];
+	uint8_t key[32] = {9};
+
+	(void)state;
+	assert_int_equal(addr_parse(&a, "192.0.2.1:1000"), 0);
+	assert_int_equal(addr_parse(&port_moved, "192.0.2.1:2000"), 0);
+	assert_int_equal(addr_parse(&b, "192.0.2.2:1000"), 0);
+	turn_nonce_make(&k, &a, 5000, n);
+	assert_true(turn_nonce_ok(&k, &a, 5000, 600, (uint8_t *)n, sizeof(n)));
+	assert_true(turn_nonce_ok(&k, &port_moved, 5600, 600, (uint8_t *)n, sizeof(n)));
+	assert_false(turn_nonce_ok(&k, &a, 5601, 600, (uint8_t *)n, sizeof(n)));
+	assert_false(turn_nonce_ok(&k, &a, 4999, 600, (uint8_t *)n, sizeof(n))); /* future */
+	assert_false(turn_nonce_ok(&k, &b, 5000, 600, (uint8_t *)n, sizeof(n)));
+	assert_false(turn_nonce_ok(&other, &a, 5000, 600, (uint8_t *)n, sizeof(n)));
+	assert_false(turn_nonce_ok(&k, &a, 5000, 600, (uint8_t *)n, sizeof(n) - 1));
+	for (size_t i = 0; i < sizeof(n); i++) {
+		memcpy(bad, n, sizeof(n));
+		bad[i] = bad[i] == 'A' ? 'B' : 'A';
+		assert_false(turn_nonce_ok(&k, &a, 5000, 600, bad, sizeof(bad)));
+		bad[i] = '%';
+		assert_false(turn_nonce_ok(&k, &a, 5000, 600, bad, sizeof(bad)));
+	}
+	turn_nonce_rotate(&k, key);
+	assert_true(turn_nonce_ok(&k, &a, 5000, 600, (uint8_t *)n, sizeof(n)));
+	turn_nonce_rotate(&k, key);
+	assert_false(turn_nonce_ok(&k, &a, 5000, 600, (uint8_t *)n, sizeof(n)));
+}
+
+static void ports_lease_all(void **state)
+{
+	struct env *env = env_virtual_new(3);
+	struct turn_ports *p = turn_ports_new(65000, 65535);
+	bool seen[65536] = {false};
+	uint16_t port;
+
+	(void)state;
+	for (int i = 0; i < 536; i++) {
+		assert_int_equal(turn_ports_lease(p, env, TURN_PORT_ANY, &port), 0);
+		assert_true(port >= 65000 && !seen[port]);
+		assert_true(turn_ports_is_leased(p, port));
+		seen[port] = true;
+	}
+	assert_int_equal(turn_ports_lease(p, env, TURN_PORT_ANY, &port), -E_LIMIT);
+	assert_int_equal(turn_ports_leased(p), 536);
+	turn_ports_release(p, 65123);
+	assert_int_equal(turn_ports_lease(p, env, TURN_PORT_EVEN, &port), -E_LIMIT);
+	assert_int_equal(turn_ports_lease(p, env, TURN_PORT_ANY, &port), 0);
+	assert_int_equal(port, 65123);
+	assert_false(turn_ports_is_leased(p, 64999));
+	assert_false(turn_ports_is_leased(p, 0));
+	turn_ports_free(p);
+	env_virtual_free(env);
+}
+
+/* Nobody can guess the next port: every part of the range is drawn equally often. */
+static void ports_are_spread(void **state)
+{
+	struct env *env = env_virtual_new(4);
+	struct turn_ports *p = turn_ports_new(49152, 65535);
+	double count[64] = {0}, chi = 0;
+	uint16_t port, last = 0;
+	int neighbours = 0;
+
+	(void)state;
+	for (int i = 0; i < 64000; i++) {
+		assert_int_equal(turn_ports_lease(p, env, TURN_PORT_ANY, &port), 0);
+		count[(port - 49152) / 256]++;
+		neighbours += abs(port - last) < 4;
+		last = port;
+		turn_ports_release(p, port);
+	}
+	for (int i = 0; i < 64; i++)
+		chi += (count[i] - 1000) * (count[i] - 1000) / 1000;
+	assert_true(chi < 63 + 6 * sqrt(2 * 63.0));
+	assert_true(neighbours < 120);
+	turn_ports_free(p);
+	env_virtual_free(env);
+}
+
+static void ports_in_pairs(void **state)
+{
+	struct env *env = env_virtual_new(5);
+	struct turn_ports *p = turn_ports_new(50001, 50010);
+	uint8_t token[8] = "reserved", wrong[8] = "nonsense";
+	uint16_t port, got;
+
+	(void)state;
+	/* Far more often than there are ports: none leaks. */
+	for (int i = 0; i < 1000; i++) {
+		assert_int_equal(turn_ports_lease(p, env, TURN_PORT_EVEN_PAIR, &port), 0);
+		assert_int_equal(port % 2, 0);
+		assert_true(port >= 50002 && port <= 50008);
+		assert_int_equal(turn_ports_leased(p), 2);
+		assert_int_equal(turn_ports_reserve(p, (uint16_t)(port + 1), token, 1000), 0);
+		assert_int_equal(turn_ports_claim(p, wrong, 1001, &got), -E_NOTFOUND);
+		if (i % 2) { /* claimed in time, once */
+			assert_int_equal(turn_ports_claim(p, token, 1001, &got), 0);
+			assert_int_equal(got, port + 1);
+			assert_int_equal(turn_ports_claim(p, token, 1001, &got), -E_NOTFOUND);
+			turn_ports_release(p, got);
+		} else { /* or never */
+			assert_int_equal(turn_ports_claim(p, token, 31000, &got), -E_NOTFOUND);
+			turn_ports_expire(p, 30999);
+			assert_int_equal(turn_ports_reserved(p), 1);
+			turn_ports_expire(p, 31000);
+		}
+		turn_ports_release(p, port);
+		assert_int_equal(turn_ports_leased(p), 0);
+	}
+	turn_ports_free(p);
+	env_virtual_free(env);
+}
+
+static void quota_counts(void **state)
+{
+	struct turn_quota *q = turn_quota_new(2, 3);
+	struct turn_account *a1, *a2, *b, *x;
+
+	(void)state;
+	assert_int_equal(turn_quota_take(q, "a", 1, &a1), 0);
+	assert_int_equal(turn_quota_take(q, "a", 1, &a2), 0);
+	assert_int_equal(turn_quota_take(q, "a", 1, &x), -E_LIMIT);
+	assert_int_equal(turn_quota_take(q, "a\0b", 3, &b), 0); /* another name */
+	assert_int_equal(turn_quota_take(q, "c", 1, &x), -E_LIMIT);
+	assert_int_equal(turn_quota_total(q), 3);
+	turn_quota_give(q, a1);
+	turn_quota_give(q, b);
+	turn_quota_give(q, NULL);
+	assert_int_equal(turn_quota_accounts(q), 1);
+	assert_int_equal(turn_quota_take(q, "", 0, &b), 0);
+	turn_quota_give(q, b);
+	turn_quota_give(q, a2);
+	assert_int_equal(turn_quota_total(q), 0);
+	assert_int_equal(turn_quota_accounts(q), 0);
+	turn_quota_free(q);
+}
+
+static struct addr peer(const char *text)
+{
+	struct addr a;
+
+	assert_int_equal(addr_parse(&a, text), 0);
+	return a;
+}
+
+static bool permits(struct peer_policy *p, const char *text)
+{
+	struct addr a = peer(text);
+
+	return peer_policy_permits(p, &a);
+}
+
+static void policy_denies_by_default(void **state)
+{
+	static const char *const denied[] = {"0.0.0.0:9",
+	                                     "0.1.2.3:9",
+	                                     "10.0.0.1:9",
+	                                     "100.64.0.1:9",
+	                                     "100.127.255.255:9",
+	                                     "127.0.0.1:9",
+	                                     "127.255.0.1:9",
+	                                     "169.254.169.254:80",
+	                                     "172.16.0.1:9",
+	                                     "172.31.255.255:9",
+	                                     "192.0.0.8:9",
+	                                     "192.0.2.1:9",
+	                                     "192.88.99.1:9",
+	                                     "192.168.1.1:9",
+	                                     "198.18.0.1:9",
+	                                     "198.19.255.255:9",
+	                                     "198.51.100.1:9",
+	                                     "203.0.113.1:9",
+	                                     "224.0.0.1:9",
+	                                     "239.255.255.255:9",
+	                                     "240.0.0.1:9",
+	                                     "255.255.255.255:9",
+	                                     "[::]:9",
+	                                     "[::1]:9",
+	                                     "[::8.8.8.8]:9",
+	                                     "[::ffff:8.8.8.8]:9",
+	                                     "[::ffff:10.0.0.1]:9",
+	                                     "[::ffff:0:127.0.0.1]:9",
+	                                     "[64:ff9b::10.0.0.1]:9",
+	                                     "[64:ff9b::8.8.8.8]:9",
+	                                     "[64:ff9b:1::1]:9",
+	                                     "[100::1]:9",
+	                                     "[2001::1]:9",
+	                                     "[2001:2::1]:9",
+	                                     "[2001:10::1]:9",
+	                                     "[2001:db8::1]:9",
+	                                     "[2002:7f00:1::]:9",
+	                                     "[2002:808:808::]:9",
+	                                     "[3fff::1]:9",
+	                                     "[5f00::1]:9",
+	                                     "[fc00::1]:9",
+	                                     "[fdff::1]:9",
+	                                     "[fe80::1]:9",
+	                                     "[febf::1]:9",
+	                                     "[fec0::1]:9",
+	                                     "[ff02::1]:9",
+	                                     "8.8.8.8:0"};
+	static const char *const permitted[] = {
+	    "8.8.8.8:9",         "1.1.1.1:65535",    "100.63.255.255:9", "100.128.0.0:9",
+	    "126.255.255.255:9", "128.0.0.1:9",      "172.15.255.255:9", "172.32.0.0:9",
+	    "192.0.3.1:9",       "198.17.255.255:9", "198.20.0.0:9",     "223.255.255.255:9",
+	    "[2600::1]:9",       "[2001:200::1]:9",  "[2a00::1]:9",      "[2003::1]:9"};
+	struct peer_policy *p = peer_policy_new();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(denied) / sizeof(*denied); i++)
+		if (permits(p, denied[i]))
+			fail_msg("permitted %s", denied[i]);
+	for (size_t i = 0; i < sizeof(permitted) / sizeof(*permitted); i++)
+		if (!permits(p, permitted[i]))
+			fail_msg("denied %s", permitted[i]);
+	peer_policy_free(p);
+}
+
+static void add(struct peer_policy *p, int (*fn)(struct peer_policy *, const struct prefix *),
+                const char *text)
+{
+	struct prefix r;
+
+	assert_int_equal(prefix_parse(&r, text), 0);
+	assert_int_equal(fn(p, &r), 0);
+}
+
+static void policy_follows_the_operator(void **state)
+{
+	struct peer_policy *p = peer_policy_new();
+	struct addr own = peer("9.9.9.9:3478"), inside = peer("10.0.0.1:3478");
+
+	(void)state;
+	add(p, peer_policy_allow, "10.0.0.0/8");
+	add(p, peer_policy_deny, "10.1.0.0/16");
+	add(p, peer_policy_deny, "8.8.8.0/25");
+	add(p, peer_policy_allow, "64:ff9b::/96");
+	add(p, peer_policy_allow, "::1/128");
+	assert_int_equal(peer_policy_add_own_port(p, &own), 0);
+	assert_int_equal(peer_policy_add_own_port(p, &inside), 0);
+	assert_int_equal(peer_policy_add_own_ip(p, &own), 0);
+	assert_true(permits(p, "10.0.0.1:9"));
+	assert_false(permits(p, "10.1.2.3:9"));
+	assert_false(permits(p, "8.8.8.127:9"));
+	assert_true(permits(p, "8.8.8.128:9"));
+	/* What is inside an IPv6 address is held to the rules of IPv4. */
+	assert_true(permits(p, "[64:ff9b::1.1.1.1]:9"));
+	assert_true(permits(p, "[64:ff9b::10.0.0.1]:9"));
+	assert_false(permits(p, "[64:ff9b::10.1.0.1]:9"));
+	assert_false(permits(p, "[64:ff9b::127.0.0.1]:9"));
+	assert_true(permits(p, "[::1]:9"));
+	/* Ourselves: neither by our public address nor, whatever is allowed, on our ports. */
+	assert_false(permits(p, "9.9.9.9:22"));
+	assert_false(permits(p, "9.9.9.9:3478"));
+	assert_false(permits(p, "10.0.0.1:3478"));
+	add(p, peer_policy_allow, "9.9.9.9");
+	assert_true(permits(p, "9.9.9.9:22"));
+	assert_false(permits(p, "9.9.9.9:3478"));
+	peer_policy_free(p);
+	peer_policy_free(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(nonces),
+	    cmocka_unit_test(ports_lease_all),
+	    cmocka_unit_test(ports_are_spread),
+	    cmocka_unit_test(ports_in_pairs),
+	    cmocka_unit_test(quota_counts),
+	    cmocka_unit_test(policy_denies_by_default),
+	    cmocka_unit_test(policy_follows_the_operator),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

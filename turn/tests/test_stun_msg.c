@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The STUN codec against the test vectors of RFC 5769 and against nonsense.
+ */
+#include "turn/stun_msg.h"
+
+#include "base/error.h"
+#include "base/tests/test.h"
+#include "turn/tests/wire.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <stdlib.h>
+
+/* RFC 5769 section 2.4: request with long-term authentication; user "マトリックス" (6 characters),
+ * password "TheMatrIX" (after SASLprep), realm "example.org". */
+static const uint8_t long_term[] = {
+    0x00, 0x01, 0x00, 0x60, 0x21, 0x12, 0xa4, 0x42, 0x78, 0xad, 0x34, 0x33, 0xc6, 0xad, 0x72,
+    0xc0, 0x29, 0xda, 0x41, 0x2e, 0x00, 0x06, 0x00, 0x12, 0xe3, 0x83, 0x9e, 0xe3, 0x83, 0x88,
+    0xe3, 0x83, 0xaa, 0xe3, 0x83, 0x83, 0xe3, 0x82, 0xaf, 0xe3, 0x82, 0xb9, 0x00, 0x00, 0x00,
+    0x15, 0x00, 0x1c, 0x66, 0x2f, 0x2f, 0x34, 0x39, 0x39, 0x6b, 0x39, 0x35, 0x34, 0x64, 0x36,
+    0x4f, 0x4c, 0x33, 0x34, 0x6f, 0x4c, 0x39, 0x46, 0x53, 0x54, 0x76, 0x79, 0x36, 0x34, 0x73,
+    0x41, 0x00, 0x14, 0x00, 0x0b, 0x65, 0x78, 0x61, 0x6d, 0x70, 0x6c, 0x65, 0x2e, 0x6f, 0x72,
+    0x67, 0x00, 0x00, 0x08, 0x00, 0x14, 0xf6, 0x70, 0x24, 0x65, 0x6d, 0xd6, 0x4a, 0x3e, 0x02,
+    0xb8, 0xe0, 0x71, 0x2e, 0x85, 0xc9, 0xa2, 0x8c, 0xa8, 0x96, 0x66,
+};
+
+/* RFC 5769 section 2.2 and 2.3: the mapped addresses of the sample responses. */
+static const uint8_t tid_2_2[12] = {0xb7, 0xe7, 0xa7, 0x01, 0xbc, 0x34,
+                                    0xd6, 0x86, 0xfa, 0x87, 0xdf, 0xae};
+
+static void rfc5769_long_term(void **state)
+{
+	_Alignas(8) uint8_t buf[sizeof(long_term)];
+	uint8_t key[16];
+	struct stun_msg m;
+
+	(void)state;
+	memcpy(buf, long_term, sizeof(buf));
+	assert_int_equal(stun_msg_parse(&m, buf, sizeof(buf)), 0);
+	assert_int_equal(m.class, STUN_REQUEST);
+	assert_int_equal(m.method, STUN_BINDING);
+	assert_int_equal(m.attr[STUN_ATTR_USERNAME].len, 18);
+	assert_int_equal(m.attr[STUN_ATTR_REALM].len, 11);
+	wire_key("\xe3\x83\x9e\xe3\x83\x88\xe3\x83\xaa\xe3\x83\x83\xe3\x82\xaf\xe3\x82\xb9",
+	         "example.org", "TheMatrIX", key);
+	assert_true(stun_msg_integrity_ok(&m, key));
+	assert_memory_equal(buf, long_term, sizeof(buf)); /* the check leaves no trace */
+	key[0] ^= 1;
+	assert_false(stun_msg_integrity_ok(&m, key));
+	key[0] ^= 1;
+	for (size_t i = 24; i < 42; i++) { /* every byte of the name is protected */
+		buf[i] ^= 0x10;
+		assert_false(stun_msg_integrity_ok(&m, key));
+		buf[i] ^= 0x10;
+	}
+}
+
+static void rfc5769_addresses(void **state)
+{
+	/* the XOR-MAPPED-ADDRESS values of sections 2.2 and 2.3 */
+	static const uint8_t v4[] = {0x00, 0x01, 0xa1, 0x47, 0xe1, 0x12, 0xa6, 0x43};
+	static const uint8_t v6[] = {0x00, 0x02, 0xa1, 0x47, 0x01, 0x13, 0xa9, 0xfa, 0xa5, 0xd3,
+	                             0xf1, 0x79, 0xbc, 0x25, 0xf4, 0xb5, 0xbe, 0xd2, 0xb9, 0xd9};
+	_Alignas(8) uint8_t buf[256], head[20] = {0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42};
+	struct stun_msg request;
+	struct stun_out out;
+	struct addr a;
+	size_t n;
+
+	(void)state;
+	memcpy(head + 8, tid_2_2, 12);
+	assert_int_equal(stun_msg_parse(&request, head, sizeof(head)), 0);
+	stun_out_reply(&out, buf, sizeof(buf), &request, STUN_SUCCESS);
+	assert_int_equal(addr_parse(&a, "192.0.2.1:32853"), 0);
+	stun_out_add_xor_addr(&out, STUN_TYPE_XOR_MAPPED_ADDRESS, &a);
+	assert_memory_equal(wire_get(buf, out.len, 0x0020, &n), v4, sizeof(v4));
+	stun_out_reply(&out, buf, sizeof(buf), &request, STUN_SUCCESS);
+	assert_int_equal(addr_parse(&a, "[2001:db8:1234:5678:11:2233:4455:6677]:32853"), 0);
+	stun_out_add_xor_addr(&out, STUN_TYPE_XOR_MAPPED_ADDRESS, &a);
+	assert_memory_equal(wire_get(buf, out.len, 0x0020, &n), v6, sizeof(v6));
+	stun_out_add_fingerprint(&out);
+	assert_false(out.failed);
+	/* and it reads its own fingerprint, but not a wrong one */
+	assert_int_equal(stun_msg_parse(&request, buf, out.len), 0);
+	assert_true(request.has_fingerprint);
+	buf[out.len - 1] ^= 1;
+	assert_int_equal(stun_msg_parse(&request, buf, out.len), -E_PARSE);
+}
+
+static void peers_are_read(void **state)
+{
+	static const char *const peers[] = {"192.0.2.1:7", "[2001:db8::9]:65535", "8.8.8.8:0"};
+	struct wire w;
+	struct stun_msg m;
+	struct addr a;
+	char text[ADDR_STRLEN];
+
+	(void)state;
+	wire_start(&w, W_CREATE_PERMISSION, 99);
+	for (int i = 0; i < 3; i++)
+		wire_add_xor_addr(&w, 0x0012, peers[i]);
+	assert_int_equal(stun_msg_parse(&m, w.buf, w.len), 0);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(stun_msg_peer(&m, i, &a), 0);
+		assert_string_equal(addr_format(&a, text), peers[i]);
+	}
+	assert_int_equal(stun_msg_peer(&m, 3, &a), -E_NOTFOUND);
+	wire_add(&w, 0x0012, "\0\1xx", 4); /* too short for an address */
+	assert_int_equal(stun_msg_parse(&m, w.buf, w.len), 0);
+	assert_int_equal(stun_msg_peer(&m, 3, &a), -E_PARSE);
+}
+
+/* RFC 8489 section 14.5: what comes behind MESSAGE-INTEGRITY is ignored. */
+static void attributes_behind_integrity_are_ignored(void **state)
+{
+	uint8_t key[16] = "0123456789abcdef";
+	struct wire w;
+	struct stun_msg m;
+	struct addr a;
+
+	(void)state;
+	wire_start(&w, W_CREATE_PERMISSION, 5);
+	wire_add_integrity(&w, key);
+	wire_add_xor_addr(&w, 0x0012, "8.8.8.8:1");
+	wire_add_u32(&w, 0x000d, 7);
+	wire_add_u32(&w, 0x7777, 7);
+	wire_add_fingerprint(&w);
+	assert_int_equal(stun_msg_parse(&m, w.buf, w.len), 0);
+	assert_true(stun_msg_integrity_ok(&m, key));
+	assert_int_equal(stun_msg_peer(&m, 0, &a), -E_NOTFOUND);
+	assert_false(stun_msg_has(&m, STUN_ATTR_LIFETIME));
+	assert_int_equal(m.unknown_n, 0);
+	assert_true(m.has_fingerprint);
+}
+
+static void nonsense_is_refused(void **state)
+{
+	struct wire w;
+	struct stun_msg m;
+	_Alignas(8) uint8_t buf[2048];
+
+	(void)state;
+	wire_start(&w, W_ALLOCATE, 1);
+	wire_add_u32(&w, 0x0019, 17u << 24);
+	wire_add_str(&w, 0x0006, "alice");
+	assert_int_equal(stun_msg_parse(&m, w.buf, w.len), 0);
+	for (size_t cut = 0; cut < w.len; cut++)
+		assert_int_equal(stun_msg_parse(&m, w.buf, cut), -E_PARSE);
+	w.buf[4] ^= 1; /* cookie */
+	assert_int_equal(stun_msg_parse(&m, w.buf, w.len), -E_PARSE);
+	w.buf[4] ^= 1;
+	w.buf[30] = 0xff; /* an attribute that runs over the end */
+	assert_int_equal(stun_msg_parse(&m, w.buf, w.len), -E_PARSE);
+	/* Any bytes at any length: never a crash (the sanitizers watch), never out of bounds. */
+	srand(8489);
+	for (int i = 0; i < 300000; i++) {
+		size_t len = 20 + (size_t)(rand() % 30) * 4;
+
+		for (size_t k = 0; k < len; k++)
+			buf[k] = (uint8_t)(rand() % 4 ? rand() % 40 : rand());
+		buf[0] = 0;
+		memcpy(buf + 4, "\x21\x12\xa4\x42", 4);
+		buf[2] = 0;
+		buf[3] = (uint8_t)(len - 20);
+		if (!stun_msg_parse(&m, buf, len)) {
+			struct addr a;
+
+			for (size_t n = 0; !stun_msg_peer(&m, n, &a); n++)
+				;
+			stun_msg_integrity_ok(&m, buf);
+		}
+	}
+}
+
+static void replies_do_not_overflow(void **state)
+{
+	_Alignas(8) uint8_t buf[64 + 8], head[20] = {0, 3, 0, 0, 0x21, 0x12, 0xa4, 0x42};
+	struct stun_msg request;
+	struct stun_out out;
+
+	(void)state;
+	assert_int_equal(stun_msg_parse(&request, head, sizeof(head)), 0);
+	memset(buf, 0xaa, sizeof(buf));
+	stun_out_reply(&out, buf, 64, &request, STUN_ERROR);
+	stun_out_add(&out, STUN_TYPE_REALM, "abcde", 5);
+	assert_false(out.failed);
+	assert_true(wire_sound(buf, out.len)); /* poisoned before, zero-padded now */
+	stun_out_add_integrity(&out, head);
+	assert_false(out.failed);
+	stun_out_add_u32(&out, STUN_TYPE_LIFETIME, 1);
+	assert_false(out.failed); /* to the last byte */
+	stun_out_add(&out, STUN_TYPE_LIFETIME, "", 0);
+	assert_true(out.failed);
+	assert_int_equal(buf[64], 0xaa);
+	stun_out_add(&out, STUN_TYPE_NONCE, "", 0); /* it stays failed */
+	assert_true(out.failed);
+}
+
+static void data_indication_in_place(void **state)
+{
+	static const char *const peers[] = {"9.8.7.6:5432", "[2001:db8::1:2]:80"};
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		for (size_t len = 0; len < 9; len++) {
+			_Alignas(8) uint8_t buf[128];
+			struct addr peer, got;
+			size_t total, n;
+			uint8_t *m;
+
+			memset(buf, 0xee, sizeof(buf));
+			memcpy(buf + 64, "payload!", 8);
+			assert_int_equal(addr_parse(&peer, peers[i]), 0);
+			m = stun_wrap_data_indication(buf + 64, len, &peer, tid_2_2, &total);
+			assert_true(m >= buf + 64 - STUN_DATA_HEAD_MAX);
+			assert_true(wire_sound(m, total));
+			assert_int_equal(wire_type(m), W_DATA);
+			assert_true(wire_get_xor_addr(m, total, 0x0012, &got));
+			assert_true(addr_equal(&got, &peer));
+			assert_memory_equal(wire_get(m, total, 0x0013, &n), "payload!", len);
+			assert_int_equal(n, len);
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(rfc5769_long_term),
+	    cmocka_unit_test(rfc5769_addresses),
+	    cmocka_unit_test(peers_are_read),
+	    cmocka_unit_test(attributes_behind_integrity_are_ignored),
+	    cmocka_unit_test(nonsense_is_refused),
+	    cmocka_unit_test(replies_do_not_overflow),
+	    cmocka_unit_test(data_indication_in_place),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * STUN by hand (RFC 8489 section 5 and 14).
+ */
+#include "turn/tests/wire.h"
+
+#include <assert.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <stdio.h>
+#include <string.h>
+
+static const uint8_t cookie[4] = {0x21, 0x12, 0xa4, 0x42};
+
+static void put16(uint8_t *p, size_t v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+static size_t get16(const uint8_t *p)
+{
+	return (size_t)p[0] << 8 | p[1];
+}
+
+void wire_start(struct wire *w, uint16_t type, uint32_t tid)
+{
+	memset(w->buf, 0, 20);
+	put16(w->buf, type);
+	memcpy(w->buf + 4, cookie, 4);
+	memcpy(w->buf + 8, "wiretest", 8);
+	put16(w->buf + 16, tid >> 16);
+	put16(w->buf + 18, tid & 0xffff);
+	w->len = 20;
+}
+
+void wire_add(struct wire *w, uint16_t type, const void *value, size_t len)
+{
+	assert(w->len + 8 + len < sizeof(w->buf));
+	put16(w->buf + w->len, type);
+	put16(w->buf + w->len + 2, len);
+	memset(w->buf + w->len + 4, 0, len + 3);
+	if (len)
+		memcpy(w->buf + w->len + 4, value, len);
+	w->len += 4 + ((len + 3) & ~(size_t)3);
+	put16(w->buf + 2, w->len - 20);
+}
+
+void wire_add_u32(struct wire *w, uint16_t type, uint32_t v)
+{
+	uint8_t b[4] = {(uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v};
+
+	wire_add(w, type, b, 4);
+}
+
+void wire_add_str(struct wire *w, uint16_t type, const char *text)
+{
+	wire_add(w, type, text, strlen(text));
+}
+
+void wire_add_xor_addr(struct wire *w, uint16_t type, const char *text)
+{
+	struct addr a;
+	uint8_t v[20] = {0};
+	size_t n;
+	const uint8_t *ip;
+	int r = addr_parse(&a, text);
+
+	assert(!r);
+	(void)r;
+	ip = addr_ip(&a, &n);
+	v[1] = n == 4 ? 1 : 2;
+	put16(v + 2, (size_t)(addr_port(&a) ^ 0x2112));
+	for (size_t i = 0; i < n; i++)
+		v[4 + i] = ip[i] ^ w->buf[4 + i]; /* cookie, then transaction ID */
+	wire_add(w, type, v, 4 + n);
+}
+
+void wire_key(const char *user, const char *realm, const char *password, uint8_t key[16])
+{
+	char text[2000];
+	unsigned int len = 16;
+
+	snprintf(text, sizeof(text), "%s:%s:%s", user, realm, password);
+	EVP_Digest(text, strlen(text), key, &len, EVP_md5(), NULL);
+}
+
+void wire_add_integrity(struct wire *w, const uint8_t key[16])
+{
+	uint8_t mac[EVP_MAX_MD_SIZE];
+	unsigned int len;
+
+	put16(w->buf + 2, w->len + 24 - 20);
+	HMAC(EVP_sha1(), key, 16, w->buf, w->len, mac, &len);
+	wire_add(w, 0x0008, mac, 20);
+}
+
+static uint32_t crc32_of(const uint8_t *p, size_t len)
+{
+	uint32_t crc = 0xffffffff;
+
+	for (size_t i = 0; i < len; i++) {
+		crc ^= p[i];
+		for (int k = 0; k < 8; k++)
+			crc = crc >> 1 ^ (0xedb88320 & -(crc & 1));
+	}
+	return ~crc;
+}
+
+void wire_add_fingerprint(struct wire *w)
+{
+	put16(w->buf + 2, w->len + 8 - 20);
+	wire_add_u32(w, 0x8028, crc32_of(w->buf, w->len) ^ 0x5354554e);
+}
+
+uint16_t wire_type(const uint8_t *m)
+{
+	return (uint16_t)get16(m);
+}
+
+const uint8_t *wire_get(const uint8_t *m, size_t len, uint16_t type, size_t *value_len)
+{
+	for (size_t at = 20; at + 4 <= len; at += 4 + ((get16(m + at + 2) + 3) & ~(size_t)3)) {
+		if (get16(m + at) == type) {
+			*value_len = get16(m + at + 2);
+			return m + at + 4;
+		}
+	}
+	return NULL;
+}
+
+uint32_t wire_get_u32(const uint8_t *m, size_t len, uint16_t type)
+{
+	size_t n;
+	const uint8_t *v = wire_get(m, len, type, &n);
+
+	return v && n == 4 ? (uint32_t)(get16(v) << 16 | get16(v + 2)) : 0;
+}
+
+int wire_error(const uint8_t *m, size_t len)
+{
+	size_t n;
+	const uint8_t *v = wire_get(m, len, 0x0009, &n);
+
+	return v && n >= 4 ? v[2] * 100 + v[3] : 0;
+}
+
+bool wire_get_xor_addr(const uint8_t *m, size_t len, uint16_t type, struct addr *out)
+{
+	uint8_t ip[16];
+	size_t n;
+	const uint8_t *v = wire_get(m, len, type, &n);
+
+	if (!v || (n != 8 && n != 20))
+		return false;
+	for (size_t i = 0; i < n - 4; i++)
+		ip[i] = v[4 + i] ^ m[4 + i];
+	addr_from_bytes(out, ip, n - 4, (uint16_t)(get16(v + 2) ^ 0x2112));
+	return true;
+}
+
+bool wire_integrity_ok(const uint8_t *m, size_t len, const uint8_t key[16])
+{
+	static uint8_t copy[70000];
+	uint8_t mac[EVP_MAX_MD_SIZE];
+	unsigned int mac_len;
+	size_t n;
+	const uint8_t *v = wire_get(m, len, 0x0008, &n);
+
+	if (!v || n != 20)
+		return false;
+	memcpy(copy, m, len);
+	put16(copy + 2, (size_t)(v - m) + 20 - 20);
+	HMAC(EVP_sha1(), key, 16, copy, (size_t)(v - m) - 4, mac, &mac_len);
+	return !memcmp(mac, v, 20);
+}
+
+bool wire_sound(const uint8_t *m, size_t len)
+{
+	size_t at = 20;
+
+	if (len < 20 || len % 4 || get16(m + 2) + 20 != len || memcmp(m + 4, cookie, 4))
+		return false;
+	while (at < len) {
+		size_t n, pad;
+
+		if (at + 4 > len)
+			return false;
+		n = get16(m + at + 2);
+		pad = (4 - n % 4) % 4;
+		if (at + 4 + n + pad > len)
+			return false;
+		for (size_t i = 0; i < pad; i++)
+			if (m[at + 4 + n + i])
+				return false;
+		at += 4 + n + pad;
+	}
+	return true;
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The world of the TURN tests.
+ */
+#include "turn/tests/world.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/tests/test.h"
+
+static int keys(void *ctx, const struct turn_auth_query *q, struct turn_auth_answer *out)
+{
+	struct world *w = ctx;
+
+	assert_string_equal(q->realm, REALM);
+	if (w->answers_later) {
+		w->ticket = q->ticket;
+		return -E_LATER;
+	}
+	out->account = q->username;
+	out->account_len = q->username_len;
+	out->expires_at_s = w->expires_at_s;
+	if (q->username_len == 5 && !memcmp(q->username, "alice", 5) && !w->alice_gone) {
+		out->key_n = 2; /* two live secrets: the right key is the second */
+		memset(out->key[0], 0x77, sizeof(out->key[0]));
+		wire_key("alice", REALM, "secret", out->key[1]);
+		return 0;
+	}
+	if (q->username_len == 3 && !memcmp(q->username, "bob", 3)) {
+		out->key_n = 1;
+		wire_key("bob", REALM, "hunter2", out->key[0]);
+		return 0;
+	}
+	return -E_NOTFOUND;
+}
+
+static bool alive(void *ctx, const char *username, size_t len)
+{
+	struct world *w = ctx;
+
+	return !(w->alice_gone && len == 5 && !memcmp(username, "alice", 5));
+}
+
+static const struct turn_auth_ops auth = {.keys = keys, .alive = alive};
+
+void world_init(struct world *w)
+{
+	struct addr relay4, relay6;
+
+	log_set_level(LOG_LEVEL_ERROR);
+	memset(w, 0, sizeof(*w));
+	w->env = env_virtual_new(8656);
+	w->policy = peer_policy_new();
+	w->conf = (struct turn_conf){.realm = REALM,
+	                             .policy = w->policy,
+	                             .default_lifetime_s = 600,
+	                             .max_lifetime_s = 3600,
+	                             .nonce_lifetime_s = 1000,
+	                             .permissions_max = 8,
+	                             .channels_max = 8,
+	                             .relay_n = 2};
+	assert_int_equal(addr_parse_ip(&relay4, "192.0.2.1", 0), 0);
+	assert_int_equal(addr_parse_ip(&relay6, "2001:db8:ffff::1", 0), 0);
+	w->conf.relay[0].local = w->conf.relay[0].external = relay4;
+	w->conf.relay[1].local = w->conf.relay[1].external = relay6;
+	w->ports4 = turn_ports_new(50000, 50019);
+	w->ports6 = turn_ports_new(50000, 50019);
+	w->quota = turn_quota_new(5, 12);
+}
+
+void world_start(struct world *w)
+{
+	static const char *const own[] = {SERVER4, SERVER6};
+
+	w->conf.relay[0].ports = w->ports4;
+	w->conf.relay[1].ports = w->ports6;
+	w->conf.quota = w->quota;
+	w->turn = turn_new(w->env, &w->conf, &auth, w);
+	assert_non_null(w->turn);
+	for (int i = 0; i < 2; i++) {
+		struct turn_listener_conf l = {.fd = -1, .relay4 = 0, .relay6 = 1};
+
+		assert_int_equal(addr_parse(&l.local, own[i]), 0);
+		assert_int_equal(peer_policy_add_own_port(w->policy, &l.local), 0);
+		assert_int_equal(peer_policy_add_own_ip(w->policy, &l.local), 0);
+		assert_int_equal(peer_policy_add_own_ip(w->policy, &w->conf.relay[i].external), 0);
+		assert_int_equal(turn_listen(w->turn, &l), 0);
+	}
+}
+
+static void check_invariants(struct world *w)
+{
+	size_t live = turn_allocations(w->turn);
+	size_t leased = turn_ports_leased(w->ports4) + turn_ports_leased(w->ports6);
+	size_t reserved = turn_ports_reserved(w->ports4) + turn_ports_reserved(w->ports6);
+
+	assert_int_equal(leased, live + reserved);
+	assert_int_equal(turn_quota_total(w->quota), live);
+	assert_int_equal(env_virtual_sockets(w->env), live + 2 + w->hosts);
+	assert_true(turn_quota_accounts(w->quota) <= live);
+}
+
+void world_run(struct world *w, uint64_t ms)
+{
+	env_virtual_run(w->env, ms);
+	check_invariants(w);
+}
+
+void world_stop(struct world *w)
+{
+	check_invariants(w);
+	turn_free(w->turn);
+	assert_int_equal(turn_quota_total(w->quota), 0);
+	assert_int_equal(turn_ports_leased(w->ports4), turn_ports_reserved(w->ports4));
+	assert_int_equal(env_virtual_sockets(w->env), w->hosts);
+	env_virtual_free(w->env);
+	turn_ports_free(w->ports4);
+	turn_ports_free(w->ports6);
+	turn_quota_free(w->quota);
+	peer_policy_free(w->policy);
+}
+
+static void on_host(void *arg, struct env_udp *u, struct datagram *d, size_t n)
+{
+	struct host *h = arg;
+
+	(void)u;
+	for (size_t i = 0; i < n; i++) {
+		h->got++;
+		h->from = d[i].peer;
+		h->in.len = d[i].len;
+		memcpy(h->in.buf, d[i].data, d[i].len);
+	}
+}
+
+void host_open(struct world *w, struct host *h, const char *addr, const char *user,
+               const char *password)
+{
+	struct env_udp_params p = {.fd = -1, .on_batch = on_host, .arg = h};
+
+	memset(h, 0, sizeof(*h));
+	h->w = w;
+	h->user = user;
+	h->password = password;
+	assert_int_equal(addr_parse(&p.local, addr), 0);
+	assert_int_equal(env_udp_open(w->env, &p, &h->udp), 0);
+	w->hosts++;
+}
+
+void host_close(struct host *h)
+{
+	env_udp_close(h->udp);
+	h->w->hosts--;
+}
+
+size_t host_send(struct host *h, const char *to, const void *data, size_t len)
+{
+	struct addr a;
+
+	assert_int_equal(addr_parse(&a, to), 0);
+	h->got = 0;
+	env_udp_send(h->udp, &a, data, len);
+	world_run(h->w, 0);
+	return h->got;
+}
+
+static const char *server_of(const struct host *h)
+{
+	return addr_family(&h->udp->local) == AF_INET6 ? SERVER6 : SERVER4;
+}
+
+void host_request(struct host *h, struct wire *m, uint16_t method)
+{
+	wire_start(m, method, ++h->w->tid);
+	if (*h->nonce) {
+		wire_add_str(m, 0x0006, h->user);
+		wire_add_str(m, 0x0014, REALM);
+		wire_add_str(m, 0x0015, h->nonce);
+	}
+}
+
+int host_reply_code(const struct host *h)
+{
+	return wire_error(h->in.buf, h->in.len);
+}
+
+int host_ask(struct host *h, struct wire *m)
+{
+	uint8_t key[16];
+	size_t n;
+	const uint8_t *nonce;
+	int code;
+
+	wire_key(h->user, REALM, h->password, key);
+	if (*h->nonce)
+		wire_add_integrity(m, key);
+	assert_int_equal(host_send(h, server_of(h), m->buf, m->len), 1);
+	assert_true(wire_sound(h->in.buf, h->in.len));
+	assert_memory_equal(h->in.buf + 8, m->buf + 8, 12);
+	code = host_reply_code(h);
+	assert_int_equal(wire_type(h->in.buf), wire_type(m->buf) | (code ? W_ERR : W_OK));
+	nonce = wire_get(h->in.buf, h->in.len, 0x0015, &n);
+	if (nonce) {
+		assert_true(code == 401 || code == 438);
+		assert_true(n < sizeof(h->nonce));
+		memcpy(h->nonce, nonce, n);
+		h->nonce[n] = 0;
+	} else if (*h->nonce && code != 400) {
+		assert_true(wire_integrity_ok(h->in.buf, h->in.len, key));
+	}
+	return code;
+}
+
+static void request_allocate(struct host *h, struct wire *m)
+{
+	host_request(h, m, W_ALLOCATE);
+	wire_add_u32(m, 0x0019, 17u << 24);
+	if (addr_family(&h->udp->local) == AF_INET6)
+		wire_add_u32(m, 0x0017, 2u << 24);
+}
+
+int host_login(struct host *h)
+{
+	struct wire m;
+
+	h->nonce[0] = 0;
+	request_allocate(h, &m);
+	return host_ask(h, &m);
+}
+
+int host_allocate(struct host *h, struct addr *relayed)
+{
+	struct wire m;
+	int r;
+
+	if (!*h->nonce)
+		assert_int_equal(host_login(h), 401);
+	request_allocate(h, &m);
+	r = host_ask(h, &m);
+	if (!r && relayed)
+		assert_true(wire_get_xor_addr(h->in.buf, h->in.len, 0x0016, relayed));
+	return r;
+}
+
+int host_refresh(struct host *h, uint32_t lifetime_s)
+{
+	struct wire m;
+
+	host_request(h, &m, W_REFRESH);
+	wire_add_u32(&m, 0x000d, lifetime_s);
+	return host_ask(h, &m);
+}
+
+int host_permit(struct host *h, const char *peer)
+{
+	struct wire m;
+
+	host_request(h, &m, W_CREATE_PERMISSION);
+	wire_add_xor_addr(&m, 0x0012, peer);
+	return host_ask(h, &m);
+}
+
+int host_bind(struct host *h, uint16_t number, const char *peer)
+{
+	struct wire m;
+
+	host_request(h, &m, W_CHANNEL_BIND);
+	wire_add_u32(&m, 0x000c, (uint32_t)number << 16);
+	wire_add_xor_addr(&m, 0x0012, peer);
+	return host_ask(h, &m);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * A TURN server on virtual time with clients and peers around it. After every
+ * step the invariants are checked: leased ports = live allocations and
+ * reservations, quota = live allocations, sockets as many as that needs.
+ */
+#ifndef TURN_TESTS_WORLD_H
+#define TURN_TESTS_WORLD_H
+
+#include "base/env_virtual.h"
+#include "turn/peer_policy.h"
+#include "turn/ports.h"
+#include "turn/quota.h"
+#include "turn/tests/wire.h"
+#include "turn/turn.h"
+
+#define SERVER4 "192.0.2.1:3478"
+#define SERVER6 "[2001:db8:ffff::1]:3478"
+#define REALM   "example.org"
+
+/* A client or a peer: a socket and the last datagram it got. */
+struct host {
+	struct world *w;
+	struct env_udp *udp;
+	const char *user, *password;
+	char nonce[128]; /* learnt from a 401 or 438 */
+	size_t got;      /* datagrams since the last look */
+	struct wire in;
+	struct addr from;
+};
+
+struct world {
+	struct env *env;
+	struct turn *turn;
+	struct turn_conf conf;
+	struct turn_ports *ports4, *ports6;
+	struct turn_quota *quota;
+	struct peer_policy *policy;
+	size_t hosts;
+	uint32_t tid;
+	/* the user store behind turn_auth_ops */
+	bool alice_gone, answers_later;
+	uint64_t ticket;
+	int64_t expires_at_s;
+};
+
+/* Users alice/secret and "bob"/"hunter2". Change w->conf between init and start. */
+void world_init(struct world *w);
+void world_start(struct world *w);
+void world_stop(struct world *w);
+void world_run(struct world *w, uint64_t ms); /* and checks the invariants */
+
+void host_open(struct world *w, struct host *h, const char *addr, const char *user,
+               const char *password);
+void host_close(struct host *h);
+
+/* Starts a request of the host with its USERNAME, REALM and NONCE; host_ask() adds the integrity,
+ * sends it to the server and returns the error code, or 0 for success. The reply is in h->in. */
+void host_request(struct host *h, struct wire *m, uint16_t method);
+int host_ask(struct host *h, struct wire *m);
+/* Sends as it is to the address, lets it arrive, and returns how many datagrams h then has. */
+size_t host_send(struct host *h, const char *to, const void *data, size_t len);
+int host_reply_code(const struct host *h);
+
+/* Whole requests. All return the error code or 0. */
+int host_login(struct host *h); /* an Allocate that learns the nonce: 401 */
+int host_allocate(struct host *h, struct addr *relayed);
+int host_refresh(struct host *h, uint32_t lifetime_s);
+int host_permit(struct host *h, const char *peer);
+int host_bind(struct host *h, uint16_t number, const char *peer);
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * One worker's STUN/TURN server (RFC 8489, RFC 8656): listeners, allocations,
+ * permissions, channels. It owns no thread and no loop: its environment calls
+ * it with datagrams and timers, and it asks for keys through turn_auth_ops.
+ */
+#ifndef TURN_TURN_H
+#define TURN_TURN_H
+
+#include "base/env.h"
+#include "turn/nonce.h"
+#include "turn/stun_msg.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TURN_KEYS_MAX   8
+#define TURN_RELAYS_MAX 16
+#define TURN_NAME_MAX   508 /* RFC 8489 section 14.3: USERNAME is shorter than 509 bytes */
+#define TURN_NO_RELAY   (-1)
+
+struct turn;
+struct turn_ports;
+struct turn_quota;
+struct peer_policy;
+
+struct turn_auth_query {
+	const char *realm;
+	const char *username; /* any bytes, not terminated */
+	size_t username_len;
+	uint64_t ticket; /* for turn_auth_answered() */
+};
+
+struct turn_auth_answer {
+	size_t key_n; /* several: one for each live secret */
+	uint8_t key[TURN_KEYS_MAX][STUN_KEY_SHA1_LEN];
+	int64_t expires_at_s; /* Unix time; 0: never */
+	const char *account;  /* whose quota it is: points into the query's username */
+	size_t account_len;
+};
+
+/* Who knows the users. */
+struct turn_auth_ops {
+	/* 0 and the answer; -E_NOTFOUND (401); -E_LATER: the request is kept, and
+	 * turn_auth_answered() with the ticket has it asked again. Never calls back into turn. */
+	int (*keys)(void *ctx, const struct turn_auth_query *query, struct turn_auth_answer *out);
+	/* False when the user was deleted or revoked: its allocations close. */
+	bool (*alive)(void *ctx, const char *username, size_t len);
+};
+
+/* An address to relay from. */
+struct turn_relay {
+	struct addr local;        /* bound to; the port is ignored */
+	struct addr external;     /* what clients and peers see, behind 1:1 NAT; else as local */
+	struct turn_ports *ports; /* borrowed */
+};
+
+struct turn_conf {
+	const char *realm;
+	struct turn_relay relay[TURN_RELAYS_MAX];
+	size_t relay_n;
+	const struct peer_policy *policy;
+	struct turn_quota *quota;
+	uint32_t default_lifetime_s; /* RFC 8656 section 3.2: 600 */
+	uint32_t max_lifetime_s;     /* 3600 */
+	uint32_t nonce_lifetime_s;   /* 3600 */
+	uint32_t permissions_max;    /* an allocation */
+	uint32_t channels_max;       /* an allocation */
+	bool legacy_channels;        /* 0x5000 to 0x7FFE, too (RFC 5766) */
+	bool strict_expiry;          /* an expired credential cannot refresh, either */
+	unsigned int worker;         /* for session ids */
+};
+
+struct turn_listener_conf {
+	struct addr local;
+	int fd;             /* bound UDP socket, taken over on success; -1: opened on local */
+	int relay4, relay6; /* index into conf.relay for either family, or TURN_NO_RELAY */
+};
+
+/* Counts since the start. */
+#define TURN_STATS_TABLE(X)                                                                        \
+	X(binding_requests)                                                                        \
+	X(allocations_made)                                                                        \
+	X(allocations_closed)                                                                      \
+	X(replies_401)                                                                             \
+	X(replies_403)                                                                             \
+	X(replies_437)                                                                             \
+	X(replies_438)                                                                             \
+	X(replies_486)                                                                             \
+	X(replies_508)                                                                             \
+	X(replies_other_errors)                                                                    \
+	X(malformed)                                                                               \
+	X(unbound_channel_drops)                                                                   \
+	X(permission_drops)                                                                        \
+	X(policy_drops)                                                                            \
+	X(to_peer_packets)                                                                         \
+	X(to_peer_bytes)                                                                           \
+	X(to_client_packets)                                                                       \
+	X(to_client_bytes)
+
+struct turn_stats {
+#define X(name) uint64_t name;
+	TURN_STATS_TABLE(X)
+#undef X
+};
+
+/* Borrows env, conf's pointers and ops for its life; copies conf itself. NULL when out of memory.
+ */
+struct turn *turn_new(struct env *env, const struct turn_conf *conf,
+                      const struct turn_auth_ops *auth, void *auth_ctx);
+
+/* Closes every allocation. NULL is legal. */
+void turn_free(struct turn *t);
+
+/* Starts to serve on an address. 0 or env_udp_open()'s codes; on failure fd stays the caller's. */
+int turn_listen(struct turn *t, const struct turn_listener_conf *conf);
+
+/* New nonces from now on; those of the key before stay good, older ones are stale (438). */
+void turn_set_nonce_key(struct turn *t, const uint8_t key[TURN_NONCE_KEY_LEN]);
+
+/* What an -E_LATER promised is there now. Unknown tickets are ignored. */
+void turn_auth_answered(struct turn *t, uint64_t ticket);
+
+/* Users may have gone: closes the allocations of those that are no longer alive. */
+void turn_recheck_users(struct turn *t);
+
+size_t turn_allocations(const struct turn *t);
+const struct turn_stats *turn_get_stats(const struct turn *t);
+
+#endif
