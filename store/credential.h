@@ -14,18 +14,18 @@
 
 struct credential {
 	char username[CREDENTIAL_NAME_MAX + 24]; /* "1795326215:alice" */
-	char password[32];			 /* 28 characters of base64 */
-	int64_t expires_at_s;			 /* Unix time */
+	char password[32];                       /* 28 characters of base64 */
+	int64_t expires_at_s;                    /* Unix time */
 };
 
 /* secret: any bytes. name may be empty: then the username is the bare expiry.
  * 0, or -E_INVAL for a name that is too long. */
 int credential_make(const void *secret, size_t secret_len, const char *name, int64_t expires_at_s,
-		    struct credential *out);
+                    struct credential *out);
 
 /* The password that belongs to a time-limited username (of len bytes, any bytes). */
 void credential_password(const void *secret, size_t secret_len, const char *username, size_t len,
-			 char out[32]);
+                         char out[32]);
 
 /* Reads the expiry from "expiry:name" or "expiry" (all digits). 0, or -E_PARSE for a name of
  * another form, which then is a static user's. *name points into username (maybe at its end). */

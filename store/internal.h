@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What the store's own files share. Nobody outside store/ includes this.
+ */
+#ifndef STORE_INTERNAL_H
+#define STORE_INTERNAL_H
+
+#include "store/store.h"
+
+#include <sqlite3.h>
+#include <stddef.h>
+
+#define STORE_HASH_LEN 32
+
+struct store {
+	sqlite3 *db;
+	char *path;
+	struct store_options options;
+	bool loaded;       /* a snapshot was taken: the next two mean something */
+	int64_t seen_data; /* PRAGMA data_version: commits of others */
+	int64_t seen_own;  /* sqlite3_total_changes64(): our own */
+};
+
+int64_t store_now_s(const struct store *s);
+
+/* Turns the handle's last SQLite error into a code and an explanation. */
+int store_fail(struct store *s, const char *doing, struct why *why);
+
+/* For statements of constant text. The caller finalizes *out. */
+int store_prepare(struct store *s, const char *sql, sqlite3_stmt **out, struct why *why);
+
+/* Runs statements that answer nothing. */
+int store_exec(struct store *s, const char *sql, struct why *why);
+
+/* The first column of the first row. -E_NOTFOUND without a row. */
+int store_get_int(struct store *s, const char *sql, int64_t *out, struct why *why);
+
+/* Finalizes stmt after stepping it to its end. */
+int store_run(struct store *s, sqlite3_stmt *stmt, const char *doing, struct why *why);
+
+/* 0 or -E_IO. text gets base64url without padding: 4 characters for 3 bytes, and NUL.
+ * bytes_len is at most 96. */
+int random_text(char *text, size_t bytes_len);
+
+int token_hash(const char *token, size_t len, uint8_t out[STORE_HASH_LEN]);
+
+/* ---- schema.c ---- */
+
+struct schema_step {
+	const char *sql; /* brings version i to i + 1 */
+};
+
+extern const struct schema_step schema_steps[];
+extern const int schema_step_n;
+
+/* Refuses a newer or a foreign file before anything is written to it. */
+int schema_check(struct store *s, int newest, struct why *why);
+
+/* Brings the file from its version to n, each step in a transaction of its own. */
+int schema_migrate(struct store *s, const struct schema_step *steps, int n, struct why *why);
+
+#endif

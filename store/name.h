@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What may be a name: of a user, a realm, a label. The store refuses anything
+ * that could not be sent, logged or told apart later.
+ */
+#ifndef STORE_NAME_H
+#define STORE_NAME_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define NAME_MAX_LEN     255 /* bytes */
+#define REALM_MAX_LEN    127 /* bytes; RFC 8489 section 14.9: fewer than 128 characters */
+#define LABEL_MAX_LEN    128
+#define PASSWORD_MAX_LEN 512
+#define SECRET_MAX_LEN   256
+
+/* Valid UTF-8 of min to max bytes without control characters; what ("the user name") begins the
+ * explanation. 0 or -E_INVAL. */
+int text_check(const char *text, size_t min, size_t max, const char *what, struct why *why);
+
+/* A static user's name: as above, and not of the form "digits" or "digits:…", which belongs to
+ * time-limited credentials. 0 or -E_INVAL. */
+int name_check(const char *name, struct why *why);
+
+/* A realm also goes into quoted strings on the wire: no quote, no backslash. 0 or -E_INVAL. */
+int realm_check(const char *realm, struct why *why);
+
+/* True for well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates). */
+bool utf8_valid(const void *bytes, size_t len);
+
+#endif

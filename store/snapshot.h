@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What the store held at one instant, in memory: immutable, so that any
+ * thread may read it without a lock. It contains no SQLite.
+ */
+#ifndef STORE_SNAPSHOT_H
+#define STORE_SNAPSHOT_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct store;
+struct store_snapshot;
+
+struct store_keys {
+	uint8_t md5[16];      /* MD5(name:realm:password), for MESSAGE-INTEGRITY */
+	uint8_t sha256[32];   /* SHA-256(name:realm:password), RFC 8489 section 18.5.1.2 */
+	uint8_t userhash[32]; /* SHA-256(name:realm), RFC 8489 section 14.4 */
+};
+
+/* One consistent reading of everything; the caller owns one reference. Codes as in store.h. */
+int store_snapshot_load(struct store *s, struct store_snapshot **out, struct why *why);
+
+/* Safe from every thread. The last unref wipes and frees; NULL is legal. */
+struct store_snapshot *store_snapshot_ref(struct store_snapshot *snap);
+void store_snapshot_unref(struct store_snapshot *snap);
+
+/* The keys of a static user (name: any bytes), NULL if there is none. They live as long as the
+ * snapshot. */
+const struct store_keys *store_snapshot_user(const struct store_snapshot *snap, const char *realm,
+                                             const void *name, size_t len);
+
+/* Live secrets, the newest first: index 0 is the one to issue with, each is one to verify with. */
+size_t store_snapshot_secret_n(const struct store_snapshot *snap);
+const char *store_snapshot_secret(const struct store_snapshot *snap, size_t i, size_t *len);
+
+/* In constant time for a given number of tokens. */
+bool store_snapshot_token_ok(const struct store_snapshot *snap, const char *token, size_t len);
+
+size_t store_snapshot_user_n(const struct store_snapshot *snap);
+size_t store_snapshot_token_n(const struct store_snapshot *snap);
+
+#endif

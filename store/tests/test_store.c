@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The store's data: users, secrets, tokens and snapshots on a real file.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "store/name.h"
+#include "store/snapshot.h"
+#include "store/store.h"
+#include "store/tests/tmpdir.h"
+
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct fixture {
+	char dir[64], data[80];
+	struct store *store;
+	struct why why;
+};
+
+static int64_t test_now(void *ctx)
+{
+	return *(int64_t *)ctx;
+}
+
+static int64_t now_s = 1795326215;
+
+static int setup(void **state)
+{
+	static const struct store_options options = {.now_s = test_now, .now_ctx = &now_s};
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	tmpdir_make(f->dir);
+	snprintf(f->data, sizeof(f->data), "%s/data", f->dir);
+	assert_int_equal(store_open(f->data, &options, &f->store, &f->why), 0);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	store_close(f->store);
+	tmpdir_remove(f->dir);
+	free(f);
+	return 0;
+}
+
+struct list {
+	char text[4096];
+};
+
+static int list_user(void *ctx, const struct store_user *user)
+{
+	struct list *list = ctx;
+
+	sprintf(list->text + strlen(list->text), "%s/%s@%lld;", user->realm, user->name,
+	        (long long)user->created_at_s);
+	return 0;
+}
+
+static int list_secret(void *ctx, const struct store_secret *secret)
+{
+	struct list *list = ctx;
+
+	sprintf(list->text + strlen(list->text), "%lld@%lld-%lld;", (long long)secret->id,
+	        (long long)secret->created_at_s, (long long)secret->retired_at_s);
+	return 0;
+}
+
+static int list_token(void *ctx, const struct store_token *token)
+{
+	struct list *list = ctx;
+
+	sprintf(list->text + strlen(list->text), "%lld %s@%lld;", (long long)token->id,
+	        token->label, (long long)token->created_at_s);
+	return 0;
+}
+
+static int stop_at_once(void *ctx, const struct store_user *user)
+{
+	(void)user;
+	++*(int *)ctx;
+	return -E_LIMIT;
+}
+
+static void test_modes(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const suffixes[] = {"", "-wal", "-shm"};
+	char path[128];
+	struct stat st;
+
+	assert_int_equal(stat(f->data, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);
+	assert_int_equal(store_user_add(f->store, "r", "alice", "pw", &f->why), 0);
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "%s%s", store_path(f->store), suffixes[i]);
+		assert_int_equal(stat(path, &st), 0);
+		assert_int_equal(st.st_mode & 07777, 0600);
+	}
+}
+
+static void test_users(void **state)
+{
+	struct fixture *f = *state;
+	struct list list = {{0}};
+	int calls = 0;
+
+	assert_int_equal(store_user_add(f->store, "turnpike", "bob", "pw", &f->why), 0);
+	assert_int_equal(store_user_add(f->store, "turnpike", "alice", "pw", &f->why), 0);
+	assert_int_equal(store_user_add(f->store, "other", "alice", "pw2", &f->why), 0);
+	assert_int_equal(store_user_add(f->store, "turnpike", "alice", "new", &f->why), -E_EXISTS);
+	assert_non_null(strstr(f->why.text, "alice"));
+	assert_int_equal(store_user_list(f->store, list_user, &list, &f->why), 0);
+	assert_string_equal(list.text, "other/alice@1795326215;turnpike/alice@1795326215;"
+	                               "turnpike/bob@1795326215;");
+	assert_int_equal(store_user_list(f->store, stop_at_once, &calls, &f->why), -E_LIMIT);
+	assert_int_equal(calls, 1);
+	assert_int_equal(store_user_del(f->store, "turnpike", "alice", &f->why), 0);
+	assert_int_equal(store_user_del(f->store, "turnpike", "alice", &f->why), -E_NOTFOUND);
+	list.text[0] = 0;
+	store_user_list(f->store, list_user, &list, NULL);
+	assert_string_equal(list.text, "other/alice@1795326215;turnpike/bob@1795326215;");
+}
+
+static void test_keys(void **state)
+{
+	struct fixture *f = *state;
+	struct store_snapshot *snap;
+	const struct store_keys *keys;
+	unsigned char want[32];
+
+	/* The example of RFC 8489 section 9.2.2: MD5("user:realm:pass"). */
+	static const unsigned char md5[] = {0x84, 0x93, 0xfb, 0xc5, 0x3b, 0xa5, 0x82, 0xfb,
+	                                    0x4c, 0x04, 0x4c, 0x45, 0x6b, 0xdc, 0x40, 0xeb};
+
+	assert_int_equal(store_user_add(f->store, "realm", "user", "pass", &f->why), 0);
+	assert_int_equal(store_snapshot_load(f->store, &snap, &f->why), 0);
+	keys = store_snapshot_user(snap, "realm", "user", 4);
+	assert_non_null(keys);
+	assert_memory_equal(keys->md5, md5, 16);
+	EVP_Digest("user:realm:pass", 15, want, NULL, EVP_sha256(), NULL);
+	assert_memory_equal(keys->sha256, want, 32);
+	EVP_Digest("user:realm", 10, want, NULL, EVP_sha256(), NULL);
+	assert_memory_equal(keys->userhash, want, 32);
+	store_snapshot_unref(snap);
+}
+
+static void test_bad_names(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const bad[] = {
+	    "",
+	    "1795326215",
+	    "1795326215:alice",
+	    "7:",
+	    "0",
+	    "a\nb",
+	    "a\x7f",
+	    "a\x1b[31m",
+	    "\xc2\x85",
+	    "\xff",
+	    "\xc0\xaf",
+	    "\xed\xa0\x80",
+	    "\xf4\x90\x80\x80",
+	    "\xe2\x82",
+	    "ab\x80",
+	    "\xf5\x80\x80\x80",
+	    "\xe0\x80\xaf",
+	};
+	char name[NAME_MAX_LEN + 2], token[STORE_TOKEN_STRLEN] = "untouched";
+	struct list list = {{0}};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		f->why.text[0] = 0;
+		assert_int_equal(store_user_add(f->store, "r", bad[i], "pw", &f->why), -E_INVAL);
+		assert_true(strlen(f->why.text) > 10);
+		assert_int_equal(store_user_del(f->store, "r", bad[i], &f->why), -E_INVAL);
+	}
+	assert_int_equal(store_user_add(f->store, "r", "a", "", &f->why), -E_INVAL);
+	assert_int_equal(store_user_add(f->store, "r", "a", "p\xff", &f->why), -E_INVAL);
+	assert_int_equal(store_user_add(f->store, "r", "a", "p\nq", &f->why), -E_INVAL);
+	assert_int_equal(store_user_add(f->store, "", "a", "pw", &f->why), -E_INVAL);
+	assert_int_equal(store_user_add(f->store, "a\"b", "a", "pw", &f->why), -E_INVAL);
+	assert_int_equal(store_user_add(f->store, "\xff", "a", "pw", &f->why), -E_INVAL);
+	assert_int_equal(store_secret_add(f->store, "", NULL, NULL, &f->why), -E_INVAL);
+	assert_int_equal(store_secret_add(f->store, "\xff", NULL, NULL, &f->why), -E_INVAL);
+	assert_int_equal(store_token_add(f->store, "\xff", token, NULL, &f->why), -E_INVAL);
+	assert_int_equal(store_token_add(f->store, "a\rb", token, NULL, &f->why), -E_INVAL);
+	assert_string_equal(token, "untouched");
+	memset(name, 'n', sizeof(name));
+	name[NAME_MAX_LEN + 1] = 0;
+	assert_int_equal(store_user_add(f->store, "r", name, "pw", &f->why), -E_INVAL);
+	store_user_list(f->store, list_user, &list, NULL);
+	assert_string_equal(list.text, "");
+}
+
+static void test_odd_names(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const odd[] = {
+	    "Robert'); DROP TABLE turn_user;--",
+	    "a\"b",
+	    "%n%s%s%s",
+	    "';",
+	    "a:b",
+	    "12a",
+	    "x:1",
+	    "\xc3\xa9",
+	    "\xf0\x9f\x98\x80",
+	    "a b",
+	    "%",
+	    "_",
+	    "NULL",
+	    "-- x",
+	    "\\",
+	};
+	struct store_snapshot *snap;
+	char name[NAME_MAX_LEN + 1], token[STORE_TOKEN_STRLEN];
+	size_t n = sizeof(odd) / sizeof(*odd);
+
+	memset(name, 'n', sizeof(name));
+	name[NAME_MAX_LEN] = 0;
+	assert_int_equal(store_user_add(f->store, "r", name, name, &f->why), 0);
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(store_user_add(f->store, "r'%n", odd[i], odd[i], &f->why), 0);
+		assert_int_equal(store_secret_add(f->store, odd[i], NULL, NULL, &f->why), 0);
+		assert_int_equal(store_token_add(f->store, odd[i], token, NULL, &f->why), 0);
+	}
+	assert_int_equal(store_snapshot_load(f->store, &snap, &f->why), 0);
+	assert_int_equal(store_snapshot_user_n(snap), n + 1);
+	assert_int_equal(store_snapshot_secret_n(snap), n);
+	assert_int_equal(store_snapshot_token_n(snap), n);
+	assert_non_null(store_snapshot_user(snap, "r", name, NAME_MAX_LEN));
+	assert_null(store_snapshot_user(snap, "r", name, NAME_MAX_LEN - 1));
+	for (size_t i = 0; i < n; i++) {
+		size_t len;
+
+		assert_non_null(store_snapshot_user(snap, "r'%n", odd[i], strlen(odd[i])));
+		assert_null(store_snapshot_user(snap, "r", odd[i], strlen(odd[i])));
+		assert_string_equal(store_snapshot_secret(snap, n - 1 - i, &len), odd[i]);
+		assert_int_equal(len, strlen(odd[i]));
+		assert_int_equal(store_user_del(f->store, "r'%n", odd[i], &f->why), 0);
+	}
+	store_snapshot_unref(snap);
+}
+
+static void test_made_passwords_differ(void **state)
+{
+	char a[STORE_PASSWORD_STRLEN], b[STORE_PASSWORD_STRLEN];
+
+	(void)state;
+	assert_int_equal(store_make_password(a), 0);
+	assert_int_equal(store_make_password(b), 0);
+	assert_int_equal(strlen(a), STORE_PASSWORD_STRLEN - 1);
+	assert_int_equal(strspn(a, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	                           "0123456789-_"),
+	                 STORE_PASSWORD_STRLEN - 1);
+	assert_string_not_equal(a, b);
+}
+
+static void test_secrets(void **state)
+{
+	struct fixture *f = *state;
+	char made[SECRET_MAX_LEN + 1];
+	struct store_snapshot *snap;
+	struct list list = {{0}};
+	int64_t id = 0;
+	size_t len;
+
+	assert_int_equal(store_secret_add(f->store, "north", NULL, &id, &f->why), 0);
+	assert_int_equal(id, 1);
+	assert_int_equal(store_secret_add(f->store, NULL, made, &id, &f->why), 0);
+	assert_int_equal(id, 2);
+	assert_int_equal(strlen(made), STORE_SECRET_STRLEN - 1);
+	assert_int_equal(store_secret_add(f->store, "north", NULL, &id, &f->why), -E_EXISTS);
+	assert_null(strstr(f->why.text, "north"));
+
+	/* Both verify at once; the newer one issues. */
+	assert_int_equal(store_snapshot_load(f->store, &snap, &f->why), 0);
+	assert_int_equal(store_snapshot_secret_n(snap), 2);
+	assert_string_equal(store_snapshot_secret(snap, 0, &len), made);
+	assert_string_equal(store_snapshot_secret(snap, 1, &len), "north");
+	store_snapshot_unref(snap);
+
+	now_s += 10;
+	assert_int_equal(store_secret_retire(f->store, 1, &f->why), 0);
+	now_s -= 10;
+	assert_int_equal(store_secret_retire(f->store, 1, &f->why), -E_NOTFOUND);
+	assert_int_equal(store_secret_retire(f->store, 99, &f->why), -E_NOTFOUND);
+	assert_int_equal(store_secret_list(f->store, list_secret, &list, &f->why), 0);
+	assert_string_equal(list.text, "1@1795326215-1795326225;2@1795326215-0;");
+	assert_int_equal(store_snapshot_load(f->store, &snap, &f->why), 0);
+	assert_int_equal(store_snapshot_secret_n(snap), 1);
+	store_snapshot_unref(snap);
+	assert_int_equal(store_secret_add(f->store, "north", NULL, &id, &f->why), -E_EXISTS);
+	assert_non_null(strstr(f->why.text, "retired"));
+}
+
+static void test_tokens(void **state)
+{
+	struct fixture *f = *state;
+	char a[STORE_TOKEN_STRLEN], b[STORE_TOKEN_STRLEN];
+	struct store_snapshot *snap;
+	struct list list = {{0}};
+	bool ever = true;
+	int64_t id;
+
+	assert_int_equal(store_token_ever_made(f->store, &ever, &f->why), 0);
+	assert_false(ever);
+	assert_int_equal(store_token_add(f->store, "app", a, &id, &f->why), 0);
+	assert_int_equal(store_token_add(f->store, "", b, &id, &f->why), 0);
+	assert_int_equal(id, 2);
+	assert_memory_equal(a, "tp_", 3);
+	assert_int_equal(strlen(a), STORE_TOKEN_STRLEN - 1);
+	assert_int_equal(store_token_list(f->store, list_token, &list, &f->why), 0);
+	assert_string_equal(list.text, "1 app@1795326215;2 @1795326215;");
+	assert_int_equal(store_token_check(f->store, a, &f->why), 0);
+	assert_int_equal(store_token_check(f->store, "tp_", &f->why), -E_DENIED);
+	assert_int_equal(store_token_check(f->store, "", &f->why), -E_DENIED);
+	assert_int_equal(store_snapshot_load(f->store, &snap, &f->why), 0);
+	assert_true(store_snapshot_token_ok(snap, a, strlen(a)));
+	assert_true(store_snapshot_token_ok(snap, b, strlen(b)));
+	assert_false(store_snapshot_token_ok(snap, a, strlen(a) - 1));
+	assert_false(store_snapshot_token_ok(snap, "", 0));
+	a[10] ^= 1;
+	assert_false(store_snapshot_token_ok(snap, a, strlen(a)));
+	a[10] ^= 1;
+	store_snapshot_unref(snap);
+
+	assert_int_equal(store_token_del(f->store, 1, &f->why), 0);
+	assert_int_equal(store_token_del(f->store, 1, &f->why), -E_NOTFOUND);
+	assert_int_equal(store_token_check(f->store, a, &f->why), -E_DENIED);
+	assert_int_equal(store_token_del(f->store, 2, &f->why), 0);
+	assert_int_equal(store_token_ever_made(f->store, &ever, &f->why), 0);
+	assert_true(ever);
+	/* A number is never given twice. */
+	assert_int_equal(store_token_add(f->store, "", b, &id, &f->why), 0);
+	assert_int_equal(id, 3);
+}
+
+/* Neither passwords nor tokens are in the files. */
+static void test_no_plain_text(void **state)
+{
+	struct fixture *f = *state;
+	char token[STORE_TOKEN_STRLEN], path[128], *bytes = calloc(1, 4 << 20);
+	static const char *const suffixes[] = {"", "-wal"};
+
+	assert_int_equal(store_user_add(f->store, "r", "alice", "correcthorse", &f->why), 0);
+	assert_int_equal(store_token_add(f->store, "", token, NULL, &f->why), 0);
+	for (size_t i = 0; i < 2; i++) {
+		FILE *file;
+		size_t n;
+
+		snprintf(path, sizeof(path), "%s%s", store_path(f->store), suffixes[i]);
+		file = fopen(path, "r");
+		assert_non_null(file);
+		n = fread(bytes, 1, 4 << 20, file);
+		fclose(file);
+		assert_null(memmem(bytes, n, "correcthorse", 12));
+		assert_null(memmem(bytes, n, token, strlen(token)));
+		if (i)
+			assert_non_null(memmem(bytes, n, "alice", 5));
+	}
+	free(bytes);
+}
+
+static void test_changed(void **state)
+{
+	struct fixture *f = *state;
+	struct store_snapshot *snap;
+	struct store *other;
+	bool changed = false;
+
+	assert_int_equal(store_changed(f->store, &changed, &f->why), 0);
+	assert_true(changed); /* nothing was loaded yet */
+	assert_int_equal(store_snapshot_load(f->store, &snap, &f->why), 0);
+	store_snapshot_unref(snap);
+	assert_int_equal(store_changed(f->store, &changed, &f->why), 0);
+	assert_false(changed);
+
+	assert_int_equal(store_open(f->data, NULL, &other, &f->why), 0);
+	assert_int_equal(store_changed(f->store, &changed, &f->why), 0);
+	assert_false(changed); /* opening writes nothing */
+	assert_int_equal(store_user_add(other, "r", "alice", "pw", &f->why), 0);
+	assert_int_equal(store_changed(f->store, &changed, &f->why), 0);
+	assert_true(changed);
+	assert_int_equal(store_changed(f->store, &changed, &f->why), 0);
+	assert_true(changed); /* asking does not reset it: a failed load is tried again */
+	assert_int_equal(store_snapshot_load(f->store, &snap, &f->why), 0);
+	assert_non_null(store_snapshot_user(snap, "r", "alice", 5));
+	store_snapshot_unref(snap);
+	assert_int_equal(store_changed(f->store, &changed, &f->why), 0);
+	assert_false(changed);
+
+	assert_int_equal(store_user_del(f->store, "r", "alice", &f->why), 0);
+	assert_int_equal(store_changed(f->store, &changed, &f->why), 0);
+	assert_true(changed); /* by this handle itself */
+	store_close(other);
+}
+
+static void test_snapshot_lookup(void **state)
+{
+	struct fixture *f = *state;
+	struct store_snapshot *snap;
+	char name[16];
+
+	for (int i = 0; i < 200; i++) {
+		snprintf(name, sizeof(name), "u%d", i);
+		assert_int_equal(store_user_add(f->store, i % 2 ? "odd" : "even", name, name, NULL),
+		                 0);
+	}
+	assert_int_equal(store_user_add(f->store, "a", "bc", "pw", NULL), 0);
+	assert_int_equal(store_user_add(f->store, "ab", "c", "pw", NULL), 0);
+	assert_int_equal(store_snapshot_load(f->store, &snap, &f->why), 0);
+	for (int i = 0; i < 200; i++) {
+		int len = snprintf(name, sizeof(name), "u%d", i);
+
+		assert_non_null(
+		    store_snapshot_user(snap, i % 2 ? "odd" : "even", name, (size_t)len));
+		assert_null(store_snapshot_user(snap, i % 2 ? "even" : "odd", name, (size_t)len));
+	}
+	assert_null(store_snapshot_user(snap, "odd", "u1\0", 3));
+	assert_null(store_snapshot_user(snap, "odd", "", 0));
+	assert_null(store_snapshot_user(snap, "", "u1", 2));
+	assert_null(store_snapshot_user(snap, "abc", "", 0));
+	assert_ptr_not_equal(store_snapshot_user(snap, "a", "bc", 2),
+	                     store_snapshot_user(snap, "ab", "c", 1));
+	assert_null(store_snapshot_user(snap, "even", "\xff\xff", 2));
+	/* What changes later is not in it. */
+	assert_int_equal(store_user_del(f->store, "odd", "u1", NULL), 0);
+	assert_non_null(store_snapshot_user(snap, "odd", "u1", 2));
+	store_snapshot_unref(snap);
+}
+
+static void *read_and_unref(void *arg)
+{
+	struct store_snapshot *snap = arg;
+
+	for (int i = 0; i < 20000; i++)
+		if (!store_snapshot_user(snap, "r", "alice", 5) ||
+		    store_snapshot_user(snap, "r", "bob", 3))
+			abort();
+	store_snapshot_unref(snap);
+	return NULL;
+}
+
+static void test_snapshot_threads(void **state)
+{
+	struct fixture *f = *state;
+	struct store_snapshot *snap;
+	pthread_t threads[4];
+
+	assert_int_equal(store_user_add(f->store, "r", "alice", "pw", NULL), 0);
+	assert_int_equal(store_snapshot_load(f->store, &snap, &f->why), 0);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(
+		    pthread_create(&threads[i], NULL, read_and_unref, store_snapshot_ref(snap)), 0);
+	store_snapshot_unref(snap);
+	for (int i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	store_snapshot_unref(NULL);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    T(test_modes),
+	    T(test_users),
+	    T(test_keys),
+	    T(test_bad_names),
+	    T(test_odd_names),
+	    cmocka_unit_test(test_made_passwords_differ),
+	    T(test_secrets),
+	    T(test_tokens),
+	    T(test_no_plain_text),
+	    T(test_changed),
+	    T(test_snapshot_lookup),
+	    T(test_snapshot_threads),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
