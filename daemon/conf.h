@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Settings: from the command line, else the environment, else the file, else
+ * the default. daemon/options.def is the table behind all of them.
+ */
+#ifndef DAEMON_CONF_H
+#define DAEMON_CONF_H
+
+#include "base/addr.h"
+#include "base/error.h"
+#include "base/log.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum conf_guests { GUESTS_LOCAL, GUESTS_YES, GUESTS_NO };
+
+/* Lists own v. */
+struct conf_addrs {
+	struct addr *v; /* port 0 where the option names addresses without one */
+	size_t n;
+};
+
+struct conf_prefixes {
+	struct prefix *v;
+	size_t n;
+};
+
+struct conf_mapping {
+	struct addr local; /* AF_UNSPEC: every local address of external's family */
+	struct addr external;
+};
+
+struct conf_mappings {
+	struct conf_mapping *v;
+	size_t n;
+};
+
+struct conf_ports {
+	uint16_t min, max; /* both included */
+};
+
+/* TYPE of the table. */
+enum conf_type {
+	CONF_TEXT,
+	CONF_PATH,
+	CONF_REALM,
+	CONF_HOST,
+	CONF_INT,
+	CONF_BOOL,
+	CONF_GUESTS,
+	CONF_LEVEL,
+	CONF_PORTS,
+	CONF_ADDRS,
+	CONF_IPS,
+	CONF_PREFIXES,
+	CONF_MAPPINGS,
+};
+
+/* The C type that holds it. Texts are never NULL; empty means unset. */
+#define CONF_C_TEXT     char *
+#define CONF_C_PATH     char *
+#define CONF_C_REALM    char *
+#define CONF_C_HOST     char *
+#define CONF_C_INT      int64_t
+#define CONF_C_BOOL     bool
+#define CONF_C_GUESTS   enum conf_guests
+#define CONF_C_LEVEL    enum log_level
+#define CONF_C_PORTS    struct conf_ports
+#define CONF_C_ADDRS    struct conf_addrs
+#define CONF_C_IPS      struct conf_addrs
+#define CONF_C_PREFIXES struct conf_prefixes
+#define CONF_C_MAPPINGS struct conf_mappings
+
+/* One member for each row of options.def: conf.realm, conf.listen.v[0], ... */
+struct conf {
+#define CONF(name, type, ...) CONF_C_##type name;
+#include "daemon/options.def"
+#undef CONF
+};
+
+/*
+ * Takes what it knows ("--relay-ports 5000-6000", "--relay-ports=5000-6000", "--config FILE") out
+ * of argv and leaves the rest, in order, with *argc corrected; "--" ends the options and is left.
+ * envp may be NULL. The texts are copied. On success conf is for conf_free(); on failure it is
+ * empty. -E_INVAL: a flag is wrong (the caller's usage error); -E_PARSE: the environment, the
+ * file or the combination is; why names the place and the fix of the first problem. -E_NOMEM.
+ */
+int conf_load(int *argc, char **argv, char *const *envp, struct conf *conf, struct why *why);
+
+/* The same, and tells every problem, not only the first. */
+int conf_check(int *argc, char **argv, char *const *envp, struct conf *conf,
+               void (*problem)(void *ctx, const char *text), void *ctx, struct why *why);
+
+/* Frees what conf holds (not conf itself) and empties it. NULL is legal. */
+void conf_free(struct conf *conf);
+
+/* The options as --help shows them. */
+void conf_print_help(FILE *out);
+
+/* A configuration file with every option at its default, commented out. */
+void conf_print_example(FILE *out);
+
+/* Whether an option takes effect by a reload (SIGHUP); false also for unknown names. */
+bool conf_is_reloadable(const char *name);
+
+/* A host name (letters, digits, hyphens, underscores, dots) or an IP literal without brackets. */
+bool conf_host_valid(const char *host);
+
+#endif

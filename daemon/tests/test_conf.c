@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The configuration: every source, their order, and what each mistake says.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "daemon/conf.h"
+#include "store/tests/tmpdir.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define ARGS_MAX 32
+
+/* One run of the loader: words and variables are separated by spaces. */
+struct run {
+	char *argv[ARGS_MAX + 1], *envp[ARGS_MAX + 1], args[1024], env[1024];
+	int argc;
+	struct conf conf;
+	struct why why;
+};
+
+static char dir[64], file_path[96];
+
+static int split(char *text, char **words)
+{
+	char *save;
+	int n = 0;
+
+	for (char *w = strtok_r(text, " ", &save); w; w = strtok_r(NULL, " ", &save))
+		words[n++] = w;
+	words[n] = NULL;
+	return n;
+}
+
+static void write_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+/* file may be NULL: then there is none. */
+static int load(struct run *r, const char *args, const char *env, const char *file)
+{
+	memset(r, 0, sizeof(*r));
+	snprintf(r->args, sizeof(r->args), "turnpike %s %s%s", args, file ? "--config=" : "",
+	         file ? file_path : "");
+	snprintf(r->env, sizeof(r->env), "%s", env);
+	if (file)
+		write_file(file_path, file);
+	r->argc = split(r->args, r->argv);
+	split(r->env, r->envp);
+	return conf_load(&r->argc, r->argv, r->envp, &r->conf, &r->why);
+}
+
+static int make_dir(void **state)
+{
+	(void)state;
+	tmpdir_make(dir);
+	snprintf(file_path, sizeof(file_path), "%s/turnpike.conf", dir);
+	return 0;
+}
+
+static int remove_dir(void **state)
+{
+	(void)state;
+	tmpdir_remove(dir);
+	return 0;
+}
+
+static void test_defaults(void **state)
+{
+	char text[ADDR_STRLEN];
+	struct run r;
+
+	(void)state;
+	assert_int_equal(load(&r, "", "HOME=/", NULL), 0);
+	assert_string_equal(r.conf.data, "./data");
+	assert_string_equal(r.conf.realm, "turnpike");
+	assert_int_equal(r.conf.listen.n, 6);
+	assert_string_equal(addr_format(&r.conf.listen.v[0], text), "0.0.0.0:3478");
+	assert_string_equal(addr_format(&r.conf.listen.v[5], text), "[::]:8080");
+	assert_int_equal(r.conf.relay_ports.min, 49152);
+	assert_int_equal(r.conf.relay_ports.max, 65535);
+	assert_int_equal(r.conf.relay_address.n, 0);
+	assert_int_equal(r.conf.relay_allow.n, 0);
+	assert_int_equal(r.conf.workers, 0);
+	assert_false(r.conf.legacy_channels);
+	assert_int_equal(r.conf.max_lifetime, 3600);
+	assert_int_equal(r.conf.default_lifetime, 600);
+	assert_int_equal(r.conf.nonce_lifetime, 3600);
+	assert_int_equal(r.conf.user_quota, 128);
+	assert_int_equal(r.conf.total_quota, 0);
+	assert_int_equal(r.conf.credential_ttl, 86400);
+	assert_int_equal(r.conf.guests, GUESTS_LOCAL);
+	assert_int_equal(r.conf.log_level, LOG_LEVEL_INFO);
+	assert_string_equal(r.conf.public_host, "");
+	assert_string_equal(r.conf.tls_cert, "");
+	assert_string_equal(r.conf.shared_secret, "");
+	conf_free(&r.conf);
+	conf_free(NULL);
+}
+
+static void test_precedence(void **state)
+{
+	static const char file[] = "realm = from-file\nworkers = 2\nlisten = 127.0.0.1:1\n"
+	                           "guests = no\n";
+	struct run r;
+
+	(void)state;
+	assert_int_equal(load(&r, "--realm from-args --listen 127.0.0.1:5 --listen=[::1]:6",
+	                      "TURNPIKE_REALM=from-env TURNPIKE_WORKERS=3 "
+	                      "TURNPIKE_LISTEN=127.0.0.1:2,127.0.0.1:3",
+	                      file),
+	                 0);
+	assert_string_equal(r.conf.realm, "from-args");
+	assert_int_equal(r.conf.workers, 3);
+	assert_int_equal(r.conf.guests, GUESTS_NO);
+	/* A list is replaced as a whole. */
+	assert_int_equal(r.conf.listen.n, 2);
+	assert_int_equal(addr_port(&r.conf.listen.v[0]), 5);
+	assert_int_equal(addr_port(&r.conf.listen.v[1]), 6);
+	conf_free(&r.conf);
+
+	/* An empty variable is as good as none. */
+	assert_int_equal(load(&r, "", "TURNPIKE_REALM= TURNPIKE_WORKERS=", file), 0);
+	assert_string_equal(r.conf.realm, "from-file");
+	assert_int_equal(r.conf.workers, 2);
+	conf_free(&r.conf);
+}
+
+static void test_every_type(void **state)
+{
+	char text[ADDR_STRLEN];
+	struct run r;
+
+	(void)state;
+	assert_int_equal(
+	    load(&r,
+	         "--relay-ports 1-65535 --listen 127.0.0.1:0 --relay-address 127.0.0.2,::1 "
+	         "--relay-allow 10.0.0.0/8 --relay-allow 2001:db8::/32,192.0.2.7 "
+	         "--relay-deny 8.8.8.8 --external-ip 10.0.0.1=192.0.2.1 --legacy-channels "
+	         "--strict-expiry=no --log-level debug --public-host turn.example.org "
+	         "--external-ip [2001:db8::1]",
+	         "", NULL),
+	    0);
+	assert_int_equal(r.conf.relay_ports.min, 1);
+	assert_int_equal(r.conf.relay_address.n, 2);
+	assert_string_equal(addr_format_ip(&r.conf.relay_address.v[1], text), "::1");
+	assert_int_equal(r.conf.relay_allow.n, 3);
+	assert_int_equal(r.conf.relay_allow.v[1].bits, 32);
+	assert_int_equal(r.conf.relay_allow.v[2].bits, 32);
+	assert_int_equal(r.conf.relay_allow.v[2].family, AF_INET);
+	assert_int_equal(r.conf.external_ip.n, 2);
+	assert_string_equal(addr_format_ip(&r.conf.external_ip.v[0].local, text), "10.0.0.1");
+	assert_string_equal(addr_format_ip(&r.conf.external_ip.v[0].external, text), "192.0.2.1");
+	assert_int_equal(addr_family(&r.conf.external_ip.v[1].local), AF_UNSPEC);
+	assert_true(r.conf.legacy_channels);
+	assert_false(r.conf.strict_expiry);
+	assert_int_equal(r.conf.log_level, LOG_LEVEL_DEBUG);
+	assert_string_equal(r.conf.public_host, "turn.example.org");
+	conf_free(&r.conf);
+}
+
+static void test_rest_of_argv(void **state)
+{
+	struct run r;
+
+	(void)state;
+	assert_int_equal(load(&r,
+	                      "--realm r user add --json --data /tmp alice --legacy-channels "
+	                      "--foo=1 -- --realm x",
+	                      "", NULL),
+	                 0);
+	assert_int_equal(r.argc, 9);
+	assert_string_equal(r.argv[1], "user");
+	assert_string_equal(r.argv[2], "add");
+	assert_string_equal(r.argv[3], "--json");
+	assert_string_equal(r.argv[4], "alice");
+	assert_string_equal(r.argv[5], "--foo=1");
+	assert_string_equal(r.argv[6], "--");
+	assert_string_equal(r.argv[8], "x");
+	assert_null(r.argv[9]);
+	assert_true(r.conf.legacy_channels);
+	conf_free(&r.conf);
+}
+
+static void test_file_syntax(void **state)
+{
+	struct run r;
+
+	(void)state;
+	assert_int_equal(load(&r, "", "",
+	                      "# a comment\n"
+	                      "\n"
+	                      "  realm=a#b  # trailing\n"
+	                      "listen = 127.0.0.1:1 , 127.0.0.1:2\t# two\n"
+	                      "listen = 127.0.0.1:3\n"
+	                      "public_host = \"example.org\" # quoted\n"
+	                      "relay_allow =\n"
+	                      "shared_secret = \" # kept \"\r\n"
+	                      "workers = 4"),
+	                 0);
+	assert_string_equal(r.conf.realm, "a#b");
+	assert_int_equal(r.conf.listen.n, 3);
+	assert_string_equal(r.conf.public_host, "example.org");
+	assert_int_equal(r.conf.relay_allow.n, 0);
+	assert_string_equal(r.conf.shared_secret, " # kept ");
+	assert_int_equal(r.conf.workers, 4);
+	conf_free(&r.conf);
+}
+
+static void test_secret_sources(void **state)
+{
+	char path[96], env[256];
+	struct run r;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/secret", dir);
+	write_file(path, "north and south\n");
+	snprintf(env, sizeof(env), "TURNPIKE_SHARED_SECRET_FILE=%s", path);
+	assert_int_equal(load(&r, "", env, "shared_secret = weaker\n"), 0);
+	assert_string_equal(r.conf.shared_secret, "north and south");
+	conf_free(&r.conf);
+
+	strcat(env, " TURNPIKE_SHARED_SECRET=x");
+	assert_int_equal(load(&r, "", env, NULL), -E_PARSE);
+	assert_non_null(strstr(r.why.text, "both set"));
+
+	snprintf(env, sizeof(env), "TURNPIKE_SHARED_SECRET_FILE=%s/none", dir);
+	assert_int_equal(load(&r, "", env, NULL), -E_PARSE);
+	assert_non_null(strstr(r.why.text, "TURNPIKE_SHARED_SECRET_FILE"));
+
+	assert_int_equal(load(&r, "--shared-secret hush", "", NULL), -E_INVAL);
+	assert_null(strstr(r.why.text, "hush"));
+	assert_int_equal(load(&r, "", "TURNPIKE_REALM_FILE=/x", NULL), -E_PARSE);
+	assert_non_null(strstr(r.why.text, "TURNPIKE_REALM"));
+}
+
+static void test_mistakes(void **state)
+{
+	/* Each message names the place (two: and the fix, or what is wrong). */
+	static const struct {
+		const char *args, *env, *file;
+		int err;
+		const char *place, *says;
+	} cases[] = {
+	    {"--workers many", "", NULL, -E_INVAL, "--workers", "many"},
+	    {"--workers 257", "", NULL, -E_INVAL, "--workers", "0 to 256"},
+	    {"--workers -1", "", NULL, -E_INVAL, "--workers", "0 to 256"},
+	    {"--workers 99999999999999999999", "", NULL, -E_INVAL, "--workers", "0 to 256"},
+	    {"--workers", "", NULL, -E_INVAL, "--workers", "missing"},
+	    {"--workers --realm x", "", NULL, -E_INVAL, "--workers", "missing"},
+	    {"--workers=", "", NULL, -E_INVAL, "--workers", "not a number"},
+	    {"--relay-ports 9-5", "", NULL, -E_INVAL, "--relay-ports", "write 5-9"},
+	    {"--relay-ports 5", "", NULL, -E_INVAL, "--relay-ports", "MIN-MAX"},
+	    {"--relay-ports 0-5", "", NULL, -E_INVAL, "--relay-ports", "1 to 65535"},
+	    {"--relay-ports 5-65536", "", NULL, -E_INVAL, "--relay-ports", "65535"},
+	    {"--relay-ports 5-6-7", "", NULL, -E_INVAL, "--relay-ports", "MIN-MAX"},
+	    {"--listen localhost:3478", "", NULL, -E_INVAL, "--listen", "0.0.0.0:3478"},
+	    {"--listen 127.0.0.1", "", NULL, -E_INVAL, "--listen", "127.0.0.1"},
+	    {"--listen 127.0.0.1:1,,127.0.0.1:2", "", NULL, -E_INVAL, "--listen", "comma"},
+	    {"--listen 127.0.0.1:1,", "", NULL, -E_INVAL, "--listen", "comma"},
+	    {"--listen 127.0.0.1:70000", "", NULL, -E_INVAL, "--listen", "70000"},
+	    {"--relay-allow 10.0.0.0/33", "", NULL, -E_INVAL, "--relay-allow", "10.0.0.0/8"},
+	    {"--relay-address 0.0.0.0", "", NULL, -E_INVAL, "--relay-address", "every address"},
+	    {"--relay-address 1.2.3.4:5", "", NULL, -E_INVAL, "--relay-address", "port"},
+	    {"--external-ip 10.0.0.1=::1", "", NULL, -E_INVAL, "--external-ip", "family"},
+	    {"--external-ip 10.0.0.1=", "", NULL, -E_INVAL, "--external-ip", "not an IP"},
+	    {"--legacy-channels=perhaps", "", NULL, -E_INVAL, "--legacy-channels", "yes nor no"},
+	    {"--guests some", "", NULL, -E_INVAL, "--guests", "local, yes or no"},
+	    {"--log-level loud", "", NULL, -E_INVAL, "--log-level", "debug"},
+	    {"--public-host https://x", "", NULL, -E_INVAL, "--public-host", "scheme"},
+	    {"--public-host x:1", "", NULL, -E_INVAL, "--public-host", "x:1"},
+	    {"--realm \xff", "", NULL, -E_INVAL, "--realm", "UTF-8"},
+	    {"--realm a\"b", "", NULL, -E_INVAL, "--realm", "quotes"},
+	    {"--realm=", "", NULL, -E_INVAL, "--realm", "empty"},
+	    {"--config /nonexistent/x", "", NULL, -E_PARSE, "/nonexistent/x", "--config"},
+	    {"", "TURNPIKE_WORKER=2", NULL, -E_PARSE, "TURNPIKE_WORKER", "workers"},
+	    {"", "TURNPIKE_ZZZZZZZZ=2", NULL, -E_PARSE, "TURNPIKE_ZZZZZZZZ", "--help"},
+	    {"", "TURNPIKE_WORKERS=x", NULL, -E_PARSE, "TURNPIKE_WORKERS", "not a number"},
+	    {"", "TURNPIKE_CONFIG=/nonexistent/y", NULL, -E_PARSE, "/nonexistent/y", "cannot"},
+	    {"", "", "workers = 1\nrelay_port = 1-2\n", -E_PARSE, ":2", "relay_ports"},
+	    {"", "", "relay-ports = 1-2\n", -E_PARSE, ":1", "relay_ports"},
+	    {"", "", "workers 3\n", -E_PARSE, ":1", "key = value"},
+	    {"", "", "[server]\n", -E_PARSE, ":1", "key = value"},
+	    {"", "", "workers = 1\n\nworkers = 1\n", -E_PARSE, ":3", ":1"},
+	    {"", "", "realm = \"open\n", -E_PARSE, ":1", "quotes"},
+	    {"", "", "realm = \"a\" b\n", -E_PARSE, ":1", "quotes"},
+	    {"", "", "realm = a\x1b[31mb\n", -E_PARSE, ":1", "control"},
+	    {"", "", "\x1b%n%s = 1\n", -E_PARSE, ":1", "?%n%s"},
+	    {"", "", "tls_cert = /x.pem\n", -E_PARSE, ":1", "tls_key"},
+	    {"", "", "tls_key = /x.pem\n", -E_PARSE, ":1", "tls_cert"},
+	    {"", "", "listen =\n", -E_PARSE, ":1", "at least one"},
+	    {"--relay-ports 3000-4000", "", NULL, -E_PARSE, "--relay-ports", "0.0.0.0:3478"},
+	    {"--default-lifetime 7200", "", NULL, -E_PARSE, "--default-lifetime", "max_lifetime"},
+	    {"--max-credential-ttl 60", "", NULL, -E_PARSE, "credential_ttl",
+	     "--max-credential-ttl"},
+	    {"--relay-allow 10.1.0.0/8 --relay-deny 10.0.0.0/8", "", NULL, -E_PARSE,
+	     "--relay-allow", "same range"},
+	    {"--listen 127.0.0.1:1,127.0.0.1:1", "", NULL, -E_PARSE, "--listen", "twice"},
+	    {"--external-ip 1.1.1.1 --external-ip 1.1.1.2", "", NULL, -E_PARSE, "--external-ip",
+	     "LOCAL=IP"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct run r;
+		int err = load(&r, cases[i].args, cases[i].env, cases[i].file);
+
+		if (err != cases[i].err || !strstr(r.why.text, cases[i].place) ||
+		    !strstr(r.why.text, cases[i].says))
+			fail_msg("case %zu (%s|%s|%s): %d, \"%s\"", i, cases[i].args, cases[i].env,
+			         cases[i].file ? cases[i].file : "", err, r.why.text);
+		assert_null(strchr(r.why.text, '\x1b'));
+		assert_null(r.conf.realm);
+	}
+}
+
+static void test_no_contradiction(void **state)
+{
+	static const char *const good[] = {
+	    /* A listener in the default range: an ephemeral port. */
+	    "--listen 127.0.0.1:50000",
+	    /* It listens on one address and relays on another. */
+	    "--listen 127.0.0.1:50000 --relay-ports 50000-50010 --relay-address 127.0.0.2",
+	    "--listen 127.0.0.1:0 --listen 127.0.0.1:0",
+	    "--external-ip 1.1.1.1 --external-ip 2001:db8::1 --external-ip 10.0.0.1=1.1.1.3",
+	    "--relay-allow 10.0.0.0/8 --relay-deny 10.1.0.0/16",
+	    "--tls-cert a --tls-key b",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+		struct run r;
+
+		if (load(&r, good[i], "", NULL))
+			fail_msg("%s: %s", good[i], r.why.text);
+		conf_free(&r.conf);
+	}
+}
+
+static void test_kubernetes_variables(void **state)
+{
+	struct run r;
+
+	(void)state;
+	assert_int_equal(load(&r, "",
+	                      "TURNPIKE_PORT=tcp://10.0.0.1:3478 TURNPIKE_SERVICE_HOST=10.0.0.1 "
+	                      "TURNPIKE_PORT_3478_UDP_ADDR=10.0.0.1 TURNPIKES=1",
+	                      NULL),
+	                 0);
+	conf_free(&r.conf);
+}
+
+static void count_problem(void *ctx, const char *text)
+{
+	assert_true(strlen(text) > 0);
+	++*(int *)ctx;
+}
+
+static void test_every_problem_is_told(void **state)
+{
+	char *argv[] = {"turnpike", "--workers", "x", "--config", file_path, NULL};
+	char *envp[] = {"TURNPIKE_REALM=\"", NULL};
+	struct conf conf;
+	int argc = 5, n = 0;
+
+	(void)state;
+	write_file(file_path, "nonsense\nguests = x\nmax_lifetime = 1\n");
+	assert_int_equal(conf_check(&argc, argv, envp, &conf, count_problem, &n, NULL), -E_PARSE);
+	assert_int_equal(n, 5);
+}
+
+static void test_hostile_files(void **state)
+{
+	struct run r;
+	FILE *f;
+
+	(void)state;
+	f = fopen(file_path, "w");
+	for (int i = 0; i < 100000; i++)
+		fputc('x', f);
+	fclose(f);
+	snprintf(r.args, sizeof(r.args), "turnpike --config %s", file_path);
+	r.argc = split(r.args, r.argv);
+	assert_int_equal(conf_load(&r.argc, r.argv, NULL, &r.conf, &r.why), -E_PARSE);
+	assert_non_null(strstr(r.why.text, "too long"));
+
+	f = fopen(file_path, "w");
+	fwrite("realm = a\0b\nworkers = 1\n", 1, 24, f);
+	fclose(f);
+	snprintf(r.args, sizeof(r.args), "turnpike --config %s", file_path);
+	r.argc = split(r.args, r.argv);
+	assert_int_equal(conf_load(&r.argc, r.argv, NULL, &r.conf, &r.why), -E_PARSE);
+	assert_non_null(strstr(r.why.text, "not text"));
+}
+
+/* What is printed can be read back: the example, uncommented, is the default configuration. */
+static void test_example_round_trip(void **state)
+{
+	char *text = NULL, *bare;
+	size_t len, n = 0;
+	struct run r, d;
+	FILE *f = open_memstream(&text, &len);
+
+	(void)state;
+	conf_print_example(f);
+	fclose(f);
+	bare = malloc(len + 1);
+	for (char *p = text; *p; p++)
+		if (!(*p == '#' && (p == text || p[-1] == '\n') && p[1] != ' '))
+			bare[n++] = *p;
+	bare[n] = 0;
+	if (load(&r, "", "", bare))
+		fail_msg("%s", r.why.text);
+	assert_int_equal(load(&d, "", "", NULL), 0);
+	assert_int_equal(r.conf.listen.n, d.conf.listen.n);
+	assert_string_equal(r.conf.realm, d.conf.realm);
+	assert_int_equal(r.conf.max_credential_ttl, d.conf.max_credential_ttl);
+	assert_int_equal(r.conf.relay_ports.min, d.conf.relay_ports.min);
+	conf_free(&r.conf);
+	conf_free(&d.conf);
+	free(bare);
+	free(text);
+}
+
+static void test_help_names_every_option(void **state)
+{
+	static const char *const names[] = {
+#define CONF(n, ...) #n,
+#include "daemon/options.def"
+#undef CONF
+	};
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	(void)state;
+	conf_print_help(f);
+	fclose(f);
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		char flag[80] = "--";
+
+		strcat(flag, names[i]);
+		for (char *p = flag; *p; p++)
+			if (*p == '_')
+				*p = '-';
+		assert_true(strstr(text, flag) || strstr(text, names[i]));
+	}
+	assert_true(conf_is_reloadable("relay_deny"));
+	assert_false(conf_is_reloadable("listen"));
+	assert_false(conf_is_reloadable("nonsense"));
+	free(text);
+}
+
+static void test_hosts(void **state)
+{
+	static const char *const good[] = {
+	    "localhost",   "turn.example.org", "a-b.c", "example.org.", "192.0.2.1",
+	    "2001:db8::1", "my_host",          "x1",    "1a.b",         "::",
+	};
+	static const char *const bad[] = {
+	    "",
+	    "[::1]",
+	    "a b",
+	    "a/b",
+	    "-a",
+	    "a-",
+	    "a..b",
+	    ".a",
+	    "a:1",
+	    "256.1.1.1",
+	    "1.2.3",
+	    "fe80::1%eth0",
+	    "\xc3\xa9.org",
+	    "a\n",
+	    "a?b",
+	    "a@b",
+	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.org",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
+		if (!conf_host_valid(good[i]))
+			fail_msg("%s refused", good[i]);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		if (conf_host_valid(bad[i]))
+			fail_msg("%s accepted", bad[i]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_defaults),
+	    cmocka_unit_test(test_precedence),
+	    cmocka_unit_test(test_every_type),
+	    cmocka_unit_test(test_rest_of_argv),
+	    cmocka_unit_test(test_file_syntax),
+	    cmocka_unit_test(test_secret_sources),
+	    cmocka_unit_test(test_mistakes),
+	    cmocka_unit_test(test_no_contradiction),
+	    cmocka_unit_test(test_kubernetes_variables),
+	    cmocka_unit_test(test_every_problem_is_told),
+	    cmocka_unit_test(test_hostile_files),
+	    cmocka_unit_test(test_example_round_trip),
+	    cmocka_unit_test(test_help_names_every_option),
+	    cmocka_unit_test(test_hosts),
+	};
+
+	return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}
