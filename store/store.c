@@ -114,6 +114,8 @@ int random_text(char *text, size_t bytes_len)
 	for (const char *p = padded; *p && *p != '='; p++)
 		text[n++] = *p == '+' ? '-' : *p == '/' ? '_' : *p;
 	text[n] = 0;
+	if (text[0] == '-') /* programs that are handed it would take it for a flag */
+		text[0] = 'A';
 	return 0;
 }
 
