@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The certificate of a server that was given none.
+ */
+#ifndef DAEMON_CERT_H
+#define DAEMON_CERT_H
+
+#include "base/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define CERT_DAYS 825 /* the longest that Apple's clients take */
+
+/* Writes a self-signed P-256 certificate for names (host names and IP literals; at least one, the
+ * first is the subject) to cert_path (0644) and its key to key_path (0600), replacing what is
+ * there. Valid from an hour before now_s (Unix time). -E_INVAL, -E_DENIED, -E_IO, -E_NOMEM. */
+int cert_make(const char *cert_path, const char *key_path, const char *const *names, size_t n,
+              int64_t now_s, struct why *why);
+
+/* Reads the pair and sees that it belongs together. *expires_at_s (may be NULL) gets the end of
+ * the first certificate's validity. -E_NOTFOUND for a missing file, -E_DENIED for one that may not
+ * be read, -E_PARSE for one that is not PEM, -E_INVAL for a key of another certificate. */
+int cert_check(const char *cert_path, const char *key_path, int64_t *expires_at_s, struct why *why);
+
+#endif

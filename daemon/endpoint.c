@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Which ports are told to clients.
+ */
+#include "daemon/endpoint.h"
+
+static bool listens_on(const struct conf *conf, uint16_t port)
+{
+	for (size_t i = 0; i < conf->listen.n; i++)
+		if (addr_port(&conf->listen.v[i]) == port)
+			return true;
+	return false;
+}
+
+static uint16_t main_port(const struct conf *conf)
+{
+	uint16_t port = 0;
+
+	if (listens_on(conf, 3478))
+		return 3478;
+	for (size_t i = 0; !port && i < conf->listen.n; i++)
+		port = addr_port(&conf->listen.v[i]);
+	return port;
+}
+
+size_t endpoints(const struct conf *conf, struct ice_endpoint ep[ENDPOINT_MAX])
+{
+	uint16_t port = main_port(conf);
+	size_t n = 0;
+
+	if (!port)
+		return 0;
+	ep[n++] = (struct ice_endpoint){ICE_UDP, port};
+	ep[n++] = (struct ice_endpoint){ICE_TCP, port};
+	/* Strict firewalls let only 443 out. */
+	if (port != 443 && listens_on(conf, 443))
+		ep[n++] = (struct ice_endpoint){ICE_TCP, 443};
+	/* Browsers give no way to accept a self-signed certificate for turns. */
+	if (*conf->tls_cert)
+		ep[n++] = (struct ice_endpoint){ICE_TLS, listens_on(conf, 443)    ? 443
+		                                         : listens_on(conf, 5349) ? 5349
+		                                                                  : port};
+	return n;
+}
+
+void endpoint_host(const struct conf *conf, char host[ICE_HOST_STRLEN])
+{
+	char text[ADDR_STRLEN];
+
+	snprintf(host, ICE_HOST_STRLEN, "%s", *conf->public_host ? conf->public_host : "localhost");
+	if (*conf->public_host)
+		return;
+	for (size_t i = 0; i < conf->listen.n; i++) {
+		if (!addr_is_any(&conf->listen.v[i])) {
+			snprintf(host, ICE_HOST_STRLEN, "%s",
+			         addr_format_ip(&conf->listen.v[i], text));
+			return;
+		}
+	}
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Which of the ports that the configuration listens on are told to clients.
+ */
+#ifndef DAEMON_ENDPOINT_H
+#define DAEMON_ENDPOINT_H
+
+#include "daemon/conf.h"
+#include "daemon/ice.h"
+
+#define ENDPOINT_MAX 4
+
+/* Best first: UDP and TCP on 3478 (else on the first port), TCP on 443, and, with a certificate
+ * that clients can verify, TLS on 443 or 5349. Few, since browsers gather from every URI.
+ * Returns how many; 0 when every port is chosen by the system. */
+size_t endpoints(const struct conf *conf, struct ice_endpoint ep[ENDPOINT_MAX]);
+
+/* For callers that were not asked under any name: public_host, else the first listen address
+ * that is not a wildcard, else "localhost". */
+void endpoint_host(const struct conf *conf, char host[ICE_HOST_STRLEN]);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What the first start makes, so that one command is enough.
+ */
+#ifndef DAEMON_SETUP_H
+#define DAEMON_SETUP_H
+
+#include "daemon/conf.h"
+#include "store/store.h"
+
+#include <limits.h>
+
+struct setup_cert {
+	char cert[PATH_MAX], key[PATH_MAX];
+};
+
+/* tls_cert and tls_key, else DATA/cert.pem and DATA/key.pem. */
+void setup_cert_paths(const struct conf *conf, struct setup_cert *out);
+
+/* Completes the open store of conf->data and the certificate: shared_secret if one is set, a
+ * random secret if none is live, an API token if none was ever made (*made says so, and only then
+ * it is in token), a self-signed certificate if tls_cert is unset and there is none, or the one
+ * there ends within 30 days. A given certificate is checked. Safe at every start: what is there,
+ * stays. -E_DENIED if shared_secret was retired. Codes of store.h and cert.h. */
+int setup_first_start(const struct conf *conf, struct store *store, char token[STORE_TOKEN_STRLEN],
+                      bool *made, struct why *why);
+
+#endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * ICE server URIs, their JSON, and which ports they name.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "base/error.h"
+#include "daemon/endpoint.h"
+#include "daemon/ice.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct ice_endpoint three[] = {{ICE_UDP, 3478}, {ICE_TCP, 3478}, {ICE_TLS, 443}};
+
+static void assert_json(json_t *value, const char *want)
+{
+	char *text;
+
+	assert_non_null(value);
+	text = json_dumps(value, JSON_COMPACT | JSON_PRESERVE_ORDER);
+	assert_string_equal(text, want);
+	free(text);
+	json_decref(value);
+}
+
+static struct ice_grant make_grant(void)
+{
+	struct ice_grant g;
+
+	memset(&g, 0, sizeof(g));
+	assert_int_equal(credential_make("north", 5, "alice", 1795326215, &g.credential), 0);
+	g.ttl_s = 86400;
+	return g;
+}
+
+static void test_uris(void **state)
+{
+	struct ice_grant g = make_grant();
+
+	(void)state;
+	assert_int_equal(ice_grant_add_uris(&g, "turn.example.org", three, 3), 0);
+	assert_int_equal(g.uri_n, 4);
+	assert_string_equal(g.uri[0], "stun:turn.example.org:3478");
+	assert_string_equal(g.uri[1], "turn:turn.example.org:3478?transport=udp");
+	assert_string_equal(g.uri[2], "turn:turn.example.org:3478?transport=tcp");
+	assert_string_equal(g.uri[3], "turns:turn.example.org:443?transport=tcp");
+	/* A second host's stun: still comes before every turn:. */
+	assert_int_equal(ice_grant_add_uris(&g, "2001:db8::1", three, 1), 0);
+	assert_int_equal(g.uri_n, 6);
+	assert_string_equal(g.uri[1], "stun:[2001:db8::1]:3478");
+	assert_string_equal(g.uri[2], "turn:turn.example.org:3478?transport=udp");
+	assert_string_equal(g.uri[5], "turn:[2001:db8::1]:3478?transport=udp");
+	/* No room: nothing is added. */
+	assert_int_equal(ice_grant_add_uris(&g, "192.0.2.1", three, 3), -E_LIMIT);
+	assert_int_equal(g.uri_n, 6);
+	assert_int_equal(ice_grant_add_uris(&g, "192.0.2.1", three, 1), 0);
+	assert_int_equal(g.uri_n, ICE_URI_MAX);
+	assert_int_equal(ice_grant_add_uris(&g, "192.0.2.1", three + 1, 1), -E_LIMIT);
+}
+
+static void test_hosts(void **state)
+{
+	static const char *const bad[] = {
+	    "",       "a b", "[::1]", "::1%lo", "evil.org:1?transport=udp",
+	    "x\r\ny", "a/b", "a@b",   "\"",     "\xff",
+	};
+	char longest[300];
+	struct ice_grant g = make_grant();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		assert_int_equal(ice_grant_add_uris(&g, bad[i], three, 3), -E_INVAL);
+	assert_int_equal(g.uri_n, 0);
+	/* 253 bytes are the longest name; its URI is whole. */
+	memset(longest, 'a', sizeof(longest));
+	for (size_t i = 50; i < 253; i += 51)
+		longest[i] = '.';
+	longest[253] = 0;
+	assert_int_equal(ice_grant_add_uris(&g, longest, three + 2, 1), 0);
+	assert_int_equal(strlen(g.uri[0]), 6 + 253 + strlen(":443?transport=tcp"));
+	longest[253] = 'a';
+	longest[254] = 0;
+	assert_int_equal(ice_grant_add_uris(&g, longest, three, 3), -E_INVAL);
+}
+
+static void test_json(void **state)
+{
+	struct ice_grant g = make_grant();
+
+	(void)state;
+	assert_json(ice_grant_servers(&g), "[]");
+	assert_int_equal(ice_grant_add_uris(&g, "::1", three, 3), 0);
+	assert_json(
+	    ice_grant_servers(&g),
+	    "[{\"urls\":[\"stun:[::1]:3478\"]},"
+	    "{\"urls\":[\"turn:[::1]:3478?transport=udp\","
+	    "\"turn:[::1]:3478?transport=tcp\",\"turns:[::1]:443?transport=tcp\"],"
+	    "\"username\":\"1795326215:alice\",\"credential\":\"YjW4Yl3+HOKcAkzyBKTw7yCA6rE=\"}]");
+	assert_json(ice_grant_rest(&g),
+	            "{\"username\":\"1795326215:alice\",\"password\":\"YjW4Yl3+HOKcAkzyBKTw7yCA6rE="
+	            "\",\"ttl\":86400,"
+	            "\"uris\":[\"turn:[::1]:3478?transport=udp\","
+	            "\"turn:[::1]:3478?transport=tcp\",\"turns:[::1]:443?transport=tcp\"]}");
+}
+
+/* What the endpoints and the host are for a command line. */
+static void assert_endpoints(const char *args, const char *want)
+{
+	static const char *const names[] = {"udp", "tcp", "tls"};
+	struct ice_endpoint ep[ENDPOINT_MAX];
+	char text[512], *argv[16] = {"turnpike"}, got[512] = "", *save, host[ICE_HOST_STRLEN];
+	struct conf conf;
+	struct why why;
+	int argc = 1;
+	size_t n;
+
+	snprintf(text, sizeof(text), "%s", args);
+	for (char *w = strtok_r(text, " ", &save); w; w = strtok_r(NULL, " ", &save))
+		argv[argc++] = w;
+	if (conf_load(&argc, argv, NULL, &conf, &why))
+		fail_msg("%s", why.text);
+	n = endpoints(&conf, ep);
+	endpoint_host(&conf, host);
+	strcat(got, host);
+	for (size_t i = 0; i < n; i++)
+		sprintf(got + strlen(got), " %s:%u", names[ep[i].transport], ep[i].port);
+	assert_string_equal(got, want);
+	conf_free(&conf);
+}
+
+static void test_endpoints(void **state)
+{
+	(void)state;
+	assert_endpoints("", "localhost udp:3478 tcp:3478");
+	assert_endpoints("--listen 127.0.0.1:0", "127.0.0.1");
+	assert_endpoints("--listen 0.0.0.0:1,[::1]:2", "::1 udp:1 tcp:1");
+	assert_endpoints("--listen 192.0.2.1:443,192.0.2.2:3478 --public-host example.org",
+	                 "example.org udp:3478 tcp:3478 tcp:443");
+	assert_endpoints("--listen 0.0.0.0:443,0.0.0.0:3478 --tls-cert a --tls-key b",
+	                 "localhost udp:3478 tcp:3478 tcp:443 tls:443");
+	assert_endpoints("--listen 0.0.0.0:5349,0.0.0.0:3478 --tls-cert a --tls-key b",
+	                 "localhost udp:3478 tcp:3478 tls:5349");
+	assert_endpoints("--listen 0.0.0.0:6503 --tls-cert a --tls-key b",
+	                 "localhost udp:6503 tcp:6503 tls:6503");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_uris),
+	    cmocka_unit_test(test_hosts),
+	    cmocka_unit_test(test_json),
+	    cmocka_unit_test(test_endpoints),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
