@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The command line: verbs, their help, and the dispatch to them.
+ */
+#include "daemon/cli.h"
+
+#include "daemon/cert.h"
+#include "daemon/cli_internal.h"
+#include "daemon/conf_internal.h"
+#include "daemon/serve.h"
+#include "daemon/setup.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct verb {
+	const char *name; /* one word, or two */
+	const char *args;
+	unsigned flags; /* that it understands */
+	int min, max;   /* words after it */
+	int (*run)(struct cli *cli, struct why *why);
+	const char *help;
+};
+
+static int run_serve(struct cli *cli, struct why *why);
+static int run_check(struct cli *cli, struct why *why);
+static int run_help(struct cli *cli, struct why *why);
+
+static const struct verb verbs[] = {
+    {"serve", "", 0, 0, 0, run_serve, "Run the server in the foreground"},
+    {"user add", "NAME [--password-stdin] [--json]", FLAG_PASSWORD_STDIN | FLAG_JSON, 1, 1,
+     cli_user_add,
+     "Add a TURN user to the realm; prints the password it made, once. With --password-stdin the "
+     "password is read from standard input"},
+    {"user list", "[--json]", FLAG_JSON, 0, 0, cli_user_list, "List name, realm and time made"},
+    {"user del", "NAME", 0, 1, 1, cli_user_del, "Delete a TURN user from the realm"},
+    {"secret add", "[--value-stdin] [--json]", FLAG_VALUE_STDIN | FLAG_JSON, 0, 0, cli_secret_add,
+     "Add a shared secret for time-limited credentials; prints the value it made, once. New "
+     "credentials use the newest; all that are live verify"},
+    {"secret list", "[--json]", FLAG_JSON, 0, 0, cli_secret_list,
+     "List ID, state and times; never a value"},
+    {"secret retire", "ID", 0, 1, 1, cli_secret_retire,
+     "Stop accepting credentials made with a secret"},
+    {"token add", "[LABEL] [--json]", FLAG_JSON, 0, 1, cli_token_add,
+     "Add a token for the HTTP API; prints it, once"},
+    {"token list", "[--json]", FLAG_JSON, 0, 0, cli_token_list, "List ID, time made and label"},
+    {"token del", "ID", 0, 1, 1, cli_token_del, "Delete a token"},
+    {"credentials", "NAME [--ttl SECONDS]", FLAG_TTL | FLAG_JSON, 1, 1, cli_credentials,
+     "Print a time-limited credential and the iceServers for a client, as JSON"},
+    {"check-config", "[--json]", FLAG_JSON, 0, 0, run_check,
+     "Say every problem of the configuration, or ok"},
+    {"help", "[VERB | config]", 0, 0, 2, run_help,
+     "Explain a verb, or print a configuration file with every default"},
+};
+#define VERB_N (sizeof(verbs) / sizeof(*verbs))
+
+/* What the configuration's loader found. */
+struct problems {
+	json_t *texts;
+	int err;
+	struct why first;
+};
+
+static void add_problem(void *ctx, const char *text)
+{
+	struct problems *p = ctx;
+	json_t *value = json_string(text);
+	char ascii[sizeof(p->first.text)];
+	size_t i;
+
+	if (!value) { /* it quotes bytes that are not UTF-8 */
+		for (i = 0; text[i] && i + 1 < sizeof(ascii); i++)
+			ascii[i] = (unsigned char)text[i] < 0x80 ? text[i] : '?';
+		ascii[i] = 0;
+		value = json_string(ascii);
+	}
+	json_array_append_new(p->texts, value);
+}
+
+static void print_usage(FILE *out)
+{
+	fputs("usage: turnpike [OPTION ...] VERB [ARGUMENT ...]\n\nVerbs:\n", out);
+	for (size_t i = 0; i < VERB_N; i++)
+		fprintf(out, "  %s%s%s\n      %s\n", verbs[i].name, *verbs[i].args ? " " : "",
+		        verbs[i].args, verbs[i].help);
+	fputs("\nOptions, before or after the verb:\n", out);
+	conf_print_help(out);
+}
+
+static void print_verb(FILE *out, const struct verb *v)
+{
+	fprintf(out, "usage: turnpike [OPTION ...] %s %s\n\n%s.\nOptions: see turnpike --help.\n",
+	        v->name, v->args, v->help);
+}
+
+/* The verb that words begin with; *used is how many of them it takes. A group without its second
+ * word ("user") matches nothing. */
+static const struct verb *find_verb(const char *const *words, int n, int *used)
+{
+	size_t len;
+
+	if (!n)
+		return NULL;
+	len = strlen(words[0]);
+	for (size_t i = 0; i < VERB_N; i++) {
+		const char *name = verbs[i].name;
+
+		if (!strcmp(name, words[0])) {
+			*used = 1;
+			return &verbs[i];
+		}
+		if (n > 1 && !strncmp(name, words[0], len) && name[len] == ' ' &&
+		    !strcmp(name + len + 1, words[1])) {
+			*used = 2;
+			return &verbs[i];
+		}
+	}
+	return NULL;
+}
+
+static int unknown_verb(const char *const *words, int n, struct why *why)
+{
+	size_t len, at = 0;
+	char list[128] = "";
+
+	if (!n)
+		return why_set(why, CLI_EXIT_USE, "no verb: write turnpike VERB, see --help");
+	len = strlen(words[0]);
+	for (size_t i = 0; i < VERB_N; i++)
+		if (!strncmp(verbs[i].name, words[0], len) && verbs[i].name[len] == ' ')
+			at += (size_t)snprintf(list + at, sizeof(list) - at, "%s%s", at ? ", " : "",
+			                       verbs[i].name);
+	if (at && n > 1)
+		return why_set(why, CLI_EXIT_USE, "there is no verb \"%s %.64s\": write %s",
+		               words[0], words[1], list);
+	if (at)
+		return why_set(why, CLI_EXIT_USE, "%s: its second word is missing: write %s",
+		               words[0], list);
+	return why_set(why, CLI_EXIT_USE, "there is no verb \"%.64s\": see turnpike --help",
+	               words[0]);
+}
+
+static int run_serve(struct cli *cli, struct why *why)
+{
+	(void)why; /* it logs */
+	return serve_main(&cli->conf);
+}
+
+static int run_check(struct cli *cli, struct why *why)
+{
+	struct setup_cert paths;
+
+	setup_cert_paths(&cli->conf, &paths);
+	if (*cli->conf.tls_cert && cert_check(paths.cert, paths.key, NULL, why))
+		return CLI_EXIT_FAIL;
+	if (cli->flags & FLAG_JSON)
+		return cli_print_json(json_pack("{sbs[]}", "ok", 1, "problems"), why);
+	puts("ok");
+	return 0;
+}
+
+static int run_help(struct cli *cli, struct why *why)
+{
+	const struct verb *v;
+	int used;
+
+	if (!cli->word_n) {
+		print_usage(stdout);
+		return 0;
+	}
+	if (cli->word_n == 1 && !strcmp(cli->words[0], "config")) {
+		conf_print_example(stdout);
+		return 0;
+	}
+	v = find_verb(cli->words, cli->word_n, &used);
+	if (!v || used != cli->word_n)
+		return unknown_verb(cli->words, cli->word_n, why);
+	print_verb(stdout, v);
+	return 0;
+}
+
+int cli_print_json(json_t *value, struct why *why)
+{
+	char *text = value ? json_dumps(value, JSON_INDENT(2) | JSON_PRESERVE_ORDER) : NULL;
+
+	json_decref(value);
+	if (!text)
+		return why_set(why, CLI_EXIT_FAIL, "out of memory");
+	puts(text);
+	free(text);
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	unsigned flag;
+} flag_names[] = {
+    {"--json", FLAG_JSON},
+    {"--password-stdin", FLAG_PASSWORD_STDIN},
+    {"--value-stdin", FLAG_VALUE_STDIN},
+    {"--ttl", FLAG_TTL},
+};
+
+static int unknown_flag(const char *arg, struct why *why)
+{
+	const struct conf_option *near;
+	char name[CONF_NAME_MAX], flag[CONF_NAME_MAX];
+
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(arg, "="), arg);
+	near = strncmp(name, "--", 2) ? NULL : conf_option_near(name + 2);
+	if (near && !near->secret)
+		return why_set(why, CLI_EXIT_USE, "there is no option %s: did you mean %s?", name,
+		               conf_flag_name(near, flag));
+	return why_set(why, CLI_EXIT_USE, "there is no option %s: see turnpike --help", name);
+}
+
+/* Sorts what the configuration left of argv into flags and words, which begin with the verb. */
+static int parse_rest(int argc, char **argv, struct cli *cli, const char **words, int *word_n,
+                      struct why *why)
+{
+	bool options = true;
+
+	*word_n = 0;
+	for (int i = 1; i < argc; i++) {
+		unsigned flag = 0;
+
+		if (!options || argv[i][0] != '-' || !argv[i][1]) {
+			if (*word_n == CLI_WORDS_MAX)
+				return why_set(why, CLI_EXIT_USE,
+				               "\"%.64s\" is one argument too many", argv[i]);
+			words[(*word_n)++] = argv[i];
+			continue;
+		}
+		if (!strcmp(argv[i], "--")) {
+			options = false;
+			continue;
+		}
+		for (size_t k = 0; k < sizeof(flag_names) / sizeof(*flag_names); k++)
+			if (!strcmp(argv[i], flag_names[k].name))
+				flag = flag_names[k].flag;
+		if (!strncmp(argv[i], "--ttl=", 6)) {
+			flag = FLAG_TTL;
+			cli->ttl = argv[i] + 6;
+		} else if (flag == FLAG_TTL) {
+			if (i + 1 == argc)
+				return why_set(why, CLI_EXIT_USE,
+				               "--ttl: the value is missing: write --ttl SECONDS");
+			cli->ttl = argv[++i];
+		} else if (!flag) {
+			return unknown_flag(argv[i], why);
+		}
+		cli->flags |= flag;
+	}
+	return 0;
+}
+
+static int check_usage(const struct verb *v, const struct cli *cli, struct why *why)
+{
+	for (size_t k = 0; k < sizeof(flag_names) / sizeof(*flag_names); k++)
+		if (cli->flags & ~v->flags & flag_names[k].flag)
+			return why_set(why, CLI_EXIT_USE,
+			               "%s does not take %s: write turnpike %s %s", v->name,
+			               flag_names[k].name, v->name, v->args);
+	if (cli->word_n < v->min)
+		return why_set(why, CLI_EXIT_USE,
+		               "%s: an argument is missing: write turnpike %s %s", v->name, v->name,
+		               v->args);
+	if (cli->word_n > v->max)
+		return why_set(why, CLI_EXIT_USE,
+		               "%s: \"%.64s\" is one argument too many: write turnpike %s %s",
+		               v->name, cli->words[v->max], v->name, v->args);
+	return 0;
+}
+
+/* The configuration is wrong: check-config says all of it, any other verb the first. */
+static int print_problems(const struct verb *v, const struct cli *cli, const struct problems *p,
+                          struct why *why)
+{
+	json_t *text;
+	size_t i;
+
+	if (v->run != run_check) {
+		*why = p->first;
+		return p->err == -E_INVAL ? CLI_EXIT_USE : CLI_EXIT_FAIL;
+	}
+	if (cli->flags & FLAG_JSON) {
+		cli_print_json(json_pack("{sbsO}", "ok", 0, "problems", p->texts), why);
+	} else {
+		json_array_foreach (p->texts, i, text)
+			fprintf(stderr, "turnpike: %s\n", json_string_value(text));
+	}
+	why->text[0] = 0;
+	return CLI_EXIT_FAIL;
+}
+
+static int run(int argc, char **argv, char *const *envp, struct cli *cli, struct problems *p,
+               struct why *why)
+{
+	const char *words[CLI_WORDS_MAX + 1];
+	const struct verb *v;
+	int n, used = 0, status;
+
+	p->err = conf_check(&argc, argv, envp, &cli->conf, add_problem, p, &p->first);
+	status = parse_rest(argc, argv, cli, words, &n, why);
+	if (status)
+		return status;
+	v = find_verb(words, n, &used);
+	if (!v)
+		return unknown_verb(words, n, why);
+	for (int i = used; i < n; i++)
+		cli->words[cli->word_n++] = words[i];
+	status = check_usage(v, cli, why);
+	if (status)
+		return status;
+	if (p->err && v->run != run_help)
+		return print_problems(v, cli, p, why);
+	return v->run(cli, why);
+}
+
+/* --help and --version answer whatever the configuration looks like. */
+static bool asks(int argc, char **argv, const char *flag, const char *letter)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (!strcmp(argv[i], flag) || !strcmp(argv[i], letter))
+			return true;
+	return false;
+}
+
+static void help(int argc, char **argv)
+{
+	int used;
+
+	for (int i = 1; i < argc; i++) {
+		const char *words[2] = {argv[i], i + 1 < argc ? argv[i + 1] : ""};
+		const struct verb *v = find_verb(words, 2, &used);
+
+		if (v) {
+			print_verb(stdout, v);
+			return;
+		}
+	}
+	print_usage(stdout);
+}
+
+int cli_main(int argc, char **argv, char *const *envp)
+{
+	struct problems problems = {.texts = json_array()};
+	struct why why = {{0}};
+	struct cli cli;
+	int status = 0;
+
+	memset(&cli, 0, sizeof(cli));
+	if (!problems.texts)
+		status = why_set(&why, CLI_EXIT_FAIL, "out of memory");
+	else if (asks(argc, argv, "--help", "-h"))
+		help(argc, argv);
+	else if (asks(argc, argv, "--version", "-V"))
+		puts("turnpike " TURNPIKE_VERSION);
+	else
+		status = run(argc, argv, envp, &cli, &problems, &why);
+	/* A password that was not delivered would be lost without a word. */
+	if (fflush(stdout) && !status)
+		status = why_set(&why, CLI_EXIT_FAIL, "the output could not be written");
+	if (status && why.text[0])
+		fprintf(stderr, "turnpike: %s\n", why.text);
+	json_decref(problems.texts);
+	conf_free(&cli.conf);
+	return status;
+}
