@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Who is in a call with whom: from a routed offer or answer until a hang-up
+ * or the end of a connection.
+ */
+#include "base/error.h"
+#include "signal/hub_internal.h"
+
+#include <stdlib.h>
+
+static unsigned find(const struct hub_peer *a, const struct hub_peer *b)
+{
+	unsigned i = 0;
+
+	while (i < a->partner_n && a->partner[i] != b)
+		i++;
+	return i;
+}
+
+static int make_room(struct hub_peer *p)
+{
+	unsigned cap = p->partner_cap ? p->partner_cap * 2 : 2;
+	struct hub_peer **grown;
+
+	if (p->partner_n >= p->hub->conf.max_calls)
+		return -E_LIMIT;
+	if (p->partner_n < p->partner_cap)
+		return 0;
+	grown = realloc(p->partner, cap * sizeof(struct hub_peer *));
+	if (!grown)
+		return -E_NOMEM;
+	p->partner = grown;
+	p->partner_cap = cap;
+	return 0;
+}
+
+int call_begin(struct hub_peer *a, struct hub_peer *b)
+{
+	int rc;
+
+	if (find(a, b) < a->partner_n)
+		return 0;
+	rc = make_room(a);
+	if (!rc)
+		rc = make_room(b);
+	if (rc)
+		return rc;
+	a->partner[a->partner_n++] = b;
+	b->partner[b->partner_n++] = a;
+	a->hub->call_n++;
+	return 0;
+}
+
+static void forget(struct hub_peer *a, const struct hub_peer *b)
+{
+	unsigned i = find(a, b);
+
+	a->partner_n--;
+	for (; i < a->partner_n; i++)
+		a->partner[i] = a->partner[i + 1];
+}
+
+void call_end(struct hub_peer *a, struct hub_peer *b)
+{
+	if (find(a, b) == a->partner_n)
+		return;
+	forget(a, b);
+	forget(b, a);
+	a->hub->call_n--;
+}
+
+void call_end_all(struct hub_peer *p)
+{
+	while (p->partner_n) {
+		struct hub_peer *partner = p->partner[0];
+
+		call_end(p, partner);
+		hub_send_json(partner, json_pack("{s:s,s:s,s:s}", "name", p->name, "target",
+		                                 partner->name, "type", "hang-up"));
+	}
+}
+
+void call_free(struct hub_peer *p)
+{
+	free(p->partner);
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The hub: who is connected, and what the server itself says to them.
+ */
+#include "signal/hub.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "signal/hub_internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#define ECHO_MAX 256
+
+void hub_conf_default(struct hub_conf *conf)
+{
+	*conf = (struct hub_conf){
+	    .max_peers = 4096,
+	    .max_message = 64 * 1024,
+	    .max_depth = 32,
+	    .max_calls = 16,
+	    .rate_per_s = 50,
+	    .rate_burst = 300, /* two offers and the candidates of a well-connected host */
+	    .first_id = 1,
+	};
+}
+
+struct hub *hub_new(const struct hub_conf *conf, const struct hub_ops *ops, void *ctx)
+{
+	struct hub *h = calloc(1, sizeof(*h));
+
+	if (!h)
+		return NULL;
+	h->conf = *conf;
+	h->ops = *ops;
+	h->ctx = ctx;
+	h->next_id = conf->first_id;
+	return h;
+}
+
+static void peer_free(struct hub_peer *p)
+{
+	struct hub *h = p->hub;
+
+	name_release(p);
+	HASH_DELETE(by_id, h->ids, p);
+	DL_DELETE(h->peers, p);
+	h->peer_n--;
+	call_free(p);
+	free(p);
+}
+
+void hub_free(struct hub *h)
+{
+	if (!h)
+		return;
+	while (h->peers)
+		peer_free(h->peers);
+	free(h);
+}
+
+int hub_join(struct hub *h, void *conn, struct hub_peer **out)
+{
+	struct hub_peer *p;
+
+	if (h->peer_n >= h->conf.max_peers)
+		return -E_LIMIT;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return -E_NOMEM;
+	p->hub = h;
+	p->conn = conn;
+	p->id = h->next_id++;
+	p->tokens_milli = (int64_t)h->conf.rate_burst * 1000;
+	p->refilled_at_ms = h->ops.now_ms(h->ctx);
+	HASH_ADD(by_id, h->ids, id, sizeof(p->id), p);
+	DL_APPEND(h->peers, p);
+	h->peer_n++;
+	*out = p;
+	hub_send_json(p, json_pack("{s:s,s:I}", "type", "id", "id", (json_int_t)p->id));
+	return 0;
+}
+
+void hub_leave(struct hub_peer *p)
+{
+	struct hub *h;
+	bool was_listed;
+
+	if (!p)
+		return;
+	h = p->hub;
+	p->closing = true;
+	was_listed = *p->name != '\0';
+	/* The hang-up comes first: a client that looks up its partner still finds it. */
+	call_end_all(p);
+	peer_free(p);
+	if (was_listed)
+		hub_broadcast_userlist(h);
+}
+
+int hub_send(struct hub_peer *p, enum hub_frame frame, const char *text, size_t len)
+{
+	int rc;
+
+	if (p->closing)
+		return 0;
+	rc = p->hub->ops.send(p->hub->ctx, p->conn, frame, text, len);
+	if (rc == -E_LATER && frame == HUB_FRAME_PASSED)
+		return rc;
+	if (rc)
+		hub_close_peer(p, HUB_CLOSE_POLICY, "receives too slowly");
+	return 0;
+}
+
+void hub_send_json(struct hub_peer *p, json_t *msg)
+{
+	char *text = msg ? json_dumps(msg, JSON_COMPACT) : NULL;
+
+	if (text)
+		hub_send(p, HUB_FRAME_SERVER, text, strlen(text));
+	else /* out of memory, and the client would wait for ever */
+		hub_close_peer(p, HUB_CLOSE_POLICY, "out of memory");
+	free(text);
+	json_decref(msg);
+}
+
+void hub_close_peer(struct hub_peer *p, enum hub_close code, const char *reason)
+{
+	if (p->closing)
+		return;
+	p->closing = true;
+	p->hub->ops.close(p->hub->ctx, p->conn, code, reason);
+}
+
+struct hub_peer *hub_find_name(struct hub *h, const char *name)
+{
+	struct hub_peer *p;
+
+	HASH_FIND(by_name, h->names, name, strlen(name), p);
+	return p;
+}
+
+void hub_broadcast_userlist(struct hub *h)
+{
+	json_t *users = json_array(), *msg;
+	struct hub_peer *p;
+	char *text;
+
+	DL_FOREACH (h->peers, p) {
+		if (*p->name)
+			json_array_append_new(users, json_string(p->name));
+	}
+	msg = json_pack("{s:s,s:o}", "type", "userlist", "users", users);
+	text = msg ? json_dumps(msg, JSON_COMPACT) : NULL;
+	if (text) {
+		size_t len = strlen(text);
+
+		DL_FOREACH (h->peers, p)
+			hub_send(p, HUB_FRAME_USERLIST, text, len);
+	} else {
+		log_error(NULL, "userlist", LOG_STR("error", error_text(E_NOMEM)));
+	}
+	free(text);
+	json_decref(msg);
+}
+
+void hub_error_for(struct hub_peer *p, const char *code, const char *message, const char *type,
+                   const char *target)
+{
+	json_t *e = json_pack("{s:s,s:s,s:s}", "type", "error", "code", code, "message", message);
+
+	/* Names and types of our protocol are short; nothing longer is worth echoing. */
+	if (e && target && strlen(target) <= ECHO_MAX)
+		json_object_set_new(e, "target", json_string(target));
+	if (e && type && strlen(type) <= ECHO_MAX)
+		json_object_set_new(e, "for", json_string(type));
+	hub_send_json(p, e);
+}
+
+void hub_error(struct hub_peer *p, const char *code, const char *message)
+{
+	hub_error_for(p, code, message, NULL, NULL);
+}
+
+static struct hub_peer *find_id(struct hub *h, uint64_t id)
+{
+	struct hub_peer *p;
+
+	HASH_FIND(by_id, h->ids, &id, sizeof(id), p);
+	return p;
+}
+
+void hub_ice_answer(struct hub *h, uint64_t peer_id, json_t *servers, int64_t ttl_s)
+{
+	struct hub_peer *p = find_id(h, peer_id);
+
+	if (p)
+		hub_send_json(p, json_pack("{s:s,s:O,s:I}", "type", "ice-servers", "iceServers",
+		                           servers, "ttl", (json_int_t)ttl_s));
+}
+
+void hub_ice_refuse(struct hub *h, uint64_t peer_id, int code)
+{
+	struct hub_peer *p = find_id(h, peer_id);
+
+	if (!p)
+		return;
+	switch (-abs(code)) {
+	case -E_DENIED:
+		hub_error_for(p, "access-key-needed",
+		              "This server needs an access key for relayed calls.", "ice-servers",
+		              NULL);
+		break;
+	case -E_LIMIT:
+		hub_error_for(p, "rate-limited", "Too many requests. Try again later.",
+		              "ice-servers", NULL);
+		break;
+	default:
+		hub_error_for(p, "ice-servers-failed", error_text(code), "ice-servers", NULL);
+		break;
+	}
+}
+
+uint64_t hub_peer_id(const struct hub_peer *p)
+{
+	return p->id;
+}
+
+const char *hub_peer_name(const struct hub_peer *p)
+{
+	return p->name;
+}
+
+unsigned hub_peer_count(const struct hub *h)
+{
+	return h->peer_n;
+}
+
+unsigned hub_call_count(const struct hub *h)
+{
+	return h->call_n;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The signaling hub: names, presence and routing of the MDN chat protocol.
+ * It owns no socket: a binding feeds it text and carries out its ops.
+ */
+#ifndef SIGNAL_HUB_H
+#define SIGNAL_HUB_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HUB_NAME_MAX 64 /* bytes of UTF-8 */
+
+/* Reasons a connection is closed for (RFC 6455 section 7.4.1). */
+enum hub_close {
+	HUB_CLOSE_GOING_AWAY = 1001,
+	HUB_CLOSE_UNSUPPORTED = 1003,
+	HUB_CLOSE_POLICY = 1008,
+	HUB_CLOSE_TOO_BIG = 1009,
+};
+
+/* What a frame is to a bounded queue. */
+enum hub_frame {
+	HUB_FRAME_SERVER,   /* the server's own word: must arrive */
+	HUB_FRAME_USERLIST, /* the same, but an unsent earlier one may be dropped for it */
+	HUB_FRAME_PASSED,   /* another client's: must not be able to fill the queue */
+};
+
+struct hub_conf {
+	unsigned max_peers;  /* connections at a time */
+	size_t max_message;  /* bytes of one message */
+	unsigned max_depth;  /* nesting of arrays and objects in one message */
+	unsigned max_calls;  /* calls that one peer may be in at a time */
+	unsigned rate_per_s; /* messages a second and peer; 4 KiB of text count as one more */
+	unsigned rate_burst; /* messages that may come at once; 0: no limit on the rate */
+	uint64_t first_id;   /* the id of the first connection; the next ones count up */
+};
+
+struct hub;
+struct hub_peer;
+
+/* A request for ICE servers. Borrowed for the call. */
+struct hub_ice_request {
+	uint64_t peer_id;
+	const char *name; /* "" before the peer has a name */
+	const char *key;  /* the access key it presents, or NULL */
+};
+
+/* None of these may call the hub back, except ice_servers, which may answer at once. */
+struct hub_ops {
+	/* Queues one text frame for conn; copies text. 0; -E_LATER when a PASSED frame does not
+	 * fit for now (its sender is told); -E_LIMIT when conn does not read: the hub then has
+	 * it closed. */
+	int (*send)(void *ctx, void *conn, enum hub_frame frame, const char *text, size_t len);
+
+	/* Starts to close conn, after what is queued unless the queue was full. hub_leave()
+	 * follows some time later; the hub sends nothing more to it. */
+	void (*close)(void *ctx, void *conn, enum hub_close code, const char *reason);
+
+	/* Optional. 0: hub_ice_answer() or hub_ice_refuse() is called for the peer, now or
+	 * later. An error code refuses at once. */
+	int (*ice_servers)(void *ctx, void *conn, const struct hub_ice_request *request);
+
+	int64_t (*now_ms)(void *ctx); /* monotonic */
+};
+
+void hub_conf_default(struct hub_conf *conf);
+
+/* Copies conf and ops. NULL when out of memory. */
+struct hub *hub_new(const struct hub_conf *conf, const struct hub_ops *ops, void *ctx);
+
+/* Frees the peers too, without a word to them. NULL is legal. */
+void hub_free(struct hub *h);
+
+/* A connection has come; conn is handed to the ops. Sends its id.
+ * 0, -E_LIMIT (max_peers) or -E_NOMEM. */
+int hub_join(struct hub *h, void *conn, struct hub_peer **out);
+
+/* The connection is gone: ends its calls, tells the others, frees p. NULL is legal. */
+void hub_leave(struct hub_peer *p);
+
+/* One whole text message of p. */
+void hub_text(struct hub_peer *p, const char *text, size_t len);
+
+/* Tells p that what it sent is refused: for faults that the binding sees. */
+void hub_error(struct hub_peer *p, const char *code, const char *message);
+
+/* Answers a request for ICE servers. The peer may be gone by now. Borrows servers. */
+void hub_ice_answer(struct hub *h, uint64_t peer_id, json_t *servers, int64_t ttl_s);
+
+/* code: -E_DENIED, -E_LIMIT or any other of the table. */
+void hub_ice_refuse(struct hub *h, uint64_t peer_id, int code);
+
+uint64_t hub_peer_id(const struct hub_peer *p);
+const char *hub_peer_name(const struct hub_peer *p); /* "" while it has none */
+unsigned hub_peer_count(const struct hub *h);
+unsigned hub_call_count(const struct hub *h);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What the hub's own files share. Nobody else includes it.
+ */
+#ifndef SIGNAL_HUB_INTERNAL_H
+#define SIGNAL_HUB_INTERNAL_H
+
+#include "signal/hub.h"
+
+#include <uthash.h>
+
+struct hub_peer {
+	struct hub *hub;
+	void *conn;
+	uint64_t id;
+	char name[HUB_NAME_MAX + 1]; /* "" until it has sent one */
+	bool closing;                /* close() was called: nothing more is sent */
+	bool throttled;              /* was told so since its bucket last had a token */
+	unsigned dropped;            /* messages in a row that found the bucket empty */
+	int64_t tokens_milli;
+	int64_t refilled_at_ms;
+	struct hub_peer **partner; /* who it is in a call with */
+	unsigned partner_n;
+	unsigned partner_cap;
+	struct hub_peer *prev, *next; /* in the order of connection */
+	UT_hash_handle by_id;
+	UT_hash_handle by_name;
+};
+
+struct hub {
+	struct hub_conf conf;
+	struct hub_ops ops;
+	void *ctx;
+	uint64_t next_id;
+	unsigned peer_n;
+	unsigned call_n;
+	struct hub_peer *peers;
+	struct hub_peer *ids;
+	struct hub_peer *names;
+};
+
+/* hub.c */
+
+/* 0 (also for a peer on its way out), or -E_LATER, for a PASSED frame only. */
+int hub_send(struct hub_peer *p, enum hub_frame frame, const char *text, size_t len);
+void hub_send_json(struct hub_peer *p, json_t *msg); /* steals msg, which may be NULL */
+void hub_close_peer(struct hub_peer *p, enum hub_close code, const char *reason);
+void hub_broadcast_userlist(struct hub *h);
+struct hub_peer *hub_find_name(struct hub *h, const char *name);
+
+/* An error that names the type and the target it is about; either may be NULL. */
+void hub_error_for(struct hub_peer *p, const char *code, const char *message, const char *type,
+                   const char *target);
+
+/* calls.c. 0, or -E_LIMIT when either end has max_calls, or -E_NOMEM. */
+int call_begin(struct hub_peer *a, struct hub_peer *b);
+void call_end(struct hub_peer *a, struct hub_peer *b);
+void call_end_all(struct hub_peer *p); /* tells the partners with a hang-up */
+void call_free(struct hub_peer *p);
+
+/* names.c. Cleans the wanted name, finds a free variant of it and gives it to p.
+ * *changed when it is not what was wanted. 0, or -E_INVAL when nothing is left of it. */
+int name_claim(struct hub_peer *p, const char *wanted, bool *changed);
+void name_release(struct hub_peer *p);
+
+#endif

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What becomes of a client's message: checked, stamped with its sender's
+ * name, and passed on without reading what it carries.
+ */
+#include "base/error.h"
+#include "signal/hub_internal.h"
+#include "signal/splice.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#define TOKEN_MILLI 1000
+#define DROPS_MAX   1000 /* messages refused in a row before the connection is closed */
+
+struct message {
+	const char *text;
+	size_t len;
+	json_t *json;
+	const char *type;
+	const char *target; /* NULL when there is none */
+};
+
+static int64_t min64(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Takes the message's tokens, or refuses it. */
+static bool take_tokens(struct hub_peer *p, size_t len)
+{
+	const struct hub_conf *conf = &p->hub->conf;
+	int64_t now = p->hub->ops.now_ms(p->hub->ctx);
+	int64_t full = (int64_t)conf->rate_burst * TOKEN_MILLI;
+	int64_t cost = min64(full, TOKEN_MILLI * (1 + (int64_t)(len / 4096)));
+
+	if (!full)
+		return true;
+	p->tokens_milli =
+	    min64((int64_t)conf->rate_burst * TOKEN_MILLI,
+	          p->tokens_milli + (now - p->refilled_at_ms) * (int64_t)conf->rate_per_s);
+	p->refilled_at_ms = now;
+	if (p->tokens_milli >= cost) {
+		p->tokens_milli -= cost;
+		p->throttled = false;
+		p->dropped = 0;
+		return true;
+	}
+	if (!p->throttled)
+		hub_error(p, "rate-limited", "Too many messages at once; some were not delivered.");
+	p->throttled = true;
+	if (++p->dropped >= DROPS_MAX)
+		hub_close_peer(p, HUB_CLOSE_POLICY, "too many messages");
+	return false;
+}
+
+/* To everybody who has signed in, the sender included: its own line comes back to it. Who
+ * cannot keep up with the others' talk misses some of it, and keeps its connection. */
+static void pass_to_all(struct hub *h, const char *text, size_t len)
+{
+	struct hub_peer *p;
+
+	DL_FOREACH (h->peers, p) {
+		if (*p->name)
+			hub_send(p, HUB_FRAME_PASSED, text, len);
+	}
+}
+
+/* Replaces *text, which is malloc()ed, by a version with the member set. */
+static int set_member(char **text, size_t *len, const char *key, const json_t *value)
+{
+	char *dumped = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+	char *set = dumped ? splice_set(*text, *len, key, dumped, len) : NULL;
+
+	free(dumped);
+	if (!set)
+		return -E_NOMEM;
+	free(*text);
+	*text = set;
+	return 0;
+}
+
+/* The identity on a message is the connection's, whatever the client wrote. */
+static char *stamp(struct hub_peer *p, const struct message *m, size_t *len)
+{
+	char *text = strndup(m->text, m->len);
+	json_t *name = json_string(p->name), *id = json_integer((json_int_t)p->id);
+	int rc = text && name && id ? 0 : -E_NOMEM;
+
+	*len = m->len;
+	if (!rc)
+		rc = set_member(&text, len, "name", name);
+	if (!rc && !strcmp(m->type, "message") && json_object_get(m->json, "id"))
+		rc = set_member(&text, len, "id", id);
+	json_decref(name);
+	json_decref(id);
+	if (rc) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+static void pass_on(struct hub_peer *p, const struct message *m, char *text, size_t len)
+{
+	struct hub_peer *to;
+
+	if (!text) {
+		hub_error_for(p, "out-of-memory", "The server is out of memory.", m->type, NULL);
+		return;
+	}
+	if (!m->target) {
+		pass_to_all(p->hub, text, len);
+		return;
+	}
+	to = hub_find_name(p->hub, m->target);
+	if (!to)
+		hub_error_for(p, "unknown-target", "Nobody of that name is here.", m->type,
+		              m->target);
+	else if (hub_send(to, HUB_FRAME_PASSED, text, len))
+		hub_error_for(p, "target-busy", "The target cannot take more messages now.",
+		              m->type, m->target);
+}
+
+static void on_other(struct hub_peer *p, const struct message *m)
+{
+	size_t len;
+	char *text = stamp(p, m, &len);
+
+	pass_on(p, m, text, len);
+	free(text);
+}
+
+static void on_username(struct hub_peer *p, const struct message *m)
+{
+	json_t *name = json_object_get(m->json, "name");
+	bool changed;
+
+	if (!json_is_string(name) || name_claim(p, json_string_value(name), &changed)) {
+		hub_error_for(p, "bad-name", "A name needs at least one printable character.",
+		              m->type, NULL);
+		return;
+	}
+	if (changed)
+		hub_send_json(p, json_pack("{s:I,s:s,s:s}", "id", (json_int_t)p->id, "type",
+		                           "rejectusername", "name", p->name));
+	hub_broadcast_userlist(p->hub);
+}
+
+static void on_chat(struct hub_peer *p, const struct message *m)
+{
+	json_t *said = json_object_get(m->json, "text"), *bare = NULL;
+	char *text = NULL, *stripped = NULL;
+	size_t len = 0;
+
+	if (!json_is_string(said)) {
+		hub_error_for(p, "bad-message", "A message needs a text.", m->type, NULL);
+		return;
+	}
+	text = stamp(p, m, &len);
+	stripped = splice_strip_tags(json_string_value(said));
+	if (text && stripped && strcmp(stripped, json_string_value(said)) != 0) {
+		bare = json_string(stripped);
+		if (!bare || set_member(&text, &len, "text", bare)) {
+			free(text);
+			text = NULL;
+		}
+	}
+	/* Never unstripped. */
+	pass_on(p, m, stripped ? text : NULL, len);
+	json_decref(bare);
+	free(stripped);
+	free(text);
+}
+
+static bool has_partner_to_be(struct hub_peer *p, const struct message *m, struct hub_peer **to)
+{
+	if (!m->target) {
+		hub_error_for(p, "no-target", "This message needs a target.", m->type, NULL);
+		return false;
+	}
+	*to = hub_find_name(p->hub, m->target);
+	if (!*to) {
+		hub_error_for(p, "unknown-target", "Nobody of that name is here.", m->type,
+		              m->target);
+		return false;
+	}
+	if (*to == p) {
+		hub_error_for(p, "own-target", "You cannot call yourself.", m->type, m->target);
+		return false;
+	}
+	return true;
+}
+
+/* video-offer and video-answer */
+static void on_description(struct hub_peer *p, const struct message *m)
+{
+	struct hub_peer *to;
+	int rc;
+
+	if (!has_partner_to_be(p, m, &to))
+		return;
+	rc = call_begin(p, to);
+	if (rc == -E_LIMIT)
+		hub_error_for(p, "too-many-calls", "Too many calls at a time.", m->type, m->target);
+	else if (rc)
+		hub_error_for(p, "out-of-memory", "The server is out of memory.", m->type,
+		              m->target);
+	else
+		on_other(p, m);
+}
+
+static void on_candidate(struct hub_peer *p, const struct message *m)
+{
+	struct hub_peer *to;
+
+	if (has_partner_to_be(p, m, &to))
+		on_other(p, m);
+}
+
+static void on_hang_up(struct hub_peer *p, const struct message *m)
+{
+	struct hub_peer *to;
+
+	/* The MDN client clears its target before it hangs up: "target":null is the end of
+	 * its own call, not of every call in the house. */
+	if (!m->target) {
+		call_end_all(p);
+		return;
+	}
+	to = hub_find_name(p->hub, m->target);
+	if (to)
+		call_end(p, to);
+	on_other(p, m);
+}
+
+static void on_ice_servers(struct hub_peer *p, const struct message *m)
+{
+	struct hub *h = p->hub;
+	struct hub_ice_request request = {.peer_id = p->id, .name = p->name};
+	int rc;
+
+	request.key = json_string_value(json_object_get(m->json, "key"));
+	rc = h->ops.ice_servers ? h->ops.ice_servers(h->ctx, p->conn, &request) : -E_UNSUPPORTED;
+	if (rc)
+		hub_ice_refuse(h, p->id, rc);
+}
+
+static void on_server_only(struct hub_peer *p, const struct message *m)
+{
+	hub_error_for(p, "server-only", "Only the server sends messages of this type.", m->type,
+	              NULL);
+}
+
+static const struct route {
+	const char *type;
+	void (*on)(struct hub_peer *p, const struct message *m);
+	bool needs_name;
+} routes[] = {
+    {"username", on_username, false},
+    {"ice-servers", on_ice_servers, false},
+    {"message", on_chat, true},
+    {"video-offer", on_description, true},
+    {"video-answer", on_description, true},
+    {"new-ice-candidate", on_candidate, true},
+    {"hang-up", on_hang_up, true},
+    {"id", on_server_only, false},
+    {"userlist", on_server_only, false},
+    {"rejectusername", on_server_only, false},
+    {"error", on_server_only, false},
+    {NULL, on_other, true},
+};
+
+static void dispatch(struct hub_peer *p, const struct message *m)
+{
+	const struct route *r = routes;
+
+	while (r->type && strcmp(r->type, m->type) != 0)
+		r++;
+	if (r->needs_name && !*p->name) {
+		hub_error_for(p, "no-name", "Send a username first.", m->type, m->target);
+		return;
+	}
+	r->on(p, m);
+}
+
+void hub_text(struct hub_peer *p, const char *text, size_t len)
+{
+	struct message m = {.text = text, .len = len};
+	json_error_t fault;
+	json_t *target;
+	char why[64];
+
+	if (p->closing || !take_tokens(p, len))
+		return;
+	if (len > p->hub->conf.max_message) {
+		hub_error(p, "too-big", "The message is too big.");
+		return;
+	}
+	if (splice_check_depth(text, len, p->hub->conf.max_depth)) {
+		hub_error(p, "bad-json", "The message nests too deeply.");
+		return;
+	}
+	/* Of two members of the same name, another parser may see the other one. */
+	m.json = json_loadb(text, len, JSON_REJECT_DUPLICATES, &fault);
+	if (!m.json) {
+		snprintf(why, sizeof(why), "This is not a JSON object (at byte %d).",
+		         fault.position);
+		hub_error(p, "bad-json", why);
+		return;
+	}
+	m.type = json_string_value(json_object_get(m.json, "type"));
+	target = json_object_get(m.json, "target");
+	if (json_string_length(target))
+		m.target = json_string_value(target);
+	if (m.type)
+		dispatch(p, &m);
+	else
+		hub_error(p, "bad-message", "A message is an object with a type.");
+	json_decref(m.json);
+}
