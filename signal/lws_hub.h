@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Binds the hub to libwebsockets: frames, fragments, bounded queues, closing.
+ * The context, its vhosts and its loop belong to the caller.
+ */
+#ifndef SIGNAL_LWS_HUB_H
+#define SIGNAL_LWS_HUB_H
+
+#include "base/addr.h"
+#include "signal/hub.h"
+
+#include <libwebsockets.h>
+
+#define LWS_HUB_SUBPROTOCOL "json"
+#define LWS_HUB_RX_BYTES    16384 /* what LWS hands over at a time */
+
+/* Who is behind an HTTP request or a WebSocket. */
+struct lws_origin {
+	struct addr peer;
+	char host[256];      /* of the Host header, without port and brackets, or our own IP */
+	bool forwarded;      /* a proxy says that it speaks for somebody else */
+	bool foreign_origin; /* the page that asks was loaded from elsewhere */
+	bool tls;
+};
+
+struct lws_hub_conf {
+	struct hub_conf hub;
+	size_t queue_bytes;    /* of one connection; clients' messages fill at most half of it */
+	unsigned queue_frames; /* the same, in frames */
+	unsigned stall_ms;     /* nothing written for so long, with a queue: it does not read */
+	unsigned ping_s;       /* idle time before a ping */
+	unsigned ping_grace_s; /* time for its pong */
+};
+
+struct lws_hub_ops {
+	/* Optional; as in struct hub_ops. */
+	int (*ice_servers)(void *ctx, const struct lws_origin *origin,
+	                   const struct hub_ice_request *request);
+};
+
+struct lws_hub;
+
+void lws_hub_conf_default(struct lws_hub_conf *conf);
+
+/* Copies conf and ops. NULL when out of memory. */
+struct lws_hub *lws_hub_new(const struct lws_hub_conf *conf, const struct lws_hub_ops *ops,
+                            void *ctx);
+
+/* Legal when no connection is left, or when LWS makes no callback any more. NULL is legal. */
+void lws_hub_free(struct lws_hub *b);
+
+/* To be given to lws_vhost creation as retry_and_idle_policy: pings. Lives as long as b. */
+const lws_retry_bo_t *lws_hub_policy(const struct lws_hub *b);
+
+/* Handles the callback reasons of a WebSocket's life; any other gives 0. *slot belongs to the
+ * session and starts as NULL. Returns what the LWS callback has to return. */
+int lws_hub_callback(struct lws_hub *b, struct lws *wsi, enum lws_callback_reasons reason,
+                     void **slot, void *in, size_t len);
+
+/* Whether one more connection is welcome. */
+bool lws_hub_has_room(const struct lws_hub *b);
+
+/* Starts to close every connection with 1001. They are gone when lws_hub_count() is 0. */
+void lws_hub_shut(struct lws_hub *b);
+unsigned lws_hub_count(const struct lws_hub *b);
+
+/* For answers that come later. Calls outside of LWS callbacks need a kick of the loop. */
+struct hub *lws_hub_core(struct lws_hub *b);
+
+/* Reads what a request's headers and its socket say. */
+void lws_origin_read(struct lws *wsi, struct lws_origin *out);
+
+#endif
