@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * A libuv loop nested in a libevent base: libwebsockets, as Debian builds it,
+ * runs on libuv, and everything else of ours on libevent.
+ */
+#ifndef DAEMON_NEST_H
+#define DAEMON_NEST_H
+
+#include "base/error.h"
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <uv.h>
+
+struct nest;
+
+/* 0, or a code with why set. Borrows base, which must outlive the nest. */
+int nest_new(struct event_base *base, struct nest **out, struct why *why);
+
+/* The loop inside. Whoever adds to it or changes it from outside its own callbacks calls
+ * nest_kick() afterwards, or the change waits for the next event. */
+uv_loop_t *nest_loop(struct nest *n);
+
+/* Has the loop run soon, not at once. */
+void nest_kick(struct nest *n);
+
+/* Runs the loop now, for at most wait_ms, until done(ctx) says true (NULL: until it is empty).
+ * For shutting down only. Returns whether it came to that. */
+bool nest_drain(struct nest *n, int wait_ms, bool (*done)(void *ctx), void *ctx);
+
+/* The loop's handles must be closed, or on their way: it is drained. NULL is legal. */
+void nest_free(struct nest *n);
+
+#endif
