@@ -80,6 +80,21 @@ void call_end_all(struct hub_peer *p)
 	}
 }
 
+void call_move(struct hub_peer *from, struct hub_peer *to)
+{
+	for (unsigned i = 0; i < from->partner_n; i++) {
+		struct hub_peer *partner = from->partner[i];
+
+		partner->partner[find(partner, from)] = to;
+	}
+	free(to->partner);
+	to->partner = from->partner;
+	to->partner_n = from->partner_n;
+	to->partner_cap = from->partner_cap;
+	from->partner = NULL;
+	from->partner_n = from->partner_cap = 0;
+}
+
 void call_free(struct hub_peer *p)
 {
 	free(p->partner);

@@ -9,14 +9,18 @@
 
 #include <uthash.h>
 
+#define HUB_RESUME_MIN 16 /* bytes: not to be guessed */
+#define HUB_RESUME_MAX 64
+
 struct hub_peer {
 	struct hub *hub;
 	void *conn;
 	uint64_t id;
-	char name[HUB_NAME_MAX + 1]; /* "" until it has sent one */
-	bool closing;                /* close() was called: nothing more is sent */
-	bool throttled;              /* was told so since its bucket last had a token */
-	unsigned dropped;            /* messages in a row that found the bucket empty */
+	char name[HUB_NAME_MAX + 1];     /* "" until it has sent one */
+	char resume[HUB_RESUME_MAX + 1]; /* "" unless it sent one with its name */
+	bool closing;                    /* close() was called: nothing more is sent */
+	bool throttled;                  /* was told so since its bucket last had a token */
+	unsigned dropped;                /* messages in a row that found the bucket empty */
 	int64_t tokens_milli;
 	int64_t refilled_at_ms;
 	struct hub_peer **partner; /* who it is in a call with */
@@ -55,7 +59,8 @@ void hub_error_for(struct hub_peer *p, const char *code, const char *message, co
 /* calls.c. 0, or -E_LIMIT when either end has max_calls, or -E_NOMEM. */
 int call_begin(struct hub_peer *a, struct hub_peer *b);
 void call_end(struct hub_peer *a, struct hub_peer *b);
-void call_end_all(struct hub_peer *p); /* tells the partners with a hang-up */
+void call_end_all(struct hub_peer *p);                      /* tells the partners with a hang-up */
+void call_move(struct hub_peer *from, struct hub_peer *to); /* to must be in no call */
 void call_free(struct hub_peer *p);
 
 /* names.c. Cleans the wanted name, finds a free variant of it and gives it to p.

@@ -547,6 +547,48 @@ static void test_rename_in_a_call(void **state)
 	expect(&h->a, "{\"name\":\"robert\",\"target\":\"alice\",\"type\":\"hang-up\"}");
 }
 
+static void test_coming_back(void **state)
+{
+	static const char again[] =
+	    "{\"type\":\"username\",\"name\":\"alice\",\"resume\":\"0123456789abcdef\"}";
+	struct house *h = three(state);
+
+	say(&h->a, again);
+	say(&h->a, "{\"type\":\"video-offer\",\"target\":\"bob\"}");
+	join(h, &h->d);
+	forget_frames(&h->b);
+	forget_frames(&h->d);
+	/* without the secret, or with another one: a variant, as everybody gets */
+	say(&h->d, "{\"type\":\"username\",\"name\":\"alice\"}");
+	assert_string_equal(hub_peer_name(h->d.peer), "alice1");
+	say(&h->d, "{\"type\":\"username\",\"name\":\"alice\",\"resume\":\"0123456789abcdeX\"}");
+	assert_string_equal(hub_peer_name(h->d.peer), "alice1");
+	say(&h->d, "{\"type\":\"username\",\"name\":\"alice\",\"resume\":\"\"}");
+	assert_string_equal(hub_peer_name(h->d.peer), "alice1");
+	assert_int_equal(h->a.close_code, 0);
+	forget_frames(&h->b);
+	say(&h->d, again);
+	assert_string_equal(hub_peer_name(h->d.peer), "alice");
+	assert_int_equal(h->a.close_code, HUB_CLOSE_POLICY);
+	expect(&h->b, "{\"type\":\"userlist\",\"users\":[\"bob\",\"carol\",\"alice\"]}");
+	leave(&h->a);
+	expect_nothing(&h->b); /* neither a hang-up nor a new list */
+	assert_int_equal(hub_call_count(h->hub), 1);
+	say(&h->b, "{\"type\":\"hang-up\",\"target\":null}");
+	h->d.seen = h->d.n - 1;
+	expect(&h->d, "{\"name\":\"bob\",\"target\":\"alice\",\"type\":\"hang-up\"}");
+	assert_int_equal(hub_call_count(h->hub), 0);
+}
+
+static void test_secrets_are_not_passed_on(void **state)
+{
+	struct house *h = three(state);
+
+	say(&h->b, "{\"type\":\"username\",\"name\":\"bob\",\"resume\":\"0123456789abcdef\"}");
+	expect(&h->a, "{\"type\":\"userlist\",\"users\":[\"alice\",\"bob\",\"carol\"]}");
+	expect_nothing(&h->a);
+}
+
 static void test_bad_input_is_answered(void **state)
 {
 	static const struct {
@@ -747,6 +789,8 @@ int main(void)
 	    T(test_targetless_hang_up),
 	    T(test_partner_is_lost),
 	    T(test_rename_in_a_call),
+	    T(test_coming_back),
+	    T(test_secrets_are_not_passed_on),
 	    T(test_bad_input_is_answered),
 	    T(test_longest_message_passes),
 	    T(test_slow_receiver_is_closed),
