@@ -1,0 +1,507 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// The page around turnpike.js.
+
+import { Call, Signaling } from "./turnpike.js";
+
+const RING_MS = 45000;
+const ENDED_KEPT = 32;
+const $ = (id) => document.getElementById(id);
+const params = new URLSearchParams(location.search);
+const relayOnly = params.get("relay") === "1";
+const hub = new Signaling(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`);
+
+let call = null; // the Call, while there is one
+let inviting = false; // between the click and the call
+let ringing = null; // {offer, candidates, timer} of an incoming call
+let statsTimer = 0;
+const endedCalls = []; // ids: what is still under way for them is late
+
+/* ---- access key and settings ---- */
+
+const settings = {
+	get: (k) => { try { return localStorage.getItem(`turnpike.${k}`); } catch { return null; } },
+	set: (k, v) => { try { localStorage.setItem(`turnpike.${k}`, v); } catch { /* private mode */ } },
+};
+
+function readKeyFromHash() {
+	const key = new URLSearchParams(location.hash.slice(1)).get("key");
+	if (key) {
+		settings.set("key", key);
+		history.replaceState(null, "", location.pathname + location.search);
+	}
+}
+
+/* ---- small helpers ---- */
+
+const LINK_TEXT = { connecting: "connecting", open: "signing in", "signed-in": "online", closed: "offline" };
+const CALL_TEXT = { idle: "no call", calling: "calling", ringing: "incoming call", connecting: "connecting",
+                    connected: "connected", reconnecting: "reconnecting" };
+
+function notice(text, askForKey = false) {
+	$("notice-text").textContent = text;
+	$("key-form").hidden = !askForKey;
+	$("notice").hidden = false;
+}
+
+function clearNotice() {
+	$("notice").hidden = true;
+}
+
+function paintAvatar(element, name) {
+	let hash = 0;
+	for (const c of name)
+		hash = (hash * 31 + c.codePointAt(0)) >>> 0;
+	element.className = element.className.replace(/ ?hue-\d/, "") + ` hue-${hash % 8}`;
+	element.textContent = [...name][0] ?? "?";
+}
+
+function setCallState(state, peer = "") {
+	const text = peer && state !== "idle" ? `${CALL_TEXT[state]}: ${peer}` : CALL_TEXT[state];
+
+	$("call-state").dataset.state = state;
+	$("call-state").textContent = text;
+	$("stage").dataset.call = state === "idle" || state === "ringing" ? "idle" : state;
+	$("hangup-button").disabled = !call && !inviting;
+	document.title = state === "idle" ? "Turnpike" : `${text} · Turnpike`;
+	showUsers(hub.users);
+}
+
+/* ---- people ---- */
+
+function showUsers(users) {
+	const busy = call !== null || inviting || ringing !== null;
+	const items = users.map((name) => {
+		const li = document.createElement("li");
+		const own = name === hub.name;
+		const row = document.createElement(own ? "div" : "button");
+		const avatar = document.createElement("span");
+		const who = document.createElement("span");
+
+		avatar.className = "avatar";
+		avatar.setAttribute("aria-hidden", "true");
+		paintAvatar(avatar, name);
+		who.className = "who";
+		who.textContent = own ? `${name} (you)` : name;
+		row.append(avatar, who);
+		if (own) {
+			row.className = "self";
+		} else {
+			const label = document.createElement("span");
+
+			label.className = "do";
+			label.textContent = "Call";
+			row.append(label);
+			row.type = "button";
+			row.dataset.name = name;
+			row.disabled = busy;
+			row.addEventListener("click", () => invite(name));
+		}
+		li.append(row);
+		return li;
+	});
+	const others = users.filter((n) => n !== hub.name).length;
+
+	$("users").replaceChildren(...items);
+	$("people-count").textContent = users.length ? `· ${users.length}` : "";
+	$("alone").hidden = others > 0 || hub.state !== "signed-in";
+}
+
+/* ---- chat ---- */
+
+function addLine(name, text, date) {
+	const p = document.createElement("p");
+	const who = document.createElement("span");
+	const time = document.createElement("time");
+	const when = new Date(Number.isFinite(date) ? date : Date.now());
+	const atEnd = $("chat").scrollHeight - $("chat").scrollTop - $("chat").clientHeight < 60;
+
+	p.classList.toggle("own", name === hub.name);
+	who.className = "who";
+	who.textContent = name;
+	time.textContent = when.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+	p.append(who, text, time);
+	$("chat").append(p);
+	while ($("chat").childElementCount > 500)
+		$("chat").firstElementChild.remove();
+	if (atEnd || name === hub.name)
+		p.scrollIntoView({ block: "end" });
+}
+
+$("chat-form").addEventListener("submit", (e) => {
+	e.preventDefault();
+	const text = $("chat-input").value.trim();
+	if (text && hub.say(text))
+		$("chat-input").value = "";
+});
+
+/* ---- camera and microphone ---- */
+
+function explainMediaError(e) {
+	switch (e.name) {
+	case "NotFoundError":
+		notice("Unable to open your call because no camera and/or microphone were found.");
+		break;
+	case "SecurityError":
+	case "PermissionDeniedError":
+	case "NotAllowedError":
+		break; // as if the user had cancelled the call
+	default:
+		notice(`Error opening your camera and/or microphone: ${e.message}`);
+	}
+}
+
+async function openMedia() {
+	if (!navigator.mediaDevices?.getUserMedia)
+		throw new Error("this page has to be opened over https.");
+	const wishes = [{ audio: true, video: true }, { audio: true }, { video: true }];
+	for (const wish of wishes) {
+		try {
+			return await navigator.mediaDevices.getUserMedia(wish);
+		} catch (e) {
+			// One of the two may be missing.
+			if (e.name !== "NotFoundError" || wish === wishes.at(-1))
+				throw e;
+		}
+	}
+}
+
+// The servers, right before each call: their credential is good for a limited time.
+async function fetchIceServers() {
+	try {
+		return (await hub.iceServers(settings.get("key"))).iceServers;
+	} catch (e) {
+		if (e.code === "access-key-needed")
+			notice("This server needs an access key for relayed calls. " +
+			       "The call is tried without a relay.", true);
+		else
+			notice(`No relay for this call: ${e.message}`);
+		return [];
+	}
+}
+
+/* ---- calls ---- */
+
+function reply(type, offer) {
+	const message = { name: hub.name, target: offer.name, type };
+	if (offer.call)
+		message.call = offer.call;
+	hub.send(message);
+}
+
+function startCall(peer, options) {
+	call = new Call(hub, peer, { iceTransportPolicy: relayOnly ? "relay" : "all", ...options });
+	const mine = call;
+
+	$("local_video").srcObject = options.stream;
+	$("stage").dataset.video = "no";
+	paintAvatar($("avatar"), peer);
+	$("mic-button").disabled = !options.stream.getAudioTracks().length;
+	$("camera-button").disabled = !options.stream.getVideoTracks().length;
+	mine.addEventListener("state", ({ detail }) => {
+		if (detail !== "ended")
+			setCallState(detail, peer);
+		$("placeholder-text").textContent =
+			detail === "calling" ? `Calling ${peer}…` : `Connecting to ${peer}…`;
+	});
+	mine.addEventListener("track", ({ detail }) => showRemote(detail));
+	mine.addEventListener("log", ({ detail }) => console.info(`[call ${peer}] ${detail}`));
+	mine.addEventListener("ended", ({ detail }) => closeCall(mine, detail));
+	statsTimer = setInterval(showRoute, 1000);
+	return mine;
+}
+
+function showRemote(stream) {
+	const video = $("received_video");
+
+	if (video.srcObject !== stream)
+		video.srcObject = stream;
+	video.play().catch(() => {
+		// No sound without a click, in some browsers.
+		document.addEventListener("click", () => video.play().catch(() => {}), { once: true });
+	});
+}
+
+$("received_video").addEventListener("resize", () => {
+	$("stage").dataset.video = $("received_video").videoWidth ? "yes" : "no";
+});
+
+function closeCall(which, reason) {
+	if (which !== call)
+		return;
+	if (call.id) {
+		endedCalls.push(call.id);
+		endedCalls.splice(0, endedCalls.length - ENDED_KEPT);
+	}
+	call = null;
+	clearInterval(statsTimer);
+	for (const id of ["received_video", "local_video"]) {
+		$(id).pause();
+		$(id).srcObject = null;
+	}
+	for (const id of ["mic-button", "camera-button"]) {
+		$(id).disabled = true;
+		$(id).setAttribute("aria-pressed", "false");
+	}
+	$("stage").dataset.video = "no";
+	$("route").hidden = true;
+	$("route").dataset.route = "";
+	delete $("route").dataset.rtt;
+	$("placeholder-text").textContent = reason ? `${reason} Click a name to call.`
+	                                           : "Click a name to call.";
+	setCallState("idle");
+}
+
+async function invite(name) {
+	if (call || inviting || ringing) {
+		notice("You can't start a call because you already have one open.");
+		return;
+	}
+	if (name === hub.name) {
+		notice("You cannot call yourself.");
+		return;
+	}
+	clearNotice();
+	inviting = name;
+	setCallState("calling", name);
+	let stream = null;
+	try {
+		stream = await openMedia();
+		const iceServers = await fetchIceServers();
+
+		if (inviting !== name) { // given up, or called by somebody meanwhile
+			stream.getTracks().forEach((t) => t.stop());
+			return;
+		}
+		inviting = false;
+		startCall(name, { stream, iceServers }).start();
+	} catch (e) {
+		stream?.getTracks().forEach((t) => t.stop());
+		inviting = false;
+		explainMediaError(e);
+		setCallState("idle");
+	}
+}
+
+$("hangup-button").addEventListener("click", () => {
+	if (call) {
+		call.end("");
+	} else if (inviting) {
+		inviting = false;
+		setCallState("idle");
+	}
+});
+
+function toggle(button, kind) {
+	const off = button.getAttribute("aria-pressed") !== "true";
+
+	call?.stream.getTracks().filter((t) => t.kind === kind).forEach((t) => { t.enabled = !off; });
+	button.setAttribute("aria-pressed", String(off));
+}
+$("mic-button").addEventListener("click", () => toggle($("mic-button"), "audio"));
+$("camera-button").addEventListener("click", () => toggle($("camera-button"), "video"));
+
+async function showRoute() {
+	const mine = call;
+	const r = await mine?.route().catch(() => null);
+
+	if (!r || mine !== call)
+		return;
+	const by = r.protocol ? ` over ${r.protocol.toUpperCase()}` : " on their side";
+	const text = r.route === "relay" ? `relayed${by}` : "direct";
+
+	$("route").hidden = false;
+	$("route").dataset.route = r.route === "relay" ? `relay-${r.protocol ?? "remote"}` : "direct";
+	if (r.rttMs !== null)
+		$("route").dataset.rtt = r.rttMs;
+	$("route").textContent = r.rttMs === null ? text : `${text} · ${r.rttMs} ms`;
+	$("route").title = `${r.local} to ${r.remote}`;
+}
+
+/* ---- ringing ---- */
+
+function ring(offer) {
+	ringing = { offer, candidates: [], timer: setTimeout(decline, RING_MS) };
+	$("ringing-text").textContent = `${offer.name} is calling. Would you like to answer?`;
+	paintAvatar($("ringing-avatar"), offer.name);
+	setCallState("ringing", offer.name);
+	$("ringing").showModal();
+	$("answer").focus();
+}
+
+function stopRinging() {
+	const was = ringing;
+
+	clearTimeout(was.timer);
+	ringing = null;
+	$("ringing").close();
+	return was;
+}
+
+function decline() {
+	if (!ringing)
+		return;
+	reply("hang-up", stopRinging().offer);
+	setCallState("idle");
+}
+
+async function answer() {
+	if (!ringing)
+		return;
+	const { offer, candidates } = ringing;
+	let stream = null;
+
+	clearTimeout(ringing.timer);
+	clearNotice();
+	$("ringing").close();
+	setCallState("connecting", offer.name);
+	try {
+		stream = await openMedia();
+		const iceServers = await fetchIceServers();
+
+		if (ringing?.offer !== offer) { // the caller has given up meanwhile
+			stream.getTracks().forEach((t) => t.stop());
+			return;
+		}
+		ringing = null;
+		startCall(offer.name, { stream, iceServers, offer }).accept(candidates);
+	} catch (e) {
+		stream?.getTracks().forEach((t) => t.stop());
+		if (ringing?.offer !== offer)
+			return;
+		ringing = null;
+		reply("hang-up", offer);
+		explainMediaError(e);
+		setCallState("idle");
+	}
+}
+
+$("answer").addEventListener("click", answer);
+$("decline").addEventListener("click", decline);
+$("ringing").addEventListener("cancel", (e) => {
+	e.preventDefault();
+	decline();
+});
+
+// A message of a call, from its peer; the hub vouches for m.name.
+function onSignal(m) {
+	if (ringing && m.name === ringing.offer.name) {
+		onSignalWhileRinging(m);
+	} else if (call && m.name === call.peer) {
+		onSignalInCall(m);
+	} else if (m.type === "video-offer") {
+		if (endedCalls.includes(m.call) || call || ringing || (inviting && inviting !== m.name)) {
+			reply("hang-up", m); // late, or we are busy
+		} else {
+			inviting = false; // they were faster
+			ring(m);
+		}
+	}
+}
+
+function onSignalWhileRinging(m) {
+	switch (m.type) {
+	case "new-ice-candidate":
+		ringing.candidates.push(m);
+		break;
+	case "video-offer": // they started over
+		ringing.offer.sdp = m.sdp;
+		ringing.offer.call = m.call;
+		ringing.candidates.length = 0;
+		break;
+	case "hang-up":
+		notice(`${m.name} called.`);
+		stopRinging();
+		setCallState("idle");
+		break;
+	}
+}
+
+function onSignalInCall(m) {
+	if (m.call && call.id && m.call !== call.id) {
+		if (m.type !== "video-offer")
+			return; // of an earlier call
+		if (call.state === "calling") {
+			// Both called at once. Both ends compare the same two names.
+			if (hub.name < m.name)
+				call.giveWay(m.call);
+			else
+				return;
+		} else {
+			// The peer has started anew: its page was loaded again.
+			closeCallQuietly();
+			onSignal(m);
+			return;
+		}
+	}
+	call.receive(m);
+}
+
+function closeCallQuietly() {
+	call.receive({ type: "hang-up" });
+}
+
+/* ---- the hub ---- */
+
+hub.addEventListener("state", ({ detail }) => {
+	$("link-state").dataset.state = detail;
+	$("link-state").textContent = LINK_TEXT[detail];
+	for (const id of ["chat-input", "chat-send"])
+		$(id).disabled = detail !== "signed-in";
+	if (detail === "closed" && ringing) {
+		stopRinging();
+		setCallState("idle");
+	}
+});
+hub.addEventListener("name", ({ detail }) => {
+	$("own-name").textContent = detail;
+	document.body.dataset.view = "home";
+	setCallState(call ? call.state : "idle", call?.peer);
+	call?.networkChanged();
+});
+hub.addEventListener("users", ({ detail }) => showUsers(detail));
+hub.addEventListener("chat", ({ detail }) => addLine(detail.name, detail.text, detail.date));
+hub.addEventListener("signal", ({ detail }) => onSignal(detail));
+hub.addEventListener("error", ({ detail }) => {
+	if (detail.for === "video-offer" && call && detail.target === call.peer)
+		call.end(detail.message);
+	else if (detail.for !== "new-ice-candidate" && detail.for !== "hang-up")
+		notice(detail.message ?? "The server refused a message.");
+	if (detail.code === "bad-name")
+		document.body.dataset.view = "sign-in";
+});
+addEventListener("online", () => hub.reconnect());
+addEventListener("pagehide", () => call?.end(""));
+
+/* ---- sign-in ---- */
+
+function join(name) {
+	settings.set("name", name);
+	clearNotice();
+	hub.signIn(name);
+}
+
+$("join-form").addEventListener("submit", (e) => {
+	e.preventDefault();
+	const name = $("name").value.trim();
+	if (name)
+		join(name);
+});
+$("key-form").addEventListener("submit", (e) => {
+	e.preventDefault();
+	settings.set("key", $("key").value.trim());
+	$("key").value = "";
+	notice("The key is used from the next call on.");
+});
+$("notice-close").addEventListener("click", clearNotice);
+
+readKeyFromHash();
+addEventListener("hashchange", readKeyFromHash);
+setCallState("idle");
+if (!window.isSecureContext) {
+	$("insecure").hidden = false;
+	$("secure-link").href = `https://${location.host}${location.pathname}${location.search}`;
+}
+$("name").value = params.get("name") ?? settings.get("name") ?? "";
+if (params.get("name"))
+	join(params.get("name"));
