@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The tests' own HTTP and WebSocket client.
+ */
+#include "daemon/tests/web_client.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static void turn_over(struct event_base *base)
+{
+	const struct timespec nap = {.tv_nsec = 500000};
+
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	nanosleep(&nap, NULL);
+}
+
+void client_pump(struct event_base *base, int ms)
+{
+	int64_t until = now_ms() + ms;
+
+	while (now_ms() < until)
+		turn_over(base);
+}
+
+static void die(const char *what)
+{
+	perror(what);
+	abort();
+}
+
+struct client *client_open(struct event_base *base, uint16_t port, bool tls)
+{
+	struct client *c = calloc(1, sizeof(*c));
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
+	int64_t until = now_ms() + CLIENT_WAIT_MS;
+	int rc;
+
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	c->base = base;
+	c->in = calloc(1, 1);
+	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&to, sizeof(to)))
+		die("connect");
+	fcntl(c->fd, F_SETFL, O_NONBLOCK);
+	if (!tls)
+		return c;
+	c->ctx = SSL_CTX_new(TLS_client_method());
+	c->ssl = SSL_new(c->ctx);
+	SSL_set_fd(c->ssl, c->fd);
+	while ((rc = SSL_connect(c->ssl)) != 1) {
+		rc = SSL_get_error(c->ssl, rc);
+		if ((rc != SSL_ERROR_WANT_READ && rc != SSL_ERROR_WANT_WRITE) || now_ms() > until)
+			die("TLS handshake");
+		turn_over(base);
+	}
+	return c;
+}
+
+void client_close(struct client *c)
+{
+	if (!c)
+		return;
+	SSL_free(c->ssl);
+	SSL_CTX_free(c->ctx);
+	close(c->fd);
+	free(c->in);
+	free(c);
+}
+
+bool client_send(struct client *c, const void *data, size_t len)
+{
+	const char *p = data;
+	int64_t until = now_ms() + CLIENT_WAIT_MS;
+
+	while (len) {
+		ssize_t n;
+
+		if (c->ssl)
+			n = SSL_write(c->ssl, p, (int)len);
+		else
+			n = send(c->fd, p, len, MSG_NOSIGNAL);
+		if (n > 0) {
+			p += n;
+			len -= (size_t)n;
+			continue;
+		}
+		if (c->ssl ? SSL_get_error(c->ssl, (int)n) != SSL_ERROR_WANT_WRITE
+		           : errno != EAGAIN)
+			return false;
+		if (now_ms() > until)
+			return false;
+		turn_over(c->base);
+	}
+	return true;
+}
+
+bool client_more(struct client *c, int wait_ms)
+{
+	int64_t until = now_ms() + wait_ms;
+	char chunk[16384];
+
+	while (!c->eof) {
+		ssize_t n;
+		bool again;
+
+		if (c->ssl) {
+			n = SSL_read(c->ssl, chunk, sizeof(chunk));
+			again = n <= 0 && SSL_get_error(c->ssl, (int)n) == SSL_ERROR_WANT_READ;
+		} else {
+			n = recv(c->fd, chunk, sizeof(chunk), 0);
+			again = n < 0 && errno == EAGAIN;
+		}
+		if (n > 0) {
+			c->in = realloc(c->in, c->in_len + (size_t)n + 1);
+			memcpy(c->in + c->in_len, chunk, (size_t)n);
+			c->in_len += (size_t)n;
+			c->in[c->in_len] = '\0';
+			return true;
+		}
+		if (!again)
+			c->eof = true;
+		else if (now_ms() > until)
+			return false;
+		else
+			turn_over(c->base);
+	}
+	return false;
+}
+
+char *client_talk(struct client *c, const char *text)
+{
+	client_send(c, text, strlen(text));
+	while (client_more(c, CLIENT_WAIT_MS))
+		;
+	return strdup((char *)c->in);
+}
+
+static void take(struct client *c, size_t n)
+{
+	memmove(c->in, c->in + n, c->in_len - n + 1);
+	c->in_len -= n;
+}
+
+char *ws_upgrade(struct client *c, const char *path, const char *extra)
+{
+	char text[1024], *end, *head;
+
+	snprintf(
+	    text, sizeof(text),
+	    "GET %s HTTP/1.1\r\nHost: relay.example:6503\r\nConnection: keep-alive, Upgrade\r\n"
+	    "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+	    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n",
+	    path, extra);
+	client_send(c, text, strlen(text));
+	while (!(end = strstr((char *)c->in, "\r\n\r\n"))) {
+		if (!client_more(c, CLIENT_WAIT_MS))
+			return strdup((char *)c->in);
+	}
+	head = strndup((char *)c->in, (size_t)(end + 4 - (char *)c->in));
+	if (!strncmp(head, "HTTP/1.1 101", 12))
+		take(c, strlen(head));
+	return head;
+}
+
+bool ws_send(struct client *c, bool fin, unsigned opcode, const void *data, size_t len)
+{
+	static const uint8_t mask[4] = {0x37, 0xfa, 0x21, 0x3d};
+	uint8_t *buf = malloc(len + 14);
+	size_t n = 0;
+	bool sent;
+
+	buf[n++] = (uint8_t)((fin ? 0x80 : 0) | opcode);
+	if (len < 126) {
+		buf[n++] = (uint8_t)(0x80 | len);
+	} else if (len < 65536) {
+		buf[n++] = 0x80 | 126;
+		buf[n++] = (uint8_t)(len >> 8);
+		buf[n++] = (uint8_t)len;
+	} else {
+		buf[n++] = 0x80 | 127;
+		for (int i = 7; i >= 0; i--)
+			buf[n++] = (uint8_t)((uint64_t)len >> (8 * i));
+	}
+	memcpy(buf + n, mask, 4);
+	n += 4;
+	for (size_t i = 0; i < len; i++)
+		buf[n + i] = ((const uint8_t *)data)[i] ^ mask[i % 4];
+	sent = client_send(c, buf, n + len);
+	free(buf);
+	return sent;
+}
+
+bool ws_say(struct client *c, const char *text)
+{
+	return ws_send(c, true, WS_TEXT, text, strlen(text));
+}
+
+static bool have(struct client *c, size_t n)
+{
+	while (c->in_len < n) {
+		if (!client_more(c, CLIENT_WAIT_MS))
+			return false;
+	}
+	return true;
+}
+
+bool ws_recv(struct client *c, struct ws_frame *f)
+{
+	size_t head = 2, len;
+
+	if (!have(c, 2))
+		return false;
+	len = c->in[1] & 0x7f;
+	if (len == 126) {
+		if (!have(c, head = 4))
+			return false;
+		len = (size_t)c->in[2] << 8 | c->in[3];
+	} else if (len == 127) {
+		if (!have(c, head = 10))
+			return false;
+		len = 0;
+		for (int i = 2; i < 10; i++)
+			len = len << 8 | c->in[i];
+	}
+	if (!have(c, head + len))
+		return false;
+	f->opcode = c->in[0] & 0x0f;
+	f->len = len;
+	f->data = calloc(1, len + 1);
+	memcpy(f->data, c->in + head, len);
+	take(c, head + len);
+	return true;
+}

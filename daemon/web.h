@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The web side: the page, the HTTP interface and the signaling WebSocket, on
+ * sockets that the daemon's listeners have accepted.
+ */
+#ifndef DAEMON_WEB_H
+#define DAEMON_WEB_H
+
+#include "base/addr.h"
+#include "base/error.h"
+#include "daemon/ice.h"
+#include "signal/lws_hub.h"
+
+#include <event2/event.h>
+#include <stdbool.h>
+
+struct web_conf {
+	const char *cert_path; /* PEM chain and key; NULL: no TLS */
+	const char *key_path;
+	size_t max_body;            /* bytes of a request's body */
+	unsigned request_timeout_s; /* for a client that does not finish what it began */
+	unsigned goodbye_ms;        /* web_stop() waits so long for the clients to close */
+	struct lws_hub_conf hub;
+};
+
+/* Who asks for a credential. */
+struct web_caller {
+	struct addr peer;
+	const char *key;     /* the access key it presents, or NULL */
+	bool forwarded;      /* a proxy speaks for somebody else: peer is the proxy's */
+	bool foreign_origin; /* the page that asks was loaded from elsewhere */
+	bool tls;
+};
+
+struct web_ops {
+	/* Makes a credential for name ("" for none) with URIs under host. ttl_s 0 asks for the
+	 * default. 0, -E_DENIED (401), -E_INVAL (400), -E_LIMIT (429); any other is our fault
+	 * (500). */
+	int (*grant)(void *ctx, const struct web_caller *caller, const char *name, int64_t ttl_s,
+	             const char *host, struct ice_grant *out);
+};
+
+struct web;
+
+void web_conf_default(struct web_conf *conf);
+
+/* Copies conf and ops. The one thread of base runs everything here, and must not run a second
+ * struct web. 0, or a code with why set. */
+int web_start(struct event_base *base, const struct web_conf *conf, const struct web_ops *ops,
+              void *ctx, struct web **out, struct why *why);
+
+/* Takes over an accepted TCP socket of which nothing has been read (peeking is fine), also when
+ * it fails: -E_UNSUPPORTED for tls without a certificate, -E_NOMEM. */
+int web_adopt(struct web *w, int fd, bool tls);
+
+/* Reads certificate and key from their files again. New connections get them; on an error the
+ * old ones stay. 0, -E_UNSUPPORTED (there was none at the start), or a code with why set. */
+int web_reload_cert(struct web *w, struct why *why);
+
+/* Says goodbye (1001) to the WebSockets, closes everything, frees w. Not from inside an op.
+ * NULL is legal. */
+void web_stop(struct web *w);
+
+/* For statistics. */
+unsigned web_peer_count(const struct web *w);
+unsigned web_call_count(const struct web *w);
+
+#endif
