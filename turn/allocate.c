@@ -60,7 +60,7 @@ static int check_family(struct turn_request *rq)
 	int r = stun_msg_u32(&rq->msg, STUN_ATTR_REQUESTED_ADDRESS_FAMILY, &value);
 
 	if (r == -E_NOTFOUND)
-		return rq->listener->relay4 == TURN_NO_RELAY &&
+		return rq->path.side->relay4 == TURN_NO_RELAY &&
 		               !stun_msg_has(&rq->msg, STUN_ATTR_RESERVATION_TOKEN)
 		           ? 440
 		           : 0;
@@ -68,9 +68,9 @@ static int check_family(struct turn_request *rq)
 		return 400;
 	value >>= 24;
 	if (value == FAMILY_IPV4)
-		return rq->listener->relay4 == TURN_NO_RELAY ? 440 : 0;
+		return rq->path.side->relay4 == TURN_NO_RELAY ? 440 : 0;
 	if (value == FAMILY_IPV6)
-		return rq->listener->relay6 == TURN_NO_RELAY ? 440 : 0;
+		return rq->path.side->relay6 == TURN_NO_RELAY ? 440 : 0;
 	return 440;
 }
 
@@ -87,7 +87,7 @@ static const struct turn_relay *relay_of(const struct turn_request *rq)
 	int i;
 
 	stun_msg_u32(&rq->msg, STUN_ATTR_REQUESTED_ADDRESS_FAMILY, &family);
-	i = family >> 24 == FAMILY_IPV6 ? rq->listener->relay6 : rq->listener->relay4;
+	i = family >> 24 == FAMILY_IPV6 ? rq->path.side->relay6 : rq->path.side->relay4;
 	return i == TURN_NO_RELAY ? NULL : &rq->turn->conf.relay[i];
 }
 
@@ -204,7 +204,7 @@ int turn_allocate(struct turn_request *rq)
 	if (rq->alloc->has_token)
 		stun_out_add(&rq->out, STUN_TYPE_RESERVATION_TOKEN, rq->alloc->token,
 		             sizeof(rq->alloc->token));
-	stun_out_add_xor_addr(&rq->out, STUN_TYPE_XOR_MAPPED_ADDRESS, rq->client);
+	stun_out_add_xor_addr(&rq->out, STUN_TYPE_XOR_MAPPED_ADDRESS, &rq->path.client);
 	turn_reply_send(rq);
 	return 0;
 }

@@ -21,13 +21,13 @@ static const char *const close_reasons[] = {
 #undef X
 };
 
-struct turn_tuple turn_tuple_of(const struct turn_listener *l, const struct addr *client)
+struct turn_tuple turn_tuple_of(const struct turn_path *path)
 {
-	struct turn_tuple tuple = {.port = addr_port(client),
-	                           .family = (uint16_t)addr_family(client),
-	                           .listener = l->number};
+	struct turn_tuple tuple = {.port = addr_port(&path->client),
+	                           .family = (uint16_t)addr_family(&path->client),
+	                           .side = path->side->number};
 	size_t len;
-	const uint8_t *ip = addr_ip(client, &len);
+	const uint8_t *ip = addr_ip(&path->client, &len);
 
 	memcpy(tuple.ip, ip, len);
 	return tuple;
@@ -66,9 +66,8 @@ struct turn_alloc *turn_alloc_new(struct turn_request *rq)
 	if (!a)
 		return NULL;
 	a->turn = t;
-	a->listener = rq->listener;
+	a->path = rq->path;
 	a->tuple = rq->tuple;
-	a->client = *rq->client;
 	a->created_ms = t->now_ms;
 	a->credential_expires_at_s = rq->auth.expires_at_s;
 	memcpy(a->key, rq->key, sizeof(a->key));
@@ -87,11 +86,11 @@ static void log_session(const struct turn_alloc *a, const char *event, const cha
 	memcpy(user, a->username, a->username_len);
 	user[a->username_len] = 0;
 	if (!reason)
-		log_info(a->id, event, LOG_STR("user", user), LOG_ADDR("client", &a->client),
+		log_info(a->id, event, LOG_STR("user", user), LOG_ADDR("client", &a->path.client),
 		         LOG_ADDR("relayed", &a->relayed));
 	else
 		log_info(a->id, event, LOG_STR("reason", reason), LOG_STR("user", user),
-		         LOG_ADDR("client", &a->client), LOG_ADDR("relayed", &a->relayed),
+		         LOG_ADDR("client", &a->path.client), LOG_ADDR("relayed", &a->relayed),
 		         LOG_INT("seconds", (a->turn->now_ms - a->created_ms) / 1000),
 		         LOG_INT("to_peer_packets", a->to_peer_packets),
 		         LOG_INT("to_peer_bytes", a->to_peer_bytes),

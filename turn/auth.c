@@ -28,8 +28,8 @@ static bool nonce_ok(const struct turn_request *rq)
 	const struct turn *t = rq->turn;
 	const struct stun_attr *nonce = &rq->msg.attr[STUN_ATTR_NONCE];
 
-	return turn_nonce_ok(&t->nonce_keys, rq->client, t->now_ms / 1000, t->conf.nonce_lifetime_s,
-	                     nonce->value, nonce->len);
+	return turn_nonce_ok(&t->nonce_keys, &rq->path.client, t->now_ms / 1000,
+	                     t->conf.nonce_lifetime_s, nonce->value, nonce->len);
 }
 
 /* Finds the key that MESSAGE-INTEGRITY was made with. */
@@ -124,8 +124,9 @@ void turn_park(struct turn_request *rq, uint64_t ticket)
 	struct turn_parked *p;
 
 	DL_FOREACH (t->parked, p)
-		if (p->listener == rq->listener && addr_equal(&p->client, rq->client) &&
-		    p->len == rq->msg.len && !memcmp(p->packet, rq->msg.buf, p->len))
+		if (p->path.side == rq->path.side &&
+		    addr_equal(&p->path.client, &rq->path.client) && p->len == rq->msg.len &&
+		    !memcmp(p->packet, rq->msg.buf, p->len))
 			return;
 	if (t->parked_n == TURN_PARKED_MAX)
 		return;
@@ -134,18 +135,18 @@ void turn_park(struct turn_request *rq, uint64_t ticket)
 		return;
 	p->ticket = ticket;
 	p->until_ms = t->now_ms + TURN_PARKED_MS;
-	p->listener = rq->listener;
-	p->client = *rq->client;
+	p->path = rq->path;
 	p->len = rq->msg.len;
 	memcpy(p->packet, rq->msg.buf, p->len);
 	DL_APPEND(t->parked, p);
 	t->parked_n++;
 }
 
-static void unpark(struct turn *t, struct turn_parked *p)
+void turn_unpark(struct turn *t, struct turn_parked *p)
 {
 	DL_DELETE(t->parked, p);
 	t->parked_n--;
+	free(p);
 }
 
 void turn_auth_answered(struct turn *t, uint64_t ticket)
@@ -156,17 +157,14 @@ void turn_auth_answered(struct turn *t, uint64_t ticket)
 	DL_SEARCH_SCALAR(t->parked, p, ticket, ticket);
 	if (!p)
 		return;
-	unpark(t, p);
-	turn_on_stun(p->listener, &p->client, (uint8_t *)p->packet, p->len);
+	DL_DELETE(t->parked, p);
+	t->parked_n--;
+	turn_on_stun(&p->path, (uint8_t *)p->packet, p->len);
 	free(p);
 }
 
 void turn_expire_parked(struct turn *t)
 {
-	while (t->parked && t->parked->until_ms <= t->now_ms) {
-		struct turn_parked *p = t->parked;
-
-		unpark(t, p);
-		free(p);
-	}
+	while (t->parked && t->parked->until_ms <= t->now_ms)
+		turn_unpark(t, t->parked);
 }

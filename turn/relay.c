@@ -46,18 +46,18 @@ void turn_relay_to_peer(struct turn_alloc *a, const struct addr *wire, uint8_t *
 	a->to_peer_bytes += len;
 }
 
-static void on_channel_data(struct turn_listener *l, struct datagram *d)
+void turn_on_channel_data(const struct turn_path *path, uint8_t *data, size_t data_len)
 {
-	struct turn *t = l->turn;
-	struct turn_tuple tuple = turn_tuple_of(l, &d->peer);
+	struct turn *t = path->side->turn;
+	struct turn_tuple tuple = turn_tuple_of(path);
 	struct turn_alloc *a = turn_alloc_find(t, &tuple);
-	uint16_t number = (uint16_t)(d->data[0] << 8 | d->data[1]);
-	size_t len = (size_t)(d->data[2] << 8 | d->data[3]);
+	uint16_t number = (uint16_t)(data[0] << 8 | data[1]);
+	size_t len = (size_t)(data[2] << 8 | data[3]);
 	struct turn_chan *c;
 
 	/* "If the length field is larger than the datagram [...] silently discarded"; over UDP
 	 * there may be padding behind the data. */
-	if (len > d->len - CHANNEL_HEADER_LEN) {
+	if (len > data_len - CHANNEL_HEADER_LEN) {
 		t->stats.malformed++;
 		return;
 	}
@@ -70,23 +70,26 @@ static void on_channel_data(struct turn_listener *l, struct datagram *d)
 		t->stats.permission_drops++;
 		return;
 	}
-	turn_relay_to_peer(a, &c->wire, d->data + CHANNEL_HEADER_LEN, len);
+	turn_relay_to_peer(a, &c->wire, data + CHANNEL_HEADER_LEN, len);
 }
 
 void turn_on_client_batch(void *arg, struct env_udp *u, struct datagram *batch, size_t n)
 {
 	struct turn_listener *l = arg;
-	struct turn *t = l->turn;
+	struct turn *t = l->side.turn;
+	struct turn_path path = {.side = &l->side};
 
 	(void)u;
 	t->now_ms = env_now_ms(t->env);
 	for (size_t i = 0; i < n; i++) {
 		struct datagram *d = &batch[i];
 
+		path.client = d->peer;
 		if (d->len >= CHANNEL_HEADER_LEN && d->data[0] >= 64 && d->data[0] < 128)
-			on_channel_data(l, d); /* RFC 7983: 64 to 79; to 127 in RFC 5766 */
+			turn_on_channel_data(&path, d->data,
+			                     d->len); /* RFC 7983: 64 to 79; to 127 in RFC 5766 */
 		else if (stun_msg_looks_like(d->data, d->len))
-			turn_on_stun(l, &d->peer, d->data, d->len);
+			turn_on_stun(&path, d->data, d->len);
 		else
 			t->stats.malformed++;
 	}
@@ -141,10 +144,13 @@ static void from_peer(struct turn_alloc *a, struct datagram *d)
 		start[1] = (uint8_t)c->number;
 		start[2] = (uint8_t)(d->len >> 8);
 		start[3] = (uint8_t)d->len;
+		/* section 12.5: padded over a stream only; there is tailroom for it */
+		for (; turn_path_is_stream(&a->path) && total % 4; total++)
+			start[total] = 0;
 	} else {
 		start = stun_wrap_data_indication(d->data, d->len, &peer, next_tid(t), &total);
 	}
-	env_udp_send(a->listener->udp, &a->client, start, total);
+	turn_path_send(&a->path, start, total);
 	t->stats.to_client_packets++;
 	t->stats.to_client_bytes += d->len;
 	a->to_client_packets++;

@@ -22,7 +22,7 @@ void turn_reply_send(struct turn_request *rq)
 	if (rq->msg.has_fingerprint)
 		stun_out_add_fingerprint(&rq->out);
 	if (!rq->out.failed)
-		env_udp_send(rq->listener->udp, rq->client, rq->out.buf, rq->out.len);
+		turn_path_send(&rq->path, rq->out.buf, rq->out.len);
 }
 
 static void count_error(struct turn_stats *s, int code)
@@ -71,7 +71,7 @@ static void reply_error(struct turn_request *rq, int code)
 	}
 	/* RFC 8489 section 9.2.4: what the client needs to try again. */
 	if (code == 401 || code == 438) {
-		turn_nonce_make(&t->nonce_keys, rq->client, t->now_ms / 1000, nonce);
+		turn_nonce_make(&t->nonce_keys, &rq->path.client, t->now_ms / 1000, nonce);
 		stun_out_add(&rq->out, STUN_TYPE_REALM, t->conf.realm, strlen(t->conf.realm));
 		stun_out_add(&rq->out, STUN_TYPE_NONCE, nonce, sizeof(nonce));
 		rq->key = NULL;
@@ -135,9 +135,9 @@ static int on_request(struct turn_request *rq)
 	}
 }
 
-void turn_on_stun(struct turn_listener *l, const struct addr *client, uint8_t *buf, size_t len)
+void turn_on_stun(const struct turn_path *path, uint8_t *buf, size_t len)
 {
-	struct turn *t = l->turn;
+	struct turn *t = path->side->turn;
 	struct turn_request rq;
 	int r;
 
@@ -150,10 +150,9 @@ void turn_on_stun(struct turn_listener *l, const struct addr *client, uint8_t *b
 		return;
 	}
 	rq.turn = t;
-	rq.listener = l;
-	rq.client = client;
+	rq.path = *path;
 	rq.key = NULL;
-	rq.tuple = turn_tuple_of(l, client);
+	rq.tuple = turn_tuple_of(path);
 	rq.alloc = turn_alloc_find(t, &rq.tuple);
 	if (rq.alloc && rq.alloc->expires_ms <= t->now_ms) {
 		turn_alloc_close(rq.alloc, TURN_CLOSE_EXPIRED);

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "turn/ports.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -63,6 +64,7 @@ void turn_free(struct turn *t)
 		turn_alloc_close(a, TURN_CLOSE_SHUTDOWN);
 	DL_FOREACH_SAFE(t->parked, p, next_parked)
 	free(p);
+	assert(!t->links);
 	while ((l = t->listeners)) {
 		t->listeners = l->next;
 		env_udp_close(l->udp);
@@ -81,10 +83,11 @@ int turn_listen(struct turn *t, const struct turn_listener_conf *conf)
 
 	if (!l)
 		return -E_NOMEM;
-	l->turn = t;
-	l->number = t->listeners ? t->listeners->number + 1 : 0;
-	l->relay4 = conf->relay4;
-	l->relay6 = conf->relay6;
+	l->side = (struct turn_side){.turn = t,
+	                             .number = ++t->sides,
+	                             .protocol = TURN_UDP,
+	                             .relay4 = conf->relay4,
+	                             .relay6 = conf->relay6};
 	r = env_udp_open(t->env, &p, &l->udp);
 	if (r) {
 		free(l);

@@ -19,20 +19,39 @@
 #define TURN_GRAVE_MS      40000u /* RFC 8489 section 6.3.1: a request is sent again for 39.5 s */
 #define TURN_REQUEST_MAX   2048   /* a longer request is not one of TURN's */
 
-/* The 5-tuple: our address is the listener's, the protocol is the listener's. */
+/* The 5-tuple: our address and the protocol are the side's. */
 struct turn_tuple {
 	uint8_t ip[16];
 	uint16_t port;
 	uint16_t family;
-	uint32_t listener;
+	uint32_t side;
+};
+
+/* Our end of a 5-tuple: what a UDP listener and a link have in common. */
+struct turn_side {
+	struct turn *turn;
+	uint32_t number; /* never used twice */
+	enum turn_protocol protocol;
+	int relay4, relay6;
 };
 
 struct turn_listener {
-	struct turn *turn;
+	struct turn_side side; /* first */
 	struct env_udp *udp;
-	uint32_t number;
-	int relay4, relay6;
 	struct turn_listener *next;
+};
+
+/* A client's connection: TCP, TLS or DTLS. */
+struct turn_link {
+	struct turn_side side; /* first */
+	struct turn_link_params params;
+	struct turn_link *prev, *next;
+};
+
+/* The way to a client. */
+struct turn_path {
+	struct turn_side *side; /* a turn_listener's for plain UDP, else a turn_link's */
+	struct addr client;
 };
 
 struct turn_perm {
@@ -52,6 +71,7 @@ struct turn_chan {
 	X(TURN_CLOSE_EXPIRED, "expired")                                                           \
 	X(TURN_CLOSE_DELETED, "deleted")                                                           \
 	X(TURN_CLOSE_REVOKED, "revoked")                                                           \
+	X(TURN_CLOSE_DISCONNECTED, "disconnected")                                                 \
 	X(TURN_CLOSE_SHUTDOWN, "shutdown")
 
 enum turn_close_reason {
@@ -64,8 +84,7 @@ struct turn_alloc {
 	UT_hash_handle hh;
 	struct turn_tuple tuple;
 	struct turn *turn;
-	struct turn_listener *listener;
-	struct addr client;
+	struct turn_path path;
 	const struct turn_relay *via;
 	struct env_udp *relay; /* bound to the relayed transport address, inside view */
 	struct addr relayed;   /* as the client sees it */
@@ -89,8 +108,7 @@ struct turn_alloc {
 struct turn_parked {
 	struct turn_parked *prev, *next;
 	uint64_t ticket, until_ms;
-	struct turn_listener *listener;
-	struct addr client;
+	struct turn_path path;
 	size_t len;
 	uint64_t packet[]; /* aligned */
 };
@@ -109,7 +127,9 @@ struct turn {
 	void *auth_ctx;
 	struct turn_nonce_keys nonce_keys;
 	bool behind_nat; /* a relay's external address is not its local one */
+	uint32_t sides;  /* numbers given */
 	struct turn_listener *listeners;
+	struct turn_link *links;
 	struct turn_alloc *allocs; /* by tuple */
 	struct turn_alloc *wheel[TURN_WHEEL_SLOTS];
 	uint64_t wheel_s; /* up to here the wheel has turned */
@@ -128,8 +148,7 @@ struct turn {
 /* A request (or a Send indication) on its way. */
 struct turn_request {
 	struct turn *turn;
-	struct turn_listener *listener;
-	const struct addr *client;
+	struct turn_path path;
 	struct turn_tuple tuple;
 	struct stun_msg msg;
 	struct turn_alloc *alloc; /* of this 5-tuple, or NULL */
@@ -145,7 +164,7 @@ typedef int turn_check_fn(struct turn_request *rq);
 #define TURN_SILENT (-1)
 
 /* request.c: the way of a request and the one place that replies */
-void turn_on_stun(struct turn_listener *l, const struct addr *client, uint8_t *buf, size_t len);
+void turn_on_stun(const struct turn_path *path, uint8_t *buf, size_t len);
 void turn_reply_start(struct turn_request *rq, enum stun_class class);
 void turn_reply_send(struct turn_request *rq);
 int turn_run_checks(struct turn_request *rq, turn_check_fn *const *checks, size_t n);
@@ -155,6 +174,7 @@ int turn_peer_family_ok(const struct turn_alloc *a, const struct addr *peer);
 turn_check_fn turn_check_credentials;
 turn_check_fn turn_check_same_user;
 void turn_park(struct turn_request *rq, uint64_t ticket);
+void turn_unpark(struct turn *t, struct turn_parked *p); /* and frees it */
 void turn_expire_parked(struct turn *t);
 
 /* one STUN method, one file: returns 0 (it has replied), an error code or TURN_SILENT */
@@ -166,7 +186,7 @@ int turn_channel_bind(struct turn_request *rq);
 void turn_send(struct turn_request *rq);
 
 /* allocation.c */
-struct turn_tuple turn_tuple_of(const struct turn_listener *l, const struct addr *client);
+struct turn_tuple turn_tuple_of(const struct turn_path *path);
 struct turn_alloc *turn_alloc_find(struct turn *t, const struct turn_tuple *tuple);
 struct turn_alloc *turn_alloc_new(struct turn_request *rq);
 void turn_alloc_add(struct turn_alloc *a);
@@ -186,7 +206,12 @@ int turn_perm_reserve(struct turn_alloc *a, size_t more);
 struct turn_chan *turn_chan_by_number(struct turn_alloc *a, uint16_t number);
 struct turn_chan *turn_chan_by_peer(struct turn_alloc *a, const struct addr *peer);
 
+/* link.c */
+void turn_path_send(const struct turn_path *path, const uint8_t *data, size_t len);
+bool turn_path_is_stream(const struct turn_path *path);
+
 /* relay.c: the data path */
+void turn_on_channel_data(const struct turn_path *path, uint8_t *data, size_t len);
 env_udp_batch_fn turn_on_client_batch;
 env_udp_batch_fn turn_on_relay_batch;
 void turn_relay_to_peer(struct turn_alloc *a, const struct addr *wire, uint8_t *data, size_t len);

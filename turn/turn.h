@@ -21,6 +21,7 @@
 #define TURN_NO_RELAY   (-1)
 
 struct turn;
+struct turn_link;
 struct turn_ports;
 struct turn_quota;
 struct peer_policy;
@@ -78,6 +79,24 @@ struct turn_listener_conf {
 	int relay4, relay6; /* index into conf.relay for either family, or TURN_NO_RELAY */
 };
 
+/* How the client talks to us. */
+enum turn_protocol { TURN_UDP, TURN_TCP, TURN_TLS, TURN_DTLS };
+
+/* A client's connection: who owns it feeds it with whole messages and carries out these. */
+struct turn_link_ops {
+	/* One whole message; copies it. May drop it when the client does not read: TURN is a
+	 * datagram service. Never frees the link before it returns. */
+	void (*send)(void *ctx, const uint8_t *data, size_t len);
+};
+
+struct turn_link_params {
+	enum turn_protocol protocol; /* all but TURN_UDP */
+	struct addr client;          /* the server-reflexive transport address */
+	int relay4, relay6;          /* as for a listener */
+	const struct turn_link_ops *ops;
+	void *ctx;
+};
+
 /* Counts since the start. */
 #define TURN_STATS_TABLE(X)                                                                        \
 	X(binding_requests)                                                                        \
@@ -110,11 +129,21 @@ struct turn_stats {
 struct turn *turn_new(struct env *env, const struct turn_conf *conf,
                       const struct turn_auth_ops *auth, void *auth_ctx);
 
-/* Closes every allocation. NULL is legal. */
+/* Closes every allocation. Its links must be gone. NULL is legal. */
 void turn_free(struct turn *t);
 
 /* Starts to serve on an address. 0 or env_udp_open()'s codes; on failure fd stays the caller's. */
 int turn_listen(struct turn *t, const struct turn_listener_conf *conf);
+
+/* NULL when out of memory. */
+struct turn_link *turn_link_new(struct turn *t, const struct turn_link_params *params);
+
+/* One whole message of the stream (turn/framing.h) or one DTLS record. Borrows msg, aligned to 4,
+ * and may change it. */
+void turn_link_input(struct turn_link *link, uint8_t *msg, size_t len);
+
+/* The connection is gone: its allocations close. NULL is legal. */
+void turn_link_free(struct turn_link *link);
 
 /* New nonces from now on; those of the key before stay good, older ones are stale (438). */
 void turn_set_nonce_key(struct turn *t, const uint8_t key[TURN_NONCE_KEY_LEN]);

@@ -317,12 +317,109 @@ static void hairpin_behind_nat(void **state)
 	hairpin(&w);
 }
 
+/* A client on a stream: what the server sends, byte for byte. */
+struct stream {
+	uint8_t out[4096];
+	size_t len, messages;
+};
+
+static void on_stream_send(void *ctx, const uint8_t *data, size_t len)
+{
+	struct stream *s = ctx;
+
+	assert_true(len <= sizeof(s->out));
+	memcpy(s->out, data, len);
+	s->len = len;
+	s->messages++;
+}
+
+static int ask(struct world *w, struct turn_link *link, struct stream *s, struct wire *m)
+{
+	uint8_t key[16];
+
+	wire_key("alice", REALM, "secret", key);
+	if (m->len > 28)
+		wire_add_integrity(m, key);
+	s->len = 0;
+	turn_link_input(link, m->buf, m->len);
+	world_run(w, 0);
+	assert_true(wire_sound(s->out, s->len));
+	return wire_error(s->out, s->len);
+}
+
+static void start_request(struct world *w, struct wire *m, uint16_t method, const char *nonce)
+{
+	wire_start(m, method, ++w->tid);
+	wire_add_str(m, 0x0006, "alice");
+	wire_add_str(m, 0x0014, REALM);
+	wire_add_str(m, 0x0015, nonce);
+}
+
+static void relays_for_a_stream(void **state)
+{
+	static const struct turn_link_ops ops = {.send = on_stream_send};
+	struct stream s = {.len = 0};
+	struct turn_link_params params = {
+	    .protocol = TURN_TCP, .relay6 = 1, .ops = &ops, .ctx = &s};
+	struct world w;
+	struct turn_link *link;
+	struct host peer;
+	struct wire m;
+	struct addr relayed;
+	char text[ADDR_STRLEN], nonce[64] = "";
+	const uint8_t *v;
+	size_t n;
+
+	(void)state;
+	world_init(&w);
+	world_start(&w);
+	host_open(&w, &peer, "9.9.9.9:4000", "", "");
+	assert_int_equal(addr_parse(&params.client, "198.51.100.5:1"), 0);
+	link = turn_link_new(w.turn, &params);
+	wire_start(&m, W_ALLOCATE, ++w.tid);
+	wire_add_u32(&m, 0x0019, 17u << 24);
+	assert_int_equal(ask(&w, link, &s, &m), 401);
+	v = wire_get(s.out, s.len, 0x0015, &n);
+	memcpy(nonce, v, n);
+	start_request(&w, &m, W_ALLOCATE, nonce);
+	wire_add_u32(&m, 0x0019, 17u << 24);
+	assert_int_equal(ask(&w, link, &s, &m), 0);
+	assert_true(wire_get_xor_addr(s.out, s.len, 0x0016, &relayed));
+	start_request(&w, &m, W_CHANNEL_BIND, nonce);
+	wire_add_u32(&m, 0x000c, 0x40000000);
+	wire_add_xor_addr(&m, 0x0012, "9.9.9.9:4000");
+	assert_int_equal(ask(&w, link, &s, &m), 0);
+	for (size_t len = 0; len < 9; len++) {
+		_Alignas(8) uint8_t data[16] = {0x40, 0, 0, (uint8_t)len, 'a', 'b', 'c', 'd'};
+
+		peer.got = 0;
+		turn_link_input(link, data, 4 + ((len + 3) & ~(size_t)3));
+		world_run(&w, 0);
+		assert_int_equal(peer.got, 1);
+		assert_int_equal(peer.in.len, len);
+		memset(s.out, 0xee, sizeof(s.out));
+		host_send(&peer, addr_format(&relayed, text), "12345678", len);
+		/* on a stream ChannelData is padded to four, with zeros */
+		assert_int_equal(s.len, 4 + ((len + 3) & ~(size_t)3));
+		assert_int_equal(s.out[3], len);
+		for (size_t i = 4 + len; i < s.len; i++)
+			assert_int_equal(s.out[i], 0);
+	}
+	assert_int_equal(turn_allocations(w.turn), 1);
+	turn_link_free(link);
+	turn_link_free(NULL);
+	assert_int_equal(turn_allocations(w.turn), 0);
+	host_close(&peer);
+	world_stop(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(relays_ipv4),     cmocka_unit_test(relays_ipv6),
-	    cmocka_unit_test(permissions_end), cmocka_unit_test(forbidden_peers),
-	    cmocka_unit_test(hairpin_relays),  cmocka_unit_test(hairpin_behind_nat),
+	    cmocka_unit_test(relays_ipv4),         cmocka_unit_test(relays_ipv6),
+	    cmocka_unit_test(permissions_end),     cmocka_unit_test(forbidden_peers),
+	    cmocka_unit_test(hairpin_relays),      cmocka_unit_test(hairpin_behind_nat),
+	    cmocka_unit_test(relays_for_a_stream),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/tests/test.h"
+#include "turn/framing.h"
 #include "turn/tests/wire.h"
 
 #include <openssl/evp.h>
@@ -224,6 +225,53 @@ static void data_indication_in_place(void **state)
 	}
 }
 
+/* However a stream is cut, the same messages come out; and no length makes it lose step. */
+static void frames_in_a_stream(void **state)
+{
+	static uint8_t stream[400000];
+	size_t starts[64], count = 0, end = 0;
+	struct wire w;
+
+	(void)state;
+	for (size_t body = 65520; body <= 65532; body += 4) {
+		wire_start(&w, W_BINDING, 1);
+		starts[count++] = end;
+		memcpy(stream + end, w.buf, 20);
+		stream[end + 2] = (uint8_t)(body >> 8);
+		stream[end + 3] = (uint8_t)body;
+		end += 20 + body;
+	}
+	for (size_t len = 0; len < 9; len++) {
+		starts[count++] = end;
+		memcpy(stream + end, (uint8_t[]){0x40, 1, 0, (uint8_t)len}, 4);
+		end += 4 + ((len + 3) & ~(size_t)3);
+	}
+	starts[count++] = end;
+	memcpy(stream + end, "\x7f\xff\xff\xff", 4);
+	end += 4 + 65536;
+	starts[count] = end;
+	for (size_t i = 0; i < count; i++) {
+		size_t len = 0, want = starts[i + 1] - starts[i];
+
+		for (size_t have = 0; have <= want; have++) {
+			int r = turn_frame_len(stream + starts[i], have, &len);
+
+			assert_true(r == 0 || (r == -E_LATER && have < TURN_FRAME_HEAD_LEN));
+			assert_true(r || len == want);
+		}
+		assert_true(len <= TURN_FRAME_MAX);
+	}
+	for (int first = 0; first < 256; first++) {
+		uint8_t head[8] = {(uint8_t)first};
+		size_t len;
+
+		assert_int_equal(turn_frame_len(head, 8, &len),
+		                 first >= 64 && first < 128 ? 0 : -E_PARSE);
+	}
+	assert_int_equal(turn_frame_len((const uint8_t *)"\0\1\0\3", 4, &end), -E_PARSE);
+	assert_int_equal(turn_frame_len((const uint8_t *)"\0\1\0\0GET", 7, &end), -E_PARSE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +282,7 @@ int main(void)
 	    cmocka_unit_test(nonsense_is_refused),
 	    cmocka_unit_test(replies_do_not_overflow),
 	    cmocka_unit_test(data_indication_in_place),
+	    cmocka_unit_test(frames_in_a_stream),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
