@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Checks the direction of the dependencies: base <- {turn, signal, store} <- daemon, and harness on
+# base alone. Run as: cmake -P cmake/direction.cmake (from the top folder).
+cmake_minimum_required(VERSION 3.25)
+set(may_include_base base)
+set(may_include_turn base turn)
+set(may_include_signal base signal)
+set(may_include_store base store)
+set(may_include_daemon base turn signal store daemon)
+set(may_include_harness base harness)
+set(folders base turn signal store daemon harness)
+
+set(broken 0)
+foreach(folder ${folders})
+	file(GLOB_RECURSE sources RELATIVE ${CMAKE_CURRENT_LIST_DIR}/..
+		${CMAKE_CURRENT_LIST_DIR}/../${folder}/*.[ch])
+	foreach(source ${sources})
+		file(STRINGS ${CMAKE_CURRENT_LIST_DIR}/../${source} lines REGEX "^#include \"")
+		foreach(line ${lines})
+			string(REGEX REPLACE "^#include \"([^/\"]*)/?.*" "\\1" to "${line}")
+			if(to IN_LIST folders AND NOT to IN_LIST may_include_${folder})
+				message(SEND_ERROR "${source}: ${folder} may not include ${to}: ${line}")
+				set(broken 1)
+			endif()
+		endforeach()
+		# coturn's library behind one wrapper
+		file(STRINGS ${CMAKE_CURRENT_LIST_DIR}/../${source} lines REGEX "^#include <turn/")
+		if(lines AND NOT source STREQUAL "turn/stun_msg.c")
+			message(SEND_ERROR "${source}: only turn/stun_msg.c may include libturn")
+			set(broken 1)
+		endif()
+	endforeach()
+endforeach()
+if(NOT broken)
+	message(STATUS "the dependencies run in one direction")
+endif()
