@@ -82,11 +82,10 @@ static int64_t le_wall_s(struct env *env)
 	return time(NULL);
 }
 
-static void le_random(struct env *env, void *out, size_t len)
+void env_libevent_random(void *out, size_t len)
 {
 	uint8_t *p = out;
 
-	(void)env;
 	while (len) {
 		ssize_t n = getrandom(p, len, 0);
 
@@ -97,6 +96,12 @@ static void le_random(struct env *env, void *out, size_t len)
 		p += n;
 		len -= (size_t)n;
 	}
+}
+
+static void le_random(struct env *env, void *out, size_t len)
+{
+	(void)env;
+	env_libevent_random(out, len);
 }
 
 /* Sends the socket's queue in order. The kernel's refusal of one datagram costs that one. */

@@ -20,6 +20,9 @@ void env_libevent_free(struct env *env);
 /* Sends what is queued. Call after each turn of the event loop (EVLOOP_ONCE). */
 void env_libevent_flush(struct env *env);
 
+/* Cryptographically secure bytes, from any thread and without an environment. */
+void env_libevent_random(void *out, size_t len);
+
 /* Opens a UDP socket bound to local, non-blocking, with room for bursts. reuse_port: several
  * workers share the address and the kernel spreads clients over them. 0 or a code; why names
  * address and fix. */

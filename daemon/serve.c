@@ -1,14 +1,335 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The server. Only its place so far.
+ * Wires the house together: store, TURN workers, web and signaling on one
+ * main loop, and takes them apart again.
  */
 #include "daemon/serve.h"
 
-#include <stdio.h>
+#include "base/env_libevent.h"
+#include "daemon/grant.h"
+#include "daemon/listen.h"
+#include "daemon/setup.h"
+#include "daemon/topology.h"
+#include "daemon/web.h"
+#include "daemon/worker.h"
+#include "store/snapshot.h"
+#include "store/store.h"
+#include "turn/quota.h"
+
+#include <event2/event.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define STORE_POLL_MS	 100 /* a change by the command line is heeded after so long */
+#define PERMISSIONS_MAX	 256 /* an allocation */
+#define CHANNELS_MAX	 256
+
+struct serve {
+	const struct conf *conf;
+	struct event_base *base;
+	struct store *store;
+	struct store_snapshot *users;
+	struct topology topo;
+	struct turn_quota *quota;
+	uint8_t nonce_key[TURN_NONCE_KEY_LEN];
+	struct worker **workers;
+	size_t worker_n;
+	struct listener **listeners;
+	size_t listener_n;
+	struct web *web;
+	struct grant grant;
+	struct event *poll, *rotate, *on_int, *on_term;
+};
+
+/* One relay socket an allocation: the more descriptors, the better. */
+static void raise_limits(void)
+{
+	struct rlimit limit;
+
+	if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	getrlimit(RLIMIT_NOFILE, &limit);
+	log_info(NULL, "limits", LOG_INT("descriptors", limit.rlim_cur));
+}
+
+static int reload_users(struct serve *s, struct why *why)
+{
+	struct store_snapshot *fresh;
+	int r = store_snapshot_load(s->store, &fresh, why);
+
+	if (r)
+		return r;
+	store_snapshot_unref(s->users);
+	s->users = fresh;
+	s->grant.users = fresh;
+	for (size_t i = 0; i < s->worker_n; i++)
+		worker_set_users(s->workers[i], fresh);
+	return 0;
+}
+
+static void on_poll(evutil_socket_t fd, short what, void *arg)
+{
+	struct serve *s = arg;
+	struct why why = {{0}};
+	bool changed = false;
+
+	(void)fd;
+	(void)what;
+	if (store_changed(s->store, &changed, &why) || (changed && reload_users(s, &why)))
+		log_error(NULL, "store", LOG_STR("error", why.text));
+	else if (changed)
+		log_info(NULL, "users-reloaded", LOG_INT("users", store_snapshot_user_n(s->users)),
+			 LOG_INT("secrets", store_snapshot_secret_n(s->users)));
+}
+
+static void on_rotate(evutil_socket_t fd, short what, void *arg)
+{
+	struct serve *s = arg;
+
+	(void)fd;
+	(void)what;
+	env_libevent_random(s->nonce_key, sizeof(s->nonce_key));
+	for (size_t i = 0; i < s->worker_n; i++)
+		worker_set_nonce_key(s->workers[i], s->nonce_key);
+}
+
+static void on_signal(evutil_socket_t number, short what, void *arg)
+{
+	struct serve *s = arg;
+
+	(void)what;
+	log_info(NULL, "stopping", LOG_STR("signal", strsignal((int)number)));
+	event_base_loopbreak(s->base);
+}
+
+static void take_web(void *ctx, int fd, bool tls)
+{
+	struct serve *s = ctx;
+
+	web_adopt(s->web, fd, tls); /* it closes what it cannot use */
+}
+
+static const struct listener_ops listener_ops = {.web = take_web};
+
+/* A port of 0 is one number for TCP and for UDP on all its addresses. */
+static int open_listeners(struct serve *s, struct why *why)
+{
+	const struct conf_addrs *listen = &s->conf->listen;
+
+	s->listeners = calloc(listen->n, sizeof(struct listener *));
+	if (!s->listeners)
+		return why_set(why, -E_NOMEM, "out of memory");
+	for (size_t i = 0; i < listen->n; i++) {
+		const struct addr *a = &listen->v[i];
+		int r = listener_new(s->base, a, &listener_ops, s, &s->listeners[i], why);
+
+		if (r)
+			return r;
+		s->listener_n++;
+		for (size_t k = 0; k < s->topo.udp_n; k++) {
+			struct addr *u = &s->topo.udp[k].addr;
+
+			if (!addr_port(u) && addr_family(u) == addr_family(a) &&
+			    (addr_is_any(a) || addr_equal_ip(a, u)))
+				addr_put_port(u, listener_port(s->listeners[i]));
+		}
+	}
+	return topology_guard_ports(&s->topo) ? why_set(why, -E_NOMEM, "out of memory") : 0;
+}
+
+static void fill_turn_conf(const struct serve *s, struct turn_conf *out)
+{
+	const struct conf *c = s->conf;
+
+	memset(out, 0, sizeof(*out));
+	out->realm = c->realm;
+	memcpy(out->relay, s->topo.relay, sizeof(out->relay));
+	out->relay_n = s->topo.relay_n;
+	out->policy = s->topo.policy;
+	out->quota = s->quota;
+	out->default_lifetime_s = (uint32_t)c->default_lifetime;
+	out->max_lifetime_s = (uint32_t)c->max_lifetime;
+	out->nonce_lifetime_s = (uint32_t)c->nonce_lifetime;
+	out->permissions_max = PERMISSIONS_MAX;
+	out->channels_max = CHANNELS_MAX;
+	out->legacy_channels = c->legacy_channels;
+	out->strict_expiry = c->strict_expiry;
+}
+
+static int start_worker(struct serve *s, const struct turn_conf *conf, struct why *why)
+{
+	struct turn_listener_conf *l = calloc(s->topo.udp_n, sizeof(*l));
+	size_t n = 0;
+	int r = 0;
+
+	if (!l)
+		return why_set(why, -E_NOMEM, "out of memory");
+	for (; !r && n < s->topo.udp_n; n++) {
+		l[n].local = s->topo.udp[n].addr;
+		l[n].relay4 = topology_relay_for(&s->topo, &s->topo.udp[n], AF_INET);
+		l[n].relay6 = topology_relay_for(&s->topo, &s->topo.udp[n], AF_INET6);
+		r = env_libevent_bind_udp(&l[n].local, true, &l[n].fd, why);
+		if (r) {
+			size_t used = strlen(why->text);
+
+			snprintf(why->text + used, sizeof(why->text) - used,
+				 "; choose another with listen");
+			break;
+		}
+	}
+	if (r) {
+		while (n)
+			close(l[--n].fd);
+	} else {
+		r = worker_start(conf, l, n, s->users, s->nonce_key, &s->workers[s->worker_n], why);
+		s->worker_n += !r;
+	}
+	free(l);
+	return r;
+}
+
+static int start_workers(struct serve *s, struct why *why)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	size_t n = s->conf->workers ? (size_t)s->conf->workers : cores > 0 ? (size_t)cores : 1;
+	struct turn_conf conf;
+	int r = 0;
+
+	s->workers = calloc(n, sizeof(struct worker *));
+	if (!s->workers)
+		return why_set(why, -E_NOMEM, "out of memory");
+	fill_turn_conf(s, &conf);
+	for (conf.worker = 0; !r && conf.worker < n; conf.worker++)
+		r = start_worker(s, &conf, why);
+	return r;
+}
+
+static int start_web(struct serve *s, struct why *why)
+{
+	static const struct web_ops ops = {.grant = grant_for_caller};
+	struct setup_cert paths;
+	struct web_conf conf;
+
+	setup_cert_paths(s->conf, &paths);
+	web_conf_default(&conf);
+	conf.cert_path = paths.cert;
+	conf.key_path = paths.key;
+	conf.hub.hub.max_peers = (unsigned)s->conf->max_connections;
+	conf.hub.hub.rate_per_s = (unsigned)s->conf->signal_rate;
+	return web_start(s->base, &conf, &ops, &s->grant, &s->web, why);
+}
+
+/* Told once, to whoever starts the appliance, and not to its log. */
+static void tell_token(const char *token)
+{
+	fprintf(stderr,
+		"First start. This access key is shown once; callers of the HTTP interface and\n"
+		"of the page (as https://HOST:PORT/#key=KEY) get relay credentials with it:\n\n"
+		"    %s\n\n"
+		"Make others with: turnpike token add\n",
+		token);
+}
+
+static int open_store(struct serve *s, struct why *why)
+{
+	char token[STORE_TOKEN_STRLEN];
+	bool made = false;
+	int r = store_open(s->conf->data, NULL, &s->store, why);
+
+	if (!r)
+		r = setup_first_start(s->conf, s->store, token, &made, why);
+	if (!r && made)
+		tell_token(token);
+	return r ? r : reload_users(s, why);
+}
+
+static int add_timer(struct serve *s, uint64_t every_ms, event_callback_fn fn, struct event **out)
+{
+	struct timeval tv = {.tv_sec = (time_t)(every_ms / 1000),
+			     .tv_usec = (suseconds_t)(every_ms % 1000 * 1000)};
+
+	*out = event_new(s->base, -1, EV_PERSIST, fn, s);
+	return *out && !event_add(*out, &tv) ? 0 : -E_NOMEM;
+}
+
+static int add_signal(struct serve *s, int number, struct event **out)
+{
+	*out = evsignal_new(s->base, number, on_signal, s);
+	return *out && !event_add(*out, NULL) ? 0 : -E_NOMEM;
+}
+
+static int start(struct serve *s, struct why *why)
+{
+	int r;
+
+	s->base = event_base_new();
+	s->quota = turn_quota_new((uint32_t)s->conf->user_quota, (uint32_t)s->conf->total_quota);
+	s->grant.conf = s->conf;
+	if (!s->base || !s->quota)
+		return why_set(why, -E_NOMEM, "out of memory");
+	env_libevent_random(s->nonce_key, sizeof(s->nonce_key));
+	raise_limits();
+	if ((r = open_store(s, why)) || (r = topology_new(s->conf, &s->topo, why)) ||
+	    (r = open_listeners(s, why)) || (r = start_workers(s, why)) || (r = start_web(s, why)))
+		return r;
+	if (add_timer(s, STORE_POLL_MS, on_poll, &s->poll) ||
+	    add_timer(s, (uint64_t)s->conf->nonce_lifetime * 1000, on_rotate, &s->rotate) ||
+	    add_signal(s, SIGINT, &s->on_int) || add_signal(s, SIGTERM, &s->on_term))
+		return why_set(why, -E_NOMEM, "out of memory");
+	return 0;
+}
+
+static void event_gone(struct event *e)
+{
+	if (e)
+		event_free(e);
+}
+
+static void stop(struct serve *s)
+{
+	for (size_t i = 0; i < s->listener_n; i++)
+		listener_free(s->listeners[i]);
+	web_stop(s->web);
+	for (size_t i = 0; i < s->worker_n; i++)
+		worker_stop(s->workers[i]);
+	event_gone(s->poll);
+	event_gone(s->rotate);
+	event_gone(s->on_int);
+	event_gone(s->on_term);
+	free(s->workers);
+	free(s->listeners);
+	topology_free(&s->topo);
+	turn_quota_free(s->quota);
+	store_snapshot_unref(s->users);
+	store_close(s->store);
+	if (s->base)
+		event_base_free(s->base);
+}
 
 int serve_main(const struct conf *conf)
 {
-	(void)conf;
-	fprintf(stderr, "turnpike: serve is not built yet\n");
-	return 1;
+	struct serve s = {.conf = conf};
+	struct why why = {{0}};
+	int r;
+
+	signal(SIGPIPE, SIG_IGN);
+	log_set_level(conf->log_level);
+	r = start(&s, &why);
+	if (r) {
+		fprintf(stderr, "turnpike: %s\n", why.text);
+	} else {
+		for (size_t i = 0; i < s.topo.udp_n; i++)
+			log_info(NULL, "listening", LOG_ADDR("address", &s.topo.udp[i].addr));
+		log_info(NULL, "ready", LOG_STR("version", TURNPIKE_VERSION),
+			 LOG_INT("workers", s.worker_n));
+		event_base_dispatch(s.base);
+	}
+	stop(&s);
+	log_info(NULL, "stopped");
+	return r ? EXIT_FAILURE : EXIT_SUCCESS;
 }

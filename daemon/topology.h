@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What the configured addresses mean for the TURN server: where it listens,
+ * where it relays from, what it is called outside, and who can be no peer.
+ */
+#ifndef DAEMON_TOPOLOGY_H
+#define DAEMON_TOPOLOGY_H
+
+#include "daemon/conf.h"
+#include "daemon/listen.h"
+#include "turn/turn.h"
+
+struct topology {
+	struct listen_addr *udp; /* concrete addresses; ports may still be 0 */
+	size_t udp_n;
+	struct turn_relay relay[TURN_RELAYS_MAX];
+	size_t relay_n;
+	struct peer_policy *policy;
+};
+
+/* 0 or a code; why names the setting and the fix. */
+int topology_new(const struct conf *conf, struct topology *t, struct why *why);
+
+/* The relay for clients that came in on this address, by family; or TURN_NO_RELAY. */
+int topology_relay_for(const struct topology *t, const struct listen_addr *from, int family);
+
+/* Once ports are known: our own ports are nobody's peers. 0 or -E_NOMEM. */
+int topology_guard_ports(struct topology *t);
+
+void topology_free(struct topology *t);
+
+#endif

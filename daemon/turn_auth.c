@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Keys for the TURN server (RFC 8489 section 9.2.2: MD5 of user:realm:password).
+ */
+#include "daemon/turn_auth.h"
+
+#include "store/credential.h"
+
+#include <openssl/evp.h>
+#include <string.h>
+
+static void long_term_key(const struct turn_auth_query *q, const char *password,
+			  uint8_t key[STUN_KEY_SHA1_LEN])
+{
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	unsigned int len;
+
+	EVP_DigestInit_ex(md, EVP_md5(), NULL);
+	EVP_DigestUpdate(md, q->username, q->username_len);
+	EVP_DigestUpdate(md, ":", 1);
+	EVP_DigestUpdate(md, q->realm, strlen(q->realm));
+	EVP_DigestUpdate(md, ":", 1);
+	EVP_DigestUpdate(md, password, strlen(password));
+	EVP_DigestFinal_ex(md, key, &len);
+	EVP_MD_CTX_free(md);
+}
+
+static int time_limited_keys(const struct turn_auth *auth, const struct turn_auth_query *q,
+			     struct turn_auth_answer *out)
+{
+	size_t n = store_snapshot_secret_n(auth->users);
+
+	if (!n)
+		return -E_NOTFOUND;
+	for (out->key_n = 0; out->key_n < n && out->key_n < TURN_KEYS_MAX; out->key_n++) {
+		size_t len;
+		const char *secret = store_snapshot_secret(auth->users, out->key_n, &len);
+		char password[32];
+
+		credential_password(secret, len, q->username, q->username_len, password);
+		long_term_key(q, password, out->key[out->key_n]);
+	}
+	return 0;
+}
+
+static int keys(void *ctx, const struct turn_auth_query *q, struct turn_auth_answer *out)
+{
+	const struct turn_auth *auth = ctx;
+	const struct store_keys *user;
+	const char *name;
+
+	out->account = q->username;
+	out->account_len = q->username_len;
+	if (!credential_parse(q->username, q->username_len, &out->expires_at_s, &name)) {
+		/* The quota is the person's, not the credential's: a new one gives no new quota. */
+		if (name < q->username + q->username_len) {
+			out->account = name;
+			out->account_len = (size_t)(q->username + q->username_len - name);
+		}
+		return time_limited_keys(auth, q, out);
+	}
+	user = store_snapshot_user(auth->users, q->realm, q->username, q->username_len);
+	if (!user)
+		return -E_NOTFOUND;
+	out->expires_at_s = 0;
+	out->key_n = 1;
+	memcpy(out->key[0], user->md5, sizeof(user->md5));
+	return 0;
+}
+
+static bool alive(void *ctx, const char *username, size_t len)
+{
+	const struct turn_auth *auth = ctx;
+	int64_t expires_at_s;
+	const char *name;
+
+	return !credential_parse(username, len, &expires_at_s, &name) ||
+	       store_snapshot_user(auth->users, auth->realm, username, len);
+}
+
+const struct turn_auth_ops turn_auth_ops = {.keys = keys, .alive = alive};

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Relay workers.
+ */
+#include "daemon/worker.h"
+
+#include "base/env_libevent.h"
+#include "base/log.h"
+#include "daemon/mailbox.h"
+#include "daemon/turn_auth.h"
+
+#include <event2/event.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct worker {
+	pthread_t thread;
+	struct event_base *base;
+	struct env *env;
+	struct mailbox *mail;
+	struct turn *turn;
+	struct turn_auth auth;
+	bool stop;
+};
+
+static void *run(void *arg)
+{
+	struct worker *w = arg;
+
+	while (!w->stop) {
+		event_base_loop(w->base, EVLOOP_ONCE);
+		env_libevent_flush(w->env);
+	}
+	return NULL;
+}
+
+static void worker_free(struct worker *w)
+{
+	if (!w)
+		return;
+	mailbox_free(w->mail);
+	turn_free(w->turn);
+	env_libevent_free(w->env);
+	if (w->base)
+		event_base_free(w->base);
+	store_snapshot_unref(w->auth.users);
+	free(w);
+}
+
+static struct event_base *new_base(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *base = NULL;
+
+	if (config) {
+		/* No thread but its own touches a worker's base. */
+		event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+		base = event_base_new_with_config(config);
+		event_config_free(config);
+	}
+	return base;
+}
+
+/* Signals are the main thread's. */
+static int start_thread(struct worker *w, unsigned int number)
+{
+	sigset_t all, before;
+	char name[16];
+	int r;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	r = pthread_create(&w->thread, NULL, run, w);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (r)
+		return r;
+	snprintf(name, sizeof(name), "relay-%u", number);
+	pthread_setname_np(w->thread, name);
+	return 0;
+}
+
+int worker_start(const struct turn_conf *conf, const struct turn_listener_conf *listeners, size_t n,
+		 struct store_snapshot *users, const uint8_t nonce_key[TURN_NONCE_KEY_LEN],
+		 struct worker **out, struct why *why)
+{
+	struct worker *w = calloc(1, sizeof(*w));
+	char text[ADDR_STRLEN];
+	size_t i = 0;
+	int r = why_set(why, -E_NOMEM, "cannot start relay worker %u: out of memory or descriptors",
+			conf->worker);
+
+	if (!w)
+		goto out;
+	w->auth.users = store_snapshot_ref(users);
+	w->auth.realm = conf->realm;
+	w->base = new_base();
+	if (w->base)
+		w->env = env_libevent_new(w->base);
+	if (w->env)
+		w->mail = mailbox_new(w->base, w);
+	if (w->mail)
+		w->turn = turn_new(w->env, conf, &turn_auth_ops, &w->auth);
+	if (!w->turn)
+		goto out;
+	turn_set_nonce_key(w->turn, nonce_key);
+	for (; i < n; i++) {
+		r = turn_listen(w->turn, &listeners[i]);
+		if (r) {
+			why_set(why, r, "cannot serve %s: %s",
+				addr_format(&listeners[i].local, text), error_text(r));
+			goto out;
+		}
+	}
+	r = start_thread(w, conf->worker);
+	if (r) {
+		r = why_set(why, error_from_errno(r), "cannot start relay worker %u: %s",
+			    conf->worker, strerror(r));
+		goto out;
+	}
+	*out = w;
+	return 0;
+out:
+	for (; i < n; i++)
+		close(listeners[i].fd);
+	worker_free(w);
+	return r;
+}
+
+static void take_users(void *owner, void *arg)
+{
+	struct worker *w = owner;
+
+	store_snapshot_unref(w->auth.users);
+	w->auth.users = arg;
+	turn_recheck_users(w->turn);
+}
+
+void worker_set_users(struct worker *w, struct store_snapshot *users)
+{
+	if (mailbox_post(w->mail, take_users, store_snapshot_ref(users))) {
+		log_error(NULL, "worker-mail", LOG_STR("error", "out of memory"));
+		store_snapshot_unref(users);
+	}
+}
+
+static void take_nonce_key(void *owner, void *arg)
+{
+	struct worker *w = owner;
+
+	turn_set_nonce_key(w->turn, arg);
+	free(arg);
+}
+
+void worker_set_nonce_key(struct worker *w, const uint8_t key[TURN_NONCE_KEY_LEN])
+{
+	uint8_t *copy = malloc(TURN_NONCE_KEY_LEN);
+
+	if (copy)
+		memcpy(copy, key, TURN_NONCE_KEY_LEN);
+	if (!copy || mailbox_post(w->mail, take_nonce_key, copy))
+		free(copy); /* the old key goes on a while longer */
+}
+
+static void take_stop(void *owner, void *arg)
+{
+	(void)arg;
+	((struct worker *)owner)->stop = true;
+}
+
+void worker_stop(struct worker *w)
+{
+	if (!w)
+		return;
+	while (mailbox_post(w->mail, take_stop, NULL))
+		usleep(1000);
+	pthread_join(w->thread, NULL);
+	worker_free(w);
+}
