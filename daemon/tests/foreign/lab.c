@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * A network namespace, programs in it, and the server under test.
+ */
+#include "daemon/tests/foreign/lab.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define INSIDE      "LAB_INSIDE" /* set in the namespace */
+#define COMMAND_MAX 4096
+#define READY_MS    20000 /* a sanitized build on a loaded machine */
+#define STOP_MS     10000
+#define VERB_MS     20000
+
+/* The last routes make every address of the Internet one of ours. */
+static const char network[] = "link set lo up\n"
+                              "addr add " LAB_SERVER4 "/32 dev lo\n"
+                              "addr add " LAB_SERVER4B "/32 dev lo\n"
+                              "addr add " LAB_SERVER6 "/128 dev lo nodad\n"
+                              "route add local 0.0.0.0/0 dev lo\n"
+                              "route add local ::/0 dev lo\n";
+
+static char scratch[64];
+static pid_t scratch_owner;
+
+const char *lab_dir(void)
+{
+	return scratch;
+}
+
+static void remove_scratch(void)
+{
+	char command[96];
+
+	if (getpid() != scratch_owner)
+		return;
+	snprintf(command, sizeof(command), "rm -rf -- '%s'", scratch);
+	if (system(command))
+		fprintf(stderr, "lab: cannot remove %s\n", scratch);
+}
+
+static void give_up(const char *reason)
+{
+	const char *ci = getenv("CI");
+
+	fprintf(stderr, "lab: no network namespace on this host: %s\n", reason);
+	exit(ci && !strcmp(ci, "true") ? 1 : 77);
+}
+
+void lab_enter(char **argv)
+{
+	char *again[LAB_ARGS_MAX] = {"unshare", "--user", "--map-root-user", "--net", "--"};
+	size_t n = 5;
+
+	if (!getenv(INSIDE)) {
+		/* A program of its own does it: a process with threads (ThreadSanitizer has one)
+		 * may not. */
+		if (system("unshare --user --map-root-user --net true"))
+			give_up("unshare --user --map-root-user --net fails");
+		setenv(INSIDE, "1", 1);
+		for (size_t i = 0; argv[i] && n < LAB_ARGS_MAX - 1; i++)
+			again[n++] = argv[i];
+		execvp(again[0], again);
+		give_up(strerror(errno));
+	}
+	snprintf(scratch, sizeof(scratch), "/tmp/turnpike-lab-XXXXXX");
+	if (!mkdtemp(scratch))
+		give_up(strerror(errno));
+	scratch_owner = getpid();
+	atexit(remove_scratch);
+	free(lab_run("ip -batch -", network));
+}
+
+unsigned long long lab_now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (unsigned long long)t.tv_sec * 1000 + (unsigned long long)t.tv_nsec / 1000000;
+}
+
+void lab_sleep_ms(unsigned int ms)
+{
+	struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+
+	nanosleep(&t, NULL);
+}
+
+static void split(char *command, char **argv)
+{
+	size_t n = 0;
+
+	for (char *save, *word = strtok_r(command, " ", &save); word;
+	     word = strtok_r(NULL, " ", &save)) {
+		assert_true(n < LAB_ARGS_MAX - 1);
+		argv[n++] = word;
+	}
+	argv[n] = NULL;
+}
+
+/* The surroundings' settings are not the server's. */
+static void forget_settings(void)
+{
+	for (char **e = environ; *e;) {
+		char name[128];
+
+		if (strncmp(*e, "TURNPIKE_", 9)) {
+			e++;
+			continue;
+		}
+		snprintf(name, sizeof(name), "%.*s", (int)strcspn(*e, "="), *e);
+		unsetenv(name); /* moves the next one here */
+	}
+}
+
+static void child(char **argv, const char *in_path, const char *out_path)
+{
+	int in = open(in_path, O_RDONLY | O_CLOEXEC);
+	int out = open(out_path, O_CREAT | O_TRUNC | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
+
+	/* Whatever becomes of the test, nothing is left behind. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (in < 0 || out < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0)
+		_exit(126);
+	forget_settings();
+	execvp(argv[0], argv);
+	fprintf(stderr, "%s: %s\n", argv[0], strerror(errno));
+	_exit(127);
+}
+
+void lab_start(struct lab_program *p, const char *command, const char *in)
+{
+	static unsigned int number;
+	char text[COMMAND_MAX], in_path[128] = "/dev/null", *argv[LAB_ARGS_MAX];
+	FILE *f;
+
+	number++;
+	if (in) {
+		snprintf(in_path, sizeof(in_path), "%s/in.%u", scratch, number);
+		f = fopen(in_path, "w");
+		assert_non_null(f);
+		fputs(in, f);
+		fclose(f);
+	}
+	assert_true((size_t)snprintf(text, sizeof(text), "%s", command) < sizeof(text));
+	split(text, argv);
+	snprintf(p->output_path, sizeof(p->output_path), "%s/out.%u", scratch, number);
+	p->status = -1;
+	p->pid = fork();
+	assert_true(p->pid >= 0);
+	if (!p->pid)
+		child(argv, in_path, p->output_path);
+}
+
+static bool ended(struct lab_program *p)
+{
+	int status;
+
+	if (p->pid && waitpid(p->pid, &status, WNOHANG) == p->pid) {
+		p->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+		p->pid = 0;
+	}
+	return !p->pid;
+}
+
+int lab_wait(struct lab_program *p, unsigned int limit_ms)
+{
+	unsigned long long until = lab_now_ms() + limit_ms;
+
+	while (!ended(p) && lab_now_ms() < until)
+		lab_sleep_ms(10);
+	if (p->pid) {
+		kill(p->pid, SIGKILL);
+		waitpid(p->pid, NULL, 0);
+		p->pid = 0;
+	}
+	return p->status;
+}
+
+int lab_signal_and_wait(struct lab_program *p, int signal_number, unsigned int limit_ms)
+{
+	if (p->pid)
+		kill(p->pid, signal_number);
+	return lab_wait(p, limit_ms);
+}
+
+char *lab_output(const struct lab_program *p)
+{
+	char *text = calloc(1, LAB_OUT_MAX);
+	FILE *f = fopen(p->output_path, "r");
+
+	assert_non_null(text);
+	if (f) {
+		text[fread(text, 1, LAB_OUT_MAX - 1, f)] = 0;
+		fclose(f);
+	}
+	return text;
+}
+
+void lab_fail(char *output, const char *from, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vfprintf(stderr, format, ap);
+	va_end(ap);
+	fprintf(stderr, ":\n%s\n", from);
+	free(output);
+	fail();
+}
+
+bool lab_wait_output(const struct lab_program *p, const char *text, unsigned int limit_ms)
+{
+	unsigned long long until = lab_now_ms() + limit_ms;
+	bool found = false;
+
+	while (!found && lab_now_ms() < until) {
+		char *all = lab_output(p);
+
+		found = strstr(all, text);
+		free(all);
+		if (!found && kill(p->pid, 0))
+			break;
+		if (!found)
+			lab_sleep_ms(20);
+	}
+	return found;
+}
+
+char *lab_run(const char *command, const char *in)
+{
+	struct lab_program p;
+	char *text;
+	int status;
+
+	lab_start(&p, command, in);
+	status = lab_wait(&p, VERB_MS);
+	text = lab_output(&p);
+	if (status)
+		lab_fail(text, text, "%s: status %d", command, status);
+	return text;
+}
+
+static const char *turnpike(void)
+{
+	const char *other = getenv("TURNPIKE_BIN"); /* another build of it */
+
+	return other ? other : TURNPIKE_PROGRAM;
+}
+
+void lab_server_prepare(struct lab_server *s, const char *name)
+{
+	snprintf(s->data, sizeof(s->data), "%s/%s", scratch, name);
+	mkdir(s->data, 0700);
+}
+
+void lab_server_start(struct lab_server *s, const char *name, const char *options)
+{
+	char command[COMMAND_MAX];
+
+	lab_server_prepare(s, name);
+	snprintf(command, sizeof(command), "%s serve --data %s %s", turnpike(), s->data, options);
+	lab_start(&s->program, command, NULL);
+	if (!lab_wait_output(&s->program, "event=ready", READY_MS)) {
+		char *text = lab_output(&s->program);
+
+		lab_signal_and_wait(&s->program, SIGKILL, STOP_MS);
+		lab_fail(text, text, "the server does not start");
+	}
+}
+
+void lab_server_stop(struct lab_server *s)
+{
+	int status = lab_signal_and_wait(&s->program, SIGTERM, STOP_MS);
+	char *text = lab_output(&s->program);
+	char *report = strstr(text, "Sanitizer");
+
+	if (status || report) {
+		if (!report)
+			report = strlen(text) > 4000 ? text + strlen(text) - 4000 : text;
+		lab_fail(text, report, "the server ends with %d", status);
+	}
+	free(text);
+}
+
+long lab_server_rss_kib(const struct lab_server *s)
+{
+	char path[64], line[256];
+	long kib = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)s->program.pid);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "VmRSS: %ld kB", &kib) == 1)
+			break;
+	fclose(f);
+	assert_true(kib > 0);
+	return kib;
+}
+
+char *lab_verb(const struct lab_server *s, const char *verb, const char *in)
+{
+	char command[COMMAND_MAX];
+
+	snprintf(command, sizeof(command), "%s --data %s %s", turnpike(), s->data, verb);
+	return lab_run(command, in);
+}
+
+void lab_echo_start(struct lab_program *p, unsigned int port)
+{
+	char command[128];
+
+	/* IPv6 has no way to bind an address that no interface has, short of a sysctl. */
+	free(lab_run("ip addr replace " LAB_PEER6 "/128 dev lo nodad", NULL));
+	snprintf(command, sizeof(command), "turnutils_peer -L " LAB_PEER4 " -L " LAB_PEER6 " -p %u",
+	         port);
+	lab_start(p, command, NULL);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * A network of one's own for tests with real sockets: the test program moves
+ * into a fresh network namespace whose loopback interface is the whole
+ * Internet, and starts the built turnpike and foreign programs there. Whatever
+ * it starts dies with it.
+ */
+#ifndef DAEMON_TESTS_FOREIGN_LAB_H
+#define DAEMON_TESTS_FOREIGN_LAB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Addresses that the host "has". All others are local, too, so that anybody can be reached (and
+ * an IPv4 address be bound), but no interface lists them: to the server they are strangers. None
+ * is special-purpose. */
+#define LAB_SERVER4  "45.45.0.1"
+#define LAB_SERVER4B "45.45.0.2"
+#define LAB_SERVER6  "2a0a:4545::1"
+#define LAB_PEER4    "77.7.0.9"
+#define LAB_PEER6    "2a0a:7777::9"
+
+#define LAB_ARGS_MAX 64
+#define LAB_OUT_MAX  262144
+
+/* First thing in main(). Comes back inside the namespace; where this host cannot make one, says
+ * why and exits with 77 (skipped), or with 1 under CI=true. */
+void lab_enter(char **argv);
+
+/* The lab's scratch folder; removed at exit. */
+const char *lab_dir(void);
+
+/* Milliseconds, monotonic; and a pause. */
+unsigned long long lab_now_ms(void);
+void lab_sleep_ms(unsigned int ms);
+
+/* A program under way. Its output, stdout and stderr together, goes to a file. */
+struct lab_program {
+	pid_t pid; /* 0: has ended */
+	int status;
+	char output_path[128];
+};
+
+/* Starts it. The command is split at blanks; "in" (may be NULL) is its standard input. Fails the
+ * test when it cannot be started. */
+void lab_start(struct lab_program *p, const char *command, const char *in);
+/* Waits up to limit_ms; past it, kills it. Returns the exit status, 128 + signal, or -1 when it
+ * had to be killed. */
+int lab_wait(struct lab_program *p, unsigned int limit_ms);
+int lab_signal_and_wait(struct lab_program *p, int signal_number, unsigned int limit_ms);
+/* What it wrote so far, for free(). */
+char *lab_output(const struct lab_program *p);
+/* Waits until its output holds the text; false when it ends or the time is up first. */
+bool lab_wait_output(const struct lab_program *p, const char *text, unsigned int limit_ms);
+/* Fails the test with the message and a program's output from "from" on; frees the output. */
+void lab_fail(char *output, const char *from, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Starts, waits, fails the test unless it exits with 0; returns the output, for free(). */
+char *lab_run(const char *command, const char *in);
+
+/* The built turnpike with a data folder of its own. */
+struct lab_server {
+	struct lab_program program;
+	char data[96];
+};
+
+/* Starts "turnpike serve" with the options and waits until it is ready. */
+void lab_server_start(struct lab_server *s, const char *name, const char *options);
+/* TERM; fails the test unless it exits with 0 in time. Reports what a sanitizer found. */
+void lab_server_stop(struct lab_server *s);
+/* Resident set size in KiB. */
+long lab_server_rss_kib(const struct lab_server *s);
+/* Echoes what it gets at LAB_PEER4 and LAB_PEER6. To be started after the servers, who would take
+ * its IPv6 address for the host's. */
+void lab_echo_start(struct lab_program *p, unsigned int port);
+/* A verb on the data folder, as in "user add alice --password-stdin". Output for free(). */
+char *lab_verb(const struct lab_server *s, const char *verb, const char *in);
+/* The same before the server runs: makes the data folder of that name. */
+void lab_server_prepare(struct lab_server *s, const char *name);
+
+#endif

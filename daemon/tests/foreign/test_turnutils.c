@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * coturn's clients against the built server on real sockets. Every row of the
+ * table is a test; all of them run at the same time, in one network namespace.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/tests/foreign/lab.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ECHO_PORT   3480
+#define CLIENT_MS   60000
+#define SECRET      "the-north-remembers-0123456789"
+#define UCLIENT     "turnutils_uclient "
+#define STATIC      UCLIENT "-u alice -w wonderland "
+#define TO_PEER4    "-e " LAB_PEER4 " -r 3480 "
+#define TO_PEER6    "-e " LAB_PEER6 " -r 3480 "
+#define SERVER      LAB_SERVER4
+#define SERVER6     LAB_SERVER6
+#define STRICT_PORT "-p 3479 "
+
+enum verdict {
+	RELAYS, /* every message comes back and none is lost */
+	REFUSED /* the client gives up, after an answer that the server has counted */
+};
+
+struct row {
+	const char *name;
+	const char *command; /* %CREDENTIALS: what "turnpike credentials" gave */
+	enum verdict verdict;
+	int messages;     /* RELAYS: that come back */
+	const char *says; /* somewhere in the output; NULL: anything */
+};
+
+static const struct row rows[] = {
+    /* UDP, channels (uclient picks their numbers above 0x4FFF) */
+    {"udp, channels", STATIC "-n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
+    {"udp, channels, no rtcp", STATIC "-c -n 20 " TO_PEER4 SERVER, RELAYS, 20, NULL},
+    {"udp, channels, four clients", STATIC "-m 4 -n 20 " TO_PEER4 SERVER, RELAYS, 80, NULL},
+    {"udp, channels, padded", STATIC "-D -l 101 -n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
+    {"udp, channels, long messages", STATIC "-l 1300 -n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
+    {"udp, channels, extra requests", STATIC "-G -n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
+    {"udp, client to client", STATIC "-y -n 20 " SERVER, RELAYS, 80, NULL},
+    /* Send indications */
+    {"udp, send", STATIC "-s -n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
+    {"udp, send, client to client", STATIC "-s -y -n 20 " SERVER, RELAYS, 80, NULL},
+    {"udp, send, without legacy channels", STATIC "-s " STRICT_PORT "-n 20 " TO_PEER4 SERVER,
+     RELAYS, 40, NULL},
+    /* RFC 8656 section 12: "Any other number is reserved" */
+    {"udp, channels, without legacy channels", STATIC STRICT_PORT "-v " TO_PEER4 SERVER, REFUSED, 0,
+     "error 400"},
+    /* IPv6, and from one family to the other */
+    {"udp6, channels", STATIC "-x -n 20 " TO_PEER6 SERVER6, RELAYS, 40, NULL},
+    {"udp6, send", STATIC "-x -s -n 20 " TO_PEER6 SERVER6, RELAYS, 40, NULL},
+    {"udp6 to an ipv4 relay", STATIC "-X -n 20 " TO_PEER4 SERVER6, RELAYS, 40, NULL},
+    {"udp4 to an ipv6 relay", STATIC "-x -n 20 " TO_PEER6 SERVER, RELAYS, 40, NULL},
+    /* who may */
+    {"time-limited credentials from the secret",
+     UCLIENT "-u bob -W " SECRET " -n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
+    {"time-limited credentials from the program", UCLIENT "%CREDENTIALS -n 20 " TO_PEER4 SERVER,
+     RELAYS, 40, NULL},
+    {"wrong password", UCLIENT "-u alice -w mad-hatter " TO_PEER4 SERVER, REFUSED, 0,
+     "ERROR: Cannot complete Allocation"},
+    {"unknown user", UCLIENT "-u nobody -w wonderland " TO_PEER4 SERVER, REFUSED, 0,
+     "ERROR: Cannot complete Allocation"},
+    {"wrong secret", UCLIENT "-u bob -W another-secret " TO_PEER4 SERVER, REFUSED, 0,
+     "ERROR: Cannot complete Allocation"},
+    /* RFC 8489 */
+    {"stunclient", "turnutils_stunclient " SERVER, RELAYS, 0,
+     "UDP reflexive addr: " LAB_SERVER4 ":"},
+    {"stunclient over ipv6", "turnutils_stunclient " SERVER6, RELAYS, 0,
+     "UDP reflexive addr: " LAB_SERVER6 ":"},
+};
+
+#define ROWS (sizeof(rows) / sizeof(*rows))
+
+struct running {
+	const struct row *row;
+	struct lab_program program;
+};
+
+static struct lab_server server, strict;
+static struct lab_program echo;
+static struct running running[ROWS];
+
+static char *credentials(void)
+{
+	char *json = lab_verb(&server, "credentials carol --ttl 3600", NULL);
+	char user[256], password[256], *args;
+	const char *u = strstr(json, "\"username\""), *p = strstr(json, "\"credential\"");
+
+	assert_non_null(u);
+	assert_non_null(p);
+	assert_int_equal(sscanf(u, "\"username\": \"%255[^\"]", user), 1);
+	assert_int_equal(sscanf(p, "\"credential\": \"%255[^\"]", password), 1);
+	assert_true(asprintf(&args, "-u %s -w %s", user, password) > 0);
+	free(json);
+	return args;
+}
+
+static void start_row(struct running *r, const char *with)
+{
+	const char *mark = "%CREDENTIALS", *at = strstr(r->row->command, mark);
+	char command[1024];
+
+	if (at)
+		snprintf(command, sizeof(command), "%.*s%s%s", (int)(at - r->row->command),
+		         r->row->command, with, at + strlen(mark));
+	else
+		snprintf(command, sizeof(command), "%s", r->row->command);
+	lab_start(&r->program, command, NULL);
+}
+
+static int start_all(void **state)
+{
+	char *with;
+
+	(void)state;
+	lab_server_prepare(&server, "legacy");
+	lab_server_prepare(&strict, "strict");
+	free(lab_verb(&server, "user add alice --password-stdin", "wonderland\n"));
+	free(lab_verb(&strict, "user add alice --password-stdin", "wonderland\n"));
+	free(lab_verb(&server, "secret add --value-stdin", SECRET "\n"));
+	lab_server_start(&server, "legacy",
+	                 "--workers 3 --legacy-channels --relay-ports 50000-54999 "
+	                 "--listen " LAB_SERVER4 ":3478 --listen [" LAB_SERVER6 "]:3478");
+	lab_server_start(&strict, "strict",
+	                 "--workers 2 --relay-ports 55000-59999 --listen " LAB_SERVER4 ":3479");
+	lab_echo_start(&echo, ECHO_PORT);
+	with = credentials();
+	for (size_t i = 0; i < ROWS; i++)
+		start_row(&running[i], with);
+	free(with);
+	return 0;
+}
+
+static int stop_all(void **state)
+{
+	(void)state;
+	lab_signal_and_wait(&echo, 9, CLIENT_MS);
+	lab_server_stop(&server);
+	lab_server_stop(&strict);
+	return 0;
+}
+
+/* The last such number is the sum of all sessions. */
+static int received(const char *text)
+{
+	const char *at = NULL;
+
+	for (const char *s = text; (s = strstr(s, "tot_recv_msgs=")); s++)
+		at = s;
+	return at ? atoi(at + strlen("tot_recv_msgs=")) : -1;
+}
+
+static void row_holds(void **state)
+{
+	struct running *r = *state;
+	int status = lab_wait(&r->program, CLIENT_MS);
+	char *text = lab_output(&r->program);
+	const char *wrong = NULL;
+
+	if (r->row->says && !strstr(text, r->row->says))
+		wrong = "does not say what it should";
+	switch (r->row->verdict) {
+	case RELAYS:
+		if (status)
+			wrong = "fails";
+		else if (r->row->messages && !strstr(text, "Total lost packets 0 ("))
+			wrong = "lost packets";
+		else if (r->row->messages && received(text) != r->row->messages)
+			wrong = "got another number of messages";
+		break;
+	case REFUSED:
+		if (!status)
+			wrong = "was not refused";
+		break;
+	}
+	if (wrong)
+		lab_fail(text, text, "%s: status %d: it %s", r->row->command, status, wrong);
+	free(text);
+}
+
+int main(int argc, char **argv)
+{
+	struct CMUnitTest tests[ROWS];
+
+	(void)argc;
+	lab_enter(argv);
+	for (size_t i = 0; i < ROWS; i++) {
+		running[i].row = &rows[i];
+		tests[i] = (struct CMUnitTest){
+		    .name = rows[i].name, .test_func = row_holds, .initial_state = &running[i]};
+	}
+	return cmocka_run_group_tests(tests, start_all, stop_all);
+}
