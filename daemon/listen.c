@@ -249,7 +249,7 @@ int listener_new(struct event_base *base, const struct addr *addr, const struct 
 	struct listener *l = calloc(1, sizeof(*l));
 	struct addr bound;
 	socklen_t len = sizeof(bound);
-	int fd, r;
+	int fd = -1, r;
 
 	if (!l)
 		return why_set(why, -E_NOMEM, "out of memory");
