@@ -35,7 +35,6 @@ static const char security_headers[] =
     "X-Content-Type-Options: nosniff\r\n"
     "X-Frame-Options: DENY\r\n"
     "Referrer-Policy: no-referrer\r\n"
-    "Cross-Origin-Opener-Policy: same-origin\r\n"
     "Permissions-Policy: camera=(self), microphone=(self)\r\n";
 
 static int format_head(char *head, size_t size, const struct http_response *r)

@@ -33,6 +33,7 @@ class Emitter extends EventTarget {
 export class Signaling extends Emitter {
 	#url;
 	#socket = null;
+	#replaced = null; // the socket before this one, while both are open
 	#wanted = null; // the name the user asked for
 	#tries = 0;
 	#timer = 0;
@@ -124,10 +125,12 @@ export class Signaling extends Emitter {
 	// A new connection at once: after a change of network the old one may be dead without
 	// knowing it.
 	reconnect() {
-		if (this.#wanted === null)
+		if (this.#wanted === null || this.state === "connecting")
 			return;
 		clearTimeout(this.#timer);
-		this.#socket?.close();
+		// The old one stays until the new one has taken over: were it closed first, the hub
+		// would end our calls.
+		this.#replaced ??= this.#socket;
 		this.id = null;
 		this.#connect();
 	}
@@ -174,6 +177,8 @@ export class Signaling extends Emitter {
 			break;
 		case "rejectusername":
 			this.name = m.name;
+			if (this.state === "signed-in") // somebody else's list came in between
+				this.emit("name", this.name);
 			break;
 		case "userlist":
 			this.#onUsers(m.users);
@@ -201,6 +206,8 @@ export class Signaling extends Emitter {
 			if (users.includes(this.name)) {
 				this.#tries = 0;
 				this.#enter("signed-in");
+				this.#replaced?.close();
+				this.#replaced = null;
 				this.emit("name", this.name);
 				this.#outbox.splice(0).forEach((m) => this.#write(m));
 			} else {
