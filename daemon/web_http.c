@@ -14,9 +14,10 @@
 #include <string.h>
 #include <strings.h>
 
-#define HEAD_MAX    2048
-#define DISCARD_MAX (1024 * 1024) /* of a body that was too big, so that the client can read why   \
-	                           */
+#define HEAD_MAX 2048
+#define DISCARD_MAX                                                                                \
+	(1024 * 1024) /* of a body that was too big, so that the client can read why               \
+	               */
 
 struct http_session {
 	struct lws *wsi;

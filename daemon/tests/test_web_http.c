@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The HTTP interface over real sockets: what it answers, and what it does
+ * with requests that are none. Certificates, too.
+ */
+#include "daemon/tests/web_fixture.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <cmocka.h>
+
+static void test_health_and_page(void **state)
+{
+	struct fixture *f = *state;
+	char *response;
+
+	expect_status(f, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 200,
+	              "Content-Type: application/json\r\n");
+	expect_status(f, "GET /healthz HTTP/1.0\r\n\r\n", 200, "{\"status\":\"ok\"}");
+	expect_status(f, "GET / HTTP/1.1\r\nHost: x\r\n\r\n", 200,
+	              "Content-Type: text/html; charset=utf-8\r\n");
+	expect_status(f, "GET /app.js HTTP/1.1\r\nHost: x\r\n\r\n", 200,
+	              "Content-Type: text/javascript");
+	expect_status(f, "GET /turnpike.js HTTP/1.1\r\nHost: x\r\n\r\n", 200,
+	              "X-Content-Type-Options: nosniff\r\n");
+	expect_status(f, "GET /style.css HTTP/1.1\r\nHost: x\r\n\r\n", 200, "text/css");
+	expect_status(f, "GET /icon.svg HTTP/1.1\r\nHost: x\r\n\r\n", 200, "image/svg+xml");
+	expect_status(f, "GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n", 404, "\"code\":\"not-found\"");
+	expect_status(f, "GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n", 404, NULL);
+	expect_status(f, "GET /ws HTTP/1.1\r\nHost: x\r\n\r\n", 426, "Upgrade: websocket\r\n");
+
+	response = get(f, true, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+	assert_non_null(strstr(response, "HTTP/1.1 200 OK\r\n"));
+	assert_non_null(strstr(response, "frame-ancestors 'none'"));
+	assert_non_null(strstr(response, "Referrer-Policy: no-referrer"));
+	assert_null(strstr(response, "unsafe-inline"));
+	assert_non_null(strstr(response, "</html>"));
+	assert_null(strstr(response, "<script>"));
+	assert_null(strstr(response, "style=\""));
+	free(response);
+
+	response = get(f, true, "HEAD / HTTP/1.1\r\nHost: x\r\n\r\n");
+	assert_non_null(strstr(response, "HTTP/1.1 200 OK\r\n"));
+	assert_non_null(strstr(response, "Content-Length: "));
+	assert_null(strstr(response, "Content-Length: 0"));
+	assert_string_equal(strstr(response, "\r\n\r\n"), "\r\n\r\n");
+	free(response);
+}
+
+static void test_turn_credentials(void **state)
+{
+	struct fixture *f = *state;
+
+	expect_status(f,
+	              "GET /turn?service=turn&username=al%26ice+x&key=k%3D1 HTTP/1.1\r\n"
+	              "Host: turn.example:8443\r\n\r\n",
+	              200,
+	              "{\"username\":\"99:al&ice x\",\"password\":\"secret\",\"ttl\":3600,"
+	              "\"uris\":[\"turn:turn.example:3478\"]}");
+	assert_string_equal(f->caller_key, "k=1");
+	expect_status(f, "GET /turn HTTP/1.1\r\nHost: [2001:db8::1]:443\r\n\r\n", 200,
+	              "Cache-Control: no-store\r\n");
+	assert_string_equal(f->caller_key, "(none)");
+	assert_string_equal(f->host, "2001:db8::1");
+	expect_status(
+	    f,
+	    "POST /turn HTTP/1.1\r\nHost: h\r\nAuthorization: bearer  tok\r\n"
+	    "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 41\r\n\r\n"
+	    "service=turn&username=bob%40x&ttl=600&k=1",
+	    200, "\"ttl\":600");
+	assert_string_equal(f->caller_key, "tok");
+	assert_string_equal(f->name, "bob@x");
+	expect_status(f, "POST /turn?username=c&api=a HTTP/1.1\r\nHost: h\r\n\r\n", 200, "99:c");
+	assert_string_equal(f->caller_key, "a");
+
+	expect_status(f, "GET /turn?service=stun HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad-request");
+	expect_status(f, "GET /turn?ttl=-1 HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad-request");
+	expect_status(f, "GET /turn?ttl=99999999999999999999 HTTP/1.1\r\nHost: h\r\n\r\n", 400,
+	              NULL);
+	expect_status(f, "POST /turn HTTP/1.1\r\nHost: h\r\nContent-Length: 12\r\n\r\nusername=%zz",
+	              400, "bad-request");
+	expect_status(f, "PUT /turn HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n", 405,
+	              "Allow: GET, HEAD, POST\r\n");
+	expect_status(f, "OPTIONS /turn HTTP/1.1\r\nHost: h\r\nOrigin: http://x\r\n\r\n", 405,
+	              "Allow: GET, HEAD, POST\r\n");
+	f->grant_rc = -E_DENIED;
+	expect_status(f, "GET /turn HTTP/1.1\r\nHost: h\r\n\r\n", 401, "WWW-Authenticate: Bearer");
+	f->grant_rc = -E_LIMIT;
+	expect_status(f, "GET /turn HTTP/1.1\r\nHost: h\r\n\r\n", 429, "rate-limited");
+	f->grant_rc = -E_INVAL;
+	expect_status(f, "GET /turn HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad-request");
+	f->grant_rc = -E_CORRUPT;
+	expect_status(f, "GET /turn HTTP/1.1\r\nHost: h\r\n\r\n", 500, "stored data is damaged");
+	f->grant_rc = 0;
+	/* a Host that is no host is not put into URIs */
+	expect_status(f, "GET /turn HTTP/1.1\r\nHost: a\"b<c>\r\n\r\n", 200, "turn:127.0.0.1:3478");
+	expect_status(f, "GET /turn HTTP/1.1\r\n\r\n", 200, "turn:127.0.0.1:3478");
+	expect_status(f, "GET /turn HTTP/1.1\r\nHost: h\r\nForwarded: for=192.0.2.1\r\n\r\n", 200,
+	              NULL);
+	assert_true(f->caller.forwarded);
+}
+
+static void test_ice_servers_api(void **state)
+{
+	struct fixture *f = *state;
+
+	expect_status(f,
+	              "POST /api/v1/ice-servers HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer t\r\n"
+	              "Content-Length: 12\r\n\r\n{\"ttl\":86400",
+	              400, "bad-json"); /* one byte is missing: the length lies */
+	expect_status(f,
+	              "POST /api/v1/ice-servers HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer t\r\n"
+	              "Content-Length: 13\r\n\r\n{\"ttl\":86400}",
+	              201, "{\"iceServers\":[{\"urls\":[\"turn:h:3478\"]");
+	assert_int_equal(f->ttl_s, 86400);
+	assert_string_equal(f->caller_key, "t");
+	expect_status(f, "POST /api/v1/ice-servers HTTP/1.1\r\nHost: h\r\n\r\n", 201, "no-store");
+	assert_int_equal(f->ttl_s, 0);
+	expect_status(f,
+	              "POST /api/v1/ice-servers HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n"
+	              "{\"ttl\":0}",
+	              400, "bad-request");
+	expect_status(f,
+	              "POST /api/v1/ice-servers HTTP/1.1\r\nHost: h\r\nContent-Length: 11\r\n\r\n"
+	              "{\"ttl\":\"1\"}",
+	              400, "bad-request");
+	expect_status(
+	    f, "POST /api/v1/ice-servers HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nnull", 400,
+	    "bad-json");
+	expect_status(f, "GET /api/v1/ice-servers HTTP/1.1\r\nHost: h\r\n\r\n", 405,
+	              "Allow: POST\r\n");
+	f->grant_rc = -E_DENIED;
+	expect_status(f, "POST /api/v1/ice-servers HTTP/1.1\r\nHost: h\r\n\r\n", 401,
+	              "unauthorized");
+}
+
+static void test_lying_lengths(void **state)
+{
+	static const char *const lies[] = {"-1", "1x", "99999999999999999999999", "0x10", "1, 2"};
+	struct fixture *f = *state;
+	struct client *c;
+	char text[200], *big;
+
+	for (size_t i = 0; i < sizeof(lies) / sizeof(*lies); i++) {
+		snprintf(text, sizeof(text),
+		         "POST /turn HTTP/1.1\r\nHost: h\r\nContent-Length: %s\r\n\r\n", lies[i]);
+		expect_status(f, text, 400, NULL);
+	}
+	expect_status(f,
+	              "POST /turn HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+	              "5\r\nhello\r\n0\r\n\r\n",
+	              411, "length-required");
+	/* more than is announced: the rest is not a second request */
+	expect_status(f,
+	              "POST /turn HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nxGET /healthz "
+	              "HTTP/1.1\r\nHost: h\r\n\r\n",
+	              200, "\"uris\"");
+	/* too much: the client can read why, and then it is closed */
+	big = calloc(1, 70000);
+	snprintf(big, 200, "POST /turn HTTP/1.1\r\nHost: h\r\nContent-Length: 60000\r\n\r\n");
+	memset(big + strlen(big), 'x', 60000);
+	expect_status(f, big, 413, "too-big");
+	free(big);
+	c = client_open(f->base, f->port, false);
+	client_send(c, "POST /turn HTTP/1.1\r\nHost: h\r\nContent-Length: 17000\r\n\r\n", 56);
+	while (!strstr((char *)c->in, "too-big"))
+		assert_true(client_more(c, CLIENT_WAIT_MS));
+	client_close(c); /* in the middle */
+	still_serves(f);
+}
+
+static void test_unfinished_requests_time_out(void **state)
+{
+	static const char *const begun[] = {
+	    "", "GET / HT", "POST /turn HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc"};
+	struct fixture *f = *state;
+	struct web_conf conf;
+	struct client *c[3];
+
+	default_conf(f, &conf);
+	conf.request_timeout_s = 1;
+	restart(f, &conf);
+	for (int i = 0; i < 3; i++) {
+		c[i] = client_open(f->base, f->port, false);
+		client_send(c[i], begun[i], strlen(begun[i]));
+	}
+	for (int i = 0; i < 3; i++) {
+		while (client_more(c[i], 7000))
+			;
+		assert_true(c[i]->eof);
+		client_close(c[i]);
+	}
+	still_serves(f);
+}
+
+static void test_garbage(void **state)
+{
+	static const char *const garbage[] = {
+	    "\x16\x03\x01 not really TLS\r\n\r\n",
+	    "FOO / HTTP/1.1\r\n\r\n",
+	    "GET http://elsewhere/ HTTP/1.1\r\nHost: h\r\n\r\n",
+	    "CONNECT example.com:443 HTTP/1.1\r\nHost: h\r\n\r\n",
+	    "GET /%zz HTTP/1.1\r\nHost: h\r\n\r\n",
+	    "GET /%00 HTTP/1.1\r\nHost: h\r\n\r\n",
+	    "GET / HTTP/1.1\r\nHost: :\r\n\r\n",
+	    "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: foo\r\nConnection: upgrade\r\n\r\n",
+	    "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: h2c\r\nConnection: upgrade\r\n"
+	    "HTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n",
+	    "GET / HTTP/1.1\r\nHost: h\r\nConnection: keep-alive\r\n\r\n"
+	    "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: foo\r\nConnection: upgrade\r\n\r\n",
+	    "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n",
+	    "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\r\n",
+	    "POST / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
+	    "Sec-WebSocket-Key: x\r\n\r\n",
+	    "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
+	    "Sec-WebSocket-Key: x\r\nSec-WebSocket-Protocol: soap\r\n\r\n",
+	    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+	    "\r\n\r\n\r\n\r\n",
+	};
+	struct fixture *f = *state;
+	unsigned seed = 1;
+	char noise[4096];
+
+	for (size_t i = 0; i < sizeof(garbage) / sizeof(*garbage); i++) {
+		for (int tls = 0; tls < 2; tls++) {
+			struct client *c = client_open(f->base, tls ? f->tls_port : f->port, tls);
+
+			client_send(c, garbage[i], strlen(garbage[i]));
+			while (client_more(c, 100))
+				;
+			client_close(c);
+		}
+	}
+	for (int i = 0; i < 40; i++) {
+		struct client *c = client_open(f->base, i & 1 ? f->tls_port : f->port, false);
+
+		for (size_t j = 0; j < sizeof(noise); j++)
+			noise[j] = (char)rand_r(&seed);
+		client_send(c, noise, sizeof(noise));
+		client_more(c, 20);
+		client_close(c);
+	}
+	/* a header without end */
+	for (int i = 0; i < 2; i++) {
+		struct client *c = client_open(f->base, f->port, false);
+
+		client_send(c, "GET / HTTP/1.1\r\nHost: ", 22);
+		memset(noise, 'a', sizeof(noise));
+		for (int j = 0; j < 100 && client_send(c, noise, sizeof(noise)); j++)
+			client_pump(f->base, 1);
+		while (client_more(c, 1000))
+			;
+		assert_true(c->eof);
+		client_close(c);
+	}
+	still_serves(f);
+}
+
+static char *common_name(struct fixture *f)
+{
+	struct client *c = client_open(f->base, f->tls_port, true);
+	X509 *x = SSL_get1_peer_certificate(c->ssl);
+	char text[64] = "";
+
+	X509_NAME_get_text_by_NID(X509_get_subject_name(x), NID_commonName, text, sizeof(text));
+	X509_free(x);
+	client_close(c);
+	return strdup(text);
+}
+
+static void test_certificate_reload(void **state)
+{
+	struct fixture *f = *state;
+	struct client *old = sign_in(f, "alice", true);
+	struct why why;
+	char *cn = common_name(f);
+	FILE *file;
+
+	assert_string_equal(cn, "first");
+	free(cn);
+	make_cert(f->cert, f->key, "second");
+	assert_int_equal(web_reload_cert(f->web, &why), 0);
+	cn = common_name(f);
+	assert_string_equal(cn, "second");
+	free(cn);
+	/* a broken file does no harm */
+	file = fopen(f->key, "w");
+	fputs("nonsense\n", file);
+	fclose(file);
+	assert_int_equal(web_reload_cert(f->web, &why), -E_INVAL);
+	assert_non_null(strstr(why.text, f->key));
+	cn = common_name(f);
+	assert_string_equal(cn, "second");
+	free(cn);
+	ws_say(old, "{\"type\":\"wave\",\"target\":\"alice\"}");
+	expect_text(old, "{\"type\":\"wave\"");
+	client_close(old);
+}
+
+static void test_start_without_tls_or_with_bad_files(void **state)
+{
+	static const struct web_ops ops = {.grant = on_grant};
+	struct fixture *f = *state;
+	struct web_conf conf;
+	struct why why;
+	struct web *w = NULL;
+	int fd;
+
+	web_stop(f->web);
+	f->web = NULL;
+	web_conf_default(&conf);
+	conf.cert_path = f->cert;
+	assert_int_equal(web_start(f->base, &conf, &ops, f, &w, &why), -E_INVAL);
+	conf.key_path = "/nonexistent/key.pem";
+	assert_int_equal(web_start(f->base, &conf, &ops, f, &w, &why), -E_INVAL);
+	assert_non_null(strstr(why.text, "/nonexistent/key.pem"));
+	assert_null(w);
+	conf.cert_path = conf.key_path = NULL;
+	start(f, &conf);
+	assert_int_equal(web_reload_cert(f->web, &why), -E_UNSUPPORTED);
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(web_adopt(f->web, fd, true), -E_UNSUPPORTED);
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	expect_status(f, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 200, "ok");
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+	    T(test_health_and_page),
+	    T(test_turn_credentials),
+	    T(test_ice_servers_api),
+	    T(test_lying_lengths),
+	    T(test_unfinished_requests_time_out),
+	    T(test_garbage),
+	    T(test_certificate_reload),
+	    T(test_start_without_tls_or_with_bad_files),
+	};
+
+	log_set_level(LOG_LEVEL_ERROR);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

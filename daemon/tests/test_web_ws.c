@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * WebSockets over real sockets, with and without TLS, and clients that do
+ * everything wrong on them.
+ */
+#include "daemon/tests/web_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <cmocka.h>
+
+static void test_upgrade(void **state)
+{
+	struct fixture *f = *state;
+	struct client *c;
+	char *head;
+
+	for (int tls = 0; tls < 2; tls++) {
+		c = client_open(f->base, tls ? f->tls_port : f->port, tls);
+		head = ws_upgrade(c, tls ? "/ws" : "/", "Sec-WebSocket-Protocol: json\r\n");
+		assert_non_null(strstr(head, "HTTP/1.1 101 "));
+		/* RFC 6455 section 1.3's example */
+		assert_non_null(strstr(head, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+		assert_non_null(strstr(head, "Sec-WebSocket-Protocol: json\r\n"));
+		assert_null(strstr(head, "Extensions"));
+		free(head);
+		expect_text(c, "{\"type\":\"id\",\"id\":");
+		client_close(c);
+
+		c = client_open(f->base, tls ? f->tls_port : f->port, tls);
+		head = ws_upgrade(c, "/any/path?x=1",
+		                  "Sec-WebSocket-Extensions: permessage-deflate\r\n");
+		assert_non_null(strstr(head, "HTTP/1.1 101 "));
+		assert_null(strstr(head, "Sec-WebSocket-Protocol"));
+		assert_null(strstr(head, "Extensions"));
+		free(head);
+		expect_text(c, "{\"type\":\"id\",\"id\":");
+		client_close(c);
+	}
+	still_serves(f);
+}
+
+static void test_call_between_plain_and_tls(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = sign_in(f, "alice", false), *b = sign_in(f, "bob", true);
+	size_t len = 12072; /* the largest offer of the sample */
+	char *offer = malloc(len + 1), *heard = malloc(len + 1);
+	struct ws_frame frame;
+
+	expect_text(a, "{\"type\":\"userlist\",\"users\":[\"alice\",\"bob\"]}");
+	memset(offer, 'x', len);
+	memcpy(offer, "{\"name\":\"alice\",\"target\":\"bob\",\"type\":\"video-offer\",\"sdp\":\"",
+	       59);
+	memcpy(offer + len - 2, "\"}", 3);
+	strcpy(heard, offer);
+	ws_say(a, offer);
+	for (int i = 0; i < 20; i++)
+		ws_say(a, "{\"type\":\"new-ice-candidate\",\"target\":\"bob\",\"candidate\":0}");
+	assert_true(ws_recv(b, &frame));
+	assert_string_equal(frame.data, heard);
+	free(frame.data);
+	for (int i = 0; i < 20; i++)
+		expect_text(b, "{\"type\":\"new-ice-candidate\",\"target\":\"bob\",\"candidate\":0,"
+		               "\"name\":\"alice\"}");
+	ws_say(b,
+	       "{\"name\":\"mallory\",\"target\":\"alice\",\"type\":\"video-answer\",\"sdp\":1}");
+	expect_text(a, "{\"name\":\"bob\",\"target\":\"alice\",\"type\":\"video-answer\"");
+	assert_int_equal(web_call_count(f->web), 1);
+	client_close(a); /* without a word */
+	expect_text(b, "{\"name\":\"alice\",\"target\":\"bob\",\"type\":\"hang-up\"}");
+	expect_text(b, "{\"type\":\"userlist\",\"users\":[\"bob\"]}");
+	client_close(b);
+	free(offer);
+	free(heard);
+	still_serves(f);
+	assert_int_equal(web_peer_count(f->web), 0);
+	assert_int_equal(web_call_count(f->web), 0);
+}
+
+static void test_fragments(void **state)
+{
+	struct fixture *f = *state;
+	struct client *c = sign_in(f, "alice", true);
+	char big[40000];
+
+	ws_send(c, false, WS_TEXT, "{\"type\":\"wa", 11);
+	ws_send(c, true, WS_PING, "p", 1); /* may come between */
+	ws_send(c, false, WS_CONT, "ve\",\"target\":", 13);
+	ws_send(c, false, WS_CONT, "", 0);
+	ws_send(c, true, WS_CONT, "\"alice\"}", 8);
+	/* the pong and the text may come in either order */
+	for (int i = 0; i < 2; i++) {
+		struct ws_frame frame;
+
+		assert_true(ws_recv(c, &frame));
+		if (frame.opcode == WS_TEXT)
+			assert_string_equal(frame.data, "{\"type\":\"wave\",\"target\":"
+			                                "\"alice\",\"name\":\"alice\"}");
+		else
+			assert_int_equal(frame.opcode, WS_PONG);
+		free(frame.data);
+	}
+	memset(big, ' ', sizeof(big));
+	memcpy(big, "{\"type\":\"wave\"", 14);
+	ws_send(c, false, WS_TEXT, big, sizeof(big));
+	ws_send(c, true, WS_CONT, "}", 1);
+	expect_text(c, "{\"type\":\"wave\"    ");
+	client_close(c);
+	still_serves(f);
+}
+
+static void test_oversize(void **state)
+{
+	struct fixture *f = *state;
+	size_t len = 64 * 1024;
+	char *big = calloc(1, len + 1);
+	struct client *c;
+
+	memset(big, 'x', len);
+	/* in one frame: judged by its header */
+	c = sign_in(f, "alice", false);
+	client_send(c, "\x81\xff\0\0\0\0\x7f\xff\xff\xff\0\0\0\0x", 15);
+	expect_text(c, "{\"type\":\"error\",\"code\":\"too-big\"");
+	expect_close(c, 1009);
+	client_close(c);
+	/* in fragments */
+	c = sign_in(f, "alice", true);
+	ws_send(c, false, WS_TEXT, big, len);
+	ws_send(c, true, WS_CONT, big, 1);
+	expect_text(c, "{\"type\":\"error\",\"code\":\"too-big\"");
+	expect_close(c, 1009);
+	client_close(c);
+	free(big);
+	still_serves(f);
+}
+
+static void test_bad_frames(void **state)
+{
+	struct fixture *f = *state;
+	struct client *c;
+
+	c = sign_in(f, "alice", false);
+	ws_send(c, true, WS_BINARY, "\0\1\2", 3);
+	expect_text(c, "{\"type\":\"error\",\"code\":\"binary-refused\"");
+	expect_close(c, 1003);
+	client_close(c);
+
+	c = sign_in(f, "alice", false);
+	ws_send(c, true, WS_TEXT, "{\"type\":\"\xff\xfe\"}", 13);
+	expect_close(c, 1007);
+	client_close(c);
+
+	c = sign_in(f, "alice", false);
+	ws_send(c, true, 3, "x", 1); /* a reserved opcode */
+	expect_close(c, 1002);
+	client_close(c);
+
+	c = sign_in(f, "alice", false);
+	ws_send(c, true, WS_CONT, "x", 1); /* of nothing */
+	expect_close(c, 1002);
+	client_close(c);
+	still_serves(f);
+}
+
+static void test_bad_messages(void **state)
+{
+	static const char *const bad[] = {
+	    "",
+	    "{",
+	    "null",
+	    "[]",
+	    "7",
+	    "{}",
+	    "{\"type\":null}",
+	    "{\"type\":\"message\",\"id\":42}",
+	    "{\"type\":\"userlist\",\"users\":[\"x\"]}",
+	    "{\"type\":\"id\",\"id\":1}",
+	    "{\"type\":\"video-offer\",\"target\":\"nobody\"}",
+	};
+	struct fixture *f = *state;
+	struct client *c = sign_in(f, "alice", true);
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		ws_say(c, bad[i]);
+		expect_text(c, "{\"type\":\"error\",\"code\":");
+	}
+	ws_say(c, "{\"type\":\"message\",\"text\":\"hi <b>x</b>\",\"name\":\"bob\"}");
+	expect_text(c, "{\"type\":\"message\",\"text\":\"hi x\",\"name\":\"alice\"}");
+	client_close(c);
+	still_serves(f);
+}
+
+static void test_close_handshake(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = sign_in(f, "alice", false), *b = sign_in(f, "bob", false);
+
+	expect_text(a, "{\"type\":\"userlist\"");
+	ws_send(b, true, WS_CLOSE, "\x03\xe8", 2);
+	expect_close(b, 1000);
+	expect_text(a, "{\"type\":\"userlist\",\"users\":[\"alice\"]}");
+	client_close(a);
+	client_close(b);
+	still_serves(f);
+}
+
+static void test_ice_servers_over_websocket(void **state)
+{
+	struct fixture *f = *state;
+	struct client *c = client_open(f->base, f->tls_port, true);
+
+	free(ws_upgrade(c, "/ws", "Origin: https://relay.example:6503\r\n"));
+	expect_text(c, "{\"type\":\"id\"");
+	ws_say(c, "{\"type\":\"username\",\"name\":\"alice\"}");
+	expect_text(c, "{\"type\":\"userlist\"");
+	ws_say(c, "{\"type\":\"ice-servers\",\"key\":\"k1\"}");
+	expect_text(c, "{\"type\":\"ice-servers\",\"iceServers\":[{\"urls\":"
+	               "[\"turn:relay.example:3478\"],\"username\":\"99:alice\","
+	               "\"credential\":\"secret\"}],\"ttl\":3600}");
+	assert_string_equal(f->caller_key, "k1");
+	assert_true(f->caller.tls);
+	assert_false(f->caller.foreign_origin);
+	assert_false(f->caller.forwarded);
+	assert_true(addr_is_loopback(&f->caller.peer));
+	f->grant_rc = -E_DENIED;
+	ws_say(c, "{\"type\":\"ice-servers\"}");
+	expect_text(c, "{\"type\":\"error\",\"code\":\"access-key-needed\"");
+	client_close(c);
+
+	c = client_open(f->base, f->port, false);
+	free(ws_upgrade(c, "/", "Origin: http://evil.example\r\nX-Forwarded-For: 203.0.113.9\r\n"));
+	expect_text(c, "{\"type\":\"id\"");
+	ws_say(c, "{\"type\":\"ice-servers\"}");
+	expect_text(c, "{\"type\":\"error\"");
+	assert_true(f->caller.foreign_origin);
+	assert_true(f->caller.forwarded);
+	assert_false(f->caller.tls);
+	client_close(c);
+}
+
+static void test_full_house(void **state)
+{
+	struct fixture *f = *state;
+	struct web_conf conf;
+	struct client *a, *b;
+	char *head;
+
+	default_conf(f, &conf);
+	conf.hub.hub.max_peers = 1;
+	restart(f, &conf);
+	a = sign_in(f, "alice", false);
+	b = client_open(f->base, f->port, false);
+	head = ws_upgrade(b, "/", "");
+	assert_non_null(strstr(head, "HTTP/1.1 503 "));
+	free(head);
+	client_close(b);
+	client_close(a);
+	client_pump(f->base, 50);
+	a = sign_in(f, "alice", false);
+	client_close(a);
+}
+
+static void test_silent_client_is_pinged_and_dropped(void **state)
+{
+	struct fixture *f = *state;
+	struct web_conf conf;
+	struct client *a;
+	struct ws_frame frame;
+
+	default_conf(f, &conf);
+	conf.hub.ping_s = 1;
+	conf.hub.ping_grace_s = 1;
+	restart(f, &conf);
+	a = sign_in(f, "alice", true);
+	assert_true(ws_recv(a, &frame));
+	assert_int_equal(frame.opcode, WS_PING);
+	ws_send(a, true, WS_PONG, frame.data, frame.len);
+	free(frame.data);
+	assert_true(ws_recv(a, &frame)); /* the pong kept it; now we say nothing */
+	assert_int_equal(frame.opcode, WS_PING);
+	free(frame.data);
+	while (client_more(a, 4000))
+		;
+	assert_true(a->eof);
+	client_close(a);
+	assert_int_equal(web_peer_count(f->web), 0);
+	still_serves(f);
+}
+
+static void test_slow_client_does_not_hurt_the_others(void **state)
+{
+	struct fixture *f = *state;
+	struct web_conf conf;
+	struct client *slow, *fast, *sender;
+	char text[9000], line[64];
+
+	default_conf(f, &conf);
+	conf.hub.stall_ms = 300;
+	conf.hub.hub.rate_burst = 0;
+	restart(f, &conf);
+	slow = sign_in(f, "slow", true);
+	fast = sign_in(f, "fast", true);
+	sender = sign_in(f, "sender", false);
+	setsockopt(slow->fd, SOL_SOCKET, SO_RCVBUF, &(int){4096}, sizeof(int));
+	expect_text(fast, "{\"type\":\"userlist\"");
+	memset(text, 'x', sizeof(text));
+	/* Broadcasts until the slow one's queue stands still; the fast one hears every one. */
+	for (unsigned i = 0; i < 3000 && web_peer_count(f->web) == 3; i++) {
+		int n = snprintf(text, sizeof(text), "{\"type\":\"b\",\"n\":%u,\"x\":\"", i);
+
+		text[n] = 'x';
+		memcpy(text + sizeof(text) - 3, "\"}", 3);
+		ws_say(sender, text);
+		snprintf(line, sizeof(line), "{\"type\":\"b\",\"n\":%u,", i);
+		expect_text(fast, line);
+		expect_text(sender, line);
+	}
+	for (int i = 0; i < 80 && web_peer_count(f->web) == 3; i++)
+		client_pump(f->base, 100);
+	assert_int_equal(web_peer_count(f->web), 2);
+	expect_text(fast, "{\"type\":\"userlist\",\"users\":[\"fast\",\"sender\"]}");
+	client_close(slow);
+	client_close(fast);
+	client_close(sender);
+	still_serves(f);
+}
+
+static void test_many_joins_do_not_overflow_queues(void **state)
+{
+	struct fixture *f = *state;
+	struct client *c[150], *first;
+	struct ws_frame frame;
+	char text[100], *last = NULL;
+
+	first = sign_in(f, "first", false); /* reads nothing while the others come */
+	for (int i = 0; i < 150; i++) {
+		c[i] = open_ws(f, i & 1);
+		snprintf(text, sizeof(text), "{\"type\":\"username\",\"name\":\"member-%d\"}", i);
+		ws_say(c[i], text);
+	}
+	client_pump(f->base, 300);
+	assert_int_equal(web_peer_count(f->web), 151);
+	ws_say(first, "{\"type\":\"end\",\"target\":\"first\"}");
+	for (;;) {
+		assert_true(ws_recv(first, &frame));
+		if (strstr(frame.data, "\"end\""))
+			break;
+		free(last);
+		last = frame.data;
+	}
+	free(frame.data);
+	assert_non_null(strstr(last, "\"member-149\"]}")); /* the latest list arrived */
+	free(last);
+	for (int i = 0; i < 150; i++)
+		client_close(c[i]);
+	client_close(first);
+	still_serves(f);
+}
+
+static void test_noise_after_the_upgrade(void **state)
+{
+	struct fixture *f = *state;
+	unsigned seed = 7;
+	char noise[2000];
+
+	for (int i = 0; i < 60; i++) {
+		struct client *c = open_ws(f, i & 1);
+		size_t len = (size_t)rand_r(&seed) % sizeof(noise);
+
+		for (size_t j = 0; j < len; j++)
+			noise[j] = (char)rand_r(&seed);
+		client_send(c, noise, len);
+		client_pump(f->base, 2);
+		client_close(c);
+	}
+	client_pump(f->base, 50);
+	still_serves(f);
+}
+
+static void test_goodbye(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = sign_in(f, "alice", false), *b = sign_in(f, "bob", true);
+
+	expect_text(a, "{\"type\":\"userlist\"");
+	web_stop(f->web);
+	f->web = NULL;
+	expect_close(a, 1001);
+	expect_close(b, 1001);
+	client_close(a);
+	client_close(b);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+	    T(test_upgrade),
+	    T(test_call_between_plain_and_tls),
+	    T(test_fragments),
+	    T(test_oversize),
+	    T(test_bad_frames),
+	    T(test_bad_messages),
+	    T(test_close_handshake),
+	    T(test_ice_servers_over_websocket),
+	    T(test_full_house),
+	    T(test_silent_client_is_pinged_and_dropped),
+	    T(test_slow_client_does_not_hurt_the_others),
+	    T(test_many_joins_do_not_overflow_queues),
+	    T(test_noise_after_the_upgrade),
+	    T(test_goodbye),
+	};
+
+	log_set_level(LOG_LEVEL_ERROR);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

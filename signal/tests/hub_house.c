@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * A hub whose connections are arrays of frames.
+ */
+#include "signal/tests/hub_house.h"
+
+#include "base/error.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static int on_send(void *ctx, void *conn, enum hub_frame frame, const char *text, size_t len)
+{
+	struct client *c = conn;
+
+	(void)ctx;
+	(void)frame;
+	if (c->send_rc)
+		return c->send_rc;
+	assert_true(c->n < FRAMES_MAX);
+	assert_int_equal(strlen(text), len);
+	c->frame[c->n++] = strdup(text);
+	return 0;
+}
+
+static void on_close(void *ctx, void *conn, enum hub_close code, const char *reason)
+{
+	struct client *c = conn;
+
+	(void)ctx;
+	assert_non_null(reason);
+	assert_int_equal(c->close_code, 0); /* once only */
+	c->close_code = code;
+}
+
+static int64_t on_now(void *ctx)
+{
+	return ((struct house *)ctx)->now_ms;
+}
+
+void answer(struct house *h)
+{
+	json_t *servers = json_pack("[{s:[s]}]", "urls", "stun:203.0.113.1:3478");
+
+	hub_ice_answer(h->hub, h->ice_peer, servers, 600);
+	json_decref(servers);
+}
+
+static int on_ice(void *ctx, void *conn, const struct hub_ice_request *r)
+{
+	struct house *h = ctx;
+
+	(void)conn;
+	h->ice_peer = r->peer_id;
+	snprintf(h->ice_name, sizeof(h->ice_name), "%s", r->name);
+	snprintf(h->ice_key, sizeof(h->ice_key), "%s", r->key ? r->key : "(none)");
+	if (!h->ice_rc && !h->ice_later)
+		answer(h);
+	return h->ice_rc;
+}
+
+static const struct hub_ops ops = {
+    .send = on_send, .close = on_close, .ice_servers = on_ice, .now_ms = on_now};
+
+void forget_frames(struct client *c)
+{
+	for (unsigned i = 0; i < c->n; i++)
+		free(c->frame[i]);
+	c->n = c->seen = 0;
+}
+
+void expect(struct client *c, const char *text)
+{
+	if (c->seen == c->n)
+		fail_msg("nothing came, expected %s", text);
+	assert_string_equal(c->frame[c->seen++], text);
+}
+
+void expect_nothing(struct client *c)
+{
+	if (c->seen < c->n)
+		fail_msg("unexpected: %s", c->frame[c->seen]);
+}
+
+void expect_error(struct client *c, const char *code)
+{
+	json_t *e;
+
+	if (c->seen == c->n)
+		fail_msg("nothing came, expected error %s", code);
+	e = json_loads(c->frame[c->seen++], 0, NULL);
+	assert_string_equal(json_string_value(json_object_get(e, "type")), "error");
+	assert_string_equal(json_string_value(json_object_get(e, "code")), code);
+	assert_true(json_string_length(json_object_get(e, "message")) > 0);
+	json_decref(e);
+}
+
+void say(struct client *c, const char *text)
+{
+	hub_text(c->peer, text, strlen(text));
+}
+
+void join(struct house *h, struct client *c)
+{
+	assert_int_equal(hub_join(h->hub, c, &c->peer), 0);
+}
+
+void leave(struct client *c)
+{
+	hub_leave(c->peer);
+	c->peer = NULL;
+}
+
+int setup_with(void **state, const struct hub_conf *conf)
+{
+	struct house *h = calloc(1, sizeof(*h));
+
+	h->hub = hub_new(conf, &ops, h);
+	assert_non_null(h->hub);
+	*state = h;
+	return 0;
+}
+
+int setup(void **state)
+{
+	struct hub_conf conf;
+
+	hub_conf_default(&conf);
+	conf.first_id = 1795326215785;
+	return setup_with(state, &conf);
+}
+
+int teardown(void **state)
+{
+	struct house *h = *state;
+
+	hub_free(h->hub);
+	forget_frames(&h->a);
+	forget_frames(&h->b);
+	forget_frames(&h->c);
+	forget_frames(&h->d);
+	free(h);
+	return 0;
+}
+
+/* alice, bob and carol are signed in; all they were told is forgotten. */
+struct house *three(void **state)
+{
+	struct house *h = *state;
+
+	join(h, &h->a);
+	say(&h->a, "{\"name\":\"alice\",\"date\":1,\"id\":1795326215785,\"type\":\"username\"}");
+	join(h, &h->b);
+	say(&h->b, "{\"name\":\"bob\",\"date\":1,\"id\":1795326215786,\"type\":\"username\"}");
+	join(h, &h->c);
+	say(&h->c, "{\"name\":\"carol\",\"date\":1,\"id\":1795326215787,\"type\":\"username\"}");
+	forget_frames(&h->a);
+	forget_frames(&h->b);
+	forget_frames(&h->c);
+	return h;
+}

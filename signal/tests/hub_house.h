@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What the tests of the hub share: a hub, four clients, and what they expect.
+ */
+#ifndef SIGNAL_TESTS_HUB_HOUSE_H
+#define SIGNAL_TESTS_HUB_HOUSE_H
+
+#include "signal/hub.h"
+
+#define FRAMES_MAX 64
+
+/* A client: what the hub sent it, and the state of its queue. */
+struct client {
+	struct hub_peer *peer;
+	char *frame[FRAMES_MAX];
+	unsigned n;
+	unsigned seen;
+	int send_rc;         /* what the next send() to it gives */
+	unsigned close_code; /* 0 while it is open */
+};
+
+struct house {
+	struct hub *hub;
+	struct client a, b, c, d;
+	int64_t now_ms;
+	int ice_rc;
+	bool ice_later;
+	char ice_name[80];
+	char ice_key[80];
+	uint64_t ice_peer;
+};
+
+/* For cmocka: *state is a struct house. */
+int setup_with(void **state, const struct hub_conf *conf);
+int setup(void **state);
+int teardown(void **state);
+
+void join(struct house *h, struct client *c);
+void leave(struct client *c);
+void say(struct client *c, const char *text);
+
+/* alice, bob and carol are signed in; all they were told is forgotten. */
+struct house *three(void **state);
+
+/* The next frame is exactly this; an error of this code; there is none. */
+void expect(struct client *c, const char *text);
+void expect_error(struct client *c, const char *code);
+void expect_nothing(struct client *c);
+void forget_frames(struct client *c);
+
+/* Answers the last request for ICE servers. */
+void answer(struct house *h);
+
+#endif
