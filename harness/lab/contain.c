@@ -120,6 +120,7 @@ static int setup_inside(int lifeline_fd, struct why *why)
 	setsid(); /* the terminal's Ctrl-C is for the harness alone */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_IGN); /* a browser may die while it is spoken to */
 	if (set_environment() != 0)
 		return why_set(why, -E_NOMEM, "cannot set the environment");
 	return mount_inside(why);

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Chromium, driven over the CDP pipe (its descriptors 3 and 4): no port, so
+ * nothing of the control traffic shows up in the lab.
+ */
+#include "harness/browser/cdp.h"
+#include "harness/browser/driver.h"
+#include "harness/clock.h"
+#include "harness/lab/proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define START_MS 30000
+#define CALL_MS  10000
+#define STOP_MS  2000
+
+struct chromium {
+	pid_t pid;
+	struct cdp *cdp;
+	char *session; /* of the page */
+	bool page_crashed;
+	bool loaded;
+};
+
+static const char *const programs[] = {"/usr/lib/chromium/chromium-headless-shell",
+                                       "chromium-headless-shell", "chromium", "chromium-browser",
+                                       NULL};
+
+static const char *const flags[] = {
+    "--headless",
+    "--no-sandbox", /* its sandbox wants namespaces of its own; the lab is one already */
+    "--remote-debugging-pipe",
+    "--in-process-gpu",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--mute-audio",
+    "--autoplay-policy=no-user-gesture-required",
+    "--no-first-run",
+    "--use-fake-device-for-media-stream=fps=10",
+    "--use-fake-ui-for-media-stream",
+    "--ignore-certificate-errors",
+    /* Host candidates as addresses: mDNS names cannot be resolved in the lab. */
+    "--disable-features=WebRtcHideLocalIpsWithMdns",
+    "--disable-background-timer-throttling",
+    "--disable-renderer-backgrounding",
+    "--disable-backgrounding-occluded-windows",
+    /* A full Chromium calls home at its start; nothing outside the lab has an answer. */
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 203.0.113.*",
+    "--window-size=1024,768",
+};
+
+#define FLAGS_N (sizeof(flags) / sizeof(*flags))
+
+static struct chromium *impl(struct browser *b)
+{
+	return b->impl;
+}
+
+/* An event's text: the arguments of console.log(), one after the other. */
+static void on_console(struct browser *b, const json_t *params)
+{
+	const char *type = json_string_value(json_object_get(params, "type"));
+	char text[1024] = "";
+	size_t i, used = 0;
+	json_t *arg;
+
+	json_array_foreach (json_object_get(params, "args"), i, arg) {
+		json_t *value = json_object_get(arg, "value");
+		const char *said = json_string_value(json_object_get(arg, "description"));
+		char *dump = NULL;
+
+		if (json_is_string(value))
+			said = json_string_value(value);
+		else if (!said)
+			said = dump = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+		snprintf(text + used, sizeof(text) - used, "%s%s", i ? " " : "",
+		         said ? said : "undefined");
+		used += strlen(text + used);
+		free(dump);
+	}
+	browser_log(b, type ? type : "log", "%s", text);
+}
+
+static void on_exception(struct browser *b, const json_t *params)
+{
+	const json_t *details = json_object_get(params, "exceptionDetails");
+	const char *text = json_string_value(json_object_get(details, "text"));
+	const char *more = json_string_value(
+	    json_object_get(json_object_get(details, "exception"), "description"));
+
+	snprintf(b->last_exception, sizeof(b->last_exception), "%s %.200s",
+	         text ? text : "exception", more ? more : "");
+	browser_log(b, "exception", "%s %s", text ? text : "", more ? more : "");
+}
+
+static void on_event(void *arg, const char *method, const json_t *params)
+{
+	struct browser *b = arg;
+
+	if (strcmp(method, "Runtime.consoleAPICalled") == 0) {
+		on_console(b, params);
+	} else if (strcmp(method, "Runtime.exceptionThrown") == 0) {
+		on_exception(b, params);
+	} else if (strcmp(method, "Log.entryAdded") == 0) {
+		const json_t *entry = json_object_get(params, "entry");
+		const char *text = json_string_value(json_object_get(entry, "text"));
+		const char *url = json_string_value(json_object_get(entry, "url"));
+
+		browser_log(b, "log", "%s %s", text ? text : "", url ? url : "");
+	} else if (strcmp(method, "Page.loadEventFired") == 0) {
+		impl(b)->loaded = true;
+	} else if (strcmp(method, "Inspector.targetCrashed") == 0 ||
+	           strcmp(method, "Target.targetCrashed") == 0) {
+		impl(b)->page_crashed = true;
+		cdp_give_up(impl(b)->cdp);
+		browser_log(b, "crash", "the page's process died");
+	}
+}
+
+/* Puts the browser's death in place of a call's own words, if that is what happened. */
+static int explain(struct browser *b, int err, struct why *why)
+{
+	struct chromium *c = impl(b);
+	char how[96];
+	int status;
+
+	if (err == 0)
+		return 0;
+	if (c->page_crashed)
+		return why_set(why, -E_CLOSED, "browser %s: the page's process crashed", b->name);
+	if (err == -E_CLOSED && c->pid > 0 && proc_wait(c->pid, 1000, &status) == 0) {
+		c->pid = -1;
+		return why_set(why, -E_CLOSED, "browser %s %s", b->name,
+		               proc_status_text(status, how, sizeof(how)));
+	}
+	return err;
+}
+
+static int call(struct browser *b, const char *method, json_t *params, int64_t limit_ms,
+                json_t **result, struct why *why)
+{
+	struct chromium *c = impl(b);
+
+	return explain(b, cdp_call(c->cdp, c->session, method, params, limit_ms, result, why), why);
+}
+
+static int spawn(struct browser *b, const struct browser_options *opt, struct why *why)
+{
+	struct proc_opt po = PROC_OPT_DEFAULT;
+	const char *argv[FLAGS_N + 4];
+	int to[2] = {-1, -1}, from[2] = {-1, -1};
+	char profile[PATH_MAX];
+	size_t n = 0;
+	int err;
+
+	snprintf(profile, sizeof(profile), "--user-data-dir=%s", opt->folder);
+	argv[n++] = opt->program;
+	for (size_t i = 0; i < FLAGS_N; i++)
+		argv[n++] = flags[i];
+	argv[n++] = profile;
+	argv[n++] = "about:blank";
+	argv[n] = NULL;
+	if (pipe2(to, O_CLOEXEC) != 0 || pipe2(from, O_CLOEXEC) != 0) {
+		err = why_set(why, error_from_errno(errno), "pipe: %s", strerror(errno));
+		goto out;
+	}
+	po.netns_fd = opt->netns_fd;
+	po.fd[1] = po.fd[2] = opt->stderr_fd;
+	po.fd[3] = to[0];
+	po.fd[4] = from[1];
+	err = proc_spawn(argv, &po, &impl(b)->pid, why);
+	if (err != 0)
+		goto out;
+	err = cdp_new(&impl(b)->cdp, from[0], to[1], on_event, b);
+	if (err == 0)
+		from[0] = to[1] = -1;
+out:
+	for (int i = 0; i < 2; i++) {
+		if (to[i] >= 0)
+			close(to[i]);
+		if (from[i] >= 0)
+			close(from[i]);
+	}
+	return err;
+}
+
+static int attach(struct browser *b, struct why *why)
+{
+	json_t *result = NULL;
+	const char *id, *session;
+	int err;
+
+	err = call(b, "Target.createTarget", json_pack("{s:s}", "url", "about:blank"), START_MS,
+	           &result, why);
+	if (err != 0)
+		return err;
+	id = json_string_value(json_object_get(result, "targetId"));
+	json_t *params = json_pack("{s:s, s:b}", "targetId", id ? id : "", "flatten", 1);
+
+	json_decref(result);
+	result = NULL;
+	err = call(b, "Target.attachToTarget", params, CALL_MS, &result, why);
+	session = json_string_value(json_object_get(result, "sessionId"));
+	if (err == 0 && !session)
+		err = why_set(why, -E_PARSE, "the browser gave no session");
+	if (err == 0) {
+		impl(b)->session = strdup(session);
+		if (!impl(b)->session)
+			err = -E_NOMEM;
+	}
+	json_decref(result);
+	return err;
+}
+
+static int chromium_start(struct browser *b, const struct browser_options *opt, struct why *why)
+{
+	static const char *const domains[] = {"Page.enable", "Runtime.enable", "Log.enable",
+	                                      "Inspector.enable"};
+	int err;
+
+	b->impl = calloc(1, sizeof(struct chromium));
+	if (!b->impl)
+		return why_set(why, -E_NOMEM, "out of memory");
+	err = spawn(b, opt, why);
+	/* Without this permission there are no host candidates over TCP. */
+	if (err == 0)
+		err = call(b, "Browser.grantPermissions",
+		           json_pack("{s:[s, s]}", "permissions", "audioCapture", "videoCapture"),
+		           START_MS, NULL, why);
+	if (err == 0)
+		err = attach(b, why);
+	for (size_t i = 0; i < sizeof(domains) / sizeof(*domains) && err == 0; i++)
+		err = call(b, domains[i], NULL, CALL_MS, NULL, why);
+	if (err == 0 && opt->script)
+		err = call(b, "Page.addScriptToEvaluateOnNewDocument",
+		           json_pack("{s:s}", "source", opt->script), CALL_MS, NULL, why);
+	return err;
+}
+
+static void chromium_stop(struct browser *b)
+{
+	struct chromium *c = impl(b);
+
+	if (!c)
+		return;
+	if (c->cdp)
+		cdp_call(c->cdp, NULL, "Browser.close", NULL, STOP_MS, NULL, NULL);
+	proc_stop(c->pid, STOP_MS);
+	cdp_free(c->cdp);
+	free(c->session);
+	free(c);
+}
+
+static int chromium_open(struct browser *b, const char *url, int64_t limit_ms, struct why *why)
+{
+	int64_t deadline = clock_mono_ms() + limit_ms;
+	struct chromium *c = impl(b);
+	json_t *result = NULL;
+	const char *text;
+	int err;
+
+	c->loaded = false;
+	err = call(b, "Page.navigate", json_pack("{s:s}", "url", url), limit_ms, &result, why);
+	text = json_string_value(json_object_get(result, "errorText"));
+	if (err == 0 && text)
+		err = why_set(why, -E_IO, "cannot open %s: %s", url, text);
+	json_decref(result);
+	while (err == 0 && !c->loaded) {
+		if (clock_mono_ms() >= deadline)
+			return why_set(why, -E_TIMEOUT, "%s did not finish loading in %lld ms", url,
+			               (long long)limit_ms);
+		err = explain(b, cdp_pump(c->cdp, 10), why);
+	}
+	return err;
+}
+
+static int chromium_eval(struct browser *b, const char *js, int64_t limit_ms, json_t **value,
+                         struct why *why)
+{
+	json_t *result = NULL;
+	const json_t *thrown;
+	int err;
+
+	err = call(
+	    b, "Runtime.evaluate",
+	    json_pack("{s:s, s:b, s:b}", "expression", js, "awaitPromise", 1, "returnByValue", 1),
+	    limit_ms, &result, why);
+	if (err != 0)
+		return err;
+	thrown = json_object_get(result, "exceptionDetails");
+	if (thrown) {
+		const char *text = json_string_value(
+		    json_object_get(json_object_get(thrown, "exception"), "description"));
+
+		err = why_set(why, -E_INVAL, "JavaScript threw %s in: %.120s",
+		              text ? text : "something", js);
+	} else if (value) {
+		json_t *v = json_object_get(json_object_get(result, "result"), "value");
+
+		*value = v ? json_incref(v) : json_null();
+	}
+	json_decref(result);
+	return err;
+}
+
+static int mouse(struct browser *b, const char *type, double x, double y, int count,
+                 struct why *why)
+{
+	return call(b, "Input.dispatchMouseEvent",
+	            json_pack("{s:s, s:f, s:f, s:s, s:i}", "type", type, "x", x, "y", y, "button",
+	                      count ? "left" : "none", "clickCount", count),
+	            CALL_MS, NULL, why);
+}
+
+static int chromium_click_at(struct browser *b, double x, double y, struct why *why)
+{
+	int err = mouse(b, "mouseMoved", x, y, 0, why);
+
+	if (err == 0)
+		err = mouse(b, "mousePressed", x, y, 1, why);
+	if (err == 0)
+		err = mouse(b, "mouseReleased", x, y, 1, why);
+	return err;
+}
+
+static int chromium_insert_text(struct browser *b, const char *text, struct why *why)
+{
+	return call(b, "Input.insertText", json_pack("{s:s}", "text", text), CALL_MS, NULL, why);
+}
+
+static int chromium_screenshot(struct browser *b, int fd, struct why *why)
+{
+	json_t *result = NULL;
+	const char *base64;
+	unsigned char *png;
+	size_t len;
+	int n, err;
+
+	err = call(b, "Page.captureScreenshot", json_pack("{s:s}", "format", "png"), CALL_MS,
+	           &result, why);
+	if (err != 0)
+		return err;
+	base64 = json_string_value(json_object_get(result, "data"));
+	len = base64 ? strlen(base64) : 0;
+	png = malloc(len + 1);
+	n = png ? EVP_DecodeBlock(png, (const unsigned char *)base64, (int)len) : -1;
+	/* The decoder counts the padding as bytes. */
+	for (size_t i = len; n > 0 && i > 0 && base64[i - 1] == '='; i--)
+		n--;
+	if (n <= 0 || write(fd, png, (size_t)n) != n)
+		err = why_set(why, -E_IO, "cannot write the screenshot");
+	free(png);
+	json_decref(result);
+	return err;
+}
+
+static int chromium_pump(struct browser *b, int64_t wait_ms, struct why *why)
+{
+	return explain(b, cdp_pump(impl(b)->cdp, wait_ms), why);
+}
+
+const struct browser_driver chromium_driver = {
+    .product = "Chromium",
+    .programs = programs,
+    .start = chromium_start,
+    .stop = chromium_stop,
+    .open = chromium_open,
+    .eval = chromium_eval,
+    .click_at = chromium_click_at,
+    .insert_text = chromium_insert_text,
+    .screenshot = chromium_screenshot,
+    .pump = chromium_pump,
+};
