@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The reports over a run of every outcome, with the worst of texts.
+ */
+#include "harness/report/report.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include <cmocka.h>
+
+#define NASTY "<b a='1'>&\"\x01\x7f \xff\xc3( \xed\xa0\x80 \xef\xbf\xbf \xc3\xa9]]>\nend"
+#define CLEAN "<b a='1'>&\"?\? ?\?( ?\?? ?\?? \xc3\xa9]]> end"
+
+static struct result results[4];
+static struct run run = {
+    .started_s = 1000000000, .duration_ms = 61500, .result_n = 4, .result = results};
+
+static int set_up(void **state)
+{
+	(void)state;
+	result_init(&results[0], "good", "a call that works");
+	results[0].duration_ms = 1500;
+	snprintf(results[0].path, sizeof(results[0].path), "direct, host/host and host/host");
+	result_measure(&results[0], "connected", 214.4, "ms");
+	result_measure(&results[0], "rtt", 1, "ms");
+
+	result_init(&results[1], "bad", "a call that <fails>");
+	result_fail(&results[1], "%s", NASTY);
+	result_fail(&results[1], "second");
+
+	result_init(&results[2], "homeless", "nothing to stand on");
+	result_fail(&results[2], "noticed before");
+	result_no_lab(&results[2], "no namespaces");
+	result_fail(&results[2], "noticed after");
+
+	result_init(&results[3], "cut", "stopped by hand");
+	results[3].state = RESULT_INTERRUPTED;
+	return 0;
+}
+
+static char *render(int (*report)(FILE *f, const struct run *run))
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	assert_int_equal(report(f, &run), 0);
+	fclose(f);
+	return text;
+}
+
+static void has(const char *text, const char *part)
+{
+	if (!strstr(text, part))
+		fail_msg("missing: %s\nin:\n%s", part, text);
+}
+
+static void test_texts_are_cleaned_at_the_door(void **state)
+{
+	(void)state;
+	assert_string_equal(results[1].failure[0], CLEAN);
+	assert_int_equal(results[1].state, RESULT_FAILED);
+	assert_int_equal(results[2].state, RESULT_NO_LAB);
+	for (int i = 0; i < 2 * RESULT_FAILURES; i++)
+		result_fail(&results[3], "%d", i);
+	for (int i = 0; i < 2 * RESULT_MEASURES; i++)
+		result_measure(&results[3], "m", i, "");
+	assert_int_equal(results[3].failure_n, RESULT_FAILURES);
+	assert_int_equal(results[3].measure_n, RESULT_MEASURES);
+	assert_int_equal(results[3].state, RESULT_INTERRUPTED);
+	set_up(NULL);
+}
+
+static void test_long_text_is_cut_between_characters(void **state)
+{
+	struct result r;
+	char text[2 * RESULT_TEXT];
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	memcpy(text + RESULT_TEXT - 2, "\xc3\xa9", 2); /* its second half will not fit */
+	text[sizeof(text) - 1] = '\0';
+	result_init(&r, "n", "p");
+	result_fail(&r, "%s", text);
+	assert_int_equal(r.failure[0][RESULT_TEXT - 2], '?');
+	assert_int_equal(strlen(r.failure[0]), RESULT_TEXT - 1);
+}
+
+static void test_junit(void **state)
+{
+	char *xml = render(report_junit);
+
+	(void)state;
+	has(xml, "<testsuites tests=\"4\" failures=\"1\" errors=\"2\" time=\"61.500\">");
+	has(xml, "timestamp=\"2001-09-09T01:46:40Z\"");
+	has(xml, "<testcase classname=\"turnpike-harness\" name=\"good\" time=\"1.500\">");
+	has(xml, "<failure type=\"failed\" message=\"&lt;b a=&apos;1&apos;&gt;&amp;&quot;?\? ");
+	has(xml, "]]&gt; end\nsecond\n</failure>");
+	has(xml, "<error type=\"no-lab\" message=\"noticed before\">");
+	has(xml, "<error type=\"interrupted\" message=\"no reason was given\">");
+	has(xml, "connected=214.400ms");
+	assert_null(strchr(xml, '\x01'));
+	free(xml);
+}
+
+static void test_json(void **state)
+{
+	char *text = render(report_json);
+	json_t *top = json_loads(text, 0, NULL), *bad;
+
+	(void)state;
+	assert_non_null(top);
+	assert_int_equal(json_integer_value(json_object_get(top, "total")), 4);
+	assert_int_equal(json_integer_value(json_object_get(top, "passed")), 1);
+	bad = json_array_get(json_object_get(top, "scenarios"), 1);
+	assert_string_equal(json_string_value(json_object_get(bad, "result")), "failed");
+	assert_string_equal(json_string_value(json_array_get(json_object_get(bad, "failures"), 0)),
+	                    CLEAN);
+	json_decref(top);
+	free(text);
+}
+
+static void test_text(void **state)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	(void)state;
+	assert_int_equal(report_text_head(f), 0);
+	assert_int_equal(report_text_line(f, &results[0]), 0);
+	assert_int_equal(report_text_end(f, &run), 0);
+	fclose(f);
+	has(text, "214 ms");
+	has(text, "direct, host/host and host/host\n");
+	has(text, "\nbad (a call that <fails>): failed\n  - <b a='1'>");
+	has(text,
+	    "\nhomeless (nothing to stand on): no-lab\n  - noticed before\n  - no namespaces\n");
+	has(text, "\n1 of 4 passed in 61.5 s\n");
+	free(text);
+}
+
+static void test_full_disk_is_told(void **state)
+{
+	FILE *f = fopen("/dev/full", "w");
+
+	(void)state;
+	assert_non_null(f);
+	assert_int_equal(report_junit(f, &run), -E_IO);
+	assert_int_equal(report_json(f, &run), -E_IO);
+	assert_int_equal(report_text_end(f, &run), -E_IO);
+	fclose(f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_texts_are_cleaned_at_the_door),
+	    cmocka_unit_test(test_long_text_is_cut_between_characters),
+	    cmocka_unit_test(test_junit),
+	    cmocka_unit_test(test_json),
+	    cmocka_unit_test(test_text),
+	    cmocka_unit_test(test_full_disk_is_told),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, NULL);
+}
