@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Runs in every page before the page's own scripts. Watches the page without
+ * its help: records each RTCPeerConnection, and stands in for camera and
+ * microphone with a picture and a tone that say whose they are.
+ *
+ * The picture is 8 x 4 blocks, black for 0 and white for 1, first bit top left:
+ *   8 bits peer, 18 bits of the clock in ms, 6 bits check
+ */
+(config => {
+	'use strict';
+	const WIDTH = 320, HEIGHT = 240, COLS = 8, ROWS = 4;
+	const CLOCK_MASK = 0x3ffff;
+	const harness = {connections: [], lastClickAt: 0};
+	Object.defineProperty(window, 'harness', {value: harness});
+
+	document.addEventListener('click', () => { harness.lastClickAt = Date.now(); }, true);
+
+	/* ---- every connection of the page ---- */
+
+	const Native = window.RTCPeerConnection;
+	window.RTCPeerConnection = class RTCPeerConnection extends Native {
+		constructor(...args) {
+			super(...args);
+			const entry = {pc: this, connectedAt: 0, failedAt: 0, errors: []};
+			harness.connections.push(entry);
+			this.addEventListener('connectionstatechange', () => {
+				if (this.connectionState === 'connected' && !entry.connectedAt)
+					entry.connectedAt = Date.now();
+				if (this.connectionState === 'failed')
+					entry.failedAt = Date.now();
+			});
+			this.addEventListener('icecandidateerror', e => {
+				entry.errors.push(`${e.errorCode} ${e.errorText} (${e.url})`);
+			});
+		}
+	};
+
+	/* The one a call runs on: the newest that is not closed, else the newest. */
+	const current = () => {
+		const open = harness.connections.filter(c => c.pc.connectionState !== 'closed');
+		return open.at(-1) || harness.connections.at(-1) || null;
+	};
+
+	/* ---- camera and microphone ---- */
+
+	const check = (peer, clock) =>
+		((peer & 63) ^ (peer >> 6) ^ (clock & 63) ^ (clock >> 6 & 63) ^ (clock >> 12) ^ 0x2a) & 63;
+
+	const paint = g => {
+		const clock = Date.now() & CLOCK_MASK;
+		const bits = [];
+		const push = (value, n) => {
+			for (let i = n - 1; i >= 0; i--)
+				bits.push(value >> i & 1);
+		};
+		push(config.peer, 8);
+		push(clock, 18);
+		push(check(config.peer, clock), 6);
+		bits.forEach((bit, i) => {
+			g.fillStyle = bit ? '#fff' : '#000';
+			g.fillRect(i % COLS * WIDTH / COLS, Math.floor(i / COLS) * HEIGHT / ROWS,
+				WIDTH / COLS, HEIGHT / ROWS);
+		});
+	};
+
+	const localTracks = [];
+
+	const videoTrack = () => {
+		const canvas = document.createElement('canvas');
+		canvas.width = WIDTH;
+		canvas.height = HEIGHT;
+		const g = canvas.getContext('2d');
+		paint(g);
+		const track = canvas.captureStream(config.fps).getVideoTracks()[0];
+		const timer = setInterval(() => {
+			if (track.readyState === 'ended')
+				clearInterval(timer);
+			else
+				paint(g);
+		}, 1000 / config.fps);
+		return track;
+	};
+
+	let audio = null;
+	const audioContext = () => audio || (audio = new AudioContext());
+
+	const audioTrack = () => {
+		const context = audioContext();
+		const tone = context.createOscillator();
+		const level = context.createGain();
+		const out = context.createMediaStreamDestination();
+		tone.frequency.value = config.hz;
+		level.gain.value = 0.3;
+		tone.connect(level).connect(out);
+		tone.start();
+		return out.stream.getAudioTracks()[0];
+	};
+
+	navigator.mediaDevices.getUserMedia = async wanted => {
+		const stream = new MediaStream();
+		if (!wanted || (!wanted.video && !wanted.audio))
+			throw new TypeError('neither audio nor video was asked for');
+		if (wanted.video)
+			stream.addTrack(videoTrack());
+		if (wanted.audio)
+			stream.addTrack(audioTrack());
+		localTracks.push(...stream.getTracks());
+		return stream;
+	};
+
+	/* ---- what arrives ---- */
+
+	const screen = document.createElement('canvas');
+	screen.width = WIDTH;
+	screen.height = HEIGHT;
+	const look = screen.getContext('2d', {willReadFrequently: true});
+
+	/* One look at the received picture: {bright, peer, clock}; peer is -1 where no code is seen. */
+	const readPicture = () => {
+		const video = document.querySelector('#received_video');
+		if (!video || !video.srcObject || video.readyState < 2)
+			return null;
+		look.drawImage(video, 0, 0, WIDTH, HEIGHT);
+		let bright = 0;
+		const bits = [];
+		for (let i = 0; i < COLS * ROWS; i++) {
+			const x = (i % COLS + 0.5) * WIDTH / COLS, y = (Math.floor(i / COLS) + 0.5) * HEIGHT / ROWS;
+			const d = look.getImageData(x - 4, y - 4, 8, 8).data;
+			let sum = 0;
+			for (let k = 0; k < d.length; k += 4)
+				sum += d[k];
+			bright = Math.max(bright, sum / 64);
+			bits.push(sum / 64 > 127 ? 1 : 0);
+		}
+		const pull = n => bits.splice(0, n).reduce((v, bit) => v << 1 | bit, 0);
+		const peer = pull(8), clock = pull(18), sum = pull(6);
+		return sum === check(peer, clock) ? {bright, peer, clock} : {bright, peer: -1, clock: -1};
+	};
+
+	const listen = () => {
+		const video = document.querySelector('#received_video');
+		const tracks = video && video.srcObject ? video.srcObject.getAudioTracks() : [];
+		if (!tracks.length)
+			return () => ({hz: 0, db: -200});
+		const context = audioContext();
+		const source = context.createMediaStreamSource(new MediaStream(tracks));
+		const analyser = context.createAnalyser();
+		analyser.fftSize = 8192;
+		analyser.smoothingTimeConstant = 0;
+		source.connect(analyser);
+		const bins = new Float32Array(analyser.frequencyBinCount);
+		return () => {
+			analyser.getFloatFrequencyData(bins);
+			let peak = 0;
+			for (let i = 1; i < bins.length; i++)
+				if (bins[i] > bins[peak])
+					peak = i;
+			const db = bins[peak];
+			return {hz: peak * context.sampleRate / analyser.fftSize,
+				db: Number.isFinite(db) ? db : -200};
+		};
+	};
+
+	/* ---- what the connection says of itself ---- */
+
+	const candidate = c => c && {
+		type: c.candidateType, protocol: c.protocol, relayProtocol: c.relayProtocol || '',
+		address: c.address || '', port: c.port || 0,
+	};
+
+	const readStats = async pc => {
+		const out = {pair: null, framesDecoded: 0, audioEnergy: 0,
+			gathered: {host: 0, srflx: 0, relay: 0}};
+		const stats = await pc.getStats();
+		for (const s of stats.values()) {
+			if (s.type === 'transport' && s.selectedCandidatePairId) {
+				const pair = stats.get(s.selectedCandidatePairId);
+				out.pair = pair && {
+					local: candidate(stats.get(pair.localCandidateId)),
+					remote: candidate(stats.get(pair.remoteCandidateId)),
+					rttMs: (pair.currentRoundTripTime || 0) * 1000,
+				};
+			} else if (s.type === 'inbound-rtp' && s.kind === 'video') {
+				out.framesDecoded += s.framesDecoded || 0;
+			} else if (s.type === 'inbound-rtp' && s.kind === 'audio') {
+				out.audioEnergy += s.totalAudioEnergy || 0;
+			} else if (s.type === 'local-candidate' && s.candidateType in out.gathered) {
+				out.gathered[s.candidateType]++;
+			}
+		}
+		return out;
+	};
+
+	const sleep = ms => new Promise(done => setTimeout(done, ms));
+	const median = list => list.sort((a, b) => a - b)[Math.floor(list.length / 2)];
+
+	/* Looks at the call for so long and tells everything a verdict needs. */
+	harness.observe = async ms => {
+		const c = current();
+		const view = {connections: harness.connections.length,
+			state: c ? c.pc.connectionState : 'none', connectedAt: c ? c.connectedAt : 0,
+			errors: c ? c.errors.slice(0, 4) : []};
+		if (!c)
+			return view;
+		const hear = listen();
+		const before = await readStats(c.pc);
+		const started = Date.now();
+		const reads = [], tones = [];
+		while (Date.now() - started < ms) {
+			await sleep(100);
+			const read = readPicture(), tone = hear();
+			if (read)
+				reads.push({...read, age: Date.now() - read.clock & CLOCK_MASK});
+			if (tone.db > -90)
+				tones.push(tone);
+		}
+		const after = await readStats(c.pc);
+		const coded = reads.filter(r => r.peer >= 0);
+		view.state = c.pc.connectionState;
+		view.windowMs = Date.now() - started;
+		view.pair = after.pair;
+		view.gathered = after.gathered;
+		view.framesBefore = before.framesDecoded;
+		view.framesAfter = after.framesDecoded;
+		view.audioEnergy = after.audioEnergy - before.audioEnergy;
+		view.picture = {reads: reads.length, coded: coded.length,
+			peer: coded.length ? median(coded.map(r => r.peer)) : -1,
+			distinct: new Set(coded.map(r => r.clock)).size,
+			bright: reads.length ? Math.max(...reads.map(r => r.bright)) : 0,
+			delayMs: coded.length ? median(coded.map(r => r.age)) : -1};
+		view.tone = {hz: tones.length ? median(tones.map(t => t.hz)) : 0,
+			db: tones.length ? median(tones.map(t => t.db)) : -200};
+		return view;
+	};
+
+	/* Starts to look, so that both ends can look at the same time; await harness.observed. */
+	harness.startObserving = ms => {
+		harness.observed = harness.observe(ms);
+		return true;
+	};
+
+	harness.state = async () => {
+		const c = current();
+		if (!c)
+			return {state: 'none', pair: null};
+		const {pair} = await readStats(c.pc);
+		return {state: c.pc.connectionState, pair};
+	};
+
+	/* What still speaks against the page being out of a call, in words; empty when it is. */
+	harness.busy = () => {
+		const why = [];
+		const open = harness.connections.filter(c => c.pc.connectionState !== 'closed').length;
+		if (open)
+			why.push(`${open} RTCPeerConnection not closed`);
+		if (localTracks.some(t => t.readyState === 'live'))
+			why.push('camera or microphone still running');
+		const video = document.querySelector('#received_video');
+		if (video && video.srcObject)
+			why.push('#received_video still has a stream');
+		const button = document.querySelector('#hangup-button');
+		if (button && !button.disabled && button.getClientRects().length)
+			why.push('#hangup-button can still be clicked');
+		return why;
+	};
+})

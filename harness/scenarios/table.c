@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The scenarios. A new one is a row here, and a file if it plays something new.
+ */
+#include "harness/scenarios/scenario.h"
+
+#include <string.h>
+
+#define CALL_LIMIT_MS 120000
+
+const struct scenario scenarios[] = {
+    {
+        .name = "call-direct",
+        .purpose = "two peers with public addresses: media flows directly",
+        .nat = {"none", "none"},
+        .play = scenario_call,
+        .expect = {.path = PATH_DIRECT},
+        .limit_ms = CALL_LIMIT_MS,
+    },
+    {
+        .name = "call-port-restricted",
+        .purpose = "two port-restricted NATs: STUN punches a hole and media flows directly",
+        .nat = {"port-restricted", "port-restricted"},
+        .play = scenario_call,
+        .expect = {.path = PATH_DIRECT},
+        .limit_ms = CALL_LIMIT_MS,
+    },
+    {
+        .name = "call-symmetric-relay",
+        .purpose = "two symmetric NATs: only the TURN relay can carry the call",
+        .nat = {"symmetric", "symmetric"},
+        .play = scenario_call,
+        .expect = {.path = PATH_RELAY, .relay_protocol = "udp"},
+        .limit_ms = CALL_LIMIT_MS,
+    },
+};
+
+const size_t scenarios_n = sizeof(scenarios) / sizeof(*scenarios);
+
+const struct scenario *scenario_find(const char *name)
+{
+	for (size_t i = 0; i < scenarios_n; i++) {
+		if (strcmp(scenarios[i].name, name) == 0)
+			return &scenarios[i];
+	}
+	return NULL;
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The verdict over calls: a good one passes, and each thing that can be wrong
+ * is told in its own sentence.
+ */
+#include "harness/scenarios/verdict.h"
+
+#include "harness/scenarios/scenario.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const struct peer_mark marks[2] = {{"alice", 0x5a, 600}, {"bob", 0xa3, 1000}};
+static const struct call_expect relayed = {.path = PATH_RELAY, .relay_protocol = "udp"};
+static const struct call_expect direct = {.path = PATH_DIRECT};
+
+/* As harness.observe() tells of a good end. */
+static const char good_json[] =
+    "{'connections':1,'state':'connected','connectedAt':1700000000300,'errors':[],"
+    "'pair':{'local':{'type':'host','protocol':'udp','relayProtocol':'','address':'203.0.113.31'},"
+    "'remote':{'type':'host','protocol':'udp','relayProtocol':'','address':''},'rttMs':1.5},"
+    "'gathered':{'host':2,'srflx':1,'relay':1},'windowMs':2500,'framesBefore':20,"
+    "'framesAfter':45,'audioEnergy':0.2,"
+    "'picture':{'reads':24,'coded':22,'peer':163,'distinct':20,'bright':255,'delayMs':90},"
+    "'tone':{'hz':1000.5,'db':-20}}";
+
+static struct peer_view view[2];
+static struct result result;
+
+static int set_up(void **state)
+{
+	char text[sizeof(good_json)];
+	json_t *json;
+
+	(void)state;
+	memcpy(text, good_json, sizeof(text));
+	for (char *p = text; *p; p++) {
+		if (*p == '\'')
+			*p = '"';
+	}
+	json = json_loads(text, 0, NULL);
+	if (!json || peer_view_parse(json, &view[0]) != 0)
+		return -1;
+	json_decref(json);
+	view[1] = view[0];
+	view[1].picture_peer = 0x5a;
+	view[1].tone_hz = 598;
+	view[1].connected_at_ms += 14;
+	result_init(&result, "test", "test");
+	return 0;
+}
+
+static void judge(const struct call_expect *expect)
+{
+	verdict_judge(expect, marks, view, 1700000000100.0, &result);
+}
+
+static void expect_one_failure(const char *part)
+{
+	if (result.failure_n != 1)
+		fail_msg("%zu failures; first: %s", result.failure_n, result.failure[0]);
+	if (!strstr(result.failure[0], part))
+		fail_msg("not about \"%s\": %s", part, result.failure[0]);
+}
+
+static void make_relayed(void)
+{
+	strcpy(view[0].local.type, "relay");
+	strcpy(view[0].local.relay_protocol, "udp");
+	strcpy(view[0].remote.type, "prflx");
+	strcpy(view[1].local.type, "prflx");
+	strcpy(view[1].remote.type, "relay");
+}
+
+static void test_good_call_passes(void **state)
+{
+	(void)state;
+	judge(&direct);
+	assert_int_equal(result.failure_n, 0);
+	assert_int_equal(result.state, RESULT_PASSED);
+	assert_string_equal(result.path, "direct, host/host and host/host");
+	assert_true(result_find(&result, "connected")->value == 214);
+	assert_true(result_find(&result, "frame_rate_a")->value == 10);
+}
+
+/* One relay leg is normal: the pair with it has the higher priority. */
+static void test_one_relay_leg_is_a_relay(void **state)
+{
+	(void)state;
+	make_relayed();
+	judge(&relayed);
+	assert_int_equal(result.failure_n, 0);
+	assert_string_equal(result.path, "relay udp, relay/prflx and prflx/relay");
+}
+
+static void test_remote_relay_hidden_as_prflx_is_a_relay(void **state)
+{
+	(void)state;
+	make_relayed();
+	strcpy(view[1].remote.type, "prflx");
+	assert_int_equal(verdict_path(view), PATH_RELAY);
+	judge(&relayed);
+	assert_int_equal(result.failure_n, 0);
+}
+
+static void test_wrong_path(void **state)
+{
+	(void)state;
+	judge(&relayed);
+	expect_one_failure("the call should be relayed, but it is direct");
+	set_up(NULL);
+	make_relayed();
+	judge(&direct);
+	expect_one_failure("the call should be direct, but it is relayed");
+}
+
+static void test_ends_that_contradict(void **state)
+{
+	(void)state;
+	make_relayed();
+	strcpy(view[1].remote.type, "host");
+	judge(&relayed);
+	expect_one_failure("bob should see a relay (or prflx) one, but sees host");
+}
+
+static void test_wrong_relay_protocol(void **state)
+{
+	(void)state;
+	make_relayed();
+	strcpy(view[0].local.relay_protocol, "tls");
+	judge(&relayed);
+	expect_one_failure("alice should reach its relay over udp, but does over tls");
+}
+
+static void test_causes_of_no_connection(void **state)
+{
+	(void)state;
+	strcpy(view[1].state, "failed");
+	judge(&relayed);
+	expect_one_failure("but its connectionState is \"failed\"; most likely: it has a relay");
+
+	set_up(NULL);
+	strcpy(view[1].state, "new");
+	view[1].gathered_relay = 0;
+	judge(&relayed);
+	expect_one_failure("gathered no relay candidate");
+
+	set_up(NULL);
+	strcpy(view[1].state, "failed");
+	strcpy(view[1].error, "401 Unauthorized (turn:203.0.113.10)");
+	judge(&relayed);
+	expect_one_failure("401 Unauthorized");
+
+	set_up(NULL);
+	view[1].connections = 0;
+	strcpy(view[1].state, "none");
+	judge(&direct);
+	expect_one_failure("made no RTCPeerConnection");
+
+	set_up(NULL);
+	strcpy(view[1].state, "connecting");
+	view[1].gathered_host = view[1].gathered_srflx = view[1].gathered_relay = 0;
+	judge(&direct);
+	expect_one_failure("gathered no candidates at all");
+
+	/* "connected" without a pair is not connected either. */
+	set_up(NULL);
+	view[1].has_pair = false;
+	judge(&direct);
+	assert_int_equal(result.failure_n, 1);
+}
+
+static void test_video_faults(void **state)
+{
+	(void)state;
+	view[0].frames_before = view[0].frames_after = 0;
+	judge(&direct);
+	expect_one_failure("alice should decode bob's video, but not one frame came");
+
+	set_up(NULL);
+	view[0].frames_before = 44;
+	judge(&direct);
+	expect_one_failure("rose by 1 in 2.5 s (to 45)");
+
+	set_up(NULL);
+	view[0].picture_reads = 0;
+	judge(&direct);
+	expect_one_failure("there is no picture");
+
+	set_up(NULL);
+	view[0].picture_coded = 0;
+	view[0].picture_bright = 16;
+	judge(&direct);
+	expect_one_failure("but sees black");
+
+	set_up(NULL);
+	view[0].picture_coded = 0;
+	judge(&direct);
+	expect_one_failure("but sees something else");
+
+	set_up(NULL);
+	view[0].picture_peer = 0x5a;
+	judge(&direct);
+	expect_one_failure("alice should see bob, but sees itself");
+
+	set_up(NULL);
+	view[0].picture_peer = 7;
+	judge(&direct);
+	expect_one_failure("but sees code 7");
+
+	set_up(NULL);
+	view[0].picture_distinct = 1;
+	judge(&direct);
+	expect_one_failure("should move, but stood still");
+}
+
+static void test_audio_faults(void **state)
+{
+	(void)state;
+	view[1].tone_db = -200;
+	judge(&direct);
+	expect_one_failure("bob should hear alice's tone of 600 Hz, but hears nothing");
+
+	set_up(NULL);
+	view[1].audio_energy = 0;
+	judge(&direct);
+	expect_one_failure("hears nothing");
+
+	set_up(NULL);
+	view[1].tone_hz = 1000;
+	judge(&direct);
+	expect_one_failure("the page plays back the local stream");
+
+	set_up(NULL);
+	view[1].tone_hz = 50;
+	judge(&direct);
+	expect_one_failure("but hears 50 Hz; most likely: another source");
+}
+
+static void test_views_that_are_no_views(void **state)
+{
+	static const char *const texts[] = {"null", "[]", "\"x\"", "{}", "{\"state\":1}"};
+	struct peer_view v;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		json_t *json = json_loads(texts[i], JSON_DECODE_ANY, NULL);
+
+		assert_int_equal(peer_view_parse(json, &v), -E_PARSE);
+		json_decref(json);
+	}
+	json_t *json = json_loads("{\"state\":\"none\",\"errors\":[1]}", 0, NULL);
+
+	assert_int_equal(peer_view_parse(json, &v), 0);
+	assert_int_equal(v.picture_peer, -1);
+	assert_string_equal(v.error, "");
+	assert_false(v.has_pair);
+	json_decref(json);
+}
+
+/* What the table expects is what NAT theory says. */
+static void test_table_agrees_with_theory(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < scenarios_n; i++) {
+		const struct scenario *s = &scenarios[i];
+		const struct nat_kind *a = nat_find(s->nat[0]), *b = nat_find(s->nat[1]);
+
+		assert_non_null(a);
+		assert_non_null(b);
+		assert_ptr_equal(scenario_find(s->name), s);
+		assert_true(s->limit_ms > 0);
+		assert_int_equal(nat_needs_relay(a, b), s->expect.path == PATH_RELAY);
+	}
+	assert_null(scenario_find("no-such-scenario"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup(test_good_call_passes, set_up),
+	    cmocka_unit_test_setup(test_one_relay_leg_is_a_relay, set_up),
+	    cmocka_unit_test_setup(test_remote_relay_hidden_as_prflx_is_a_relay, set_up),
+	    cmocka_unit_test_setup(test_wrong_path, set_up),
+	    cmocka_unit_test_setup(test_ends_that_contradict, set_up),
+	    cmocka_unit_test_setup(test_wrong_relay_protocol, set_up),
+	    cmocka_unit_test_setup(test_causes_of_no_connection, set_up),
+	    cmocka_unit_test_setup(test_video_faults, set_up),
+	    cmocka_unit_test_setup(test_audio_faults, set_up),
+	    cmocka_unit_test_setup(test_views_that_are_no_views, set_up),
+	    cmocka_unit_test(test_views_that_are_no_views),
+	    cmocka_unit_test(test_table_agrees_with_theory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The verdict: each check is one function, run for each end in this order. A
+ * failed one says what was expected, what happened, and the likeliest cause.
+ */
+#include "harness/scenarios/verdict.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TONE_TOLERANCE_HZ 25
+#define TONE_FLOOR_DB     -70 /* quieter is noise */
+#define BLACK_BELOW       40  /* of 255 */
+#define FPS_LEAST         2   /* a picture that crawls is broken, whatever the machine's load */
+
+static void copy_text(char *to, size_t size, const json_t *from, const char *key)
+{
+	const char *text = json_string_value(json_object_get(from, key));
+
+	snprintf(to, size, "%s", text ? text : "");
+}
+
+static double number(const json_t *from, const char *key)
+{
+	return json_number_value(json_object_get(from, key));
+}
+
+static void parse_candidate(const json_t *json, struct candidate_view *c)
+{
+	copy_text(c->type, sizeof(c->type), json, "type");
+	copy_text(c->protocol, sizeof(c->protocol), json, "protocol");
+	copy_text(c->relay_protocol, sizeof(c->relay_protocol), json, "relayProtocol");
+	copy_text(c->address, sizeof(c->address), json, "address");
+}
+
+int peer_view_parse(const json_t *json, struct peer_view *v)
+{
+	const json_t *pair = json_object_get(json, "pair");
+	const json_t *gathered = json_object_get(json, "gathered");
+	const json_t *picture = json_object_get(json, "picture");
+	const json_t *tone = json_object_get(json, "tone");
+	const char *error = json_string_value(json_array_get(json_object_get(json, "errors"), 0));
+
+	if (!json_is_object(json) || !json_is_string(json_object_get(json, "state")))
+		return -E_PARSE;
+	memset(v, 0, sizeof(*v));
+	v->connections = (int)number(json, "connections");
+	copy_text(v->state, sizeof(v->state), json, "state");
+	v->connected_at_ms = number(json, "connectedAt");
+	snprintf(v->error, sizeof(v->error), "%s", error ? error : "");
+	v->has_pair = json_is_object(pair);
+	parse_candidate(json_object_get(pair, "local"), &v->local);
+	parse_candidate(json_object_get(pair, "remote"), &v->remote);
+	v->rtt_ms = number(pair, "rttMs");
+	v->gathered_host = (int)number(gathered, "host");
+	v->gathered_srflx = (int)number(gathered, "srflx");
+	v->gathered_relay = (int)number(gathered, "relay");
+	v->window_ms = number(json, "windowMs");
+	v->frames_before = (int)number(json, "framesBefore");
+	v->frames_after = (int)number(json, "framesAfter");
+	v->audio_energy = number(json, "audioEnergy");
+	v->picture_reads = (int)number(picture, "reads");
+	v->picture_coded = (int)number(picture, "coded");
+	v->picture_peer = picture ? (int)number(picture, "peer") : -1;
+	v->picture_distinct = (int)number(picture, "distinct");
+	v->picture_bright = number(picture, "bright");
+	v->picture_delay_ms = number(picture, "delayMs");
+	v->tone_hz = number(tone, "hz");
+	v->tone_db = tone ? number(tone, "db") : -200;
+	return 0;
+}
+
+static bool relays(const struct peer_view *v)
+{
+	return strcmp(v->local.type, "relay") == 0 || strcmp(v->remote.type, "relay") == 0;
+}
+
+enum path_class verdict_path(const struct peer_view v[VERDICT_PEERS])
+{
+	return relays(&v[0]) || relays(&v[1]) ? PATH_RELAY : PATH_DIRECT;
+}
+
+static const char *path_text(enum path_class path)
+{
+	return path == PATH_RELAY ? "relayed" : "direct";
+}
+
+/* Why a call may have come to nothing, from what was and was not gathered. */
+static const char *no_connection_cause(const struct peer_view *v, const struct call_expect *expect,
+                                       char *buf, size_t size)
+{
+	if (v->connections == 0)
+		return "the page made no RTCPeerConnection: the call did not reach this end, or "
+		       "the page failed before (see its console)";
+	if (v->error[0]) {
+		snprintf(buf, size, "the browser reports an ICE server error: %s", v->error);
+		return buf;
+	}
+	if (v->gathered_host + v->gathered_srflx + v->gathered_relay == 0)
+		return "it gathered no candidates at all: the offer or answer was never applied";
+	if (expect->path == PATH_RELAY && v->gathered_relay == 0)
+		return "it gathered no relay candidate: the page got no TURN servers, or the "
+		       "relay does not answer";
+	if (expect->path == PATH_RELAY)
+		return "it has a relay candidate, so the relay allocates but does not pass "
+		       "packets (permissions, channels, or the peer policy), or candidates did "
+		       "not reach the other end";
+	if (v->gathered_srflx == 0 && v->gathered_relay == 0)
+		return "it learnt no reflexive address: STUN does not answer";
+	return "candidates did not reach the other end, or their checks are not answered";
+}
+
+static bool check_connected(const struct call_expect *expect, const struct peer_mark *me,
+                            const struct peer_view *v, struct result *r)
+{
+	char buf[256];
+
+	if (strcmp(v->state, "connected") == 0 && v->has_pair)
+		return true;
+	result_fail(r,
+	            "%s should be connected, but its connectionState is \"%s\"; most likely: %s.",
+	            me->name, v->state, no_connection_cause(v, expect, buf, sizeof(buf)));
+	return false;
+}
+
+static void check_path(const struct call_expect *expect, const struct peer_mark mark[VERDICT_PEERS],
+                       const struct peer_view v[VERDICT_PEERS], struct result *r)
+{
+	enum path_class path = verdict_path(v);
+
+	if (path == expect->path)
+		return;
+	result_fail(r,
+	            "the call should be %s, but it is %s (%s: %s/%s, %s: %s/%s); most likely: %s.",
+	            path_text(expect->path), path_text(path), mark[0].name, v[0].local.type,
+	            v[0].remote.type, mark[1].name, v[1].local.type, v[1].remote.type,
+	            path == PATH_DIRECT
+	                ? "a path around the NATs exists in the lab that its probing does not see"
+	                : "the direct checks fail: wrong reflexive addresses from STUN, or "
+	                  "candidates that arrive late or not at all");
+}
+
+/* The two ends must tell one story of the one path they share. */
+static void check_ends_agree(const struct peer_mark mark[VERDICT_PEERS],
+                             const struct peer_view v[VERDICT_PEERS], struct result *r)
+{
+	for (int i = 0; i < VERDICT_PEERS; i++) {
+		const char *seen = v[!i].remote.type;
+
+		if (strcmp(v[i].local.type, "relay") != 0 || strcmp(seen, "relay") == 0 ||
+		    strcmp(seen, "prflx") == 0)
+			continue;
+		result_fail(r,
+		            "%s sends from a relay candidate, so %s should see a relay (or prflx) "
+		            "one, but sees %s; most likely: the ends were looked at while ICE was "
+		            "still switching.",
+		            mark[i].name, mark[!i].name, seen);
+	}
+}
+
+static void check_relay_protocol(const struct call_expect *expect, const struct peer_mark *me,
+                                 const struct peer_view *v, struct result *r)
+{
+	if (!expect->relay_protocol || strcmp(v->local.type, "relay") != 0 ||
+	    strcmp(v->local.relay_protocol, expect->relay_protocol) == 0)
+		return;
+	result_fail(r,
+	            "%s should reach its relay over %s, but does over %s; most likely: the better "
+	            "transport's listener does not answer.",
+	            me->name, expect->relay_protocol, v->local.relay_protocol);
+}
+
+static void check_frames(const struct peer_mark *me, const struct peer_mark *other,
+                         const struct peer_view *v, struct result *r)
+{
+	int gained = v->frames_after - v->frames_before;
+	double seconds = v->window_ms / 1000;
+
+	if (v->frames_after == 0)
+		result_fail(r,
+		            "%s should decode %s's video, but not one frame came; most likely: no "
+		            "video track was negotiated, or no media passes although ICE does.",
+		            me->name, other->name);
+	else if (seconds > 0 && gained < FPS_LEAST * seconds)
+		result_fail(r,
+		            "%s's decoded frames should rise all the time, but rose by %d in %.1f "
+		            "s (to %d); most likely: media stopped flowing after the start.",
+		            me->name, gained, seconds, v->frames_after);
+}
+
+static void check_picture(const struct peer_mark *me, const struct peer_mark *other,
+                          const struct peer_view *v, struct result *r)
+{
+	if (v->picture_reads == 0)
+		result_fail(r,
+		            "%s should see %s in #received_video, but there is no picture; most "
+		            "likely: the page did not set srcObject, or playback did not start.",
+		            me->name, other->name);
+	else if (v->picture_coded == 0)
+		result_fail(r,
+		            "%s should see %s's code in #received_video, but sees %s; most likely: "
+		            "%s.",
+		            me->name, other->name,
+		            v->picture_bright < BLACK_BELOW ? "black" : "something else",
+		            v->picture_bright < BLACK_BELOW ? "no video packet was decoded"
+		                                            : "another source was sent");
+	else if (v->picture_peer == me->id)
+		result_fail(r,
+		            "%s should see %s, but sees itself; most likely: the page shows the "
+		            "local stream in #received_video.",
+		            me->name, other->name);
+	else if (v->picture_peer != other->id)
+		result_fail(r,
+		            "%s should see %s (code %d), but sees code %d; most likely: signaling "
+		            "joined the wrong peers.",
+		            me->name, other->name, other->id, v->picture_peer);
+	else if (v->picture_distinct < 2)
+		result_fail(r,
+		            "%s's picture of %s should move, but stood still for %.1f s; most "
+		            "likely: media stopped flowing after the start.",
+		            me->name, other->name, v->window_ms / 1000);
+}
+
+static void check_tone(const struct peer_mark *me, const struct peer_mark *other,
+                       const struct peer_view *v, struct result *r)
+{
+	if (v->tone_db < TONE_FLOOR_DB || v->audio_energy <= 0)
+		result_fail(r,
+		            "%s should hear %s's tone of %.0f Hz, but hears nothing; most likely: "
+		            "no audio track was negotiated, or it is muted.",
+		            me->name, other->name, other->hz);
+	else if (fabs(v->tone_hz - other->hz) > TONE_TOLERANCE_HZ)
+		result_fail(r,
+		            "%s should hear %s's tone of %.0f Hz, but hears %.0f Hz; most likely: "
+		            "%s.",
+		            me->name, other->name, other->hz, v->tone_hz,
+		            fabs(v->tone_hz - me->hz) <= TONE_TOLERANCE_HZ
+		                ? "the page plays back the local stream"
+		                : "another source was sent");
+}
+
+static void note_path(const struct peer_view v[VERDICT_PEERS], struct result *r)
+{
+	const char *over = "";
+
+	for (int i = 0; i < VERDICT_PEERS; i++) {
+		if (strcmp(v[i].local.type, "relay") == 0)
+			over = v[i].local.relay_protocol;
+	}
+	snprintf(r->path, sizeof(r->path), "%s%s%s, %s/%s and %s/%s",
+	         verdict_path(v) == PATH_RELAY ? "relay" : "direct", *over ? " " : "", over,
+	         v[0].local.type, v[0].remote.type, v[1].local.type, v[1].remote.type);
+}
+
+static double greater(double a, double b)
+{
+	return a > b ? a : b;
+}
+
+static void note_measures(const struct peer_view v[VERDICT_PEERS], double answered_at_ms,
+                          struct result *r)
+{
+	double seconds[VERDICT_PEERS] = {v[0].window_ms / 1000, v[1].window_ms / 1000};
+
+	result_measure(r, "connected",
+	               greater(v[0].connected_at_ms, v[1].connected_at_ms) - answered_at_ms, "ms");
+	result_measure(r, "rtt", greater(v[0].rtt_ms, v[1].rtt_ms), "ms");
+	result_measure(r, "picture_delay", greater(v[0].picture_delay_ms, v[1].picture_delay_ms),
+	               "ms");
+	for (int i = 0; i < VERDICT_PEERS; i++) {
+		if (seconds[i] > 0)
+			result_measure(r, i ? "frame_rate_b" : "frame_rate_a",
+			               (v[i].frames_after - v[i].frames_before) / seconds[i],
+			               "fps");
+	}
+}
+
+void verdict_judge(const struct call_expect *expect, const struct peer_mark mark[VERDICT_PEERS],
+                   const struct peer_view v[VERDICT_PEERS], double answered_at_ms, struct result *r)
+{
+	bool connected = true;
+
+	for (int i = 0; i < VERDICT_PEERS; i++)
+		connected = check_connected(expect, &mark[i], &v[i], r) && connected;
+	if (!connected)
+		return; /* the rest would only say the same again */
+	note_path(v, r);
+	note_measures(v, answered_at_ms, r);
+	check_path(expect, mark, v, r);
+	check_ends_agree(mark, v, r);
+	for (int i = 0; i < VERDICT_PEERS; i++) {
+		check_relay_protocol(expect, &mark[i], &v[i], r);
+		check_frames(&mark[i], &mark[!i], &v[i], r);
+		check_picture(&mark[i], &mark[!i], &v[i], r);
+		check_tone(&mark[i], &mark[!i], &v[i], r);
+	}
+}

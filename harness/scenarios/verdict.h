@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The verdict over a call, from what both ends saw. Pure: facts in, sentences
+ * out, so every sentence can be tested without a browser.
+ */
+#ifndef SCENARIOS_VERDICT_H
+#define SCENARIOS_VERDICT_H
+
+#include "harness/report/result.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define VERDICT_PEERS 2
+
+enum path_class { PATH_DIRECT, PATH_RELAY };
+
+/* One end of the selected candidate pair. */
+struct candidate_view {
+	char type[8]; /* host, srflx, prflx, relay */
+	char protocol[8];
+	char relay_protocol[8]; /* how a relay candidate's owner reaches the server */
+	char address[64];       /* "" where the browser hides it */
+};
+
+/* What one end saw over the window. */
+struct peer_view {
+	int connections;        /* RTCPeerConnections that its page ever made */
+	char state[16];         /* connectionState, or "none" */
+	double connected_at_ms; /* Unix time; 0 if never */
+	char error[200];        /* first icecandidateerror, or "" */
+	bool has_pair;
+	struct candidate_view local, remote;
+	double rtt_ms;
+	int gathered_host, gathered_srflx, gathered_relay;
+	double window_ms;
+	int frames_before, frames_after;
+	double audio_energy; /* gained over the window */
+	int picture_reads;   /* looks at a picture that was there */
+	int picture_coded;   /* of these, with a code that checks */
+	int picture_peer;    /* whose code; -1 if none */
+	int picture_distinct;
+	double picture_bright; /* 0..255, the brightest block of all looks */
+	double picture_delay_ms;
+	double tone_hz, tone_db;
+};
+
+struct call_expect {
+	enum path_class path;
+	const char *relay_protocol; /* udp, tcp or tls on a relaying end; NULL: any */
+};
+
+/* The peers' marks: what each paints and plays. */
+struct peer_mark {
+	const char *name; /* as it joins */
+	int id;
+	double hz;
+};
+
+/* From harness.observe()'s JSON. What is missing stays empty. 0 or -E_PARSE. */
+int peer_view_parse(const json_t *json, struct peer_view *v);
+
+/* The class of the path between the two: both look at the same pair, and only its owner always
+ * knows a relay candidate for what it is. */
+enum path_class verdict_path(const struct peer_view v[VERDICT_PEERS]);
+
+/* Notes failures, measures and the path in r. answered_at_ms: Unix time of the click on Answer. */
+void verdict_judge(const struct call_expect *expect, const struct peer_mark mark[VERDICT_PEERS],
+                   const struct peer_view v[VERDICT_PEERS], double answered_at_ms,
+                   struct result *r);
+
+#endif
