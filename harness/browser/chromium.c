@@ -191,29 +191,53 @@ out:
 	return err;
 }
 
+/* The page that a browser opens by itself; at its birth there may be none for a moment. */
+static int find_page(struct browser *b, char *id, size_t size, struct why *why)
+{
+	int64_t deadline = clock_mono_ms() + START_MS;
+
+	for (id[0] = '\0'; !id[0];) {
+		json_t *result = NULL, *target;
+		int err = call(b, "Target.getTargets", NULL, START_MS, &result, why);
+		size_t i;
+
+		if (err != 0)
+			return err;
+		json_array_foreach (json_object_get(result, "targetInfos"), i, target) {
+			const char *type = json_string_value(json_object_get(target, "type"));
+			const char *text = json_string_value(json_object_get(target, "targetId"));
+
+			if (!id[0] && type && text && strcmp(type, "page") == 0)
+				snprintf(id, size, "%s", text);
+		}
+		json_decref(result);
+		if (!id[0] && clock_mono_ms() >= deadline)
+			return why_set(why, -E_TIMEOUT, "browser %s opened no page", b->name);
+		if (!id[0])
+			cdp_pump(impl(b)->cdp, 20);
+	}
+	return 0;
+}
+
 static int attach(struct browser *b, struct why *why)
 {
 	json_t *result = NULL;
-	const char *id, *session;
+	const char *session;
+	char id[64];
 	int err;
 
-	err = call(b, "Target.createTarget", json_pack("{s:s}", "url", "about:blank"), START_MS,
-	           &result, why);
+	err = find_page(b, id, sizeof(id), why);
 	if (err != 0)
 		return err;
-	id = json_string_value(json_object_get(result, "targetId"));
-	json_t *params = json_pack("{s:s, s:b}", "targetId", id ? id : "", "flatten", 1);
-
-	json_decref(result);
-	result = NULL;
-	err = call(b, "Target.attachToTarget", params, CALL_MS, &result, why);
+	err = call(b, "Target.attachToTarget",
+	           json_pack("{s:s, s:b}", "targetId", id, "flatten", 1), CALL_MS, &result, why);
 	session = json_string_value(json_object_get(result, "sessionId"));
 	if (err == 0 && !session)
-		err = why_set(why, -E_PARSE, "the browser gave no session");
+		err = why_set(why, -E_PARSE, "browser %s gave no session", b->name);
 	if (err == 0) {
 		impl(b)->session = strdup(session);
 		if (!impl(b)->session)
-			err = -E_NOMEM;
+			err = why_set(why, -E_NOMEM, "out of memory");
 	}
 	json_decref(result);
 	return err;

@@ -111,15 +111,12 @@ int appliance_check(struct appliance *a, struct why *why)
 	char how[96], said[300];
 	int status;
 
-	if (a->pid > 0 && proc_running(a->pid, &status))
+	if (a->pid <= 0 || proc_running(a->pid, &status))
 		return 0;
-	if (a->pid > 0) {
-		a->pid = -1;
-		last_words(a->log_fd, said, sizeof(said));
-		return why_set(why, -E_CLOSED, "turnpike serve %s; its last words: %s",
-		               proc_status_text(status, how, sizeof(how)), said);
-	}
-	return why_set(why, -E_CLOSED, "turnpike serve has ended");
+	a->pid = -1;
+	last_words(a->log_fd, said, sizeof(said));
+	return why_set(why, -E_CLOSED, "turnpike serve %s; its last words: %s",
+	               proc_status_text(status, how, sizeof(how)), said);
 }
 
 int appliance_start(struct appliance **out, const char *program, const struct lab *lab, int log_fd,
@@ -176,8 +173,8 @@ int appliance_stop(struct appliance *a, struct why *why)
 
 	if (!a)
 		return 0;
-	err = a->pid > 0 ? 0 : why_set(why, -E_CLOSED, "turnpike serve had ended before");
-	if (err == 0) {
+	err = appliance_check(a, why);
+	if (err == 0 && a->pid > 0) {
 		kill(a->pid, SIGTERM);
 		err = proc_wait(a->pid, STOP_MS, &status);
 		if (err != 0) {

@@ -19,11 +19,12 @@ struct appliance;
 int appliance_start(struct appliance **out, const char *program, const struct lab *lab, int log_fd,
                     struct why *why);
 
-/* 0 while it runs, else -E_CLOSED and why. */
+/* 0 while it runs. -E_CLOSED, once, when it has ended: why tells how and quotes its last words. */
 int appliance_check(struct appliance *a, struct why *why);
 
 /* Asks it to end, insists after a while, and checks that it ended well. 0, -E_TIMEOUT if it had
- * to be killed, or -E_CLOSED if it ended with an error. Frees; NULL is legal. */
+ * to be killed, or -E_CLOSED if it ended with an error and appliance_check() has not told that
+ * before. Frees; NULL is legal. */
 int appliance_stop(struct appliance *a, struct why *why);
 
 #endif

@@ -195,10 +195,12 @@ void scenario_run(const struct scenario *s, const struct scenario_options *opt, 
 	if (err != 0) {
 		result_fail(r, "While %s: %s.", r->step, why.text);
 		stage_screenshots(&st, "failed");
-		goto out;
+	} else {
+		s->play(&st);
+		note_cpu_pressure(r);
 	}
-	s->play(&st);
-	note_cpu_pressure(r);
+	if (st.appliance && appliance_check(st.appliance, &why) != 0)
+		result_fail(r, "The appliance should still run, but %s.", why.text);
 out:
 	clear_stage(&st);
 }

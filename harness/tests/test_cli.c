@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The harness's command line and its exit statuses, on the built program.
+ */
+#include "harness/lab/contain.h"
+#include "harness/lab/proc.h"
+#include "harness/tests/harness_run.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#define NOT_WELL "/bin/false" /* stands in for a server that cannot start */
+
+static struct harness_run run;
+
+/* Runs to the end and expects the exit status and a part of what is said. */
+static void expect(const char *const args[], int status, const char *says)
+{
+	int got;
+
+	assert_int_equal(harness_start(&run, args), 0);
+	got = harness_end(&run, 60000);
+	assert_int_equal(harness_clear(&run), 0);
+	if (!WIFEXITED(got) || WEXITSTATUS(got) != status || !strstr(run.said, says))
+		fail_msg("status %x instead of exit %d, or no \"%s\" in: %s", got, status, says,
+		         run.said);
+}
+
+#define ARGS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static void test_help_version_list(void **state)
+{
+	(void)state;
+	expect(ARGS("--help"), 0, "--only SCENARIO");
+	expect(ARGS("--version"), 0, "turnpike-harness " TURNPIKE_VERSION "\n");
+	expect(ARGS("list"), 0, "call-symmetric-relay");
+}
+
+static void test_wrong_usage(void **state)
+{
+	static const char *const nothing[] = {NULL};
+
+	(void)state;
+	expect(nothing, 2, "say what to do");
+	expect(ARGS("frobnicate"), 2, "there is no command frobnicate");
+	expect(ARGS("list", "more"), 2, "unexpected argument more");
+	expect(ARGS("run", "--only", "no-such"), 2, "there is no scenario no-such");
+	expect(ARGS("run", "--no-such-option"), 2, "unrecognized option");
+	expect(ARGS("run", "--turnpike", "/no/such"), 2, "there is no program /no/such");
+	expect(ARGS("run", "--turnpike", NOT_WELL, "--browser", "/no/such"), 2,
+	       "there is no browser at /no/such");
+	expect(ARGS("run", "--turnpike", NOT_WELL, "--junit", "/no/such/file"), 2,
+	       "cannot write /no/such/file: No such file or directory");
+	expect(ARGS("run", "--turnpike", NOT_WELL, "--keep", "/no/such/folder"), 2,
+	       "cannot make the folder /no/such/folder");
+}
+
+static void test_server_that_does_not_start(void **state)
+{
+	(void)state;
+	expect(ARGS("run", "--only", "call-direct", "--turnpike", NOT_WELL), 1,
+	       "While starting the appliance: turnpike serve exited with status 1");
+}
+
+/* Inside a user namespace the limit is ours to set: as on a machine that gives none. */
+static int run_without_namespaces(void *arg)
+{
+	FILE *f = fopen("/proc/sys/user/max_net_namespaces", "we");
+
+	(void)arg;
+	if (!f || fputs("0", f) == EOF || fclose(f) != 0)
+		return 100;
+	if (harness_start(&run, ARGS("run", "--only", "call-direct", "--turnpike", NOT_WELL)) != 0)
+		return 101;
+	int status = harness_end(&run, 30000);
+
+	if (harness_clear(&run) != 0)
+		return 102;
+	if (!strstr(run.said, "this machine gives no user, network and PID namespaces: clone: No "
+	                      "space left on device")) {
+		fprintf(stderr, "%s\n", run.said);
+		return 103;
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 104;
+}
+
+static void test_machine_without_namespaces(void **state)
+{
+	struct contain c;
+	struct why why;
+	int status;
+
+	(void)state;
+	if (contain_start(&c, run_without_namespaces, NULL, &why) != 0)
+		fail_msg("%s", why.text);
+	assert_int_equal(contain_wait(&c, 60000, -1, &status), 0);
+	contain_kill(&c);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 3);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_help_version_list),
+	    cmocka_unit_test(test_wrong_usage),
+	    cmocka_unit_test(test_server_that_does_not_start),
+	    cmocka_unit_test(test_machine_without_namespaces),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
