@@ -193,9 +193,12 @@ void scenario_call(struct stage *st)
 	if (err == 0)
 		err = observe(st, v, &why);
 	if (err == 0) {
-		verdict_judge(&st->scenario->expect, st->mark, v, answered_at_ms, st->result);
-		stage_screenshots(st, "call");
-		err = hang_up(st, &why);
+		bool connected =
+		    verdict_judge(&st->scenario->expect, st->mark, v, answered_at_ms, st->result);
+
+		stage_screenshots(st, connected ? "call" : "failed");
+		if (connected)
+			err = hang_up(st, &why);
 	}
 	if (err != 0) {
 		result_fail(st->result, "While %s: %s.", st->result->step, why.text);

@@ -199,7 +199,8 @@
 	harness.observe = async ms => {
 		const c = current();
 		const view = {connections: harness.connections.length,
-			state: c ? c.pc.connectionState : 'none', connectedAt: c ? c.connectedAt : 0,
+			state: c ? c.pc.connectionState : 'none',
+			signaling: c ? c.pc.signalingState : 'none', connectedAt: c ? c.connectedAt : 0,
 			errors: c ? c.errors.slice(0, 4) : []};
 		if (!c)
 			return view;

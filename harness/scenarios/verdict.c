@@ -47,6 +47,7 @@ int peer_view_parse(const json_t *json, struct peer_view *v)
 	memset(v, 0, sizeof(*v));
 	v->connections = (int)number(json, "connections");
 	copy_text(v->state, sizeof(v->state), json, "state");
+	copy_text(v->signaling, sizeof(v->signaling), json, "signaling");
 	v->connected_at_ms = number(json, "connectedAt");
 	snprintf(v->error, sizeof(v->error), "%s", error ? error : "");
 	v->has_pair = json_is_object(pair);
@@ -93,6 +94,8 @@ static const char *no_connection_cause(const struct peer_view *v, const struct c
 	if (v->connections == 0)
 		return "the page made no RTCPeerConnection: the call did not reach this end, or "
 		       "the page failed before (see its console)";
+	if (strcmp(v->signaling, "have-local-offer") == 0)
+		return "its offer was never answered: signaling lost the offer or the answer";
 	if (v->error[0]) {
 		snprintf(buf, size, "the browser reports an ICE server error: %s", v->error);
 		return buf;
@@ -276,7 +279,7 @@ static void note_measures(const struct peer_view v[VERDICT_PEERS], double answer
 	}
 }
 
-void verdict_judge(const struct call_expect *expect, const struct peer_mark mark[VERDICT_PEERS],
+bool verdict_judge(const struct call_expect *expect, const struct peer_mark mark[VERDICT_PEERS],
                    const struct peer_view v[VERDICT_PEERS], double answered_at_ms, struct result *r)
 {
 	bool connected = true;
@@ -284,7 +287,7 @@ void verdict_judge(const struct call_expect *expect, const struct peer_mark mark
 	for (int i = 0; i < VERDICT_PEERS; i++)
 		connected = check_connected(expect, &mark[i], &v[i], r) && connected;
 	if (!connected)
-		return; /* the rest would only say the same again */
+		return false; /* the rest would only say the same again */
 	note_path(v, r);
 	note_measures(v, answered_at_ms, r);
 	check_path(expect, mark, v, r);
@@ -295,4 +298,5 @@ void verdict_judge(const struct call_expect *expect, const struct peer_mark mark
 		check_picture(&mark[i], &mark[!i], &v[i], r);
 		check_tone(&mark[i], &mark[!i], &v[i], r);
 	}
+	return true;
 }

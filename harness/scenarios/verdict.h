@@ -29,6 +29,7 @@ struct peer_view {
 	int connections;        /* RTCPeerConnections that its page ever made */
 	char state[16];         /* connectionState, or "none" */
 	double connected_at_ms; /* Unix time; 0 if never */
+	char signaling[24];     /* signalingState, or "none" */
 	char error[200];        /* first icecandidateerror, or "" */
 	bool has_pair;
 	struct candidate_view local, remote;
@@ -65,8 +66,9 @@ int peer_view_parse(const json_t *json, struct peer_view *v);
  * knows a relay candidate for what it is. */
 enum path_class verdict_path(const struct peer_view v[VERDICT_PEERS]);
 
-/* Notes failures, measures and the path in r. answered_at_ms: Unix time of the click on Answer. */
-void verdict_judge(const struct call_expect *expect, const struct peer_mark mark[VERDICT_PEERS],
+/* Notes failures, measures and the path in r. answered_at_ms: Unix time of the click on Answer.
+ * False if there was no connection at all. */
+bool verdict_judge(const struct call_expect *expect, const struct peer_mark mark[VERDICT_PEERS],
                    const struct peer_view v[VERDICT_PEERS], double answered_at_ms,
                    struct result *r);
 

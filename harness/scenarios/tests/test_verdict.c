@@ -22,7 +22,8 @@ static const struct call_expect direct = {.path = PATH_DIRECT};
 
 /* As harness.observe() tells of a good end. */
 static const char good_json[] =
-    "{'connections':1,'state':'connected','connectedAt':1700000000300,'errors':[],"
+    "{'connections':1,'state':'connected','signaling':'stable','connectedAt':1700000000300,'errors'"
+    ":[],"
     "'pair':{'local':{'type':'host','protocol':'udp','relayProtocol':'','address':'203.0.113.31'},"
     "'remote':{'type':'host','protocol':'udp','relayProtocol':'','address':''},'rttMs':1.5},"
     "'gathered':{'host':2,'srflx':1,'relay':1},'windowMs':2500,'framesBefore':20,"
@@ -56,9 +57,9 @@ static int set_up(void **state)
 	return 0;
 }
 
-static void judge(const struct call_expect *expect)
+static bool judge(const struct call_expect *expect)
 {
-	verdict_judge(expect, marks, view, 1700000000100.0, &result);
+	return verdict_judge(expect, marks, view, 1700000000100.0, &result);
 }
 
 static void expect_one_failure(const char *part)
@@ -81,7 +82,7 @@ static void make_relayed(void)
 static void test_good_call_passes(void **state)
 {
 	(void)state;
-	judge(&direct);
+	assert_true(judge(&direct));
 	assert_int_equal(result.failure_n, 0);
 	assert_int_equal(result.state, RESULT_PASSED);
 	assert_string_equal(result.path, "direct, host/host and host/host");
@@ -142,7 +143,7 @@ static void test_causes_of_no_connection(void **state)
 {
 	(void)state;
 	strcpy(view[1].state, "failed");
-	judge(&relayed);
+	assert_false(judge(&relayed));
 	expect_one_failure("but its connectionState is \"failed\"; most likely: it has a relay");
 
 	set_up(NULL);
@@ -156,6 +157,12 @@ static void test_causes_of_no_connection(void **state)
 	strcpy(view[1].error, "401 Unauthorized (turn:203.0.113.10)");
 	judge(&relayed);
 	expect_one_failure("401 Unauthorized");
+
+	set_up(NULL);
+	strcpy(view[1].state, "connecting");
+	strcpy(view[1].signaling, "have-local-offer");
+	judge(&direct);
+	expect_one_failure("its offer was never answered");
 
 	set_up(NULL);
 	view[1].connections = 0;
