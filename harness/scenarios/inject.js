@@ -263,6 +263,9 @@
 		const button = document.querySelector('#hangup-button');
 		if (button && !button.disabled && button.getClientRects().length)
 			why.push('#hangup-button can still be clicked');
+		const state = document.querySelector('#call-state');
+		if (state && state.dataset.state && state.dataset.state !== 'idle')
+			why.push(`#call-state says ${state.dataset.state}`);
 		return why;
 	};
 })
