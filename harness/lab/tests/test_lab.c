@@ -7,21 +7,18 @@
 #include "harness/lab/lab.h"
 #include "harness/lab/probe.h"
 #include "harness/lab/proc.h"
+#include "harness/tests/namespaces.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
-
-#define SKIP_TEST 77
 
 /* What the inside tells the test: cmocka cannot assert across processes. */
 struct inside {
@@ -182,13 +179,10 @@ int main(void)
 	    cmocka_unit_test(test_broken_lab_is_found_out),
 	    cmocka_unit_test(test_refused_rule_is_named),
 	};
-	const char *ci = getenv("CI");
-	struct why why;
+	int missing = namespaces_missing();
 
-	if (contain_supported(&why) != 0) {
-		fprintf(stderr, "%s\n", why.text);
-		return ci && strcmp(ci, "true") == 0 ? 1 : SKIP_TEST;
-	}
+	if (missing)
+		return missing;
 	inside =
 	    mmap(NULL, sizeof(*inside), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (inside == MAP_FAILED)

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * For tests that need namespaces, on machines that give none.
+ */
+#ifndef HARNESS_TESTS_NAMESPACES_H
+#define HARNESS_TESTS_NAMESPACES_H
+
+/* 0 where containers can be made. Else says why, and returns the exit status for the test: 77
+ * (skipped), or 1 in CI (CI=true), where nothing may be missing. */
+int namespaces_missing(void);
+
+#endif
