@@ -48,17 +48,26 @@ void web_conf_default(struct web_conf *conf)
 	lws_hub_conf_default(&conf->hub);
 }
 
+/* LWS ends its lines itself. */
+static void log_lws(enum log_level level, const char *line)
+{
+	char text[300];
+
+	snprintf(text, sizeof(text), "%.*s", (int)strcspn(line, "\n"), line);
+	log_at(level, NULL, "lws", LOG_STR("text", text));
+}
+
 static void log_aloud(int level, const char *line)
 {
 	(void)level;
-	log_warn(NULL, "lws", LOG_STR("text", line));
+	log_lws(LOG_LEVEL_WARN, line);
 }
 
 /* Once it runs, what LWS complains about is what clients send. */
 static void log_quietly(int level, const char *line)
 {
 	(void)level;
-	log_debug(NULL, "lws", LOG_STR("text", line));
+	log_lws(LOG_LEVEL_DEBUG, line);
 }
 
 static int on_upgrade(struct web *w, struct lws *wsi, const char *to)
