@@ -10,6 +10,7 @@
 
 #include "base/addr.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,16 +27,28 @@ struct datagram {
 	struct addr peer; /* where it came from */
 	uint8_t *data;    /* borrowed for the call; may be changed and sent on in place */
 	size_t len;
+	uint8_t tos; /* DSCP and ECN of its IP header; 0 where the system does not tell */
+};
+
+/* What came of a datagram that we sent: an ICMP error, or the system's own refusal of one that
+ * must not be fragmented (in the words of ICMP, too). */
+struct env_udp_error {
+	struct addr peer; /* whom the datagram was for */
+	uint8_t type, code;
+	uint32_t mtu; /* of "fragmentation needed" and "packet too big"; else 0 */
 };
 
 /* Called with what one wake-up brought, in order of arrival. May open and close sockets, u too. */
 typedef void env_udp_batch_fn(void *arg, struct env_udp *u, struct datagram *batch, size_t n);
+/* May close u. */
+typedef void env_udp_error_fn(void *arg, struct env_udp *u, const struct env_udp_error *error);
 typedef void env_timer_fn(void *arg);
 
 struct env_udp_params {
 	struct addr local; /* port 0: any */
 	int fd;            /* a bound socket to take over, or -1 to open one on local */
 	env_udp_batch_fn *on_batch;
+	env_udp_error_fn *on_error; /* NULL: errors are not asked for */
 	void *arg;
 };
 
@@ -52,7 +65,9 @@ struct env_ops {
 	int64_t (*wall_s)(struct env *env);
 	void (*random)(struct env *env, void *out, size_t len);
 	int (*udp_open)(struct env *env, const struct env_udp_params *p, struct env_udp **out);
-	void (*udp_send)(struct env_udp *u, const struct addr *to, const uint8_t *data, size_t len);
+	void (*udp_send)(struct env_udp *u, const struct addr *to, const uint8_t *data, size_t len,
+	                 uint8_t tos, bool dont_fragment);
+	int (*udp_release)(struct env_udp *u);
 	void (*udp_close)(struct env_udp *u);
 	struct env_timer *(*timer_new)(struct env *env, env_timer_fn *fn, void *arg);
 	void (*timer_set)(struct env_timer *t, uint64_t after_ms);
@@ -105,7 +120,22 @@ static inline int env_udp_open(struct env *env, const struct env_udp_params *p,
 static inline void env_udp_send(struct env_udp *u, const struct addr *to, const uint8_t *data,
                                 size_t len)
 {
-	u->env->ops->udp_send(u, to, data, len);
+	u->env->ops->udp_send(u, to, data, len, 0, false);
+}
+
+/* The same with the IP header's DSCP and ECN, and with the DF bit (IPv6: no fragment header) where
+ * it is asked for. */
+static inline void env_udp_send_as(struct env_udp *u, const struct addr *to, const uint8_t *data,
+                                   size_t len, uint8_t tos, bool dont_fragment)
+{
+	u->env->ops->udp_send(u, to, data, len, tos, dont_fragment);
+}
+
+/* Ends u but not its socket, which is handed out for env_udp_open() of this or another
+ * environment. What was queued is sent first. */
+static inline int env_udp_release(struct env_udp *u)
+{
+	return u->env->ops->udp_release(u);
 }
 
 /* What was queued is sent first. NULL is legal. */

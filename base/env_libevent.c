@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
+#include <linux/errqueue.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -22,6 +23,11 @@
 #define TX_MAX     256   /* queued datagrams */
 #define COPY_BYTES (256 * 1024)
 #define SOCKET_BUF (4 * 1024 * 1024)
+#define ERRORS_MAX 16 /* ICMP errors a wake-up */
+
+#define ICMP4_UNREACHABLE 3
+#define ICMP4_FRAG_NEEDED 4
+#define ICMP6_TOO_BIG     2
 
 /* Not a multiple of the page size, so that slots do not fight for the same cache sets. */
 #define RX_STRIDE (ENV_HEADROOM + RX_MAX + 1 + ENV_TAILROOM + 1080)
@@ -30,14 +36,23 @@ struct tx {
 	struct tx *next;
 	struct addr to;
 	struct iovec iov;
+	uint8_t tos;
+	bool dont_fragment;
+};
+
+/* Room for the TOS of one datagram and, where it goes out, for IPV6_DONTFRAG. */
+struct control {
+	_Alignas(struct cmsghdr) uint8_t buf[2 * CMSG_SPACE(sizeof(int))];
 };
 
 struct udp {
 	struct env_udp udp; /* first */
 	struct event *event;
 	env_udp_batch_fn *on_batch;
+	env_udp_error_fn *on_error;
 	void *arg;
 	int fd;
+	struct addr refused; /* whom the last datagram that was too long to leave whole was for */
 	struct tx *tx_head, **tx_tail; /* queued, in order */
 	struct udp *pending_next, **pending_prev;
 };
@@ -104,34 +119,102 @@ static void le_random(struct env *env, void *out, size_t len)
 	env_libevent_random(out, len);
 }
 
-/* Sends the socket's queue in order. The kernel's refusal of one datagram costs that one. */
+static bool is_v6(const struct udp *u)
+{
+	return addr_family(&u->udp.local) == AF_INET6;
+}
+
+static void put_control(struct msghdr *h, struct control *c, int level, int type, int value)
+{
+	struct cmsghdr *m;
+
+	h->msg_control = c->buf;
+	m = (struct cmsghdr *)(c->buf + h->msg_controllen);
+	h->msg_controllen += CMSG_SPACE(sizeof(value));
+	m->cmsg_level = level;
+	m->cmsg_type = type;
+	m->cmsg_len = CMSG_LEN(sizeof(value));
+	memcpy(CMSG_DATA(m), &value, sizeof(value));
+}
+
+static void prepare(const struct udp *u, struct tx *tx, struct msghdr *h, struct control *c)
+{
+	memset(h, 0, sizeof(*h));
+	h->msg_name = &tx->to;
+	h->msg_namelen = addr_len(&tx->to);
+	h->msg_iov = &tx->iov;
+	h->msg_iovlen = 1;
+	if (is_v6(u)) {
+		if (tx->tos)
+			put_control(h, c, IPPROTO_IPV6, IPV6_TCLASS, tx->tos);
+		if (tx->dont_fragment)
+			put_control(h, c, IPPROTO_IPV6, IPV6_DONTFRAG, 1);
+	} else if (tx->tos) {
+		put_control(h, c, IPPROTO_IP, IP_TOS, tx->tos);
+	}
+}
+
+/* IPv4 knows DF only as a socket's option. Else OMIT: without DF, and, unlike DONT, "fragmentation
+ * needed" is still reported for datagrams that went out with it. */
+static void set_df(int fd, bool on)
+{
+	int how = on ? IP_PMTUDISC_PROBE : IP_PMTUDISC_OMIT;
+
+	setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &how, sizeof(how));
+}
+
+/* The kernel's refusal of one datagram costs that one. */
+static void send_all(struct udp *u, struct mmsghdr *msgs, struct tx **txs, unsigned int n)
+{
+	struct env_stats *stats = &u->udp.env->stats;
+	bool retried = false;
+
+	for (unsigned int done = 0; done < n;) {
+		int sent = sendmmsg(u->fd, msgs + done, n - done, 0);
+
+		if (sent > 0) {
+			stats->sent += (unsigned int)sent;
+			done += (unsigned int)sent;
+			retried = false;
+		} else if (errno != EINTR) {
+			bool too_long = errno == EMSGSIZE && txs[done]->dont_fragment;
+
+			/* Where errors are asked for, ICMP's answer to an earlier datagram is told
+			 * to the next call, whomever that is for. */
+			if (u->on_error && errno != EAGAIN && !too_long && !retried) {
+				retried = true;
+				continue;
+			}
+			if (too_long)
+				u->refused = txs[done]->to;
+			stats->send_drops++;
+			done++;
+			retried = false;
+		}
+	}
+}
+
+/* Sends the socket's queue in order. */
 static void udp_flush(struct udp *u)
 {
-	struct env *env = u->udp.env;
 	struct mmsghdr msgs[RX_BATCH];
-	struct tx *tx = u->tx_head;
+	struct control control[RX_BATCH];
+	struct tx *txs[RX_BATCH], *tx = u->tx_head;
 
 	while (tx) {
-		unsigned int n = 0, done = 0;
+		bool df = tx->dont_fragment && !is_v6(u);
+		unsigned int n = 0;
 
-		for (; tx && n < RX_BATCH; tx = tx->next, n++) {
-			memset(&msgs[n], 0, sizeof(msgs[n]));
-			msgs[n].msg_hdr.msg_name = &tx->to;
-			msgs[n].msg_hdr.msg_namelen = addr_len(&tx->to);
-			msgs[n].msg_hdr.msg_iov = &tx->iov;
-			msgs[n].msg_hdr.msg_iovlen = 1;
+		for (; tx && n < RX_BATCH && (is_v6(u) || tx->dont_fragment == df);
+		     tx = tx->next, n++) {
+			txs[n] = tx;
+			prepare(u, tx, &msgs[n].msg_hdr, &control[n]);
 		}
-		while (done < n) {
-			int sent = sendmmsg(u->fd, msgs + done, n - done, 0);
-
-			if (sent > 0) {
-				env->stats.sent += (unsigned int)sent;
-				done += (unsigned int)sent;
-			} else if (errno != EINTR) {
-				env->stats.send_drops++;
-				done++;
-			}
-		}
+		if (df)
+			set_df(u->fd, true);
+		send_all(u, msgs, txs, n);
+		if (df)
+			set_df(u->fd, false);
 	}
 	u->tx_head = NULL;
 	u->tx_tail = &u->tx_head;
@@ -166,7 +249,8 @@ void env_libevent_flush(struct env *env)
 	env_le(env)->rx_used = 0;
 }
 
-static void le_udp_send(struct env_udp *udp, const struct addr *to, const uint8_t *data, size_t len)
+static void le_udp_send(struct env_udp *udp, const struct addr *to, const uint8_t *data, size_t len,
+                        uint8_t tos, bool dont_fragment)
 {
 	struct udp *u = (struct udp *)udp;
 	struct env_le *e = env_le(udp->env);
@@ -186,6 +270,8 @@ static void le_udp_send(struct env_udp *udp, const struct addr *to, const uint8_
 	tx->to = *to;
 	tx->iov.iov_base = (void *)(uintptr_t)data;
 	tx->iov.iov_len = len;
+	tx->tos = tos;
+	tx->dont_fragment = dont_fragment;
 	*u->tx_tail = tx;
 	u->tx_tail = &tx->next;
 	if (!u->pending_prev) {
@@ -197,12 +283,28 @@ static void le_udp_send(struct env_udp *udp, const struct addr *to, const uint8_
 	}
 }
 
+static uint8_t tos_of(struct msghdr *h)
+{
+	for (struct cmsghdr *m = CMSG_FIRSTHDR(h); m; m = CMSG_NXTHDR(h, m)) {
+		if (m->cmsg_level == IPPROTO_IP && m->cmsg_type == IP_TOS)
+			return *CMSG_DATA(m);
+		if (m->cmsg_level == IPPROTO_IPV6 && m->cmsg_type == IPV6_TCLASS) {
+			int tclass;
+
+			memcpy(&tclass, CMSG_DATA(m), sizeof(tclass));
+			return (uint8_t)tclass;
+		}
+	}
+	return 0;
+}
+
 /* One recvmmsg into the free slots. Returns how many datagrams it asked for and brought. */
 static size_t receive(struct env_le *e, struct udp *u, struct datagram *batch, size_t *asked)
 {
 	struct mmsghdr msgs[RX_BATCH];
 	struct iovec iov[RX_BATCH];
 	struct addr from[RX_BATCH];
+	struct control control[RX_BATCH];
 	size_t want, n = 0;
 	int got;
 
@@ -218,10 +320,16 @@ static size_t receive(struct env_le *e, struct udp *u, struct datagram *batch, s
 		msgs[i].msg_hdr.msg_namelen = sizeof(from[i]);
 		msgs[i].msg_hdr.msg_iov = &iov[i];
 		msgs[i].msg_hdr.msg_iovlen = 1;
+		msgs[i].msg_hdr.msg_control = control[i].buf;
+		msgs[i].msg_hdr.msg_controllen = sizeof(control[i].buf);
 	}
 	got = recvmmsg(u->fd, msgs, (unsigned int)want, MSG_DONTWAIT, NULL);
-	if (got <= 0)
+	if (got < 0 && errno != EAGAIN) /* it told an ICMP error and forgot it */
+		got = recvmmsg(u->fd, msgs, (unsigned int)want, MSG_DONTWAIT, NULL);
+	if (got <= 0) {
+		*asked = 0;
 		return 0;
+	}
 	e->rx_used += (size_t)got;
 	e->env.stats.received += (uint64_t)got;
 	for (int i = 0; i < got; i++) {
@@ -232,11 +340,60 @@ static size_t receive(struct env_le *e, struct udp *u, struct datagram *batch, s
 		batch[n].peer = from[i];
 		batch[n].data = iov[i].iov_base;
 		batch[n].len = msgs[i].msg_len;
+		batch[n].tos = tos_of(&msgs[i].msg_hdr);
 		n++;
 	}
 	if ((size_t)got < want)
 		*asked = 0; /* the socket is drained */
 	return n;
+}
+
+/* False when it is none that a relay tells its client. */
+static bool to_error(const struct udp *u, const struct sock_extended_err *e,
+                     struct env_udp_error *out)
+{
+	bool v6 = addr_family(&out->peer) == AF_INET6;
+
+	if (e->ee_origin == SO_EE_ORIGIN_ICMP || e->ee_origin == SO_EE_ORIGIN_ICMP6) {
+		out->type = e->ee_type;
+		out->code = e->ee_code;
+	} else if (e->ee_origin == SO_EE_ORIGIN_LOCAL && e->ee_errno == EMSGSIZE) {
+		out->type = v6 ? ICMP6_TOO_BIG : ICMP4_UNREACHABLE;
+		out->code = v6 ? 0 : ICMP4_FRAG_NEEDED;
+		if (addr_equal_ip(&out->peer, &u->refused)) /* the system forgets the port */
+			out->peer = u->refused;
+	} else {
+		return false;
+	}
+	out->mtu = e->ee_errno == EMSGSIZE ? e->ee_info : 0;
+	return true;
+}
+
+/* As long as the queue is not empty the socket counts as readable. */
+static void read_errors(struct env_le *e, struct udp *u)
+{
+	for (int i = 0; i < ERRORS_MAX && e->reading == u; i++) {
+		_Alignas(struct cmsghdr) uint8_t control[256];
+		struct env_udp_error error = {.mtu = 0};
+		struct msghdr h = {.msg_name = &error.peer,
+		                   .msg_namelen = sizeof(error.peer),
+		                   .msg_control = control,
+		                   .msg_controllen = sizeof(control)};
+
+		if (recvmsg(u->fd, &h, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+			return;
+		for (struct cmsghdr *m = CMSG_FIRSTHDR(&h); m; m = CMSG_NXTHDR(&h, m)) {
+			struct sock_extended_err ee;
+
+			if (!(m->cmsg_level == IPPROTO_IP && m->cmsg_type == IP_RECVERR) &&
+			    !(m->cmsg_level == IPPROTO_IPV6 && m->cmsg_type == IPV6_RECVERR))
+				continue;
+			memcpy(&ee, CMSG_DATA(m), sizeof(ee));
+			if (to_error(u, &ee, &error))
+				u->on_error(u->arg, &u->udp, &error);
+			break;
+		}
+	}
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -254,6 +411,8 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 
 		if (n)
 			u->on_batch(u->arg, &u->udp, batch, n);
+		else if (!round && u->on_error)
+			read_errors(e, u);
 	}
 	e->reading = NULL;
 }
@@ -261,7 +420,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 int env_libevent_bind_udp(const struct addr *local, bool reuse_port, int *out, struct why *why)
 {
 	int family = addr_family(local), one = 1, size = SOCKET_BUF, err;
-	int pmtu = family == AF_INET6 ? IPV6_PMTUDISC_DONT : IP_PMTUDISC_DONT;
+	int pmtu = IPV6_PMTUDISC_DONT;
 	char text[ADDR_STRLEN];
 	int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
@@ -283,7 +442,11 @@ int env_libevent_bind_udp(const struct addr *local, bool reuse_port, int *out, s
 	if (family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &pmtu, sizeof(pmtu));
 	else
-		setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &pmtu, sizeof(pmtu));
+		set_df(fd, false);
+	if (family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, &one, sizeof(one));
+	else
+		setsockopt(fd, IPPROTO_IP, IP_RECVTOS, &one, sizeof(one));
 	if (bind(fd, &local->sa, addr_len(local))) {
 		err = errno;
 		close(fd);
@@ -298,12 +461,13 @@ static int le_udp_open(struct env *env, const struct env_udp_params *p, struct e
 {
 	struct udp *u = calloc(1, sizeof(*u));
 	socklen_t len = sizeof(u->udp.local);
-	int r = -E_NOMEM;
+	int one = 1, r = -E_NOMEM;
 
 	if (!u)
 		return r;
 	u->udp.env = env;
 	u->on_batch = p->on_batch;
+	u->on_error = p->on_error;
 	u->arg = p->arg;
 	u->tx_tail = &u->tx_head;
 	u->fd = p->fd;
@@ -315,6 +479,10 @@ static int le_udp_open(struct env *env, const struct env_udp_params *p, struct e
 	r = -E_IO;
 	if (getsockname(u->fd, &u->udp.local.sa, &len))
 		goto out;
+	if (p->on_error && is_v6(u))
+		setsockopt(u->fd, IPPROTO_IPV6, IPV6_RECVERR, &one, sizeof(one));
+	else if (p->on_error)
+		setsockopt(u->fd, IPPROTO_IP, IP_RECVERR, &one, sizeof(one));
 	r = -E_NOMEM;
 	u->event = event_new(env_le(env)->base, u->fd, EV_READ | EV_PERSIST, on_readable, u);
 	if (!u->event || event_add(u->event, NULL))
@@ -330,18 +498,24 @@ out:
 	return r;
 }
 
-static void le_udp_close(struct env_udp *udp)
+static int le_udp_release(struct env_udp *udp)
 {
 	struct udp *u = (struct udp *)udp;
 	struct env_le *e = env_le(udp->env);
+	int fd = u->fd;
 
 	udp_flush(u);
 	pending_remove(u);
 	if (e->reading == u)
 		e->reading = NULL;
 	event_free(u->event);
-	close(u->fd);
 	free(u);
+	return fd;
+}
+
+static void le_udp_close(struct env_udp *udp)
+{
+	close(le_udp_release(udp));
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
@@ -392,6 +566,7 @@ static const struct env_ops le_ops = {
     .random = le_random,
     .udp_open = le_udp_open,
     .udp_send = le_udp_send,
+    .udp_release = le_udp_release,
     .udp_close = le_udp_close,
     .timer_new = le_timer_new,
     .timer_set = le_timer_set,

@@ -18,7 +18,8 @@ struct packet {
 	struct packet *prev, *next;
 	struct addr from, to;
 	size_t len;
-	uint8_t room[ENV_HEADROOM];
+	uint8_t tos;
+	_Alignas(8) uint8_t room[ENV_HEADROOM];
 	uint8_t data[]; /* and ENV_TAILROOM */
 };
 
@@ -27,7 +28,9 @@ struct udp {
 	UT_hash_handle hh;
 	struct addr key; /* as in the table: zeroed, then filled */
 	env_udp_batch_fn *on_batch;
+	env_udp_error_fn *on_error;
 	void *arg;
+	int released; /* the number it was handed out under; 0: open */
 };
 
 struct timer {
@@ -49,6 +52,8 @@ struct env_v {
 	uint16_t next_port;
 	unsigned int fail_opens;
 	int fail_code;
+	int releases;
+	uint64_t unfragmented;
 };
 
 static struct env_v *env_v(const struct env *env)
@@ -105,6 +110,18 @@ static int v_udp_open(struct env *env, const struct env_udp_params *p, struct en
 	struct env_v *e = env_v(env);
 	struct udp *u;
 
+	if (p->fd >= 0) {
+		for (u = e->sockets; u && u->released != p->fd; u = u->hh.next)
+			;
+		if (!u)
+			return -E_INVAL;
+		u->released = 0;
+		u->on_batch = p->on_batch;
+		u->on_error = p->on_error;
+		u->arg = p->arg;
+		*out = &u->udp;
+		return 0;
+	}
 	if (e->fail_opens) {
 		e->fail_opens--;
 		return e->fail_code;
@@ -115,6 +132,7 @@ static int v_udp_open(struct env *env, const struct env_udp_params *p, struct en
 	u->udp.env = env;
 	u->udp.local = p->local;
 	u->on_batch = p->on_batch;
+	u->on_error = p->on_error;
 	u->arg = p->arg;
 	if (!addr_port(&p->local)) {
 		do {
@@ -132,7 +150,8 @@ static int v_udp_open(struct env *env, const struct env_udp_params *p, struct en
 	return 0;
 }
 
-static void v_udp_send(struct env_udp *udp, const struct addr *to, const uint8_t *data, size_t len)
+static void v_udp_send(struct env_udp *udp, const struct addr *to, const uint8_t *data, size_t len,
+                       uint8_t tos, bool dont_fragment)
 {
 	struct env_v *e = env_v(udp->env);
 	struct packet *p = calloc(1, sizeof(*p) + len + ENV_TAILROOM);
@@ -144,9 +163,18 @@ static void v_udp_send(struct env_udp *udp, const struct addr *to, const uint8_t
 	p->from = udp->local;
 	p->to = *to;
 	p->len = len;
+	p->tos = tos;
+	e->unfragmented += dont_fragment;
 	memcpy(p->data, data, len);
 	DL_APPEND(e->packets, p);
 	e->env.stats.sent++;
+}
+
+static int v_udp_release(struct env_udp *udp)
+{
+	struct udp *u = (struct udp *)udp;
+
+	return u->released = ++env_v(udp->env)->releases;
 }
 
 static void v_udp_close(struct env_udp *udp)
@@ -189,6 +217,7 @@ static const struct env_ops v_ops = {
     .random = v_random,
     .udp_open = v_udp_open,
     .udp_send = v_udp_send,
+    .udp_release = v_udp_release,
     .udp_close = v_udp_close,
     .timer_new = v_timer_new,
     .timer_set = v_timer_set,
@@ -232,10 +261,11 @@ static void deliver(struct env_v *e)
 	while (e->packets) {
 		struct packet *p = e->packets;
 		struct udp *u = find_socket(e, &p->to);
-		struct datagram d = {.peer = p->from, .data = p->data, .len = p->len};
+		struct datagram d = {
+		    .peer = p->from, .data = p->data, .len = p->len, .tos = p->tos};
 
 		DL_DELETE(e->packets, p);
-		if (u) {
+		if (u && !u->released) {
 			e->env.stats.received++;
 			u->on_batch(u->arg, &u->udp, &d, 1);
 		} else {
@@ -286,4 +316,19 @@ void env_virtual_fail_open(struct env *env, unsigned int n, int code)
 size_t env_virtual_sockets(const struct env *env)
 {
 	return HASH_COUNT(env_v(env)->sockets);
+}
+
+bool env_virtual_icmp(struct env *env, const struct addr *sender, const struct env_udp_error *error)
+{
+	struct udp *u = find_socket(env_v(env), sender);
+
+	if (!u || !u->on_error)
+		return false;
+	u->on_error(u->arg, &u->udp, error);
+	return true;
+}
+
+uint64_t env_virtual_unfragmented(const struct env *env)
+{
+	return env_v(env)->unfragmented;
 }

@@ -25,7 +25,15 @@ void env_virtual_step_wall(struct env *env, int64_t seconds);
 /* The next n udp_open calls fail with code (negative). */
 void env_virtual_fail_open(struct env *env, unsigned int n, int code);
 
-/* Open sockets now. */
+/* An ICMP error comes back for a datagram that the socket at sender sent. False when nobody there
+ * asks for errors. */
+bool env_virtual_icmp(struct env *env, const struct addr *sender,
+                      const struct env_udp_error *error);
+
+/* Datagrams that were sent with the wish not to be fragmented. */
+uint64_t env_virtual_unfragmented(const struct env *env);
+
+/* Open sockets now, released ones too. */
 size_t env_virtual_sockets(const struct env *env);
 
 #endif

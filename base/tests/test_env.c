@@ -8,7 +8,12 @@
 #include "base/tests/test.h"
 
 #include <event2/event.h>
+#include <net/if.h>
+#include <sched.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 struct world {
 	struct env *env;
@@ -16,7 +21,9 @@ struct world {
 	struct env_udp *a, *b;
 	unsigned int got_a, got_b, fired;
 	size_t got_len;
-	uint8_t last;
+	uint8_t last, last_tos;
+	unsigned int errors;
+	struct env_udp_error error;
 	int close_on_receive;
 };
 
@@ -67,7 +74,17 @@ static void on_b(void *arg, struct env_udp *u, struct datagram *d, size_t n)
 		w->got_b++;
 		w->got_len = d[i].len;
 		w->last = d[i].data[0];
+		w->last_tos = d[i].tos;
 	}
+}
+
+static void on_error(void *arg, struct env_udp *u, const struct env_udp_error *error)
+{
+	struct world *w = arg;
+
+	(void)u;
+	w->errors++;
+	w->error = *error;
 }
 
 static void on_timer(void *arg)
@@ -122,6 +139,29 @@ static void exercise(struct world *w, const char *ip)
 	assert_int_equal(w->fired, 1);
 	env_timer_free(t);
 
+	/* DSCP and ECN arrive, and belong to one datagram only. */
+	env_udp_send_as(w->a, &w->b->local, small, sizeof(small), 0xb9, false);
+	run(w, 30);
+	assert_int_equal(w->last_tos, 0xb9);
+	env_udp_send(w->a, &w->b->local, small, sizeof(small));
+	env_udp_send_as(w->a, &w->b->local, small, sizeof(small), 0x28, true);
+	env_udp_send(w->a, &w->b->local, small, sizeof(small));
+	w->got_b = 0;
+	run(w, 30);
+	assert_int_equal(w->got_b, 3);
+	assert_int_equal(w->last_tos, 0);
+
+	/* A socket that is handed over goes on where it was. */
+	struct env_udp_params p = {.on_batch = on_b, .arg = w};
+	struct addr local = w->b->local;
+	p.fd = env_udp_release(w->b);
+	assert_int_equal(env_udp_open(w->env, &p, &w->b), 0);
+	assert_true(addr_equal(&w->b->local, &local));
+	w->got_b = 0;
+	env_udp_send(w->a, &local, small, sizeof(small));
+	run(w, 30);
+	assert_int_equal(w->got_b, 1);
+
 	/* A socket may close itself while its batch is delivered: what it sent still leaves. */
 	w->close_on_receive = 1;
 	w->got_b = 0;
@@ -163,6 +203,103 @@ static void on_virtual_time(void **state)
 	}
 }
 
+/* ICMP errors come back with type and code, and cost no other datagram. */
+static void real_errors(void **state)
+{
+	static const char *const ips[] = {"127.0.0.1", "::1"};
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct world w = {.base = event_base_new()};
+		struct env_udp_params p = {
+		    .fd = -1, .on_batch = on_b, .on_error = on_error, .arg = &w};
+		struct env_udp *gone;
+		struct addr nobody;
+
+		w.env = env_libevent_new(w.base);
+		assert_int_equal(addr_parse_ip(&p.local, ips[i], 0), 0);
+		assert_int_equal(env_udp_open(w.env, &p, &w.a), 0);
+		assert_int_equal(env_udp_open(w.env, &p, &w.b), 0);
+		assert_int_equal(env_udp_open(w.env, &p, &gone), 0);
+		nobody = gone->local;
+		env_udp_close(gone);
+		env_udp_send(w.a, &nobody, (const uint8_t *)"x", 1);
+		env_udp_send(w.a, &w.b->local, (const uint8_t *)"y", 1);
+		run(&w, 20);
+		env_udp_send(w.a, &w.b->local, (const uint8_t *)"z", 1);
+		run(&w, 20);
+		assert_int_equal(w.errors, 1);
+		assert_true(addr_equal(&w.error.peer, &nobody));
+		assert_int_equal(w.error.type, i ? 1 : 3); /* port unreachable */
+		assert_int_equal(w.error.code, i ? 4 : 3);
+		assert_int_equal(w.error.mtu, 0);
+		assert_int_equal(w.got_b, 2);
+		env_udp_close(w.a);
+		env_udp_close(w.b);
+		env_libevent_free(w.env);
+		event_base_free(w.base);
+	}
+}
+
+/* In a network of its own, whose loopback carries no more than 1500 bytes. Exits. */
+static void in_narrow_network(const char *ip)
+{
+	struct world w = {.base = event_base_new()};
+	struct env_udp_params p = {.fd = -1, .on_batch = on_b, .on_error = on_error, .arg = &w};
+	static uint8_t big[4000];
+
+	w.env = env_libevent_new(w.base);
+	if (addr_parse_ip(&p.local, ip, 0) || env_udp_open(w.env, &p, &w.a) ||
+	    env_udp_open(w.env, &p, &w.b))
+		_exit(2);
+	env_udp_send(w.a, &w.b->local, big, sizeof(big));
+	env_udp_send_as(w.a, &w.b->local, big, sizeof(big), 0, true);
+	env_udp_send(w.a, &w.b->local, big, sizeof(big));
+	env_udp_send_as(w.a, &w.b->local, big, 1000, 0, true);
+	run(&w, 50);
+	if (w.got_b != 3 || w.got_len != 1000)
+		_exit(3);
+	/* a batch that stops at it tries it once more */
+	if (!w.errors || w.errors > 2 || w.error.mtu != 1500 ||
+	    !addr_equal(&w.error.peer, &w.b->local))
+		_exit(4);
+	_exit(w.error.type == (addr_family(&p.local) == AF_INET6 ? 2 : 3) ? 0 : 5);
+}
+
+static void real_dont_fragment(void **state)
+{
+	static const char *const ips[] = {"127.0.0.1", "::1"};
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		int status;
+		pid_t pid = fork();
+
+		if (!pid) {
+			struct ifreq lo = {.ifr_name = "lo"};
+			int fd;
+
+			if (unshare(CLONE_NEWUSER | CLONE_NEWNET))
+				_exit(77);
+			fd = socket(AF_INET, SOCK_DGRAM, 0);
+			lo.ifr_mtu = 1500;
+			if (ioctl(fd, SIOCSIFMTU, &lo))
+				_exit(6);
+			lo.ifr_flags = IFF_UP | IFF_RUNNING;
+			if (ioctl(fd, SIOCSIFFLAGS, &lo))
+				_exit(7);
+			in_narrow_network(ips[i]);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFEXITED(status));
+		if (WEXITSTATUS(status) == 77) {
+			print_message("no network namespaces here\n");
+			skip();
+		}
+		assert_int_equal(WEXITSTATUS(status), 0);
+	}
+}
+
 static void virtual_runs_repeat(void **state)
 {
 	struct env *a = env_virtual_new(7), *b = env_virtual_new(7), *c = env_virtual_new(8);
@@ -186,6 +323,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(real),
+	    cmocka_unit_test(real_errors),
+	    cmocka_unit_test(real_dont_fragment),
 	    cmocka_unit_test(on_virtual_time),
 	    cmocka_unit_test(virtual_runs_repeat),
 	};
