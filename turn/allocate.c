@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TRANSPORT_TCP 6
 #define TRANSPORT_UDP 17
 #define FAMILY_IPV4   1
 #define FAMILY_IPV6   2
@@ -25,6 +26,29 @@ static int check_tuple_free(struct turn_request *rq)
 	return memcmp(rq->alloc->tid, rq->msg.tid, STUN_TID_LEN) ? 437 : 0;
 }
 
+/* RFC 6062 section 5.1: "If the client connection transport is not TCP or TLS, the server MUST
+ * reject the request with a 400", "If the request contains the DONT-FRAGMENT, EVEN-PORT, or
+ * RESERVATION-TOKEN attribute, [...] 400". */
+static int check_tcp(const struct turn_request *rq)
+{
+	if (!rq->turn->net)
+		return 442;
+	if (!turn_path_is_stream(&rq->path))
+		return 400;
+	return stun_msg_has(&rq->msg, STUN_ATTR_EVEN_PORT) ||
+	               stun_msg_has(&rq->msg, STUN_ATTR_RESERVATION_TOKEN)
+	           ? 400
+	           : 0;
+}
+
+static bool wants_tcp(const struct turn_request *rq)
+{
+	uint32_t value;
+
+	return !stun_msg_u32(&rq->msg, STUN_ATTR_REQUESTED_TRANSPORT, &value) &&
+	       value >> 24 == TRANSPORT_TCP;
+}
+
 /* "The server checks if the request contains a REQUESTED-TRANSPORT attribute. If [it] is not
  * included or is malformed [...] 400. [...] not supported by the server [...] 442." */
 static int check_transport(struct turn_request *rq)
@@ -33,6 +57,8 @@ static int check_transport(struct turn_request *rq)
 
 	if (stun_msg_u32(&rq->msg, STUN_ATTR_REQUESTED_TRANSPORT, &value))
 		return 400;
+	if (value >> 24 == TRANSPORT_TCP)
+		return check_tcp(rq);
 	return value >> 24 == TRANSPORT_UDP ? 0 : 442;
 }
 
@@ -91,13 +117,24 @@ static const struct turn_relay *relay_of(const struct turn_request *rq)
 	return i == TURN_NO_RELAY ? NULL : &rq->turn->conf.relay[i];
 }
 
-static int open_relay(struct turn_alloc *a, uint16_t port)
+static int open_relay(struct turn_request *rq, struct turn_alloc *a, uint16_t port)
 {
+	struct turn *t = a->turn;
 	struct env_udp_params p = {
 	    .local = a->via->local, .fd = -1, .on_batch = turn_on_relay_batch, .arg = a};
+	int r;
 
 	addr_put_port(&p.local, port);
-	return env_udp_open(a->turn->env, &p, &a->relay);
+	if (wants_tcp(rq)) {
+		r = t->net->listen(t->net_ctx, a, &p.local, &a->tcp_listener);
+		if (!r)
+			turn_ports_put_tcp(a->via->ports, port);
+	} else {
+		r = env_udp_open(t->env, &p, &a->relay);
+	}
+	if (!r)
+		a->port = port;
+	return r;
 }
 
 /* The port that the token keeps, wherever it was reserved. */
@@ -111,7 +148,7 @@ static int claim_port(struct turn_request *rq, struct turn_alloc *a)
 		a->via = &t->conf.relay[i];
 		if (turn_ports_claim(a->via->ports, token, t->now_ms, &port))
 			continue;
-		if (!open_relay(a, port))
+		if (!open_relay(rq, a, port))
 			return 0;
 		turn_ports_release(a->via->ports, port);
 		break;
@@ -145,7 +182,7 @@ static int lease_port(struct turn_request *rq, struct turn_alloc *a)
 
 		if (turn_ports_lease(a->via->ports, rq->turn->env, want, &port))
 			return 508;
-		int r = open_relay(a, port);
+		int r = open_relay(rq, a, port);
 
 		if (!r && (want != TURN_PORT_EVEN_PAIR || !reserve_next(a, port)))
 			return 0;
@@ -181,7 +218,7 @@ static int make(struct turn_request *rq)
 		return r;
 	}
 	a->relayed = a->via->external;
-	addr_put_port(&a->relayed, addr_port(&a->relay->local));
+	addr_put_port(&a->relayed, a->port);
 	turn_alloc_set_lifetime(a, turn_lifetime(rq));
 	turn_alloc_add(a);
 	rq->alloc = a;

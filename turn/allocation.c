@@ -127,12 +127,10 @@ void turn_alloc_free(struct turn_alloc *a)
 		return;
 	if (a->expires_ms)
 		DL_DELETE(*slot_of(a), a);
-	if (a->relay) {
-		uint16_t port = addr_port(&a->relay->local);
-
-		env_udp_close(a->relay); /* first: whoever leases the port next wants to bind it */
-		turn_ports_release(a->via->ports, port);
-	}
+	turn_conns_close(a);
+	env_udp_close(a->relay);
+	if (a->port) /* last: whoever leases the port next wants to bind it */
+		turn_ports_release(a->via->ports, a->port);
 	turn_quota_give(a->turn->conf.quota, a->account);
 	free(a->perms);
 	free(a->chans);

@@ -91,6 +91,9 @@ int turn_channel_bind(struct turn_request *rq)
 	uint16_t number;
 	int r;
 
+	/* RFC 6062: a TCP allocation has no channels. */
+	if (!a->relay)
+		return 400;
 	/* "The request contains both a CHANNEL-NUMBER and an XOR-PEER-ADDRESS attribute", "The
 	 * channel number is in the range 0x4000 through 0x4FFF": else 400 */
 	if (stun_msg_u32(&rq->msg, STUN_ATTR_CHANNEL_NUMBER, &value) ||

@@ -63,6 +63,15 @@ void turn_link_free(struct turn_link *link)
 	free(link);
 }
 
+bool turn_link_has_allocation(const struct turn_link *link)
+{
+	struct turn_path path = {.side = (struct turn_side *)&link->side,
+	                         .client = link->params.client};
+	struct turn_tuple tuple = turn_tuple_of(&path);
+
+	return turn_alloc_find(link->side.turn, &tuple) != NULL;
+}
+
 bool turn_path_is_stream(const struct turn_path *path)
 {
 	return path->side->protocol == TURN_TCP || path->side->protocol == TURN_TLS;

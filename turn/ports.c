@@ -14,6 +14,8 @@
 
 #define GUESSES 32 /* random tries before the pool is searched from a random place */
 
+enum port_use { PORT_FREE, PORT_UDP, PORT_TCP };
+
 struct reservation {
 	struct reservation *prev, *next;
 	uint8_t token[TURN_TOKEN_LEN];
@@ -27,7 +29,7 @@ struct turn_ports {
 	uint32_t n;
 	size_t leased, reserved;
 	struct reservation *reservations;
-	bool taken[]; /* by port - min */
+	uint8_t taken[]; /* enum port_use, by port - min */
 };
 
 struct turn_ports *turn_ports_new(uint16_t min, uint16_t max)
@@ -94,10 +96,10 @@ int turn_ports_lease(struct turn_ports *p, struct env *env, enum turn_ports_want
 	pthread_mutex_lock(&p->lock);
 	r = find(p, env, want, &i);
 	if (!r) {
-		p->taken[i] = true;
+		p->taken[i] = PORT_UDP;
 		p->leased++;
 		if (want == TURN_PORT_EVEN_PAIR) {
-			p->taken[i + 1] = true;
+			p->taken[i + 1] = PORT_UDP;
 			p->leased++;
 		}
 		*port = (uint16_t)(p->min + i);
@@ -109,7 +111,7 @@ int turn_ports_lease(struct turn_ports *p, struct env *env, enum turn_ports_want
 /* Locked by the caller. */
 static void give_back(struct turn_ports *p, uint16_t port)
 {
-	p->taken[port - p->min] = false;
+	p->taken[port - p->min] = PORT_FREE;
 	p->leased--;
 }
 
@@ -175,16 +177,33 @@ void turn_ports_expire(struct turn_ports *p, uint64_t now_ms)
 	pthread_mutex_unlock(&p->lock);
 }
 
-bool turn_ports_is_leased(struct turn_ports *p, uint16_t port)
+void turn_ports_put_tcp(struct turn_ports *p, uint16_t port)
 {
-	bool leased;
+	pthread_mutex_lock(&p->lock);
+	p->taken[port - p->min] = PORT_TCP;
+	pthread_mutex_unlock(&p->lock);
+}
+
+static bool serves(struct turn_ports *p, uint16_t port, uint8_t what)
+{
+	bool is;
 
 	if (port < p->min || (uint32_t)(port - p->min) >= p->n)
 		return false;
 	pthread_mutex_lock(&p->lock);
-	leased = p->taken[port - p->min];
+	is = p->taken[port - p->min] == what;
 	pthread_mutex_unlock(&p->lock);
-	return leased;
+	return is;
+}
+
+bool turn_ports_is_leased(struct turn_ports *p, uint16_t port)
+{
+	return serves(p, port, PORT_UDP);
+}
+
+bool turn_ports_is_tcp(struct turn_ports *p, uint16_t port)
+{
+	return serves(p, port, PORT_TCP);
 }
 
 size_t turn_ports_leased(struct turn_ports *p)

@@ -12,6 +12,8 @@
 
 #define CHANNEL_HEADER_LEN 4
 #define UDP_PAYLOAD_MAX    65507
+#define DTLS_FIRST         20 /* RFC 7983 */
+#define DTLS_LAST          63
 
 const struct turn_relay *turn_relay_at(const struct turn *t, const struct addr *external)
 {
@@ -79,7 +81,6 @@ void turn_on_client_batch(void *arg, struct env_udp *u, struct datagram *batch, 
 	struct turn *t = l->side.turn;
 	struct turn_path path = {.side = &l->side};
 
-	(void)u;
 	t->now_ms = env_now_ms(t->env);
 	for (size_t i = 0; i < n; i++) {
 		struct datagram *d = &batch[i];
@@ -90,6 +91,8 @@ void turn_on_client_batch(void *arg, struct env_udp *u, struct datagram *batch, 
 			                     d->len); /* RFC 7983: 64 to 79; to 127 in RFC 5766 */
 		else if (stun_msg_looks_like(d->data, d->len))
 			turn_on_stun(&path, d->data, d->len);
+		else if (t->net && d->len && d->data[0] >= DTLS_FIRST && d->data[0] <= DTLS_LAST)
+			t->net->dtls(t->net_ctx, u, l->side.relay4, l->side.relay6, d);
 		else
 			t->stats.malformed++;
 	}
@@ -104,7 +107,7 @@ static const uint8_t *next_tid(struct turn *t)
 }
 
 /* The address by which the client knows a relay of ours. */
-static struct addr outside_view(const struct turn *t, const struct addr *from)
+struct addr turn_outside_addr(const struct turn *t, const struct addr *from)
 {
 	struct addr peer = *from;
 
@@ -127,7 +130,7 @@ static void from_peer(struct turn_alloc *a, struct datagram *d)
 	size_t total = d->len;
 
 	if (t->behind_nat)
-		peer = outside_view(t, &d->peer);
+		peer = turn_outside_addr(t, &d->peer);
 	if (a->expires_ms <= t->now_ms || !turn_perm_find(a, &peer)) {
 		t->stats.permission_drops++;
 		return;

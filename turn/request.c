@@ -52,7 +52,7 @@ static void count_error(struct turn_stats *s, int code)
 	}
 }
 
-static void reply_error(struct turn_request *rq, int code)
+void turn_reply_error(struct turn_request *rq, int code)
 {
 	struct turn *t = rq->turn;
 	char nonce[TURN_NONCE_LEN];
@@ -129,6 +129,14 @@ static int on_request(struct turn_request *rq)
 	case STUN_CHANNEL_BIND:
 		r = turn_run_checks(rq, to_use, 4);
 		return r ? r : turn_channel_bind(rq);
+	case STUN_CONNECT:
+		r = turn_run_checks(rq, to_use, 4);
+		return r ? r : turn_connect(rq);
+	case STUN_CONNECTION_BIND:
+		r = turn_connection_bind_find(rq);
+		if (!r)
+			r = turn_run_checks(rq, to_use, rq->conn ? 4 : 2);
+		return r ? r : turn_connection_bind(rq);
 	default:
 		/* RFC 8489 section 6.3: an unknown method is discarded in silence. */
 		return TURN_SILENT;
@@ -168,7 +176,7 @@ void turn_on_stun(const struct turn_path *path, uint8_t *buf, size_t len)
 		return; /* we ask nothing, so nothing is an answer */
 	r = on_request(&rq);
 	if (r > 0)
-		reply_error(&rq, r);
+		turn_reply_error(&rq, r);
 }
 
 /* RFC 8656 section 9.1 and 12.1: a peer of another family than the relay's gets 443. */

@@ -12,7 +12,9 @@ void turn_send(struct turn_request *rq)
 	struct turn_perm *perm;
 	struct addr peer, wire;
 
-	if (!data->value || stun_msg_peer(&rq->msg, 0, &peer) || !turn_peer_family_ok(a, &peer)) {
+	/* RFC 6062: a TCP allocation has no datagrams. */
+	if (!a->relay || !data->value || stun_msg_peer(&rq->msg, 0, &peer) ||
+	    !turn_peer_family_ok(a, &peer)) {
 		rq->turn->stats.malformed++;
 		return;
 	}

@@ -20,6 +20,7 @@ static void on_tick(void *arg)
 
 	t->now_ms = env_now_ms(t->env);
 	turn_allocs_expire(t);
+	turn_conns_expire(t);
 	turn_expire_parked(t);
 	for (size_t i = 0; i < t->conf.relay_n; i++)
 		turn_ports_expire(t->conf.relay[i].ports, t->now_ms);
@@ -96,6 +97,12 @@ int turn_listen(struct turn *t, const struct turn_listener_conf *conf)
 	l->next = t->listeners;
 	t->listeners = l;
 	return 0;
+}
+
+void turn_set_net(struct turn *t, const struct turn_net_ops *ops, void *ctx)
+{
+	t->net = ops;
+	t->net_ctx = ctx;
 }
 
 void turn_set_nonce_key(struct turn *t, const uint8_t key[TURN_NONCE_KEY_LEN])

@@ -6,6 +6,7 @@
 #ifndef TURN_STATE_H
 #define TURN_STATE_H
 
+#include "turn/tcp.h"
 #include "turn/turn.h"
 
 #include <uthash.h>
@@ -87,7 +88,11 @@ struct turn_alloc {
 	struct turn_path path;
 	const struct turn_relay *via;
 	struct env_udp *relay; /* bound to the relayed transport address, inside view */
-	struct addr relayed;   /* as the client sees it */
+	void *tcp_listener;    /* instead of relay in a TCP allocation */
+	struct turn_peer_conn *conns;
+	uint16_t conn_n;
+	uint16_t port;       /* of the relayed transport address, inside view; 0: none yet */
+	struct addr relayed; /* as the client sees it */
 	struct turn_account *account;
 	uint8_t key[STUN_KEY_SHA1_LEN];
 	int64_t credential_expires_at_s; /* Unix time; 0: never */
@@ -130,7 +135,10 @@ struct turn {
 	uint32_t sides;  /* numbers given */
 	struct turn_listener *listeners;
 	struct turn_link *links;
-	struct turn_alloc *allocs; /* by tuple */
+	const struct turn_net_ops *net; /* or NULL */
+	void *net_ctx;
+	struct turn_peer_conn *conns; /* by id */
+	struct turn_alloc *allocs;    /* by tuple */
 	struct turn_alloc *wheel[TURN_WHEEL_SLOTS];
 	uint64_t wheel_s; /* up to here the wheel has turned */
 	struct env_timer *tick;
@@ -151,7 +159,8 @@ struct turn_request {
 	struct turn_path path;
 	struct turn_tuple tuple;
 	struct stun_msg msg;
-	struct turn_alloc *alloc; /* of this 5-tuple, or NULL */
+	struct turn_alloc *alloc; /* of this 5-tuple, or NULL; of conn in a ConnectionBind */
+	struct turn_peer_conn *conn;
 	struct turn_auth_answer auth;
 	const uint8_t *key; /* set once the sender has proved who it is */
 	uint64_t reply_buf[STUN_REPLY_MAX / 8];
@@ -167,6 +176,7 @@ typedef int turn_check_fn(struct turn_request *rq);
 void turn_on_stun(const struct turn_path *path, uint8_t *buf, size_t len);
 void turn_reply_start(struct turn_request *rq, enum stun_class class);
 void turn_reply_send(struct turn_request *rq);
+void turn_reply_error(struct turn_request *rq, int code);
 int turn_run_checks(struct turn_request *rq, turn_check_fn *const *checks, size_t n);
 int turn_peer_family_ok(const struct turn_alloc *a, const struct addr *peer);
 
@@ -184,6 +194,13 @@ int turn_refresh(struct turn_request *rq);
 int turn_create_permission(struct turn_request *rq);
 int turn_channel_bind(struct turn_request *rq);
 void turn_send(struct turn_request *rq);
+int turn_connect(struct turn_request *rq);
+int turn_connection_bind_find(struct turn_request *rq);
+int turn_connection_bind(struct turn_request *rq);
+
+/* connect.c, too */
+void turn_conns_expire(struct turn *t);
+void turn_conns_close(struct turn_alloc *a);
 
 /* allocation.c */
 struct turn_tuple turn_tuple_of(const struct turn_path *path);
@@ -217,5 +234,6 @@ env_udp_batch_fn turn_on_relay_batch;
 void turn_relay_to_peer(struct turn_alloc *a, const struct addr *wire, uint8_t *data, size_t len);
 const struct turn_relay *turn_relay_at(const struct turn *t, const struct addr *external);
 struct addr turn_wire_addr(const struct turn *t, const struct addr *peer);
+struct addr turn_outside_addr(const struct turn *t, const struct addr *from);
 
 #endif

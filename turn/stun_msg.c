@@ -218,6 +218,20 @@ void stun_out_reply(struct stun_out *o, uint8_t *buf, size_t cap, const struct s
 	stun_tid_message_cpy(buf, &tid);
 }
 
+void stun_out_indication(struct stun_out *o, uint8_t *buf, size_t cap, enum stun_method method,
+                         const uint8_t tid[STUN_TID_LEN])
+{
+	stun_tid id;
+
+	assert(((uintptr_t)buf & 3) == 0 && cap >= STUN_HEADER_LEN);
+	o->buf = buf;
+	o->cap = cap;
+	o->failed = false;
+	stun_init_command_str(stun_make_indication((uint16_t)method), buf, &o->len);
+	memcpy(id.tsx_id, tid, STUN_TID_LEN);
+	stun_tid_message_cpy(buf, &id);
+}
+
 void stun_out_add(struct stun_out *o, uint16_t type, const void *value, size_t len)
 {
 	if (o->failed || len > o->cap || o->len + ATTR_HEADER_LEN + padded(len) > o->cap) {
@@ -274,6 +288,10 @@ static const char *reason(int code)
 		return "Unsupported Transport Protocol";
 	case 443:
 		return "Peer Address Family Mismatch";
+	case 446:
+		return "Connection Already Exists";
+	case 447:
+		return "Connection Timeout or Failure";
 	case 486:
 		return "Allocation Quota Reached";
 	case 508:

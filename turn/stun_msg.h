@@ -34,6 +34,9 @@ enum stun_method {
 	STUN_DATA = 0x007,
 	STUN_CREATE_PERMISSION = 0x008,
 	STUN_CHANNEL_BIND = 0x009,
+	STUN_CONNECT = 0x00A,
+	STUN_CONNECTION_BIND = 0x00B,
+	STUN_CONNECTION_ATTEMPT = 0x00C,
 };
 
 /* Attributes that a server reads, in the order of their numbers. */
@@ -51,7 +54,8 @@ enum stun_method {
 	X(REQUESTED_TRANSPORT, 0x0019)                                                             \
 	X(RESERVATION_TOKEN, 0x0022)                                                               \
 	X(PRIORITY, 0x0024)                                                                        \
-	X(USE_CANDIDATE, 0x0025)
+	X(USE_CANDIDATE, 0x0025)                                                                   \
+	X(CONNECTION_ID, 0x002A)
 
 enum stun_attr_index {
 #define X(name, number) STUN_ATTR_##name,
@@ -114,6 +118,9 @@ struct stun_out {
 void stun_out_reply(struct stun_out *o, uint8_t *buf, size_t cap, const struct stun_msg *request,
                     enum stun_class class);
 
+void stun_out_indication(struct stun_out *o, uint8_t *buf, size_t cap, enum stun_method method,
+                         const uint8_t tid[STUN_TID_LEN]);
+
 /* Turns a payload into a Data indication in place, with no copy: writes XOR-PEER-ADDRESS and the
  * DATA header into the STUN_DATA_HEAD_MAX bytes in front of data, which is aligned to 4, and up
  * to 3 bytes of padding behind it. Returns the start of the message and its length in *total.
@@ -140,5 +147,6 @@ void stun_out_add_fingerprint(struct stun_out *o);
 #define STUN_TYPE_XOR_RELAYED_ADDRESS 0x0016
 #define STUN_TYPE_XOR_MAPPED_ADDRESS  0x0020
 #define STUN_TYPE_RESERVATION_TOKEN   0x0022
+#define STUN_TYPE_CONNECTION_ID       0x002A
 
 #endif

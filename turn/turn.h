@@ -68,6 +68,7 @@ struct turn_conf {
 	uint32_t nonce_lifetime_s;   /* 3600 */
 	uint32_t permissions_max;    /* an allocation */
 	uint32_t channels_max;       /* an allocation */
+	uint32_t connections_max;    /* to peers, a TCP allocation */
 	bool legacy_channels;        /* 0x5000 to 0x7FFE, too (RFC 5766) */
 	bool strict_expiry;          /* an expired credential cannot refresh, either */
 	unsigned int worker;         /* for session ids */
@@ -111,6 +112,7 @@ struct turn_link_params {
 	X(replies_other_errors)                                                                    \
 	X(malformed)                                                                               \
 	X(unbound_channel_drops)                                                                   \
+	X(peer_connections)                                                                        \
 	X(permission_drops)                                                                        \
 	X(policy_drops)                                                                            \
 	X(to_peer_packets)                                                                         \

@@ -96,7 +96,7 @@ static void check_invariants(struct world *w)
 
 	assert_int_equal(leased, live + reserved);
 	assert_int_equal(turn_quota_total(w->quota), live);
-	assert_int_equal(env_virtual_sockets(w->env), live + 2 + w->hosts);
+	assert_int_equal(env_virtual_sockets(w->env), live - w->tcp_relays + 2 + w->hosts);
 	assert_true(turn_quota_accounts(w->quota) <= live);
 }
 

@@ -37,6 +37,7 @@ struct world {
 	struct turn_quota *quota;
 	struct peer_policy *policy;
 	size_t hosts;
+	size_t tcp_relays; /* allocations without a UDP socket */
 	uint32_t tid;
 	/* the user store behind turn_auth_ops */
 	bool alice_gone, answers_later;

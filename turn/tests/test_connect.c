@@ -1,0 +1,594 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * TCP allocations (RFC 6062) on virtual time: the rules of Allocate, Connect,
+ * ConnectionAttempt and ConnectionBind, and their deadlines. The sockets are
+ * played by the test.
+ */
+#include "base/error.h"
+#include "base/tests/test.h"
+#include "turn/tcp.h"
+#include "turn/tests/world.h"
+
+#include <stdlib.h>
+
+#define PEER    "9.9.9.9:4000"
+#define HANDLES 64
+
+/* A listener or a connection to a peer. */
+struct handle {
+	bool used, listens;
+	struct turn_alloc *alloc;
+	struct turn_peer_conn *conn;
+	struct addr local, peer;
+	void *joined;
+};
+
+struct tcp {
+	struct world w;
+	struct handle h[HANDLES];
+	size_t open, connects;
+	int listen_fails, connect_fails;
+	unsigned int moved_to;
+	void *moved;
+};
+
+/* A client's connection and the last message that came over it. */
+struct stream {
+	struct tcp *t;
+	struct turn_link *link;
+	const char *user, *password;
+	char nonce[128];
+	_Alignas(8) uint8_t out[2048];
+	size_t len, messages;
+};
+
+static struct handle *new_handle(struct tcp *t)
+{
+	for (size_t i = 0; i < HANDLES; i++) {
+		if (!t->h[i].used) {
+			t->h[i] = (struct handle){.used = true};
+			t->open++;
+			return &t->h[i];
+		}
+	}
+	fail();
+	return NULL;
+}
+
+static int do_listen(void *ctx, struct turn_alloc *a, const struct addr *local, void **out)
+{
+	struct tcp *t = ctx;
+	struct handle *h;
+
+	if (t->listen_fails)
+		return t->listen_fails;
+	h = new_handle(t);
+	h->listens = true;
+	h->alloc = a;
+	h->local = *local;
+	*out = h;
+	t->w.tcp_relays++;
+	return 0;
+}
+
+static int do_connect(void *ctx, struct turn_peer_conn *c, const struct addr *local,
+                      const struct addr *peer, void **out)
+{
+	struct tcp *t = ctx;
+	struct handle *h;
+
+	t->connects++;
+	if (t->connect_fails)
+		return t->connect_fails;
+	h = new_handle(t);
+	h->conn = c;
+	h->local = *local;
+	h->peer = *peer;
+	*out = h;
+	return 0;
+}
+
+static void do_adopt(void *ctx, void *handle, struct turn_peer_conn *c)
+{
+	(void)ctx;
+	((struct handle *)handle)->conn = c;
+}
+
+static void do_close(void *ctx, void *handle)
+{
+	struct tcp *t = ctx;
+	struct handle *h = handle;
+
+	assert_true(h->used);
+	t->w.tcp_relays -= h->listens;
+	h->used = false;
+	t->open--;
+}
+
+static void do_join(void *ctx, void *handle, void *link_ctx)
+{
+	(void)ctx;
+	((struct handle *)handle)->joined = link_ctx;
+}
+
+static int do_move(void *ctx, void *link_ctx, unsigned int worker)
+{
+	struct tcp *t = ctx;
+
+	if (worker > 3)
+		return -E_NOTFOUND;
+	t->moved_to = worker;
+	t->moved = link_ctx;
+	return 0;
+}
+
+static const struct turn_net_ops net_ops = {
+    .listen = do_listen,
+    .connect = do_connect,
+    .adopt = do_adopt,
+    .close = do_close,
+    .join = do_join,
+    .move = do_move,
+};
+
+static void on_send(void *ctx, const uint8_t *data, size_t len)
+{
+	struct stream *s = ctx;
+
+	assert_true(len <= sizeof(s->out) && wire_sound(data, len));
+	memcpy(s->out, data, len);
+	s->len = len;
+	s->messages++;
+}
+
+static void stream_open(struct tcp *t, struct stream *s, const char *from)
+{
+	static const struct turn_link_ops ops = {.send = on_send};
+	struct turn_link_params params = {
+	    .protocol = TURN_TCP, .relay4 = 0, .relay6 = 1, .ops = &ops, .ctx = s};
+
+	memset(s, 0, sizeof(*s));
+	s->t = t;
+	s->user = "alice";
+	s->password = "secret";
+	assert_int_equal(addr_parse(&params.client, from), 0);
+	s->link = turn_link_new(t->w.turn, &params);
+	assert_non_null(s->link);
+}
+
+static void stream_close(struct stream *s)
+{
+	turn_link_free(s->link);
+	s->link = NULL;
+	world_run(&s->t->w, 0);
+}
+
+static void start_request(struct stream *s, struct wire *m, uint16_t method)
+{
+	wire_start(m, method, ++s->t->w.tid);
+	if (*s->nonce) {
+		wire_add_str(m, 0x0006, s->user);
+		wire_add_str(m, 0x0014, REALM);
+		wire_add_str(m, 0x0015, s->nonce);
+	}
+}
+
+/* Adds the integrity and hands it over; no look at the reply. */
+static void tell(struct stream *s, struct wire *m)
+{
+	uint8_t key[16];
+
+	wire_key(s->user, REALM, s->password, key);
+	if (*s->nonce)
+		wire_add_integrity(m, key);
+	s->messages = 0;
+	turn_link_input(s->link, m->buf, m->len);
+	world_run(&s->t->w, 0);
+}
+
+/* The error code of the reply that has come, or 0; it is the reply to m and proves itself. */
+static int reply_to(struct stream *s, const struct wire *m)
+{
+	uint8_t key[16];
+	const uint8_t *nonce;
+	size_t n;
+	int code;
+
+	assert_int_equal(s->messages, 1);
+	assert_memory_equal(s->out + 4, m->buf + 4, 16);
+	code = wire_error(s->out, s->len);
+	assert_int_equal(wire_type(s->out), wire_type(m->buf) | (code ? W_ERR : W_OK));
+	nonce = wire_get(s->out, s->len, 0x0015, &n);
+	if (nonce) {
+		assert_true(n < sizeof(s->nonce));
+		memcpy(s->nonce, nonce, n);
+		s->nonce[n] = 0;
+	} else if (*s->nonce && code != 400) {
+		wire_key(s->user, REALM, s->password, key);
+		assert_true(wire_integrity_ok(s->out, s->len, key));
+	}
+	return code;
+}
+
+static int ask(struct stream *s, struct wire *m)
+{
+	tell(s, m);
+	return reply_to(s, m);
+}
+
+static int allocate(struct stream *s, uint8_t transport)
+{
+	struct wire m;
+
+	start_request(s, &m, W_ALLOCATE);
+	wire_add_u32(&m, 0x0019, (uint32_t)transport << 24);
+	return ask(s, &m);
+}
+
+static void login(struct stream *s)
+{
+	assert_int_equal(allocate(s, 6), 401);
+	assert_true(*s->nonce);
+}
+
+static void start_connect(struct stream *s, struct wire *m, const char *peer)
+{
+	start_request(s, m, W_CONNECT);
+	wire_add_xor_addr(m, 0x0012, peer);
+}
+
+/* For a Connect that is answered at once. */
+static int connect_code(struct stream *s, const char *peer)
+{
+	struct wire m;
+
+	start_connect(s, &m, peer);
+	return ask(s, &m);
+}
+
+static int bind_code(struct stream *s, uint32_t id)
+{
+	struct wire m;
+
+	start_request(s, &m, W_CONNECTION_BIND);
+	wire_add_u32(&m, 0x002a, id);
+	return ask(s, &m);
+}
+
+static int permit(struct stream *s, const char *peer)
+{
+	struct wire m;
+
+	start_request(s, &m, W_CREATE_PERMISSION);
+	wire_add_xor_addr(&m, 0x0012, peer);
+	return ask(s, &m);
+}
+
+static int refresh(struct stream *s, uint32_t lifetime)
+{
+	struct wire m;
+
+	start_request(s, &m, W_REFRESH);
+	wire_add_u32(&m, 0x000d, lifetime);
+	return ask(s, &m);
+}
+
+static struct handle *find(struct tcp *t, bool listens)
+{
+	for (size_t i = 0; i < HANDLES; i++)
+		if (t->h[i].used && t->h[i].listens == listens)
+			return &t->h[i];
+	return NULL;
+}
+
+/* Connects to the peer; returns the CONNECTION-ID. */
+static uint32_t connect_ok(struct stream *s, const char *peer, struct handle **out)
+{
+	struct tcp *t = s->t;
+	struct handle *h = NULL;
+	struct wire m;
+	uint32_t id;
+
+	start_connect(s, &m, peer);
+	tell(s, &m);
+	assert_int_equal(s->messages, 0); /* not before it has connected */
+	for (size_t i = 0; i < HANDLES; i++)
+		if (t->h[i].used && t->h[i].conn && !t->h[i].joined)
+			h = &t->h[i];
+	assert_non_null(h);
+	turn_tcp_connected(h->conn, 0);
+	assert_int_equal(reply_to(s, &m), 0);
+	id = wire_get_u32(s->out, s->len, 0x002a);
+	assert_int_equal(TURN_CONNECTION_WORKER(id), t->w.conf.worker);
+	*out = h;
+	return id;
+}
+
+static struct tcp *begin(struct stream *control)
+{
+	struct tcp *t = calloc(1, sizeof(*t));
+
+	world_init(&t->w);
+	t->w.conf.worker = 2;
+	t->w.conf.connections_max = 4;
+	world_start(&t->w);
+	turn_set_net(t->w.turn, &net_ops, t);
+	stream_open(t, control, "198.51.100.5:1");
+	login(control);
+	return t;
+}
+
+static void end(struct tcp *t)
+{
+	assert_int_equal(t->open, 0);
+	world_stop(&t->w);
+	free(t);
+}
+
+static void allocates(void **state)
+{
+	struct stream s;
+	struct tcp *t = begin(&s);
+	struct host udp;
+	struct wire m;
+	struct addr relayed;
+
+	(void)state;
+	/* over UDP: 400 */
+	host_open(&t->w, &udp, "198.51.100.6:1", "alice", "secret");
+	assert_int_equal(host_login(&udp), 401);
+	host_request(&udp, &m, W_ALLOCATE);
+	wire_add_u32(&m, 0x0019, 6u << 24);
+	assert_int_equal(host_ask(&udp, &m), 400);
+	host_close(&udp);
+	/* with EVEN-PORT or RESERVATION-TOKEN: 400 */
+	start_request(&s, &m, W_ALLOCATE);
+	wire_add_u32(&m, 0x0019, 6u << 24);
+	wire_add(&m, 0x0018, "\x00", 1);
+	assert_int_equal(ask(&s, &m), 400);
+	start_request(&s, &m, W_ALLOCATE);
+	wire_add_u32(&m, 0x0019, 6u << 24);
+	wire_add(&m, 0x0022, "12345678", 8);
+	assert_int_equal(ask(&s, &m), 400);
+	/* another transport: 442 */
+	assert_int_equal(allocate(&s, 132), 442);
+	/* a Connect without an allocation, or with one for UDP: 437 */
+	assert_int_equal(connect_code(&s, PEER), 437);
+	assert_int_equal(allocate(&s, 17), 0);
+	assert_int_equal(connect_code(&s, PEER), 437);
+	assert_int_equal(refresh(&s, 0), 0);
+	/* a port that another program holds is not given; out of descriptors: 508 */
+	t->listen_fails = -E_LIMIT;
+	assert_int_equal(allocate(&s, 6), 508);
+	t->listen_fails = 0;
+	assert_int_equal(turn_ports_leased(t->w.ports4), 0);
+	assert_int_equal(allocate(&s, 6), 0);
+	assert_true(wire_get_xor_addr(s.out, s.len, 0x0016, &relayed));
+	assert_true(addr_equal(&relayed, &find(t, true)->local));
+	assert_int_equal(turn_ports_leased(t->w.ports4), 1);
+	assert_true(turn_ports_is_tcp(t->w.ports4, addr_port(&relayed)));
+	assert_false(turn_ports_is_leased(t->w.ports4, addr_port(&relayed)));
+	/* datagrams are not for it */
+	start_request(&s, &m, W_CHANNEL_BIND);
+	wire_add_u32(&m, 0x000c, 0x40000000);
+	wire_add_xor_addr(&m, 0x0012, PEER);
+	assert_int_equal(ask(&s, &m), 400);
+	assert_int_equal(permit(&s, PEER), 0);
+	wire_start(&m, W_SEND, 1);
+	wire_add_xor_addr(&m, 0x0012, PEER);
+	wire_add_str(&m, 0x0013, "hello");
+	turn_link_input(s.link, m.buf, m.len);
+	assert_int_equal(turn_get_stats(t->w.turn)->to_peer_packets, 0);
+	stream_close(&s);
+	end(t);
+}
+
+static void connects(void **state)
+{
+	struct stream s, data;
+	struct tcp *t = begin(&s);
+	struct handle *h;
+	struct wire m;
+	uint32_t id, other;
+
+	(void)state;
+	assert_int_equal(allocate(&s, 6), 0);
+	/* 400 without a peer */
+	start_request(&s, &m, W_CONNECT);
+	assert_int_equal(ask(&s, &m), 400);
+	assert_int_equal(connect_code(&s, "9.9.9.9:0"), 400);
+	/* 403 and 443, and nobody is called */
+	assert_int_equal(connect_code(&s, "127.0.0.1:80"), 403);
+	assert_int_equal(connect_code(&s, "10.0.0.1:80"), 403);
+	assert_int_equal(connect_code(&s, "169.254.169.254:80"), 403);
+	assert_int_equal(connect_code(&s, SERVER4), 403);
+	assert_int_equal(connect_code(&s, "[2600::9]:80"), 443);
+	assert_int_equal(t->connects, 0);
+	/* 447 at once, later, and by the clock */
+	t->connect_fails = -E_IO;
+	assert_int_equal(connect_code(&s, PEER), 447);
+	t->connect_fails = 0;
+	start_connect(&s, &m, PEER);
+	tell(&s, &m);
+	assert_int_equal(connect_code(&s, PEER), 446); /* under way */
+	h = find(t, false);
+	turn_tcp_connected(h->conn, -E_IO);
+	do_close(t, h);
+	assert_int_equal(wire_error(s.out, s.len), 447);
+	start_connect(&s, &m, PEER);
+	tell(&s, &m);
+	world_run(&t->w, 29 * 1000);
+	assert_int_equal(s.messages, 0);
+	world_run(&t->w, 2 * 1000);
+	assert_int_equal(reply_to(&s, &m), 447);
+	assert_int_equal(t->open, 1);
+	/* it works */
+	id = connect_ok(&s, PEER, &h);
+	assert_int_equal(connect_code(&s, PEER), 446); /* pending */
+	stream_open(t, &data, "198.51.100.5:2");
+	assert_int_equal(bind_code(&data, id), 401);
+	assert_int_equal(bind_code(&data, id ^ 1), 400);
+	assert_int_equal(bind_code(&data, id), 0);
+	assert_ptr_equal(h->joined, &data);
+	turn_link_free(data.link);
+	assert_int_equal(connect_code(&s, PEER), 446); /* active */
+	/* bound once: not again, and the clock does not end it */
+	stream_open(t, &data, "198.51.100.5:3");
+	assert_int_equal(bind_code(&data, id), 401);
+	assert_int_equal(bind_code(&data, id), 400);
+	world_run(&t->w, 60 * 1000);
+	assert_true(h->used);
+	turn_tcp_count(h->conn, 10, 20);
+	turn_tcp_gone(h->conn);
+	do_close(t, h);
+	/* who does not bind in time, loses it */
+	id = connect_ok(&s, PEER, &h);
+	world_run(&t->w, 29 * 1000);
+	assert_true(h->used);
+	world_run(&t->w, 2 * 1000);
+	assert_false(h->used);
+	assert_int_equal(bind_code(&data, id), 400);
+	/* so many at a time */
+	for (int i = 0; i < 4; i++) {
+		char peer[] = "9.9.9.1:80";
+
+		peer[6] = (char)('1' + i);
+		other = connect_ok(&s, peer, &h);
+		assert_true(other != id);
+	}
+	assert_int_equal(connect_code(&s, PEER), 508);
+	stream_close(&data);
+	/* with the allocation ends everything */
+	assert_int_equal(t->open, 5);
+	assert_int_equal(refresh(&s, 0), 0);
+	assert_int_equal(t->open, 0);
+	stream_close(&s);
+	end(t);
+}
+
+static void binds(void **state)
+{
+	struct stream s, data;
+	struct tcp *t = begin(&s);
+	struct handle *h;
+	struct host udp;
+	struct wire m;
+	uint32_t id;
+
+	(void)state;
+	assert_int_equal(allocate(&s, 6), 0);
+	id = connect_ok(&s, PEER, &h);
+	/* the control connection is none for data; UDP is none, either */
+	assert_int_equal(bind_code(&s, id), 400);
+	host_open(&t->w, &udp, "198.51.100.5:9", "alice", "secret");
+	assert_int_equal(host_login(&udp), 401);
+	host_request(&udp, &m, W_CONNECTION_BIND);
+	wire_add_u32(&m, 0x002a, id);
+	assert_int_equal(host_ask(&udp, &m), 400);
+	host_close(&udp);
+	/* 401 before anything is told; 400 without an ID */
+	stream_open(t, &data, "198.51.100.5:2");
+	start_request(&data, &m, W_CONNECTION_BIND);
+	assert_int_equal(ask(&data, &m), 401);
+	start_request(&data, &m, W_CONNECTION_BIND);
+	assert_int_equal(ask(&data, &m), 400);
+	/* somebody else's */
+	data.user = "bob";
+	data.password = "hunter2";
+	assert_int_equal(bind_code(&data, id), 441);
+	data.user = "alice";
+	assert_int_equal(bind_code(&data, id), 401);
+	data.password = "secret";
+	/* another worker's goes there, unanswered; where there is none, it is unknown */
+	start_request(&data, &m, W_CONNECTION_BIND);
+	wire_add_u32(&m, 0x002a, (id & 0xffffff) | 1u << 24);
+	tell(&data, &m);
+	assert_int_equal(data.messages, 0);
+	assert_ptr_equal(t->moved, &data);
+	assert_int_equal(t->moved_to, 1);
+	assert_int_equal(bind_code(&data, (id & 0xffffff) | 77u << 24), 400);
+	/* a credential that has expired or whose secret is gone serves a running call */
+	t->w.expires_at_s = 1;
+	assert_int_equal(bind_code(&data, id), 0);
+	assert_ptr_equal(h->joined, &data);
+	turn_link_free(data.link);
+	/* the client goes: the peer's connection ends */
+	stream_close(&s);
+	end(t);
+}
+
+static void peers_come(void **state)
+{
+	struct stream s;
+	struct tcp *t = begin(&s);
+	struct addr from, shown;
+	struct handle *l, *h;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(allocate(&s, 6), 0);
+	l = find(t, true);
+	assert_int_equal(addr_parse(&from, PEER), 0);
+	/* without a permission */
+	h = new_handle(t);
+	s.messages = 0;
+	assert_int_equal(turn_tcp_accepted(l->alloc, &from, h), -E_DENIED);
+	assert_int_equal(s.messages, 0);
+	assert_int_equal(permit(&s, PEER), 0);
+	s.messages = 0;
+	assert_int_equal(turn_tcp_accepted(l->alloc, &from, h), 0);
+	assert_int_equal(s.messages, 1);
+	assert_int_equal(wire_type(s.out), W_CONNECTION_ATTEMPT);
+	assert_true(wire_get_xor_addr(s.out, s.len, 0x0012, &shown));
+	assert_true(addr_equal(&shown, &from));
+	assert_non_null(wire_get(s.out, s.len, 0x002a, &n));
+	assert_non_null(h->conn);
+	/* it waits for 30 seconds */
+	world_run(&t->w, 31 * 1000);
+	assert_false(h->used);
+	/* a permission ends by the clock */
+	world_run(&t->w, 270 * 1000);
+	h = new_handle(t);
+	assert_int_equal(turn_tcp_accepted(l->alloc, &from, h), -E_DENIED);
+	do_close(t, h);
+	stream_close(&s);
+	end(t);
+}
+
+/* From one relayed address to another: legal for TCP on TCP ports alone. */
+static void hairpins(void **state)
+{
+	struct stream s, other, udp;
+	struct tcp *t = begin(&s);
+	struct addr relayed;
+	struct handle *h;
+	char text[ADDR_STRLEN];
+
+	(void)state;
+	stream_open(t, &other, "198.51.100.6:1");
+	stream_open(t, &udp, "198.51.100.7:1");
+	login(&other);
+	login(&udp);
+	assert_int_equal(allocate(&s, 6), 0);
+	assert_int_equal(allocate(&other, 6), 0);
+	assert_true(wire_get_xor_addr(other.out, other.len, 0x0016, &relayed));
+	connect_ok(&s, addr_format(&relayed, text), &h);
+	assert_true(addr_equal(&h->peer, &relayed));
+	assert_int_equal(allocate(&udp, 17), 0);
+	assert_true(wire_get_xor_addr(udp.out, udp.len, 0x0016, &relayed));
+	assert_int_equal(connect_code(&s, addr_format(&relayed, text)), 403);
+	stream_close(&s);
+	stream_close(&other);
+	stream_close(&udp);
+	end(t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(allocates),  cmocka_unit_test(connects), cmocka_unit_test(binds),
+	    cmocka_unit_test(peers_come), cmocka_unit_test(hairpins),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
