@@ -143,9 +143,7 @@ static void describe(const struct conf_option *o, char *text, size_t cap)
 		n += snprintf(text + n, cap - (size_t)n, " (%s%s%" PRId64 " to %" PRId64 ")",
 		              o->unit, *o->unit ? ", " : "", o->min, o->max);
 	if (*o->def)
-		n += snprintf(text + n, cap - (size_t)n, " [%s]", o->def);
-	if (o->reload)
-		snprintf(text + n, cap - (size_t)n, " (reloadable)");
+		snprintf(text + n, cap - (size_t)n, " [%s]", o->def);
 }
 
 void conf_print_help(FILE *out)
