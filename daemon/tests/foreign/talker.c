@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * A STUN/TURN client on a real socket.
+ */
+#include "daemon/tests/foreign/talker.h"
+
+#include "daemon/tests/foreign/lab.h"
+
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum {
+	USERNAME = 0x0006,
+	LIFETIME = 0x000d,
+	XOR_PEER = 0x0012,
+	DATA = 0x0013,
+	REALM = 0x0014,
+	NONCE = 0x0015,
+	XOR_RELAYED = 0x0016,
+	TRANSPORT = 0x0019,
+	CHANNEL = 0x000c
+};
+
+static const uint8_t udp[4] = {17, 0, 0, 0};
+
+void talker_open(struct talker *t, const char *server, bool stream, const char *local,
+                 const char *user, const char *password)
+{
+	struct addr to, from;
+
+	memset(t, 0, sizeof(*t));
+	t->stream = stream;
+	t->user = user;
+	t->password = password;
+	assert_int_equal(addr_parse(&to, server), 0);
+	t->fd = socket(addr_family(&to), (stream ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
+	assert_true(t->fd >= 0);
+	if (local) {
+		assert_int_equal(addr_parse_ip(&from, local, 0), 0);
+		assert_int_equal(bind(t->fd, &from.sa, addr_len(&from)), 0);
+	}
+	assert_int_equal(connect(t->fd, &to.sa, addr_len(&to)), 0);
+}
+
+void talker_close(struct talker *t)
+{
+	close(t->fd);
+}
+
+bool talker_send(struct talker *t, const void *data, size_t len)
+{
+	return send(t->fd, data, len, MSG_NOSIGNAL) == (ssize_t)len;
+}
+
+static bool readable(const struct talker *t, int wait_ms)
+{
+	struct pollfd p = {.fd = t->fd, .events = POLLIN};
+
+	return poll(&p, 1, wait_ms) == 1;
+}
+
+static bool fill(struct talker *t, size_t want, int wait_ms)
+{
+	while (t->in.len < want) {
+		ssize_t n;
+
+		if (!readable(t, wait_ms))
+			return false;
+		n = recv(t->fd, t->in.buf + t->in.len, want - t->in.len, 0);
+		if (n <= 0)
+			return false;
+		t->in.len += (size_t)n;
+	}
+	return true;
+}
+
+bool talker_receive(struct talker *t, int wait_ms)
+{
+	size_t body;
+	ssize_t n;
+
+	t->in.len = 0;
+	if (t->stream) {
+		if (!fill(t, 4, wait_ms))
+			return false;
+		body = (size_t)t->in.buf[2] << 8 | t->in.buf[3];
+		if (t->in.buf[0] & 0x40)
+			return fill(t, 4 + ((body + 3) & ~(size_t)3), wait_ms);
+		return fill(t, 20 + body, wait_ms);
+	}
+	/* an ICMP error is the answer to something earlier */
+	for (int i = 0; i < 2 && readable(t, wait_ms); i++) {
+		n = recv(t->fd, t->in.buf, sizeof(t->in.buf), 0);
+		if (n >= 0) {
+			t->in.len = (size_t)n;
+			return true;
+		}
+	}
+	return false;
+}
+
+void talker_request(struct talker *t, struct wire *m, uint16_t type)
+{
+	wire_start(m, type, ++t->tid);
+	wire_add_str(m, USERNAME, t->user);
+	wire_add_str(m, REALM, t->realm);
+	wire_add_str(m, NONCE, t->nonce);
+}
+
+static void learn(struct talker *t, uint16_t type, char *out, size_t size)
+{
+	size_t n;
+	const uint8_t *v = wire_get(t->in.buf, t->in.len, type, &n);
+
+	if (v && n < size) {
+		memcpy(out, v, n);
+		out[n] = 0;
+	}
+}
+
+int talker_say(struct talker *t, const struct wire *m)
+{
+	if (!talker_send(t, m->buf, m->len))
+		return TALKER_SILENCE;
+	do {
+		if (!talker_receive(t, TALKER_WAIT_MS))
+			return TALKER_SILENCE;
+	} while (t->in.len < 20 || memcmp(t->in.buf + 8, m->buf + 8, 12));
+	learn(t, REALM, t->realm, sizeof(t->realm));
+	learn(t, NONCE, t->nonce, sizeof(t->nonce));
+	return wire_error(t->in.buf, t->in.len);
+}
+
+void talker_key(const struct talker *t, uint8_t key[16])
+{
+	wire_key(t->user, t->realm, t->password, key);
+}
+
+int talker_ask(struct talker *t, struct wire *m)
+{
+	uint8_t key[16];
+
+	talker_key(t, key);
+	wire_add_integrity(m, key);
+	return talker_say(t, m);
+}
+
+int talker_login(struct talker *t)
+{
+	struct wire m;
+
+	wire_start(&m, W_ALLOCATE, ++t->tid);
+	wire_add(&m, TRANSPORT, udp, 4);
+	return talker_say(t, &m);
+}
+
+int talker_allocate(struct talker *t, struct addr *relayed)
+{
+	struct wire m;
+	int r;
+
+	if (!t->nonce[0] && talker_login(t) != 401)
+		return TALKER_SILENCE;
+	talker_request(t, &m, W_ALLOCATE);
+	wire_add(&m, TRANSPORT, udp, 4);
+	r = talker_ask(t, &m);
+	if (!r && relayed && !wire_get_xor_addr(t->in.buf, t->in.len, XOR_RELAYED, relayed))
+		return TALKER_SILENCE;
+	return r;
+}
+
+int talker_permit(struct talker *t, const char *peer)
+{
+	struct wire m;
+
+	talker_request(t, &m, W_CREATE_PERMISSION);
+	wire_add_xor_addr(&m, XOR_PEER, peer);
+	return talker_ask(t, &m);
+}
+
+int talker_bind(struct talker *t, uint16_t number, const char *peer)
+{
+	struct wire m;
+
+	talker_request(t, &m, W_CHANNEL_BIND);
+	wire_add_u32(&m, CHANNEL, (uint32_t)number << 16);
+	wire_add_xor_addr(&m, XOR_PEER, peer);
+	return talker_ask(t, &m);
+}
+
+int talker_refresh(struct talker *t, uint32_t lifetime_s)
+{
+	struct wire m;
+
+	talker_request(t, &m, W_REFRESH);
+	wire_add_u32(&m, LIFETIME, lifetime_s);
+	return talker_ask(t, &m);
+}
+
+void talker_send_to(struct talker *t, const char *peer, const char *text)
+{
+	struct wire m;
+
+	wire_start(&m, W_SEND, ++t->tid);
+	wire_add_xor_addr(&m, XOR_PEER, peer);
+	wire_add_str(&m, DATA, text);
+	talker_send(t, m.buf, m.len);
+}

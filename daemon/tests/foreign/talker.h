@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * A STUN/TURN client on a real socket that says whatever a test wants said,
+ * right or wrong. Messages are made with turn/tests/wire.h.
+ */
+#ifndef DAEMON_TESTS_FOREIGN_TALKER_H
+#define DAEMON_TESTS_FOREIGN_TALKER_H
+
+#include "turn/tests/wire.h"
+
+#include <stdbool.h>
+
+#define TALKER_SILENCE (-1)
+#define TALKER_WAIT_MS 400 /* after that, silence is the answer */
+
+struct talker {
+	int fd;
+	bool stream; /* TCP */
+	const char *user, *password;
+	char realm[128], nonce[128]; /* learnt from 401 and 438 */
+	uint32_t tid;
+	struct wire in; /* the last message received */
+};
+
+/* Connects to "addr:port" by UDP, or by TCP. local (an address, may be NULL) is where from. */
+void talker_open(struct talker *t, const char *server, bool stream, const char *local,
+                 const char *user, const char *password);
+void talker_close(struct talker *t);
+
+/* Bytes as they are. False when the connection is gone. */
+bool talker_send(struct talker *t, const void *data, size_t len);
+/* The next message, within wait_ms, into t->in. False when there is none. Over TCP one whole
+ * message. */
+bool talker_receive(struct talker *t, int wait_ms);
+
+/* A request of the type with USERNAME, REALM and NONCE, for more attributes. */
+void talker_request(struct talker *t, struct wire *m, uint16_t type);
+/* Adds the integrity, sends, waits for the answer: 0, the error code, or TALKER_SILENCE. A 438 is
+ * taken as an answer like any other. */
+int talker_ask(struct talker *t, struct wire *m);
+/* The same without integrity. */
+int talker_say(struct talker *t, const struct wire *m);
+/* The key of the long-term credential. */
+void talker_key(const struct talker *t, uint8_t key[16]);
+
+/* Whole requests: the error code, 0 or TALKER_SILENCE. */
+int talker_login(struct talker *t); /* learns realm and nonce; 401 is right */
+int talker_allocate(struct talker *t, struct addr *relayed);
+int talker_permit(struct talker *t, const char *peer);
+int talker_bind(struct talker *t, uint16_t number, const char *peer);
+int talker_refresh(struct talker *t, uint32_t lifetime_s);
+/* A Send indication. */
+void talker_send_to(struct talker *t, const char *peer, const char *text);
+
+#endif
