@@ -35,7 +35,8 @@ static int check_tcp(const struct turn_request *rq)
 		return 442;
 	if (!turn_path_is_stream(&rq->path))
 		return 400;
-	return stun_msg_has(&rq->msg, STUN_ATTR_EVEN_PORT) ||
+	return stun_msg_has(&rq->msg, STUN_ATTR_DONT_FRAGMENT) ||
+	               stun_msg_has(&rq->msg, STUN_ATTR_EVEN_PORT) ||
 	               stun_msg_has(&rq->msg, STUN_ATTR_RESERVATION_TOKEN)
 	           ? 400
 	           : 0;
@@ -74,17 +75,47 @@ static int check_reservation(struct turn_request *rq)
 	if (!token->value)
 		return 0;
 	if (token->len != TURN_TOKEN_LEN || even->value ||
-	    stun_msg_has(&rq->msg, STUN_ATTR_REQUESTED_ADDRESS_FAMILY))
+	    stun_msg_has(&rq->msg, STUN_ATTR_REQUESTED_ADDRESS_FAMILY) ||
+	    stun_msg_has(&rq->msg, STUN_ATTR_ADDITIONAL_ADDRESS_FAMILY))
 		return 400;
 	return 0;
 }
 
-/* "If the server does not support the address family requested by the client, it [...] 440" */
+static bool wants_both(const struct turn_request *rq)
+{
+	return stun_msg_has(&rq->msg, STUN_ATTR_ADDITIONAL_ADDRESS_FAMILY);
+}
+
+/* "The server checks if the request contains both REQUESTED-ADDRESS-FAMILY and
+ * ADDITIONAL-ADDRESS-FAMILY attributes. If yes [...] 400", "an EVEN-PORT attribute with the R bit
+ * set to 1. If yes, and the request also contains an ADDITIONAL-ADDRESS-FAMILY attribute [...]
+ * 400", "an ADDITIONAL-ADDRESS-FAMILY attribute. If yes, and the attribute value is 0x01 [...] 400"
+ */
+static int check_additional(struct turn_request *rq)
+{
+	const struct stun_attr *even = &rq->msg.attr[STUN_ATTR_EVEN_PORT];
+	uint32_t family;
+
+	if (!wants_both(rq))
+		return 0;
+	if (stun_msg_has(&rq->msg, STUN_ATTR_REQUESTED_ADDRESS_FAMILY) ||
+	    (even->value && even->value[0] & 0x80) ||
+	    stun_msg_u32(&rq->msg, STUN_ATTR_ADDITIONAL_ADDRESS_FAMILY, &family) ||
+	    family >> 24 != FAMILY_IPV6)
+		return 400;
+	return 0;
+}
+
+/* "If the server does not support the address family requested by the client [...] 440", "If the
+ * REQUESTED-ADDRESS-FAMILY attribute is absent and the server does not support the IPv4 address
+ * family [...] 440"; of two families, one is enough. */
 static int check_family(struct turn_request *rq)
 {
 	uint32_t value;
 	int r = stun_msg_u32(&rq->msg, STUN_ATTR_REQUESTED_ADDRESS_FAMILY, &value);
 
+	if (wants_both(rq) && rq->path.side->relay6 != TURN_NO_RELAY)
+		return 0;
 	if (r == -E_NOTFOUND)
 		return rq->path.side->relay4 == TURN_NO_RELAY &&
 		               !stun_msg_has(&rq->msg, STUN_ATTR_RESERVATION_TOKEN)
@@ -101,40 +132,35 @@ static int check_family(struct turn_request *rq)
 }
 
 static turn_check_fn *const allocate_checks[] = {
-    check_tuple_free,
-    check_transport,
-    check_reservation,
-    check_family,
+    check_tuple_free, check_transport, check_reservation, check_additional, check_family,
 };
 
-static const struct turn_relay *relay_of(const struct turn_request *rq)
+static int open_relay(struct turn_request *rq, struct turn_half *half, uint16_t port)
 {
-	uint32_t family = 0;
-	int i;
-
-	stun_msg_u32(&rq->msg, STUN_ATTR_REQUESTED_ADDRESS_FAMILY, &family);
-	i = family >> 24 == FAMILY_IPV6 ? rq->path.side->relay6 : rq->path.side->relay4;
-	return i == TURN_NO_RELAY ? NULL : &rq->turn->conf.relay[i];
-}
-
-static int open_relay(struct turn_request *rq, struct turn_alloc *a, uint16_t port)
-{
-	struct turn *t = a->turn;
-	struct env_udp_params p = {
-	    .local = a->via->local, .fd = -1, .on_batch = turn_on_relay_batch, .arg = a};
+	struct turn *t = half->alloc->turn;
+	struct env_udp_params p = {.local = half->via->local,
+	                           .fd = -1,
+	                           .on_batch = turn_on_relay_batch,
+	                           .on_error = turn_on_relay_error,
+	                           .arg = half};
 	int r;
 
 	addr_put_port(&p.local, port);
 	if (wants_tcp(rq)) {
-		r = t->net->listen(t->net_ctx, a, &p.local, &a->tcp_listener);
+		r = t->net->listen(t->net_ctx, half->alloc, &p.local, &half->tcp);
 		if (!r)
-			turn_ports_put_tcp(a->via->ports, port);
+			turn_ports_put_tcp(half->via->ports, port);
 	} else {
-		r = env_udp_open(t->env, &p, &a->relay);
+		r = env_udp_open(t->env, &p, &half->udp);
 	}
-	if (!r)
-		a->port = port;
-	return r;
+	if (r)
+		return r;
+	half->port = port;
+	half->relayed = half->via->external;
+	addr_put_port(&half->relayed, port);
+	half->expires_ms = UINT64_MAX; /* until its lifetime is set */
+	t->halves++;
+	return 0;
 }
 
 /* The port that the token keeps, wherever it was reserved. */
@@ -145,12 +171,15 @@ static int claim_port(struct turn_request *rq, struct turn_alloc *a)
 	uint16_t port;
 
 	for (size_t i = 0; i < t->conf.relay_n; i++) {
-		a->via = &t->conf.relay[i];
-		if (turn_ports_claim(a->via->ports, token, t->now_ms, &port))
+		const struct turn_relay *via = &t->conf.relay[i];
+		struct turn_half *half = &a->half[addr_family(&via->local) == AF_INET6];
+
+		if (turn_ports_claim(via->ports, token, t->now_ms, &port))
 			continue;
-		if (!open_relay(rq, a, port))
+		half->via = via;
+		if (!open_relay(rq, half, port))
 			return 0;
-		turn_ports_release(a->via->ports, port);
+		turn_ports_release(via->ports, port);
 		break;
 	}
 	return 508;
@@ -158,43 +187,76 @@ static int claim_port(struct turn_request *rq, struct turn_alloc *a)
 
 /* RFC 8656 section 7.2: "If the EVEN-PORT attribute is present with the R bit set to 1, then the
  * server looks for a pair of port numbers N and N+1 [...] N+1 is reserved". */
-static int reserve_next(struct turn_alloc *a, uint16_t port)
+static int reserve_next(struct turn_half *half, uint16_t port)
 {
+	struct turn_alloc *a = half->alloc;
 	struct turn *t = a->turn;
 
 	env_random(t->env, a->token, sizeof(a->token));
-	if (turn_ports_reserve(a->via->ports, (uint16_t)(port + 1), a->token, t->now_ms))
+	if (turn_ports_reserve(half->via->ports, (uint16_t)(port + 1), a->token, t->now_ms))
 		return -E_NOMEM;
 	a->has_token = true;
 	return 0;
 }
 
-static int lease_port(struct turn_request *rq, struct turn_alloc *a)
+/* relay: index into conf.relay. 0, 440 or 508. */
+static int lease_port(struct turn_request *rq, struct turn_half *half, int relay)
 {
 	const struct stun_attr *even = &rq->msg.attr[STUN_ATTR_EVEN_PORT];
 	enum turn_ports_want want = TURN_PORT_ANY;
 
-	a->via = relay_of(rq);
+	if (relay == TURN_NO_RELAY)
+		return 440;
+	half->via = &rq->turn->conf.relay[relay];
 	if (even->value)
 		want = even->value[0] & 0x80 ? TURN_PORT_EVEN_PAIR : TURN_PORT_EVEN;
 	for (int i = 0; i < BIND_TRIES; i++) {
 		uint16_t port;
 
-		if (turn_ports_lease(a->via->ports, rq->turn->env, want, &port))
+		if (turn_ports_lease(half->via->ports, rq->turn->env, want, &port))
 			return 508;
-		int r = open_relay(rq, a, port);
+		int r = open_relay(rq, half, port);
 
-		if (!r && (want != TURN_PORT_EVEN_PAIR || !reserve_next(a, port)))
+		if (!r && (want != TURN_PORT_EVEN_PAIR || !reserve_next(half, port)))
 			return 0;
 		if (want == TURN_PORT_EVEN_PAIR)
-			turn_ports_release(a->via->ports, (uint16_t)(port + 1));
+			turn_ports_release(half->via->ports, (uint16_t)(port + 1));
 		if (!r)
 			return 508; /* the caller frees the first port with the allocation */
-		turn_ports_release(a->via->ports, port);
+		turn_ports_release(half->via->ports, port);
 		if (r != -E_IN_USE)
 			return 508;
 	}
 	return 508;
+}
+
+/* "If the server can partially meet the request, i.e., if it can only allocate one relayed
+ * transport address of a specific address type, then it includes ADDRESS-ERROR-CODE attribute in
+ * the success response" */
+static int lease_both(struct turn_request *rq, struct turn_alloc *a)
+{
+	int r4 = lease_port(rq, &a->half[0], rq->path.side->relay4);
+	int r6 = lease_port(rq, &a->half[1], rq->path.side->relay6);
+
+	if (r4 && r6)
+		return r4;
+	a->missing_code = (uint16_t)(r4 ? r4 : r6);
+	a->missing_family = r4 ? FAMILY_IPV4 : FAMILY_IPV6;
+	return 0;
+}
+
+static int lease(struct turn_request *rq, struct turn_alloc *a)
+{
+	uint32_t family = 0;
+
+	if (stun_msg_has(&rq->msg, STUN_ATTR_RESERVATION_TOKEN))
+		return claim_port(rq, a);
+	if (wants_both(rq))
+		return lease_both(rq, a);
+	stun_msg_u32(&rq->msg, STUN_ATTR_REQUESTED_ADDRESS_FAMILY, &family);
+	if (family >> 24 == FAMILY_IPV6)
+		return lease_port(rq, &a->half[1], rq->path.side->relay6);
+	return lease_port(rq, &a->half[0], rq->path.side->relay4);
 }
 
 static int make(struct turn_request *rq)
@@ -211,18 +273,35 @@ static int make(struct turn_request *rq)
 		turn_alloc_free(a);
 		return r == -E_LIMIT ? 486 : 508;
 	}
-	r = stun_msg_has(&rq->msg, STUN_ATTR_RESERVATION_TOKEN) ? claim_port(rq, a)
-	                                                        : lease_port(rq, a);
+	r = lease(rq, a);
 	if (r) {
 		turn_alloc_free(a);
 		return r;
 	}
-	a->relayed = a->via->external;
-	addr_put_port(&a->relayed, a->port);
-	turn_alloc_set_lifetime(a, turn_lifetime(rq));
+	turn_alloc_set_lifetime(a, TURN_HALVES, turn_lifetime(rq));
 	turn_alloc_add(a);
 	rq->alloc = a;
 	return 0;
+}
+
+/* What the client learns of its allocation; also the answer to a retransmission. */
+static void reply(struct turn_request *rq)
+{
+	const struct turn_alloc *a = rq->alloc;
+
+	turn_reply_start(rq, STUN_SUCCESS);
+	for (int i = 0; i < 2; i++)
+		if (a->half[i].expires_ms)
+			stun_out_add_xor_addr(&rq->out, STUN_TYPE_XOR_RELAYED_ADDRESS,
+			                      &a->half[i].relayed);
+	if (a->missing_code)
+		stun_out_add_address_error(&rq->out, a->missing_family, a->missing_code);
+	stun_out_add_u32(&rq->out, STUN_TYPE_LIFETIME,
+	                 (uint32_t)((a->due_ms - rq->turn->now_ms) / 1000));
+	if (a->has_token)
+		stun_out_add(&rq->out, STUN_TYPE_RESERVATION_TOKEN, a->token, sizeof(a->token));
+	stun_out_add_xor_addr(&rq->out, STUN_TYPE_XOR_MAPPED_ADDRESS, &rq->path.client);
+	turn_reply_send(rq);
 }
 
 int turn_allocate(struct turn_request *rq)
@@ -234,14 +313,6 @@ int turn_allocate(struct turn_request *rq)
 		r = make(rq);
 	if (r)
 		return r;
-	turn_reply_start(rq, STUN_SUCCESS);
-	stun_out_add_xor_addr(&rq->out, STUN_TYPE_XOR_RELAYED_ADDRESS, &rq->alloc->relayed);
-	stun_out_add_u32(&rq->out, STUN_TYPE_LIFETIME,
-	                 (uint32_t)((rq->alloc->expires_ms - rq->turn->now_ms) / 1000));
-	if (rq->alloc->has_token)
-		stun_out_add(&rq->out, STUN_TYPE_RESERVATION_TOKEN, rq->alloc->token,
-		             sizeof(rq->alloc->token));
-	stun_out_add_xor_addr(&rq->out, STUN_TYPE_XOR_MAPPED_ADDRESS, &rq->path.client);
-	turn_reply_send(rq);
+	reply(rq);
 	return 0;
 }

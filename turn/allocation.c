@@ -66,6 +66,7 @@ struct turn_alloc *turn_alloc_new(struct turn_request *rq)
 	if (!a)
 		return NULL;
 	a->turn = t;
+	a->half[0].alloc = a->half[1].alloc = a;
 	a->path = rq->path;
 	a->tuple = rq->tuple;
 	a->created_ms = t->now_ms;
@@ -81,16 +82,23 @@ struct turn_alloc *turn_alloc_new(struct turn_request *rq)
 
 static void log_session(const struct turn_alloc *a, const char *event, const char *reason)
 {
-	char user[TURN_NAME_MAX + 1];
+	char user[TURN_NAME_MAX + 1], relayed[2 * ADDR_STRLEN], text[ADDR_STRLEN];
+	size_t len = 0;
 
+	*relayed = 0;
+	for (int i = 0; i < 2; i++)
+		if (addr_family(&a->half[i].relayed) != AF_UNSPEC)
+			len += (size_t)snprintf(relayed + len, sizeof(relayed) - len, "%s%s",
+			                        len ? "," : "",
+			                        addr_format(&a->half[i].relayed, text));
 	memcpy(user, a->username, a->username_len);
 	user[a->username_len] = 0;
 	if (!reason)
 		log_info(a->id, event, LOG_STR("user", user), LOG_ADDR("client", &a->path.client),
-		         LOG_ADDR("relayed", &a->relayed));
+		         LOG_STR("relayed", relayed));
 	else
 		log_info(a->id, event, LOG_STR("reason", reason), LOG_STR("user", user),
-		         LOG_ADDR("client", &a->path.client), LOG_ADDR("relayed", &a->relayed),
+		         LOG_ADDR("client", &a->path.client), LOG_STR("relayed", relayed),
 		         LOG_INT("seconds", (a->turn->now_ms - a->created_ms) / 1000),
 		         LOG_INT("to_peer_packets", a->to_peer_packets),
 		         LOG_INT("to_peer_bytes", a->to_peer_bytes),
@@ -109,15 +117,80 @@ void turn_alloc_add(struct turn_alloc *a)
 
 static struct turn_alloc **slot_of(struct turn_alloc *a)
 {
-	return &a->turn->wheel[a->expires_ms / 1000 % TURN_WHEEL_SLOTS];
+	return &a->turn->wheel[a->due_ms / 1000 % TURN_WHEEL_SLOTS];
 }
 
-void turn_alloc_set_lifetime(struct turn_alloc *a, uint32_t lifetime_s)
+/* Has it wait in the wheel for the first end of a half. */
+static void schedule(struct turn_alloc *a)
 {
-	if (a->expires_ms)
+	if (a->due_ms)
 		DL_DELETE(*slot_of(a), a);
-	a->expires_ms = a->turn->now_ms + (uint64_t)lifetime_s * 1000;
-	DL_APPEND(*slot_of(a), a);
+	a->due_ms = 0;
+	for (int i = 0; i < 2; i++)
+		if (a->half[i].expires_ms && (!a->due_ms || a->half[i].expires_ms < a->due_ms))
+			a->due_ms = a->half[i].expires_ms;
+	if (a->due_ms)
+		DL_APPEND(*slot_of(a), a);
+}
+
+/* Of those of the halves that there are. */
+void turn_alloc_set_lifetime(struct turn_alloc *a, unsigned int halves, uint32_t lifetime_s)
+{
+	for (int i = 0; i < 2; i++)
+		if (halves & 1u << i && a->half[i].expires_ms)
+			a->half[i].expires_ms = a->turn->now_ms + (uint64_t)lifetime_s * 1000;
+	schedule(a);
+}
+
+/* The relayed address that the peer sees, or NULL when there is none of its family. */
+struct turn_half *turn_half_for(struct turn_alloc *a, const struct addr *peer)
+{
+	struct turn_half *half = &a->half[addr_family(peer) == AF_INET6];
+
+	return half->expires_ms > a->turn->now_ms ? half : NULL;
+}
+
+static void close_half(struct turn_half *half)
+{
+	if (!half->expires_ms)
+		return;
+	turn_conns_close(half);
+	env_udp_close(half->udp);
+	turn_ports_release(half->via->ports, half->port); /* last: the next one wants to bind it */
+	half->udp = NULL;
+	half->expires_ms = 0;
+	half->alloc->turn->halves--;
+}
+
+/* Closes halves; true when none is left: the allocation is the caller's to close. */
+bool turn_alloc_end_halves(struct turn_alloc *a, unsigned int halves)
+{
+	for (int i = 0; i < 2; i++) {
+		if (!(halves & 1u << i) || !a->half[i].expires_ms)
+			continue;
+		if (!a->half[!i].expires_ms)
+			return true;
+		turn_perms_end(a, i ? AF_INET6 : AF_INET);
+		turn_chans_end(a, i ? AF_INET6 : AF_INET);
+		close_half(&a->half[i]);
+	}
+	schedule(a);
+	return false;
+}
+
+/* Closes what has expired; true when that was the allocation itself. */
+bool turn_alloc_expire(struct turn_alloc *a)
+{
+	unsigned int over = 0;
+
+	if (a->due_ms > a->turn->now_ms)
+		return false;
+	for (int i = 0; i < 2; i++)
+		over |= (unsigned int)(a->half[i].expires_ms <= a->turn->now_ms) << i;
+	if (!turn_alloc_end_halves(a, over))
+		return false;
+	turn_alloc_close(a, TURN_CLOSE_EXPIRED);
+	return true;
 }
 
 /* For one that never came into the table, too. */
@@ -125,12 +198,10 @@ void turn_alloc_free(struct turn_alloc *a)
 {
 	if (!a)
 		return;
-	if (a->expires_ms)
+	if (a->due_ms)
 		DL_DELETE(*slot_of(a), a);
-	turn_conns_close(a);
-	env_udp_close(a->relay);
-	if (a->port) /* last: whoever leases the port next wants to bind it */
-		turn_ports_release(a->via->ports, a->port);
+	close_half(&a->half[0]);
+	close_half(&a->half[1]);
 	turn_quota_give(a->turn->conf.quota, a->account);
 	free(a->perms);
 	free(a->chans);
@@ -158,7 +229,7 @@ void turn_allocs_expire(struct turn *t)
 		struct turn_alloc *a, *next;
 
 		DL_FOREACH_SAFE(t->wheel[t->wheel_s % TURN_WHEEL_SLOTS], a, next)
-		if (a->expires_ms <= t->now_ms)
-			turn_alloc_close(a, TURN_CLOSE_EXPIRED);
+		if (a->due_ms <= t->now_ms)
+			turn_alloc_expire(a);
 	}
 }

@@ -43,6 +43,13 @@ struct turn_chan *turn_chan_by_peer(struct turn_alloc *a, const struct addr *pee
 	return NULL;
 }
 
+void turn_chans_end(struct turn_alloc *a, int family)
+{
+	for (size_t i = 0; i < a->chan_n; i++)
+		if (addr_family(&a->chans[i].peer) == family)
+			a->chans[i].until_ms = 0;
+}
+
 static bool number_ok(const struct turn_conf *conf, uint16_t number)
 {
 	return number >= CHANNEL_MIN &&
@@ -51,8 +58,12 @@ static bool number_ok(const struct turn_conf *conf, uint16_t number)
 
 static struct turn_chan *new_chan(struct turn_alloc *a)
 {
-	if (a->chan_n >= a->turn->conf.channels_max)
+	if (a->chan_n >= a->turn->conf.channels_max) {
+		for (size_t i = 0; i < a->chan_n; i++)
+			if (a->chans[i].until_ms <= a->turn->now_ms)
+				return &a->chans[i];
 		return NULL;
+	}
 	if (a->chan_n == a->chan_cap) {
 		size_t cap = a->chan_cap ? a->chan_cap * 2u : CHANS_AT_FIRST;
 		struct turn_chan *chans = reallocarray(a->chans, cap, sizeof(*chans));
@@ -92,7 +103,7 @@ int turn_channel_bind(struct turn_request *rq)
 	int r;
 
 	/* RFC 6062: a TCP allocation has no channels. */
-	if (!a->relay)
+	if (!a->half[0].udp && !a->half[1].udp)
 		return 400;
 	/* "The request contains both a CHANNEL-NUMBER and an XOR-PEER-ADDRESS attribute", "The
 	 * channel number is in the range 0x4000 through 0x4FFF": else 400 */

@@ -134,11 +134,11 @@ static struct turn_peer_conn *conn_to(struct turn_alloc *a, const struct addr *p
 
 /* As turn_perm_check_peer(), but a relayed address of ours is legal where TCP is relayed: a port
  * that is leased for UDP may be some other program's for TCP. */
-static int check_peer(const struct turn_alloc *a, const struct addr *peer)
+static int check_peer(struct turn_alloc *a, const struct addr *peer)
 {
 	const struct turn_relay *own = turn_relay_at(a->turn, peer);
 
-	if (!turn_peer_family_ok(a, peer))
+	if (!turn_half_for(a, peer))
 		return 443;
 	if (own && turn_ports_is_tcp(own->ports, addr_port(peer)))
 		return 0;
@@ -160,13 +160,14 @@ int turn_connect(struct turn_request *rq)
 {
 	struct turn *t = rq->turn;
 	struct turn_alloc *a = rq->alloc;
+	struct turn_half *half;
 	struct turn_peer_conn *c;
 	struct addr peer, local, wire;
 	int r;
 
 	/* "If the request is received on a TCP connection for which no allocation exists, [...]
 	 * 437": neither is there one that could connect. */
-	if (!a->tcp_listener)
+	if (!a->half[0].tcp && !a->half[1].tcp)
 		return 437;
 	/* "If the request does not contain an XOR-PEER-ADDRESS attribute, or if such attribute is
 	 * invalid, the server MUST return a 400" */
@@ -187,8 +188,9 @@ int turn_connect(struct turn_request *rq)
 	if (!c)
 		return 508;
 	/* "The local endpoint is the relayed transport address associated with the allocation." */
-	local = a->via->local;
-	addr_put_port(&local, a->port);
+	half = turn_half_for(a, &peer);
+	local = half->via->local;
+	addr_put_port(&local, half->port);
 	wire = turn_wire_addr(t, &peer);
 	c->until_ms = t->now_ms + TURN_CONNECT_MS;
 	if (keep_request(c, &rq->msg) ||
@@ -238,7 +240,7 @@ int turn_tcp_accepted(struct turn_alloc *a, const struct addr *from, void *handl
 	struct turn_peer_conn *c;
 
 	t->now_ms = env_now_ms(t->env);
-	if (a->expires_ms <= t->now_ms || !turn_perm_find(a, &peer)) {
+	if (!turn_half_for(a, &peer) || !turn_perm_find(a, &peer)) {
 		t->stats.permission_drops++;
 		return -E_DENIED;
 	}
@@ -337,11 +339,16 @@ void turn_conns_expire(struct turn *t)
 
 /* Section 5.4: "If the allocation associated with a data connection expires, the data connection
  * MUST be closed." */
-void turn_conns_close(struct turn_alloc *a)
+void turn_conns_close(struct turn_half *half)
 {
-	while (a->conns)
-		close_conn(a->conns);
-	if (a->tcp_listener)
-		a->turn->net->close(a->turn->net_ctx, a->tcp_listener);
-	a->tcp_listener = NULL;
+	struct turn_alloc *a = half->alloc;
+	struct turn_peer_conn *c, *next;
+
+	if (!half->tcp)
+		return;
+	DL_FOREACH_SAFE(a->conns, c, next)
+	if (addr_family(&c->peer) == addr_family(&half->relayed))
+		close_conn(c);
+	a->turn->net->close(a->turn->net_ctx, half->tcp);
+	half->tcp = NULL;
 }

@@ -79,10 +79,16 @@ bool turn_path_is_stream(const struct turn_path *path)
 
 void turn_path_send(const struct turn_path *path, const uint8_t *data, size_t len)
 {
+	turn_path_send_as(path, data, len, 0);
+}
+
+/* A connection's segments carry the marks of the connection, not of what is in them. */
+void turn_path_send_as(const struct turn_path *path, const uint8_t *data, size_t len, uint8_t tos)
+{
 	if (path->side->protocol == TURN_UDP) {
 		struct turn_listener *l = (struct turn_listener *)path->side;
 
-		env_udp_send(l->udp, &path->client, data, len);
+		env_udp_send_as(l->udp, &path->client, data, len, tos, false);
 	} else {
 		struct turn_link *link = (struct turn_link *)path->side;
 

@@ -20,18 +20,20 @@ struct turn_perm *turn_perm_find(struct turn_alloc *a, const struct addr *peer)
 	const uint8_t *ip = addr_ip(peer, &len);
 
 	for (size_t i = 0; i < a->perm_n; i++)
-		if (!memcmp(a->perms[i].ip, ip, len))
+		if (a->perms[i].ip_len == len && !memcmp(a->perms[i].ip, ip, len))
 			return a->perms[i].until_ms > a->turn->now_ms ? &a->perms[i] : NULL;
 	return NULL;
 }
 
 /* 0 when the client may talk to the peer; else 443 or 403. */
-int turn_perm_check_peer(const struct turn_alloc *a, const struct addr *peer, bool with_port)
+int turn_perm_check_peer(struct turn_alloc *a, const struct addr *peer, bool with_port)
 {
 	const struct turn *t = a->turn;
 	const struct turn_relay *own;
 
-	if (!turn_peer_family_ok(a, peer))
+	/* "If [it] contains an address of an address family that is not the same as that of a
+	 * relayed transport address for the allocation [...] 443" */
+	if (!turn_half_for(a, peer))
 		return 443;
 	/* A relayed address of ours is the other end of a call that we relay twice: always legal,
 	 * as long as the port is a relay's. */
@@ -74,7 +76,7 @@ static struct turn_perm *slot_for(struct turn_alloc *a, const uint8_t *ip, size_
 	struct turn_perm *dead = NULL;
 
 	for (size_t i = 0; i < a->perm_n; i++) {
-		if (!memcmp(a->perms[i].ip, ip, len))
+		if (a->perms[i].ip_len == len && !memcmp(a->perms[i].ip, ip, len))
 			return &a->perms[i];
 		if (!dead && a->perms[i].until_ms <= a->turn->now_ms)
 			dead = &a->perms[i];
@@ -97,9 +99,19 @@ int turn_perm_set(struct turn_alloc *a, const struct addr *peer)
 	p = slot_for(a, ip, len);
 	memset(p, 0, sizeof(*p));
 	memcpy(p->ip, ip, len);
+	p->ip_len = (uint8_t)len;
 	p->own = turn_relay_at(a->turn, peer) != NULL;
 	p->until_ms = a->turn->now_ms + TURN_PERMISSION_MS;
 	return 0;
+}
+
+/* "Deleting a single allocation destroys any permissions or channels associated with that
+ * particular allocation; it MUST NOT affect any [...] for the other address family." */
+void turn_perms_end(struct turn_alloc *a, int family)
+{
+	for (size_t i = 0; i < a->perm_n; i++)
+		if (a->perms[i].ip_len == (family == AF_INET6 ? 16 : 4))
+			a->perms[i].until_ms = 0;
 }
 
 int turn_create_permission(struct turn_request *rq)

@@ -39,10 +39,45 @@ static bool is_buried(const struct turn_request *rq)
 	return false;
 }
 
+/* Section 8.1: "When refreshing a dual allocation, the client includes a REQUESTED-ADDRESS-FAMILY
+ * attribute indicating the address family type that should be refreshed. If no [such] attribute is
+ * included, then the request should be treated as applying to all current allocations." */
+static int halves_meant(struct turn_request *rq, unsigned int *halves)
+{
+	uint32_t family;
+	int r = stun_msg_u32(&rq->msg, STUN_ATTR_REQUESTED_ADDRESS_FAMILY, &family);
+
+	*halves = TURN_HALVES;
+	if (r == -E_NOTFOUND)
+		return 0;
+	if (r)
+		return 400;
+	/* "If the server receives a Refresh Request with a REQUESTED-ADDRESS-FAMILY attribute and
+	 * the attribute value does not match the address family of the allocation, [...] 443" */
+	*halves = family >> 24 == 1 ? TURN_HALF4 : family >> 24 == 2 ? TURN_HALF6 : 0;
+	if (!*halves || !rq->alloc->half[*halves == TURN_HALF6].expires_ms)
+		return 443;
+	return 0;
+}
+
+static void end(struct turn_request *rq)
+{
+	uint8_t key[STUN_KEY_SHA1_LEN];
+
+	memcpy(key, rq->key, sizeof(key)); /* it may be the allocation's */
+	rq->key = key;
+	bury(rq);
+	turn_alloc_close(rq->alloc, TURN_CLOSE_DELETED);
+	rq->alloc = NULL;
+	reply(rq, 0);
+	rq->key = NULL;
+}
+
 int turn_refresh(struct turn_request *rq)
 {
-	uint32_t wanted, family, lifetime_s = turn_lifetime(rq);
+	uint32_t wanted, lifetime_s = turn_lifetime(rq);
 	bool ends = !stun_msg_u32(&rq->msg, STUN_ATTR_LIFETIME, &wanted) && !wanted;
+	unsigned int halves;
 	int r;
 
 	if (!rq->alloc) {
@@ -51,23 +86,15 @@ int turn_refresh(struct turn_request *rq)
 		reply(rq, 0);
 		return 0;
 	}
-	/* "If the [REQUESTED-ADDRESS-FAMILY] does not match the [...] allocation [...] 443" */
-	r = stun_msg_u32(&rq->msg, STUN_ATTR_REQUESTED_ADDRESS_FAMILY, &family);
-	if (!r && (family >> 24 == 2) != (addr_family(&rq->alloc->relayed) == AF_INET6))
-		return 443;
-	if (ends) {
-		uint8_t key[STUN_KEY_SHA1_LEN];
-
-		memcpy(key, rq->key, sizeof(key)); /* it may be the allocation's */
-		rq->key = key;
-		bury(rq);
-		turn_alloc_close(rq->alloc, TURN_CLOSE_DELETED);
-		rq->alloc = NULL;
-		reply(rq, 0);
-		rq->key = NULL;
+	r = halves_meant(rq, &halves);
+	if (r)
+		return r;
+	if (ends && turn_alloc_end_halves(rq->alloc, halves)) {
+		end(rq);
 		return 0;
 	}
-	turn_alloc_set_lifetime(rq->alloc, lifetime_s);
-	reply(rq, lifetime_s);
+	if (!ends)
+		turn_alloc_set_lifetime(rq->alloc, halves, lifetime_s);
+	reply(rq, ends ? 0 : lifetime_s);
 	return 0;
 }

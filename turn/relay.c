@@ -37,11 +37,15 @@ struct addr turn_wire_addr(const struct turn *t, const struct addr *peer)
 	return wire;
 }
 
-void turn_relay_to_peer(struct turn_alloc *a, const struct addr *wire, uint8_t *data, size_t len)
+/* RFC 8656 section 15: DSCP and ECN are copied, the TTL is the system's default, DF is set only
+ * when the client asks for it in a Send indication. */
+void turn_relay_to_peer(struct turn_half *half, const struct addr *wire, uint8_t *data, size_t len,
+                        uint8_t tos, bool dont_fragment)
 {
+	struct turn_alloc *a = half->alloc;
 	struct turn_stats *s = &a->turn->stats;
 
-	env_udp_send(a->relay, wire, data, len);
+	env_udp_send_as(half->udp, wire, data, len, tos, dont_fragment);
 	s->to_peer_packets++;
 	s->to_peer_bytes += len;
 	a->to_peer_packets++;
@@ -55,6 +59,7 @@ void turn_on_channel_data(const struct turn_path *path, uint8_t *data, size_t da
 	struct turn_alloc *a = turn_alloc_find(t, &tuple);
 	uint16_t number = (uint16_t)(data[0] << 8 | data[1]);
 	size_t len = (size_t)(data[2] << 8 | data[3]);
+	struct turn_half *half;
 	struct turn_chan *c;
 
 	/* "If the length field is larger than the datagram [...] silently discarded"; over UDP
@@ -63,8 +68,9 @@ void turn_on_channel_data(const struct turn_path *path, uint8_t *data, size_t da
 		t->stats.malformed++;
 		return;
 	}
-	c = a && a->expires_ms > t->now_ms ? turn_chan_by_number(a, number) : NULL;
-	if (!c) {
+	c = a ? turn_chan_by_number(a, number) : NULL;
+	half = c ? turn_half_for(a, &c->peer) : NULL;
+	if (!half) {
 		t->stats.unbound_channel_drops++;
 		return;
 	}
@@ -72,7 +78,7 @@ void turn_on_channel_data(const struct turn_path *path, uint8_t *data, size_t da
 		t->stats.permission_drops++;
 		return;
 	}
-	turn_relay_to_peer(a, &c->wire, data + CHANNEL_HEADER_LEN, len);
+	turn_relay_to_peer(half, &c->wire, data + CHANNEL_HEADER_LEN, len, path->tos, false);
 }
 
 void turn_on_client_batch(void *arg, struct env_udp *u, struct datagram *batch, size_t n)
@@ -86,6 +92,7 @@ void turn_on_client_batch(void *arg, struct env_udp *u, struct datagram *batch, 
 		struct datagram *d = &batch[i];
 
 		path.client = d->peer;
+		path.tos = d->tos;
 		if (d->len >= CHANNEL_HEADER_LEN && d->data[0] >= 64 && d->data[0] < 128)
 			turn_on_channel_data(&path, d->data,
 			                     d->len); /* RFC 7983: 64 to 79; to 127 in RFC 5766 */
@@ -99,7 +106,7 @@ void turn_on_client_batch(void *arg, struct env_udp *u, struct datagram *batch, 
 }
 
 /* A counter in the middle of random bytes: never twice the same, no system call a packet. */
-static const uint8_t *next_tid(struct turn *t)
+const uint8_t *turn_next_indication_tid(struct turn *t)
 {
 	for (int i = 4; i < 12 && !++t->indication_tid[i]; i++)
 		;
@@ -111,6 +118,8 @@ struct addr turn_outside_addr(const struct turn *t, const struct addr *from)
 {
 	struct addr peer = *from;
 
+	if (!t->behind_nat)
+		return peer;
 	for (size_t i = 0; i < t->conf.relay_n; i++) {
 		if (addr_equal_ip(&t->conf.relay[i].local, from)) {
 			peer = t->conf.relay[i].external;
@@ -121,17 +130,16 @@ struct addr turn_outside_addr(const struct turn *t, const struct addr *from)
 	return peer;
 }
 
-static void from_peer(struct turn_alloc *a, struct datagram *d)
+static void from_peer(struct turn_half *half, struct datagram *d)
 {
+	struct turn_alloc *a = half->alloc;
 	struct turn *t = a->turn;
 	struct turn_chan *c;
-	struct addr peer = d->peer;
+	struct addr peer = turn_outside_addr(t, &d->peer);
 	uint8_t *start = d->data;
 	size_t total = d->len;
 
-	if (t->behind_nat)
-		peer = turn_outside_addr(t, &d->peer);
-	if (a->expires_ms <= t->now_ms || !turn_perm_find(a, &peer)) {
+	if (half->expires_ms <= t->now_ms || !turn_perm_find(a, &peer)) {
 		t->stats.permission_drops++;
 		return;
 	}
@@ -151,9 +159,10 @@ static void from_peer(struct turn_alloc *a, struct datagram *d)
 		for (; turn_path_is_stream(&a->path) && total % 4; total++)
 			start[total] = 0;
 	} else {
-		start = stun_wrap_data_indication(d->data, d->len, &peer, next_tid(t), &total);
+		start = stun_wrap_data_indication(d->data, d->len, &peer,
+		                                  turn_next_indication_tid(t), &total);
 	}
-	turn_path_send(&a->path, start, total);
+	turn_path_send_as(&a->path, start, total, d->tos);
 	t->stats.to_client_packets++;
 	t->stats.to_client_bytes += d->len;
 	a->to_client_packets++;
@@ -162,10 +171,11 @@ static void from_peer(struct turn_alloc *a, struct datagram *d)
 
 void turn_on_relay_batch(void *arg, struct env_udp *u, struct datagram *batch, size_t n)
 {
-	struct turn_alloc *a = arg;
+	struct turn_half *half = arg;
+	struct turn *t = half->alloc->turn;
 
 	(void)u;
-	a->turn->now_ms = env_now_ms(a->turn->env);
+	t->now_ms = env_now_ms(t->env);
 	for (size_t i = 0; i < n; i++)
-		from_peer(a, &batch[i]);
+		from_peer(half, &batch[i]);
 }

@@ -162,10 +162,8 @@ void turn_on_stun(const struct turn_path *path, uint8_t *buf, size_t len)
 	rq.key = NULL;
 	rq.tuple = turn_tuple_of(path);
 	rq.alloc = turn_alloc_find(t, &rq.tuple);
-	if (rq.alloc && rq.alloc->expires_ms <= t->now_ms) {
-		turn_alloc_close(rq.alloc, TURN_CLOSE_EXPIRED);
+	if (rq.alloc && turn_alloc_expire(rq.alloc))
 		rq.alloc = NULL;
-	}
 	if (rq.msg.class == STUN_INDICATION) {
 		/* RFC 8489 section 6.3.2: with unknown attributes it is discarded. */
 		if (rq.msg.method == STUN_SEND && rq.alloc && !rq.msg.unknown_n)
@@ -177,10 +175,4 @@ void turn_on_stun(const struct turn_path *path, uint8_t *buf, size_t len)
 	r = on_request(&rq);
 	if (r > 0)
 		turn_reply_error(&rq, r);
-}
-
-/* RFC 8656 section 9.1 and 12.1: a peer of another family than the relay's gets 443. */
-int turn_peer_family_ok(const struct turn_alloc *a, const struct addr *peer)
-{
-	return addr_family(peer) == addr_family(&a->relayed);
 }

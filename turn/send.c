@@ -9,12 +9,18 @@ void turn_send(struct turn_request *rq)
 {
 	const struct stun_attr *data = &rq->msg.attr[STUN_ATTR_DATA];
 	struct turn_alloc *a = rq->alloc;
+	struct turn_half *half;
 	struct turn_perm *perm;
 	struct addr peer, wire;
 
-	/* RFC 6062: a TCP allocation has no datagrams. */
-	if (!a->relay || !data->value || stun_msg_peer(&rq->msg, 0, &peer) ||
-	    !turn_peer_family_ok(a, &peer)) {
+	if (!data->value || stun_msg_peer(&rq->msg, 0, &peer)) {
+		rq->turn->stats.malformed++;
+		return;
+	}
+	/* "If the XOR-PEER-ADDRESS attribute contains an address of an address family that is not
+	 * the same as that of a relayed transport address [...] discarded" */
+	half = turn_half_for(a, &peer);
+	if (!half || !half->udp) { /* RFC 6062: a TCP allocation has no datagrams */
 		rq->turn->stats.malformed++;
 		return;
 	}
@@ -29,5 +35,6 @@ void turn_send(struct turn_request *rq)
 		return;
 	}
 	wire = perm->own ? turn_wire_addr(rq->turn, &peer) : peer;
-	turn_relay_to_peer(a, &wire, (uint8_t *)(uintptr_t)data->value, data->len);
+	turn_relay_to_peer(half, &wire, (uint8_t *)(uintptr_t)data->value, data->len, rq->path.tos,
+	                   stun_msg_has(&rq->msg, STUN_ATTR_DONT_FRAGMENT));
 }

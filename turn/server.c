@@ -124,6 +124,11 @@ size_t turn_allocations(const struct turn *t)
 	return HASH_COUNT(t->allocs);
 }
 
+size_t turn_relayed_addresses(const struct turn *t)
+{
+	return t->halves;
+}
+
 const struct turn_stats *turn_get_stats(const struct turn *t)
 {
 	return &t->stats;

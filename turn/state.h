@@ -53,10 +53,11 @@ struct turn_link {
 struct turn_path {
 	struct turn_side *side; /* a turn_listener's for plain UDP, else a turn_link's */
 	struct addr client;
+	uint8_t tos; /* of the datagram that came in over it */
 };
 
 struct turn_perm {
-	uint8_t ip[16]; /* of the allocation's family */
+	uint8_t ip[16], ip_len;
 	uint64_t until_ms;
 	bool own; /* the IP is a relay's: ports that nobody leased stay forbidden */
 };
@@ -81,26 +82,40 @@ enum turn_close_reason {
 #undef X
 };
 
+/* An allocation's relayed transport address of one family (RFC 8656 calls two of them a dual
+ * allocation). */
+struct turn_half {
+	struct turn_alloc *alloc;
+	const struct turn_relay *via;
+	struct env_udp *udp; /* bound to it, inside view */
+	void *tcp;           /* the listener, instead, in a TCP allocation */
+	uint16_t port;       /* inside view, leased from via */
+	struct addr relayed; /* as the client sees it */
+	uint64_t expires_ms; /* 0: there is none */
+};
+
 struct turn_alloc {
 	UT_hash_handle hh;
 	struct turn_tuple tuple;
 	struct turn *turn;
 	struct turn_path path;
-	const struct turn_relay *via;
-	struct env_udp *relay; /* bound to the relayed transport address, inside view */
-	void *tcp_listener;    /* instead of relay in a TCP allocation */
+	struct turn_half half[2]; /* IPv4, IPv6 */
 	struct turn_peer_conn *conns;
 	uint16_t conn_n;
-	uint16_t port;       /* of the relayed transport address, inside view; 0: none yet */
-	struct addr relayed; /* as the client sees it */
 	struct turn_account *account;
 	uint8_t key[STUN_KEY_SHA1_LEN];
 	int64_t credential_expires_at_s; /* Unix time; 0: never */
-	uint64_t created_ms, expires_ms;
+	uint64_t created_ms;
+	uint64_t due_ms;                /* when the first half ends; 0: not in the wheel */
 	struct turn_alloc *prev, *next; /* in the wheel */
 	struct turn_perm *perms;
 	struct turn_chan *chans;
 	uint16_t perm_n, perm_cap, chan_n, chan_cap;
+	uint16_t
+	    missing_code; /* why a dual allocation has only one half; 0: it was not asked for */
+	uint8_t missing_family;
+	uint8_t icmp_n; /* ICMP errors told in this second */
+	uint64_t icmp_s;
 	bool has_token;
 	uint8_t token[8];
 	uint8_t tid[STUN_TID_LEN]; /* of the Allocate request, to know its retransmission */
@@ -144,6 +159,7 @@ struct turn {
 	struct env_timer *tick;
 	uint64_t now_ms; /* read once a batch */
 	uint64_t sessions;
+	size_t halves; /* relayed addresses of all allocations */
 	struct turn_parked *parked;
 	size_t parked_n;
 	uint64_t tickets;
@@ -178,7 +194,6 @@ void turn_reply_start(struct turn_request *rq, enum stun_class class);
 void turn_reply_send(struct turn_request *rq);
 void turn_reply_error(struct turn_request *rq, int code);
 int turn_run_checks(struct turn_request *rq, turn_check_fn *const *checks, size_t n);
-int turn_peer_family_ok(const struct turn_alloc *a, const struct addr *peer);
 
 /* auth.c */
 turn_check_fn turn_check_credentials;
@@ -200,7 +215,7 @@ int turn_connection_bind(struct turn_request *rq);
 
 /* connect.c, too */
 void turn_conns_expire(struct turn *t);
-void turn_conns_close(struct turn_alloc *a);
+void turn_conns_close(struct turn_half *half);
 
 /* allocation.c */
 struct turn_tuple turn_tuple_of(const struct turn_path *path);
@@ -209,29 +224,42 @@ struct turn_alloc *turn_alloc_new(struct turn_request *rq);
 void turn_alloc_add(struct turn_alloc *a);
 void turn_alloc_close(struct turn_alloc *a, enum turn_close_reason reason);
 void turn_alloc_free(struct turn_alloc *a);
-void turn_alloc_set_lifetime(struct turn_alloc *a, uint32_t lifetime_s);
+/* Which of the halves; both for a request that names no family */
+enum { TURN_HALF4 = 1, TURN_HALF6 = 2, TURN_HALVES = 3 };
+void turn_alloc_set_lifetime(struct turn_alloc *a, unsigned int halves, uint32_t lifetime_s);
+struct turn_half *turn_half_for(struct turn_alloc *a, const struct addr *peer);
+bool turn_alloc_end_halves(struct turn_alloc *a, unsigned int halves);
+bool turn_alloc_expire(struct turn_alloc *a);
 void turn_allocs_expire(struct turn *t);
 uint32_t turn_lifetime(const struct turn_request *rq);
 
 /* permission.c: perm lookups are on the data path */
 struct turn_perm *turn_perm_find(struct turn_alloc *a, const struct addr *peer);
-int turn_perm_check_peer(const struct turn_alloc *a, const struct addr *peer, bool with_port);
+int turn_perm_check_peer(struct turn_alloc *a, const struct addr *peer, bool with_port);
 int turn_perm_set(struct turn_alloc *a, const struct addr *peer);
 int turn_perm_reserve(struct turn_alloc *a, size_t more);
+void turn_perms_end(struct turn_alloc *a, int family);
 
 /* channel.c */
 struct turn_chan *turn_chan_by_number(struct turn_alloc *a, uint16_t number);
 struct turn_chan *turn_chan_by_peer(struct turn_alloc *a, const struct addr *peer);
+void turn_chans_end(struct turn_alloc *a, int family);
 
 /* link.c */
 void turn_path_send(const struct turn_path *path, const uint8_t *data, size_t len);
+void turn_path_send_as(const struct turn_path *path, const uint8_t *data, size_t len, uint8_t tos);
 bool turn_path_is_stream(const struct turn_path *path);
 
 /* relay.c: the data path */
 void turn_on_channel_data(const struct turn_path *path, uint8_t *data, size_t len);
 env_udp_batch_fn turn_on_client_batch;
 env_udp_batch_fn turn_on_relay_batch;
-void turn_relay_to_peer(struct turn_alloc *a, const struct addr *wire, uint8_t *data, size_t len);
+void turn_relay_to_peer(struct turn_half *half, const struct addr *wire, uint8_t *data, size_t len,
+                        uint8_t tos, bool dont_fragment);
+const uint8_t *turn_next_indication_tid(struct turn *t);
+
+/* icmp.c */
+env_udp_error_fn turn_on_relay_error;
 const struct turn_relay *turn_relay_at(const struct turn *t, const struct addr *external);
 struct addr turn_wire_addr(const struct turn *t, const struct addr *peer);
 struct addr turn_outside_addr(const struct turn *t, const struct addr *from);

@@ -301,14 +301,25 @@ static const char *reason(int code)
 	}
 }
 
-void stun_out_add_error(struct stun_out *o, int code)
+/* ERROR-CODE and ADDRESS-ERROR-CODE differ in the first byte only. */
+static void add_code(struct stun_out *o, uint16_t type, uint8_t family, int code)
 {
 	const char *text = reason(code);
-	uint8_t value[4 + 64] = {0, 0, (uint8_t)(code / 100), (uint8_t)(code % 100)};
+	uint8_t value[4 + 64] = {family, 0, (uint8_t)(code / 100), (uint8_t)(code % 100)};
 	size_t len = strlen(text);
 
 	memcpy(value + 4, text, len);
-	stun_out_add(o, STUN_TYPE_ERROR_CODE, value, 4 + len);
+	stun_out_add(o, type, value, 4 + len);
+}
+
+void stun_out_add_error(struct stun_out *o, int code)
+{
+	add_code(o, STUN_TYPE_ERROR_CODE, 0, code);
+}
+
+void stun_out_add_address_error(struct stun_out *o, uint8_t family, int code)
+{
+	add_code(o, STUN_TYPE_ADDRESS_ERROR_CODE, family, code);
 }
 
 void stun_out_add_integrity(struct stun_out *o, const uint8_t key[STUN_KEY_SHA1_LEN])

@@ -52,10 +52,12 @@ enum stun_method {
 	X(REQUESTED_ADDRESS_FAMILY, 0x0017)                                                        \
 	X(EVEN_PORT, 0x0018)                                                                       \
 	X(REQUESTED_TRANSPORT, 0x0019)                                                             \
+	X(DONT_FRAGMENT, 0x001A)                                                                   \
 	X(RESERVATION_TOKEN, 0x0022)                                                               \
 	X(PRIORITY, 0x0024)                                                                        \
 	X(USE_CANDIDATE, 0x0025)                                                                   \
-	X(CONNECTION_ID, 0x002A)
+	X(CONNECTION_ID, 0x002A)                                                                   \
+	X(ADDITIONAL_ADDRESS_FAMILY, 0x8000)
 
 enum stun_attr_index {
 #define X(name, number) STUN_ATTR_##name,
@@ -115,11 +117,10 @@ struct stun_out {
 	bool failed;
 };
 
-void stun_out_reply(struct stun_out *o, uint8_t *buf, size_t cap, const struct stun_msg *request,
-                    enum stun_class class);
-
 void stun_out_indication(struct stun_out *o, uint8_t *buf, size_t cap, enum stun_method method,
                          const uint8_t tid[STUN_TID_LEN]);
+void stun_out_reply(struct stun_out *o, uint8_t *buf, size_t cap, const struct stun_msg *request,
+                    enum stun_class class);
 
 /* Turns a payload into a Data indication in place, with no copy: writes XOR-PEER-ADDRESS and the
  * DATA header into the STUN_DATA_HEAD_MAX bytes in front of data, which is aligned to 4, and up
@@ -134,6 +135,8 @@ void stun_out_add(struct stun_out *o, uint16_t type, const void *value, size_t l
 void stun_out_add_u32(struct stun_out *o, uint16_t type, uint32_t value);
 void stun_out_add_xor_addr(struct stun_out *o, uint16_t type, const struct addr *a);
 void stun_out_add_error(struct stun_out *o, int code);
+/* ADDRESS-ERROR-CODE (RFC 8656 section 18.12): why there is no address of the family (1 or 2). */
+void stun_out_add_address_error(struct stun_out *o, uint8_t family, int code);
 void stun_out_add_integrity(struct stun_out *o, const uint8_t key[STUN_KEY_SHA1_LEN]);
 void stun_out_add_fingerprint(struct stun_out *o);
 
@@ -148,5 +151,7 @@ void stun_out_add_fingerprint(struct stun_out *o);
 #define STUN_TYPE_XOR_MAPPED_ADDRESS  0x0020
 #define STUN_TYPE_RESERVATION_TOKEN   0x0022
 #define STUN_TYPE_CONNECTION_ID       0x002A
+#define STUN_TYPE_ADDRESS_ERROR_CODE  0x8001
+#define STUN_TYPE_ICMP                0x8004
 
 #endif

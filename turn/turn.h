@@ -115,6 +115,8 @@ struct turn_link_params {
 	X(peer_connections)                                                                        \
 	X(permission_drops)                                                                        \
 	X(policy_drops)                                                                            \
+	X(icmp_to_client)                                                                          \
+	X(icmp_drops)                                                                              \
 	X(to_peer_packets)                                                                         \
 	X(to_peer_bytes)                                                                           \
 	X(to_client_packets)                                                                       \
@@ -157,6 +159,7 @@ void turn_auth_answered(struct turn *t, uint64_t ticket);
 void turn_recheck_users(struct turn *t);
 
 size_t turn_allocations(const struct turn *t);
+size_t turn_relayed_addresses(const struct turn *t); /* two for a dual allocation */
 const struct turn_stats *turn_get_stats(const struct turn *t);
 
 #endif

@@ -94,9 +94,12 @@ static void check_invariants(struct world *w)
 	size_t leased = turn_ports_leased(w->ports4) + turn_ports_leased(w->ports6);
 	size_t reserved = turn_ports_reserved(w->ports4) + turn_ports_reserved(w->ports6);
 
-	assert_int_equal(leased, live + reserved);
+	size_t relays = turn_relayed_addresses(w->turn);
+
+	assert_int_equal(leased, relays + reserved + w->leased_elsewhere);
+	assert_true(relays >= live && relays <= 2 * live);
 	assert_int_equal(turn_quota_total(w->quota), live);
-	assert_int_equal(env_virtual_sockets(w->env), live - w->tcp_relays + 2 + w->hosts);
+	assert_int_equal(env_virtual_sockets(w->env), relays - w->tcp_relays + 2 + w->hosts);
 	assert_true(turn_quota_accounts(w->quota) <= live);
 }
 
@@ -128,6 +131,7 @@ static void on_host(void *arg, struct env_udp *u, struct datagram *d, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		h->got++;
 		h->from = d[i].peer;
+		h->tos = d[i].tos;
 		h->in.len = d[i].len;
 		memcpy(h->in.buf, d[i].data, d[i].len);
 	}
@@ -153,15 +157,20 @@ void host_close(struct host *h)
 	h->w->hosts--;
 }
 
-size_t host_send(struct host *h, const char *to, const void *data, size_t len)
+size_t host_send_as(struct host *h, const char *to, const void *data, size_t len, uint8_t tos)
 {
 	struct addr a;
 
 	assert_int_equal(addr_parse(&a, to), 0);
 	h->got = 0;
-	env_udp_send(h->udp, &a, data, len);
+	env_udp_send_as(h->udp, &a, data, len, tos, false);
 	world_run(h->w, 0);
 	return h->got;
+}
+
+size_t host_send(struct host *h, const char *to, const void *data, size_t len)
+{
+	return host_send_as(h, to, data, len, 0);
 }
 
 static const char *server_of(const struct host *h)

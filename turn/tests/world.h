@@ -27,6 +27,7 @@ struct host {
 	size_t got;      /* datagrams since the last look */
 	struct wire in;
 	struct addr from;
+	uint8_t tos;
 };
 
 struct world {
@@ -38,6 +39,7 @@ struct world {
 	struct peer_policy *policy;
 	size_t hosts;
 	size_t tcp_relays; /* allocations without a UDP socket */
+	size_t leased_elsewhere; /* ports that the test itself has leased */
 	uint32_t tid;
 	/* the user store behind turn_auth_ops */
 	bool alice_gone, answers_later;
@@ -61,6 +63,7 @@ void host_request(struct host *h, struct wire *m, uint16_t method);
 int host_ask(struct host *h, struct wire *m);
 /* Sends as it is to the address, lets it arrive, and returns how many datagrams h then has. */
 size_t host_send(struct host *h, const char *to, const void *data, size_t len);
+size_t host_send_as(struct host *h, const char *to, const void *data, size_t len, uint8_t tos);
 int host_reply_code(const struct host *h);
 
 /* Whole requests. All return the error code or 0. */
