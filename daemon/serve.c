@@ -42,6 +42,7 @@ struct serve {
 	struct web *web;
 	struct grant grant;
 	struct event *poll, *rotate, *on_int, *on_term;
+	struct why store_error; /* of the last poll, empty when it went well */
 };
 
 /* One relay socket an allocation: the more descriptors, the better. */
@@ -80,9 +81,15 @@ static void on_poll(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (store_changed(s->store, &changed, &why) || (changed && reload_users(s, &why)))
-		log_error(NULL, "store", LOG_STR("error", why.text));
-	else if (changed)
+	if (store_changed(s->store, &changed, &why) || (changed && reload_users(s, &why))) {
+		/* Running on with what we know; said once, not ten times a second. */
+		if (strcmp(why.text, s->store_error.text) != 0)
+			log_error(NULL, "store", LOG_STR("error", why.text));
+		s->store_error = why;
+		return;
+	}
+	s->store_error.text[0] = 0;
+	if (changed)
 		log_info(NULL, "users-reloaded", LOG_INT("users", store_snapshot_user_n(s->users)),
 			 LOG_INT("secrets", store_snapshot_secret_n(s->users)));
 }
