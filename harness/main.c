@@ -44,7 +44,7 @@ static void print_help(FILE *f)
 	      "  --only SCENARIO   run this one; may be given more than once (default: all)\n"
 	      "  --junit FILE      write a report as JUnit XML\n"
 	      "  --json FILE       write a report as JSON\n"
-	      "  --keep DIR        keep server log, browser consoles and screenshots there\n"
+	      "  --keep DIR        keep logs, browser consoles and screenshots there\n"
 	      "  --turnpike PATH   the server's program (default: beside this one)\n"
 	      "  --browser PATH    the browser (default: chromium-headless-shell, chromium)\n"
 	      "\n"

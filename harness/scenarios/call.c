@@ -28,7 +28,7 @@ static int join(struct stage *st, enum lab_side side, struct why *why)
 	struct browser *b = st->browser[side];
 	int err;
 
-	result_step(st->result, "joining as %s", st->mark[side].name);
+	stage_step(st, "joining as %s", st->mark[side].name);
 	err = browser_type(b, "#name", st->mark[side].name, CLICK_MS, why);
 	if (err == 0)
 		err = browser_click(b, "#join", CLICK_MS, why);
@@ -51,13 +51,13 @@ static int place_call(struct stage *st, double *answered_at_ms, struct why *why)
 	char user[96];
 	int err;
 
-	result_step(st->result, "waiting for %s in %s's list of users", st->mark[CALLEE].name,
-	            st->mark[CALLER].name);
+	stage_step(st, "waiting for %s in %s's list of users", st->mark[CALLEE].name,
+	           st->mark[CALLER].name);
 	snprintf(user, sizeof(user), "#users [data-name=\"%s\"]", st->mark[CALLEE].name);
 	err = browser_click(st->browser[CALLER], user, LIST_MS, why);
 	if (err != 0)
 		return err;
-	result_step(st->result, "answering as %s", st->mark[CALLEE].name);
+	stage_step(st, "answering as %s", st->mark[CALLEE].name);
 	err = browser_click(st->browser[CALLEE], "#answer", CLICK_MS, why);
 	if (err == 0)
 		err = click_time(st->browser[CALLEE], answered_at_ms, why);
@@ -82,7 +82,7 @@ static int await_connection(struct stage *st, struct why *why)
 	int64_t deadline = clock_mono_ms() + CONNECT_MS, class_deadline = 0;
 	struct peer_view v[LAB_SIDES];
 
-	result_step(st->result, "waiting for the connection");
+	stage_step(st, "waiting for the connection");
 	for (;;) {
 		int connected = 0, failed = 0, err;
 
@@ -113,7 +113,7 @@ static int observe(struct stage *st, struct peer_view v[LAB_SIDES], struct why *
 	char js[64];
 	int err = 0;
 
-	result_step(st->result, "watching the call");
+	stage_step(st, "watching the call");
 	clock_sleep_ms(SETTLE_MS);
 	snprintf(js, sizeof(js), "harness.startObserving(%d)", WINDOW_MS);
 	for (int i = 0; i < LAB_SIDES && err == 0; i++)
@@ -134,7 +134,7 @@ static int hang_up(struct stage *st, struct why *why)
 {
 	int err;
 
-	result_step(st->result, "hanging up as %s", st->mark[CALLER].name);
+	stage_step(st, "hanging up as %s", st->mark[CALLER].name);
 	err = browser_click(st->browser[CALLER], "#hangup-button", CLICK_MS, why);
 	for (int i = 0; i < LAB_SIDES && err == 0; i++) {
 		struct why timeout;

@@ -41,7 +41,9 @@ struct stage {
 	const struct scenario *scenario;
 	const struct scenario_options *opt;
 	struct result *result; /* failures of checks go straight there */
-	int artifact_fd;       /* folder of this scenario's artifacts */
+	int64_t started_ms;
+	int artifact_fd; /* folder of this scenario's artifacts */
+	int steps_fd;    /* steps.log in it */
 	struct lab *lab;
 	struct appliance *appliance;
 	struct peer_mark mark[LAB_SIDES];
@@ -56,6 +58,9 @@ void scenario_run(const struct scenario *s, const struct scenario_options *opt, 
 /* Places a call from side A to side B by hand through the page, judges it from both ends, and
  * hangs up. */
 void scenario_call(struct stage *st);
+
+/* What is being done now: into the result, for a death without words, and into steps.log. */
+__attribute__((format(printf, 2, 3))) void stage_step(struct stage *st, const char *fmt, ...);
 
 /* Saves a picture of each page as NAME-a.png and NAME-b.png. Never fails: it is for people. */
 void stage_screenshots(struct stage *st, const char *name);

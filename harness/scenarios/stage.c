@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,21 @@ static int open_artifact(const struct stage *st, const char *name)
 	              0644);
 }
 
+void stage_step(struct stage *st, const char *fmt, ...)
+{
+	int64_t t = clock_mono_ms() - st->started_ms;
+	char text[sizeof(st->result->step)];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	result_step(st->result, "%s", text);
+	if (st->steps_fd >= 0)
+		dprintf(st->steps_fd, "+%lld.%03lld %s\n", (long long)(t / 1000),
+		        (long long)(t % 1000), text);
+}
+
 static int open_artifact_folder(struct stage *st, struct why *why)
 {
 	const char *name = st->scenario->name;
@@ -48,6 +64,7 @@ static int open_artifact_folder(struct stage *st, struct why *why)
 	if (st->artifact_fd < 0)
 		return why_set(why, -E_IO, "cannot open the folder for artifacts: %s",
 		               strerror(errno));
+	st->steps_fd = open_artifact(st, "steps.log");
 	return 0;
 }
 
@@ -56,7 +73,7 @@ static int build_lab(struct stage *st, struct why *why)
 	int64_t start = clock_mono_ms(), built;
 	int err;
 
-	result_step(st->result, "building the lab");
+	stage_step(st, "building the lab");
 	err = lab_new(&st->lab, why);
 	for (int i = 0; i < LAB_SIDES && err == 0; i++) {
 		const struct nat_kind *kind = nat_find(st->scenario->nat[i]);
@@ -69,7 +86,7 @@ static int build_lab(struct stage *st, struct why *why)
 	built = clock_mono_ms();
 	result_measure(st->result, "lab", (double)(built - start), "ms");
 	for (int i = 0; i < LAB_SIDES && err == 0; i++) {
-		result_step(st->result, "probing the NAT of side %s", lab_side_name(i));
+		stage_step(st, "probing the NAT of side %s", lab_side_name(i));
 		err = lab_verify_nat(st->lab, i, why);
 	}
 	result_measure(st->result, "probe", (double)(clock_mono_ms() - built), "ms");
@@ -81,7 +98,7 @@ static int start_appliance(struct stage *st, struct why *why)
 	int64_t start = clock_mono_ms();
 	int fd, err;
 
-	result_step(st->result, "starting the appliance");
+	stage_step(st, "starting the appliance");
 	fd = open_artifact(st, "server.log");
 	if (fd < 0)
 		return why_set(why, -E_IO, "cannot open server.log: %s", strerror(errno));
@@ -101,7 +118,7 @@ static int start_browser(struct stage *st, enum lab_side side, struct why *why)
 	char *script = NULL;
 	int err = 0;
 
-	result_step(st->result, "starting %s's browser", bo.name);
+	stage_step(st, "starting %s's browser", bo.name);
 	snprintf(folder, sizeof(folder), CONTAIN_WORK "/browser-%s", lab_side_name(side));
 	snprintf(name, sizeof(name), "console-%s.log", lab_side_name(side));
 	st->console_fd[side] = bo.console_fd = open_artifact(st, name);
@@ -118,7 +135,7 @@ static int start_browser(struct stage *st, enum lab_side side, struct why *why)
 	if (bo.stderr_fd >= 0)
 		close(bo.stderr_fd);
 	if (err == 0) {
-		result_step(st->result, "opening the page in %s's browser", bo.name);
+		stage_step(st, "opening the page in %s's browser", bo.name);
 		err = browser_open(st->browser[side], APPLIANCE_URL, OPEN_MS, why);
 	}
 	return err;
@@ -159,25 +176,32 @@ static void clear_stage(struct stage *st)
 {
 	struct why why;
 
-	result_step(st->result, "stopping the browsers");
+	stage_step(st, "stopping the browsers");
 	for (int i = 0; i < LAB_SIDES; i++) {
 		browser_stop(st->browser[i]);
 		if (st->console_fd[i] >= 0)
 			close(st->console_fd[i]);
 	}
-	result_step(st->result, "stopping the appliance");
+	stage_step(st, "stopping the appliance");
 	if (st->appliance && appliance_stop(st->appliance, &why) != 0)
 		result_fail(st->result, "The appliance should end well when asked to, but %s.",
 		            why.text);
 	lab_free(st->lab);
+	if (st->steps_fd >= 0)
+		close(st->steps_fd);
 	if (st->artifact_fd >= 0)
 		close(st->artifact_fd);
 }
 
 void scenario_run(const struct scenario *s, const struct scenario_options *opt, struct result *r)
 {
-	struct stage st = {
-	    .scenario = s, .opt = opt, .result = r, .artifact_fd = -1, .console_fd = {-1, -1}};
+	struct stage st = {.scenario = s,
+	                   .opt = opt,
+	                   .result = r,
+	                   .started_ms = clock_mono_ms(),
+	                   .steps_fd = -1,
+	                   .artifact_fd = -1,
+	                   .console_fd = {-1, -1}};
 	struct why why;
 	int err;
 

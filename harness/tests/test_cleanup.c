@@ -10,6 +10,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@
 
 #include <cmocka.h>
 
-#define MID_RUN_MS 60000
+#define MID_RUN_MS 30000
 #define GONE_MS    10000
 #define END_MS     150000
 #define BROWSER    "--remote-debugging-pipe"
@@ -31,11 +32,15 @@ static struct processes ps;
 
 static const char *program; /* of the appliance */
 
-static void start(struct harness_run *h)
-{
-	const char *const args[] = {"run", "--only", "call-direct", "--turnpike", program, NULL};
+static char keep[] = "/tmp/turnpike-keep-XXXXXX";
 
-	assert_int_equal(harness_start(h, args), 0);
+static void start(struct harness_run *h, bool with_keep)
+{
+	const char *const args[] = {"run",   "--only", "call-direct", "--turnpike",
+	                            program, "--keep", keep,          NULL};
+	const char *const plain[] = {"run", "--only", "call-direct", "--turnpike", program, NULL};
+
+	assert_int_equal(harness_start(h, with_keep ? args : plain), 0);
 }
 
 static size_t count_browsers(void)
@@ -47,22 +52,45 @@ static size_t count_browsers(void)
 	return n;
 }
 
-/* Starts a run and waits until the appliance and both browsers are there. */
+/* True once the run has come to watching its call. */
+static bool watching(void)
+{
+	char path[128], text[4096];
+	size_t n = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/call-direct/steps.log", keep);
+	f = fopen(path, "re");
+	if (f) {
+		n = fread(text, 1, sizeof(text) - 1, f);
+		fclose(f);
+	}
+	text[n] = '\0';
+	return strstr(text, "watching the call") != NULL;
+}
+
+static void clear_keep(void)
+{
+	const char *const argv[] = {"rm", "-rf", keep, NULL};
+	struct why why;
+
+	if (proc_run(argv, -1, NULL, 10000, &why) != 0)
+		fail_msg("%s", why.text);
+}
+
+/* Starts a run and waits until it is in the middle of its call. */
 static void reach_mid_run(void)
 {
 	int64_t deadline = clock_mono_ms() + MID_RUN_MS;
 
-	start(&run);
-	do {
+	clear_keep();
+	start(&run, true);
+	while (!watching() && clock_mono_ms() < deadline)
 		clock_sleep_ms(50);
-		processes_below(run.pid, &ps);
-	} while ((count_browsers() < 2 || !processes_find(&ps, APPLIANCE, NULL)) &&
-	         clock_mono_ms() < deadline);
-	clock_sleep_ms(300); /* so that the page is busy */
 	processes_below(run.pid, &ps);
-	if (count_browsers() != 2 || ps.n < 5) {
+	if (count_browsers() != 2 || !processes_find(&ps, APPLIANCE, NULL)) {
 		harness_end(&run, 0);
-		fail_msg("never got to two browsers: %s", run.said);
+		fail_msg("never got to a call: %s", run.said);
 	}
 }
 
@@ -151,8 +179,8 @@ static void test_two_at_once(void **state)
 	int status[2];
 
 	(void)state;
-	start(&run);
-	start(&other);
+	start(&run, false);
+	start(&other, false);
 	status[0] = harness_end(&run, END_MS);
 	status[1] = harness_end(&other, END_MS);
 	assert_int_equal(harness_clear(&run), 0);
@@ -172,10 +200,16 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(test_two_at_once),
 	};
 
+	int status;
+
 	if (argc != 2) {
 		fprintf(stderr, "Usage: harness-cleanup APPLIANCE\n");
 		return 2;
 	}
 	program = argv[1];
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	if (!mkdtemp(keep))
+		return 1;
+	status = cmocka_run_group_tests(tests, NULL, NULL);
+	clear_keep();
+	return status;
 }
