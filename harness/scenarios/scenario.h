@@ -17,6 +17,7 @@ struct scenario {
 	const char *name;
 	const char *purpose;
 	const char *nat[LAB_SIDES]; /* names of NAT kinds */
+	const char *page_query;     /* behind the page's address; NULL: nothing */
 	void (*play)(struct stage *st);
 	struct call_expect expect;
 	int64_t limit_ms; /* for everything, building the lab included */

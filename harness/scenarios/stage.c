@@ -110,7 +110,7 @@ static int start_appliance(struct stage *st, struct why *why)
 
 static int start_browser(struct stage *st, enum lab_side side, struct why *why)
 {
-	char folder[64], name[32];
+	char folder[64], name[32], url[128];
 	struct browser_options bo = {.name = st->mark[side].name,
 	                             .program = st->opt->browser,
 	                             .netns_fd = lab_client_ns(st->lab, side),
@@ -136,7 +136,9 @@ static int start_browser(struct stage *st, enum lab_side side, struct why *why)
 		close(bo.stderr_fd);
 	if (err == 0) {
 		stage_step(st, "opening the page in %s's browser", bo.name);
-		err = browser_open(st->browser[side], APPLIANCE_URL, OPEN_MS, why);
+		snprintf(url, sizeof(url), "%s%s", APPLIANCE_URL,
+		         st->scenario->page_query ? st->scenario->page_query : "");
+		err = browser_open(st->browser[side], url, OPEN_MS, why);
 	}
 	return err;
 }

@@ -26,11 +26,20 @@ const struct scenario scenarios[] = {
         .limit_ms = CALL_LIMIT_MS,
     },
     {
-        .name = "call-symmetric-relay",
-        .purpose = "two symmetric NATs: only the TURN relay can carry the call",
+        .name = "call-symmetric",
+        .purpose = "two symmetric NATs: the relay carries the call, for one end at least",
         .nat = {"symmetric", "symmetric"},
         .play = scenario_call,
         .expect = {.path = PATH_RELAY, .relay_protocol = "udp"},
+        .limit_ms = CALL_LIMIT_MS,
+    },
+    {
+        .name = "call-symmetric-relay",
+        .purpose = "two symmetric NATs, both ends bound to their relays: relay/relay",
+        .nat = {"symmetric", "symmetric"},
+        .page_query = "?relay=1",
+        .play = scenario_call,
+        .expect = {.path = PATH_RELAY, .relay_protocol = "udp", .both_legs = true},
         .limit_ms = CALL_LIMIT_MS,
     },
 };

@@ -162,6 +162,18 @@ static void check_ends_agree(const struct peer_mark mark[VERDICT_PEERS],
 	}
 }
 
+static void check_both_legs(const struct call_expect *expect, const struct peer_mark *me,
+                            const struct peer_view *v, struct result *r)
+{
+	if (!expect->both_legs || strcmp(v->local.type, "relay") == 0)
+		return;
+	result_fail(
+	    r,
+	    "%s should send from a relay candidate, but sends from %s; most likely: the page "
+	    "did not set iceTransportPolicy to relay.",
+	    me->name, v->local.type);
+}
+
 static void check_relay_protocol(const struct call_expect *expect, const struct peer_mark *me,
                                  const struct peer_view *v, struct result *r)
 {
@@ -293,6 +305,7 @@ bool verdict_judge(const struct call_expect *expect, const struct peer_mark mark
 	check_path(expect, mark, v, r);
 	check_ends_agree(mark, v, r);
 	for (int i = 0; i < VERDICT_PEERS; i++) {
+		check_both_legs(expect, &mark[i], &v[i], r);
 		check_relay_protocol(expect, &mark[i], &v[i], r);
 		check_frames(&mark[i], &mark[!i], &v[i], r);
 		check_picture(&mark[i], &mark[!i], &v[i], r);

@@ -50,6 +50,7 @@ struct peer_view {
 struct call_expect {
 	enum path_class path;
 	const char *relay_protocol; /* udp, tcp or tls on a relaying end; NULL: any */
+	bool both_legs;             /* each end must send from a relay candidate of its own */
 };
 
 /* The peers' marks: what each paints and plays. */

@@ -100,6 +100,23 @@ static void test_one_relay_leg_is_a_relay(void **state)
 	assert_string_equal(result.path, "relay udp, relay/prflx and prflx/relay");
 }
 
+static void test_two_relay_legs_where_they_are_asked_for(void **state)
+{
+	static const struct call_expect both = {
+	    .path = PATH_RELAY, .relay_protocol = "udp", .both_legs = true};
+
+	(void)state;
+	make_relayed();
+	judge(&both);
+	expect_one_failure("b should send from a relay candidate, but sends from prflx");
+	set_up(NULL);
+	make_relayed();
+	strcpy(view[1].local.type, "relay");
+	strcpy(view[1].local.relay_protocol, "udp");
+	judge(&both);
+	assert_int_equal(result.failure_n, 0);
+}
+
 static void test_remote_relay_hidden_as_prflx_is_a_relay(void **state)
 {
 	(void)state;
@@ -293,6 +310,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(test_good_call_passes, set_up),
 	    cmocka_unit_test_setup(test_one_relay_leg_is_a_relay, set_up),
+	    cmocka_unit_test_setup(test_two_relay_legs_where_they_are_asked_for, set_up),
 	    cmocka_unit_test_setup(test_remote_relay_hidden_as_prflx_is_a_relay, set_up),
 	    cmocka_unit_test_setup(test_wrong_path, set_up),
 	    cmocka_unit_test_setup(test_ends_that_contradict, set_up),
