@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What an operator does is heeded by the running server at once: users come
+ * and go, secrets retire, and it stops when told.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/tests/foreign/lab.h"
+#include "daemon/tests/foreign/talker.h"
+#include "store/credential.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define SERVER4  LAB_SERVER4 ":3478"
+#define SECRET   "the-north-remembers-0123456789"
+#define AT_ONCE  1000 /* ms */
+#define STOPS_MS 2000
+
+static struct lab_server server;
+
+static int start(void **state)
+{
+	(void)state;
+	lab_server_start(&server, "heeds",
+	                 "--workers 2 --relay-ports 50000-54999 --listen " SERVER4);
+	return 0;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	if (server.program.pid)
+		lab_server_stop(&server);
+	return 0;
+}
+
+/* Asks again and again until the code comes; how long that took, or AT_ONCE + 1. */
+static unsigned int until(int (*ask)(struct talker *t), struct talker *t, int code)
+{
+	unsigned long long since = lab_now_ms();
+
+	while (ask(t) != code) {
+		if (lab_now_ms() - since > AT_ONCE)
+			return AT_ONCE + 1;
+		lab_sleep_ms(20);
+	}
+	return (unsigned int)(lab_now_ms() - since);
+}
+
+static int allocate(struct talker *t)
+{
+	return talker_allocate(t, NULL);
+}
+
+static int refresh(struct talker *t)
+{
+	return talker_refresh(t, 600);
+}
+
+static bool logged(const char *text)
+{
+	char *log = lab_output(&server.program);
+	bool found = strstr(log, text);
+
+	free(log);
+	return found;
+}
+
+static void user_add_and_del(void **state)
+{
+	struct talker t;
+	struct addr relayed;
+
+	(void)state;
+	talker_open(&t, SERVER4, false, NULL, "alice", "wonderland");
+	assert_int_equal(talker_login(&t), 401);
+	assert_int_equal(talker_allocate(&t, NULL), 401);
+	free(lab_verb(&server, "user add alice --password-stdin", "wonderland\n"));
+	assert_in_range(until(allocate, &t, 0), 0, AT_ONCE);
+	talker_close(&t);
+
+	talker_open(&t, SERVER4, false, NULL, "alice", "wonderland");
+	assert_int_equal(talker_allocate(&t, &relayed), 0);
+	assert_int_equal(talker_refresh(&t, 600), 0);
+	free(lab_verb(&server, "user del alice", NULL));
+	assert_in_range(until(refresh, &t, 401), 0, AT_ONCE);
+	assert_true(logged("event=closed reason=revoked user=alice"));
+	talker_close(&t);
+}
+
+static void secret_retire(void **state)
+{
+	char user[64], password[64], verb[64], *said;
+	struct talker old, fresh;
+
+	(void)state;
+	said = lab_verb(&server, "secret add --value-stdin", SECRET "\n");
+	assert_non_null(strstr(said, "secret "));
+	snprintf(verb, sizeof(verb), "secret retire %d", atoi(strstr(said, "secret ") + 7));
+	free(said);
+	snprintf(user, sizeof(user), "%lld:carol", (long long)time(NULL) + 3600);
+	credential_password(SECRET, strlen(SECRET), user, strlen(user), password);
+
+	talker_open(&old, SERVER4, false, NULL, user, password);
+	assert_in_range(until(allocate, &old, 0), 0, AT_ONCE);
+	free(lab_verb(&server, verb, NULL));
+	talker_open(&fresh, SERVER4, false, NULL, user, password);
+	for (unsigned int i = 0; i < 10; i++) { /* those made meanwhile go away again */
+		if (talker_allocate(&fresh, NULL))
+			break;
+		assert_int_equal(talker_refresh(&fresh, 0), 0);
+		lab_sleep_ms(100);
+	}
+	assert_int_equal(talker_allocate(&fresh, NULL), 401);
+	/* the call that runs goes on */
+	assert_int_equal(talker_refresh(&old, 600), 0);
+	talker_close(&old);
+	talker_close(&fresh);
+}
+
+/* Runs last. */
+static void stops_when_told(void **state)
+{
+	unsigned long long since;
+	struct talker t, idle;
+
+	(void)state;
+	free(lab_verb(&server, "user add bob --password-stdin", "builder\n"));
+	talker_open(&t, SERVER4, false, NULL, "bob", "builder");
+	talker_login(&t);
+	assert_in_range(until(allocate, &t, 0), 0, AT_ONCE);
+	talker_open(&idle, SERVER4, true, NULL, "", "");
+	since = lab_now_ms();
+	lab_server_stop(&server); /* and asserts that it ends with 0 */
+	assert_in_range(lab_now_ms() - since, 0, STOPS_MS);
+	talker_close(&idle);
+	talker_close(&t);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(user_add_and_del),
+	    cmocka_unit_test(secret_retire),
+	    cmocka_unit_test(stops_when_told),
+	};
+
+	(void)argc;
+	lab_enter(argv);
+	return cmocka_run_group_tests(tests, start, stop);
+}
