@@ -24,8 +24,6 @@
 #include <unistd.h>
 
 #define STORE_POLL_MS	 100 /* a change by the command line is heeded after so long */
-#define PERMISSIONS_MAX	 256 /* an allocation */
-#define CHANNELS_MAX	 256
 
 struct serve {
 	const struct conf *conf;
@@ -162,8 +160,11 @@ static void fill_turn_conf(const struct serve *s, struct turn_conf *out)
 	out->default_lifetime_s = (uint32_t)c->default_lifetime;
 	out->max_lifetime_s = (uint32_t)c->max_lifetime;
 	out->nonce_lifetime_s = (uint32_t)c->nonce_lifetime;
-	out->permissions_max = PERMISSIONS_MAX;
-	out->channels_max = CHANNELS_MAX;
+	out->permissions_max = (uint32_t)c->permissions_max;
+	out->channels_max = (uint32_t)c->channels_max;
+	out->session_bandwidth = (uint64_t)c->session_bandwidth;
+	out->user_bandwidth = (uint64_t)c->user_bandwidth;
+	out->total_bandwidth = (uint64_t)c->total_bandwidth;
 	out->legacy_channels = c->legacy_channels;
 	out->strict_expiry = c->strict_expiry;
 }

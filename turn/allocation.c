@@ -103,7 +103,8 @@ static void log_session(const struct turn_alloc *a, const char *event, const cha
 		         LOG_INT("to_peer_packets", a->to_peer_packets),
 		         LOG_INT("to_peer_bytes", a->to_peer_bytes),
 		         LOG_INT("to_client_packets", a->to_client_packets),
-		         LOG_INT("to_client_bytes", a->to_client_bytes));
+		         LOG_INT("to_client_bytes", a->to_client_bytes),
+		         LOG_INT("bandwidth_drops", a->bandwidth_drops));
 }
 
 void turn_alloc_add(struct turn_alloc *a)

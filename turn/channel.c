@@ -62,6 +62,7 @@ static struct turn_chan *new_chan(struct turn_alloc *a)
 		for (size_t i = 0; i < a->chan_n; i++)
 			if (a->chans[i].until_ms <= a->turn->now_ms)
 				return &a->chans[i];
+		a->turn->stats.channels_refused++;
 		return NULL;
 	}
 	if (a->chan_n == a->chan_cap) {

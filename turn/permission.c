@@ -56,8 +56,10 @@ int turn_perm_reserve(struct turn_alloc *a, size_t more)
 	for (size_t i = 0; i < a->perm_n; i++)
 		dead += a->perms[i].until_ms <= a->turn->now_ms;
 	want = a->perm_n + (more > dead ? more - dead : 0);
-	if (want > a->turn->conf.permissions_max)
+	if (want > a->turn->conf.permissions_max) {
+		a->turn->stats.permissions_refused++;
 		return -E_LIMIT;
+	}
 	if (want <= a->perm_cap)
 		return 0;
 	while (cap < want)

@@ -14,7 +14,8 @@
 struct turn_account {
 	UT_hash_handle hh;
 	uint32_t allocations;
-	char name[]; /* not terminated */
+	struct turn_rate rate[2]; /* by direction */
+	char name[];              /* not terminated */
 };
 
 struct turn_quota {
@@ -22,6 +23,7 @@ struct turn_quota {
 	uint32_t per_account, total_max;
 	size_t total;
 	struct turn_account *accounts;
+	struct turn_rate rate[2];
 };
 
 struct turn_quota *turn_quota_new(uint32_t per_account, uint32_t total)
@@ -88,6 +90,16 @@ void turn_quota_give(struct turn_quota *q, struct turn_account *account)
 		free(account);
 	}
 	pthread_mutex_unlock(&q->lock);
+}
+
+struct turn_rate *turn_account_rate(struct turn_account *account, enum turn_direction to)
+{
+	return &account->rate[to];
+}
+
+struct turn_rate *turn_quota_rate(struct turn_quota *q, enum turn_direction to)
+{
+	return &q->rate[to];
 }
 
 size_t turn_quota_total(struct turn_quota *q)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * How many allocations an account holds and how many there are in all, shared
- * by all workers (thread safe). RFC 8656 section 7.2: past it, 486.
+ * How many allocations an account holds, how many there are in all and what
+ * bandwidth they use, shared by all workers (thread safe). RFC 8656 section 7.2: past it, 486.
  */
 #ifndef TURN_QUOTA_H
 #define TURN_QUOTA_H
+
+#include "turn/rate.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -22,6 +24,11 @@ int turn_quota_take(struct turn_quota *q, const char *name, size_t len, struct t
 
 /* NULL account is legal. */
 void turn_quota_give(struct turn_quota *q, struct turn_account *account);
+
+/* What all of an account's allocations, or all there are, pass in a direction: shared by the
+ * workers without a lock. The account is valid as long as it is held. */
+struct turn_rate *turn_account_rate(struct turn_account *account, enum turn_direction to);
+struct turn_rate *turn_quota_rate(struct turn_quota *q, enum turn_direction to);
 
 size_t turn_quota_total(struct turn_quota *q);
 size_t turn_quota_accounts(struct turn_quota *q);

@@ -10,10 +10,35 @@
  */
 #include "turn/state.h"
 
+#include "turn/quota.h"
+
 #define CHANNEL_HEADER_LEN 4
 #define UDP_PAYLOAD_MAX    65507
-#define DTLS_FIRST         20 /* RFC 7983 */
-#define DTLS_LAST          63
+
+/* Is the datagram within the session's, the user's and the server's bandwidth? Payload counts. */
+static bool within_bandwidth(struct turn_alloc *a, enum turn_direction to, size_t len)
+{
+	struct turn *t = a->turn;
+	const struct turn_conf *c = &t->conf;
+
+	if (c->session_bandwidth &&
+	    !turn_rate_take(&a->rate[to], c->session_bandwidth, t->now_ms, len))
+		t->stats.session_bandwidth_drops++;
+	else if (c->user_bandwidth &&
+	         !turn_rate_lease(turn_account_rate(a->account, to), &a->user_credit[to],
+	                          c->user_bandwidth, t->now_ms, len))
+		t->stats.user_bandwidth_drops++;
+	else if (c->total_bandwidth &&
+	         !turn_rate_lease(turn_quota_rate(c->quota, to), &t->total_credit[to],
+	                          c->total_bandwidth, t->now_ms, len))
+		t->stats.total_bandwidth_drops++;
+	else
+		return true;
+	a->bandwidth_drops++;
+	return false;
+}
+#define DTLS_FIRST 20 /* RFC 7983 */
+#define DTLS_LAST  63
 
 const struct turn_relay *turn_relay_at(const struct turn *t, const struct addr *external)
 {
@@ -45,6 +70,8 @@ void turn_relay_to_peer(struct turn_half *half, const struct addr *wire, uint8_t
 	struct turn_alloc *a = half->alloc;
 	struct turn_stats *s = &a->turn->stats;
 
+	if (!within_bandwidth(a, TURN_TO_PEER, len))
+		return;
 	env_udp_send_as(half->udp, wire, data, len, tos, dont_fragment);
 	s->to_peer_packets++;
 	s->to_peer_bytes += len;
@@ -147,6 +174,8 @@ static void from_peer(struct turn_half *half, struct datagram *d)
 		t->stats.malformed++;
 		return;
 	}
+	if (!within_bandwidth(a, TURN_TO_CLIENT, d->len))
+		return;
 	c = turn_chan_by_peer(a, &peer);
 	if (c) {
 		start -= CHANNEL_HEADER_LEN;

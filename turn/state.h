@@ -6,6 +6,7 @@
 #ifndef TURN_STATE_H
 #define TURN_STATE_H
 
+#include "turn/rate.h"
 #include "turn/tcp.h"
 #include "turn/turn.h"
 
@@ -120,6 +121,9 @@ struct turn_alloc {
 	uint8_t token[8];
 	uint8_t tid[STUN_TID_LEN]; /* of the Allocate request, to know its retransmission */
 	uint64_t to_peer_packets, to_peer_bytes, to_client_packets, to_client_bytes;
+	uint64_t bandwidth_drops;
+	struct turn_rate rate[2]; /* by direction */
+	uint32_t user_credit[2];  /* bytes leased from the account's rate */
 	char id[20];
 	uint16_t username_len;
 	char username[]; /* not terminated */
@@ -165,6 +169,7 @@ struct turn {
 	uint64_t tickets;
 	struct turn_grave graves[TURN_GRAVES];
 	size_t next_grave;
+	uint32_t total_credit[2]; /* bytes leased from the rate of all workers */
 	uint8_t indication_tid[STUN_TID_LEN];
 	struct turn_stats stats;
 };

@@ -68,6 +68,9 @@ struct turn_conf {
 	uint32_t nonce_lifetime_s;   /* 3600 */
 	uint32_t permissions_max;    /* an allocation */
 	uint32_t channels_max;       /* an allocation */
+	uint64_t session_bandwidth;  /* bytes/s of an allocation, each direction; 0: no limit */
+	uint64_t user_bandwidth;     /* of an account's allocations */
+	uint64_t total_bandwidth;    /* of all */
 	uint32_t connections_max;    /* to peers, a TCP allocation */
 	bool legacy_channels;        /* 0x5000 to 0x7FFE, too (RFC 5766) */
 	bool strict_expiry;          /* an expired credential cannot refresh, either */
@@ -115,6 +118,11 @@ struct turn_link_params {
 	X(peer_connections)                                                                        \
 	X(permission_drops)                                                                        \
 	X(policy_drops)                                                                            \
+	X(session_bandwidth_drops)                                                                 \
+	X(user_bandwidth_drops)                                                                    \
+	X(total_bandwidth_drops)                                                                   \
+	X(permissions_refused)                                                                     \
+	X(channels_refused)                                                                        \
 	X(icmp_to_client)                                                                          \
 	X(icmp_drops)                                                                              \
 	X(to_peer_packets)                                                                         \

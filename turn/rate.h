@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Bandwidth: how many bytes may pass in a second. A rate is one number, the
+ * time up to which it is spent; it can be shared by threads and has no lock.
+ * Whoever cannot pass is dropped: a call over its limit gets worse, not refused.
+ */
+#ifndef TURN_RATE_H
+#define TURN_RATE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum turn_direction { TURN_TO_PEER, TURN_TO_CLIENT };
+
+/* Zeroed at first. */
+struct turn_rate {
+	_Atomic uint64_t spent_until_ns; /* monotonic */
+};
+
+/* Spends len bytes of bytes_per_s. False, and nothing spent, when they are not there. After a
+ * pause a second's worth may pass at once, and never less than TURN_RATE_BURST. Thread safe. */
+#define TURN_RATE_BURST 65536
+bool turn_rate_take(struct turn_rate *r, uint64_t bytes_per_s, uint64_t now_ms, size_t len);
+
+/* The same by way of *credit, a supply that one thread holds: what is shared is asked only when it
+ * is used up. A supply is a small part of a second's worth. */
+bool turn_rate_lease(struct turn_rate *shared, uint32_t *credit, uint64_t bytes_per_s,
+                     uint64_t now_ms, size_t len);
+
+#endif
