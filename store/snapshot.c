@@ -26,6 +26,7 @@ struct store_snapshot {
 	atomic_uint refs;
 	struct snapshot_user *users;
 	size_t user_n, user_cap;
+	size_t *by_hash; /* indices of users, sorted by userhash */
 	struct snapshot_secret *secrets;
 	size_t secret_n, secret_cap;
 	uint8_t (*tokens)[STORE_HASH_LEN];
@@ -139,6 +140,27 @@ static int read_rows(struct store *s, const char *sql, struct store_snapshot *sn
 	return err;
 }
 
+static int compare_hashes(const void *a, const void *b, void *users)
+{
+	const struct snapshot_user *u = users;
+
+	return memcmp(u[*(const size_t *)a].keys.userhash, u[*(const size_t *)b].keys.userhash,
+	              sizeof(u->keys.userhash));
+}
+
+static int sort_hashes(struct store_snapshot *snap)
+{
+	if (!snap->user_n)
+		return 0;
+	snap->by_hash = reallocarray(NULL, snap->user_n, sizeof(*snap->by_hash));
+	if (!snap->by_hash)
+		return -E_NOMEM;
+	for (size_t i = 0; i < snap->user_n; i++)
+		snap->by_hash[i] = i;
+	qsort_r(snap->by_hash, snap->user_n, sizeof(*snap->by_hash), compare_hashes, snap->users);
+	return 0;
+}
+
 int store_snapshot_load(struct store *s, struct store_snapshot **out, struct why *why)
 {
 	struct store_snapshot *snap = calloc(1, sizeof(*snap));
@@ -166,6 +188,8 @@ int store_snapshot_load(struct store *s, struct store_snapshot **out, struct why
 	}
 	own = sqlite3_total_changes64(s->db);
 	err = store_exec(s, "COMMIT", why);
+	if (!err && sort_hashes(snap))
+		err = why_set(why, -E_NOMEM, "loading %s: out of memory", s->path);
 out:
 	if (err) {
 		store_snapshot_unref(snap);
@@ -191,6 +215,7 @@ void store_snapshot_unref(struct store_snapshot *snap)
 	OPENSSL_cleanse(snap->users, snap->user_n * sizeof(*snap->users));
 	OPENSSL_cleanse(snap->text, snap->text_len);
 	free(snap->users);
+	free(snap->by_hash);
 	free(snap->secrets);
 	free(snap->tokens);
 	free(snap->text);
@@ -224,6 +249,35 @@ const struct store_keys *store_snapshot_user(const struct store_snapshot *snap, 
 			high = mid;
 		else
 			low = mid + 1;
+	}
+	return NULL;
+}
+
+/* "a" with realm "b:c" hashes as "a:b" with realm "c" does, so equal hashes may stand in a row. */
+const struct store_keys *store_snapshot_user_by_hash(const struct store_snapshot *snap,
+                                                     const char *realm, const uint8_t hash[32],
+                                                     const char **name, size_t *len)
+{
+	size_t low = 0, high = snap->user_n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (memcmp(snap->users[snap->by_hash[mid]].keys.userhash, hash, 32) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	for (; low < snap->user_n; low++) {
+		const struct snapshot_user *u = &snap->users[snap->by_hash[low]];
+
+		if (memcmp(u->keys.userhash, hash, 32) != 0)
+			break;
+		if (strcmp(snap->text + u->realm_off, realm) != 0)
+			continue;
+		*name = snap->text + u->name_off;
+		*len = u->name_len;
+		return &u->keys;
 	}
 	return NULL;
 }

@@ -33,6 +33,11 @@ void store_snapshot_unref(struct store_snapshot *snap);
 const struct store_keys *store_snapshot_user(const struct store_snapshot *snap, const char *realm,
                                              const void *name, size_t len);
 
+/* The same by userhash (RFC 8489 section 14.4); *name and *len then say who it is. */
+const struct store_keys *store_snapshot_user_by_hash(const struct store_snapshot *snap,
+                                                     const char *realm, const uint8_t hash[32],
+                                                     const char **name, size_t *len);
+
 /* Live secrets, the newest first: index 0 is the one to issue with, each is one to verify with. */
 size_t store_snapshot_secret_n(const struct store_snapshot *snap);
 const char *store_snapshot_secret(const struct store_snapshot *snap, size_t i, size_t *len);
