@@ -98,17 +98,17 @@ int cli_user_add(struct cli *cli, struct why *why)
 	status = open_store(cli, true, &s, why);
 	if (status)
 		goto out;
-	if (store_user_add(s, cli->conf.realm, name, password, why)) {
+	if (store_user_add(s, cli->conf.realm.v[0], name, password, why)) {
 		status = CLI_EXIT_FAIL;
 		goto out;
 	}
 	if (cli->flags & FLAG_JSON) {
 		status =
-		    cli_print_json(json_pack("{ssssss*}", "name", name, "realm", cli->conf.realm,
+		    cli_print_json(json_pack("{ssssss*}", "name", name, "realm", cli->conf.realm.v[0],
 		                             "password", given ? NULL : password),
 		                   why);
 	} else {
-		fprintf(stderr, "user %s added to realm %s%s\n", name, cli->conf.realm,
+		fprintf(stderr, "user %s added to realm %s%s\n", name, cli->conf.realm.v[0],
 		        given ? "" : "; the password is shown this once:");
 		if (!given)
 			printf("%s\n", password);
@@ -217,10 +217,10 @@ int cli_user_del(struct cli *cli, struct why *why)
 
 	if (status)
 		return status;
-	if (store_user_del(s, cli->conf.realm, cli->words[0], why))
+	if (store_user_del(s, cli->conf.realm.v[0], cli->words[0], why))
 		status = CLI_EXIT_FAIL;
 	else
-		fprintf(stderr, "user %s deleted from realm %s\n", cli->words[0], cli->conf.realm);
+		fprintf(stderr, "user %s deleted from realm %s\n", cli->words[0], cli->conf.realm.v[0]);
 	store_close(s);
 	return status;
 }

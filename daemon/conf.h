@@ -38,6 +38,11 @@ struct conf_mappings {
 	size_t n;
 };
 
+struct conf_texts {
+	char **v;
+	size_t n;
+};
+
 struct conf_ports {
 	uint16_t min, max; /* both included */
 };
@@ -46,7 +51,7 @@ struct conf_ports {
 enum conf_type {
 	CONF_TEXT,
 	CONF_PATH,
-	CONF_REALM,
+	CONF_REALMS,
 	CONF_HOST,
 	CONF_INT,
 	CONF_BOOL,
@@ -62,7 +67,7 @@ enum conf_type {
 /* The C type that holds it. Texts are never NULL; empty means unset. */
 #define CONF_C_TEXT     char *
 #define CONF_C_PATH     char *
-#define CONF_C_REALM    char *
+#define CONF_C_REALMS   struct conf_texts
 #define CONF_C_HOST     char *
 #define CONF_C_INT      int64_t
 #define CONF_C_BOOL     bool

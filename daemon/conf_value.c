@@ -176,6 +176,49 @@ static int parse_mapping(struct conf_mapping *m, const char *text, struct why *w
 	return 0;
 }
 
+static bool is_texts(enum conf_type type)
+{
+	return type == CONF_REALMS;
+}
+
+static int check_text(const struct conf_option *o, const char *text, struct why *why)
+{
+	(void)o;
+	return realm_check(text, why) ? -E_PARSE : 0;
+}
+
+static int add_text_element(struct conf *conf, const struct conf_option *o, const char *text,
+                            struct why *why)
+{
+	struct conf_texts *texts = member(conf, o);
+	char *copy, **slot;
+	int err = check_text(o, text, why);
+
+	if (err)
+		return err;
+	if ((int64_t)texts->n >= o->max)
+		return why_set(why, -E_PARSE, "more than %" PRId64 " values: remove some", o->max);
+	copy = strdup(text);
+	slot = copy ? append(&texts->v, &texts->n, sizeof(*slot)) : NULL;
+	if (!slot) {
+		free(copy);
+		return why_set(why, -E_NOMEM, "out of memory");
+	}
+	*slot = copy;
+	return 0;
+}
+
+static void clear_texts(struct conf_texts *texts, bool secret)
+{
+	for (size_t i = 0; i < texts->n; i++) {
+		if (secret)
+			explicit_bzero(texts->v[i], strlen(texts->v[i]));
+		free(texts->v[i]);
+	}
+	free(texts->v);
+	memset(texts, 0, sizeof(*texts));
+}
+
 static int add_element(struct conf *conf, const struct conf_option *o, const char *text,
                        struct why *why)
 {
@@ -191,6 +234,8 @@ static int add_element(struct conf *conf, const struct conf_option *o, const cha
 	size_t size;
 	int err = 0;
 
+	if (is_texts(o->type))
+		return add_text_element(conf, o, text, why);
 	memset(&v, 0, sizeof(v));
 	switch (o->type) {
 	case CONF_ADDRS:
@@ -247,7 +292,9 @@ static int add_elements(struct conf *conf, const struct conf_option *o, const ch
 
 	/* An empty list is one, an empty element among others is a slip. */
 	if (!text[strspn(text, " \t")])
-		return 0;
+		return is_texts(o->type) && o->min
+		           ? why_set(why, -E_PARSE, "the value is empty: name one")
+		           : 0;
 	while (!err) {
 		size_t len = strcspn(text, ","), skip = strspn(text, " \t"), n;
 
@@ -285,9 +332,6 @@ int conf_value_set(struct conf *conf, const struct conf_option *o, const char *t
 	case CONF_PATH:
 		err = text_check(text, o->def[0] ? 1 : 0, 4000, "the path", why);
 		return err ? -E_PARSE : set_text(m, text, why);
-	case CONF_REALM:
-		err = realm_check(text, why);
-		return err ? -E_PARSE : set_text(m, text, why);
 	case CONF_HOST:
 		if (*text && !conf_host_valid(text))
 			return why_set(why, -E_PARSE,
@@ -309,6 +353,7 @@ int conf_value_set(struct conf *conf, const struct conf_option *o, const char *t
 		return 0;
 	case CONF_PORTS:
 		return set_ports(m, text, why);
+	case CONF_REALMS:
 	case CONF_ADDRS:
 	case CONF_IPS:
 	case CONF_PREFIXES:
@@ -329,12 +374,14 @@ void conf_value_clear(struct conf *conf, const struct conf_option *o)
 	switch (o->type) {
 	case CONF_TEXT:
 	case CONF_PATH:
-	case CONF_REALM:
 	case CONF_HOST:
 		if (*text && o->secret)
 			explicit_bzero(*text, strlen(*text));
 		free(*text);
 		*text = NULL;
+		break;
+	case CONF_REALMS:
+		clear_texts(m, o->secret);
 		break;
 	case CONF_ADDRS:
 	case CONF_IPS:

@@ -152,7 +152,12 @@ static void fill_turn_conf(const struct serve *s, struct turn_conf *out)
 	const struct conf *c = s->conf;
 
 	memset(out, 0, sizeof(*out));
-	out->realm = c->realm;
+	out->realm_n = c->realm.n;
+	for (size_t i = 0; i < c->realm.n; i++)
+		out->realm[i] = c->realm.v[i];
+	out->username_anonymity = c->username_anonymity;
+	out->unauth_rate = (uint32_t)c->unauth_rate;
+	out->binding_rate = (uint32_t)c->binding_rate;
 	memcpy(out->relay, s->topo.relay, sizeof(out->relay));
 	out->relay_n = s->topo.relay_n;
 	out->policy = s->topo.policy;

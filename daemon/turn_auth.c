@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Keys for the TURN server (RFC 8489 section 9.2.2: MD5 of user:realm:password).
+ * Keys for the TURN server (RFC 8489 section 9.2.2 and 18.5: MD5 or SHA-256 of
+ * user:realm:password).
  */
 #include "daemon/turn_auth.h"
 
@@ -9,19 +10,27 @@
 #include <openssl/evp.h>
 #include <string.h>
 
+static void set_key(struct stun_key *key, const void *bytes, size_t len)
+{
+	key->len = (uint8_t)len;
+	memcpy(key->bytes, bytes, len);
+}
+
+/* MD5 or SHA-256 of user:realm:password. */
 static void long_term_key(const struct turn_auth_query *q, const char *password,
-			  uint8_t key[STUN_KEY_SHA1_LEN])
+			  struct stun_key *key)
 {
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
-	unsigned int len;
+	unsigned int len = 0;
 
-	EVP_DigestInit_ex(md, EVP_md5(), NULL);
+	EVP_DigestInit_ex(md, q->sha256 ? EVP_sha256() : EVP_md5(), NULL);
 	EVP_DigestUpdate(md, q->username, q->username_len);
 	EVP_DigestUpdate(md, ":", 1);
 	EVP_DigestUpdate(md, q->realm, strlen(q->realm));
 	EVP_DigestUpdate(md, ":", 1);
 	EVP_DigestUpdate(md, password, strlen(password));
-	EVP_DigestFinal_ex(md, key, &len);
+	EVP_DigestFinal_ex(md, key->bytes, &len);
+	key->len = (uint8_t)len;
 	EVP_MD_CTX_free(md);
 }
 
@@ -38,9 +47,21 @@ static int time_limited_keys(const struct turn_auth *auth, const struct turn_aut
 		char password[32];
 
 		credential_password(secret, len, q->username, q->username_len, password);
-		long_term_key(q, password, out->key[out->key_n]);
+		long_term_key(q, password, &out->key[out->key_n]);
 	}
 	return 0;
+}
+
+/* A hash can be looked up, not undone: of a time-limited name, which nobody has written down, it
+ * says nothing. */
+static const struct store_keys *static_user(const struct turn_auth *auth,
+					    const struct turn_auth_query *q,
+					    struct turn_auth_answer *out)
+{
+	if (q->username)
+		return store_snapshot_user(auth->users, q->realm, q->username, q->username_len);
+	return store_snapshot_user_by_hash(auth->users, q->realm, q->userhash, &out->username,
+					   &out->username_len);
 }
 
 static int keys(void *ctx, const struct turn_auth_query *q, struct turn_auth_answer *out)
@@ -49,9 +70,8 @@ static int keys(void *ctx, const struct turn_auth_query *q, struct turn_auth_ans
 	const struct store_keys *user;
 	const char *name;
 
-	out->account = q->username;
-	out->account_len = q->username_len;
-	if (!credential_parse(q->username, q->username_len, &out->expires_at_s, &name)) {
+	if (q->username &&
+	    !credential_parse(q->username, q->username_len, &out->expires_at_s, &name)) {
 		/* The quota is the person's, not the credential's: a new one gives no new quota. */
 		if (name < q->username + q->username_len) {
 			out->account = name;
@@ -59,23 +79,28 @@ static int keys(void *ctx, const struct turn_auth_query *q, struct turn_auth_ans
 		}
 		return time_limited_keys(auth, q, out);
 	}
-	user = store_snapshot_user(auth->users, q->realm, q->username, q->username_len);
+	user = static_user(auth, q, out);
 	if (!user)
 		return -E_NOTFOUND;
+	out->account = out->username;
+	out->account_len = out->username_len;
 	out->expires_at_s = 0;
 	out->key_n = 1;
-	memcpy(out->key[0], user->md5, sizeof(user->md5));
+	if (q->sha256)
+		set_key(&out->key[0], user->sha256, sizeof(user->sha256));
+	else
+		set_key(&out->key[0], user->md5, sizeof(user->md5));
 	return 0;
 }
 
-static bool alive(void *ctx, const char *username, size_t len)
+static bool alive(void *ctx, const char *realm, const char *username, size_t len)
 {
 	const struct turn_auth *auth = ctx;
 	int64_t expires_at_s;
 	const char *name;
 
 	return !credential_parse(username, len, &expires_at_s, &name) ||
-	       store_snapshot_user(auth->users, auth->realm, username, len);
+	       store_snapshot_user(auth->users, realm, username, len);
 }
 
 const struct turn_auth_ops turn_auth_ops = {.keys = keys, .alive = alive};

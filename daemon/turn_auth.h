@@ -13,7 +13,6 @@
 /* The ctx of turn_auth_ops. The owner swaps users for a newer snapshot. */
 struct turn_auth {
 	struct store_snapshot *users;
-	const char *realm;
 };
 
 extern const struct turn_auth_ops turn_auth_ops;

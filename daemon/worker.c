@@ -96,7 +96,6 @@ int worker_start(const struct turn_conf *conf, const struct turn_listener_conf *
 	if (!w)
 		goto out;
 	w->auth.users = store_snapshot_ref(users);
-	w->auth.realm = conf->realm;
 	w->base = new_base();
 	if (w->base)
 		w->env = env_libevent_new(w->base);

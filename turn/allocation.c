@@ -59,9 +59,8 @@ uint32_t turn_lifetime(const struct turn_request *rq)
  * memory. */
 struct turn_alloc *turn_alloc_new(struct turn_request *rq)
 {
-	const struct stun_attr *name = &rq->msg.attr[STUN_ATTR_USERNAME];
 	struct turn *t = rq->turn;
-	struct turn_alloc *a = calloc(1, sizeof(*a) + name->len);
+	struct turn_alloc *a = calloc(1, sizeof(*a) + rq->auth.username_len);
 
 	if (!a)
 		return NULL;
@@ -71,10 +70,12 @@ struct turn_alloc *turn_alloc_new(struct turn_request *rq)
 	a->tuple = rq->tuple;
 	a->created_ms = t->now_ms;
 	a->credential_expires_at_s = rq->auth.expires_at_s;
-	memcpy(a->key, rq->key, sizeof(a->key));
+	a->key = *rq->key;
+	a->realm = rq->realm;
+	a->third_party = rq->auth.third_party;
 	memcpy(a->tid, rq->msg.tid, sizeof(a->tid));
-	memcpy(a->username, name->value, name->len);
-	a->username_len = name->len;
+	memcpy(a->username, rq->auth.username, rq->auth.username_len);
+	a->username_len = (uint16_t)rq->auth.username_len;
 	snprintf(a->id, sizeof(a->id), "t%u-%llx", t->conf.worker & 0xfff,
 	         (unsigned long long)(++t->sessions & 0xffffffffffff));
 	return a;

@@ -7,50 +7,111 @@
 
 #include "base/error.h"
 
+#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
-static bool attr_equals(const struct stun_attr *a, const char *text, size_t len)
+#define ALGORITHM_SHA256 2 /* RFC 8489 section 18.5 */
+
+static bool attr_equals(const struct stun_attr *a, const void *bytes, size_t len)
 {
-	return a->len == len && !memcmp(a->value, text, len);
+	return a->value && a->len == len && !memcmp(a->value, bytes, len);
+}
+
+/* RFC 8489 section 14.4: "userhash = SHA-256(OpaqueString(username) ":" OpaqueString(realm))" */
+static bool is_hash_of(const struct stun_attr *hash, const char *name, size_t len,
+                       const char *realm)
+{
+	char text[TURN_NAME_MAX + 1 + TURN_NAME_MAX];
+	uint8_t want[EVP_MAX_MD_SIZE];
+	size_t realm_len = strlen(realm);
+
+	if (len + 1 + realm_len > sizeof(text))
+		return false;
+	memcpy(text, name, len);
+	text[len] = ':';
+	memcpy(text + len + 1, realm, realm_len);
+	return EVP_Digest(text, len + 1 + realm_len, want, NULL, EVP_sha256(), NULL) &&
+	       attr_equals(hash, want, STUN_USERHASH_LEN);
 }
 
 static bool is_alloc_user(const struct turn_request *rq)
 {
+	const struct stun_attr *name = &rq->msg.attr[STUN_ATTR_USERNAME];
 	const struct turn_alloc *a = rq->alloc;
 
-	return a && attr_equals(&rq->msg.attr[STUN_ATTR_USERNAME], a->username, a->username_len);
+	if (!a || a->realm != rq->realm)
+		return false;
+	if (name->value)
+		return attr_equals(name, a->username, a->username_len);
+	return is_hash_of(&rq->msg.attr[STUN_ATTR_USERHASH], a->username, a->username_len,
+	                  rq->turn->conf.realm[a->realm]);
 }
 
 static bool nonce_ok(const struct turn_request *rq)
 {
 	const struct turn *t = rq->turn;
 	const struct stun_attr *nonce = &rq->msg.attr[STUN_ATTR_NONCE];
+	uint32_t features = turn_nonce_features(nonce->value, nonce->len);
 
-	return turn_nonce_ok(&t->nonce_keys, &rq->path.client, t->now_ms / 1000,
+	return (features == t->features || (!features && t->plain_nonces)) &&
+	       turn_nonce_ok(&t->nonce_keys, &rq->path.client, t->now_ms / 1000,
 	                     t->conf.nonce_lifetime_s, nonce->value, nonce->len);
 }
 
-/* Finds the key that MESSAGE-INTEGRITY was made with. */
-static int find_key(struct turn_request *rq)
+/* "If the MESSAGE-INTEGRITY-SHA256 attribute is present, compute the value for the message
+ * integrity as described in Section 14.6 [...]. Otherwise [...] the MESSAGE-INTEGRITY attribute".
+ * Section 14.6: "The value must be the full 32 bytes unless the STUN Usage explicitly specifies
+ * that truncation is allowed"; TURN does not. Section 9.2.5: with PASSWORD-ALGORITHMS "all the
+ * subsequent requests MUST be authenticated using MESSAGE-INTEGRITY-SHA256 only". */
+static bool integrity_ok(const struct turn_request *rq, const struct stun_key *key)
+{
+	const struct stun_attr *sha256 = &rq->msg.attr[STUN_ATTR_MESSAGE_INTEGRITY_SHA256];
+
+	if (sha256->value)
+		return sha256->len == 32 && stun_msg_integrity_ok(&rq->msg, STUN_SHA256, key);
+	return !stun_msg_has(&rq->msg, STUN_ATTR_PASSWORD_ALGORITHM) &&
+	       stun_msg_integrity_ok(&rq->msg, STUN_SHA1, key);
+}
+
+/* A running session has proved its key once: neither expiry nor a retired secret ends it. */
+static bool try_session_key(struct turn_request *rq)
+{
+	struct turn_alloc *a = rq->alloc;
+
+	if (!is_alloc_user(rq) ||
+	    (!a->third_party && (a->key.len == STUN_KEY_SHA256_LEN) != rq->sha256) ||
+	    !integrity_ok(rq, &a->key))
+		return false;
+	rq->key = &a->key;
+	rq->auth.expires_at_s = a->credential_expires_at_s;
+	rq->auth.third_party = a->third_party;
+	rq->auth.username = a->username;
+	rq->auth.username_len = a->username_len;
+	return true;
+}
+
+/* Finds the key that the integrity was made with. */
+static int check_key(struct turn_request *rq)
 {
 	struct turn *t = rq->turn;
 	const struct stun_attr *name = &rq->msg.attr[STUN_ATTR_USERNAME];
-	struct turn_auth_query query = {.realm = t->conf.realm,
+	struct turn_auth_query query = {.realm = t->conf.realm[rq->realm],
 	                                .username = (const char *)name->value,
 	                                .username_len = name->len,
+	                                .userhash = rq->msg.attr[STUN_ATTR_USERHASH].value,
+	                                .sha256 = rq->sha256,
 	                                .ticket = t->tickets + 1};
 	int r;
 
-	/* A running session has proved its key once: neither expiry nor a retired secret ends it.
-	 */
-	if (is_alloc_user(rq) && stun_msg_integrity_ok(&rq->msg, rq->alloc->key)) {
-		rq->key = rq->alloc->key;
-		rq->auth.expires_at_s = rq->alloc->credential_expires_at_s;
+	rq->auth.key_n = 0;
+	rq->auth.expires_at_s = 0;
+	rq->auth.third_party = false;
+	if (try_session_key(rq))
 		return 0;
-	}
-	rq->auth = (struct turn_auth_answer){.key_n = 0};
+	rq->auth.username = rq->auth.account = query.username;
+	rq->auth.username_len = rq->auth.account_len = query.username_len;
 	r = t->auth->keys(t->auth_ctx, &query, &rq->auth);
 	if (r == -E_LATER) {
 		if (!nonce_ok(rq)) /* memory only for those who can hear us */
@@ -58,56 +119,139 @@ static int find_key(struct turn_request *rq)
 		turn_park(rq, ++t->tickets);
 		return TURN_SILENT;
 	}
+	/* "If the value of the USERNAME or USERHASH attribute is not valid [...] 401" */
 	if (r)
 		return 401;
 	for (size_t i = 0; i < rq->auth.key_n; i++) {
-		if (stun_msg_integrity_ok(&rq->msg, rq->auth.key[i])) {
-			rq->key = rq->auth.key[i];
+		if (integrity_ok(rq, &rq->auth.key[i])) {
+			rq->key = &rq->auth.key[i];
 			return 0;
 		}
 	}
+	/* "If the resulting value does not match the contents of the MESSAGE-INTEGRITY attribute or
+	 * the MESSAGE-INTEGRITY-SHA256 attribute, the server MUST reject the request with [...] an
+	 * error code of 401" */
 	return 401;
+}
+
+/* "If the message does not contain a MESSAGE-INTEGRITY or MESSAGE-INTEGRITY-SHA256 attribute, the
+ * server MUST generate an error response with an error code of 401 (Unauthenticated)." */
+static int check_integrity_present(struct turn_request *rq)
+{
+	return rq->msg.integrity_at ? 0 : 401;
+}
+
+/* "If the message contains a MESSAGE-INTEGRITY or a MESSAGE-INTEGRITY-SHA256 attribute, but is
+ * missing either the USERNAME or USERHASH, REALM, or NONCE attribute, the server MUST generate an
+ * error response with an error code of 400 (Bad Request)." */
+static int check_complete(struct turn_request *rq)
+{
+	const struct stun_msg *m = &rq->msg;
+	const struct stun_attr *name = &m->attr[STUN_ATTR_USERNAME];
+	const struct stun_attr *hash = &m->attr[STUN_ATTR_USERHASH];
+
+	if (!stun_msg_has(m, STUN_ATTR_REALM) || !stun_msg_has(m, STUN_ATTR_NONCE))
+		return 400;
+	if (!name->value == !hash->value) /* none, or two that may contradict each other */
+		return 400;
+	/* Section 14.3: USERNAME is shorter than 509 bytes; 14.4: USERHASH has 32. */
+	if (name->value && (!name->len || name->len > TURN_NAME_MAX))
+		return 400;
+	return hash->value && hash->len != STUN_USERHASH_LEN ? 400 : 0;
+}
+
+/* "If the NONCE attribute starts with the "nonce cookie" with the STUN Security Feature "Password
+ * algorithms" bit set to 1, the server performs these checks in the order specified:" */
+static int check_algorithms(struct turn_request *rq)
+{
+	const struct stun_attr *nonce = &rq->msg.attr[STUN_ATTR_NONCE];
+	const struct stun_attr *list = &rq->msg.attr[STUN_ATTR_PASSWORD_ALGORITHMS];
+	const struct stun_attr *chosen = &rq->msg.attr[STUN_ATTR_PASSWORD_ALGORITHM];
+
+	if (!(turn_nonce_features(nonce->value, nonce->len) & TURN_FEATURE_PASSWORD_ALGORITHMS))
+		return 0;
+	/* "If the request contains neither the PASSWORD-ALGORITHMS nor the PASSWORD-ALGORITHM
+	 * algorithm, then the request is processed as though PASSWORD-ALGORITHM were MD5." */
+	if (!list->value && !chosen->value)
+		return 0;
+	/* "Otherwise, unless (1) PASSWORD-ALGORITHM and PASSWORD-ALGORITHMS are both present," */
+	if (!list->value || !chosen->value)
+		return 400;
+	/* "(2) PASSWORD-ALGORITHMS matches the value sent in the response that sent this NONCE," */
+	if (!attr_equals(list, turn_password_algorithms, TURN_ALGORITHMS_LEN))
+		return 400;
+	/* "and (3) PASSWORD-ALGORITHM matches one of the entries in PASSWORD-ALGORITHMS, the server
+	 * MUST generate an error response with an error code of 400 (Bad Request)." */
+	if (!attr_equals(chosen, turn_password_algorithms, 4) &&
+	    !attr_equals(chosen, turn_password_algorithms + 4, 4))
+		return 400;
+	rq->sha256 = chosen->value[1] == ALGORITHM_SHA256;
+	return 0;
+}
+
+/* A realm that is none of ours has no users. */
+static int check_realm(struct turn_request *rq)
+{
+	return rq->realm_known ? 0 : 401;
+}
+
+/* "If the NONCE is no longer valid, the server MUST generate an error response with an error code
+ * of 438 (Stale Nonce)." */
+static int check_nonce(struct turn_request *rq)
+{
+	return nonce_ok(rq) ? 0 : 438;
+}
+
+/* Expiry gates the birth of an allocation; a running call goes on, unless configured. */
+static int check_expiry(struct turn_request *rq)
+{
+	const struct turn *t = rq->turn;
+
+	if (!rq->auth.expires_at_s || rq->auth.expires_at_s >= env_wall_s(t->env))
+		return 0;
+	return rq->msg.method == STUN_ALLOCATE || t->conf.strict_expiry ? 401 : 0;
+}
+
+static turn_check_fn *const credential_checks[] = {
+    /* RFC 8489 section 9.2.4, in its order */
+    check_integrity_present,
+    check_complete,
+    check_algorithms,
+    check_realm,
+    check_key,
+    check_nonce,
+    check_expiry,
+};
+
+/* Which of our realms the request names; the first for one that names none or another. */
+static void find_realm(struct turn_request *rq)
+{
+	const struct turn_conf *conf = &rq->turn->conf;
+	const struct stun_attr *name = &rq->msg.attr[STUN_ATTR_REALM];
+
+	rq->realm = 0;
+	rq->realm_known = false;
+	for (unsigned int i = 0; i < conf->realm_n && !rq->realm_known; i++) {
+		if (attr_equals(name, conf->realm[i], strlen(conf->realm[i]))) {
+			rq->realm = i;
+			rq->realm_known = true;
+		}
+	}
 }
 
 int turn_check_credentials(struct turn_request *rq)
 {
-	const struct stun_msg *m = &rq->msg;
-	const struct turn_conf *conf = &rq->turn->conf;
 	int r;
 
-	/* "If the message does not contain a MESSAGE-INTEGRITY [...] attribute, the server MUST
-	 * generate an error response with an error code of 401" */
-	if (!stun_msg_has(m, STUN_ATTR_MESSAGE_INTEGRITY))
-		return 401;
-	/* "If the message contains a MESSAGE-INTEGRITY [...] but is missing the USERNAME [...],
-	 * REALM, or NONCE attribute, the server MUST generate an error response with an error code
-	 * of 400" */
-	if (!stun_msg_has(m, STUN_ATTR_USERNAME) || !stun_msg_has(m, STUN_ATTR_REALM) ||
-	    !stun_msg_has(m, STUN_ATTR_NONCE))
-		return 400;
-	/* Section 14.3: USERNAME is shorter than 509 bytes. */
-	if (!m->attr[STUN_ATTR_USERNAME].len || m->attr[STUN_ATTR_USERNAME].len > TURN_NAME_MAX)
-		return 400;
-	if (!attr_equals(&m->attr[STUN_ATTR_REALM], conf->realm, strlen(conf->realm)))
-		return 401;
-	/* "If the value of the USERNAME [...] is not valid" and "does not match the value for the
-	 * MESSAGE-INTEGRITY": 401 */
-	r = find_key(rq);
-	if (r)
-		return r;
-	/* "If the NONCE is no longer valid, the server MUST generate an error response with an
-	 * error code of 438" */
-	if (!nonce_ok(rq)) {
-		rq->key = NULL;
-		return 438;
+	find_realm(rq);
+	r = turn_run_checks(rq, credential_checks,
+	                    sizeof(credential_checks) / sizeof(*credential_checks));
+	/* From now on the session goes by this key, whichever algorithm or secret made it. */
+	if (!r && rq->alloc && rq->key != &rq->alloc->key && is_alloc_user(rq)) {
+		rq->alloc->key = *rq->key;
+		rq->key = &rq->alloc->key;
 	}
-	/* Expiry gates the birth of an allocation; a running call goes on, unless configured. */
-	if (rq->auth.expires_at_s && rq->auth.expires_at_s < env_wall_s(rq->turn->env) &&
-	    (m->method == STUN_ALLOCATE || conf->strict_expiry)) {
-		rq->key = NULL;
-		return 401;
-	}
-	return 0;
+	return r;
 }
 
 /* RFC 8656 section 5: "all requests [...] MUST use the same username as that used to create the

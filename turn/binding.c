@@ -4,11 +4,24 @@
  */
 #include "turn/state.h"
 
+#include "turn/limiter.h"
+
 int turn_binding(struct turn_request *rq)
 {
-	rq->turn->stats.binding_requests++;
+	struct turn *t = rq->turn;
+
+	t->stats.binding_requests++;
+	if (!turn_limiter_take(t->bindings, &rq->path.client, t->now_ms)) {
+		t->stats.binding_drops++;
+		return 0;
+	}
 	turn_reply_start(rq, STUN_SUCCESS);
-	stun_out_add_xor_addr(&rq->out, STUN_TYPE_XOR_MAPPED_ADDRESS, &rq->path.client);
+	/* RFC 8489 section 11: an RFC 3489 client gets "a MAPPED-ADDRESS attribute instead of an
+	 * XOR-MAPPED-ADDRESS attribute". */
+	if (rq->msg.classic)
+		stun_out_add_addr(&rq->out, STUN_TYPE_MAPPED_ADDRESS, &rq->path.client);
+	else
+		stun_out_add_xor_addr(&rq->out, STUN_TYPE_XOR_MAPPED_ADDRESS, &rq->path.client);
 	turn_reply_send(rq);
 	return 0;
 }

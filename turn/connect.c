@@ -109,7 +109,7 @@ static void reply_connect(struct turn_peer_conn *c, int code)
 		rq.path = c->alloc->path;
 		rq.tuple = c->alloc->tuple;
 		rq.alloc = c->alloc;
-		rq.key = c->alloc->key;
+		rq.key = &c->alloc->key;
 		if (code) {
 			turn_reply_error(&rq, code);
 		} else {

@@ -62,10 +62,9 @@ static int halves_meant(struct turn_request *rq, unsigned int *halves)
 
 static void end(struct turn_request *rq)
 {
-	uint8_t key[STUN_KEY_SHA1_LEN];
+	struct stun_key key = *rq->key; /* it may be the allocation's */
 
-	memcpy(key, rq->key, sizeof(key)); /* it may be the allocation's */
-	rq->key = key;
+	rq->key = &key;
 	bury(rq);
 	turn_alloc_close(rq->alloc, TURN_CLOSE_DELETED);
 	rq->alloc = NULL;

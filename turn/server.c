@@ -5,6 +5,7 @@
 #include "turn/state.h"
 
 #include "base/error.h"
+#include "turn/limiter.h"
 #include "turn/ports.h"
 
 #include <assert.h>
@@ -44,8 +45,14 @@ struct turn *turn_new(struct env *env, const struct turn_conf *conf,
 	t->wheel_s = t->now_ms / 1000;
 	env_random(env, &t->nonce_keys, sizeof(t->nonce_keys));
 	env_random(env, t->indication_tid, sizeof(t->indication_tid));
+	turn_challenge_init(t);
 	t->tick = env_timer_new(env, on_tick, t);
-	if (!t->tick) {
+	t->unauth = turn_limiter_new(env, conf->unauth_rate);
+	t->bindings = turn_limiter_new(env, conf->binding_rate);
+	if (!t->tick || !t->unauth || !t->bindings) {
+		env_timer_free(t->tick);
+		turn_limiter_free(t->unauth);
+		turn_limiter_free(t->bindings);
 		free(t);
 		return NULL;
 	}
@@ -72,6 +79,8 @@ void turn_free(struct turn *t)
 		free(l);
 	}
 	env_timer_free(t->tick);
+	turn_limiter_free(t->unauth);
+	turn_limiter_free(t->bindings);
 	free(t);
 }
 
@@ -115,7 +124,8 @@ void turn_recheck_users(struct turn *t)
 	struct turn_alloc *a, *next;
 
 	HASH_ITER (hh, t->allocs, a, next)
-		if (!t->auth->alive(t->auth_ctx, a->username, a->username_len))
+		if (!a->third_party && !t->auth->alive(t->auth_ctx, t->conf.realm[a->realm],
+		                                       a->username, a->username_len))
 			turn_alloc_close(a, TURN_CLOSE_REVOKED);
 }
 

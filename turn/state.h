@@ -104,7 +104,9 @@ struct turn_alloc {
 	struct turn_peer_conn *conns;
 	uint16_t conn_n;
 	struct turn_account *account;
-	uint8_t key[STUN_KEY_SHA1_LEN];
+	struct stun_key key; /* that the last request was proved with */
+	unsigned int realm;  /* index into the configuration's */
+	bool third_party;
 	int64_t credential_expires_at_s; /* Unix time; 0: never */
 	uint64_t created_ms;
 	uint64_t due_ms;                /* when the first half ends; 0: not in the wheel */
@@ -150,6 +152,9 @@ struct turn {
 	const struct turn_auth_ops *auth;
 	void *auth_ctx;
 	struct turn_nonce_keys nonce_keys;
+	uint32_t features; /* named in nonces */
+	bool plain_nonces; /* also nonces without features are made and taken */
+	struct turn_limiter *unauth, *bindings;
 	bool behind_nat; /* a relay's external address is not its local one */
 	uint32_t sides;  /* numbers given */
 	struct turn_listener *listeners;
@@ -182,8 +187,11 @@ struct turn_request {
 	struct stun_msg msg;
 	struct turn_alloc *alloc; /* of this 5-tuple, or NULL; of conn in a ConnectionBind */
 	struct turn_peer_conn *conn;
+	unsigned int realm; /* index into the configuration's */
+	bool realm_known;   /* it is the one that the request names */
+	bool sha256;        /* the user's SHA-256 key is asked for, not the MD5 one */
 	struct turn_auth_answer auth;
-	const uint8_t *key; /* set once the sender has proved who it is */
+	const struct stun_key *key; /* set once the sender has proved who it is */
 	uint64_t reply_buf[STUN_REPLY_MAX / 8];
 	struct stun_out out;
 };
@@ -199,6 +207,13 @@ void turn_reply_start(struct turn_request *rq, enum stun_class class);
 void turn_reply_send(struct turn_request *rq);
 void turn_reply_error(struct turn_request *rq, int code);
 int turn_run_checks(struct turn_request *rq, turn_check_fn *const *checks, size_t n);
+
+/* challenge.c: what the unauthenticated get to hear */
+#define TURN_ALGORITHMS_LEN 8
+extern const uint8_t turn_password_algorithms[TURN_ALGORITHMS_LEN];
+void turn_challenge_init(struct turn *t);
+void turn_challenge(struct turn_request *rq, int code);
+size_t turn_reply_room(const struct turn_request *rq);
 
 /* auth.c */
 turn_check_fn turn_check_credentials;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * STUN messages over coturn's libturn (4.5.2 to 4.18). Only its codec is used:
- * classification, attribute walk, address coding, builders, HMAC, fingerprint.
+ * classification, attribute walk, address coding, builders, fingerprint.
  */
 #include "turn/stun_msg.h"
 
@@ -10,6 +10,8 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <string.h>
 #include <turn/ns_turn_msg.h>
 
@@ -19,8 +21,11 @@
 #define ATTR_HEADER_LEN  4
 #define ADDR4_LEN        8
 #define ADDR6_LEN        20
-#define HMAC_SHA1_LEN    20
+#define HMAC_SHA256_MIN  16
 #define TYPE_FINGERPRINT 0x8028
+
+static const uint8_t cookie[4] = {0x21, 0x12, 0xa4, 0x42};
+static const uint16_t hmac_len[] = {[STUN_SHA1] = 20, [STUN_SHA256] = 32};
 
 static int index_of(uint16_t type)
 {
@@ -67,8 +72,54 @@ static void note_unknown(struct stun_msg *m, uint16_t type)
 		m->unknown[m->unknown_n++] = type;
 }
 
-/* Walks the attributes. What stands behind MESSAGE-INTEGRITY is not protected by it and is not
- * looked at, except FINGERPRINT (RFC 8489 section 14.5). */
+/* RFC 8489 section 14.5: an HMAC-SHA1 has 20 bytes; 14.6: "The value will be at most 32 bytes,
+ * but it MUST be at least 16 bytes and MUST be a multiple of 4 bytes." */
+static bool integrity_len_ok(enum stun_integrity kind, size_t len)
+{
+	if (kind == STUN_SHA1)
+		return len == hmac_len[STUN_SHA1];
+	return len >= HMAC_SHA256_MIN && len <= hmac_len[STUN_SHA256] && len % 4 == 0;
+}
+
+/* RFC 8489 section 9: "agents MUST ignore all attributes that follow MESSAGE-INTEGRITY, with the
+ * exception of the MESSAGE-INTEGRITY-SHA256 and FINGERPRINT attributes. Similarly, agents MUST
+ * ignore all attributes that follow the MESSAGE-INTEGRITY-SHA256 attribute if the
+ * MESSAGE-INTEGRITY attribute is not present, with the exception of the FINGERPRINT". */
+static bool is_ignored(const struct stun_msg *m, int index)
+{
+	if (m->integrity[STUN_SHA256])
+		return true;
+	return m->integrity[STUN_SHA1] && index != STUN_ATTR_MESSAGE_INTEGRITY_SHA256;
+}
+
+static int take_attr(struct stun_msg *m, uint16_t type, const uint8_t *at, uint16_t len)
+{
+	int i = index_of(type);
+
+	if (is_ignored(m, i))
+		return 0;
+	if (i < 0) {
+		if (type < 0x8000)
+			note_unknown(m, type);
+		return 0;
+	}
+	if (i == STUN_ATTR_MESSAGE_INTEGRITY || i == STUN_ATTR_MESSAGE_INTEGRITY_SHA256) {
+		enum stun_integrity kind =
+		    i == STUN_ATTR_MESSAGE_INTEGRITY ? STUN_SHA1 : STUN_SHA256;
+
+		if (!integrity_len_ok(kind, len))
+			return -E_PARSE;
+		m->integrity[kind] = (size_t)(at - m->buf);
+		if (!m->integrity_at)
+			m->integrity_at = m->integrity[kind];
+	}
+	if (!m->attr[i].value) {
+		m->attr[i].value = at + ATTR_HEADER_LEN;
+		m->attr[i].len = len;
+	}
+	return 0;
+}
+
 static int walk(struct stun_msg *m)
 {
 	stun_attr_ref ref = stun_attr_get_first_str(m->buf, m->len);
@@ -78,7 +129,6 @@ static int walk(struct stun_msg *m)
 		const uint8_t *at = ref;
 		uint16_t type = (uint16_t)stun_attr_get_type(ref);
 		uint16_t len = (uint16_t)stun_attr_get_len(ref);
-		int i;
 
 		end = (size_t)(at - m->buf) + ATTR_HEADER_LEN + padded(len);
 		if (end > m->len)
@@ -90,26 +140,36 @@ static int walk(struct stun_msg *m)
 			m->has_fingerprint = true;
 			break;
 		}
-		if (m->integrity_at)
-			continue;
-		i = index_of(type);
-		if (i < 0) {
-			if (type < 0x8000)
-				note_unknown(m, type);
-			continue;
-		}
-		if (i == STUN_ATTR_MESSAGE_INTEGRITY) {
-			if (len != HMAC_SHA1_LEN)
-				return -E_PARSE;
-			m->integrity_at = (size_t)(at - m->buf);
-		}
-		if (!m->attr[i].value) {
-			m->attr[i].value = at + ATTR_HEADER_LEN;
-			m->attr[i].len = len;
-		}
+		if (take_attr(m, type, at, len))
+			return -E_PARSE;
 	}
 	/* The walk also ends where an attribute runs over the end: then bytes are left. */
 	return end == m->len ? 0 : -E_PARSE;
+}
+
+/* RFC 8489 section 11: a Binding request without the cookie is a client's of RFC 3489.
+ * "RESPONSE-ADDRESS or CHANGE-REQUEST attributes [...] the server will view these as unknown
+ * comprehension-required attributes". Nothing in it is needed for the answer. */
+static int parse_classic(struct stun_msg *m)
+{
+	size_t at = STUN_HEADER_LEN;
+
+	if (m->buf[0] != 0 || m->buf[1] != STUN_BINDING)
+		return -E_PARSE;
+	m->classic = true;
+	m->class = STUN_REQUEST;
+	m->method = STUN_BINDING;
+	while (at < m->len) {
+		uint16_t type = read16(m->buf + at);
+		size_t len = ATTR_HEADER_LEN + padded(read16(m->buf + at + 2));
+
+		if (len > m->len - at)
+			return -E_PARSE;
+		if (type < 0x8000 && type != 0x0006 && type != 0x0008)
+			note_unknown(m, type);
+		at += len;
+	}
+	return 0;
 }
 
 int stun_msg_parse(struct stun_msg *m, uint8_t *buf, size_t len)
@@ -120,12 +180,14 @@ int stun_msg_parse(struct stun_msg *m, uint8_t *buf, size_t len)
 	if (!stun_msg_looks_like(buf, len) || len % 4 ||
 	    len != (size_t)STUN_HEADER_LEN + read16(buf + 2))
 		return -E_PARSE;
-	if (!stun_is_command_message_str(buf, len)) /* the magic cookie, too */
-		return -E_PARSE;
 	memset(m, 0, sizeof(*m));
 	m->buf = buf;
 	m->len = len;
 	m->tid = buf + 8;
+	if (memcmp(buf + 4, cookie, sizeof(cookie)) != 0)
+		return parse_classic(m);
+	if (!stun_is_command_message_str(buf, len))
+		return -E_PARSE;
 	type = stun_get_msg_type_str(buf, len);
 	m->method = stun_get_method_str(buf, len);
 	if (IS_STUN_REQUEST(type))
@@ -181,32 +243,40 @@ int stun_msg_peer(const struct stun_msg *m, size_t n, struct addr *out)
 	return -E_NOTFOUND;
 }
 
-bool stun_msg_integrity_ok(const struct stun_msg *m, const uint8_t key[STUN_KEY_SHA1_LEN])
+/* RFC 8489 section 14.5: "The Length field of the STUN message header is adjusted to point to the
+ * end of the [...] attribute", whatever comes behind it. */
+static bool hmac_of(uint8_t *buf, size_t at, size_t value_len, enum stun_integrity kind,
+                    const struct stun_key *key, uint8_t out[EVP_MAX_MD_SIZE])
 {
-	uint8_t hmac[MAXSHASIZE];
 	uint8_t length[2];
-	unsigned int hmac_len = sizeof(hmac);
+	unsigned int len;
 	bool ok;
 
-	if (!m->integrity_at)
+	memcpy(length, buf + 2, 2);
+	write16(buf + 2, at + ATTR_HEADER_LEN + value_len - STUN_HEADER_LEN);
+	ok = HMAC(kind == STUN_SHA1 ? EVP_sha1() : EVP_sha256(), key->bytes, key->len, buf, at, out,
+	          &len) &&
+	     len == hmac_len[kind];
+	memcpy(buf + 2, length, 2);
+	return ok;
+}
+
+bool stun_msg_integrity_ok(const struct stun_msg *m, enum stun_integrity kind,
+                           const struct stun_key *key)
+{
+	size_t at = m->integrity[kind], len;
+	uint8_t hmac[EVP_MAX_MD_SIZE];
+
+	if (!at)
 		return false;
-	/* RFC 8489 section 14.5: the length in the header counts up to the end of this attribute.
-	 */
-	memcpy(length, m->buf + 2, 2);
-	write16(m->buf + 2, m->integrity_at + ATTR_HEADER_LEN + HMAC_SHA1_LEN - STUN_HEADER_LEN);
-	ok = TURN_OK(stun_calculate_hmac(m->buf, m->integrity_at, key, STUN_KEY_SHA1_LEN, hmac,
-	                                 &hmac_len, SHATYPE_SHA1)) &&
-	     hmac_len == HMAC_SHA1_LEN;
-	memcpy(m->buf + 2, length, 2);
-	return ok &&
-	       !CRYPTO_memcmp(hmac, m->buf + m->integrity_at + ATTR_HEADER_LEN, HMAC_SHA1_LEN);
+	len = read16(m->buf + at + 2);
+	return hmac_of(m->buf, at, len, kind, key, hmac) &&
+	       !CRYPTO_memcmp(hmac, m->buf + at + ATTR_HEADER_LEN, len);
 }
 
 void stun_out_reply(struct stun_out *o, uint8_t *buf, size_t cap, const struct stun_msg *request,
                     enum stun_class class)
 {
-	stun_tid tid;
-
 	assert(((uintptr_t)buf & 3) == 0 && cap >= STUN_HEADER_LEN);
 	o->buf = buf;
 	o->cap = cap;
@@ -214,8 +284,8 @@ void stun_out_reply(struct stun_out *o, uint8_t *buf, size_t cap, const struct s
 	stun_init_command_str(class == STUN_ERROR ? stun_make_error_response(request->method)
 	                                          : stun_make_success_response(request->method),
 	                      buf, &o->len);
-	memcpy(tid.tsx_id, request->tid, STUN_TID_LEN);
-	stun_tid_message_cpy(buf, &tid);
+	/* RFC 8489 section 11: a classic client's 128-bit ID lies where the cookie is now. */
+	memcpy(buf + 4, request->buf + 4, 4 + STUN_TID_LEN);
 }
 
 void stun_out_indication(struct stun_out *o, uint8_t *buf, size_t cap, enum stun_method method,
@@ -263,6 +333,21 @@ void stun_out_add_xor_addr(struct stun_out *o, uint16_t type, const struct addr 
 		o->failed = true;
 }
 
+/*
+ *  |0 0 0 0 0 0 0 0|    Family     |           Port                |  address, 4 or 16 bytes  |
+ */
+void stun_out_add_addr(struct stun_out *o, uint16_t type, const struct addr *a)
+{
+	uint8_t value[4 + 16] = {0};
+	size_t ip_len;
+	const uint8_t *ip = addr_ip(a, &ip_len);
+
+	value[1] = ip_len == 16 ? 2 : 1;
+	write16(value + 2, addr_port(a));
+	memcpy(value + 4, ip, ip_len);
+	stun_out_add(o, type, value, 4 + ip_len);
+}
+
 static const char *reason(int code)
 {
 	switch (code) {
@@ -302,9 +387,8 @@ static const char *reason(int code)
 }
 
 /* ERROR-CODE and ADDRESS-ERROR-CODE differ in the first byte only. */
-static void add_code(struct stun_out *o, uint16_t type, uint8_t family, int code)
+static void add_code(struct stun_out *o, uint16_t type, uint8_t family, int code, const char *text)
 {
-	const char *text = reason(code);
 	uint8_t value[4 + 64] = {family, 0, (uint8_t)(code / 100), (uint8_t)(code % 100)};
 	size_t len = strlen(text);
 
@@ -312,29 +396,27 @@ static void add_code(struct stun_out *o, uint16_t type, uint8_t family, int code
 	stun_out_add(o, type, value, 4 + len);
 }
 
-void stun_out_add_error(struct stun_out *o, int code)
+void stun_out_add_error(struct stun_out *o, int code, bool with_reason)
 {
-	add_code(o, STUN_TYPE_ERROR_CODE, 0, code);
+	add_code(o, STUN_TYPE_ERROR_CODE, 0, code, with_reason ? reason(code) : "");
 }
 
 void stun_out_add_address_error(struct stun_out *o, uint8_t family, int code)
 {
-	add_code(o, STUN_TYPE_ADDRESS_ERROR_CODE, family, code);
+	add_code(o, STUN_TYPE_ADDRESS_ERROR_CODE, family, code, reason(code));
 }
 
-void stun_out_add_integrity(struct stun_out *o, const uint8_t key[STUN_KEY_SHA1_LEN])
+void stun_out_add_integrity(struct stun_out *o, enum stun_integrity kind,
+                            const struct stun_key *key)
 {
-	hmackey_t k = {0};
-	password_t none = {0};
+	uint8_t hmac[EVP_MAX_MD_SIZE];
+	uint16_t type = kind == STUN_SHA1 ? 0x0008 : 0x001C;
 
-	if (o->failed || o->len + ATTR_HEADER_LEN + HMAC_SHA1_LEN > o->cap) {
+	if (o->failed || !hmac_of(o->buf, o->len, hmac_len[kind], kind, key, hmac)) {
 		o->failed = true;
 		return;
 	}
-	memcpy(k, key, STUN_KEY_SHA1_LEN);
-	if (!TURN_OK(stun_attr_add_integrity_str(TURN_CREDENTIALS_LONG_TERM, o->buf, &o->len, k,
-	                                         none, SHATYPE_SHA1)))
-		o->failed = true;
+	stun_out_add(o, type, hmac, hmac_len[kind]);
 }
 
 void stun_out_add_fingerprint(struct stun_out *o)
@@ -353,7 +435,6 @@ void stun_out_add_fingerprint(struct stun_out *o)
 uint8_t *stun_wrap_data_indication(uint8_t *data, size_t payload_len, const struct addr *peer,
                                    const uint8_t tid[STUN_TID_LEN], size_t *total)
 {
-	static const uint8_t cookie[4] = {0x21, 0x12, 0xa4, 0x42};
 	size_t ip_len, pad = padded(payload_len) - payload_len;
 	const uint8_t *ip = addr_ip(peer, &ip_len);
 	uint16_t port = addr_port(peer);

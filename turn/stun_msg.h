@@ -18,11 +18,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define STUN_HEADER_LEN   20
-#define STUN_TID_LEN      12
-#define STUN_REPLY_MAX    1280 /* no reply of ours needs more */
-#define STUN_KEY_SHA1_LEN 16   /* MD5(username:realm:password), RFC 8489 section 9.2.2 */
-#define STUN_UNKNOWN_MAX  8
+#define STUN_HEADER_LEN  20
+#define STUN_TID_LEN     12
+#define STUN_REPLY_MAX   1280 /* no reply of ours needs more */
+#define STUN_UNKNOWN_MAX 8
+
+/* Keys of MESSAGE-INTEGRITY and MESSAGE-INTEGRITY-SHA256. */
+#define STUN_KEY_MD5_LEN    16 /* MD5(username:realm:password), RFC 8489 section 9.2.2 */
+#define STUN_KEY_SHA256_LEN 32 /* SHA-256 of the same, RFC 8489 section 18.5.1.2 */
+#define STUN_KEY_MAX        64 /* a third party's, RFC 7635 */
+#define STUN_USERHASH_LEN   32 /* SHA-256(username:realm), RFC 8489 section 14.4 */
+
+struct stun_key {
+	uint8_t len;
+	uint8_t bytes[STUN_KEY_MAX];
+};
+
+enum stun_integrity { STUN_SHA1, STUN_SHA256 };
 
 enum stun_class { STUN_REQUEST, STUN_INDICATION, STUN_SUCCESS, STUN_ERROR };
 
@@ -53,11 +65,16 @@ enum stun_method {
 	X(EVEN_PORT, 0x0018)                                                                       \
 	X(REQUESTED_TRANSPORT, 0x0019)                                                             \
 	X(DONT_FRAGMENT, 0x001A)                                                                   \
+	X(ACCESS_TOKEN, 0x001B)                                                                    \
+	X(MESSAGE_INTEGRITY_SHA256, 0x001C)                                                        \
+	X(PASSWORD_ALGORITHM, 0x001D)                                                              \
+	X(USERHASH, 0x001E)                                                                        \
 	X(RESERVATION_TOKEN, 0x0022)                                                               \
 	X(PRIORITY, 0x0024)                                                                        \
 	X(USE_CANDIDATE, 0x0025)                                                                   \
 	X(CONNECTION_ID, 0x002A)                                                                   \
-	X(ADDITIONAL_ADDRESS_FAMILY, 0x8000)
+	X(ADDITIONAL_ADDRESS_FAMILY, 0x8000)                                                       \
+	X(PASSWORD_ALGORITHMS, 0x8002)
 
 enum stun_attr_index {
 #define X(name, number) STUN_ATTR_##name,
@@ -79,7 +96,9 @@ struct stun_msg {
 	uint16_t method;
 	const uint8_t *tid;
 	struct stun_attr attr[STUN_ATTR_COUNT]; /* the first of each type counts */
-	size_t integrity_at;                    /* offset of MESSAGE-INTEGRITY, 0: none */
+	size_t integrity_at;                    /* where the protected part ends, 0: nowhere */
+	size_t integrity[2];                    /* offset by enum stun_integrity, 0: absent */
+	bool classic;                           /* RFC 3489: no magic cookie */
 	bool has_fingerprint;                   /* and it was right */
 	size_t unknown_n; /* comprehension-required attributes that we do not know */
 	uint16_t unknown[STUN_UNKNOWN_MAX];
@@ -92,7 +111,8 @@ static inline bool stun_msg_looks_like(const uint8_t *buf, size_t len)
 }
 
 /* Checks header, length (all of the datagram), cookie, fingerprint and attribute bounds. buf
- * must be aligned to 4. 0 or -E_PARSE: drop it in silence. */
+ * must be aligned to 4. Without the cookie only a Binding request is taken, as the classic one of
+ * RFC 3489. 0 or -E_PARSE: drop it in silence. */
 int stun_msg_parse(struct stun_msg *m, uint8_t *buf, size_t len);
 
 static inline bool stun_msg_has(const struct stun_msg *m, enum stun_attr_index i)
@@ -106,8 +126,10 @@ int stun_msg_u32(const struct stun_msg *m, enum stun_attr_index i, uint32_t *out
 /* The n-th XOR-PEER-ADDRESS (n from 0). 0, -E_NOTFOUND past the last, -E_PARSE. */
 int stun_msg_peer(const struct stun_msg *m, size_t n, struct addr *out);
 
-/* True when MESSAGE-INTEGRITY fits the key. Constant time in the comparison. */
-bool stun_msg_integrity_ok(const struct stun_msg *m, const uint8_t key[STUN_KEY_SHA1_LEN]);
+/* True when the attribute is there and fits the key; a truncated HMAC-SHA-256 of at least 16 bytes
+ * does. Constant time in the comparison. */
+bool stun_msg_integrity_ok(const struct stun_msg *m, enum stun_integrity kind,
+                           const struct stun_key *key);
 
 /* A reply or indication being written. After a failed add every later one fails too, so that
  * one check at the end is enough. */
@@ -134,12 +156,15 @@ uint8_t *stun_wrap_data_indication(uint8_t *data, size_t payload_len, const stru
 void stun_out_add(struct stun_out *o, uint16_t type, const void *value, size_t len);
 void stun_out_add_u32(struct stun_out *o, uint16_t type, uint32_t value);
 void stun_out_add_xor_addr(struct stun_out *o, uint16_t type, const struct addr *a);
-void stun_out_add_error(struct stun_out *o, int code);
+void stun_out_add_addr(struct stun_out *o, uint16_t type, const struct addr *a);
+void stun_out_add_error(struct stun_out *o, int code, bool with_reason);
 /* ADDRESS-ERROR-CODE (RFC 8656 section 18.12): why there is no address of the family (1 or 2). */
 void stun_out_add_address_error(struct stun_out *o, uint8_t family, int code);
-void stun_out_add_integrity(struct stun_out *o, const uint8_t key[STUN_KEY_SHA1_LEN]);
+void stun_out_add_integrity(struct stun_out *o, enum stun_integrity kind,
+                            const struct stun_key *key);
 void stun_out_add_fingerprint(struct stun_out *o);
 
+#define STUN_TYPE_MAPPED_ADDRESS      0x0001
 #define STUN_TYPE_ERROR_CODE          0x0009
 #define STUN_TYPE_UNKNOWN_ATTRIBUTES  0x000A
 #define STUN_TYPE_LIFETIME            0x000D
@@ -152,6 +177,11 @@ void stun_out_add_fingerprint(struct stun_out *o);
 #define STUN_TYPE_RESERVATION_TOKEN   0x0022
 #define STUN_TYPE_CONNECTION_ID       0x002A
 #define STUN_TYPE_ADDRESS_ERROR_CODE  0x8001
+#define STUN_TYPE_PASSWORD_ALGORITHMS 0x8002
+#define STUN_TYPE_ALTERNATE_DOMAIN    0x8003
 #define STUN_TYPE_ICMP                0x8004
+#define STUN_TYPE_SOFTWARE            0x8022
+#define STUN_TYPE_ALTERNATE_SERVER    0x8023
+#define STUN_TYPE_THIRD_PARTY_AUTH    0x802E
 
 #endif

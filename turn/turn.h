@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #define TURN_KEYS_MAX   8
+#define TURN_REALMS_MAX 16
 #define TURN_RELAYS_MAX 16
 #define TURN_NAME_MAX   508 /* RFC 8489 section 14.3: USERNAME is shorter than 509 bytes */
 #define TURN_NO_RELAY   (-1)
@@ -28,16 +29,22 @@ struct peer_policy;
 
 struct turn_auth_query {
 	const char *realm;
-	const char *username; /* any bytes, not terminated */
+	const char *username;    /* any bytes, not terminated; NULL: userhash is what we have */
+	const uint8_t *userhash; /* STUN_USERHASH_LEN bytes, or NULL */
 	size_t username_len;
+	bool sha256;     /* the SHA-256 key is wanted, not the MD5 one */
 	uint64_t ticket; /* for turn_auth_answered() */
 };
 
 struct turn_auth_answer {
 	size_t key_n; /* several: one for each live secret */
-	uint8_t key[TURN_KEYS_MAX][STUN_KEY_SHA1_LEN];
+	struct stun_key key[TURN_KEYS_MAX];
 	int64_t expires_at_s; /* Unix time; 0: never */
-	const char *account;  /* whose quota it is: points into the query's username */
+	bool third_party;     /* by an access token: expiry binds a running session, too */
+	/* Both may point into the query or into what the ops own until the caller's next call. */
+	const char *username; /* as the query's; for a userhash, whose it is */
+	size_t username_len;
+	const char *account; /* whose quota it is */
 	size_t account_len;
 };
 
@@ -47,7 +54,7 @@ struct turn_auth_ops {
 	 * turn_auth_answered() with the ticket has it asked again. Never calls back into turn. */
 	int (*keys)(void *ctx, const struct turn_auth_query *query, struct turn_auth_answer *out);
 	/* False when the user was deleted or revoked: its allocations close. */
-	bool (*alive)(void *ctx, const char *username, size_t len);
+	bool (*alive)(void *ctx, const char *realm, const char *username, size_t len);
 };
 
 /* An address to relay from. */
@@ -58,7 +65,12 @@ struct turn_relay {
 };
 
 struct turn_conf {
-	const char *realm;
+	const char *realm[TURN_REALMS_MAX]; /* the first is named to who names none */
+	size_t realm_n;
+	bool username_anonymity; /* asks clients of RFC 8489 for USERHASH: static users only */
+	uint32_t unauth_rate;    /* error replies to the unauthenticated, each second and source
+	                          * prefix (/24, /64); 0: no limit */
+	uint32_t binding_rate;   /* Binding replies, likewise */
 	struct turn_relay relay[TURN_RELAYS_MAX];
 	size_t relay_n;
 	const struct peer_policy *policy;
@@ -113,6 +125,9 @@ struct turn_link_params {
 	X(replies_486)                                                                             \
 	X(replies_508)                                                                             \
 	X(replies_other_errors)                                                                    \
+	X(unauth_drops)                                                                            \
+	X(binding_drops)                                                                           \
+	X(reflection_drops)                                                                        \
 	X(malformed)                                                                               \
 	X(unbound_channel_drops)                                                                   \
 	X(peer_connections)                                                                        \

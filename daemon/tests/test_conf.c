@@ -83,7 +83,7 @@ static void test_defaults(void **state)
 	(void)state;
 	assert_int_equal(load(&r, "", "HOME=/", NULL), 0);
 	assert_string_equal(r.conf.data, "./data");
-	assert_string_equal(r.conf.realm, "turnpike");
+	assert_string_equal(r.conf.realm.v[0], "turnpike");
 	assert_int_equal(r.conf.listen.n, 6);
 	assert_string_equal(addr_format(&r.conf.listen.v[0], text), "0.0.0.0:3478");
 	assert_string_equal(addr_format(&r.conf.listen.v[5], text), "[::]:8080");
@@ -120,7 +120,7 @@ static void test_precedence(void **state)
 	                      "TURNPIKE_LISTEN=127.0.0.1:2,127.0.0.1:3",
 	                      file),
 	                 0);
-	assert_string_equal(r.conf.realm, "from-args");
+	assert_string_equal(r.conf.realm.v[0], "from-args");
 	assert_int_equal(r.conf.workers, 3);
 	assert_int_equal(r.conf.guests, GUESTS_NO);
 	/* A list is replaced as a whole. */
@@ -131,7 +131,7 @@ static void test_precedence(void **state)
 
 	/* An empty variable is as good as none. */
 	assert_int_equal(load(&r, "", "TURNPIKE_REALM= TURNPIKE_WORKERS=", file), 0);
-	assert_string_equal(r.conf.realm, "from-file");
+	assert_string_equal(r.conf.realm.v[0], "from-file");
 	assert_int_equal(r.conf.workers, 2);
 	conf_free(&r.conf);
 }
@@ -208,7 +208,7 @@ static void test_file_syntax(void **state)
 	                      "shared_secret = \" # kept \"\r\n"
 	                      "workers = 4"),
 	                 0);
-	assert_string_equal(r.conf.realm, "a#b");
+	assert_string_equal(r.conf.realm.v[0], "a#b");
 	assert_int_equal(r.conf.listen.n, 3);
 	assert_string_equal(r.conf.public_host, "example.org");
 	assert_int_equal(r.conf.relay_allow.n, 0);
@@ -320,7 +320,7 @@ static void test_mistakes(void **state)
 			fail_msg("case %zu (%s|%s|%s): %d, \"%s\"", i, cases[i].args, cases[i].env,
 			         cases[i].file ? cases[i].file : "", err, r.why.text);
 		assert_null(strchr(r.why.text, '\x1b'));
-		assert_null(r.conf.realm);
+		assert_null(r.conf.realm.v);
 	}
 }
 
@@ -423,7 +423,7 @@ static void test_example_round_trip(void **state)
 		fail_msg("%s", r.why.text);
 	assert_int_equal(load(&d, "", "", NULL), 0);
 	assert_int_equal(r.conf.listen.n, d.conf.listen.n);
-	assert_string_equal(r.conf.realm, d.conf.realm);
+	assert_string_equal(r.conf.realm.v[0], d.conf.realm.v[0]);
 	assert_int_equal(r.conf.max_credential_ttl, d.conf.max_credential_ttl);
 	assert_int_equal(r.conf.relay_ports.min, d.conf.relay_ports.min);
 	conf_free(&r.conf);

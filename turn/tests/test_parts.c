@@ -15,35 +15,50 @@
 
 static void nonces(void **state)
 {
-	struct turn_nonce_keys k = {{1}, {2}}, other = {{3}, {4}};
-	struct addr a, port_moved, b;
-	char n[TURN_NONCE_LEN];
-	uint8_t bad[TURN_NONCE_LEN];
-	uint8_t key[32] = {9};
+	static const uint32_t features[] = {0, 1, 2, 3, 0xffffff};
 
 	(void)state;
-	assert_int_equal(addr_parse(&a, "192.0.2.1:1000"), 0);
-	assert_int_equal(addr_parse(&port_moved, "192.0.2.1:2000"), 0);
-	assert_int_equal(addr_parse(&b, "192.0.2.2:1000"), 0);
-	turn_nonce_make(&k, &a, 5000, n);
-	assert_true(turn_nonce_ok(&k, &a, 5000, 600, (uint8_t *)n, sizeof(n)));
-	assert_true(turn_nonce_ok(&k, &port_moved, 5600, 600, (uint8_t *)n, sizeof(n)));
-	assert_false(turn_nonce_ok(&k, &a, 5601, 600, (uint8_t *)n, sizeof(n)));
-	assert_false(turn_nonce_ok(&k, &a, 4999, 600, (uint8_t *)n, sizeof(n))); /* future */
-	assert_false(turn_nonce_ok(&k, &b, 5000, 600, (uint8_t *)n, sizeof(n)));
-	assert_false(turn_nonce_ok(&other, &a, 5000, 600, (uint8_t *)n, sizeof(n)));
-	assert_false(turn_nonce_ok(&k, &a, 5000, 600, (uint8_t *)n, sizeof(n) - 1));
-	for (size_t i = 0; i < sizeof(n); i++) {
-		memcpy(bad, n, sizeof(n));
-		bad[i] = bad[i] == 'A' ? 'B' : 'A';
-		assert_false(turn_nonce_ok(&k, &a, 5000, 600, bad, sizeof(bad)));
-		bad[i] = '%';
-		assert_false(turn_nonce_ok(&k, &a, 5000, 600, bad, sizeof(bad)));
+	for (size_t f = 0; f < sizeof(features) / sizeof(*features); f++) {
+		struct turn_nonce_keys k = {{1}, {2}}, other = {{3}, {4}};
+		struct addr a, port_moved, b;
+		char n[TURN_NONCE_MAX], again[TURN_NONCE_MAX];
+		uint8_t bad[TURN_NONCE_MAX];
+		uint8_t key[32] = {9};
+		size_t len;
+
+		assert_int_equal(addr_parse(&a, "192.0.2.1:1000"), 0);
+		assert_int_equal(addr_parse(&port_moved, "192.0.2.1:2000"), 0);
+		assert_int_equal(addr_parse(&b, "192.0.2.2:1000"), 0);
+		len = turn_nonce_make(&k, &a, 5000, features[f], n);
+		assert_int_equal(len, features[f] ? 28 : 15);
+		assert_int_equal(turn_nonce_features((uint8_t *)n, len), features[f]);
+		assert_true(turn_nonce_ok(&k, &a, 5000, 600, (uint8_t *)n, len));
+		assert_true(turn_nonce_ok(&k, &port_moved, 5600, 600, (uint8_t *)n, len));
+		assert_false(turn_nonce_ok(&k, &a, 5601, 600, (uint8_t *)n, len));
+		assert_false(turn_nonce_ok(&k, &a, 4999, 600, (uint8_t *)n, len)); /* future */
+		assert_false(turn_nonce_ok(&k, &b, 5000, 600, (uint8_t *)n, len));
+		assert_false(turn_nonce_ok(&other, &a, 5000, 600, (uint8_t *)n, len));
+		assert_false(turn_nonce_ok(&k, &a, 5000, 600, (uint8_t *)n, len - 1));
+		/* "MUST NOT choose the same NONCE for two requests unless they have the same source
+		 * IP address and port" */
+		turn_nonce_make(&k, &port_moved, 5000, features[f], again);
+		assert_memory_not_equal(n, again, len);
+		for (size_t i = 0; i < len; i++) {
+			memcpy(bad, n, len);
+			bad[i] = bad[i] == 'A' ? 'B' : 'A';
+			assert_false(turn_nonce_ok(&k, &a, 5000, 600, bad, len));
+			bad[i] = '%';
+			assert_false(turn_nonce_ok(&k, &a, 5000, 600, bad, len));
+		}
+		turn_nonce_rotate(&k, key);
+		assert_true(turn_nonce_ok(&k, &a, 5000, 600, (uint8_t *)n, len));
+		turn_nonce_rotate(&k, key);
+		assert_false(turn_nonce_ok(&k, &a, 5000, 600, (uint8_t *)n, len));
+		/* the clock of 24 bits turns over */
+		len = turn_nonce_make(&k, &a, 0x1fffff0, features[f], n);
+		assert_true(turn_nonce_ok(&k, &a, 0x2000100, 600, (uint8_t *)n, len));
+		assert_false(turn_nonce_ok(&k, &a, 0x2000300, 600, (uint8_t *)n, len));
 	}
-	turn_nonce_rotate(&k, key);
-	assert_true(turn_nonce_ok(&k, &a, 5000, 600, (uint8_t *)n, sizeof(n)));
-	turn_nonce_rotate(&k, key);
-	assert_false(turn_nonce_ok(&k, &a, 5000, 600, (uint8_t *)n, sizeof(n)));
 }
 
 static void ports_lease_all(void **state)

@@ -33,7 +33,7 @@ static const uint8_t tid_2_2[12] = {0xb7, 0xe7, 0xa7, 0x01, 0xbc, 0x34,
 static void rfc5769_long_term(void **state)
 {
 	_Alignas(8) uint8_t buf[sizeof(long_term)];
-	uint8_t key[16];
+	struct stun_key key = {.len = 16};
 	struct stun_msg m;
 
 	(void)state;
@@ -44,15 +44,15 @@ static void rfc5769_long_term(void **state)
 	assert_int_equal(m.attr[STUN_ATTR_USERNAME].len, 18);
 	assert_int_equal(m.attr[STUN_ATTR_REALM].len, 11);
 	wire_key("\xe3\x83\x9e\xe3\x83\x88\xe3\x83\xaa\xe3\x83\x83\xe3\x82\xaf\xe3\x82\xb9",
-	         "example.org", "TheMatrIX", key);
-	assert_true(stun_msg_integrity_ok(&m, key));
+	         "example.org", "TheMatrIX", key.bytes);
+	assert_true(stun_msg_integrity_ok(&m, STUN_SHA1, &key));
 	assert_memory_equal(buf, long_term, sizeof(buf)); /* the check leaves no trace */
-	key[0] ^= 1;
-	assert_false(stun_msg_integrity_ok(&m, key));
-	key[0] ^= 1;
+	key.bytes[0] ^= 1;
+	assert_false(stun_msg_integrity_ok(&m, STUN_SHA1, &key));
+	key.bytes[0] ^= 1;
 	for (size_t i = 24; i < 42; i++) { /* every byte of the name is protected */
 		buf[i] ^= 0x10;
-		assert_false(stun_msg_integrity_ok(&m, key));
+		assert_false(stun_msg_integrity_ok(&m, STUN_SHA1, &key));
 		buf[i] ^= 0x10;
 	}
 }
@@ -115,20 +115,20 @@ static void peers_are_read(void **state)
 /* RFC 8489 section 14.5: what comes behind MESSAGE-INTEGRITY is ignored. */
 static void attributes_behind_integrity_are_ignored(void **state)
 {
-	uint8_t key[16] = "0123456789abcdef";
+	struct stun_key key = {16, "0123456789abcdef"};
 	struct wire w;
 	struct stun_msg m;
 	struct addr a;
 
 	(void)state;
 	wire_start(&w, W_CREATE_PERMISSION, 5);
-	wire_add_integrity(&w, key);
+	wire_add_integrity(&w, key.bytes);
 	wire_add_xor_addr(&w, 0x0012, "8.8.8.8:1");
 	wire_add_u32(&w, 0x000d, 7);
 	wire_add_u32(&w, 0x7777, 7);
 	wire_add_fingerprint(&w);
 	assert_int_equal(stun_msg_parse(&m, w.buf, w.len), 0);
-	assert_true(stun_msg_integrity_ok(&m, key));
+	assert_true(stun_msg_integrity_ok(&m, STUN_SHA1, &key));
 	assert_int_equal(stun_msg_peer(&m, 0, &a), -E_NOTFOUND);
 	assert_false(stun_msg_has(&m, STUN_ATTR_LIFETIME));
 	assert_int_equal(m.unknown_n, 0);
@@ -169,7 +169,8 @@ static void nonsense_is_refused(void **state)
 
 			for (size_t n = 0; !stun_msg_peer(&m, n, &a); n++)
 				;
-			stun_msg_integrity_ok(&m, buf);
+			stun_msg_integrity_ok(&m, STUN_SHA1, &(struct stun_key){.len = 16});
+			stun_msg_integrity_ok(&m, STUN_SHA256, &(struct stun_key){.len = 32});
 		}
 	}
 }
@@ -187,7 +188,7 @@ static void replies_do_not_overflow(void **state)
 	stun_out_add(&out, STUN_TYPE_REALM, "abcde", 5);
 	assert_false(out.failed);
 	assert_true(wire_sound(buf, out.len)); /* poisoned before, zero-padded now */
-	stun_out_add_integrity(&out, head);
+	stun_out_add_integrity(&out, STUN_SHA1, &(struct stun_key){.len = 16});
 	assert_false(out.failed);
 	stun_out_add_u32(&out, STUN_TYPE_LIFETIME, 1);
 	assert_false(out.failed); /* to the last byte */

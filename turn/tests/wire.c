@@ -85,6 +85,32 @@ void wire_key(const char *user, const char *realm, const char *password, uint8_t
 	EVP_Digest(text, strlen(text), key, &len, EVP_md5(), NULL);
 }
 
+void wire_key256(const char *user, const char *realm, const char *password, uint8_t key[32])
+{
+	char text[2000];
+
+	snprintf(text, sizeof(text), "%s:%s:%s", user, realm, password);
+	EVP_Digest(text, strlen(text), key, NULL, EVP_sha256(), NULL);
+}
+
+void wire_userhash(const char *user, const char *realm, uint8_t hash[32])
+{
+	char text[2000];
+
+	snprintf(text, sizeof(text), "%s:%s", user, realm);
+	EVP_Digest(text, strlen(text), hash, NULL, EVP_sha256(), NULL);
+}
+
+void wire_add_integrity256(struct wire *w, const uint8_t *key, size_t key_len, size_t cut)
+{
+	uint8_t mac[EVP_MAX_MD_SIZE];
+	unsigned int len;
+
+	put16(w->buf + 2, w->len + 4 + cut - 20);
+	HMAC(EVP_sha256(), key, (int)key_len, w->buf, w->len, mac, &len);
+	wire_add(w, 0x001c, mac, cut);
+}
+
 void wire_add_integrity(struct wire *w, const uint8_t key[16])
 {
 	uint8_t mac[EVP_MAX_MD_SIZE];
@@ -173,6 +199,22 @@ bool wire_integrity_ok(const uint8_t *m, size_t len, const uint8_t key[16])
 	put16(copy + 2, (size_t)(v - m) + 20 - 20);
 	HMAC(EVP_sha1(), key, 16, copy, (size_t)(v - m) - 4, mac, &mac_len);
 	return !memcmp(mac, v, 20);
+}
+
+bool wire_integrity256_ok(const uint8_t *m, size_t len, const uint8_t *key, size_t key_len)
+{
+	static uint8_t copy[70000];
+	uint8_t mac[EVP_MAX_MD_SIZE];
+	unsigned int mac_len;
+	size_t n;
+	const uint8_t *v = wire_get(m, len, 0x001c, &n);
+
+	if (!v || n != 32)
+		return false;
+	memcpy(copy, m, len);
+	put16(copy + 2, (size_t)(v - m) + 32 - 20);
+	HMAC(EVP_sha256(), key, (int)key_len, copy, (size_t)(v - m) - 4, mac, &mac_len);
+	return !memcmp(mac, v, 32);
 }
 
 bool wire_sound(const uint8_t *m, size_t len)

@@ -38,6 +38,10 @@ void wire_add_u32(struct wire *w, uint16_t type, uint32_t value);
 void wire_add_str(struct wire *w, uint16_t type, const char *text);
 void wire_add_xor_addr(struct wire *w, uint16_t type, const char *addr);
 void wire_key(const char *user, const char *realm, const char *password, uint8_t key[16]);
+void wire_key256(const char *user, const char *realm, const char *password, uint8_t key[32]);
+void wire_userhash(const char *user, const char *realm, uint8_t hash[32]);
+/* MESSAGE-INTEGRITY-SHA256, cut to len bytes. */
+void wire_add_integrity256(struct wire *w, const uint8_t *key, size_t key_len, size_t len);
 void wire_add_integrity(struct wire *w, const uint8_t key[16]);
 void wire_add_fingerprint(struct wire *w);
 
@@ -47,6 +51,7 @@ const uint8_t *wire_get(const uint8_t *m, size_t len, uint16_t type, size_t *val
 uint32_t wire_get_u32(const uint8_t *m, size_t len, uint16_t type); /* 0 when absent */
 int wire_error(const uint8_t *m, size_t len);                       /* 0: none */
 bool wire_get_xor_addr(const uint8_t *m, size_t len, uint16_t type, struct addr *out);
+bool wire_integrity256_ok(const uint8_t *m, size_t len, const uint8_t *key, size_t key_len);
 bool wire_integrity_ok(const uint8_t *m, size_t len, const uint8_t key[16]);
 /* Every attribute is in bounds and all padding is zero. */
 bool wire_sound(const uint8_t *m, size_t len);

@@ -8,36 +8,57 @@
 #include "base/log.h"
 #include "base/tests/test.h"
 
+static bool is_user(const struct turn_auth_query *q, const char *name)
+{
+	uint8_t hash[32];
+
+	if (q->username)
+		return q->username_len == strlen(name) && !memcmp(q->username, name, strlen(name));
+	wire_userhash(name, q->realm, hash);
+	return !memcmp(q->userhash, hash, sizeof(hash));
+}
+
+static void make_key(const struct turn_auth_query *q, const char *name, const char *password,
+                     struct stun_key *out)
+{
+	out->len = q->sha256 ? 32 : 16;
+	if (q->sha256)
+		wire_key256(name, q->realm, password, out->bytes);
+	else
+		wire_key(name, q->realm, password, out->bytes);
+}
+
 static int keys(void *ctx, const struct turn_auth_query *q, struct turn_auth_answer *out)
 {
 	struct world *w = ctx;
 
-	assert_string_equal(q->realm, REALM);
+	bool alice, bob;
+
+	if (!w->two_realms)
+		assert_string_equal(q->realm, REALM);
 	if (w->answers_later) {
 		w->ticket = q->ticket;
 		return -E_LATER;
 	}
-	out->account = q->username;
-	out->account_len = q->username_len;
 	out->expires_at_s = w->expires_at_s;
-	if (q->username_len == 5 && !memcmp(q->username, "alice", 5) && !w->alice_gone) {
-		out->key_n = 2; /* two live secrets: the right key is the second */
-		memset(out->key[0], 0x77, sizeof(out->key[0]));
-		wire_key("alice", REALM, "secret", out->key[1]);
-		return 0;
-	}
-	if (q->username_len == 3 && !memcmp(q->username, "bob", 3)) {
-		out->key_n = 1;
-		wire_key("bob", REALM, "hunter2", out->key[0]);
-		return 0;
-	}
-	return -E_NOTFOUND;
+	alice = is_user(q, "alice") && !w->alice_gone;
+	bob = is_user(q, "bob");
+	if (!alice && !bob)
+		return -E_NOTFOUND;
+	out->username = out->account = alice ? "alice" : "bob";
+	out->username_len = out->account_len = strlen(out->username);
+	out->key_n = alice ? 2 : 1; /* two live secrets: the right key is the second */
+	memset(out->key, 0x77, sizeof(out->key[0]));
+	out->key[0].len = 16;
+	make_key(q, out->username, alice ? "secret" : "hunter2", &out->key[out->key_n - 1]);
+	return 0;
 }
 
-static bool alive(void *ctx, const char *username, size_t len)
+static bool alive(void *ctx, const char *realm, const char *username, size_t len)
 {
 	struct world *w = ctx;
 
+	(void)realm;
 	return !(w->alice_gone && len == 5 && !memcmp(username, "alice", 5));
 }
 
@@ -51,7 +72,8 @@ void world_init(struct world *w)
 	memset(w, 0, sizeof(*w));
 	w->env = env_virtual_new(8656);
 	w->policy = peer_policy_new();
-	w->conf = (struct turn_conf){.realm = REALM,
+	w->conf = (struct turn_conf){.realm = {REALM, "other.example"},
+	                             .realm_n = 1,
 	                             .policy = w->policy,
 	                             .default_lifetime_s = 600,
 	                             .max_lifetime_s = 3600,

@@ -42,7 +42,7 @@ struct world {
 	size_t leased_elsewhere; /* ports that the test itself has leased */
 	uint32_t tid;
 	/* the user store behind turn_auth_ops */
-	bool alice_gone, answers_later;
+	bool alice_gone, answers_later, two_realms;
 	uint64_t ticket;
 	int64_t expires_at_s;
 };
