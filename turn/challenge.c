@@ -9,10 +9,14 @@
  *   - with a reason phrase;
  *   - without one. With a realm of up to 8 bytes this answers the smallest
  *     legal Allocate, which is what browsers send (28 bytes), with 84 bytes;
- *   - with a longer realm only: a nonce without features and no
- *     PASSWORD-ALGORITHMS, as RFC 5389 had it. Whoever is so terse gets SHA-1;
+ *   - a nonce without features and no PASSWORD-ALGORITHMS, as RFC 5389 had it;
  *   - a bare 400: nothing fits, and no legal request is that short (an
  *     Allocate without REQUESTED-TRANSPORT, say).
+ * A nonce without features would be the door for a bid-down attack: somebody
+ * between us and the client asks for one and hands it on. Where the second
+ * form can do without it, it is stale from birth: the client that uses it
+ * hears 438 with everything. With a longer realm it is good, since Chromium
+ * gives up at a 438 to an Allocate, and whoever asks so tersely gets SHA-1.
  */
 #include "turn/state.h"
 
@@ -44,8 +48,6 @@ static size_t form_len(const struct turn *t, const struct form *f, unsigned int 
 	return f->features ? len + attr_len(TURN_ALGORITHMS_LEN) : len;
 }
 
-/* Nonces without features are the door for a bid-down attack: an attacker between the two asks us
- * for one and hands it to the client. So there are none where they are not needed. */
 void turn_challenge_init(struct turn *t)
 {
 	static const struct form shortest = {.features = true};
@@ -70,13 +72,13 @@ void turn_challenge(struct turn_request *rq, int code)
 	struct turn *t = rq->turn;
 	const char *realm = t->conf.realm[rq->realm];
 	size_t room = turn_reply_room(rq) - (rq->msg.has_fingerprint ? attr_len(4) : 0), n;
-	const struct form *f = forms, *last = forms + (t->plain_nonces ? 2 : 1);
+	const struct form *f = forms, *end = forms + sizeof(forms) / sizeof(*forms);
 	char nonce[TURN_NONCE_MAX];
 
-	while (f <= last && form_len(t, f, rq->realm) > room)
+	while (f < end && form_len(t, f, rq->realm) > room)
 		f++;
 	turn_reply_start(rq, STUN_ERROR);
-	if (f > last) {
+	if (f == end) {
 		stun_out_add_error(&rq->out, 400, false);
 		turn_reply_send(rq);
 		return;

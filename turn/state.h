@@ -153,7 +153,7 @@ struct turn {
 	void *auth_ctx;
 	struct turn_nonce_keys nonce_keys;
 	uint32_t features; /* named in nonces */
-	bool plain_nonces; /* also nonces without features are made and taken */
+	bool plain_nonces; /* nonces without features are good, too */
 	struct turn_limiter *unauth, *bindings;
 	bool behind_nat; /* a relay's external address is not its local one */
 	uint32_t sides;  /* numbers given */
