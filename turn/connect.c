@@ -260,6 +260,11 @@ int turn_tcp_accepted(struct turn_alloc *a, const struct addr *from, void *handl
 	return 0;
 }
 
+struct turn_alloc *turn_tcp_owner(const struct turn_peer_conn *c)
+{
+	return c->alloc;
+}
+
 void turn_tcp_gone(struct turn_peer_conn *c)
 {
 	free_conn(c);

@@ -60,6 +60,8 @@ int turn_tcp_accepted(struct turn_alloc *a, const struct addr *peer, void *handl
 /* What connect() began has ended: 0, or why not (then the handle is the caller's to free). */
 void turn_tcp_connected(struct turn_peer_conn *c, int result);
 
+struct turn_alloc *turn_tcp_owner(const struct turn_peer_conn *c);
+
 /* One end of a joined connection has closed; the handle is the caller's to free. */
 void turn_tcp_gone(struct turn_peer_conn *c);
 

@@ -131,6 +131,12 @@ struct turn_link_params {
 	X(malformed)                                                                               \
 	X(unbound_channel_drops)                                                                   \
 	X(peer_connections)                                                                        \
+	X(connections)                                                                             \
+	X(connections_refused)                                                                     \
+	X(connection_timeouts)                                                                     \
+	X(failed_handshakes)                                                                       \
+	X(slow_client_drops)                                                                       \
+	X(dtls_cookies)                                                                            \
 	X(permission_drops)                                                                        \
 	X(policy_drops)                                                                            \
 	X(session_bandwidth_drops)                                                                 \

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * A connected socket, with TLS or without, and its events; and a bounded queue
+ * of bytes that wait until it takes more.
+ */
+#ifndef TURN_NET_IO_H
+#define TURN_NET_IO_H
+
+#include <event2/event.h>
+#include <openssl/ssl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Whoever reads offers room for this much, so that TLS keeps nothing back that no event tells. */
+#define NET_READ_MIN SSL3_RT_MAX_PLAIN_LENGTH
+
+typedef void net_io_fn(void *arg);
+
+/* Belongs to the thread of its base, but may be detached and attached to another one. */
+struct net_io {
+	int fd;
+	SSL *ssl; /* NULL: plain */
+	struct event *readable, *writable;
+	net_io_fn *fn; /* something is to be read or written: try both */
+	void *arg;
+};
+
+/* Takes fd and ssl on success. Starts to read. 0 or -E_NOMEM. */
+int net_io_attach(struct net_io *io, struct event_base *base, int fd, SSL *ssl, net_io_fn *fn,
+                  void *arg);
+
+/* Stops all events; fd and ssl stay for a later attach. */
+void net_io_detach(struct net_io *io);
+
+/* Detaches, tells TLS's end where that can be done at once, closes. */
+void net_io_close(struct net_io *io);
+
+/* Stop or go on to wait for bytes. */
+void net_io_want_read(struct net_io *io, bool want);
+
+/* Has fn called soon, from the loop. */
+void net_io_kick(struct net_io *io);
+
+/* The TLS handshake on the server's side: 0 when it is done, -E_LATER, -E_IO. */
+int net_io_handshake(struct net_io *io);
+
+/* How many bytes (more than 0), 0 at the end of the stream, -E_LATER, -E_IO. */
+ssize_t net_io_read(struct net_io *io, uint8_t *buf, size_t len);
+
+/* How many bytes were taken; fewer than len: fn is called when more can be. -E_IO. */
+ssize_t net_io_write(struct net_io *io, const uint8_t *data, size_t len);
+
+/* Tells the other side that no more will come. */
+void net_io_shut(struct net_io *io);
+
+struct net_queue {
+	uint8_t *data;
+	size_t start, len, cap;
+};
+
+/* 0 or -E_NOMEM. */
+int net_queue_add(struct net_queue *q, const uint8_t *data, size_t len);
+
+/* Writes what it can. 0 or -E_IO; q->len tells what is left. An empty queue holds no memory. */
+int net_queue_flush(struct net_queue *q, struct net_io *io);
+void net_queue_free(struct net_queue *q);
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Connections by source address.
+ */
+#include "turn/net/sources.h"
+
+#include "base/error.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#define KEY_LEN 9 /* family, then an IPv4 address or an IPv6 /64 */
+
+struct net_source {
+	UT_hash_handle hh;
+	uint8_t key[KEY_LEN];
+	uint32_t n;
+};
+
+struct net_sources {
+	pthread_mutex_t lock;
+	struct net_source *table; /* only those with a connection: as bounded as the total is */
+	uint32_t per_address, max;
+	size_t total;
+};
+
+struct net_sources *net_sources_new(uint32_t per_address, uint32_t total)
+{
+	struct net_sources *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	pthread_mutex_init(&s->lock, NULL);
+	s->per_address = per_address;
+	s->max = total;
+	return s;
+}
+
+void net_sources_free(struct net_sources *s)
+{
+	struct net_source *i, *next;
+
+	if (!s)
+		return;
+	HASH_ITER (hh, s->table, i, next) {
+		HASH_DEL(s->table, i);
+		free(i);
+	}
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+}
+
+int net_sources_take(struct net_sources *s, const struct addr *from, struct net_source **out)
+{
+	struct net_source *i = NULL;
+	uint8_t key[KEY_LEN] = {0};
+	size_t len;
+	const uint8_t *ip = addr_ip(from, &len);
+	int r = -E_LIMIT;
+
+	key[0] = (uint8_t)len;
+	memcpy(key + 1, ip, len == 16 ? 8 : 4);
+	pthread_mutex_lock(&s->lock);
+	if (s->max && s->total >= s->max)
+		goto out;
+	HASH_FIND(hh, s->table, key, KEY_LEN, i);
+	if (i && s->per_address && i->n >= s->per_address)
+		goto out;
+	if (!i) {
+		r = -E_NOMEM;
+		i = calloc(1, sizeof(*i));
+		if (!i)
+			goto out;
+		memcpy(i->key, key, KEY_LEN);
+		HASH_ADD(hh, s->table, key, KEY_LEN, i);
+	}
+	i->n++;
+	s->total++;
+	*out = i;
+	r = 0;
+out:
+	pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+void net_sources_give(struct net_sources *s, struct net_source *source)
+{
+	if (!source)
+		return;
+	pthread_mutex_lock(&s->lock);
+	s->total--;
+	if (!--source->n) {
+		HASH_DEL(s->table, source);
+		free(source);
+	}
+	pthread_mutex_unlock(&s->lock);
+}
+
+size_t net_sources_total(struct net_sources *s)
+{
+	size_t n;
+
+	pthread_mutex_lock(&s->lock);
+	n = s->total;
+	pthread_mutex_unlock(&s->lock);
+	return n;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * How many connections there are, in all and from each source address (an IPv6
+ * host owns its /64). Shared by all threads.
+ */
+#ifndef TURN_NET_SOURCES_H
+#define TURN_NET_SOURCES_H
+
+#include "base/addr.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct net_sources;
+struct net_source;
+
+/* 0 means no limit. NULL when out of memory. */
+struct net_sources *net_sources_new(uint32_t per_address, uint32_t total);
+
+/* All must have been given back. NULL is legal. */
+void net_sources_free(struct net_sources *s);
+
+/* Counts one more connection. 0 and what to give back, -E_LIMIT or -E_NOMEM. */
+int net_sources_take(struct net_sources *s, const struct addr *from, struct net_source **out);
+
+/* NULL source is legal. */
+void net_sources_give(struct net_sources *s, struct net_source *source);
+
+size_t net_sources_total(struct net_sources *s);
+
+#endif
