@@ -1,27 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Listening: addresses, TCP accept, and the look at the first byte.
+ * Listening: addresses and TCP accept.
  */
 #include "daemon/listen.h"
 
 #include "base/log.h"
+#include "daemon/greeter.h"
 
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/listener.h>
 #include <ifaddrs.h>
 #include <net/if.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <utlist.h>
 
-#define BACKLOG	     1024
-#define UNDECIDED_MAX 1024 /* connections that have not sent a byte yet */
-#define FIRST_BYTE_S 10	   /* and how long they may take */
-#define PAUSE_MS     200   /* after the descriptors have run out */
-#define TLS_HANDSHAKE 0x16
+#define BACKLOG  1024
+#define PAUSE_MS 200 /* after the descriptors have run out */
 
 int listen_host_addresses(struct addr **out, size_t *n, struct why *why)
 {
@@ -31,8 +27,8 @@ int listen_host_addresses(struct addr **out, size_t *n, struct why *why)
 	int r = 0;
 
 	if (getifaddrs(&list))
-		return why_set(why, error_from_errno(errno), "cannot read this host's addresses: %s",
-			       strerror(errno));
+		return why_set(why, error_from_errno(errno),
+		               "cannot read this host's addresses: %s", strerror(errno));
 	for (i = list; i; i = i->ifa_next) {
 		struct addr a;
 		void *grown;
@@ -43,7 +39,7 @@ int listen_host_addresses(struct addr **out, size_t *n, struct why *why)
 			addr_from_bytes(&a, &((struct sockaddr_in *)i->ifa_addr)->sin_addr, 4, 0);
 		else if (i->ifa_addr->sa_family == AF_INET6)
 			addr_from_bytes(&a, &((struct sockaddr_in6 *)i->ifa_addr)->sin6_addr, 16,
-					0);
+			                0);
 		else
 			continue;
 		grown = reallocarray(v, count + 1, sizeof(*v));
@@ -82,7 +78,7 @@ static int add_once(struct listen_addr **v, size_t *n, const struct addr *a)
 }
 
 int listen_expand(const struct addr *wanted, size_t n, struct listen_addr **out, size_t *out_n,
-		  struct why *why)
+                  struct why *why)
 {
 	struct addr *host;
 	struct listen_addr *v = NULL;
@@ -109,7 +105,7 @@ int listen_expand(const struct addr *wanted, size_t n, struct listen_addr **out,
 	free(host);
 	if (!r && !count)
 		r = why_set(why, -E_NOTFOUND,
-			    "listen: this host has no address of the wanted kind");
+		            "listen: this host has no address of the wanted kind");
 	if (r) {
 		free(v);
 		return r;
@@ -119,87 +115,22 @@ int listen_expand(const struct addr *wanted, size_t n, struct listen_addr **out,
 	return 0;
 }
 
-/* A connection before its first byte. */
-struct undecided {
-	struct undecided *prev, *next;
-	struct listener *listener;
-	struct event *event;
-	int fd;
-};
-
 struct listener {
-	struct event_base *base;
 	struct evconnlistener *accept;
 	struct event *resume;
-	const struct listener_ops *ops;
-	void *ctx;
+	struct greeter *greeter;
 	uint16_t port;
-	struct undecided *undecided;
-	size_t undecided_n;
 };
 
-/* Frees u; the socket is the caller's from now on. */
-static int release(struct undecided *u)
-{
-	struct listener *l = u->listener;
-	int fd = u->fd;
-
-	DL_DELETE(l->undecided, u);
-	l->undecided_n--;
-	event_free(u->event);
-	free(u);
-	return fd;
-}
-
-static void on_first_byte(evutil_socket_t fd, short what, void *arg)
-{
-	struct undecided *u = arg;
-	struct listener *l = u->listener;
-	uint8_t byte = 0;
-	ssize_t n = what & EV_TIMEOUT ? 0 : recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-
-	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-		struct timeval limit = {.tv_sec = FIRST_BYTE_S};
-
-		event_add(u->event, &limit);
-		return;
-	}
-	release(u);
-	if (n == 1 && (byte == TLS_HANDSHAKE || (byte >= 'A' && byte <= 'Z')))
-		l->ops->web(l->ctx, fd, byte == TLS_HANDSHAKE);
-	else
-		close(fd);
-}
-
 static void on_accept(struct evconnlistener *accept, evutil_socket_t fd, struct sockaddr *sa,
-		      int len, void *arg)
+                      int len, void *arg)
 {
 	struct listener *l = arg;
-	struct timeval limit = {.tv_sec = FIRST_BYTE_S};
-	struct undecided *u = NULL;
-	int one = 1;
+	struct addr peer = {.sa = {.sa_family = AF_UNSPEC}};
 
 	(void)accept;
-	(void)sa;
-	(void)len;
-	/* The longest-silent one makes room. */
-	if (l->undecided_n == UNDECIDED_MAX)
-		close(release(l->undecided));
-	u = calloc(1, sizeof(*u));
-	if (u)
-		u->event = event_new(l->base, fd, EV_READ, on_first_byte, u);
-	if (!u || !u->event || event_add(u->event, &limit)) {
-		if (u && u->event)
-			event_free(u->event);
-		free(u);
-		close(fd);
-		return;
-	}
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	u->listener = l;
-	u->fd = fd;
-	DL_APPEND(l->undecided, u);
-	l->undecided_n++;
+	memcpy(&peer, sa, (size_t)len < sizeof(peer) ? (size_t)len : sizeof(peer));
+	greeter_take(l->greeter, fd, &peer);
 }
 
 /* Out of descriptors, most likely: a pause, or the loop would spin. */
@@ -239,12 +170,12 @@ static int open_tcp(const struct addr *addr, int *out, struct why *why)
 	if (fd >= 0)
 		close(fd);
 	return why_set(why, error_from_errno(err),
-		       "listen: cannot listen on TCP %s: %s; choose another with listen",
-		       addr_format(addr, text), strerror(err));
+	               "listen: cannot listen on TCP %s: %s; choose another with listen",
+	               addr_format(addr, text), strerror(err));
 }
 
-int listener_new(struct event_base *base, const struct addr *addr, const struct listener_ops *ops,
-		 void *ctx, struct listener **out, struct why *why)
+int listener_new(struct event_base *base, const struct addr *addr, struct greeter *greeter,
+                 struct listener **out, struct why *why)
 {
 	struct listener *l = calloc(1, sizeof(*l));
 	struct addr bound;
@@ -258,14 +189,12 @@ int listener_new(struct event_base *base, const struct addr *addr, const struct 
 		free(l);
 		return r;
 	}
-	l->base = base;
-	l->ops = ops;
-	l->ctx = ctx;
+	l->greeter = greeter;
 	getsockname(fd, &bound.sa, &len);
 	l->port = addr_port(&bound);
 	l->resume = evtimer_new(base, on_resume, l);
-	l->accept = evconnlistener_new(base, on_accept, l, LEV_OPT_CLOSE_ON_FREE |
-							     LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+	l->accept = evconnlistener_new(base, on_accept, l,
+	                               LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
 	if (!l->resume || !l->accept) {
 		if (!l->accept)
 			close(fd);
@@ -286,8 +215,6 @@ void listener_free(struct listener *l)
 {
 	if (!l)
 		return;
-	while (l->undecided)
-		close(release(l->undecided));
 	if (l->accept)
 		evconnlistener_free(l->accept);
 	if (l->resume)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * From the addresses of the configuration to open sockets, and from a TCP
- * connection's first byte to who serves it (RFC 7983 and design: every port
- * understands every protocol).
+ * From the addresses of the configuration to open sockets.
  */
 #ifndef DAEMON_LISTEN_H
 #define DAEMON_LISTEN_H
@@ -14,6 +12,7 @@
 #include <stddef.h>
 
 struct event_base;
+struct greeter;
 
 /* A concrete address to serve. A wildcard stands for every address that the host has now: a reply
  * must leave from the address that was asked. */
@@ -25,25 +24,20 @@ struct listen_addr {
 /* Expands wildcards; each address once. *out is for free(). -E_NOMEM, -E_IO, or -E_NOTFOUND when
  * nothing is left to listen on. */
 int listen_expand(const struct addr *wanted, size_t n, struct listen_addr **out, size_t *out_n,
-		  struct why *why);
+                  struct why *why);
 
 /* Every address of this host's interfaces, port 0. *out is for free(). */
 int listen_host_addresses(struct addr **out, size_t *n, struct why *why);
 
 struct listener;
 
-struct listener_ops {
-	/* An accepted connection that speaks HTTP or TLS; nothing has been read. Takes fd. */
-	void (*web)(void *ctx, int fd, bool tls);
-};
-
-/* Binds and listens on addr (wildcards are fine). *port gets the real port. 0 or a code; why
- * names the address and the fix. */
-int listener_new(struct event_base *base, const struct addr *addr, const struct listener_ops *ops,
-		 void *ctx, struct listener **out, struct why *why);
+/* Binds and listens on addr (wildcards are fine), and hands what it accepts to the greeter. 0 or a
+ * code; why names the address and the fix. */
+int listener_new(struct event_base *base, const struct addr *addr, struct greeter *greeter,
+                 struct listener **out, struct why *why);
 uint16_t listener_port(const struct listener *l);
 
-/* Connections that have not said anything yet are closed. NULL is legal. */
+/* NULL is legal. */
 void listener_free(struct listener *l);
 
 #endif

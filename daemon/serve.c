@@ -6,6 +6,7 @@
 #include "daemon/serve.h"
 
 #include "base/env_libevent.h"
+#include "daemon/front.h"
 #include "daemon/grant.h"
 #include "daemon/listen.h"
 #include "daemon/setup.h"
@@ -38,6 +39,7 @@ struct serve {
 	struct listener **listeners;
 	size_t listener_n;
 	struct web *web;
+	struct front *front;
 	struct grant grant;
 	struct event *poll, *rotate, *on_int, *on_term;
 	struct why store_error; /* of the last poll, empty when it went well */
@@ -89,7 +91,7 @@ static void on_poll(evutil_socket_t fd, short what, void *arg)
 	s->store_error.text[0] = 0;
 	if (changed)
 		log_info(NULL, "users-reloaded", LOG_INT("users", store_snapshot_user_n(s->users)),
-			 LOG_INT("secrets", store_snapshot_secret_n(s->users)));
+		         LOG_INT("secrets", store_snapshot_secret_n(s->users)));
 }
 
 static void on_rotate(evutil_socket_t fd, short what, void *arg)
@@ -112,15 +114,6 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 	event_base_loopbreak(s->base);
 }
 
-static void take_web(void *ctx, int fd, bool tls)
-{
-	struct serve *s = ctx;
-
-	web_adopt(s->web, fd, tls); /* it closes what it cannot use */
-}
-
-static const struct listener_ops listener_ops = {.web = take_web};
-
 /* A port of 0 is one number for TCP and for UDP on all its addresses. */
 static int open_listeners(struct serve *s, struct why *why)
 {
@@ -131,7 +124,7 @@ static int open_listeners(struct serve *s, struct why *why)
 		return why_set(why, -E_NOMEM, "out of memory");
 	for (size_t i = 0; i < listen->n; i++) {
 		const struct addr *a = &listen->v[i];
-		int r = listener_new(s->base, a, &listener_ops, s, &s->listeners[i], why);
+		int r = listener_new(s->base, a, front_greeter(s->front), &s->listeners[i], why);
 
 		if (r)
 			return r;
@@ -170,6 +163,7 @@ static void fill_turn_conf(const struct serve *s, struct turn_conf *out)
 	out->session_bandwidth = (uint64_t)c->session_bandwidth;
 	out->user_bandwidth = (uint64_t)c->user_bandwidth;
 	out->total_bandwidth = (uint64_t)c->total_bandwidth;
+	out->connections_max = (uint32_t)c->peer_connections;
 	out->legacy_channels = c->legacy_channels;
 	out->strict_expiry = c->strict_expiry;
 }
@@ -191,7 +185,7 @@ static int start_worker(struct serve *s, const struct turn_conf *conf, struct wh
 			size_t used = strlen(why->text);
 
 			snprintf(why->text + used, sizeof(why->text) - used,
-				 "; choose another with listen");
+			         "; choose another with listen");
 			break;
 		}
 	}
@@ -199,7 +193,8 @@ static int start_worker(struct serve *s, const struct turn_conf *conf, struct wh
 		while (n)
 			close(l[--n].fd);
 	} else {
-		r = worker_start(conf, l, n, s->users, s->nonce_key, &s->workers[s->worker_n], why);
+		r = worker_start(conf, l, n, s->users, s->nonce_key, front_worker_net(s->front),
+		                 &s->workers[s->worker_n], why);
 		s->worker_n += !r;
 	}
 	free(l);
@@ -241,11 +236,11 @@ static int start_web(struct serve *s, struct why *why)
 static void tell_token(const char *token)
 {
 	fprintf(stderr,
-		"First start. This access key is shown once; callers of the HTTP interface and\n"
-		"of the page (as https://HOST:PORT/#key=KEY) get relay credentials with it:\n\n"
-		"    %s\n\n"
-		"Make others with: turnpike token add\n",
-		token);
+	        "First start. This access key is shown once; callers of the HTTP interface and\n"
+	        "of the page (as https://HOST:PORT/#key=KEY) get relay credentials with it:\n\n"
+	        "    %s\n\n"
+	        "Make others with: turnpike token add\n",
+	        token);
 }
 
 static int open_store(struct serve *s, struct why *why)
@@ -264,7 +259,7 @@ static int open_store(struct serve *s, struct why *why)
 static int add_timer(struct serve *s, uint64_t every_ms, event_callback_fn fn, struct event **out)
 {
 	struct timeval tv = {.tv_sec = (time_t)(every_ms / 1000),
-			     .tv_usec = (suseconds_t)(every_ms % 1000 * 1000)};
+	                     .tv_usec = (suseconds_t)(every_ms % 1000 * 1000)};
 
 	*out = event_new(s->base, -1, EV_PERSIST, fn, s);
 	return *out && !event_add(*out, &tv) ? 0 : -E_NOMEM;
@@ -288,8 +283,10 @@ static int start(struct serve *s, struct why *why)
 	env_libevent_random(s->nonce_key, sizeof(s->nonce_key));
 	raise_limits();
 	if ((r = open_store(s, why)) || (r = topology_new(s->conf, &s->topo, why)) ||
+	    (r = front_new(s->base, s->conf, &s->topo, &s->front, why)) ||
 	    (r = open_listeners(s, why)) || (r = start_workers(s, why)) || (r = start_web(s, why)))
 		return r;
+	front_open(s->front, s->web, s->workers, s->worker_n);
 	if (add_timer(s, STORE_POLL_MS, on_poll, &s->poll) ||
 	    add_timer(s, (uint64_t)s->conf->nonce_lifetime * 1000, on_rotate, &s->rotate) ||
 	    add_signal(s, SIGINT, &s->on_int) || add_signal(s, SIGTERM, &s->on_term))
@@ -307,9 +304,10 @@ static void stop(struct serve *s)
 {
 	for (size_t i = 0; i < s->listener_n; i++)
 		listener_free(s->listeners[i]);
-	web_stop(s->web);
-	for (size_t i = 0; i < s->worker_n; i++)
-		worker_stop(s->workers[i]);
+	front_close_web(s->front);
+	web_stop(s->web); /* it says goodbye through the workers, too */
+	workers_stop(s->workers, s->worker_n);
+	front_free(s->front);
 	event_gone(s->poll);
 	event_gone(s->rotate);
 	event_gone(s->on_int);
@@ -339,7 +337,7 @@ int serve_main(const struct conf *conf)
 		for (size_t i = 0; i < s.topo.udp_n; i++)
 			log_info(NULL, "listening", LOG_ADDR("address", &s.topo.udp[i].addr));
 		log_info(NULL, "ready", LOG_STR("version", TURNPIKE_VERSION),
-			 LOG_INT("workers", s.worker_n));
+		         LOG_INT("workers", s.worker_n));
 		event_base_dispatch(s.base);
 	}
 	stop(&s);

@@ -82,6 +82,8 @@ static int on_upgrade(struct web *w, struct lws *wsi, const char *to)
 	return 0;
 }
 
+static void forget_origin(struct lws *wsi);
+
 static void free_http(struct session *s)
 {
 	if (!s)
@@ -105,6 +107,9 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 	case LWS_CALLBACK_HTTP:
 		w = lws_context_user(lws_get_context(wsi));
 		return web_http_head(&w->conf, &w->ops, w->ctx, wsi, &s->http);
+	case LWS_CALLBACK_WSI_DESTROY:
+		forget_origin(wsi);
+		return 0;
 	case LWS_CALLBACK_HTTP_BODY:
 		return s->http ? web_http_body(s->http, in, len) : -1;
 	case LWS_CALLBACK_HTTP_BODY_COMPLETION:
@@ -292,6 +297,36 @@ int web_adopt(struct web *w, int fd, bool tls)
 	wsi = lws_adopt_socket_vhost(tls ? w->tls : w->plain, fd); /* closes fd on failure */
 	nest_kick(w->nest);
 	return wsi ? 0 : -E_NOMEM;
+}
+
+int web_adopt_from(struct web *w, int fd, bool tls, const struct web_origin *origin)
+{
+	struct lws *wsi = NULL;
+	int r = -E_NOMEM;
+
+	if (tls && !w->tls) {
+		close(fd);
+		r = -E_UNSUPPORTED;
+	} else {
+		wsi = lws_adopt_socket_vhost(tls ? w->tls : w->plain, fd);
+		nest_kick(w->nest);
+	}
+	if (!wsi) {
+		origin->gone(origin->ctx);
+		return r;
+	}
+	lws_set_opaque_user_data(wsi, (void *)(uintptr_t)origin);
+	return 0;
+}
+
+static void forget_origin(struct lws *wsi)
+{
+	const struct web_origin *origin = lws_get_opaque_user_data(wsi);
+
+	if (!origin)
+		return;
+	lws_set_opaque_user_data(wsi, NULL);
+	origin->gone(origin->ctx);
 }
 
 int web_reload_cert(struct web *w, struct why *why)

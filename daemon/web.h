@@ -53,6 +53,17 @@ int web_start(struct event_base *base, const struct web_conf *conf, const struct
  * it fails: -E_UNSUPPORTED for tls without a certificate, -E_NOMEM. */
 int web_adopt(struct web *w, int fd, bool tls);
 
+/* What the socket itself does not tell: behind a proxy, or when somebody else has taken the TLS
+ * off. */
+struct web_origin {
+	struct lws_told told;
+	void (*gone)(void *ctx); /* the connection has closed, or could not be adopted */
+	void *ctx;
+};
+
+/* The same; borrows origin until it calls gone, which it does exactly once. */
+int web_adopt_from(struct web *w, int fd, bool tls, const struct web_origin *origin);
+
 /* Reads certificate and key from their files again. New connections get them; on an error the
  * old ones stay. 0, -E_UNSUPPORTED (there was none at the start), or a code with why set. */
 int web_reload_cert(struct web *w, struct why *why);

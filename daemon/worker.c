@@ -24,6 +24,10 @@ struct worker {
 	struct mailbox *mail;
 	struct turn *turn;
 	struct turn_auth auth;
+	struct net *net;
+	struct worker_net net_conf;
+	struct worker *const *peers;
+	size_t peer_n;
 	bool stop;
 };
 
@@ -43,6 +47,7 @@ static void worker_free(struct worker *w)
 	if (!w)
 		return;
 	mailbox_free(w->mail);
+	net_free(w->net);
 	turn_free(w->turn);
 	env_libevent_free(w->env);
 	if (w->base)
@@ -83,15 +88,39 @@ static int start_thread(struct worker *w, unsigned int number)
 	return 0;
 }
 
+static void take_stream(void *owner, void *arg)
+{
+	net_take(((struct worker *)owner)->net, arg);
+}
+
+/* RFC 6062: a data connection belongs to the worker that has its peer's. */
+static int on_move(void *ctx, unsigned int number, struct net_stream *s)
+{
+	struct worker *w = ctx;
+
+	if (number >= w->peer_n)
+		return -E_NOTFOUND;
+	return mailbox_post(w->peers[number]->mail, take_stream, s);
+}
+
+static void on_http(void *ctx, int fd, const struct addr *client, const struct addr *local)
+{
+	struct worker *w = ctx;
+
+	w->net_conf.http(w->net_conf.ctx, fd, client, local);
+}
+
+static const struct net_ops net_ops = {.http = on_http, .move = on_move};
+
 int worker_start(const struct turn_conf *conf, const struct turn_listener_conf *listeners, size_t n,
-		 struct store_snapshot *users, const uint8_t nonce_key[TURN_NONCE_KEY_LEN],
-		 struct worker **out, struct why *why)
+                 struct store_snapshot *users, const uint8_t nonce_key[TURN_NONCE_KEY_LEN],
+                 const struct worker_net *net, struct worker **out, struct why *why)
 {
 	struct worker *w = calloc(1, sizeof(*w));
 	char text[ADDR_STRLEN];
 	size_t i = 0;
 	int r = why_set(why, -E_NOMEM, "cannot start relay worker %u: out of memory or descriptors",
-			conf->worker);
+	                conf->worker);
 
 	if (!w)
 		goto out;
@@ -103,21 +132,25 @@ int worker_start(const struct turn_conf *conf, const struct turn_listener_conf *
 		w->mail = mailbox_new(w->base, w);
 	if (w->mail)
 		w->turn = turn_new(w->env, conf, &turn_auth_ops, &w->auth);
-	if (!w->turn)
+	if (w->turn)
+		w->net = net_new(w->base, w->env, w->turn, &net->conf, &net_ops, w);
+	if (!w->net)
 		goto out;
+	w->net_conf = *net;
+	net_set_tls(w->net, net->tls);
 	turn_set_nonce_key(w->turn, nonce_key);
 	for (; i < n; i++) {
 		r = turn_listen(w->turn, &listeners[i]);
 		if (r) {
 			why_set(why, r, "cannot serve %s: %s",
-				addr_format(&listeners[i].local, text), error_text(r));
+			        addr_format(&listeners[i].local, text), error_text(r));
 			goto out;
 		}
 	}
 	r = start_thread(w, conf->worker);
 	if (r) {
 		r = why_set(why, error_from_errno(r), "cannot start relay worker %u: %s",
-			    conf->worker, strerror(r));
+		            conf->worker, strerror(r));
 		goto out;
 	}
 	*out = w;
@@ -170,12 +203,52 @@ static void take_stop(void *owner, void *arg)
 	((struct worker *)owner)->stop = true;
 }
 
-void worker_stop(struct worker *w)
+static void take_client(void *owner, void *arg)
 {
-	if (!w)
+	net_accept(((struct worker *)owner)->net, arg);
+	free(arg);
+}
+
+void worker_accept(struct worker *w, const struct net_client *c)
+{
+	struct net_client *copy = malloc(sizeof(*copy));
+
+	if (copy)
+		*copy = *c;
+	if (copy && !mailbox_post(w->mail, take_client, copy))
 		return;
-	while (mailbox_post(w->mail, take_stop, NULL))
-		usleep(1000);
-	pthread_join(w->thread, NULL);
-	worker_free(w);
+	free(copy);
+	net_sources_give(w->net_conf.conf.sources, c->source);
+	close(c->fd);
+}
+
+static void take_tls(void *owner, void *arg)
+{
+	net_set_tls(((struct worker *)owner)->net, arg);
+	net_tls_unref(arg);
+}
+
+void worker_set_tls(struct worker *w, struct net_tls *tls)
+{
+	if (mailbox_post(w->mail, take_tls, net_tls_ref(tls))) {
+		log_error(NULL, "worker-mail", LOG_STR("error", "out of memory"));
+		net_tls_unref(tls);
+	}
+}
+
+void worker_set_peers(struct worker *w, struct worker *const *all, size_t n)
+{
+	w->peers = all;
+	w->peer_n = n;
+}
+
+void workers_stop(struct worker **w, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		while (mailbox_post(w[i]->mail, take_stop, NULL))
+			usleep(1000);
+		pthread_join(w[i]->thread, NULL);
+	}
+	for (size_t i = 0; i < n; i++)
+		worker_free(w[i]);
 }

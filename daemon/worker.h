@@ -9,15 +9,25 @@
 
 #include "base/error.h"
 #include "store/snapshot.h"
+#include "turn/net/net.h"
 #include "turn/turn.h"
 
 struct worker;
 
+/* For the worker's connections. */
+struct worker_net {
+	struct net_conf conf;
+	struct net_tls *tls; /* a reference is taken */
+	/* As in struct net_ops; called on the worker's thread. */
+	void (*http)(void *ctx, int fd, const struct addr *client, const struct addr *local);
+	void *ctx;
+};
+
 /* Copies conf and listeners (whose sockets it takes over, also on failure); takes a reference of
  * users. Starts the thread. 0 or a code with why set. */
 int worker_start(const struct turn_conf *conf, const struct turn_listener_conf *listeners, size_t n,
-		 struct store_snapshot *users, const uint8_t nonce_key[TURN_NONCE_KEY_LEN],
-		 struct worker **out, struct why *why);
+                 struct store_snapshot *users, const uint8_t nonce_key[TURN_NONCE_KEY_LEN],
+                 const struct worker_net *net, struct worker **out, struct why *why);
 
 /* Users, secrets or tokens have changed: takes a reference; the allocations of users that are
  * gone are closed. */
@@ -25,7 +35,18 @@ void worker_set_users(struct worker *w, struct store_snapshot *users);
 
 void worker_set_nonce_key(struct worker *w, const uint8_t key[TURN_NONCE_KEY_LEN]);
 
-/* Closes every allocation, ends the thread, frees. NULL is legal. */
-void worker_stop(struct worker *w);
+/* Has it serve an accepted connection; takes its socket and its source. */
+void worker_accept(struct worker *w, const struct net_client *c);
+
+/* For the handshakes from now on; takes a reference. */
+void worker_set_tls(struct worker *w, struct net_tls *tls);
+
+/* All workers in the order of their numbers, to hand connections over to: borrowed. Before the
+ * first worker_accept(). */
+void worker_set_peers(struct worker *w, struct worker *const *all, size_t n);
+
+/* Closes every allocation, ends the threads, frees. All together, since each may have mail for
+ * another. */
+void workers_stop(struct worker **w, size_t n);
 
 #endif

@@ -23,6 +23,13 @@ struct lws_origin {
 	bool tls;
 };
 
+/* The opaque user data of an adopted connection starts with this, where the socket is not the
+ * client's own; else it is NULL. */
+struct lws_told {
+	struct addr peer, local;
+	bool tls;
+};
+
 struct lws_hub_conf {
 	struct hub_conf hub;
 	size_t queue_bytes;    /* of one connection; clients' messages fill at most half of it */

@@ -59,12 +59,18 @@ static void read_socket(int fd, struct addr *peer, struct addr *local)
 void lws_origin_read(struct lws *wsi, struct lws_origin *out)
 {
 	char authority[256] = "", origin[300], ip[ADDR_STRLEN];
+	const struct lws_told *told = lws_get_opaque_user_data(wsi);
 	const char *of_page;
 	struct addr local;
 
 	memset(out, 0, sizeof(*out));
 	read_socket(lws_get_socket_fd(wsi), &out->peer, &local);
 	out->tls = lws_is_ssl(wsi);
+	if (told) {
+		out->peer = told->peer;
+		out->tls = told->tls;
+		local = told->local;
+	}
 	out->forwarded = lws_hdr_total_length(wsi, WSI_TOKEN_X_FORWARDED_FOR) > 0 ||
 	                 lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_X_REAL_IP) > 0 ||
 	                 lws_hdr_custom_length(wsi, forwarded, sizeof(forwarded) - 1) >= 0;

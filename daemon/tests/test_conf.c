@@ -84,9 +84,9 @@ static void test_defaults(void **state)
 	assert_int_equal(load(&r, "", "HOME=/", NULL), 0);
 	assert_string_equal(r.conf.data, "./data");
 	assert_string_equal(r.conf.realm.v[0], "turnpike");
-	assert_int_equal(r.conf.listen.n, 6);
+	assert_int_equal(r.conf.listen.n, 8);
 	assert_string_equal(addr_format(&r.conf.listen.v[0], text), "0.0.0.0:3478");
-	assert_string_equal(addr_format(&r.conf.listen.v[5], text), "[::]:8080");
+	assert_string_equal(addr_format(&r.conf.listen.v[7], text), "[::]:8080");
 	assert_int_equal(r.conf.relay_ports.min, 49152);
 	assert_int_equal(r.conf.relay_ports.max, 65535);
 	assert_int_equal(r.conf.relay_address.n, 0);

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Where connections go: greeted ones to the web or to a worker, and HTTP that a
+ * worker has found inside TLS back to the web. Also the TURN server's TLS
+ * contexts. Lives on the main thread.
+ */
+#ifndef DAEMON_FRONT_H
+#define DAEMON_FRONT_H
+
+#include "daemon/conf.h"
+#include "daemon/greeter.h"
+#include "daemon/topology.h"
+#include "turn/net/tls.h"
+
+struct front;
+struct web;
+struct worker;
+struct worker_net;
+
+/* Borrows conf and topo. 0 or a code with why set. */
+int front_new(struct event_base *base, const struct conf *conf, const struct topology *topo,
+              struct front **out, struct why *why);
+
+/* What listeners hand their connections to. */
+struct greeter *front_greeter(struct front *f);
+
+/* What worker_start() wants to know; valid as long as f is. */
+const struct worker_net *front_worker_net(const struct front *f);
+
+/* Starts to hand over. web NULL: the web is about to stop. */
+void front_open(struct front *f, struct web *web, struct worker **workers, size_t worker_n);
+void front_close_web(struct front *f);
+
+/* Reads the certificate and its key again, for TURN; on an error the old ones stay. */
+int front_reload_tls(struct front *f, struct why *why);
+
+/* After listeners, web and workers. NULL is legal. */
+void front_free(struct front *f);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Which protocol a TCP connection speaks, from its first bytes: every port
+ * understands every protocol. Reads nothing, keeps nothing.
+ */
+#ifndef DAEMON_SNIFF_H
+#define DAEMON_SNIFF_H
+
+#include "base/addr.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SNIFF_MAX 16384 /* no decision needs more; who sends a longer hello, is not the web's */
+
+enum sniff {
+	SNIFF_MORE, /* *need bytes, counted from the start, and it can be told */
+	SNIFF_TURN,
+	SNIFF_HTTP,
+	SNIFF_TLS_WEB,  /* the ClientHello's ALPN (RFC 7301) offers HTTP and not TURN */
+	SNIFF_TLS_TURN, /* it offers something else, or nothing */
+	SNIFF_NONE
+};
+
+enum sniff sniff(const uint8_t *data, size_t len, size_t *need);
+
+struct proxy_header {
+	size_t len;   /* bytes to take off the stream */
+	bool unknown; /* the proxy speaks for itself (health checks): addresses as of the socket */
+	struct addr source, destination;
+};
+
+/* The PROXY protocol of HAProxy, version 1 and 2. 0; -E_LATER: *need bytes; -E_NOTFOUND: it does
+ * not start like that; -E_PARSE: it does, and is wrong. */
+int proxy_header_parse(const uint8_t *data, size_t len, struct proxy_header *out, size_t *need);
+
+#endif
