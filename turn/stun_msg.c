@@ -24,6 +24,10 @@
 #define HMAC_SHA256_MIN  16
 #define TYPE_FINGERPRINT 0x8028
 
+/* ADDITIONAL-ADDRESS-FAMILY before IANA gave it 0x8000: coturn's clients still say this. The number
+ * was never given to anything else. */
+#define TYPE_OLD_ADDITIONAL_ADDRESS_FAMILY 0x8032
+
 static const uint8_t cookie[4] = {0x21, 0x12, 0xa4, 0x42};
 static const uint16_t hmac_len[] = {[STUN_SHA1] = 20, [STUN_SHA256] = 32};
 
@@ -35,6 +39,8 @@ static int index_of(uint16_t type)
 		return STUN_ATTR_##name;
 		STUN_ATTR_TABLE(X)
 #undef X
+	case TYPE_OLD_ADDITIONAL_ADDRESS_FAMILY:
+		return STUN_ATTR_ADDITIONAL_ADDRESS_FAMILY;
 	default:
 		return -1;
 	}

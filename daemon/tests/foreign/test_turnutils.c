@@ -18,6 +18,7 @@
 
 #define ECHO_PORT   3480
 #define CLIENT_MS   60000
+#define ABUSE_MS    8000
 #define SECRET      "the-north-remembers-0123456789"
 #define UCLIENT     "turnutils_uclient "
 #define STATIC      UCLIENT "-u alice -w wonderland "
@@ -28,8 +29,9 @@
 #define STRICT_PORT "-p 3479 "
 
 enum verdict {
-	RELAYS, /* every message comes back and none is lost */
-	REFUSED /* the client gives up, after an answer that the server has counted */
+	RELAYS,  /* every message comes back and none is lost */
+	REFUSED, /* the client gives up */
+	ABUSES,  /* it does as it likes and may hang; the server is to survive it */
 };
 
 struct row {
@@ -62,6 +64,16 @@ static const struct row rows[] = {
     {"udp6, send", STATIC "-x -s -n 20 " TO_PEER6 SERVER6, RELAYS, 40, NULL},
     {"udp6 to an ipv4 relay", STATIC "-X -n 20 " TO_PEER4 SERVER6, RELAYS, 40, NULL},
     {"udp4 to an ipv6 relay", STATIC "-x -n 20 " TO_PEER6 SERVER, RELAYS, 40, NULL},
+    /* RFC 8656: dual allocation, DONT-FRAGMENT */
+    {"dual allocation", STATIC "-Z -n 20 " TO_PEER4 SERVER, RELAYS, 20, NULL},
+    {"dual allocation, IPv6 peer", STATIC "-Z -n 20 " TO_PEER6 SERVER6, RELAYS, 20, NULL},
+    {"DONT-FRAGMENT", STATIC "-g -n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
+    {"DONT-FRAGMENT, send", STATIC "-g -s -n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
+    /* what is wrong on purpose; the server is to survive it */
+    {"negative tests", STATIC "-N -s -n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
+    {"negative tests, channels", STATIC "-N -n 20 " TO_PEER4 SERVER, REFUSED, 0, "error 400"},
+    {"negative protocol tests", STATIC "-R -n 20 " TO_PEER4 SERVER, ABUSES, 0, NULL},
+    {"random disconnects", STATIC "-B -m 8 -n 20 " TO_PEER4 SERVER, RELAYS, 0, NULL},
     /* who may */
     {"time-limited credentials from the secret",
      UCLIENT "-u bob -W " SECRET " -n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
@@ -164,7 +176,7 @@ static int received(const char *text)
 static void row_holds(void **state)
 {
 	struct running *r = *state;
-	int status = lab_wait(&r->program, CLIENT_MS);
+	int status = lab_wait(&r->program, r->row->verdict == ABUSES ? ABUSE_MS : CLIENT_MS);
 	char *text = lab_output(&r->program);
 	const char *wrong = NULL;
 
@@ -182,6 +194,8 @@ static void row_holds(void **state)
 	case REFUSED:
 		if (!status)
 			wrong = "was not refused";
+		break;
+	case ABUSES:
 		break;
 	}
 	if (wrong)
