@@ -28,6 +28,10 @@ enum {
 	DONT_FRAGMENT = 0x001a,
 	RESERVATION_TOKEN = 0x0022,
 	SOFTWARE = 0x8022,
+	CONNECTION_ID = 0x002a,
+	ACCESS_TOKEN = 0x001b,
+	ADDITIONAL_FAMILY = 0x8000,
+	MOBILITY_TICKET = 0x8030,
 	UNKNOWN_REQUIRED = 0x7777,
 	UNKNOWN_OPTIONAL = 0xc777,
 };
@@ -245,6 +249,33 @@ static void allocate_checks(struct talk *t)
 	              {RESERVATION_TOKEN, "12345678", 8});
 	ALLOCATE_WITH(t, "Allocate, RESERVATION-TOKEN of four bytes", {TRANSPORT, udp, 4},
 	              {RESERVATION_TOKEN, "1234", 4});
+}
+
+static void extensions(struct talk *t)
+{
+	struct wire m;
+
+	ALLOCATE_WITH(t, "Allocate, DONT-FRAGMENT", {TRANSPORT, udp, 4}, {DONT_FRAGMENT, "", 0});
+	ALLOCATE_WITH(t, "Allocate, additional IPv6 where there is none", {TRANSPORT, udp, 4},
+	              {ADDITIONAL_FAMILY, ipv6, 4});
+	ALLOCATE_WITH(t, "Allocate, additional IPv4", {TRANSPORT, udp, 4},
+	              {ADDITIONAL_FAMILY, ipv4, 4});
+	ALLOCATE_WITH(t, "Allocate, family and additional family", {TRANSPORT, udp, 4},
+	              {FAMILY, ipv4, 4}, {ADDITIONAL_FAMILY, ipv6, 4});
+	ALLOCATE_WITH(t, "Allocate, next port and additional family", {TRANSPORT, udp, 4},
+	              {EVEN_PORT, "\x80", 1}, {ADDITIONAL_FAMILY, ipv6, 4});
+	ALLOCATE_WITH(t, "Allocate, MOBILITY-TICKET where that is off", {TRANSPORT, udp, 4},
+	              {MOBILITY_TICKET, "", 0});
+	ALLOCATE_WITH(t, "Allocate, ACCESS-TOKEN where that is off", {TRANSPORT, udp, 4},
+	              {ACCESS_TOKEN, "token", 5});
+	open_allocated(t);
+	talker_request(&t->c, &m, W_CONNECT);
+	wire_add_xor_addr(&m, XOR_PEER, PEER);
+	compare_ask(t, "Connect on a UDP allocation", &m);
+	talker_request(&t->c, &m, W_CONNECTION_BIND);
+	wire_add_u32(&m, CONNECTION_ID, 1);
+	compare_ask(t, "ConnectionBind over UDP", &m);
+	talker_close(&t->c);
 }
 
 static void lifetime(struct talk *t, const char *step, uint32_t seconds)
@@ -481,6 +512,7 @@ const struct script compare_scripts[] = {
     {"no credentials", no_credentials},
     {"credentials", credentials},
     {"what Allocate checks", allocate_checks},
+    {"extensions", extensions},
     {"lifetimes", lifetimes},
     {"the life of an allocation", allocation},
     {"requests without an allocation", without_allocation},

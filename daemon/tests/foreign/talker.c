@@ -16,6 +16,10 @@
 
 #include <cmocka.h>
 
+/* Over UDP the server may still know a client that had the same port: none is used twice, and they
+ * lie below those that the kernel deals out. */
+#define FIRST_PORT 10000
+
 enum {
 	USERNAME = 0x0006,
 	LIFETIME = 0x000d,
@@ -33,19 +37,21 @@ static const uint8_t udp[4] = {17, 0, 0, 0};
 void talker_open(struct talker *t, const char *server, bool stream, const char *local,
                  const char *user, const char *password)
 {
+	static uint16_t next_port = FIRST_PORT;
 	struct addr to, from;
+	bool v6;
 
 	memset(t, 0, sizeof(*t));
 	t->stream = stream;
 	t->user = user;
 	t->password = password;
 	assert_int_equal(addr_parse(&to, server), 0);
+	v6 = addr_family(&to) == AF_INET6;
 	t->fd = socket(addr_family(&to), (stream ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
 	assert_true(t->fd >= 0);
-	if (local) {
-		assert_int_equal(addr_parse_ip(&from, local, 0), 0);
-		assert_int_equal(bind(t->fd, &from.sa, addr_len(&from)), 0);
-	}
+	assert_int_equal(addr_parse_ip(&from, local ? local : v6 ? "::" : "0.0.0.0", 0), 0);
+	addr_put_port(&from, stream ? 0 : next_port++);
+	assert_int_equal(bind(t->fd, &from.sa, addr_len(&from)), 0);
 	assert_int_equal(connect(t->fd, &to.sa, addr_len(&to)), 0);
 }
 
