@@ -68,6 +68,7 @@ struct env_ops {
 	void (*udp_send)(struct env_udp *u, const struct addr *to, const uint8_t *data, size_t len,
 	                 uint8_t tos, bool dont_fragment);
 	int (*udp_release)(struct env_udp *u);
+	void (*udp_discard)(struct env *env, int fd);
 	void (*udp_close)(struct env_udp *u);
 	struct env_timer *(*timer_new)(struct env *env, env_timer_fn *fn, void *arg);
 	void (*timer_set)(struct env_timer *t, uint64_t after_ms);
@@ -136,6 +137,12 @@ static inline void env_udp_send_as(struct env_udp *u, const struct addr *to, con
 static inline int env_udp_release(struct env_udp *u)
 {
 	return u->env->ops->udp_release(u);
+}
+
+/* Closes what env_udp_release() of any environment of this kind gave. */
+static inline void env_udp_discard(struct env *env, int fd)
+{
+	env->ops->udp_discard(env, fd);
 }
 
 /* What was queued is sent first. NULL is legal. */

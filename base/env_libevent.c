@@ -513,6 +513,12 @@ static int le_udp_release(struct env_udp *udp)
 	return fd;
 }
 
+static void le_udp_discard(struct env *env, int fd)
+{
+	(void)env;
+	close(fd);
+}
+
 static void le_udp_close(struct env_udp *udp)
 {
 	close(le_udp_release(udp));
@@ -567,6 +573,7 @@ static const struct env_ops le_ops = {
     .udp_open = le_udp_open,
     .udp_send = le_udp_send,
     .udp_release = le_udp_release,
+    .udp_discard = le_udp_discard,
     .udp_close = le_udp_close,
     .timer_new = le_timer_new,
     .timer_set = le_timer_set,

@@ -105,14 +105,26 @@ static struct udp *find_socket(struct env_v *e, const struct addr *a)
 	return u;
 }
 
+static struct udp *find_released(struct env_v *e, int fd)
+{
+	struct udp *u = e->sockets;
+
+	while (u && u->released != fd)
+		u = u->hh.next;
+	return u;
+}
+
 static int v_udp_open(struct env *env, const struct env_udp_params *p, struct env_udp **out)
 {
 	struct env_v *e = env_v(env);
 	struct udp *u;
 
+	if (e->fail_opens) {
+		e->fail_opens--;
+		return e->fail_code;
+	}
 	if (p->fd >= 0) {
-		for (u = e->sockets; u && u->released != p->fd; u = u->hh.next)
-			;
+		u = find_released(e, p->fd);
 		if (!u)
 			return -E_INVAL;
 		u->released = 0;
@@ -121,10 +133,6 @@ static int v_udp_open(struct env *env, const struct env_udp_params *p, struct en
 		u->arg = p->arg;
 		*out = &u->udp;
 		return 0;
-	}
-	if (e->fail_opens) {
-		e->fail_opens--;
-		return e->fail_code;
 	}
 	u = calloc(1, sizeof(*u));
 	if (!u)
@@ -185,6 +193,14 @@ static void v_udp_close(struct env_udp *udp)
 	free(u);
 }
 
+static void v_udp_discard(struct env *env, int fd)
+{
+	struct udp *u = find_released(env_v(env), fd);
+
+	if (u)
+		v_udp_close(&u->udp);
+}
+
 static struct env_timer *v_timer_new(struct env *env, env_timer_fn *fn, void *arg)
 {
 	struct timer *t = calloc(1, sizeof(*t));
@@ -218,6 +234,7 @@ static const struct env_ops v_ops = {
     .udp_open = v_udp_open,
     .udp_send = v_udp_send,
     .udp_release = v_udp_release,
+    .udp_discard = v_udp_discard,
     .udp_close = v_udp_close,
     .timer_new = v_timer_new,
     .timer_set = v_timer_set,

@@ -165,6 +165,8 @@ static void fill_turn_conf(const struct serve *s, struct turn_conf *out)
 	out->total_bandwidth = (uint64_t)c->total_bandwidth;
 	out->connections_max = (uint32_t)c->peer_connections;
 	out->legacy_channels = c->legacy_channels;
+	out->mobility = c->mobility;
+	env_libevent_random(out->ticket_key, sizeof(out->ticket_key));
 	out->strict_expiry = c->strict_expiry;
 }
 

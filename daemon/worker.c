@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "daemon/mailbox.h"
 #include "daemon/turn_auth.h"
+#include "turn/mobility.h"
 
 #include <event2/event.h>
 #include <pthread.h>
@@ -112,6 +113,59 @@ static void on_http(void *ctx, int fd, const struct addr *client, const struct a
 
 static const struct net_ops net_ops = {.http = on_http, .move = on_move};
 
+/* What became of a turn_fetch. */
+struct handover {
+	uint64_t ticket;
+	struct turn_alloc *alloc;
+	int code;
+};
+
+static void take_handover(void *owner, void *arg)
+{
+	struct handover *h = arg;
+
+	turn_take(((struct worker *)owner)->turn, h->ticket, h->alloc, h->code);
+	free(h);
+}
+
+static void take_fetch(void *owner, void *arg)
+{
+	struct worker *w = owner;
+	struct turn_fetch *f = arg;
+	struct handover *h = w->stop ? NULL : calloc(1, sizeof(*h));
+
+	if (h) {
+		h->ticket = f->ticket;
+		h->code = turn_give(w->turn, f, &h->alloc);
+		if (mailbox_post(w->peers[f->asker]->mail, take_handover, h)) {
+			h->ticket = 0; /* nobody's: it closes */
+			take_handover(w, h);
+		}
+	}
+	free(f);
+}
+
+/* RFC 8016: the allocation belongs to the worker that the client's new address falls to. */
+static int on_fetch(void *ctx, unsigned int number, const struct turn_fetch *f)
+{
+	struct worker *w = ctx;
+	struct turn_fetch *copy;
+
+	if (number >= w->peer_n)
+		return -E_NOTFOUND;
+	copy = malloc(sizeof(*copy));
+	if (!copy)
+		return -E_NOMEM;
+	*copy = *f;
+	if (mailbox_post(w->peers[number]->mail, take_fetch, copy)) {
+		free(copy);
+		return -E_NOMEM;
+	}
+	return 0;
+}
+
+static const struct turn_mobility_ops mobility_ops = {.fetch = on_fetch};
+
 int worker_start(const struct turn_conf *conf, const struct turn_listener_conf *listeners, size_t n,
                  struct store_snapshot *users, const uint8_t nonce_key[TURN_NONCE_KEY_LEN],
                  const struct worker_net *net, struct worker **out, struct why *why)
@@ -138,6 +192,7 @@ int worker_start(const struct turn_conf *conf, const struct turn_listener_conf *
 		goto out;
 	w->net_conf = *net;
 	net_set_tls(w->net, net->tls);
+	turn_set_mobility(w->turn, &mobility_ops, w);
 	turn_set_nonce_key(w->turn, nonce_key);
 	for (; i < n; i++) {
 		r = turn_listen(w->turn, &listeners[i]);
@@ -236,10 +291,31 @@ void worker_set_tls(struct worker *w, struct net_tls *tls)
 	}
 }
 
+struct peers {
+	struct worker *const *all;
+	size_t n;
+};
+
+static void take_peers(void *owner, void *arg)
+{
+	struct worker *w = owner;
+	struct peers *p = arg;
+
+	w->peers = p->all;
+	w->peer_n = p->n;
+	free(p);
+}
+
 void worker_set_peers(struct worker *w, struct worker *const *all, size_t n)
 {
-	w->peers = all;
-	w->peer_n = n;
+	struct peers *p = malloc(sizeof(*p));
+
+	if (p)
+		*p = (struct peers){.all = all, .n = n};
+	if (!p || mailbox_post(w->mail, take_peers, p)) {
+		log_error(NULL, "worker-mail", LOG_STR("error", "out of memory"));
+		free(p);
+	}
 }
 
 void workers_stop(struct worker **w, size_t n)

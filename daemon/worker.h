@@ -41,8 +41,8 @@ void worker_accept(struct worker *w, const struct net_client *c);
 /* For the handshakes from now on; takes a reference. */
 void worker_set_tls(struct worker *w, struct net_tls *tls);
 
-/* All workers in the order of their numbers, to hand connections over to: borrowed. Before the
- * first worker_accept(). */
+/* All workers in the order of their numbers, for what moves from one to another: borrowed.
+ * Before the first worker_accept(). */
 void worker_set_peers(struct worker *w, struct worker *const *all, size_t n);
 
 /* Closes every allocation, ends the threads, frees. All together, since each may have mail for

@@ -132,7 +132,8 @@ static int check_family(struct turn_request *rq)
 }
 
 static turn_check_fn *const allocate_checks[] = {
-    check_tuple_free, check_transport, check_reservation, check_additional, check_family,
+    check_tuple_free, check_transport, check_reservation,
+    check_additional, check_family,    turn_mobile_check_allocate,
 };
 
 static int open_relay(struct turn_request *rq, struct turn_half *half, uint16_t port)
@@ -273,6 +274,12 @@ static int make(struct turn_request *rq)
 		turn_alloc_free(a);
 		return r == -E_LIMIT ? 486 : 508;
 	}
+	/* RFC 8016 knows no connections to peers. */
+	if (stun_msg_has(&rq->msg, STUN_ATTR_MOBILITY_TICKET) && !wants_tcp(rq) &&
+	    turn_mobile_new(a)) {
+		turn_alloc_free(a);
+		return 508;
+	}
 	r = lease(rq, a);
 	if (r) {
 		turn_alloc_free(a);
@@ -300,6 +307,7 @@ static void reply(struct turn_request *rq)
 	                 (uint32_t)((a->due_ms - rq->turn->now_ms) / 1000));
 	if (a->has_token)
 		stun_out_add(&rq->out, STUN_TYPE_RESERVATION_TOKEN, a->token, sizeof(a->token));
+	turn_mobile_add_ticket(rq, a);
 	stun_out_add_xor_addr(&rq->out, STUN_TYPE_XOR_MAPPED_ADDRESS, &rq->path.client);
 	turn_reply_send(rq);
 }

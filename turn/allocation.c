@@ -38,7 +38,7 @@ struct turn_alloc *turn_alloc_find(struct turn *t, const struct turn_tuple *tupl
 	struct turn_alloc *a;
 
 	HASH_FIND(hh, t->allocs, tuple, sizeof(*tuple), a);
-	return a;
+	return a || !t->moves ? a : turn_mobile_at(t, tuple);
 }
 
 /* RFC 8656 section 7.2: what the client asks for, not above our maximum and not under the default
@@ -122,12 +122,17 @@ static struct turn_alloc **slot_of(struct turn_alloc *a)
 	return &a->turn->wheel[a->due_ms / 1000 % TURN_WHEEL_SLOTS];
 }
 
-/* Has it wait in the wheel for the first end of a half. */
-static void schedule(struct turn_alloc *a)
+void turn_alloc_unschedule(struct turn_alloc *a)
 {
 	if (a->due_ms)
 		DL_DELETE(*slot_of(a), a);
 	a->due_ms = 0;
+}
+
+/* Has it wait in the wheel for the first end of a half. */
+static void schedule(struct turn_alloc *a)
+{
+	turn_alloc_unschedule(a);
 	for (int i = 0; i < 2; i++)
 		if (a->half[i].expires_ms && (!a->due_ms || a->half[i].expires_ms < a->due_ms))
 			a->due_ms = a->half[i].expires_ms;
@@ -200,8 +205,8 @@ void turn_alloc_free(struct turn_alloc *a)
 {
 	if (!a)
 		return;
-	if (a->due_ms)
-		DL_DELETE(*slot_of(a), a);
+	turn_alloc_unschedule(a);
+	turn_mobile_free(a);
 	close_half(&a->half[0]);
 	close_half(&a->half[1]);
 	turn_quota_give(a->turn->conf.quota, a->account);

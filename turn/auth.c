@@ -261,8 +261,9 @@ int turn_check_same_user(struct turn_request *rq)
 	return is_alloc_user(rq) ? 0 : 441;
 }
 
-/* Keeps a copy of the request under the ticket; a retransmission of it is not kept twice. */
-void turn_park(struct turn_request *rq, uint64_t ticket)
+/* Keeps a copy of the request under the ticket; a retransmission of it is not kept twice. False
+ * when it is not kept now. */
+bool turn_park(struct turn_request *rq, uint64_t ticket)
 {
 	struct turn *t = rq->turn;
 	struct turn_parked *p;
@@ -271,12 +272,12 @@ void turn_park(struct turn_request *rq, uint64_t ticket)
 		if (p->path.side == rq->path.side &&
 		    addr_equal(&p->path.client, &rq->path.client) && p->len == rq->msg.len &&
 		    !memcmp(p->packet, rq->msg.buf, p->len))
-			return;
+			return false;
 	if (t->parked_n == TURN_PARKED_MAX)
-		return;
+		return false;
 	p = calloc(1, sizeof(*p) + rq->msg.len);
 	if (!p)
-		return;
+		return false;
 	p->ticket = ticket;
 	p->until_ms = t->now_ms + TURN_PARKED_MS;
 	p->path = rq->path;
@@ -284,6 +285,7 @@ void turn_park(struct turn_request *rq, uint64_t ticket)
 	memcpy(p->packet, rq->msg.buf, p->len);
 	DL_APPEND(t->parked, p);
 	t->parked_n++;
+	return true;
 }
 
 void turn_unpark(struct turn *t, struct turn_parked *p)

@@ -54,7 +54,7 @@ void turn_link_free(struct turn_link *link)
 	path = (struct turn_path){.side = &link->side, .client = link->params.client};
 	tuple = turn_tuple_of(&path);
 	a = turn_alloc_find(t, &tuple);
-	if (a)
+	if (a && !turn_mobile_lost(a, &tuple))
 		turn_alloc_close(a, TURN_CLOSE_DISCONNECTED);
 	DL_FOREACH_SAFE(t->parked, p, next)
 	if (p->path.side == &link->side)
@@ -74,6 +74,8 @@ bool turn_link_has_allocation(const struct turn_link *link)
 
 bool turn_path_is_stream(const struct turn_path *path)
 {
+	if (!path->side)
+		return false;
 	return path->side->protocol == TURN_TCP || path->side->protocol == TURN_TLS;
 }
 
@@ -85,6 +87,8 @@ void turn_path_send(const struct turn_path *path, const uint8_t *data, size_t le
 /* A connection's segments carry the marks of the connection, not of what is in them. */
 void turn_path_send_as(const struct turn_path *path, const uint8_t *data, size_t len, uint8_t tos)
 {
+	if (!path->side) /* who is under way gets no datagrams */
+		return;
 	if (path->side->protocol == TURN_UDP) {
 		struct turn_listener *l = (struct turn_listener *)path->side;
 

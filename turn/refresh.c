@@ -12,6 +12,8 @@ static void reply(struct turn_request *rq, uint32_t lifetime_s)
 {
 	turn_reply_start(rq, STUN_SUCCESS);
 	stun_out_add_u32(&rq->out, STUN_TYPE_LIFETIME, lifetime_s);
+	if (rq->alloc && stun_msg_has(&rq->msg, STUN_ATTR_MOBILITY_TICKET))
+		turn_mobile_add_ticket(rq, rq->alloc);
 	turn_reply_send(rq);
 }
 
@@ -79,6 +81,11 @@ int turn_refresh(struct turn_request *rq)
 	unsigned int halves;
 	int r;
 
+	if (stun_msg_has(&rq->msg, STUN_ATTR_MOBILITY_TICKET)) {
+		r = turn_mobile_refresh(rq);
+		if (r)
+			return r;
+	}
 	if (!rq->alloc) {
 		if (!ends || !is_buried(rq))
 			return 437;

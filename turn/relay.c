@@ -95,6 +95,8 @@ void turn_on_channel_data(const struct turn_path *path, uint8_t *data, size_t da
 		t->stats.malformed++;
 		return;
 	}
+	if (a && a->mobile)
+		turn_mobile_on_data(a, &tuple);
 	c = a ? turn_chan_by_number(a, number) : NULL;
 	half = c ? turn_half_for(a, &c->peer) : NULL;
 	if (!half) {

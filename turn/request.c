@@ -141,6 +141,8 @@ static int on_request(struct turn_request *rq)
 		r = turn_run_checks(rq, to_allocate, 2);
 		return r ? r : turn_allocate(rq);
 	case STUN_REFRESH:
+		if (stun_msg_has(&rq->msg, STUN_ATTR_MOBILITY_TICKET))
+			turn_mobile_find(rq);
 		r = turn_run_checks(rq, to_use, 2);
 		if (!r && rq->alloc) /* else it may be the retransmission of a last one */
 			r = turn_check_same_user(rq);

@@ -17,6 +17,8 @@ void turn_send(struct turn_request *rq)
 		rq->turn->stats.malformed++;
 		return;
 	}
+	if (a->mobile)
+		turn_mobile_on_data(a, &rq->tuple);
 	/* "If the XOR-PEER-ADDRESS attribute contains an address of an address family that is not
 	 * the same as that of a relayed transport address [...] discarded" */
 	half = turn_half_for(a, &peer);

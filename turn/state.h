@@ -52,7 +52,8 @@ struct turn_link {
 
 /* The way to a client. */
 struct turn_path {
-	struct turn_side *side; /* a turn_listener's for plain UDP, else a turn_link's */
+	/* a turn_listener's for plain UDP, else a turn_link's; NULL: the client is on the move */
+	struct turn_side *side;
 	struct addr client;
 	uint8_t tos; /* of the datagram that came in over it */
 };
@@ -103,6 +104,7 @@ struct turn_alloc {
 	struct turn_half half[2]; /* IPv4, IPv6 */
 	struct turn_peer_conn *conns;
 	uint16_t conn_n;
+	struct turn_mobile *mobile; /* NULL: it has no ticket */
 	struct turn_account *account;
 	struct stun_key key; /* that the last request was proved with */
 	unsigned int realm;  /* index into the configuration's */
@@ -168,7 +170,12 @@ struct turn {
 	struct env_timer *tick;
 	uint64_t now_ms; /* read once a batch */
 	uint64_t sessions;
-	size_t halves; /* relayed addresses of all allocations */
+	size_t halves;               /* relayed addresses of all allocations */
+	struct turn_mobile *mobiles; /* by serial */
+	struct turn_mobile *moves; /* by the new 5-tuple, while data still come over the old one */
+	const struct turn_mobility_ops *mobility;
+	void *mobility_ctx;
+	int fetch_result; /* why an allocation was not handed over, while its request runs again */
 	struct turn_parked *parked;
 	size_t parked_n;
 	uint64_t tickets;
@@ -218,7 +225,7 @@ size_t turn_reply_room(const struct turn_request *rq);
 /* auth.c */
 turn_check_fn turn_check_credentials;
 turn_check_fn turn_check_same_user;
-void turn_park(struct turn_request *rq, uint64_t ticket);
+bool turn_park(struct turn_request *rq, uint64_t ticket);
 void turn_unpark(struct turn *t, struct turn_parked *p); /* and frees it */
 void turn_expire_parked(struct turn *t);
 
@@ -252,6 +259,19 @@ bool turn_alloc_end_halves(struct turn_alloc *a, unsigned int halves);
 bool turn_alloc_expire(struct turn_alloc *a);
 void turn_allocs_expire(struct turn *t);
 uint32_t turn_lifetime(const struct turn_request *rq);
+
+void turn_alloc_unschedule(struct turn_alloc *a);
+
+/* mobility.c */
+turn_check_fn turn_mobile_check_allocate;
+int turn_mobile_new(struct turn_alloc *a);
+void turn_mobile_free(struct turn_alloc *a);
+void turn_mobile_add_ticket(struct turn_request *rq, const struct turn_alloc *a);
+void turn_mobile_find(struct turn_request *rq);
+int turn_mobile_refresh(struct turn_request *rq);
+struct turn_alloc *turn_mobile_at(struct turn *t, const struct turn_tuple *tuple);
+void turn_mobile_on_data(struct turn_alloc *a, const struct turn_tuple *from);
+bool turn_mobile_lost(struct turn_alloc *a, const struct turn_tuple *tuple);
 
 /* permission.c: perm lookups are on the data path */
 struct turn_perm *turn_perm_find(struct turn_alloc *a, const struct addr *peer);

@@ -365,6 +365,8 @@ static const char *reason(int code)
 		return "Unauthenticated";
 	case 403:
 		return "Forbidden";
+	case 405:
+		return "Mobility Forbidden";
 	case 420:
 		return "Unknown Attribute";
 	case 437:

@@ -74,7 +74,8 @@ enum stun_method {
 	X(USE_CANDIDATE, 0x0025)                                                                   \
 	X(CONNECTION_ID, 0x002A)                                                                   \
 	X(ADDITIONAL_ADDRESS_FAMILY, 0x8000)                                                       \
-	X(PASSWORD_ALGORITHMS, 0x8002)
+	X(PASSWORD_ALGORITHMS, 0x8002)                                                             \
+	X(MOBILITY_TICKET, 0x8030)
 
 enum stun_attr_index {
 #define X(name, number) STUN_ATTR_##name,
@@ -183,5 +184,6 @@ void stun_out_add_fingerprint(struct stun_out *o);
 #define STUN_TYPE_SOFTWARE            0x8022
 #define STUN_TYPE_ALTERNATE_SERVER    0x8023
 #define STUN_TYPE_THIRD_PARTY_AUTH    0x802E
+#define STUN_TYPE_MOBILITY_TICKET     0x8030
 
 #endif

@@ -15,11 +15,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TURN_KEYS_MAX   8
-#define TURN_REALMS_MAX 16
-#define TURN_RELAYS_MAX 16
-#define TURN_NAME_MAX   508 /* RFC 8489 section 14.3: USERNAME is shorter than 509 bytes */
-#define TURN_NO_RELAY   (-1)
+#define TURN_KEYS_MAX       8
+#define TURN_REALMS_MAX     16
+#define TURN_RELAYS_MAX     16
+#define TURN_NAME_MAX       508 /* RFC 8489 section 14.3: USERNAME is shorter than 509 bytes */
+#define TURN_NO_RELAY       (-1)
+#define TURN_TICKET_KEY_LEN 32
 
 struct turn;
 struct turn_link;
@@ -85,8 +86,10 @@ struct turn_conf {
 	uint64_t total_bandwidth;    /* of all */
 	uint32_t connections_max;    /* to peers, a TCP allocation */
 	bool legacy_channels;        /* 0x5000 to 0x7FFE, too (RFC 5766) */
-	bool strict_expiry;          /* an expired credential cannot refresh, either */
-	unsigned int worker;         /* for session ids */
+	bool mobility;               /* a client may move to another address (RFC 8016) */
+	uint8_t ticket_key[TURN_TICKET_KEY_LEN]; /* the same for all workers */
+	bool strict_expiry;                      /* an expired credential cannot refresh, either */
+	unsigned int worker;                     /* for session ids */
 };
 
 struct turn_listener_conf {
@@ -117,6 +120,7 @@ struct turn_link_params {
 #define TURN_STATS_TABLE(X)                                                                        \
 	X(binding_requests)                                                                        \
 	X(allocations_made)                                                                        \
+	X(moves)                                                                                   \
 	X(allocations_closed)                                                                      \
 	X(replies_401)                                                                             \
 	X(replies_403)                                                                             \

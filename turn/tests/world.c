@@ -110,18 +110,32 @@ void world_start(struct world *w)
 	}
 }
 
+void world_start_second(struct world *w)
+{
+	struct turn_listener_conf l = {.fd = -1, .relay4 = 0, .relay6 = 1};
+
+	w->conf.worker++;
+	w->second = turn_new(w->env, &w->conf, &auth, w);
+	assert_non_null(w->second);
+	assert_int_equal(addr_parse(&l.local, SECOND4), 0);
+	assert_int_equal(turn_listen(w->second, &l), 0);
+}
+
 static void check_invariants(struct world *w)
 {
-	size_t live = turn_allocations(w->turn);
+	size_t live = turn_allocations(w->turn) + (w->second ? turn_allocations(w->second) : 0);
 	size_t leased = turn_ports_leased(w->ports4) + turn_ports_leased(w->ports6);
 	size_t reserved = turn_ports_reserved(w->ports4) + turn_ports_reserved(w->ports6);
 
-	size_t relays = turn_relayed_addresses(w->turn);
+	size_t relays =
+	    turn_relayed_addresses(w->turn) + (w->second ? turn_relayed_addresses(w->second) : 0);
+	size_t listeners = w->second ? 3 : 2;
 
 	assert_int_equal(leased, relays + reserved + w->leased_elsewhere);
 	assert_true(relays >= live && relays <= 2 * live);
 	assert_int_equal(turn_quota_total(w->quota), live);
-	assert_int_equal(env_virtual_sockets(w->env), relays - w->tcp_relays + 2 + w->hosts);
+	assert_int_equal(env_virtual_sockets(w->env),
+	                 relays - w->tcp_relays + listeners + w->hosts);
 	assert_true(turn_quota_accounts(w->quota) <= live);
 }
 
@@ -134,6 +148,7 @@ void world_run(struct world *w, uint64_t ms)
 void world_stop(struct world *w)
 {
 	check_invariants(w);
+	turn_free(w->second);
 	turn_free(w->turn);
 	assert_int_equal(turn_quota_total(w->quota), 0);
 	assert_int_equal(turn_ports_leased(w->ports4), turn_ports_reserved(w->ports4));
@@ -197,6 +212,8 @@ size_t host_send(struct host *h, const char *to, const void *data, size_t len)
 
 static const char *server_of(const struct host *h)
 {
+	if (h->server)
+		return h->server;
 	return addr_family(&h->udp->local) == AF_INET6 ? SERVER6 : SERVER4;
 }
 

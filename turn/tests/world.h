@@ -16,6 +16,7 @@
 
 #define SERVER4 "192.0.2.1:3478"
 #define SERVER6 "[2001:db8:ffff::1]:3478"
+#define SECOND4 "192.0.2.1:3479"
 #define REALM   "example.org"
 
 /* A client or a peer: a socket and the last datagram it got. */
@@ -23,6 +24,7 @@ struct host {
 	struct world *w;
 	struct env_udp *udp;
 	const char *user, *password;
+	const char *server; /* NULL: SERVER4 or SERVER6 */
 	char nonce[128]; /* learnt from a 401 or 438 */
 	size_t got;      /* datagrams since the last look */
 	struct wire in;
@@ -33,6 +35,7 @@ struct host {
 struct world {
 	struct env *env;
 	struct turn *turn;
+	struct turn *second; /* another worker, or NULL; listens on SECOND4 */
 	struct turn_conf conf;
 	struct turn_ports *ports4, *ports6;
 	struct turn_quota *quota;
@@ -50,6 +53,7 @@ struct world {
 /* Users alice/secret and "bob"/"hunter2". Change w->conf between init and start. */
 void world_init(struct world *w);
 void world_start(struct world *w);
+void world_start_second(struct world *w);
 void world_stop(struct world *w);
 void world_run(struct world *w, uint64_t ms); /* and checks the invariants */
 

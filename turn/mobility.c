@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Mobility (RFC 8016): a client whose address has changed takes its allocation
+ * along. It shows a ticket, which only we can read; each is good for one move:
+ *
+ *  | IV, 12 | AES-256-GCM( worker, 4 | serial of the allocation, 8 | random, 8 ) | tag, 16 |
+ *
+ * The old 5-tuple stays in use until the first data come over the new one. A
+ * ticket that lands on another worker brings the allocation over to it.
+ */
+#include "turn/mobility.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "turn/quota.h"
+#include "turn/state.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define IV_LEN     12
+#define PLAIN_LEN  20
+#define TAG_LEN    16
+#define TICKET_LEN (IV_LEN + PLAIN_LEN + TAG_LEN)
+
+struct ticket {
+	uint32_t worker;
+	uint64_t serial, chance;
+};
+
+/* What an allocation with a ticket has besides. */
+struct turn_mobile {
+	UT_hash_handle hh; /* by serial, in turn.mobiles */
+	struct turn_alloc *alloc;
+	uint64_t serial, chance;   /* of the ticket that is good */
+	uint8_t tid[STUN_TID_LEN]; /* of the Refresh that moved it last */
+	UT_hash_handle hh_move;    /* by tuple, in turn.moves */
+	bool moving;               /* until the first data from there */
+	struct turn_tuple tuple;
+	struct turn_path path;
+	int fd[2], relay[2]; /* on its way to another worker */
+};
+
+static bool tuple_equal(const struct turn_tuple *a, const struct turn_tuple *b)
+{
+	return !memcmp(a, b, sizeof(*a));
+}
+
+/* Seals or opens PLAIN_LEN bytes in place. */
+static bool crypt_ticket(const struct turn *t, uint8_t raw[TICKET_LEN], bool seal)
+{
+	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+	uint8_t *text = raw + IV_LEN, *tag = text + PLAIN_LEN;
+	int len;
+	bool ok = ctx &&
+	          EVP_CipherInit_ex(ctx, EVP_aes_256_gcm(), NULL, t->conf.ticket_key, raw, seal) &&
+	          EVP_CipherUpdate(ctx, text, &len, text, PLAIN_LEN) &&
+	          (seal || EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, TAG_LEN, tag)) &&
+	          EVP_CipherFinal_ex(ctx, tag, &len) > 0 &&
+	          (!seal || EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_GET_TAG, TAG_LEN, tag));
+
+	EVP_CIPHER_CTX_free(ctx);
+	return ok;
+}
+
+/* Only we read it, on this machine: bytes in its own order. */
+static bool open_ticket(const struct turn *t, const struct stun_attr *a, struct ticket *out)
+{
+	uint8_t raw[TICKET_LEN];
+
+	if (a->len != TICKET_LEN)
+		return false;
+	memcpy(raw, a->value, sizeof(raw));
+	if (!crypt_ticket(t, raw, false))
+		return false;
+	memcpy(&out->worker, raw + IV_LEN, 4);
+	memcpy(&out->serial, raw + IV_LEN + 4, 8);
+	memcpy(&out->chance, raw + IV_LEN + 12, 8);
+	return true;
+}
+
+void turn_mobile_add_ticket(struct turn_request *rq, const struct turn_alloc *a)
+{
+	struct turn *t = rq->turn;
+	uint8_t raw[TICKET_LEN];
+	uint32_t worker = t->conf.worker;
+
+	if (!a->mobile)
+		return;
+	env_random(t->env, raw, IV_LEN);
+	memcpy(raw + IV_LEN, &worker, 4);
+	memcpy(raw + IV_LEN + 4, &a->mobile->serial, 8);
+	memcpy(raw + IV_LEN + 12, &a->mobile->chance, 8);
+	if (crypt_ticket(t, raw, true))
+		stun_out_add(&rq->out, STUN_TYPE_MOBILITY_TICKET, raw, sizeof(raw));
+	else
+		rq->out.failed = true;
+}
+
+/* RFC 8016 section 3.1.2: "if the MOBILITY-TICKET attribute is included, has length zero, but TURN
+ * session mobility is forbidden by local policy, the server will reject the request with the new
+ * 405", "has non-zero length, then the server MUST generate an error response with an error code of
+ * 400". */
+int turn_mobile_check_allocate(struct turn_request *rq)
+{
+	const struct stun_attr *ticket = &rq->msg.attr[STUN_ATTR_MOBILITY_TICKET];
+
+	if (!ticket->value)
+		return 0;
+	if (ticket->len)
+		return 400;
+	return rq->turn->conf.mobility ? 0 : 405;
+}
+
+/* 0 or -E_NOMEM. */
+int turn_mobile_new(struct turn_alloc *a)
+{
+	struct turn *t = a->turn;
+	struct turn_mobile *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return -E_NOMEM;
+	m->alloc = a;
+	env_random(t->env, &m->serial, sizeof(m->serial));
+	env_random(t->env, &m->chance, sizeof(m->chance));
+	HASH_ADD(hh, t->mobiles, serial, sizeof(m->serial), m);
+	a->mobile = m;
+	return 0;
+}
+
+static void stop_moving(struct turn_mobile *m)
+{
+	if (m->moving)
+		HASH_DELETE(hh_move, m->alloc->turn->moves, m);
+	m->moving = false;
+}
+
+void turn_mobile_free(struct turn_alloc *a)
+{
+	if (!a->mobile)
+		return;
+	stop_moving(a->mobile);
+	HASH_DELETE(hh, a->turn->mobiles, a->mobile);
+	free(a->mobile);
+	a->mobile = NULL;
+}
+
+struct turn_alloc *turn_mobile_at(struct turn *t, const struct turn_tuple *tuple)
+{
+	struct turn_mobile *m;
+
+	HASH_FIND(hh_move, t->moves, tuple, sizeof(*tuple), m);
+	return m ? m->alloc : NULL;
+}
+
+static void settle(struct turn_alloc *a, const struct turn_tuple *tuple,
+                   const struct turn_path *path)
+{
+	struct turn *t = a->turn;
+
+	HASH_DELETE(hh, t->allocs, a);
+	a->tuple = *tuple;
+	a->path = *path;
+	HASH_ADD(hh, t->allocs, tuple, sizeof(a->tuple), a);
+}
+
+/* No client is behind it now: a 5-tuple that nothing comes from. */
+static void unsettle(struct turn_alloc *a)
+{
+	struct turn_tuple nowhere;
+	struct turn_path none;
+
+	memset(&nowhere, 0, sizeof(nowhere));
+	memset(&none, 0, sizeof(none));
+	nowhere.side = ++a->turn->sides;
+	none.client = a->path.client; /* for the log */
+	settle(a, &nowhere, &none);
+}
+
+static void arrive(struct turn_mobile *m)
+{
+	struct turn_alloc *a = m->alloc;
+
+	stop_moving(m);
+	settle(a, &m->tuple, &m->path);
+	a->turn->stats.moves++;
+	log_info(a->id, "moved", LOG_ADDR("client", &a->path.client));
+}
+
+/* "The TURN server MUST continue [with] the old 5-tuple until it receives a Send Indication or
+ * ChannelData message from the client on the new 5-tuple" */
+void turn_mobile_on_data(struct turn_alloc *a, const struct turn_tuple *from)
+{
+	if (a->mobile->moving && tuple_equal(&a->mobile->tuple, from))
+		arrive(a->mobile);
+}
+
+/* The connection of this 5-tuple is gone. False: so is the allocation. "or a message from the
+ * client to close the old connection" */
+bool turn_mobile_lost(struct turn_alloc *a, const struct turn_tuple *tuple)
+{
+	struct turn_mobile *m = a->mobile;
+
+	if (!m)
+		return false;
+	if (m->moving && tuple_equal(&m->tuple, tuple))
+		stop_moving(m);
+	else if (m->moving)
+		arrive(m);
+	else
+		unsettle(a);
+	return true;
+}
+
+static struct turn_mobile *find_serial(struct turn *t, uint64_t serial)
+{
+	struct turn_mobile *m;
+
+	HASH_FIND(hh, t->mobiles, &serial, sizeof(serial), m);
+	return m;
+}
+
+/* Before the credentials are checked: the user's key is known to the allocation. */
+void turn_mobile_find(struct turn_request *rq)
+{
+	struct turn_mobile *m;
+	struct ticket ticket;
+
+	if (!open_ticket(rq->turn, &rq->msg.attr[STUN_ATTR_MOBILITY_TICKET], &ticket) || rq->alloc)
+		return;
+	m = find_serial(rq->turn, ticket.serial);
+	if (m && !turn_alloc_expire(m->alloc))
+		rq->alloc = m->alloc;
+}
+
+/* Asks the worker that has it; the request waits for what comes. */
+static int fetch(struct turn_request *rq, const struct ticket *ticket)
+{
+	struct turn *t = rq->turn;
+	struct turn_fetch f = {.asker = t->conf.worker,
+	                       .ticket = ++t->tickets,
+	                       .serial = ticket->serial,
+	                       .chance = ticket->chance};
+
+	if (t->fetch_result)
+		return t->fetch_result;
+	if (!t->mobility || rq->auth.username_len > sizeof(f.username))
+		return 400;
+	f.realm = rq->realm;
+	f.username_len = rq->auth.username_len;
+	memcpy(f.username, rq->auth.username, rq->auth.username_len);
+	if (!turn_park(rq, f.ticket))
+		return TURN_SILENT;
+	if (t->mobility->fetch(t->mobility_ctx, ticket->worker, &f))
+		return 400;
+	return TURN_SILENT;
+}
+
+/* Section 3.2.2; the sender has proved who it is. 0: go on as with any Refresh. */
+int turn_mobile_refresh(struct turn_request *rq)
+{
+	struct turn *t = rq->turn;
+	struct turn_alloc *a = rq->alloc;
+	struct ticket ticket;
+	struct turn_mobile *m;
+
+	/* "if [...] mobility is forbidden by local policy [...] 405" */
+	if (!t->conf.mobility)
+		return 405;
+	/* "If the ticket is invalid, then the server MUST reject with a 400" */
+	if (!open_ticket(t, &rq->msg.attr[STUN_ATTR_MOBILITY_TICKET], &ticket))
+		return 400;
+	m = a ? a->mobile : NULL;
+	if (m && (tuple_equal(&a->tuple, &rq->tuple) || tuple_equal(&m->tuple, &rq->tuple))) {
+		/* "The old ticket can only be used for the purposes of retransmission." */
+		if (tuple_equal(&m->tuple, &rq->tuple) &&
+		    !memcmp(m->tid, rq->msg.tid, STUN_TID_LEN))
+			return 0;
+		/* "If the source IP address and port of the Refresh request [...] is the same as
+		 * the stored 5-tuple allocation, the TURN server rejects the request with a 400" */
+		if (tuple_equal(&a->tuple, &rq->tuple) || m->moving)
+			return 400;
+	}
+	if (a && (!m || m->serial != ticket.serial)) /* this 5-tuple has another allocation */
+		return 437;
+	if (!a)
+		return ticket.worker == t->conf.worker ? 437 : fetch(rq, &ticket);
+	if (m->chance != ticket.chance)
+		return 400;
+	/* "the TURN server updates its state data with the new client IP address and port but does
+	 * not discard the old 5-tuple", "The new ticket sent in the refresh response MUST be
+	 * different from the old ticket." */
+	stop_moving(m);
+	env_random(t->env, &m->chance, sizeof(m->chance));
+	memcpy(m->tid, rq->msg.tid, sizeof(m->tid));
+	m->tuple = rq->tuple;
+	m->path = rq->path;
+	if (!a->path.side) {
+		arrive(m);
+	} else {
+		HASH_ADD(hh_move, t->moves, tuple, sizeof(m->tuple), m);
+		m->moving = true;
+	}
+	return 0;
+}
+
+void turn_set_mobility(struct turn *t, const struct turn_mobility_ops *ops, void *ctx)
+{
+	t->mobility = ops;
+	t->mobility_ctx = ctx;
+}
+
+/* Out of every table; its sockets stay open. */
+static void detach(struct turn_alloc *a)
+{
+	struct turn *t = a->turn;
+	struct turn_mobile *m = a->mobile;
+
+	stop_moving(m);
+	HASH_DELETE(hh, t->mobiles, m);
+	HASH_DELETE(hh, t->allocs, a);
+	turn_alloc_unschedule(a);
+	for (int i = 0; i < 2; i++) {
+		if (!a->half[i].expires_ms)
+			continue;
+		m->relay[i] = (int)(a->half[i].via - t->conf.relay);
+		m->fd[i] = env_udp_release(a->half[i].udp);
+		a->half[i].udp = NULL;
+		t->halves--;
+	}
+}
+
+int turn_give(struct turn *t, const struct turn_fetch *f, struct turn_alloc **out)
+{
+	struct turn_mobile *m;
+
+	t->now_ms = env_now_ms(t->env);
+	m = find_serial(t, f->serial);
+	if (!m || turn_alloc_expire(m->alloc))
+		return 437;
+	if (m->chance != f->chance)
+		return 400;
+	/* "it is the same user that had previously created the TURN allocation [...] 441" */
+	if (m->alloc->realm != f->realm || m->alloc->username_len != f->username_len ||
+	    memcmp(m->alloc->username, f->username, f->username_len))
+		return 441;
+	*out = m->alloc;
+	detach(m->alloc);
+	return 0;
+}
+
+/* False when a socket cannot be had here: the allocation is as good as closed. */
+static bool attach(struct turn *t, struct turn_alloc *a)
+{
+	struct turn_mobile *m = a->mobile;
+	bool ok = true;
+
+	a->turn = t;
+	for (int i = 0; i < 2; i++) {
+		struct env_udp_params p = {.on_batch = turn_on_relay_batch,
+		                           .on_error = turn_on_relay_error,
+		                           .arg = &a->half[i]};
+
+		if (!a->half[i].expires_ms)
+			continue;
+		a->half[i].via = &t->conf.relay[m->relay[i]];
+		t->halves++;
+		p.fd = m->fd[i];
+		if (env_udp_open(t->env, &p, &a->half[i].udp)) {
+			env_udp_discard(t->env, p.fd);
+			ok = false;
+		}
+	}
+	memset(&a->tuple, 0, sizeof(a->tuple));
+	a->tuple.side = ++t->sides;
+	a->path.side = NULL;
+	HASH_ADD(hh, t->mobiles, serial, sizeof(m->serial), m);
+	HASH_ADD(hh, t->allocs, tuple, sizeof(a->tuple), a);
+	turn_alloc_set_lifetime(a, 0, 0);
+	return ok;
+}
+
+void turn_take(struct turn *t, uint64_t ticket, struct turn_alloc *a, int code)
+{
+	struct turn_mobile *m;
+	uint64_t serial = 0;
+
+	t->now_ms = env_now_ms(t->env);
+	if (a && !attach(t, a)) {
+		turn_alloc_close(a, TURN_CLOSE_DISCONNECTED);
+		a = NULL;
+		code = 437;
+	}
+	if (a)
+		serial = a->mobile->serial;
+	t->fetch_result = a ? 0 : code;
+	turn_auth_answered(t, ticket);
+	t->fetch_result = 0;
+	/* Unless it has been deleted by that: does nobody wait for it any more? */
+	m = a ? find_serial(t, serial) : NULL;
+	if (m && !m->alloc->path.side)
+		turn_alloc_close(m->alloc, TURN_CLOSE_DISCONNECTED);
+}

@@ -1,0 +1,545 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Mobility (RFC 8016) on virtual time: a client moves its allocation from
+ * address to address, between connections and between workers.
+ */
+#include "base/error.h"
+#include "base/tests/test.h"
+#include "turn/mobility.h"
+#include "turn/tests/world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PEER   "9.9.9.9:4000"
+#define TICKET 0x8030
+
+struct ticket {
+	uint8_t bytes[128];
+	size_t len;
+};
+
+struct scene {
+	struct world w;
+	struct host a, b, c, peer; /* three places of the client */
+	struct addr relayed;
+	char relayed_text[ADDR_STRLEN];
+	struct ticket ticket;
+	/* a fetch between the workers, in the mail */
+	struct turn_fetch fetch;
+	bool fetching;
+};
+
+static struct scene *scene_with(bool mobility, uint32_t user_quota)
+{
+	struct scene *s = calloc(1, sizeof(*s));
+
+	world_init(&s->w);
+	turn_quota_free(s->w.quota);
+	s->w.quota = turn_quota_new(user_quota, 0);
+	s->w.conf.mobility = mobility;
+	memset(s->w.conf.ticket_key, 0x5e, sizeof(s->w.conf.ticket_key));
+	world_start(&s->w);
+	host_open(&s->w, &s->a, "198.51.100.5:1", "alice", "secret");
+	host_open(&s->w, &s->b, "198.51.100.77:2", "alice", "secret");
+	host_open(&s->w, &s->c, "198.51.100.99:3", "alice", "secret");
+	host_open(&s->w, &s->peer, PEER, "", "");
+	assert_int_equal(host_login(&s->a), 401);
+	assert_int_equal(host_login(&s->b), 401);
+	assert_int_equal(host_login(&s->c), 401);
+	return s;
+}
+
+static struct scene *scene_new(bool mobility)
+{
+	return scene_with(mobility, 5);
+}
+
+static void scene_free(struct scene *s)
+{
+	host_close(&s->a);
+	host_close(&s->b);
+	host_close(&s->c);
+	host_close(&s->peer);
+	world_stop(&s->w);
+	free(s);
+}
+
+static bool take_ticket(struct scene *s, const struct wire *in)
+{
+	size_t n;
+	const uint8_t *v = wire_get(in->buf, in->len, TICKET, &n);
+
+	if (!v)
+		return false;
+	assert_true(n && n <= sizeof(s->ticket.bytes));
+	memcpy(s->ticket.bytes, v, n);
+	s->ticket.len = n;
+	return true;
+}
+
+static int allocate(struct scene *s, struct host *h, const void *ticket, size_t len)
+{
+	struct wire m;
+	int r;
+
+	host_request(h, &m, W_ALLOCATE);
+	wire_add_u32(&m, 0x0019, 17u << 24);
+	wire_add(&m, TICKET, ticket, len);
+	r = host_ask(h, &m);
+	if (!r) {
+		assert_true(wire_get_xor_addr(h->in.buf, h->in.len, 0x0016, &s->relayed));
+		addr_format(&s->relayed, s->relayed_text);
+	}
+	return r;
+}
+
+static void start_refresh(struct host *h, struct wire *m, const struct ticket *t, uint32_t lifetime)
+{
+	host_request(h, m, W_REFRESH);
+	wire_add_u32(m, 0x000d, lifetime);
+	if (t)
+		wire_add(m, TICKET, t->bytes, t->len);
+}
+
+static int move(struct scene *s, struct host *h, const struct ticket *t)
+{
+	struct wire m;
+	struct ticket old = *t;
+	int r;
+
+	start_refresh(h, &m, t, 600);
+	r = host_ask(h, &m);
+	if (!r) {
+		assert_true(take_ticket(s, &h->in));
+		assert_true(s->ticket.len != old.len ||
+		            memcmp(s->ticket.bytes, old.bytes, old.len) != 0);
+	}
+	return r;
+}
+
+static bool sends(struct scene *s, struct host *h)
+{
+	const char *to = h->server ? h->server : SERVER4;
+
+	s->peer.got = 0;
+	host_send(h, to, "\x40\x00\x00\x04ping", 8);
+	return s->peer.got == 1 && addr_equal(&s->peer.from, &s->relayed);
+}
+
+static struct host *peer_reaches(struct scene *s)
+{
+	struct host *hosts[] = {&s->a, &s->b, &s->c}, *got = NULL;
+
+	s->a.got = s->b.got = s->c.got = 0;
+	host_send(&s->peer, s->relayed_text, "pong", 4);
+	for (int i = 0; i < 3; i++) {
+		if (!hosts[i]->got)
+			continue;
+		assert_null(got);
+		got = hosts[i];
+	}
+	return got;
+}
+
+static void forbidden_by_default(void **state)
+{
+	struct scene *s = scene_new(false);
+	struct ticket forged = {.len = 48};
+
+	(void)state;
+	assert_int_equal(allocate(s, &s->a, NULL, 0), 405);
+	assert_int_equal(allocate(s, &s->a, "x", 1), 400);
+	assert_int_equal(host_allocate(&s->a, NULL), 0);
+	assert_int_equal(move(s, &s->b, &forged), 405);
+	scene_free(s);
+}
+
+static void moves_with_its_data(void **state)
+{
+	struct scene *s = scene_new(true);
+	struct ticket first;
+
+	(void)state;
+	assert_int_equal(allocate(s, &s->a, "notempty", 8), 400);
+	assert_int_equal(allocate(s, &s->a, NULL, 0), 0);
+	assert_true(take_ticket(s, &s->a.in));
+	first = s->ticket;
+	assert_int_equal(host_bind(&s->a, 0x4000, PEER), 0);
+	assert_true(sends(s, &s->a));
+	assert_false(sends(s, &s->b));
+	assert_int_equal(move(s, &s->b, &s->ticket), 0);
+	/* the old 5-tuple is in use until the first data come over the new one */
+	assert_ptr_equal(peer_reaches(s), &s->a);
+	assert_true(sends(s, &s->a));
+	assert_ptr_equal(peer_reaches(s), &s->a);
+	assert_true(sends(s, &s->b));
+	assert_ptr_equal(peer_reaches(s), &s->b);
+	assert_int_equal(turn_get_stats(s->w.turn)->moves, 1);
+	/* and is nothing then */
+	assert_false(sends(s, &s->a));
+	assert_int_equal(host_refresh(&s->a, 600), 437);
+	assert_int_equal(host_refresh(&s->b, 600), 0);
+	/* a used ticket is used up */
+	assert_int_equal(move(s, &s->c, &first), 400);
+	assert_int_equal(move(s, &s->c, &s->ticket), 0);
+	struct wire m;
+	wire_start(&m, W_SEND, 1);
+	wire_add_xor_addr(&m, 0x0012, PEER);
+	wire_add_str(&m, 0x0013, "by send");
+	s->peer.got = 0;
+	host_send(&s->c, SERVER4, m.buf, m.len);
+	assert_int_equal(s->peer.got, 1);
+	assert_ptr_equal(peer_reaches(s), &s->c);
+	/* back again */
+	assert_int_equal(move(s, &s->a, &s->ticket), 0);
+	assert_true(sends(s, &s->a));
+	assert_int_equal(host_refresh(&s->a, 0), 0);
+	assert_int_equal(turn_allocations(s->w.turn), 0);
+	assert_int_equal(move(s, &s->b, &s->ticket), 437);
+	scene_free(s);
+}
+
+static void tickets_cannot_be_made(void **state)
+{
+	struct scene *s = scene_new(true);
+	struct ticket t;
+
+	(void)state;
+	assert_int_equal(allocate(s, &s->a, NULL, 0), 0);
+	assert_true(take_ticket(s, &s->a.in));
+	for (size_t i = 0; i < s->ticket.len; i++) {
+		t = s->ticket;
+		t.bytes[i] ^= 1;
+		assert_int_equal(move(s, &s->b, &t), 400);
+	}
+	t = s->ticket;
+	t.len--;
+	assert_int_equal(move(s, &s->b, &t), 400);
+	t.len = 0;
+	assert_int_equal(move(s, &s->b, &t), 400);
+	/* from where it is already */
+	assert_int_equal(move(s, &s->a, &s->ticket), 400);
+	/* by another user */
+	s->c.user = "bob";
+	s->c.password = "hunter2";
+	assert_int_equal(move(s, &s->c, &s->ticket), 441);
+	/* onto a 5-tuple that has an allocation */
+	assert_int_equal(host_allocate(&s->b, NULL), 0);
+	assert_int_equal(move(s, &s->b, &s->ticket), 437);
+	assert_int_equal(host_refresh(&s->b, 0), 0);
+	assert_int_equal(move(s, &s->b, &s->ticket), 0);
+	scene_free(s);
+}
+
+static void retransmissions(void **state)
+{
+	struct scene *s = scene_new(true);
+	struct wire m;
+	uint8_t key[16];
+
+	(void)state;
+	wire_key("alice", REALM, "secret", key);
+	assert_int_equal(allocate(s, &s->a, NULL, 0), 0);
+	assert_true(take_ticket(s, &s->a.in));
+	assert_int_equal(host_bind(&s->a, 0x4000, PEER), 0);
+	start_refresh(&s->b, &m, &s->ticket, 600);
+	wire_add_integrity(&m, key);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(host_send(&s->b, SERVER4, m.buf, m.len), 1);
+		assert_int_equal(host_reply_code(&s->b), 0);
+		assert_true(take_ticket(s, &s->b.in));
+		if (i == 1)
+			assert_true(sends(s, &s->b));
+	}
+	assert_int_equal(move(s, &s->c, &s->ticket), 0);
+	assert_true(sends(s, &s->c));
+	/* now it is no retransmission any more */
+	assert_int_equal(host_send(&s->b, SERVER4, m.buf, m.len), 1);
+	assert_int_equal(host_reply_code(&s->b), 400);
+	scene_free(s);
+}
+
+/* "Mobility bypasses the quota": one allocation stays one, wherever it moves. */
+static void quota_holds(void **state)
+{
+	struct scene *s = scene_with(true, 1);
+	struct host *at[] = {&s->a, &s->b, &s->c};
+
+	(void)state;
+	assert_int_equal(allocate(s, &s->a, NULL, 0), 0);
+	assert_true(take_ticket(s, &s->a.in));
+	assert_int_equal(host_bind(&s->a, 0x4000, PEER), 0);
+	for (int i = 1; i < 40; i++) {
+		assert_int_equal(move(s, at[i % 3], &s->ticket), 0);
+		if (i % 2)
+			assert_true(sends(s, at[i % 3]));
+		assert_int_equal(host_allocate(at[(i + 1) % 3], NULL), 486);
+		assert_int_equal(turn_quota_total(s->w.quota), 1);
+	}
+	scene_free(s);
+}
+
+static void ends_by_the_clock_while_moving(void **state)
+{
+	struct scene *s = scene_new(true);
+
+	(void)state;
+	assert_int_equal(allocate(s, &s->a, NULL, 0), 0);
+	assert_true(take_ticket(s, &s->a.in));
+	assert_int_equal(move(s, &s->b, &s->ticket), 0);
+	world_run(&s->w, 601 * 1000);
+	assert_int_equal(turn_allocations(s->w.turn), 0);
+	assert_int_equal(move(s, &s->c, &s->ticket), 437);
+	scene_free(s);
+}
+
+struct stream {
+	uint8_t out[2048];
+	size_t len, messages;
+};
+
+static void on_stream_send(void *ctx, const uint8_t *data, size_t len)
+{
+	struct stream *st = ctx;
+
+	memcpy(st->out, data, len);
+	st->len = len;
+	st->messages++;
+}
+
+/* A connection that breaks takes a mobile allocation not along: the client fetches it. */
+static void survives_its_connection(void **state)
+{
+	static const struct turn_link_ops ops = {.send = on_stream_send};
+	struct scene *s = scene_new(true);
+	struct stream st = {.len = 0};
+	struct turn_link_params params = {
+	    .protocol = TURN_TCP, .relay6 = 1, .ops = &ops, .ctx = &st};
+	struct turn_link *link;
+	struct wire m;
+	uint8_t key[16];
+
+	(void)state;
+	wire_key("alice", REALM, "secret", key);
+	assert_int_equal(addr_parse(&params.client, "198.51.100.5:9"), 0);
+	link = turn_link_new(s->w.turn, &params);
+	host_request(&s->a, &m, W_ALLOCATE); /* the nonce is for its IP */
+	wire_add_u32(&m, 0x0019, 17u << 24);
+	wire_add(&m, TICKET, NULL, 0);
+	wire_add_integrity(&m, key);
+	turn_link_input(link, m.buf, m.len);
+	assert_int_equal(wire_error(st.out, st.len), 0);
+	assert_true(wire_get_xor_addr(st.out, st.len, 0x0016, &s->relayed));
+	addr_format(&s->relayed, s->relayed_text);
+	struct wire in = {.len = st.len};
+	memcpy(in.buf, st.out, st.len);
+	assert_true(take_ticket(s, &in));
+	host_request(&s->a, &m, W_CHANNEL_BIND);
+	wire_add_u32(&m, 0x000c, 0x40000000);
+	wire_add_xor_addr(&m, 0x0012, PEER);
+	wire_add_integrity(&m, key);
+	turn_link_input(link, m.buf, m.len);
+	assert_int_equal(wire_error(st.out, st.len), 0);
+	turn_link_free(link);
+	assert_int_equal(turn_allocations(s->w.turn), 1);
+	assert_null(peer_reaches(s)); /* nobody to hear it, and nothing breaks */
+	assert_int_equal(move(s, &s->b, &s->ticket), 0);
+	assert_ptr_equal(peer_reaches(s), &s->b); /* nothing to wait for: at once */
+	assert_true(sends(s, &s->b));
+	/* onto a connection, which breaks before and after the first data */
+	for (int with_data = 0; with_data < 2; with_data++) {
+		assert_int_equal(addr_parse(&params.client, "198.51.100.5:10"), 0);
+		link = turn_link_new(s->w.turn, &params);
+		start_refresh(&s->a, &m, &s->ticket, 600);
+		wire_add_integrity(&m, key);
+		turn_link_input(link, m.buf, m.len);
+		assert_int_equal(wire_error(st.out, st.len), 0);
+		in.len = st.len;
+		memcpy(in.buf, st.out, st.len);
+		assert_true(take_ticket(s, &in));
+		if (with_data) {
+			_Alignas(8) uint8_t data[8] = {0x40, 0, 0, 1, 'x'};
+
+			s->peer.got = 0;
+			turn_link_input(link, data, 8);
+			world_run(&s->w, 0);
+			assert_int_equal(s->peer.got, 1);
+		}
+		turn_link_free(link);
+		assert_ptr_equal(peer_reaches(s), with_data ? NULL : &s->b);
+	}
+	/* the old connection breaks while the move waits for data: it has moved */
+	link = turn_link_new(s->w.turn, &params);
+	start_refresh(&s->a, &m, &s->ticket, 600);
+	wire_add_integrity(&m, key);
+	turn_link_input(link, m.buf, m.len);
+	in.len = st.len;
+	memcpy(in.buf, st.out, st.len);
+	assert_true(take_ticket(s, &in));
+	assert_int_equal(move(s, &s->c, &s->ticket), 0);
+	turn_link_free(link);
+	assert_ptr_equal(peer_reaches(s), &s->c);
+	assert_int_equal(host_refresh(&s->c, 0), 0);
+	scene_free(s);
+}
+
+static int on_fetch(void *ctx, unsigned int worker, const struct turn_fetch *f)
+{
+	struct scene *s = ctx;
+
+	if (worker > 1)
+		return -E_NOTFOUND;
+	s->fetch = *f;
+	s->fetching = true;
+	return 0;
+}
+
+static const struct turn_mobility_ops mobility_ops = {.fetch = on_fetch};
+
+/* A Refresh that the worker cannot answer alone; the mail is delivered, and the reply comes. */
+static int move_far(struct scene *s, struct host *h, const struct ticket *t, struct turn *owner,
+                    struct turn *asker)
+{
+	struct turn_alloc *a = NULL;
+	struct wire m;
+	uint8_t key[16];
+	int r;
+
+	wire_key(h->user, REALM, h->password, key);
+	start_refresh(h, &m, t, 600);
+	wire_add_integrity(&m, key);
+	assert_int_equal(host_send(h, h->server ? h->server : SERVER4, m.buf, m.len), 0);
+	assert_true(s->fetching);
+	/* it is asked for once only */
+	s->fetching = false;
+	assert_int_equal(host_send(h, h->server ? h->server : SERVER4, m.buf, m.len), 0);
+	assert_false(s->fetching);
+	h->got = 0;
+	r = turn_give(owner, &s->fetch, &a);
+	assert_int_equal(!r, a != NULL);
+	turn_take(asker, s->fetch.ticket, a, r);
+	world_run(&s->w, 0);
+	assert_int_equal(h->got, 1);
+	if (!host_reply_code(h))
+		assert_true(take_ticket(s, &h->in));
+	return host_reply_code(h);
+}
+
+static struct scene *two_workers(void)
+{
+	struct scene *s = scene_new(true);
+
+	world_start_second(&s->w);
+	turn_set_mobility(s->w.turn, &mobility_ops, s);
+	turn_set_mobility(s->w.second, &mobility_ops, s);
+	s->b.server = SECOND4;
+	assert_int_equal(host_login(&s->b), 401);
+	assert_int_equal(allocate(s, &s->a, NULL, 0), 0);
+	assert_true(take_ticket(s, &s->a.in));
+	assert_int_equal(host_bind(&s->a, 0x4000, PEER), 0);
+	assert_true(sends(s, &s->a));
+	return s;
+}
+
+static void moves_between_workers(void **state)
+{
+	struct scene *s = two_workers();
+	struct ticket first = s->ticket;
+
+	(void)state;
+	assert_int_equal(move_far(s, &s->b, &s->ticket, s->w.turn, s->w.second), 0);
+	assert_int_equal(turn_allocations(s->w.turn), 0);
+	assert_int_equal(turn_allocations(s->w.second), 1);
+	assert_ptr_equal(peer_reaches(s), &s->b);
+	assert_true(sends(s, &s->b));
+	assert_false(sends(s, &s->a));
+	assert_int_equal(host_bind(&s->b, 0x4000, PEER), 0);
+	/* the used ticket, at its own worker */
+	assert_int_equal(move(s, &s->c, &first), 437);
+	/* and back */
+	assert_int_equal(move_far(s, &s->a, &s->ticket, s->w.second, s->w.turn), 0);
+	assert_true(sends(s, &s->a));
+	assert_ptr_equal(peer_reaches(s), &s->a);
+	assert_int_equal(turn_allocations(s->w.second), 0);
+	world_run(&s->w, 601 * 1000);
+	assert_int_equal(turn_allocations(s->w.turn), 0);
+	scene_free(s);
+}
+
+static void refusals_between_workers(void **state)
+{
+	struct scene *s = two_workers();
+	struct ticket first = s->ticket;
+
+	(void)state;
+	/* another user */
+	s->b.user = "bob";
+	s->b.password = "hunter2";
+	assert_int_equal(move_far(s, &s->b, &s->ticket, s->w.turn, s->w.second), 441);
+	s->b.user = "alice";
+	s->b.password = "secret";
+	/* a used ticket */
+	assert_int_equal(move(s, &s->c, &s->ticket), 0);
+	assert_true(sends(s, &s->c));
+	assert_int_equal(move_far(s, &s->b, &first, s->w.turn, s->w.second), 400);
+	assert_true(sends(s, &s->c));
+	/* no socket to be had on the other side: the allocation ends, nothing leaks */
+	env_virtual_fail_open(s->w.env, 1, -E_NOMEM);
+	assert_int_equal(move_far(s, &s->b, &s->ticket, s->w.turn, s->w.second), 437);
+	assert_int_equal(turn_allocations(s->w.turn) + turn_allocations(s->w.second), 0);
+	assert_int_equal(move_far(s, &s->b, &s->ticket, s->w.turn, s->w.second), 437);
+	scene_free(s);
+}
+
+/* The one who asked has given up meanwhile: the allocation closes. */
+static void nobody_waits(void **state)
+{
+	struct scene *s = two_workers();
+	struct turn_alloc *a = NULL;
+	struct wire m;
+	uint8_t key[16];
+
+	(void)state;
+	wire_key("alice", REALM, "secret", key);
+	start_refresh(&s->b, &m, &s->ticket, 600);
+	wire_add_integrity(&m, key);
+	assert_int_equal(host_send(&s->b, SECOND4, m.buf, m.len), 0);
+	world_run(&s->w, 10000);
+	assert_int_equal(turn_give(s->w.turn, &s->fetch, &a), 0);
+	turn_take(s->w.second, s->fetch.ticket, a, 0);
+	assert_int_equal(turn_allocations(s->w.second), 0);
+	world_run(&s->w, 0);
+	/* or wants it only to delete it */
+	assert_int_equal(allocate(s, &s->a, NULL, 0), 0);
+	assert_true(take_ticket(s, &s->a.in));
+	start_refresh(&s->b, &m, &s->ticket, 0);
+	wire_add_integrity(&m, key);
+	assert_int_equal(host_send(&s->b, SECOND4, m.buf, m.len), 0);
+	assert_int_equal(turn_give(s->w.turn, &s->fetch, &a), 0);
+	s->b.got = 0;
+	turn_take(s->w.second, s->fetch.ticket, a, 0);
+	assert_int_equal(turn_allocations(s->w.second), 0);
+	world_run(&s->w, 0);
+	assert_int_equal(s->b.got, 1);
+	assert_int_equal(host_reply_code(&s->b), 0);
+	scene_free(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(forbidden_by_default),
+	    cmocka_unit_test(moves_with_its_data),
+	    cmocka_unit_test(tickets_cannot_be_made),
+	    cmocka_unit_test(retransmissions),
+	    cmocka_unit_test(quota_holds),
+	    cmocka_unit_test(ends_by_the_clock_while_moving),
+	    cmocka_unit_test(survives_its_connection),
+	    cmocka_unit_test(moves_between_workers),
+	    cmocka_unit_test(refusals_between_workers),
+	    cmocka_unit_test(nobody_waits),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
