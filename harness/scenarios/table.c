@@ -42,6 +42,14 @@ const struct scenario scenarios[] = {
         .expect = {.path = PATH_RELAY, .relay_protocol = "udp", .both_legs = true},
         .limit_ms = CALL_LIMIT_MS,
     },
+    {
+        .name = "call-udp-blocked",
+        .purpose = "no UDP on one side: its leg to the relay runs over TCP",
+        .nat = {"udp-blocked", "port-restricted"},
+        .play = scenario_call,
+        .expect = {.path = PATH_RELAY},
+        .limit_ms = CALL_LIMIT_MS,
+    },
 };
 
 const size_t scenarios_n = sizeof(scenarios) / sizeof(*scenarios);
