@@ -69,7 +69,7 @@ static const char *const forbidden6[] = {
 
 static struct lab_server server;
 static struct watch victim;
-static uint8_t ipv6_family[4] = {2}, udp_transport[4] = {17};
+static const uint8_t ipv6_family[4] = {2}, udp_transport[4] = {17}, tcp_transport[4] = {6};
 
 static int start(void **state)
 {
@@ -92,19 +92,34 @@ static int stop(void **state)
 }
 
 /* A client with a relay of the family; from IPv4 in any case. */
-static void open_relay(struct talker *t, bool v6, struct addr *relayed)
+static void open_relay_over(struct talker *t, bool tcp, bool v6, struct addr *relayed)
 {
 	struct wire m;
 	struct addr unused;
 
-	talker_open(t, SERVER4, false, NULL, "alice", "wonderland");
+	talker_open(t, SERVER4, tcp, NULL, "alice", "wonderland");
 	assert_int_equal(talker_login(t), 401);
 	talker_request(t, &m, W_ALLOCATE);
-	wire_add(&m, 0x0019, udp_transport, 4);
+	wire_add(&m, 0x0019, tcp ? tcp_transport : udp_transport, 4);
 	if (v6)
 		wire_add(&m, 0x0017, ipv6_family, 4);
 	assert_int_equal(talker_ask(t, &m), 0);
 	assert_true(wire_get_xor_addr(t->in.buf, t->in.len, 0x0016, relayed ? relayed : &unused));
+}
+
+static void open_relay(struct talker *t, bool v6, struct addr *relayed)
+{
+	open_relay_over(t, false, v6, relayed);
+}
+
+/* RFC 6062: has a TCP relay connect to the peer. */
+static int connect_to(struct talker *t, const char *peer)
+{
+	struct wire m;
+
+	talker_request(t, &m, W_CONNECT);
+	wire_add_xor_addr(&m, 0x0012, peer);
+	return talker_ask(t, &m);
 }
 
 /* Everything a client may say to have something sent to the peer, whatever the answers were. */
@@ -118,27 +133,32 @@ static void push(struct talker *t, const char *peer, uint16_t number)
 
 static void refuse_all(const char *const *list, size_t n, bool v6)
 {
-	struct talker t;
+	struct talker t, tcp;
 	char peer[80];
 
 	open_relay(&t, v6, NULL);
+	open_relay_over(&tcp, true, v6, NULL);
 	watch_packets(&victim);
 	watch_arrivals(&victim);
 	for (size_t i = 0; i < n; i++) {
 		uint16_t number = (uint16_t)(0x4000 + i);
-		int permit, bind;
+		int permit, bind, permit_tcp, conn;
 
 		snprintf(peer, sizeof(peer), v6 ? "[%s]" VICTIM : "%s" VICTIM, list[i]);
 		permit = talker_permit(&t, peer);
 		bind = talker_bind(&t, number, peer);
 		push(&t, peer, number);
-		if (permit != 403 || bind != 403)
-			fail_msg("%s: CreatePermission %d, ChannelBind %d", peer, permit, bind);
+		permit_tcp = talker_permit(&tcp, peer);
+		conn = connect_to(&tcp, peer);
+		if (permit != 403 || bind != 403 || permit_tcp != 403 || conn != 403)
+			fail_msg("%s: CreatePermission %d, ChannelBind %d; for TCP %d, Connect %d",
+			         peer, permit, bind, permit_tcp, conn);
 	}
 	lab_sleep_ms(SETTLE_MS);
 	assert_int_equal(watch_packets(&victim), 0);
 	assert_int_equal(watch_arrivals(&victim), 0);
 	talker_close(&t);
+	talker_close(&tcp);
 }
 
 static void forbidden_ipv4(void **state)
@@ -175,6 +195,10 @@ static void a_public_peer_is_reached(void **state)
 		assert_true(watch_packets(&victim) >= 2);
 		assert_int_equal(watch_arrivals(&victim), 2);
 		talker_close(&t);
+		open_relay_over(&t, true, v6, NULL);
+		assert_int_equal(connect_to(&t, peer), 0);
+		assert_int_equal(watch_arrivals(&victim), 1);
+		talker_close(&t);
 	}
 }
 
@@ -185,22 +209,25 @@ static void own_ports_are_closed(void **state)
 	                                  LAB_SERVER4 VICTIM};
 	static const char *const own6[] = {"[" LAB_SERVER6 "]:3478", "[" LAB_SERVER6 "]:22",
 	                                   "[" LAB_SERVER6 "]" VICTIM};
-	struct talker t;
+	struct talker t, tcp;
 
 	(void)state;
 	for (int v6 = 0; v6 < 2; v6++) {
 		open_relay(&t, v6, NULL);
+		open_relay_over(&tcp, true, v6, NULL);
 		assert_int_equal(talker_permit(&t, v6 ? own6[0] : own[0]), 0); /* by IP alone */
 		watch_packets(&victim);
 		for (size_t i = 0; i < 3; i++) {
 			assert_int_equal(
 			    talker_bind(&t, (uint16_t)(0x4000 + i), v6 ? own6[i] : own[i]), 403);
 			push(&t, v6 ? own6[i] : own[i], (uint16_t)(0x4000 + i));
+			assert_int_equal(connect_to(&tcp, v6 ? own6[i] : own[i]), 403);
 		}
 		/* no answer of the STUN server, relayed: it was never asked */
 		assert_false(talker_receive(&t, TALKER_WAIT_MS));
 		assert_int_equal(watch_packets(&victim), 0);
 		talker_close(&t);
+		talker_close(&tcp);
 	}
 }
 

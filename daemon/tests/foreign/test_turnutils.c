@@ -59,6 +59,27 @@ static const struct row rows[] = {
     /* RFC 8656 section 12: "Any other number is reserved" */
     {"udp, channels, without legacy channels", STATIC STRICT_PORT "-v " TO_PEER4 SERVER, REFUSED, 0,
      "error 400"},
+    /* the other transports, all on one port */
+    {"tcp, channels", STATIC "-t -n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
+    {"tcp, send", STATIC "-t -s -n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
+    {"tcp, odd lengths", STATIC "-t -l 101 -n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
+    {"tcp, client to client", STATIC "-t -y -n 20 " SERVER, RELAYS, 80, NULL},
+    {"tcp6, channels", STATIC "-t -x -n 20 " TO_PEER6 SERVER6, RELAYS, 40, NULL},
+    {"tcp, wrong password", UCLIENT "-t -u alice -w mad-hatter " TO_PEER4 SERVER, REFUSED, 0,
+     "ERROR: Cannot complete Allocation"},
+    {"tls, channels", STATIC "-t -S -p 3478 -n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
+    {"tls, send", STATIC "-t -S -p 3478 -s -n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
+    {"tls6, client to client", STATIC "-t -S -p 3478 -x -y -n 20 " SERVER6, RELAYS, 80, NULL},
+    {"dtls, channels", STATIC "-S -p 3478 -n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
+    {"dtls, send", STATIC "-S -p 3478 -s -n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
+    {"dtls6, client to client", STATIC "-S -p 3478 -x -y -n 20 " SERVER6, RELAYS, 80, NULL},
+    /* RFC 6062 */
+    {"tcp relay", STATIC "-T -n 20 " SERVER, RELAYS, 40, NULL},
+    /* its active end does not read what comes back, with coturn's server no more than with ours */
+    {"tcp relay, passive", STATIC "-P -L 77.7.0.20 -n 20 " SERVER, RELAYS, 0,
+     "tot_send_msgs=40, tot_recv_msgs=20"},
+    {"tcp relay over tls", STATIC "-T -S -p 3478 -n 20 " SERVER, RELAYS, 40, NULL},
+    {"tcp relay, ipv6", STATIC "-T -x -n 20 " SERVER6, RELAYS, 40, NULL},
     /* IPv6, and from one family to the other */
     {"udp6, channels", STATIC "-x -n 20 " TO_PEER6 SERVER6, RELAYS, 40, NULL},
     {"udp6, send", STATIC "-x -s -n 20 " TO_PEER6 SERVER6, RELAYS, 40, NULL},
