@@ -57,6 +57,60 @@ static void rfc5769_long_term(void **state)
 	}
 }
 
+/* RFC 8489 appendix B.1 as erratum 6268 corrects it: USERHASH, PASSWORD-ALGORITHM SHA-256,
+ * MESSAGE-INTEGRITY-SHA256; user, password and realm as above. */
+static const uint8_t long_term_sha256[] = {
+    0x00, 0x01, 0x00, 0x90, 0x21, 0x12, 0xa4, 0x42, 0x78, 0xad, 0x34, 0x33, 0xc6, 0xad, 0x72,
+    0xc0, 0x29, 0xda, 0x41, 0x2e, 0x00, 0x1e, 0x00, 0x20, 0x4a, 0x3c, 0xf3, 0x8f, 0xef, 0x69,
+    0x92, 0xbd, 0xa9, 0x52, 0xc6, 0x78, 0x04, 0x17, 0xda, 0x0f, 0x24, 0x81, 0x94, 0x15, 0x56,
+    0x9e, 0x60, 0xb2, 0x05, 0xc4, 0x6e, 0x41, 0x40, 0x7f, 0x17, 0x04, 0x00, 0x15, 0x00, 0x29,
+    0x6f, 0x62, 0x4d, 0x61, 0x74, 0x4a, 0x6f, 0x73, 0x32, 0x41, 0x41, 0x41, 0x43, 0x66, 0x2f,
+    0x2f, 0x34, 0x39, 0x39, 0x6b, 0x39, 0x35, 0x34, 0x64, 0x36, 0x4f, 0x4c, 0x33, 0x34, 0x6f,
+    0x4c, 0x39, 0x46, 0x53, 0x54, 0x76, 0x79, 0x36, 0x34, 0x73, 0x41, 0x00, 0x00, 0x00, 0x00,
+    0x14, 0x00, 0x0b, 0x65, 0x78, 0x61, 0x6d, 0x70, 0x6c, 0x65, 0x2e, 0x6f, 0x72, 0x67, 0x00,
+    0x00, 0x1d, 0x00, 0x04, 0x00, 0x02, 0x00, 0x00, 0x00, 0x1c, 0x00, 0x20, 0xb5, 0xc7, 0xbf,
+    0x00, 0x5b, 0x6c, 0x52, 0xa2, 0x1c, 0x51, 0xc5, 0xe8, 0x92, 0xf8, 0x19, 0x24, 0x13, 0x62,
+    0x96, 0xcb, 0x92, 0x7c, 0x43, 0x14, 0x93, 0x09, 0x27, 0x8c, 0xc6, 0x51, 0x8e, 0x65,
+};
+
+static void rfc8489_long_term_sha256(void **state)
+{
+	static const char user[] =
+	    "\xe3\x83\x9e\xe3\x83\x88\xe3\x83\xaa\xe3\x83\x83\xe3\x82\xaf\xe3\x82\xb9";
+	_Alignas(8) uint8_t buf[sizeof(long_term_sha256)];
+	struct stun_key key = {.len = 32};
+	uint8_t hash[32];
+	struct stun_msg m;
+	struct wire w;
+
+	(void)state;
+	memcpy(buf, long_term_sha256, sizeof(buf));
+	assert_int_equal(stun_msg_parse(&m, buf, sizeof(buf)), 0);
+	wire_userhash(user, "example.org", hash);
+	assert_memory_equal(m.attr[STUN_ATTR_USERHASH].value, hash, 32);
+	assert_memory_equal(m.attr[STUN_ATTR_PASSWORD_ALGORITHM].value, "\0\2\0\0", 4);
+	wire_key256(user, "example.org", "TheMatrIX", key.bytes);
+	assert_true(stun_msg_integrity_ok(&m, STUN_SHA256, &key));
+	assert_false(stun_msg_integrity_ok(&m, STUN_SHA1, &key));
+	assert_memory_equal(buf, long_term_sha256, sizeof(buf));
+	for (size_t i = 20; i < 128; i++) {
+		buf[i] ^= 0x10;
+		assert_false(stun_msg_integrity_ok(&m, STUN_SHA256, &key));
+		buf[i] ^= 0x10;
+	}
+	/* section 14.6: 16 to 32 bytes, a multiple of 4 */
+	for (size_t cut = 0; cut <= 40; cut++) {
+		bool legal = cut >= 16 && cut <= 32 && cut % 4 == 0;
+
+		wire_start(&w, W_BINDING, 1);
+		wire_add_integrity256(&w, key.bytes, 32, cut);
+		if (cut > 32)
+			memset(w.buf + 24 + 32, 0, cut - 32);
+		assert_int_equal(stun_msg_parse(&m, w.buf, w.len), legal ? 0 : -E_PARSE);
+		assert_true(!legal || stun_msg_integrity_ok(&m, STUN_SHA256, &key));
+	}
+}
+
 static void rfc5769_addresses(void **state)
 {
 	/* the XOR-MAPPED-ADDRESS values of sections 2.2 and 2.3 */
@@ -133,6 +187,36 @@ static void attributes_behind_integrity_are_ignored(void **state)
 	assert_false(stun_msg_has(&m, STUN_ATTR_LIFETIME));
 	assert_int_equal(m.unknown_n, 0);
 	assert_true(m.has_fingerprint);
+}
+
+/* MESSAGE-INTEGRITY-SHA256 alone may follow MESSAGE-INTEGRITY, and protects it, too. */
+static void order_of_the_integrities(void **state)
+{
+	struct stun_key key = {16, "0123456789abcdef"};
+	struct wire w;
+	struct stun_msg m;
+
+	(void)state;
+	wire_start(&w, W_REFRESH, 5);
+	wire_add_integrity(&w, key.bytes);
+	wire_add_u32(&w, 0x000d, 7);
+	wire_add_integrity256(&w, key.bytes, 16, 32);
+	wire_add_u32(&w, 0x000d, 8);
+	wire_add_integrity(&w, key.bytes);
+	assert_int_equal(stun_msg_parse(&m, w.buf, w.len), 0);
+	assert_true(stun_msg_integrity_ok(&m, STUN_SHA1, &key));
+	assert_true(stun_msg_integrity_ok(&m, STUN_SHA256, &key));
+	assert_int_equal(m.integrity_at, 20);
+	assert_false(stun_msg_has(&m, STUN_ATTR_LIFETIME));
+	wire_start(&w, W_REFRESH, 5);
+	wire_add_integrity256(&w, key.bytes, 16, 32);
+	wire_add_integrity(&w, key.bytes);
+	wire_add_u32(&w, 0x000d, 8);
+	assert_int_equal(stun_msg_parse(&m, w.buf, w.len), 0);
+	assert_false(stun_msg_has(&m, STUN_ATTR_MESSAGE_INTEGRITY));
+	assert_false(stun_msg_integrity_ok(&m, STUN_SHA1, &key));
+	assert_true(stun_msg_integrity_ok(&m, STUN_SHA256, &key));
+	assert_false(stun_msg_has(&m, STUN_ATTR_LIFETIME));
 }
 
 static void nonsense_is_refused(void **state)
@@ -277,9 +361,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(rfc5769_long_term),
+	    cmocka_unit_test(rfc8489_long_term_sha256),
 	    cmocka_unit_test(rfc5769_addresses),
 	    cmocka_unit_test(peers_are_read),
 	    cmocka_unit_test(attributes_behind_integrity_are_ignored),
+	    cmocka_unit_test(order_of_the_integrities),
 	    cmocka_unit_test(nonsense_is_refused),
 	    cmocka_unit_test(replies_do_not_overflow),
 	    cmocka_unit_test(data_indication_in_place),

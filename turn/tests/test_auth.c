@@ -1,0 +1,558 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Who may come in and what strangers get to hear: RFC 8489 section 9.2 with its
+ * bid-down protection, several realms, reflection and rate of answers.
+ */
+#include "base/error.h"
+#include "base/tests/test.h"
+#include "turn/tests/world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const uint8_t algorithms[] = {0, 2, 0, 0, 0, 1, 0, 0};
+static const uint8_t no_key[32];
+
+static int setup(void **state)
+{
+	struct world *w = malloc(sizeof(*w));
+
+	world_init(w);
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	world_stop(*state);
+	free(*state);
+	return 0;
+}
+
+static struct world *start(void **state)
+{
+	world_start(*state);
+	return *state;
+}
+
+/* How a client of RFC 8489 asks; the fields bend its request. */
+struct ask {
+	uint16_t method;
+	const char *user, *password, *realm;
+	bool userhash, no_list, no_choice, md5, sha1;
+	const uint8_t *list;
+	size_t cut; /* of the HMAC-SHA-256 */
+};
+
+static struct ask alice(uint16_t method)
+{
+	return (struct ask){.method = method,
+	                    .user = "alice",
+	                    .password = "secret",
+	                    .realm = REALM,
+	                    .list = algorithms,
+	                    .cut = 32};
+}
+
+static size_t key_of(const struct ask *q, uint8_t key[32])
+{
+	if (q->md5 || (q->no_choice && q->no_list)) {
+		wire_key(q->user, q->realm, q->password, key);
+		return 16;
+	}
+	wire_key256(q->user, q->realm, q->password, key);
+	return 32;
+}
+
+static void build(struct host *h, const struct ask *q, struct wire *m)
+{
+	uint8_t key[32], hash[32];
+	size_t key_len = key_of(q, key);
+
+	wire_start(m, q->method, ++h->w->tid);
+	if (q->method == W_ALLOCATE)
+		wire_add_u32(m, 0x0019, 17u << 24);
+	wire_userhash(q->user, q->realm, hash);
+	if (q->userhash)
+		wire_add(m, 0x001e, hash, sizeof(hash));
+	else
+		wire_add_str(m, 0x0006, q->user);
+	wire_add_str(m, 0x0014, q->realm);
+	wire_add_str(m, 0x0015, h->nonce);
+	if (!q->no_list)
+		wire_add(m, 0x8002, q->list, sizeof(algorithms));
+	if (!q->no_choice)
+		wire_add(m, 0x001d, q->md5 ? algorithms + 4 : algorithms, 4);
+	if (q->sha1)
+		wire_add_integrity(m, key);
+	else
+		wire_add_integrity256(m, key, key_len, q->cut);
+}
+
+/* The error code, or 0. A success is signed with SHA-256. */
+static int ask(struct host *h, const struct ask *q)
+{
+	struct wire m;
+	uint8_t key[32];
+	size_t key_len = key_of(q, key);
+	int code;
+
+	build(h, q, &m);
+	assert_int_equal(host_send(h, SERVER4, m.buf, m.len), 1);
+	assert_true(wire_sound(h->in.buf, h->in.len));
+	code = host_reply_code(h);
+	if (!code)
+		assert_true(wire_integrity256_ok(h->in.buf, h->in.len, key, key_len));
+	return code;
+}
+
+static void sha256_clients(void **state)
+{
+	struct world *w = start(state);
+	struct ask q = alice(W_ALLOCATE);
+	struct host h;
+	size_t n;
+
+	host_open(w, &h, "198.51.100.5:1", "alice", "secret");
+	assert_int_equal(host_login(&h), 401);
+	/* this realm is too long for all of it in three times 28 bytes */
+	assert_null(wire_get(h.in.buf, h.in.len, 0x8002, &n));
+	assert_int_equal(strlen(h.nonce), 15);
+	strcpy(h.nonce, "AAAAAAAAAAAAAAA");
+	assert_int_equal(host_allocate(&h, NULL), 438);
+	assert_memory_equal(h.nonce, "obMatJos2AAAB", 13);
+	assert_memory_equal(wire_get(h.in.buf, h.in.len, 0x8002, &n), algorithms, 8);
+	assert_int_equal(n, 8);
+	assert_int_equal(ask(&h, &q), 0);
+	assert_null(wire_get(h.in.buf, h.in.len, 0x0008, &n));
+	/* SOFTWARE is for those who have shown who they are, and has no version */
+	assert_memory_equal(wire_get(h.in.buf, h.in.len, 0x8022, &n), "Turnpike", 8);
+	assert_int_equal(n, 8);
+	q.method = W_REFRESH;
+	assert_int_equal(ask(&h, &q), 0);
+	/* the same session by the older algorithm, and back */
+	assert_int_equal(host_refresh(&h, 700), 0);
+	assert_null(wire_get(h.in.buf, h.in.len, 0x001c, &n));
+	q.userhash = true;
+	assert_int_equal(ask(&h, &q), 0);
+	q.md5 = true;
+	assert_int_equal(ask(&h, &q), 0);
+	q.user = "bob";
+	q.password = "hunter2";
+	assert_int_equal(ask(&h, &q), 441);
+	assert_int_equal(turn_allocations(w->turn), 1);
+	host_close(&h);
+}
+
+static void userhash(void **state)
+{
+	struct world *w = *state;
+	struct ask q = alice(W_ALLOCATE);
+	struct host h;
+	struct wire m;
+
+	w->conf.username_anonymity = true;
+	world_start(w);
+	host_open(w, &h, "198.51.100.5:1", "bob", "hunter2");
+	strcpy(h.nonce, "AAAAAAAAAAAAAAA");
+	assert_int_equal(host_allocate(&h, NULL), 438);
+	assert_memory_equal(h.nonce, "obMatJos2AAAD", 13);
+	q.userhash = true;
+	q.user = "nobody";
+	assert_int_equal(ask(&h, &q), 401);
+	q.user = "alice";
+	q.password = "wrong";
+	assert_int_equal(ask(&h, &q), 401);
+	q.password = "secret";
+	assert_int_equal(ask(&h, &q), 0);
+	/* the user is known by both, from now on */
+	q.method = W_REFRESH;
+	assert_int_equal(ask(&h, &q), 0);
+	q.userhash = false;
+	assert_int_equal(ask(&h, &q), 0);
+	assert_int_equal(host_refresh(&h, 600), 441); /* bob */
+	w->alice_gone = true;
+	turn_recheck_users(w->turn);
+	assert_int_equal(turn_allocations(w->turn), 0);
+	/* both at once, or one of another length: 400 */
+	for (int i = 0; i < 2; i++) {
+		wire_start(&m, W_ALLOCATE, 1);
+		if (!i)
+			wire_add_str(&m, 0x0006, "alice");
+		wire_add(&m, 0x001e, "12345678901234567890123456789012", i ? 31 : 32);
+		wire_add_str(&m, 0x0014, REALM);
+		wire_add_str(&m, 0x0015, h.nonce);
+		wire_add_integrity256(&m, algorithms, 8, 32);
+		assert_int_equal(host_send(&h, SERVER4, m.buf, m.len), 1);
+		assert_int_equal(host_reply_code(&h), 400);
+	}
+	host_close(&h);
+}
+
+/* Somebody on the way wants the two to agree on less than they could. */
+static void bid_down(void **state)
+{
+	static const uint8_t other[] = {0, 1, 0, 0, 0, 1, 0, 0},
+	                     swapped[] = {0, 1, 0, 0, 0, 2, 0, 0};
+	struct world *w = start(state);
+	struct ask q;
+	struct host h;
+	struct wire m;
+	char good[64];
+
+	host_open(w, &h, "198.51.100.5:1", "alice", "secret");
+	strcpy(h.nonce, "AAAAAAAAAAAAAAA");
+	assert_int_equal(host_allocate(&h, NULL), 438);
+	strcpy(good, h.nonce);
+	/* the list or the choice is taken away, or the list was another one: 400 */
+	q = alice(W_ALLOCATE);
+	q.no_list = true;
+	assert_int_equal(ask(&h, &q), 400);
+	q = alice(W_ALLOCATE);
+	q.no_choice = true;
+	assert_int_equal(ask(&h, &q), 400);
+	q = alice(W_ALLOCATE);
+	q.list = other;
+	assert_int_equal(ask(&h, &q), 400);
+	q.list = swapped;
+	assert_int_equal(ask(&h, &q), 400);
+	/* an algorithm that was not offered */
+	build(&h, &q, &m);
+	wire_start(&m, W_ALLOCATE, 1);
+	wire_add_str(&m, 0x0006, "alice");
+	wire_add_str(&m, 0x0014, REALM);
+	wire_add_str(&m, 0x0015, good);
+	wire_add(&m, 0x8002, algorithms, 8);
+	wire_add(&m, 0x001d, "\0\3\0\0", 4);
+	wire_add_integrity256(&m, algorithms, 8, 32);
+	assert_int_equal(host_send(&h, SERVER4, m.buf, m.len), 1);
+	assert_int_equal(host_reply_code(&h), 400);
+	/* the older integrity beside the newer choice, a truncated one: 401 */
+	q = alice(W_ALLOCATE);
+	q.sha1 = true;
+	assert_int_equal(ask(&h, &q), 401);
+	q = alice(W_ALLOCATE);
+	for (q.cut = 16; q.cut < 32; q.cut += 4)
+		assert_int_equal(ask(&h, &q), 401);
+	/* both attributes stripped from a signed request: the signature is broken */
+	q = alice(W_ALLOCATE);
+	build(&h, &q, &m);
+	memmove(m.buf + m.len - 36 - 20, m.buf + m.len - 36, 36);
+	m.len -= 20;
+	m.buf[3] = (uint8_t)(m.len - 20);
+	assert_int_equal(host_send(&h, SERVER4, m.buf, m.len), 1);
+	assert_int_equal(host_reply_code(&h), 401);
+	/* the client was handed a nonce with other features: it is none of ours */
+	for (int i = 9; i < 13; i++) {
+		strcpy(h.nonce, good);
+		h.nonce[i] = 'C';
+		assert_int_equal(host_allocate(&h, NULL), 438);
+	}
+	strcpy(h.nonce, good + 13);
+	assert_int_equal(host_allocate(&h, NULL), 438);
+	assert_int_equal(turn_allocations(w->turn), 0);
+	/* a client that knows nothing of it all comes in as ever */
+	strcpy(h.nonce, good);
+	assert_int_equal(host_allocate(&h, NULL), 0);
+	host_close(&h);
+}
+
+/* With a short realm nobody needs a nonce without features; the one that a bare header gets buys
+ * the full challenge and nothing else. */
+static void terse_strangers(void **state)
+{
+	struct world *w = *state;
+	struct host h;
+	struct wire m;
+	uint8_t key[16];
+	char nonce[64];
+	size_t n;
+	const uint8_t *v;
+
+	w->conf.realm[0] = "turnpike";
+	w->two_realms = true; /* any name */
+	world_start(w);
+	host_open(w, &h, "198.51.100.5:1", "alice", "secret");
+	wire_start(&m, W_ALLOCATE, 1);
+	assert_int_equal(host_send(&h, SERVER4, m.buf, m.len), 1);
+	assert_int_equal(host_reply_code(&h), 401);
+	assert_int_equal(h.in.len, 60);
+	v = wire_get(h.in.buf, h.in.len, 0x0015, &n);
+	memcpy(nonce, v, n);
+	nonce[n] = 0;
+	for (int i = 0; i < 2; i++) {
+		wire_start(&m, W_ALLOCATE, 2);
+		wire_add_u32(&m, 0x0019, 17u << 24);
+		wire_add_str(&m, 0x0006, "alice");
+		wire_add_str(&m, 0x0014, "turnpike");
+		wire_add_str(&m, 0x0015, nonce);
+		wire_key("alice", "turnpike", "secret", key);
+		wire_add_integrity(&m, key);
+		assert_int_equal(host_send(&h, SERVER4, m.buf, m.len), 1);
+		assert_int_equal(host_reply_code(&h), i ? 0 : 438);
+		v = wire_get(h.in.buf, h.in.len, 0x0015, &n);
+		if (v) {
+			assert_non_null(wire_get(h.in.buf, h.in.len, 0x8002, &n));
+			memcpy(nonce, v, 28);
+			nonce[28] = 0;
+		}
+	}
+	host_close(&h);
+}
+
+static void several_realms(void **state)
+{
+	struct world *w = *state;
+	struct ask q = alice(W_ALLOCATE);
+	struct host h, other;
+	struct wire m;
+	size_t n;
+
+	w->conf.realm_n = 2;
+	w->two_realms = true;
+	world_start(w);
+	host_open(w, &h, "198.51.100.5:1", "alice", "secret");
+	host_open(w, &other, "198.51.100.5:2", "alice", "secret");
+	assert_int_equal(host_allocate(&h, NULL), 0); /* in the first, which the 401 named */
+	strcpy(other.nonce, h.nonce);
+	/* who names the second gets the second in return */
+	wire_start(&m, W_ALLOCATE, 1);
+	wire_add_str(&m, 0x0014, "other.example");
+	assert_int_equal(host_send(&other, SERVER4, m.buf, m.len), 1);
+	assert_int_equal(host_reply_code(&other), 401);
+	assert_memory_equal(wire_get(other.in.buf, other.in.len, 0x0014, &n), "other.example", 13);
+	memcpy(other.nonce, wire_get(other.in.buf, other.in.len, 0x0015, &n), 28);
+	q.realm = "third.example";
+	assert_int_equal(ask(&other, &q), 401);
+	assert_memory_equal(wire_get(other.in.buf, other.in.len, 0x0014, &n), REALM, 11);
+	q.realm = "other.example";
+	assert_int_equal(ask(&other, &q), 0);
+	/* the user of that name in the other realm is somebody else */
+	q.method = W_REFRESH;
+	assert_int_equal(ask(&other, &q), 0);
+	q.realm = REALM;
+	assert_int_equal(ask(&other, &q), 441);
+	host_close(&h);
+	host_close(&other);
+}
+
+/* The smallest legal request of each kind, and smaller: what does it draw? */
+static double factor_of(struct world *w, const struct wire *m, const char *from, const char *to)
+{
+	struct host h;
+	double f = 0;
+
+	host_open(w, &h, from, "", "");
+	if (host_send(&h, to, m->buf, m->len)) {
+		assert_int_equal(h.got, 1);
+		f = (double)h.in.len / (double)m->len;
+	}
+	host_close(&h);
+	return f;
+}
+
+static void reflection(void **state)
+{
+	static const char *const realms[] = {
+	    "a", "turnpike", REALM, "a.realm.as.long.as.thirty-two.by",
+	    "a.realm.that.is.longer.than.any.reply.to.a.header.may.be"};
+	static const uint16_t methods[] = {
+	    W_BINDING, W_ALLOCATE, W_REFRESH, W_CREATE_PERMISSION, W_CHANNEL_BIND, 0x000a, 0x000b};
+	double worst = 0;
+
+	(void)state;
+	for (size_t r = 0; r < sizeof(realms) / sizeof(*realms); r++) {
+		struct world w;
+
+		world_init(&w);
+		w.conf.realm[0] = realms[r];
+		w.two_realms = true;
+		world_start(&w);
+		for (size_t i = 0; i < 7 * 2 * 2 * 4; i++) {
+			bool v6 = i & 1, fingerprint = i & 2;
+			uint16_t method = methods[i / 16];
+			struct wire m;
+			double f;
+
+			wire_start(&m, method, (uint32_t)i);
+			if (i / 4 % 4 == 1) {
+				wire_add_u32(&m, 0x0019, 17u << 24);
+			} else if (i / 4 % 4 == 2) { /* unknown, comprehension required */
+				wire_add(&m, 0x7abc, "", 0);
+			} else if (i / 4 % 4 == 3) { /* a signature and nothing else */
+				wire_add_integrity(&m, no_key);
+			}
+			if (fingerprint)
+				wire_add_fingerprint(&m);
+			f = factor_of(&w, &m, v6 ? "[2001:db8:1::5]:1" : "198.51.100.5:1",
+			              v6 ? SERVER6 : SERVER4);
+			assert_true(f <= 3);
+			/* nobody who asks as he should gets nothing */
+			assert_true(f > 0 || method > W_CHANNEL_BIND);
+			worst = f > worst ? f : worst;
+		}
+		assert_int_equal(turn_get_stats(w.turn)->reflection_drops, 0);
+		world_stop(&w);
+	}
+	assert_true(worst > 2); /* it has measured something */
+}
+
+/* RFC 8489 section 11: no cookie, MAPPED-ADDRESS, the 128 bits of the ID as they came. */
+static void classic_bindings(void **state)
+{
+	static const char *const from[] = {"198.51.100.5:258", "[2001:db8:1::5]:258"};
+	static const char *const to[] = {SERVER4, SERVER6};
+	struct world *w = start(state);
+
+	for (int i = 0; i < 2; i++) {
+		struct host h;
+		struct wire m;
+		size_t n;
+		const uint8_t *v;
+
+		host_open(w, &h, from[i], "", "");
+		wire_start(&m, W_BINDING, 7);
+		memcpy(m.buf + 4, "nocookie", 8);
+		assert_int_equal(host_send(&h, to[i], m.buf, m.len), 1);
+		assert_int_equal(wire_type(h.in.buf), W_BINDING | W_OK);
+		assert_memory_equal(h.in.buf + 4, m.buf + 4, 16);
+		assert_null(wire_get(h.in.buf, h.in.len, 0x0020, &n));
+		v = wire_get(h.in.buf, h.in.len, 0x0001, &n);
+		assert_non_null(v);
+		assert_int_equal(n, i ? 20 : 8);
+		assert_memory_equal(v, i ? "\0\2\1\2" : "\0\1\1\2\xc6\x33\x64\x05", i ? 4 : 8);
+		/* CHANGE-REQUEST is unknown to us, and named as such */
+		wire_add_u32(&m, 0x0003, 6);
+		assert_int_equal(host_send(&h, to[i], m.buf, m.len), 1);
+		assert_int_equal(host_reply_code(&h), 420);
+		/* nothing else goes without the cookie */
+		m.buf[1] = W_ALLOCATE;
+		assert_int_equal(host_send(&h, to[i], m.buf, m.len), 0);
+		m.buf[1] = 1;
+		m.buf[23] = 200; /* an attribute past the end */
+		assert_int_equal(host_send(&h, to[i], m.buf, m.len), 0);
+		host_close(&h);
+	}
+}
+
+static int count_answers(struct world *w, const char *prefix, int n, uint16_t method)
+{
+	int got = 0;
+
+	for (int i = 0; i < n; i++) {
+		char addr[64];
+		struct host h;
+		struct wire m;
+
+		snprintf(addr, sizeof(addr), prefix, i % 200 + 1);
+		host_open(w, &h, addr, "", "");
+		wire_start(&m, method, (uint32_t)i);
+		wire_add_u32(&m, 0x0019, 17u << 24);
+		got += (int)host_send(&h, *prefix == '[' ? SERVER6 : SERVER4, m.buf, m.len);
+		host_close(&h);
+	}
+	return got;
+}
+
+static void answers_are_rationed(void **state)
+{
+	struct world *w = *state;
+	struct host h;
+
+	w->conf.unauth_rate = 10;
+	w->conf.binding_rate = 5;
+	world_start(w);
+	host_open(w, &h, "198.51.100.77:1", "alice", "secret");
+	assert_int_equal(host_login(&h), 401);
+	/* two seconds' worth at once, for the whole prefix, then so many a second */
+	assert_int_equal(count_answers(w, "198.51.100.%d:9", 300, W_ALLOCATE), 19);
+	assert_int_equal(count_answers(w, "198.51.100.%d:9", 300, W_REFRESH), 0);
+	assert_int_equal(turn_get_stats(w->turn)->unauth_drops, 281 + 300);
+	/* the user with the right key does not notice, though a guess goes unanswered */
+	assert_int_equal(host_allocate(&h, NULL), 0);
+	assert_int_equal(host_refresh(&h, 600), 0);
+	assert_int_equal(host_refresh(&h, 0), 0);
+	/* others are not concerned; Bindings have a ration of their own */
+	assert_int_equal(count_answers(w, "198.51.101.%d:9", 300, W_ALLOCATE), 20);
+	assert_int_equal(count_answers(w, "[2001:db8:5::%d]:9", 300, W_ALLOCATE), 20);
+	assert_int_equal(count_answers(w, "198.51.100.%d:9", 300, W_BINDING), 10);
+	world_run(w, 1000);
+	assert_int_equal(count_answers(w, "198.51.100.%d:9", 300, W_ALLOCATE), 10);
+	world_run(w, 60000);
+	assert_int_equal(count_answers(w, "198.51.100.%d:9", 300, W_ALLOCATE), 20);
+	host_close(&h);
+}
+
+static void bindings_are_rationed(void **state)
+{
+	struct world *w = *state;
+	struct wire m;
+	struct host h;
+	size_t got = 0;
+
+	w->conf.binding_rate = 5;
+	world_start(w);
+	host_open(w, &h, "198.51.100.77:1", "alice", "secret");
+	for (int i = 0; i < 100; i++) {
+		wire_start(&m, W_BINDING, 1);
+		if (i % 2) /* classic ones count, too */
+			m.buf[4] ^= 1;
+		got += host_send(&h, SERVER4, m.buf, m.len);
+	}
+	assert_int_equal(got, 10);
+	assert_int_equal(turn_get_stats(w->turn)->binding_drops, 90);
+	assert_int_equal(host_allocate(&h, NULL), 0);
+	host_close(&h);
+}
+
+/* What breaks logs, formats and queries, in every sink that a name reaches: the lookup, the log,
+ * the quota. */
+static void hostile_names(void **state)
+{
+	static const struct {
+		const char *name;
+		size_t len;
+	} names[] = {{"%n%s%n%s%x", 10},  {"' OR 1=1;--", 11},    {"\"; DROP", 7}, {"a\0b", 3},
+	             {"\xff\xfe\x80", 3}, {"a\nlevel=error", 13}, {"\x1b[31m", 5}, {"", 0}};
+	struct world *w = start(state);
+	struct host h;
+	struct wire m;
+	char longest[513];
+
+	memset(longest, '%', sizeof(longest));
+	host_open(w, &h, "198.51.100.5:1", "alice", "secret");
+	assert_int_equal(host_login(&h), 401);
+	for (size_t i = 0; i < 10; i++) {
+		size_t len = i < 8 ? names[i].len : i == 8 ? 508 : 513;
+
+		wire_start(&m, W_ALLOCATE, (uint32_t)i);
+		wire_add_u32(&m, 0x0019, 17u << 24);
+		wire_add(&m, 0x0006, i < 8 ? names[i].name : longest, len);
+		wire_add_str(&m, 0x0014, REALM);
+		wire_add_str(&m, 0x0015, h.nonce);
+		wire_add_integrity(&m, no_key);
+		assert_int_equal(host_send(&h, SERVER4, m.buf, m.len), 1);
+		assert_int_equal(host_reply_code(&h), len && len < 509 ? 401 : 400);
+	}
+	assert_int_equal(host_allocate(&h, NULL), 0);
+	host_close(&h);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+	    T(sha256_clients),
+	    T(userhash),
+	    T(bid_down),
+	    T(terse_strangers),
+	    T(several_realms),
+	    cmocka_unit_test(reflection),
+	    T(classic_bindings),
+	    T(answers_are_rationed),
+	    T(bindings_are_rationed),
+	    T(hostile_names),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
