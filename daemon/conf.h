@@ -52,6 +52,7 @@ enum conf_type {
 	CONF_TEXT,
 	CONF_PATH,
 	CONF_REALMS,
+	CONF_KEYS,
 	CONF_HOST,
 	CONF_INT,
 	CONF_BOOL,
@@ -68,6 +69,7 @@ enum conf_type {
 #define CONF_C_TEXT     char *
 #define CONF_C_PATH     char *
 #define CONF_C_REALMS   struct conf_texts
+#define CONF_C_KEYS     struct conf_texts
 #define CONF_C_HOST     char *
 #define CONF_C_INT      int64_t
 #define CONF_C_BOOL     bool

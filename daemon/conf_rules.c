@@ -8,6 +8,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#define REALM_FIRST_MAX 32
+
 struct rules {
 	const struct conf *conf;
 	const struct conf_origin *origins;
@@ -127,6 +129,44 @@ static void check_tls(const struct rules *r)
 		tell(r, "%s: a key without a certificate: set tls_cert, too", where(r, "tls_key"));
 }
 
+static void check_oauth(const struct rules *r)
+{
+	const struct conf *conf = r->conf;
+
+	if (conf->oauth_key.n && !*conf->oauth_server)
+		tell(r, "%s: keys without a name: set oauth_server, too", where(r, "oauth_key"));
+	if (*conf->oauth_server && !conf->oauth_key.n)
+		tell(r, "%s: a name without keys: set oauth_key, too", where(r, "oauth_server"));
+}
+
+static void check_alternates(const struct rules *r)
+{
+	const struct conf_addrs *a = &r->conf->alternate_server;
+	char text[ADDR_STRLEN];
+
+	for (size_t i = 0; i < a->n; i++)
+		if (addr_is_any(&a->v[i]) || !addr_port(&a->v[i]))
+			tell(r, "%s: clients cannot reach %s: name the address and port",
+			     where(r, "alternate_server"), addr_format(&a->v[i], text));
+}
+
+/* turn/challenge.c: over UDP, a reply to a stranger is at most three times the request. */
+static void check_realms(const struct rules *r)
+{
+	const struct conf_texts *realm = &r->conf->realm;
+
+	if (realm->n && strlen(realm->v[0]) > REALM_FIRST_MAX)
+		tell(r,
+		     "%s: %zu bytes are too long for the first realm: clients that ask tersely "
+		     "could not be told it over UDP: use up to %d",
+		     where(r, "realm"), strlen(realm->v[0]), REALM_FIRST_MAX);
+	for (size_t i = 0; i < realm->n; i++)
+		for (size_t j = 0; j < i; j++)
+			if (!strcmp(realm->v[i], realm->v[j]))
+				tell(r, "%s: %.64s is listed twice: remove one", where(r, "realm"),
+				     realm->v[i]);
+}
+
 static void check_times(const struct rules *r)
 {
 	const struct conf *conf = r->conf;
@@ -156,4 +196,7 @@ void conf_rules(const struct conf *conf, const struct conf_origin *origins,
 	check_external(&r);
 	check_tls(&r);
 	check_times(&r);
+	check_oauth(&r);
+	check_alternates(&r);
+	check_realms(&r);
 }

@@ -3,6 +3,7 @@
  * Texts to values, one parser a type.
  */
 #include "daemon/conf_internal.h"
+#include "daemon/oauth_key.h"
 #include "store/name.h"
 
 #include <ctype.h>
@@ -178,12 +179,13 @@ static int parse_mapping(struct conf_mapping *m, const char *text, struct why *w
 
 static bool is_texts(enum conf_type type)
 {
-	return type == CONF_REALMS;
+	return type == CONF_REALMS || type == CONF_KEYS;
 }
 
 static int check_text(const struct conf_option *o, const char *text, struct why *why)
 {
-	(void)o;
+	if (o->type == CONF_KEYS)
+		return oauth_key_parse(text, NULL, why);
 	return realm_check(text, why) ? -E_PARSE : 0;
 }
 
@@ -354,6 +356,7 @@ int conf_value_set(struct conf *conf, const struct conf_option *o, const char *t
 	case CONF_PORTS:
 		return set_ports(m, text, why);
 	case CONF_REALMS:
+	case CONF_KEYS:
 	case CONF_ADDRS:
 	case CONF_IPS:
 	case CONF_PREFIXES:
@@ -381,6 +384,7 @@ void conf_value_clear(struct conf *conf, const struct conf_option *o)
 		*text = NULL;
 		break;
 	case CONF_REALMS:
+	case CONF_KEYS:
 		clear_texts(m, o->secret);
 		break;
 	case CONF_ADDRS:

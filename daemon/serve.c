@@ -9,15 +9,18 @@
 #include "daemon/front.h"
 #include "daemon/grant.h"
 #include "daemon/listen.h"
+#include "daemon/oauth_key.h"
 #include "daemon/setup.h"
 #include "daemon/topology.h"
 #include "daemon/web.h"
 #include "daemon/worker.h"
 #include "store/snapshot.h"
 #include "store/store.h"
+#include "turn/oauth.h"
 #include "turn/quota.h"
 
 #include <event2/event.h>
+#include <openssl/crypto.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +36,7 @@ struct serve {
 	struct store_snapshot *users;
 	struct topology topo;
 	struct turn_quota *quota;
+	struct turn_oauth oauth;
 	uint8_t nonce_key[TURN_NONCE_KEY_LEN];
 	struct worker **workers;
 	size_t worker_n;
@@ -140,6 +144,26 @@ static int open_listeners(struct serve *s, struct why *why)
 	return topology_guard_ports(&s->topo) ? why_set(why, -E_NOMEM, "out of memory") : 0;
 }
 
+/* The configuration has checked them. */
+static void fill_oauth(struct serve *s)
+{
+	const struct conf *c = s->conf;
+
+	snprintf(s->oauth.server_name, sizeof(s->oauth.server_name), "%s", c->oauth_server);
+	for (size_t i = 0; i < c->oauth_key.n && i < TURN_OAUTH_KEYS_MAX; i++) {
+		struct turn_oauth_key *to = &s->oauth.key[i];
+		struct oauth_key from;
+
+		if (oauth_key_parse(c->oauth_key.v[i], &from, NULL))
+			continue;
+		memcpy(to->kid, from.kid, sizeof(to->kid));
+		memcpy(to->key, from.key, sizeof(to->key));
+		to->key_len = from.key_len;
+		s->oauth.key_n++;
+		OPENSSL_cleanse(&from, sizeof(from));
+	}
+}
+
 static void fill_turn_conf(const struct serve *s, struct turn_conf *out)
 {
 	const struct conf *c = s->conf;
@@ -149,6 +173,12 @@ static void fill_turn_conf(const struct serve *s, struct turn_conf *out)
 	for (size_t i = 0; i < c->realm.n; i++)
 		out->realm[i] = c->realm.v[i];
 	out->username_anonymity = c->username_anonymity;
+	out->oauth = s->oauth.key_n ? &s->oauth : NULL;
+	out->alternate_n = c->alternate_server.n;
+	for (size_t i = 0; i < out->alternate_n; i++)
+		out->alternate[i] = c->alternate_server.v[i];
+	out->alternate_domain = *c->alternate_domain ? c->alternate_domain : NULL;
+	out->redirect = c->redirect;
 	out->unauth_rate = (uint32_t)c->unauth_rate;
 	out->binding_rate = (uint32_t)c->binding_rate;
 	memcpy(out->relay, s->topo.relay, sizeof(out->relay));
@@ -282,6 +312,8 @@ static int start(struct serve *s, struct why *why)
 	s->grant.conf = s->conf;
 	if (!s->base || !s->quota)
 		return why_set(why, -E_NOMEM, "out of memory");
+	turn_quota_set_realm_max(s->quota, (uint32_t)s->conf->realm_quota);
+	fill_oauth(s);
 	env_libevent_random(s->nonce_key, sizeof(s->nonce_key));
 	raise_limits();
 	if ((r = open_store(s, why)) || (r = topology_new(s->conf, &s->topo, why)) ||
@@ -318,6 +350,7 @@ static void stop(struct serve *s)
 	free(s->listeners);
 	topology_free(&s->topo);
 	turn_quota_free(s->quota);
+	OPENSSL_cleanse(&s->oauth, sizeof(s->oauth));
 	store_snapshot_unref(s->users);
 	store_close(s->store);
 	if (s->base)

@@ -131,9 +131,24 @@ static int check_family(struct turn_request *rq)
 	return 440;
 }
 
+/* RFC 8489 section 10: "The server MUST include at least one ALTERNATE-SERVER attribute in the
+ * error response, which MUST contain an IP address of the same address family as the source IP
+ * address of the request message." A client that holds a reservation has it here. */
+static int check_redirect(struct turn_request *rq)
+{
+	const struct turn *t = rq->turn;
+
+	if (rq->alloc || stun_msg_has(&rq->msg, STUN_ATTR_RESERVATION_TOKEN))
+		return 0;
+	if ((t->draining || t->conf.redirect) && turn_alternate(t, addr_family(&rq->path.client)))
+		return 300;
+	/* RFC 8656 section 19: 508 is "due to some capacity limit currently being reached". */
+	return t->draining ? 508 : 0;
+}
+
 static turn_check_fn *const allocate_checks[] = {
-    check_tuple_free, check_transport, check_reservation,
-    check_additional, check_family,    turn_mobile_check_allocate,
+    check_tuple_free,           check_transport, check_reservation, check_additional, check_family,
+    turn_mobile_check_allocate, check_redirect,
 };
 
 static int open_relay(struct turn_request *rq, struct turn_half *half, uint16_t port)
@@ -269,7 +284,8 @@ static int make(struct turn_request *rq)
 	if (!a)
 		return 508;
 	/* "the server checks [...] the allocation quota being reached": 486 */
-	r = turn_quota_take(t->conf.quota, rq->auth.account, rq->auth.account_len, &a->account);
+	r = turn_quota_take(t->conf.quota, rq->realm, rq->auth.account, rq->auth.account_len,
+	                    &a->account);
 	if (r) {
 		turn_alloc_free(a);
 		return r == -E_LIMIT ? 486 : 508;

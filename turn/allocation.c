@@ -46,13 +46,17 @@ struct turn_alloc *turn_alloc_find(struct turn *t, const struct turn_tuple *tupl
 uint32_t turn_lifetime(const struct turn_request *rq)
 {
 	const struct turn_conf *conf = &rq->turn->conf;
-	uint32_t wanted;
+	uint32_t wanted, s = conf->default_lifetime_s;
+	int64_t left;
 
-	if (stun_msg_u32(&rq->msg, STUN_ATTR_LIFETIME, &wanted))
-		return conf->default_lifetime_s;
-	if (wanted > conf->max_lifetime_s)
-		return conf->max_lifetime_s;
-	return wanted < conf->default_lifetime_s ? conf->default_lifetime_s : wanted;
+	if (!stun_msg_u32(&rq->msg, STUN_ATTR_LIFETIME, &wanted) && wanted > s)
+		s = wanted < conf->max_lifetime_s ? wanted : conf->max_lifetime_s;
+	if (!rq->auth.third_party)
+		return s;
+	/* RFC 7635 section 7: "The lifetime provided by the TURN server in the Allocate and Refresh
+	 * responses MUST be less than or equal to the lifetime of the token." */
+	left = rq->auth.expires_at_s - env_wall_s(rq->turn->env);
+	return left < s ? (uint32_t)(left > 0 ? left : 1) : s;
 }
 
 /* Of the request's 5-tuple and user; not yet in the table and without a relay. NULL when out of

@@ -6,6 +6,7 @@
 #include "turn/state.h"
 
 #include "base/error.h"
+#include "turn/oauth.h"
 
 #include <openssl/evp.h>
 #include <stdlib.h>
@@ -49,6 +50,14 @@ static bool is_alloc_user(const struct turn_request *rq)
 	                  rq->turn->conf.realm[a->realm]);
 }
 
+/* A third party's client may come with a new token, made with another key, at every Refresh (RFC
+ * 7635 section 4): USERNAME names that key, not the user. */
+static bool is_alloc_owner(const struct turn_request *rq)
+{
+	return is_alloc_user(rq) || (rq->alloc && rq->alloc->realm == rq->realm &&
+	                             rq->alloc->third_party && rq->auth.third_party);
+}
+
 static bool nonce_ok(const struct turn_request *rq)
 {
 	const struct turn *t = rq->turn;
@@ -80,7 +89,7 @@ static bool try_session_key(struct turn_request *rq)
 {
 	struct turn_alloc *a = rq->alloc;
 
-	if (!is_alloc_user(rq) ||
+	if (!a || a->realm != rq->realm || (!a->third_party && !is_alloc_user(rq)) ||
 	    (!a->third_party && (a->key.len == STUN_KEY_SHA256_LEN) != rq->sha256) ||
 	    !integrity_ok(rq, &a->key))
 		return false;
@@ -90,6 +99,50 @@ static bool try_session_key(struct turn_request *rq)
 	rq->auth.username = a->username;
 	rq->auth.username_len = a->username_len;
 	return true;
+}
+
+/* "If the resulting value does not match the contents of the MESSAGE-INTEGRITY attribute or the
+ * MESSAGE-INTEGRITY-SHA256 attribute, the server MUST reject the request with [...] 401" */
+static int match_keys(struct turn_request *rq)
+{
+	for (size_t i = 0; i < rq->auth.key_n; i++) {
+		if (integrity_ok(rq, &rq->auth.key[i])) {
+			rq->key = &rq->auth.key[i];
+			return 0;
+		}
+	}
+	return 401;
+}
+
+/* RFC 7635 section 7: the key lies in the token, and USERNAME says which of ours opens it. Every
+ * token is an account of its own: who gets how many is the authorization server's business. */
+static int check_token(struct turn_request *rq)
+{
+	const struct turn *t = rq->turn;
+	const struct stun_attr *kid = &rq->msg.attr[STUN_ATTR_USERNAME];
+	const struct stun_attr *token = &rq->msg.attr[STUN_ATTR_ACCESS_TOKEN];
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	struct turn_oauth_grant grant;
+
+	if (!kid->value || turn_oauth_open(t->conf.oauth, kid->value, kid->len, token->value,
+	                                   token->len, env_wall_s(t->env), &grant))
+		return 401;
+	if (!EVP_Digest(grant.key.bytes, grant.key.len, digest, NULL, EVP_sha256(), NULL))
+		return 500;
+	memcpy(rq->token_account, digest, sizeof(rq->token_account));
+	rq->auth.account = rq->token_account;
+	rq->auth.account_len = sizeof(rq->token_account);
+	rq->auth.username = (const char *)kid->value;
+	rq->auth.username_len = kid->len;
+	rq->auth.expires_at_s = grant.expires_at_s;
+	rq->auth.third_party = true;
+	rq->auth.key[rq->auth.key_n++] = grant.key;
+	/* coturn's client signs with the first 16 bytes of a longer key, as its server expects. */
+	if (grant.key.len > STUN_KEY_MD5_LEN) {
+		grant.key.len = STUN_KEY_MD5_LEN;
+		rq->auth.key[rq->auth.key_n++] = grant.key;
+	}
+	return match_keys(rq);
 }
 
 /* Finds the key that the integrity was made with. */
@@ -110,6 +163,8 @@ static int check_key(struct turn_request *rq)
 	rq->auth.third_party = false;
 	if (try_session_key(rq))
 		return 0;
+	if (t->conf.oauth && stun_msg_has(&rq->msg, STUN_ATTR_ACCESS_TOKEN))
+		return check_token(rq);
 	rq->auth.username = rq->auth.account = query.username;
 	rq->auth.username_len = rq->auth.account_len = query.username_len;
 	r = t->auth->keys(t->auth_ctx, &query, &rq->auth);
@@ -122,16 +177,7 @@ static int check_key(struct turn_request *rq)
 	/* "If the value of the USERNAME or USERHASH attribute is not valid [...] 401" */
 	if (r)
 		return 401;
-	for (size_t i = 0; i < rq->auth.key_n; i++) {
-		if (integrity_ok(rq, &rq->auth.key[i])) {
-			rq->key = &rq->auth.key[i];
-			return 0;
-		}
-	}
-	/* "If the resulting value does not match the contents of the MESSAGE-INTEGRITY attribute or
-	 * the MESSAGE-INTEGRITY-SHA256 attribute, the server MUST reject the request with [...] an
-	 * error code of 401" */
-	return 401;
+	return match_keys(rq);
 }
 
 /* "If the message does not contain a MESSAGE-INTEGRITY or MESSAGE-INTEGRITY-SHA256 attribute, the
@@ -209,7 +255,9 @@ static int check_expiry(struct turn_request *rq)
 
 	if (!rq->auth.expires_at_s || rq->auth.expires_at_s >= env_wall_s(t->env))
 		return 0;
-	return rq->msg.method == STUN_ALLOCATE || t->conf.strict_expiry ? 401 : 0;
+	return rq->msg.method == STUN_ALLOCATE || rq->auth.third_party || t->conf.strict_expiry
+	           ? 401
+	           : 0;
 }
 
 static turn_check_fn *const credential_checks[] = {
@@ -247,8 +295,10 @@ int turn_check_credentials(struct turn_request *rq)
 	r = turn_run_checks(rq, credential_checks,
 	                    sizeof(credential_checks) / sizeof(*credential_checks));
 	/* From now on the session goes by this key, whichever algorithm or secret made it. */
-	if (!r && rq->alloc && rq->key != &rq->alloc->key && is_alloc_user(rq)) {
+	if (!r && rq->alloc && rq->key != &rq->alloc->key && is_alloc_owner(rq)) {
 		rq->alloc->key = *rq->key;
+		rq->alloc->third_party = rq->auth.third_party;
+		rq->alloc->credential_expires_at_s = rq->auth.expires_at_s;
 		rq->key = &rq->alloc->key;
 	}
 	return r;
@@ -258,7 +308,7 @@ int turn_check_credentials(struct turn_request *rq)
  * allocation"; else 441. */
 int turn_check_same_user(struct turn_request *rq)
 {
-	return is_alloc_user(rq) ? 0 : 441;
+	return is_alloc_owner(rq) ? 0 : 441;
 }
 
 /* Keeps a copy of the request under the ticket; a retransmission of it is not kept twice. False

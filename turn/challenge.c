@@ -9,6 +9,7 @@
  *   - with a reason phrase;
  *   - without one. With a realm of up to 8 bytes this answers the smallest
  *     legal Allocate, which is what browsers send (28 bytes), with 84 bytes;
+ *   - without THIRD-PARTY-AUTHORIZATION, where that is configured;
  *   - a nonce without features and no PASSWORD-ALGORITHMS, as RFC 5389 had it;
  *   - a bare 400: nothing fits, and no legal request is that short (an
  *     Allocate without REQUESTED-TRANSPORT, say).
@@ -19,6 +20,8 @@
  * gives up at a 438 to an Allocate, and whoever asks so tersely gets SHA-1.
  */
 #include "turn/state.h"
+
+#include "turn/oauth.h"
 
 #include <string.h>
 
@@ -31,7 +34,7 @@
 const uint8_t turn_password_algorithms[TURN_ALGORITHMS_LEN] = {0, 2, 0, 0, 0, 1, 0, 0};
 
 struct form {
-	bool reason, features;
+	bool reason, features, third_party;
 };
 
 static size_t attr_len(size_t value_len)
@@ -45,7 +48,11 @@ static size_t form_len(const struct turn *t, const struct form *f, unsigned int 
 	             attr_len(strlen(t->conf.realm[realm])) +
 	             attr_len((f->features ? TURN_NONCE_COOKIE_LEN : 0) + TURN_NONCE_PROOF_LEN);
 
-	return f->features ? len + attr_len(TURN_ALGORITHMS_LEN) : len;
+	if (f->features)
+		len += attr_len(TURN_ALGORITHMS_LEN);
+	if (f->third_party && t->conf.oauth)
+		len += attr_len(strlen(t->conf.oauth->server_name));
+	return len;
 }
 
 void turn_challenge_init(struct turn *t)
@@ -68,7 +75,8 @@ size_t turn_reply_room(const struct turn_request *rq)
 
 void turn_challenge(struct turn_request *rq, int code)
 {
-	static const struct form forms[] = {{true, true}, {false, true}, {false, false}};
+	static const struct form forms[] = {
+	    {true, true, true}, {false, true, true}, {false, true, false}, {false, false, false}};
 	struct turn *t = rq->turn;
 	const char *realm = t->conf.realm[rq->realm];
 	size_t room = turn_reply_room(rq) - (rq->msg.has_fingerprint ? attr_len(4) : 0), n;
@@ -91,5 +99,9 @@ void turn_challenge(struct turn_request *rq, int code)
 	if (f->features)
 		stun_out_add(&rq->out, STUN_TYPE_PASSWORD_ALGORITHMS, turn_password_algorithms,
 		             sizeof(turn_password_algorithms));
+	/* RFC 7635 section 4: "the STUN server MUST include the THIRD-PARTY-AUTHORIZATION" */
+	if (f->third_party && t->conf.oauth)
+		stun_out_add(&rq->out, STUN_TYPE_THIRD_PARTY_AUTH, t->conf.oauth->server_name,
+		             strlen(t->conf.oauth->server_name));
 	turn_reply_send(rq);
 }

@@ -15,13 +15,13 @@ struct turn_account {
 	UT_hash_handle hh;
 	uint32_t allocations;
 	struct turn_rate rate[2]; /* by direction */
-	char name[];              /* not terminated */
+	char name[];              /* the realm's number in one byte, the name; not terminated */
 };
 
 struct turn_quota {
 	pthread_mutex_t lock;
-	uint32_t per_account, total_max;
-	size_t total;
+	uint32_t per_account, per_realm, total_max;
+	size_t total, realm_total[TURN_QUOTA_REALMS];
 	struct turn_account *accounts;
 	struct turn_rate rate[2];
 };
@@ -52,14 +52,27 @@ void turn_quota_free(struct turn_quota *q)
 	free(q);
 }
 
-int turn_quota_take(struct turn_quota *q, const char *name, size_t len, struct turn_account **out)
+void turn_quota_set_realm_max(struct turn_quota *q, uint32_t per_realm)
 {
+	q->per_realm = per_realm;
+}
+
+int turn_quota_take(struct turn_quota *q, unsigned int realm, const char *name, size_t len,
+                    struct turn_account **out)
+{
+	char key[1 + TURN_QUOTA_NAME_MAX] = {(char)realm};
 	struct turn_account *a;
 	int r = -E_LIMIT;
 
+	if (len > TURN_QUOTA_NAME_MAX)
+		return -E_LIMIT;
+	if (len)
+		memcpy(key + 1, name, len);
+	len++;
 	pthread_mutex_lock(&q->lock);
-	HASH_FIND(hh, q->accounts, name, len, a);
+	HASH_FIND(hh, q->accounts, key, len, a);
 	if ((q->total_max && q->total >= q->total_max) ||
+	    (q->per_realm && q->realm_total[realm] >= q->per_realm) ||
 	    (a && q->per_account && a->allocations >= q->per_account))
 		goto out;
 	if (!a) {
@@ -67,11 +80,12 @@ int turn_quota_take(struct turn_quota *q, const char *name, size_t len, struct t
 		a = calloc(1, sizeof(*a) + len);
 		if (!a)
 			goto out;
-		memcpy(a->name, name, len);
+		memcpy(a->name, key, len);
 		HASH_ADD(hh, q->accounts, name, len, a);
 	}
 	a->allocations++;
 	q->total++;
+	q->realm_total[realm]++;
 	*out = a;
 	r = 0;
 out:
@@ -85,6 +99,7 @@ void turn_quota_give(struct turn_quota *q, struct turn_account *account)
 		return;
 	pthread_mutex_lock(&q->lock);
 	q->total--;
+	q->realm_total[(unsigned char)account->name[0]]--;
 	if (!--account->allocations) {
 		HASH_DEL(q->accounts, account);
 		free(account);

@@ -11,6 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define TURN_QUOTA_REALMS   16
+#define TURN_QUOTA_NAME_MAX 508
+
 struct turn_quota;
 struct turn_account;
 
@@ -18,9 +21,14 @@ struct turn_account;
 struct turn_quota *turn_quota_new(uint32_t per_account, uint32_t total);
 void turn_quota_free(struct turn_quota *q);
 
-/* Counts one more allocation of the named account (any bytes). 0 and the account to give back,
+/* How many allocations the users of one realm hold together; 0 means no limit. */
+void turn_quota_set_realm_max(struct turn_quota *q, uint32_t per_realm);
+
+/* Counts one more allocation of the account named (any bytes) in the realm, a number below
+ * TURN_QUOTA_REALMS: one name in two realms is two accounts. 0 and the account to give back,
  * -E_LIMIT, or -E_NOMEM. */
-int turn_quota_take(struct turn_quota *q, const char *name, size_t len, struct turn_account **out);
+int turn_quota_take(struct turn_quota *q, unsigned int realm, const char *name, size_t len,
+                    struct turn_account **out);
 
 /* NULL account is legal. */
 void turn_quota_give(struct turn_quota *q, struct turn_account *account);

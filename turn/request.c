@@ -23,6 +23,8 @@ void turn_reply_start(struct turn_request *rq, enum stun_class class)
  * MESSAGE-INTEGRITY attribute MUST be used". */
 static enum stun_integrity reply_integrity(const struct turn_request *rq)
 {
+	if (rq->auth.third_party) /* there are no algorithms to choose from */
+		return rq->msg.integrity[STUN_SHA256] ? STUN_SHA256 : STUN_SHA1;
 	return stun_msg_has(&rq->msg, STUN_ATTR_PASSWORD_ALGORITHM) ? STUN_SHA256 : STUN_SHA1;
 }
 
@@ -48,6 +50,9 @@ void turn_reply_send(struct turn_request *rq)
 static void count_error(struct turn_stats *s, int code)
 {
 	switch (code) {
+	case 300:
+		s->replies_300++;
+		break;
 	case 401:
 		s->replies_401++;
 		break;
@@ -72,6 +77,46 @@ static void count_error(struct turn_stats *s, int code)
 	}
 }
 
+/* One of the alternates of the family, by chance; NULL: there is none. */
+const struct addr *turn_alternate(const struct turn *t, int family)
+{
+	const struct addr *of_family[TURN_ALTERNATES_MAX];
+	uint32_t chance;
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->conf.alternate_n; i++)
+		if (addr_family(&t->conf.alternate[i]) == family)
+			of_family[n++] = &t->conf.alternate[i];
+	if (!n)
+		return NULL;
+	env_random(t->env, &chance, sizeof(chance));
+	return of_family[chance % n];
+}
+
+/* RFC 8489 section 10: the client's family first; "The server SHOULD include an additional
+ * ALTERNATE-SERVER attribute, after the mandatory one, that contains an IP address of the address
+ * family other than the source IP address". "If the transaction uses TLS or DTLS, if the
+ * transaction is authenticated by a MESSAGE-INTEGRITY-SHA256 attribute, and if the server wants to
+ * redirect to a server that uses a different certificate, then it MUST include an
+ * ALTERNATE-DOMAIN". */
+static void add_alternates(struct turn_request *rq)
+{
+	const struct turn *t = rq->turn;
+	int family = addr_family(&rq->path.client);
+	const struct addr *same = turn_alternate(t, family);
+	const struct addr *other = turn_alternate(t, family == AF_INET ? AF_INET6 : AF_INET);
+	enum turn_protocol protocol = rq->path.side->protocol;
+
+	if (same)
+		stun_out_add_addr(&rq->out, STUN_TYPE_ALTERNATE_SERVER, same);
+	if (other)
+		stun_out_add_addr(&rq->out, STUN_TYPE_ALTERNATE_SERVER, other);
+	if (t->conf.alternate_domain && (protocol == TURN_TLS || protocol == TURN_DTLS) &&
+	    reply_integrity(rq) == STUN_SHA256)
+		stun_out_add(&rq->out, STUN_TYPE_ALTERNATE_DOMAIN, t->conf.alternate_domain,
+		             strlen(t->conf.alternate_domain));
+}
+
 void turn_reply_error(struct turn_request *rq, int code)
 {
 	/* RFC 8489 section 9.2.4: what the client needs to try again. */
@@ -89,6 +134,8 @@ void turn_reply_error(struct turn_request *rq, int code)
 	}
 	turn_reply_start(rq, STUN_ERROR);
 	stun_out_add_error(&rq->out, code, true);
+	if (code == 300)
+		add_alternates(rq);
 	if (code == 420) {
 		uint8_t types[2 * STUN_UNKNOWN_MAX];
 

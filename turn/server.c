@@ -119,6 +119,11 @@ void turn_set_nonce_key(struct turn *t, const uint8_t key[TURN_NONCE_KEY_LEN])
 	turn_nonce_rotate(&t->nonce_keys, key);
 }
 
+void turn_set_draining(struct turn *t, bool draining)
+{
+	t->draining = draining;
+}
+
 void turn_recheck_users(struct turn *t)
 {
 	struct turn_alloc *a, *next;

@@ -155,6 +155,7 @@ struct turn {
 	void *auth_ctx;
 	struct turn_nonce_keys nonce_keys;
 	uint32_t features; /* named in nonces */
+	bool draining;
 	bool plain_nonces; /* nonces without features are good, too */
 	struct turn_limiter *unauth, *bindings;
 	bool behind_nat; /* a relay's external address is not its local one */
@@ -198,6 +199,7 @@ struct turn_request {
 	bool realm_known;   /* it is the one that the request names */
 	bool sha256;        /* the user's SHA-256 key is asked for, not the MD5 one */
 	struct turn_auth_answer auth;
+	char token_account[16];     /* the account of an access token */
 	const struct stun_key *key; /* set once the sender has proved who it is */
 	uint64_t reply_buf[STUN_REPLY_MAX / 8];
 	struct stun_out out;
@@ -220,6 +222,7 @@ int turn_run_checks(struct turn_request *rq, turn_check_fn *const *checks, size_
 extern const uint8_t turn_password_algorithms[TURN_ALGORITHMS_LEN];
 void turn_challenge_init(struct turn *t);
 void turn_challenge(struct turn_request *rq, int code);
+const struct addr *turn_alternate(const struct turn *t, int family);
 size_t turn_reply_room(const struct turn_request *rq);
 
 /* auth.c */

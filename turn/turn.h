@@ -17,6 +17,7 @@
 
 #define TURN_KEYS_MAX       8
 #define TURN_REALMS_MAX     16
+#define TURN_ALTERNATES_MAX 16
 #define TURN_RELAYS_MAX     16
 #define TURN_NAME_MAX       508 /* RFC 8489 section 14.3: USERNAME is shorter than 509 bytes */
 #define TURN_NO_RELAY       (-1)
@@ -24,6 +25,7 @@
 
 struct turn;
 struct turn_link;
+struct turn_oauth;
 struct turn_ports;
 struct turn_quota;
 struct peer_policy;
@@ -72,6 +74,11 @@ struct turn_conf {
 	uint32_t unauth_rate;    /* error replies to the unauthenticated, each second and source
 	                          * prefix (/24, /64); 0: no limit */
 	uint32_t binding_rate;   /* Binding replies, likewise */
+	const struct turn_oauth *oauth; /* third-party authorization (RFC 7635); NULL: none */
+	struct addr alternate[TURN_ALTERNATES_MAX];
+	size_t alternate_n;
+	const char *alternate_domain; /* name in the alternates' certificates; NULL: as ours */
+	bool redirect;                /* every new allocation goes to an alternate */
 	struct turn_relay relay[TURN_RELAYS_MAX];
 	size_t relay_n;
 	const struct peer_policy *policy;
@@ -122,6 +129,7 @@ struct turn_link_params {
 	X(allocations_made)                                                                        \
 	X(moves)                                                                                   \
 	X(allocations_closed)                                                                      \
+	X(replies_300)                                                                             \
 	X(replies_401)                                                                             \
 	X(replies_403)                                                                             \
 	X(replies_437)                                                                             \
@@ -184,6 +192,10 @@ void turn_link_free(struct turn_link *link);
 
 /* New nonces from now on; those of the key before stay good, older ones are stale (438). */
 void turn_set_nonce_key(struct turn *t, const uint8_t key[TURN_NONCE_KEY_LEN]);
+
+/* While true, no allocation is made: 300 to an alternate of the client's family, else 508. Those
+ * that there are go on. */
+void turn_set_draining(struct turn *t, bool draining);
 
 /* What an -E_LATER promised is there now. Unknown tickets are ignored. */
 void turn_auth_answered(struct turn *t, uint64_t ticket);

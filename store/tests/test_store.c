@@ -155,6 +155,45 @@ static void test_keys(void **state)
 	store_snapshot_unref(snap);
 }
 
+static void test_userhashes(void **state)
+{
+	struct fixture *f = *state;
+	struct store_snapshot *snap;
+	const char *name;
+	unsigned char hash[32];
+	char text[64];
+	size_t len;
+
+	assert_int_equal(store_snapshot_load(f->store, &snap, &f->why), 0);
+	assert_null(store_snapshot_user_by_hash(snap, "realm", hash, &name, &len));
+	store_snapshot_unref(snap);
+	for (int i = 0; i < 40; i++) {
+		snprintf(text, sizeof(text), "user%d", i);
+		assert_int_equal(store_user_add(f->store, "realm", text, "pw", &f->why), 0);
+	}
+	/* SHA-256("a:b:c") is both "a" in "b:c" and "a:b" in "c" */
+	assert_int_equal(store_user_add(f->store, "b:c", "a", "pw", &f->why), 0);
+	assert_int_equal(store_user_add(f->store, "c", "a:b", "pw", &f->why), 0);
+	assert_int_equal(store_snapshot_load(f->store, &snap, &f->why), 0);
+	for (int i = 0; i < 41; i++) {
+		int n = snprintf(text, sizeof(text), "user%d:realm", i);
+		const struct store_keys *keys;
+
+		EVP_Digest(text, (size_t)n, hash, NULL, EVP_sha256(), NULL);
+		keys = store_snapshot_user_by_hash(snap, "realm", hash, &name, &len);
+		assert_true(!keys == (i == 40));
+		if (keys)
+			assert_ptr_equal(keys, store_snapshot_user(snap, "realm", name, len));
+		assert_null(store_snapshot_user_by_hash(snap, "other", hash, &name, &len));
+	}
+	EVP_Digest("a:b:c", 5, hash, NULL, EVP_sha256(), NULL);
+	assert_non_null(store_snapshot_user_by_hash(snap, "c", hash, &name, &len));
+	assert_memory_equal(name, "a:b", len);
+	assert_non_null(store_snapshot_user_by_hash(snap, "b:c", hash, &name, &len));
+	assert_int_equal(len, 1);
+	store_snapshot_unref(snap);
+}
+
 static void test_bad_names(void **state)
 {
 	struct fixture *f = *state;
@@ -479,6 +518,7 @@ int main(void)
 	    T(test_modes),
 	    T(test_users),
 	    T(test_keys),
+	    T(test_userhashes),
 	    T(test_bad_names),
 	    T(test_odd_names),
 	    cmocka_unit_test(test_made_passwords_differ),

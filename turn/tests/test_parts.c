@@ -152,17 +152,27 @@ static void quota_counts(void **state)
 	struct turn_account *a1, *a2, *b, *x;
 
 	(void)state;
-	assert_int_equal(turn_quota_take(q, "a", 1, &a1), 0);
-	assert_int_equal(turn_quota_take(q, "a", 1, &a2), 0);
-	assert_int_equal(turn_quota_take(q, "a", 1, &x), -E_LIMIT);
-	assert_int_equal(turn_quota_take(q, "a\0b", 3, &b), 0); /* another name */
-	assert_int_equal(turn_quota_take(q, "c", 1, &x), -E_LIMIT);
+	assert_int_equal(turn_quota_take(q, 0, "a", 1, &a1), 0);
+	assert_int_equal(turn_quota_take(q, 0, "a", 1, &a2), 0);
+	assert_int_equal(turn_quota_take(q, 0, "a", 1, &x), -E_LIMIT);
+	assert_int_equal(turn_quota_take(q, 0, "a\0b", 3, &b), 0); /* another name */
+	assert_int_equal(turn_quota_take(q, 0, "c", 1, &x), -E_LIMIT);
 	assert_int_equal(turn_quota_total(q), 3);
 	turn_quota_give(q, a1);
 	turn_quota_give(q, b);
 	turn_quota_give(q, NULL);
 	assert_int_equal(turn_quota_accounts(q), 1);
-	assert_int_equal(turn_quota_take(q, "", 0, &b), 0);
+	assert_int_equal(turn_quota_take(q, 0, "", 0, &b), 0);
+	/* realms: their own limit, and their own users */
+	turn_quota_set_realm_max(q, 1);
+	assert_int_equal(turn_quota_take(q, 0, "d", 1, &x), -E_LIMIT);
+	assert_int_equal(turn_quota_take(q, 15, "", 0, &x), 0);
+	assert_ptr_not_equal(b, x);
+	assert_int_equal(turn_quota_accounts(q), 3);
+	assert_int_equal(turn_quota_take(q, 15, "d", 1, &a1), -E_LIMIT);
+	turn_quota_give(q, x);
+	assert_int_equal(turn_quota_take(q, 15, "d", 1, &x), 0);
+	turn_quota_give(q, x);
 	turn_quota_give(q, b);
 	turn_quota_give(q, a2);
 	assert_int_equal(turn_quota_total(q), 0);

@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Access tokens (RFC 7635), redirection and drain (RFC 8489 section 10), quota of a realm.
+ */
+#include "base/error.h"
+#include "base/tests/test.h"
+#include "turn/oauth.h"
+#include "turn/tests/world.h"
+
+#include <openssl/evp.h>
+#include <stdlib.h>
+
+#define NAME "turn.example.org"
+
+static int setup(void **state)
+{
+	struct world *w = malloc(sizeof(*w));
+
+	world_init(w);
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	world_stop(*state);
+	free(*state);
+	return 0;
+}
+
+struct token {
+	const char *name, *mac_key;
+	uint8_t key[32];
+	size_t key_len, nonce_len;
+	uint64_t made_s;
+	uint32_t lifetime_s;
+	uint8_t out[600];
+	size_t len;
+};
+
+static void put_be(uint8_t *p, uint64_t v, size_t n)
+{
+	while (n--) {
+		p[n] = (uint8_t)v;
+		v >>= 8;
+	}
+}
+
+/* As an authorization server does (section 6.2). */
+static void seal(struct token *t)
+{
+	EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
+	size_t mac_len = strlen(t->mac_key), plain_len = 2 + mac_len + 8 + 4;
+	uint8_t plain[200], *at;
+	int n;
+
+	put_be(plain, mac_len, 2);
+	memcpy(plain + 2, t->mac_key, mac_len);
+	put_be(plain + 2 + mac_len, t->made_s << 16, 8);
+	put_be(plain + 2 + mac_len + 8, t->lifetime_s, 4);
+	put_be(t->out, t->nonce_len, 2);
+	memset(t->out + 2, 0x5a, t->nonce_len);
+	at = t->out + 2 + t->nonce_len;
+	EVP_EncryptInit_ex(c, t->key_len == 32 ? EVP_aes_256_gcm() : EVP_aes_128_gcm(), NULL, NULL,
+	                   NULL);
+	EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_IVLEN, (int)t->nonce_len, NULL);
+	EVP_EncryptInit_ex(c, NULL, NULL, t->key, t->out + 2);
+	EVP_EncryptUpdate(c, NULL, &n, (const uint8_t *)t->name, (int)strlen(t->name));
+	EVP_EncryptUpdate(c, at, &n, plain, (int)plain_len);
+	EVP_EncryptFinal_ex(c, at + n, &n);
+	EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_GET_TAG, 16, at + plain_len);
+	t->len = 2 + t->nonce_len + plain_len + 16;
+	EVP_CIPHER_CTX_free(c);
+}
+
+static struct token token_for(const struct turn_oauth *o, int i)
+{
+	struct token t = {.name = NAME,
+	                  .mac_key = "the twenty bytes key",
+	                  .key_len = o->key[i].key_len,
+	                  .nonce_len = 12,
+	                  .made_s = 1700000000,
+	                  .lifetime_s = 1000};
+
+	memcpy(t.key, o->key[i].key, 32);
+	return t;
+}
+
+static const struct turn_oauth oauth = {
+    .server_name = NAME,
+    .key = {{"first", "0123456789abcdef0123456789abcdef", 32}, {"second", "fedcba9876543210", 16}},
+    .key_n = 2};
+
+static int open_at(const struct token *t, const char *kid, int64_t now_s)
+{
+	struct turn_oauth_grant g;
+
+	return turn_oauth_open(&oauth, kid, strlen(kid), t->out, t->len, now_s, &g);
+}
+
+static void tokens(void **state)
+{
+	struct turn_oauth_grant g;
+	struct token t;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		t = token_for(&oauth, i);
+		seal(&t);
+		assert_int_equal(turn_oauth_open(&oauth, oauth.key[i].kid, strlen(oauth.key[i].kid),
+		                                 t.out, t.len, 1700000001, &g),
+		                 0);
+		assert_int_equal(g.key.len, 20);
+		assert_memory_equal(g.key.bytes, "the twenty bytes key", 20);
+		assert_int_equal(g.expires_at_s, 1700001005);
+		assert_int_equal(open_at(&t, oauth.key[!i].kid, 1700000001), -E_DENIED);
+		assert_int_equal(open_at(&t, "third", 1700000001), -E_NOTFOUND);
+		assert_int_equal(open_at(&t, "firs", 1700000001), -E_NOTFOUND);
+		/* "lifetime + Delta > abs(RDnew - TS)" */
+		assert_int_equal(open_at(&t, oauth.key[i].kid, 1700001004), 0);
+		assert_int_equal(open_at(&t, oauth.key[i].kid, 1700001005), -E_STALE);
+		assert_int_equal(open_at(&t, oauth.key[i].kid, 1699998996), 0);
+		assert_int_equal(open_at(&t, oauth.key[i].kid, 1699998995), -E_STALE);
+		/* every bit of nonce, block and tag is protected */
+		for (size_t k = 0; k < t.len; k++) {
+			t.out[k] ^= 1;
+			assert_int_not_equal(open_at(&t, oauth.key[i].kid, 1700000001), 0);
+			t.out[k] ^= 1;
+		}
+		for (size_t cut = 0; cut < t.len; cut++) {
+			assert_int_not_equal(
+			    turn_oauth_open(&oauth, "first", 5, t.out, cut, 1700000001, &g), 0);
+		}
+	}
+	/* for another server; keys and nonces of other lengths */
+	t = token_for(&oauth, 0);
+	t.name = "another.example.org";
+	seal(&t);
+	assert_int_equal(open_at(&t, "first", 1700000001), -E_DENIED);
+	t.name = NAME;
+	t.nonce_len = 16;
+	seal(&t);
+	assert_int_equal(open_at(&t, "first", 1700000001), 0);
+	t.nonce_len = 8;
+	seal(&t);
+	assert_int_equal(open_at(&t, "first", 1700000001), -E_PARSE);
+	t.nonce_len = 12;
+	t.mac_key = "";
+	seal(&t);
+	assert_int_equal(open_at(&t, "first", 1700000001), -E_PARSE);
+	t.mac_key = "12345678901234567890123456789012345678901234567890123456789012345";
+	seal(&t);
+	assert_int_equal(open_at(&t, "first", 1700000001), -E_PARSE);
+}
+
+/* With a token if there is one, signed with its key, by SHA-1 or SHA-256. */
+static int ask(struct host *h, uint16_t method, const char *kid, const struct token *t,
+               const char *mac_key, bool sha256)
+{
+	struct wire m;
+	uint8_t key[32] = {0};
+
+	wire_start(&m, method, ++h->w->tid);
+	if (method == W_ALLOCATE)
+		wire_add_u32(&m, 0x0019, 17u << 24);
+	if (method == W_CREATE_PERMISSION)
+		wire_add_xor_addr(&m, 0x0012, "8.8.8.8:1");
+	wire_add_str(&m, 0x0006, kid);
+	wire_add_str(&m, 0x0014, REALM);
+	wire_add_str(&m, 0x0015, h->nonce);
+	if (t)
+		wire_add(&m, 0x001b, t->out, t->len);
+	memcpy(key, mac_key, strlen(mac_key) < 32 ? strlen(mac_key) : 32);
+	if (sha256)
+		wire_add_integrity256(&m, key, strlen(mac_key), 32);
+	else
+		wire_add_integrity(&m, key);
+	assert_int_equal(host_send(h, SERVER4, m.buf, m.len), 1);
+	if (!host_reply_code(h) && sha256)
+		assert_true(wire_integrity256_ok(h->in.buf, h->in.len, key, strlen(mac_key)));
+	else if (!host_reply_code(h))
+		assert_true(wire_integrity_ok(h->in.buf, h->in.len, key));
+	return host_reply_code(h);
+}
+
+static void third_party(void **state)
+{
+	struct world *w = *state;
+	struct host h;
+	struct token t, next;
+	size_t n;
+
+	w->conf.oauth = &oauth;
+	world_start(w);
+	host_open(w, &h, "198.51.100.5:1", "alice", "secret");
+	strcpy(h.nonce, "AAAAAAAAAAAAAAA");
+	assert_int_equal(host_allocate(&h, NULL), 438);
+	assert_memory_equal(wire_get(h.in.buf, h.in.len, 0x802e, &n), NAME, strlen(NAME));
+	t = token_for(&oauth, 0);
+	t.mac_key = "sixteen byte key";
+	t.made_s = (uint64_t)env_wall_s(w->env);
+	t.lifetime_s = 700;
+	seal(&t);
+	assert_int_equal(ask(&h, W_ALLOCATE, "nobody", &t, t.mac_key, true), 401);
+	assert_int_equal(ask(&h, W_ALLOCATE, "second", &t, t.mac_key, true), 401);
+	assert_int_equal(ask(&h, W_ALLOCATE, "first", &t, "another key", true), 401);
+	t.out[30] ^= 1;
+	assert_int_equal(ask(&h, W_ALLOCATE, "first", &t, t.mac_key, true), 401);
+	t.out[30] ^= 1;
+	assert_int_equal(ask(&h, W_ALLOCATE, "first", NULL, t.mac_key, true), 401);
+	assert_int_equal(ask(&h, W_ALLOCATE, "first", &t, t.mac_key, true), 0);
+	assert_int_equal(wire_get_u32(h.in.buf, h.in.len, 0x000d), 600);
+	/* what follows needs no token, only its key */
+	assert_int_equal(ask(&h, W_CREATE_PERMISSION, "first", NULL, t.mac_key, true), 0);
+	assert_int_equal(ask(&h, W_CREATE_PERMISSION, "first", NULL, "another key", true), 401);
+	assert_int_equal(host_refresh(&h, 0), 441); /* a user of our own */
+	/* no lifetime reaches past the token's */
+	world_run(w, 400 * 1000);
+	assert_int_equal(ask(&h, W_REFRESH, "first", &t, t.mac_key, false), 0);
+	assert_int_equal(wire_get_u32(h.in.buf, h.in.len, 0x000d), 305);
+	/* a new token, by another key */
+	next = token_for(&oauth, 1);
+	next.made_s = (uint64_t)env_wall_s(w->env);
+	next.mac_key = "another 16 bytes";
+	seal(&next);
+	assert_int_equal(ask(&h, W_REFRESH, "second", &next, next.mac_key, true), 0);
+	assert_int_equal(wire_get_u32(h.in.buf, h.in.len, 0x000d), 600);
+	assert_int_equal(ask(&h, W_CREATE_PERMISSION, "first", NULL, t.mac_key, true), 401);
+	assert_int_equal(ask(&h, W_CREATE_PERMISSION, "second", NULL, next.mac_key, true), 0);
+	assert_int_equal(turn_allocations(w->turn), 1);
+	turn_recheck_users(w->turn); /* not a user of the store: nobody revokes it */
+	assert_int_equal(turn_allocations(w->turn), 1);
+	/* the token has an end, and the allocation with it */
+	env_virtual_step_wall(w->env, 2000);
+	assert_int_equal(ask(&h, W_REFRESH, "second", &next, next.mac_key, true), 401);
+	world_run(w, 602 * 1000);
+	assert_int_equal(turn_allocations(w->turn), 0);
+	host_close(&h);
+}
+
+/* Not configured, a token is an attribute like any other, and its key no user's. */
+static void third_party_is_opt_in(void **state)
+{
+	struct world *w = *state;
+	struct host h;
+	struct token t = token_for(&oauth, 0);
+	size_t n;
+
+	world_start(w);
+	host_open(w, &h, "198.51.100.5:1", "alice", "secret");
+	strcpy(h.nonce, "AAAAAAAAAAAAAAA");
+	assert_int_equal(host_allocate(&h, NULL), 438);
+	assert_null(wire_get(h.in.buf, h.in.len, 0x802e, &n));
+	t.made_s = (uint64_t)env_wall_s(w->env);
+	seal(&t);
+	assert_int_equal(ask(&h, W_ALLOCATE, "first", &t, "the twenty bytes", true), 401);
+	host_close(&h);
+}
+
+static int allocate_on(struct turn *t, struct host *h, bool before_draining)
+{
+	turn_set_draining(t, !before_draining);
+	return host_allocate(h, NULL);
+}
+
+static void plain_addr_is(const struct host *h, size_t nth, const char *text)
+{
+	struct addr want, got;
+	size_t at = 20, n = 0;
+
+	assert_int_equal(addr_parse(&want, text), 0);
+	for (; at + 4 <= h->in.len; at += 4 + ((n + 3) & ~(size_t)3)) {
+		const uint8_t *p = h->in.buf + at;
+
+		n = (size_t)p[2] << 8 | p[3];
+		if ((p[0] << 8 | p[1]) != 0x8023 || nth--)
+			continue;
+		assert_true(n == 8 || n == 20);
+		addr_from_bytes(&got, p + 8, n - 4, (uint16_t)(p[6] << 8 | p[7]));
+		assert_true(addr_equal(&got, &want));
+		return;
+	}
+	fail();
+}
+
+static void drain(void **state)
+{
+	struct world *w = *state;
+	struct host old, young, young6;
+	size_t n;
+
+	for (int alternates = 0; alternates < 2; alternates++) {
+		if (alternates) {
+			world_stop(w);
+			world_init(w);
+			addr_parse(&w->conf.alternate[0], "[2001:db8::77]:3478");
+			addr_parse(&w->conf.alternate[1], "203.0.113.9:5349");
+			w->conf.alternate_n = 2;
+			w->conf.alternate_domain = "other.example.org";
+		}
+		world_start(w);
+		host_open(w, &old, "198.51.100.5:1", "alice", "secret");
+		host_open(w, &young, "198.51.100.5:2", "alice", "secret");
+		host_open(w, &young6, "[2001:db8:1::5]:2", "alice", "secret");
+		assert_int_equal(allocate_on(w->turn, &old, true), 0);
+		assert_int_equal(allocate_on(w->turn, &young, false), alternates ? 300 : 508);
+		if (alternates) { /* the client's own family first */
+			plain_addr_is(&young, 0, "203.0.113.9:5349");
+			plain_addr_is(&young, 1, "[2001:db8::77]:3478");
+			assert_int_equal(host_allocate(&young6, NULL), 300);
+			plain_addr_is(&young6, 0, "[2001:db8::77]:3478");
+			/* the name is for TLS, and for those who know what it is */
+			assert_null(wire_get(young.in.buf, young.in.len, 0x8003, &n));
+			assert_int_equal(turn_get_stats(w->turn)->replies_300, 2);
+		}
+		/* who is here goes on */
+		assert_int_equal(host_refresh(&old, 600), 0);
+		assert_int_equal(host_permit(&old, "8.8.8.8:1"), 0);
+		assert_int_equal(turn_allocations(w->turn), 1);
+		assert_int_equal(allocate_on(w->turn, &young, true), 0);
+		host_close(&old);
+		host_close(&young);
+		host_close(&young6);
+	}
+}
+
+static void redirect(void **state)
+{
+	struct world *w = *state;
+	struct host h, h6, stranger;
+
+	addr_parse(&w->conf.alternate[0], "203.0.113.9:5349");
+	w->conf.alternate_n = 1;
+	w->conf.redirect = true;
+	world_start(w);
+	host_open(w, &h, "198.51.100.5:1", "alice", "secret");
+	host_open(w, &h6, "[2001:db8:1::5]:2", "alice", "secret");
+	host_open(w, &stranger, "198.51.100.6:1", "alice", "wrong");
+	assert_int_equal(host_allocate(&h, NULL), 300);
+	/* no alternate of its family: it stays */
+	assert_int_equal(host_allocate(&h6, NULL), 0);
+	assert_int_equal(host_login(&stranger), 401);
+	assert_int_equal(host_allocate(&stranger, NULL), 401);
+	host_close(&h);
+	host_close(&h6);
+	host_close(&stranger);
+}
+
+/* Over TLS, and with SHA-256: the name in the other certificate goes along. */
+static void link_send(void *ctx, const uint8_t *data, size_t len)
+{
+	struct wire *in = ctx;
+
+	memcpy(in->buf, data, len);
+	in->len = len;
+}
+
+static void alternate_domain(void **state)
+{
+	static const struct turn_link_ops ops = {.send = link_send};
+	static const enum turn_protocol protocols[] = {TURN_TCP, TURN_TLS, TURN_DTLS};
+	struct world *w = *state;
+	struct wire in, m;
+
+	addr_parse(&w->conf.alternate[0], "203.0.113.9:5349");
+	w->conf.alternate_n = 1;
+	w->conf.alternate_domain = "other.example.org";
+	w->conf.redirect = true;
+	world_start(w);
+	for (int i = 0; i < 6; i++) {
+		struct turn_link_params p = {.protocol = protocols[i / 2],
+		                             .relay4 = 0,
+		                             .relay6 = 1,
+		                             .ops = &ops,
+		                             .ctx = &in};
+		struct turn_link *link;
+		uint8_t key[32], nonce[28];
+		size_t n;
+
+		addr_parse(&p.client, "198.51.100.5:1");
+		link = turn_link_new(w->turn, &p);
+		wire_start(&m, W_ALLOCATE, 1);
+		turn_link_input(link, m.buf, m.len);
+		assert_int_equal(wire_error(in.buf, in.len), 401); /* no spoofing, so all of it */
+		memcpy(nonce, wire_get(in.buf, in.len, 0x0015, &n), 28);
+		wire_start(&m, W_ALLOCATE, 2);
+		wire_add_u32(&m, 0x0019, 17u << 24);
+		wire_add_str(&m, 0x0006, "alice");
+		wire_add_str(&m, 0x0014, REALM);
+		wire_add(&m, 0x0015, nonce, 28);
+		if (i % 2) {
+			wire_add(&m, 0x8002, "\0\2\0\0\0\1\0\0", 8);
+			wire_add(&m, 0x001d, "\0\2\0\0", 4);
+			wire_key256("alice", REALM, "secret", key);
+			wire_add_integrity256(&m, key, 32, 32);
+		} else {
+			wire_key("alice", REALM, "secret", key);
+			wire_add_integrity(&m, key);
+		}
+		turn_link_input(link, m.buf, m.len);
+		assert_int_equal(wire_error(in.buf, in.len), 300);
+		assert_true(!wire_get(in.buf, in.len, 0x8003, &n) == (i != 3 && i != 5));
+		turn_link_free(link);
+	}
+}
+
+static void realm_quota(void **state)
+{
+	struct world *w = *state;
+	struct host h[4];
+
+	turn_quota_set_realm_max(w->quota, 3);
+	world_start(w);
+	for (int i = 0; i < 4; i++) {
+		static const char *const from[] = {"198.51.100.5:1", "198.51.100.5:2",
+		                                   "198.51.100.5:3", "198.51.100.5:4"};
+
+		host_open(w, &h[i], from[i], i % 2 ? "bob" : "alice", i % 2 ? "hunter2" : "secret");
+		assert_int_equal(host_allocate(&h[i], NULL), i < 3 ? 0 : 486);
+	}
+	assert_int_equal(host_refresh(&h[0], 0), 0);
+	assert_int_equal(host_allocate(&h[3], NULL), 0);
+	for (int i = 0; i < 4; i++)
+		host_close(&h[i]);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(tokens),
+	    T(third_party),
+	    T(third_party_is_opt_in),
+	    T(drain),
+	    T(redirect),
+	    T(alternate_domain),
+	    T(realm_quota),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
