@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * coturn's clients against the built server on real sockets. Every row of the
+ * coturn's clients and libnice against the built server on real sockets. Every row of the
  * table is a test; all of them run at the same time, in one network namespace.
  */
 #include <setjmp.h>
@@ -90,6 +90,12 @@ static const struct row rows[] = {
     {"dual allocation, IPv6 peer", STATIC "-Z -n 20 " TO_PEER6 SERVER6, RELAYS, 20, NULL},
     {"DONT-FRAGMENT", STATIC "-g -n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
     {"DONT-FRAGMENT, send", STATIC "-g -s -n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
+    /* RFC 8016: uclient moves to another socket after its first steps */
+    {"mobility", STATIC "-M -n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
+    {"mobility, send", STATIC "-M -s -n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
+    {"mobility over tcp", STATIC "-M -t -n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
+    {"mobility over tls", STATIC "-M -t -S -p 3478 -n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
+    {"mobility over dtls", STATIC "-M -S -p 3478 -n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
     /* what is wrong on purpose; the server is to survive it */
     {"negative tests", STATIC "-N -s -n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
     {"negative tests, channels", STATIC "-N -n 20 " TO_PEER4 SERVER, REFUSED, 0, "error 400"},
@@ -106,6 +112,13 @@ static const struct row rows[] = {
      "ERROR: Cannot complete Allocation"},
     {"wrong secret", UCLIENT "-u bob -W another-secret " TO_PEER4 SERVER, REFUSED, 0,
      "ERROR: Cannot complete Allocation"},
+#ifdef NICE_CLIENT
+    /* an ICE library: both ends behind relays */
+    {"libnice over udp", NICE_CLIENT " udp " SERVER " 3478 alice wonderland 77.7.0.21", RELAYS, 0,
+     "a got 50 messages, b got 50"},
+    {"libnice over tcp", NICE_CLIENT " tcp " SERVER " 3478 alice wonderland 77.7.0.21", RELAYS, 0,
+     "a got 50 messages, b got 50"},
+#endif
     /* RFC 8489 */
     {"stunclient", "turnutils_stunclient " SERVER, RELAYS, 0,
      "UDP reflexive addr: " LAB_SERVER4 ":"},
@@ -162,9 +175,10 @@ static int start_all(void **state)
 	free(lab_verb(&server, "user add alice --password-stdin", "wonderland\n"));
 	free(lab_verb(&strict, "user add alice --password-stdin", "wonderland\n"));
 	free(lab_verb(&server, "secret add --value-stdin", SECRET "\n"));
-	lab_server_start(&server, "legacy",
-	                 "--workers 3 --legacy-channels --relay-ports 50000-54999 "
-	                 "--listen " LAB_SERVER4 ":3478 --listen [" LAB_SERVER6 "]:3478");
+	lab_server_start(
+	    &server, "legacy",
+	    "--workers 3 --user-quota 0 --legacy-channels --mobility --relay-ports 50000-54999 "
+	    "--listen " LAB_SERVER4 ":3478 --listen [" LAB_SERVER6 "]:3478");
 	lab_server_start(&strict, "strict",
 	                 "--workers 2 --relay-ports 55000-59999 --listen " LAB_SERVER4 ":3479");
 	lab_echo_start(&echo, ECHO_PORT);
