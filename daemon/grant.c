@@ -14,18 +14,24 @@
 
 #define ANONYMOUS_BYTES 6
 
-/* A key opens always. Without one it depends on guests: by default only a caller on this machine,
- * that is neither a proxy's client nor a page from elsewhere. */
-static bool may_have(const struct grant *g, const struct web_caller *caller)
+/* A key opens always, a wrong one never. Without one: a caller on this machine that is neither a
+ * proxy's client nor a page from elsewhere. */
+bool grant_is_trusted(const struct grant *g, const struct web_caller *caller)
 {
 	if (caller->key)
 		return store_snapshot_token_ok(g->users, caller->key, strlen(caller->key));
+	return addr_is_loopback(&caller->peer) && !caller->forwarded && !caller->foreign_origin;
+}
+
+static bool may_have(const struct grant *g, const struct web_caller *caller)
+{
+	if (caller->key)
+		return grant_is_trusted(g, caller);
 	switch (g->conf->guests) {
 	case GUESTS_YES:
 		return !caller->foreign_origin;
 	case GUESTS_LOCAL:
-		return addr_is_loopback(&caller->peer) && !caller->forwarded &&
-		       !caller->foreign_origin;
+		return grant_is_trusted(g, caller);
 	case GUESTS_NO:
 		break;
 	}
@@ -33,7 +39,7 @@ static bool may_have(const struct grant *g, const struct web_caller *caller)
 }
 
 int grant_for_caller(void *ctx, const struct web_caller *caller, const char *name, int64_t ttl_s,
-		     const char *host, struct ice_grant *out)
+                     const char *host, struct ice_grant *out)
 {
 	const struct grant *g = ctx;
 	const struct conf *conf = g->conf;

@@ -174,6 +174,37 @@ static void get_health(const struct call *c)
 	answer_json(c->r, 200, json_pack("{s:s}", "status", "ok"));
 }
 
+/* Whether a balancer may send new clients here. */
+static void get_ready(const struct call *c)
+{
+	bool ready = !c->ops->ready || c->ops->ready(c->ctx);
+
+	answer_json(c->r, ready ? 200 : 503,
+	            json_pack("{s:s}", "status", ready ? "ready" : "draining"));
+}
+
+static void get_metrics(const struct call *c)
+{
+	struct web_caller caller = http_api_caller(&c->q->origin, c->q->bearer);
+	char *text = NULL;
+	int rc = c->ops->metrics ? c->ops->metrics(c->ctx, &caller, &text) : -E_NOTFOUND;
+
+	if (rc == -E_DENIED)
+		http_api_error(c->r, 401, "unauthorized", "This needs a valid access key.");
+	else if (rc == -E_NOTFOUND)
+		http_api_error(c->r, 404, "not-found", "There is nothing at this path.");
+	else if (rc)
+		http_api_error(c->r, 500, "internal", error_text(rc));
+	if (rc)
+		return;
+	c->r->secret = true;
+	c->r->status = 200;
+	c->r->content_type = "text/plain; version=0.0.4; charset=utf-8";
+	c->r->text = text;
+	c->r->body = text;
+	c->r->body_len = strlen(text);
+}
+
 /* draft-uberti-behave-turn-rest-00 section 2 */
 static void get_turn(const struct call *c)
 {
@@ -257,6 +288,8 @@ static const struct route {
 	void (*answer)(const struct call *c);
 } routes[] = {
     {"/healthz", HTTP_GET | HTTP_HEAD, "GET, HEAD", get_health},
+    {"/readyz", HTTP_GET | HTTP_HEAD, "GET, HEAD", get_ready},
+    {"/metrics", HTTP_GET | HTTP_HEAD, "GET, HEAD", get_metrics},
     {"/turn", HTTP_GET | HTTP_HEAD | HTTP_POST, "GET, HEAD, POST", get_turn},
     {"/api/v1/ice-servers", HTTP_POST, "POST", post_ice_servers},
     {"/ws", HTTP_GET | HTTP_HEAD, "GET, HEAD", get_ws},

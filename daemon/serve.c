@@ -9,6 +9,7 @@
 #include "daemon/front.h"
 #include "daemon/grant.h"
 #include "daemon/listen.h"
+#include "daemon/metrics.h"
 #include "daemon/oauth_key.h"
 #include "daemon/setup.h"
 #include "daemon/topology.h"
@@ -27,7 +28,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define STORE_POLL_MS	 100 /* a change by the command line is heeded after so long */
+#define STORE_POLL_MS 100 /* a change by the command line is heeded after so long */
 
 struct serve {
 	const struct conf *conf;
@@ -46,6 +47,7 @@ struct serve {
 	struct front *front;
 	struct grant grant;
 	struct event *poll, *rotate, *on_int, *on_term;
+	bool draining;
 	struct why store_error; /* of the last poll, empty when it went well */
 };
 
@@ -249,9 +251,35 @@ static int start_workers(struct serve *s, struct why *why)
 	return r;
 }
 
+static int on_grant(void *ctx, const struct web_caller *caller, const char *name, int64_t ttl_s,
+                    const char *host, struct ice_grant *out)
+{
+	return grant_for_caller(&((struct serve *)ctx)->grant, caller, name, ttl_s, host, out);
+}
+
+static bool is_ready(void *ctx)
+{
+	return !((struct serve *)ctx)->draining;
+}
+
+static int on_metrics(void *ctx, const struct web_caller *caller, char **text)
+{
+	struct serve *s = ctx;
+	struct metrics m = {.signal_peers = web_peer_count(s->web),
+	                    .signal_calls = web_call_count(s->web),
+	                    .draining = s->draining};
+
+	if (!grant_is_trusted(&s->grant, caller))
+		return -E_DENIED;
+	metrics_collect(&m, s->workers, s->worker_n);
+	*text = metrics_text(&m);
+	return *text ? 0 : -E_NOMEM;
+}
+
 static int start_web(struct serve *s, struct why *why)
 {
-	static const struct web_ops ops = {.grant = grant_for_caller};
+	static const struct web_ops ops = {
+	    .grant = on_grant, .ready = is_ready, .metrics = on_metrics};
 	struct setup_cert paths;
 	struct web_conf conf;
 
@@ -261,7 +289,7 @@ static int start_web(struct serve *s, struct why *why)
 	conf.key_path = paths.key;
 	conf.hub.hub.max_peers = (unsigned)s->conf->max_connections;
 	conf.hub.hub.rate_per_s = (unsigned)s->conf->signal_rate;
-	return web_start(s->base, &conf, &ops, &s->grant, &s->web, why);
+	return web_start(s->base, &conf, &ops, s, &s->web, why);
 }
 
 /* Told once, to whoever starts the appliance, and not to its log. */

@@ -38,6 +38,12 @@ struct web_ops {
 	 * (500). */
 	int (*grant)(void *ctx, const struct web_caller *caller, const char *name, int64_t ttl_s,
 	             const char *host, struct ice_grant *out);
+
+	/* Optional. False while no new work is wanted: /readyz says 503. */
+	bool (*ready)(void *ctx);
+
+	/* Optional. The text for /metrics, to be freed. 0, -E_DENIED or -E_NOMEM. */
+	int (*metrics)(void *ctx, const struct web_caller *caller, char **text);
 };
 
 struct web;

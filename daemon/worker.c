@@ -30,6 +30,9 @@ struct worker {
 	struct worker *const *peers;
 	size_t peer_n;
 	bool stop;
+	struct event *publish;
+	pthread_mutex_t report_lock;
+	struct worker_report report; /* under report_lock; the data path counts in its own place */
 };
 
 static void *run(void *arg)
@@ -43,10 +46,41 @@ static void *run(void *arg)
 	return NULL;
 }
 
+static void on_publish(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+
+	(void)fd;
+	(void)what;
+	pthread_mutex_lock(&w->report_lock);
+	w->report.turn = *turn_get_stats(w->turn);
+	w->report.env = w->env->stats;
+	w->report.allocations = turn_allocations(w->turn);
+	pthread_mutex_unlock(&w->report_lock);
+}
+
+void worker_get_report(struct worker *w, struct worker_report *out)
+{
+	pthread_mutex_lock(&w->report_lock);
+	*out = w->report;
+	pthread_mutex_unlock(&w->report_lock);
+}
+
+static int start_publishing(struct worker *w)
+{
+	struct timeval every = {.tv_usec = WORKER_REPORT_MS * 1000};
+
+	w->publish = event_new(w->base, -1, EV_PERSIST, on_publish, w);
+	return w->publish && !event_add(w->publish, &every) ? 0 : -E_NOMEM;
+}
+
 static void worker_free(struct worker *w)
 {
 	if (!w)
 		return;
+	if (w->publish)
+		event_free(w->publish);
+	pthread_mutex_destroy(&w->report_lock);
 	mailbox_free(w->mail);
 	net_free(w->net);
 	turn_free(w->turn);
@@ -178,6 +212,7 @@ int worker_start(const struct turn_conf *conf, const struct turn_listener_conf *
 
 	if (!w)
 		goto out;
+	pthread_mutex_init(&w->report_lock, NULL);
 	w->auth.users = store_snapshot_ref(users);
 	w->base = new_base();
 	if (w->base)
@@ -188,7 +223,7 @@ int worker_start(const struct turn_conf *conf, const struct turn_listener_conf *
 		w->turn = turn_new(w->env, conf, &turn_auth_ops, &w->auth);
 	if (w->turn)
 		w->net = net_new(w->base, w->env, w->turn, &net->conf, &net_ops, w);
-	if (!w->net)
+	if (!w->net || start_publishing(w))
 		goto out;
 	w->net_conf = *net;
 	net_set_tls(w->net, net->tls);

@@ -41,6 +41,15 @@ void worker_accept(struct worker *w, const struct net_client *c);
 /* For the handshakes from now on; takes a reference. */
 void worker_set_tls(struct worker *w, struct net_tls *tls);
 
+/* What it has counted so far, at most WORKER_REPORT_MS old. From any thread. */
+#define WORKER_REPORT_MS 200
+struct worker_report {
+	struct turn_stats turn;
+	struct env_stats env;
+	uint64_t allocations; /* now */
+};
+void worker_get_report(struct worker *w, struct worker_report *out);
+
 /* All workers in the order of their numbers, for what moves from one to another: borrowed.
  * Before the first worker_accept(). */
 void worker_set_peers(struct worker *w, struct worker *const *all, size_t n);

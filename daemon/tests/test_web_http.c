@@ -15,6 +15,24 @@
 
 #include <cmocka.h>
 
+static void test_readiness_and_metrics(void **state)
+{
+	struct fixture *f = *state;
+
+	expect_status(f, "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n", 200, "{\"status\":\"ready\"}");
+	f->busy = true;
+	expect_status(f, "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n", 503,
+	              "{\"status\":\"draining\"}");
+	f->busy = false;
+	expect_status(f, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", 401, "unauthorized");
+	expect_status(f, "GET /metrics HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer bad\r\n\r\n",
+	              401, "unauthorized");
+	expect_status(f, "GET /metrics HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer good\r\n\r\n",
+	              200, "\nturnpike_up 1\n");
+	expect_status(f, "POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", 405,
+	              "Allow: GET, HEAD\r\n");
+}
+
 static void test_health_and_page(void **state)
 {
 	struct fixture *f = *state;
@@ -334,6 +352,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
+	    T(test_readiness_and_metrics),
 	    T(test_health_and_page),
 	    T(test_turn_credentials),
 	    T(test_ice_servers_api),

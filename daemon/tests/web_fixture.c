@@ -52,6 +52,20 @@ int on_grant(void *ctx, const struct web_caller *caller, const char *name, int64
 	return 0;
 }
 
+static bool is_ready(void *ctx)
+{
+	return !((struct fixture *)ctx)->busy;
+}
+
+static int on_metrics(void *ctx, const struct web_caller *caller, char **text)
+{
+	(void)ctx;
+	if (!caller->key || strcmp(caller->key, "good") != 0)
+		return -E_DENIED;
+	*text = strdup("# TYPE turnpike_up gauge\nturnpike_up 1\n");
+	return 0;
+}
+
 static void on_accept(evutil_socket_t fd, short what, void *ctx)
 {
 	struct fixture *f = ctx;
@@ -102,7 +116,8 @@ void make_cert(const char *cert_path, const char *key_path, const char *cn)
 
 void start(struct fixture *f, const struct web_conf *conf)
 {
-	static const struct web_ops ops = {.grant = on_grant};
+	static const struct web_ops ops = {
+	    .grant = on_grant, .ready = is_ready, .metrics = on_metrics};
 	struct why why = {""};
 
 	if (web_start(f->base, conf, &ops, f, &f->web, &why))

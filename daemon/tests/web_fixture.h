@@ -29,6 +29,7 @@ struct fixture {
 	char host[256];
 	int64_t ttl_s;
 	int grant_rc;
+	bool busy; /* not ready */
 	unsigned grants;
 };
 
