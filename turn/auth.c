@@ -58,12 +58,22 @@ static bool is_alloc_owner(const struct turn_request *rq)
 	                             rq->alloc->third_party && rq->auth.third_party);
 }
 
+/* The fuzzer's door: a build of its own has it, and no program. */
+#ifdef TURN_FUZZ
+extern bool turn_fuzz_open;
+#define FUZZ_OPEN turn_fuzz_open
+#else
+#define FUZZ_OPEN false
+#endif
+
 static bool nonce_ok(const struct turn_request *rq)
 {
 	const struct turn *t = rq->turn;
 	const struct stun_attr *nonce = &rq->msg.attr[STUN_ATTR_NONCE];
 	uint32_t features = turn_nonce_features(nonce->value, nonce->len);
 
+	if (FUZZ_OPEN)
+		return true;
 	return (features == t->features || (!features && t->plain_nonces)) &&
 	       turn_nonce_ok(&t->nonce_keys, &rq->path.client, t->now_ms / 1000,
 	                     t->conf.nonce_lifetime_s, nonce->value, nonce->len);
@@ -78,6 +88,8 @@ static bool integrity_ok(const struct turn_request *rq, const struct stun_key *k
 {
 	const struct stun_attr *sha256 = &rq->msg.attr[STUN_ATTR_MESSAGE_INTEGRITY_SHA256];
 
+	if (FUZZ_OPEN)
+		return true;
 	if (sha256->value)
 		return sha256->len == 32 && stun_msg_integrity_ok(&rq->msg, STUN_SHA256, key);
 	return !stun_msg_has(&rq->msg, STUN_ATTR_PASSWORD_ALGORITHM) &&
