@@ -28,6 +28,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#define DRAIN_POLL_MS 100
 #define STORE_POLL_MS 100 /* a change by the command line is heeded after so long */
 
 struct serve {
@@ -46,7 +47,8 @@ struct serve {
 	struct web *web;
 	struct front *front;
 	struct grant grant;
-	struct event *poll, *rotate, *on_int, *on_term;
+	struct event *poll, *rotate, *on_int, *on_term, *drain;
+	uint64_t drain_polls;
 	bool draining;
 	struct why store_error; /* of the last poll, empty when it went well */
 };
@@ -111,13 +113,53 @@ static void on_rotate(evutil_socket_t fd, short what, void *arg)
 		worker_set_nonce_key(s->workers[i], s->nonce_key);
 }
 
+static int add_timer(struct serve *s, uint64_t every_ms, event_callback_fn fn, struct event **out)
+{
+	struct timeval tv = {.tv_sec = (time_t)(every_ms / 1000),
+	                     .tv_usec = (suseconds_t)(every_ms % 1000 * 1000)};
+
+	*out = event_new(s->base, -1, EV_PERSIST, fn, s);
+	return *out && !event_add(*out, &tv) ? 0 : -E_NOMEM;
+}
+
+static uint64_t live_allocations(const struct serve *s)
+{
+	struct metrics m;
+
+	metrics_collect(&m, s->workers, s->worker_n);
+	return m.relay.allocations;
+}
+
+static void on_drain(evutil_socket_t fd, short what, void *arg)
+{
+	struct serve *s = arg;
+	uint64_t live = live_allocations(s);
+
+	(void)fd;
+	(void)what;
+	if (live && s->drain_polls++ < (uint64_t)s->conf->drain_timeout * 1000 / DRAIN_POLL_MS)
+		return;
+	log_info(NULL, "drained", LOG_INT("allocations", live));
+	event_base_loopbreak(s->base);
+}
+
+/* The first signal drains: nothing new, what runs may end. The second one stops. */
 static void on_signal(evutil_socket_t number, short what, void *arg)
 {
 	struct serve *s = arg;
+	uint64_t live = live_allocations(s);
 
 	(void)what;
-	log_info(NULL, "stopping", LOG_STR("signal", strsignal((int)number)));
-	event_base_loopbreak(s->base);
+	log_info(NULL, "stopping", LOG_STR("signal", strsignal((int)number)),
+	         LOG_INT("allocations", live));
+	if (s->draining || !live || !s->conf->drain_timeout ||
+	    add_timer(s, DRAIN_POLL_MS, on_drain, &s->drain)) {
+		event_base_loopbreak(s->base);
+		return;
+	}
+	s->draining = true;
+	for (size_t i = 0; i < s->worker_n; i++)
+		worker_drain(s->workers[i]);
 }
 
 /* A port of 0 is one number for TCP and for UDP on all its addresses. */
@@ -316,15 +358,6 @@ static int open_store(struct serve *s, struct why *why)
 	return r ? r : reload_users(s, why);
 }
 
-static int add_timer(struct serve *s, uint64_t every_ms, event_callback_fn fn, struct event **out)
-{
-	struct timeval tv = {.tv_sec = (time_t)(every_ms / 1000),
-	                     .tv_usec = (suseconds_t)(every_ms % 1000 * 1000)};
-
-	*out = event_new(s->base, -1, EV_PERSIST, fn, s);
-	return *out && !event_add(*out, &tv) ? 0 : -E_NOMEM;
-}
-
 static int add_signal(struct serve *s, int number, struct event **out)
 {
 	*out = evsignal_new(s->base, number, on_signal, s);
@@ -374,6 +407,7 @@ static void stop(struct serve *s)
 	event_gone(s->rotate);
 	event_gone(s->on_int);
 	event_gone(s->on_term);
+	event_gone(s->drain);
 	free(s->workers);
 	free(s->listeners);
 	topology_free(&s->topo);

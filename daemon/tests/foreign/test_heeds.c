@@ -14,6 +14,7 @@
 #include "daemon/tests/foreign/talker.h"
 #include "store/credential.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,7 +127,6 @@ static void secret_retire(void **state)
 	talker_close(&fresh);
 }
 
-/* Runs last. */
 static void stops_when_told(void **state)
 {
 	unsigned long long since;
@@ -145,12 +145,58 @@ static void stops_when_told(void **state)
 	talker_close(&t);
 }
 
+/* A server with one allocation, that is told to stop. */
+static void start_to_drain(struct lab_server *s, const char *name, struct talker *t)
+{
+	lab_server_start(
+	    s, name, "--workers 2 --relay-ports 50000-54999 --drain-timeout 2 --listen " SERVER4);
+	free(lab_verb(s, "user add dora --password-stdin", "explorer\n"));
+	talker_open(t, SERVER4, false, NULL, "dora", "explorer");
+	talker_login(t);
+	assert_in_range(until(allocate, t, 0), 0, AT_ONCE);
+	lab_sleep_ms(400); /* the workers tell their counts now and then */
+	kill(s->program.pid, SIGTERM);
+	assert_true(lab_wait_output(&s->program, "event=stopping", AT_ONCE));
+}
+
+static void drains(void **state)
+{
+	struct lab_server s = {.data = ""};
+	struct talker t, late;
+	unsigned long long since;
+
+	(void)state;
+	/* new clients are sent away, the call goes on, and with it the server */
+	start_to_drain(&s, "sent-away", &t);
+	talker_open(&late, SERVER4, false, NULL, "dora", "explorer");
+	talker_login(&late);
+	assert_in_range(until(allocate, &late, 508), 0, AT_ONCE);
+	assert_int_equal(talker_refresh(&t, 600), 0);
+	assert_int_equal(talker_refresh(&t, 0), 0);
+	assert_int_equal(lab_wait(&s.program, AT_ONCE), 0);
+	talker_close(&late);
+	talker_close(&t);
+
+	/* a call that does not end, is ended */
+	start_to_drain(&s, "ended", &t);
+	since = lab_now_ms();
+	assert_int_equal(lab_wait(&s.program, 4000), 0);
+	assert_in_range(lab_now_ms() - since, 1000, 3500);
+	talker_close(&t);
+
+	/* a second signal does not wait */
+	start_to_drain(&s, "at-once", &t);
+	assert_int_equal(lab_signal_and_wait(&s.program, SIGTERM, AT_ONCE), 0);
+	talker_close(&t);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(user_add_and_del),
 	    cmocka_unit_test(secret_retire),
 	    cmocka_unit_test(stops_when_told),
+	    cmocka_unit_test(drains),
 	};
 
 	(void)argc;
