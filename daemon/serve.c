@@ -256,6 +256,8 @@ static int start_worker(struct serve *s, const struct turn_conf *conf, struct wh
 		l[n].local = s->topo.udp[n].addr;
 		l[n].relay4 = topology_relay_for(&s->topo, &s->topo.udp[n], AF_INET);
 		l[n].relay6 = topology_relay_for(&s->topo, &s->topo.udp[n], AF_INET6);
+		l[n].external = topology_external(s->conf, &l[n].local);
+		l[n].discovery = topology_discovers(s->conf, &s->topo.udp[n]);
 		r = env_libevent_bind_udp(&l[n].local, true, &l[n].fd, why);
 		if (r) {
 			size_t used = strlen(why->text);

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct addr external_of(const struct conf *conf, const struct addr *local)
+struct addr topology_external(const struct conf *conf, const struct addr *local)
 {
 	const struct conf_mappings *m = &conf->external_ip;
 	struct addr a = *local;
@@ -47,7 +47,7 @@ static int add_relay(const struct conf *conf, struct topology *t, const struct a
 	}
 	r->local = *local;
 	addr_put_port(&r->local, 0);
-	r->external = external_of(conf, local);
+	r->external = topology_external(conf, local);
 	r->ports = turn_ports_new(conf->relay_ports.min, conf->relay_ports.max);
 	if (!r->ports)
 		return why_set(why, -E_NOMEM, "out of memory");
@@ -163,6 +163,14 @@ int topology_relay_for(const struct topology *t, const struct listen_addr *from,
 	if (global != TURN_NO_RELAY)
 		return global;
 	return from->loopback ? fallback : TURN_NO_RELAY;
+}
+
+bool topology_discovers(const struct conf *conf, const struct listen_addr *l)
+{
+	for (size_t i = 0; conf->nat_discovery && i < conf->listen.n; i++)
+		if (addr_equal_ip(&conf->listen.v[i], &l->addr))
+			return true;
+	return false;
 }
 
 int topology_guard_ports(struct topology *t)

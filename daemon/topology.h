@@ -24,6 +24,13 @@ int topology_new(const struct conf *conf, struct topology *t, struct why *why);
 /* The relay for clients that came in on this address, by family; or TURN_NO_RELAY. */
 int topology_relay_for(const struct topology *t, const struct listen_addr *from, int family);
 
+/* What clients call a local address: itself, or external_ip's word for it. Port 0. */
+struct addr topology_external(const struct conf *conf, const struct addr *local);
+
+/* Whether a listener takes part in NAT behaviour discovery: its address is named in listen, not
+ * covered by a wildcard, so that the operator has chosen the two addresses. */
+bool topology_discovers(const struct conf *conf, const struct listen_addr *l);
+
 /* Once ports are known: our own ports are nobody's peers. 0 or -E_NOMEM. */
 int topology_guard_ports(struct topology *t);
 

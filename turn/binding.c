@@ -9,19 +9,22 @@
 int turn_binding(struct turn_request *rq)
 {
 	struct turn *t = rq->turn;
+	uint64_t
+	    buf[(TURN_REQUEST_MAX + STUN_REPLY_MAX) / 8]; /* with as much PADDING as was sent */
 
 	t->stats.binding_requests++;
 	if (!turn_limiter_take(t->bindings, &rq->path.client, t->now_ms)) {
 		t->stats.binding_drops++;
 		return 0;
 	}
-	turn_reply_start(rq, STUN_SUCCESS);
+	stun_out_reply(&rq->out, (uint8_t *)buf, sizeof(buf), &rq->msg, STUN_SUCCESS);
 	/* RFC 8489 section 11: an RFC 3489 client gets "a MAPPED-ADDRESS attribute instead of an
 	 * XOR-MAPPED-ADDRESS attribute". */
 	if (rq->msg.classic)
 		stun_out_add_addr(&rq->out, STUN_TYPE_MAPPED_ADDRESS, &rq->path.client);
 	else
 		stun_out_add_xor_addr(&rq->out, STUN_TYPE_XOR_MAPPED_ADDRESS, &rq->path.client);
+	turn_discovery_reply(rq);
 	turn_reply_send(rq);
 	return 0;
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Mobility (RFC 8016): a client whose address has changed takes its allocation
- * along. It shows a ticket, which only we can read; each is good for one move:
+ * along. It shows a ticket, which only we can make; each is good for one move:
  *
- *  | IV, 12 | AES-256-GCM( worker, 4 | serial of the allocation, 8 | random, 8 ) | tag, 16 |
+ *  base64( worker, 1 | serial of the allocation, 8 | random, 5 | HMAC-SHA256, the first 10 )
  *
- * The old 5-tuple stays in use until the first data come over the new one. A
- * ticket that lands on another worker brings the allocation over to it.
+ * All of it is random but the worker. It is text, and no longer than this, because coturn's client
+ * keeps it as a string of 32. The old 5-tuple stays in use until the first data come over the new
+ * one. A ticket that lands on another worker brings the allocation over to it.
  */
 #include "turn/mobility.h"
 
@@ -17,27 +18,30 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define IV_LEN     12
-#define PLAIN_LEN  20
-#define TAG_LEN    16
-#define TICKET_LEN (IV_LEN + PLAIN_LEN + TAG_LEN)
+#define CHANCE_LEN 5
+#define CLEAR_LEN  (1 + 8 + CHANCE_LEN)
+#define MAC_LEN    10
+#define RAW_LEN    (CLEAR_LEN + MAC_LEN) /* a multiple of three: no padding */
+#define TICKET_LEN (RAW_LEN / 3 * 4)
 
 struct ticket {
-	uint32_t worker;
-	uint64_t serial, chance;
+	uint8_t worker, chance[CHANCE_LEN];
+	uint64_t serial;
 };
 
 /* What an allocation with a ticket has besides. */
 struct turn_mobile {
 	UT_hash_handle hh; /* by serial, in turn.mobiles */
 	struct turn_alloc *alloc;
-	uint64_t serial, chance;   /* of the ticket that is good */
-	uint8_t tid[STUN_TID_LEN]; /* of the Refresh that moved it last */
-	UT_hash_handle hh_move;    /* by tuple, in turn.moves */
-	bool moving;               /* until the first data from there */
+	uint64_t serial;
+	uint8_t chance[CHANCE_LEN]; /* of the ticket that is good */
+	uint8_t tid[STUN_TID_LEN];  /* of the Refresh that moved it last */
+	UT_hash_handle hh_move;     /* by tuple, in turn.moves */
+	bool moving;                /* until the first data from there */
 	struct turn_tuple tuple;
 	struct turn_path path;
 	int fd[2], relay[2]; /* on its way to another worker */
@@ -48,55 +52,50 @@ static bool tuple_equal(const struct turn_tuple *a, const struct turn_tuple *b)
 	return !memcmp(a, b, sizeof(*a));
 }
 
-/* Seals or opens PLAIN_LEN bytes in place. */
-static bool crypt_ticket(const struct turn *t, uint8_t raw[TICKET_LEN], bool seal)
+static void make_ticket(const struct turn *t, const struct ticket *ticket,
+                        uint8_t out[TICKET_LEN + 1])
 {
-	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-	uint8_t *text = raw + IV_LEN, *tag = text + PLAIN_LEN;
-	int len;
-	bool ok = ctx &&
-	          EVP_CipherInit_ex(ctx, EVP_aes_256_gcm(), NULL, t->conf.ticket_key, raw, seal) &&
-	          EVP_CipherUpdate(ctx, text, &len, text, PLAIN_LEN) &&
-	          (seal || EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, TAG_LEN, tag)) &&
-	          EVP_CipherFinal_ex(ctx, tag, &len) > 0 &&
-	          (!seal || EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_GET_TAG, TAG_LEN, tag));
+	uint8_t raw[RAW_LEN], mac[EVP_MAX_MD_SIZE];
+	unsigned int mac_len;
 
-	EVP_CIPHER_CTX_free(ctx);
-	return ok;
+	raw[0] = ticket->worker;
+	memcpy(raw + 1, &ticket->serial, 8); /* only we read it: in our own byte order */
+	memcpy(raw + 9, ticket->chance, CHANCE_LEN);
+	HMAC(EVP_sha256(), t->conf.ticket_key, TURN_TICKET_KEY_LEN, raw, CLEAR_LEN, mac, &mac_len);
+	memcpy(raw + CLEAR_LEN, mac, MAC_LEN);
+	EVP_EncodeBlock(out, raw, RAW_LEN);
 }
 
-/* Only we read it, on this machine: bytes in its own order. */
+/* Makes it once more from what it says, and compares. */
 static bool open_ticket(const struct turn *t, const struct stun_attr *a, struct ticket *out)
 {
-	uint8_t raw[TICKET_LEN];
+	uint8_t raw[RAW_LEN], again[TICKET_LEN + 1];
+	struct ticket ticket;
 
-	if (a->len != TICKET_LEN)
+	if (a->len != TICKET_LEN || EVP_DecodeBlock(raw, a->value, TICKET_LEN) != RAW_LEN)
 		return false;
-	memcpy(raw, a->value, sizeof(raw));
-	if (!crypt_ticket(t, raw, false))
+	ticket.worker = raw[0];
+	memcpy(&ticket.serial, raw + 1, 8);
+	memcpy(ticket.chance, raw + 9, CHANCE_LEN);
+	make_ticket(t, &ticket, again);
+	if (CRYPTO_memcmp(again, a->value, TICKET_LEN))
 		return false;
-	memcpy(&out->worker, raw + IV_LEN, 4);
-	memcpy(&out->serial, raw + IV_LEN + 4, 8);
-	memcpy(&out->chance, raw + IV_LEN + 12, 8);
+	*out = ticket;
 	return true;
 }
 
 void turn_mobile_add_ticket(struct turn_request *rq, const struct turn_alloc *a)
 {
 	struct turn *t = rq->turn;
-	uint8_t raw[TICKET_LEN];
-	uint32_t worker = t->conf.worker;
+	struct ticket ticket = {.worker = (uint8_t)t->conf.worker};
+	uint8_t text[TICKET_LEN + 1];
 
 	if (!a->mobile)
 		return;
-	env_random(t->env, raw, IV_LEN);
-	memcpy(raw + IV_LEN, &worker, 4);
-	memcpy(raw + IV_LEN + 4, &a->mobile->serial, 8);
-	memcpy(raw + IV_LEN + 12, &a->mobile->chance, 8);
-	if (crypt_ticket(t, raw, true))
-		stun_out_add(&rq->out, STUN_TYPE_MOBILITY_TICKET, raw, sizeof(raw));
-	else
-		rq->out.failed = true;
+	ticket.serial = a->mobile->serial;
+	memcpy(ticket.chance, a->mobile->chance, CHANCE_LEN);
+	make_ticket(t, &ticket, text);
+	stun_out_add(&rq->out, STUN_TYPE_MOBILITY_TICKET, text, TICKET_LEN);
 }
 
 /* RFC 8016 section 3.1.2: "if the MOBILITY-TICKET attribute is included, has length zero, but TURN
@@ -124,7 +123,7 @@ int turn_mobile_new(struct turn_alloc *a)
 		return -E_NOMEM;
 	m->alloc = a;
 	env_random(t->env, &m->serial, sizeof(m->serial));
-	env_random(t->env, &m->chance, sizeof(m->chance));
+	env_random(t->env, m->chance, sizeof(m->chance));
 	HASH_ADD(hh, t->mobiles, serial, sizeof(m->serial), m);
 	a->mobile = m;
 	return 0;
@@ -239,15 +238,14 @@ void turn_mobile_find(struct turn_request *rq)
 static int fetch(struct turn_request *rq, const struct ticket *ticket)
 {
 	struct turn *t = rq->turn;
-	struct turn_fetch f = {.asker = t->conf.worker,
-	                       .ticket = ++t->tickets,
-	                       .serial = ticket->serial,
-	                       .chance = ticket->chance};
+	struct turn_fetch f = {
+	    .asker = t->conf.worker, .ticket = ++t->tickets, .serial = ticket->serial};
 
 	if (t->fetch_result)
 		return t->fetch_result;
 	if (!t->mobility || rq->auth.username_len > sizeof(f.username))
 		return 400;
+	memcpy(f.chance, ticket->chance, sizeof(f.chance));
 	f.realm = rq->realm;
 	f.username_len = rq->auth.username_len;
 	memcpy(f.username, rq->auth.username, rq->auth.username_len);
@@ -287,13 +285,13 @@ int turn_mobile_refresh(struct turn_request *rq)
 		return 437;
 	if (!a)
 		return ticket.worker == t->conf.worker ? 437 : fetch(rq, &ticket);
-	if (m->chance != ticket.chance)
+	if (memcmp(m->chance, ticket.chance, CHANCE_LEN) != 0)
 		return 400;
 	/* "the TURN server updates its state data with the new client IP address and port but does
 	 * not discard the old 5-tuple", "The new ticket sent in the refresh response MUST be
 	 * different from the old ticket." */
 	stop_moving(m);
-	env_random(t->env, &m->chance, sizeof(m->chance));
+	env_random(t->env, m->chance, sizeof(m->chance));
 	memcpy(m->tid, rq->msg.tid, sizeof(m->tid));
 	m->tuple = rq->tuple;
 	m->path = rq->path;
@@ -340,7 +338,7 @@ int turn_give(struct turn *t, const struct turn_fetch *f, struct turn_alloc **ou
 	m = find_serial(t, f->serial);
 	if (!m || turn_alloc_expire(m->alloc))
 		return 437;
-	if (m->chance != f->chance)
+	if (memcmp(m->chance, f->chance, CHANCE_LEN) != 0)
 		return 400;
 	/* "it is the same user that had previously created the TURN allocation [...] 441" */
 	if (m->alloc->realm != f->realm || m->alloc->username_len != f->username_len ||

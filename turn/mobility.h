@@ -15,7 +15,8 @@ struct turn_alloc;
 struct turn_fetch {
 	unsigned int asker; /* worker that wants it */
 	uint64_t ticket;    /* for turn_take() there */
-	uint64_t serial, chance;
+	uint64_t serial;
+	uint8_t chance[5];
 	unsigned int realm;
 	size_t username_len;
 	uint8_t username[TURN_NAME_MAX];

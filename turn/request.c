@@ -183,6 +183,8 @@ static int on_request(struct turn_request *rq)
 	switch (rq->msg.method) {
 	case STUN_BINDING:
 		r = check_attributes_known(rq);
+		if (!r)
+			r = turn_discovery_check(rq);
 		return r ? r : turn_binding(rq);
 	case STUN_ALLOCATE:
 		r = turn_run_checks(rq, to_allocate, 2);
@@ -237,6 +239,7 @@ void turn_on_stun(const struct turn_path *path, uint8_t *buf, size_t len)
 	rq.alloc = turn_alloc_find(t, &rq.tuple);
 	if (rq.alloc && turn_alloc_expire(rq.alloc))
 		rq.alloc = NULL;
+	turn_discovery_note_unknown(&rq);
 	if (rq.msg.class == STUN_INDICATION) {
 		/* RFC 8489 section 6.3.2: with unknown attributes it is discarded. */
 		if (rq.msg.method == STUN_SEND && rq.alloc && !rq.msg.unknown_n)

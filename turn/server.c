@@ -103,8 +103,14 @@ int turn_listen(struct turn *t, const struct turn_listener_conf *conf)
 		free(l);
 		return r;
 	}
+	l->discovery = conf->discovery;
+	l->external = conf->local;
+	if (addr_family(&conf->external) != AF_UNSPEC)
+		l->external = conf->external;
+	addr_put_port(&l->external, addr_port(&l->udp->local));
 	l->next = t->listeners;
 	t->listeners = l;
+	turn_find_counterparts(t);
 	return 0;
 }
 

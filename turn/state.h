@@ -41,6 +41,10 @@ struct turn_listener {
 	struct turn_side side; /* first */
 	struct env_udp *udp;
 	struct turn_listener *next;
+	/* RFC 5780: those with another IP, another port, and both; all or none */
+	struct turn_listener *other_ip, *other_port, *other;
+	struct addr external; /* as clients see it */
+	bool discovery;
 };
 
 /* A client's connection: TCP, TLS or DTLS. */
@@ -234,6 +238,12 @@ void turn_expire_parked(struct turn *t);
 
 /* one STUN method, one file: returns 0 (it has replied), an error code or TURN_SILENT */
 int turn_binding(struct turn_request *rq);
+
+/* discovery.c: what a Binding may ask for besides */
+void turn_find_counterparts(struct turn *t);
+void turn_discovery_note_unknown(struct turn_request *rq);
+turn_check_fn turn_discovery_check;
+void turn_discovery_reply(struct turn_request *rq);
 int turn_allocate(struct turn_request *rq);
 int turn_refresh(struct turn_request *rq);
 int turn_create_permission(struct turn_request *rq);

@@ -319,6 +319,20 @@ void stun_out_add(struct stun_out *o, uint16_t type, const void *value, size_t l
 		o->failed = true;
 }
 
+void stun_out_add_zeros(struct stun_out *o, uint16_t type, size_t len)
+{
+	if (o->failed || len > UINT16_MAX || len > o->cap ||
+	    o->len + ATTR_HEADER_LEN + padded(len) > o->cap) {
+		o->failed = true;
+		return;
+	}
+	memset(o->buf + o->len, 0, ATTR_HEADER_LEN + padded(len));
+	write16(o->buf + o->len, type);
+	write16(o->buf + o->len + 2, len);
+	o->len += ATTR_HEADER_LEN + padded(len);
+	write16(o->buf + 2, o->len - STUN_HEADER_LEN);
+}
+
 void stun_out_add_u32(struct stun_out *o, uint16_t type, uint32_t value)
 {
 	uint32_t be = htonl(value);

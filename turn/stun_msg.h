@@ -53,6 +53,7 @@ enum stun_method {
 
 /* Attributes that a server reads, in the order of their numbers. */
 #define STUN_ATTR_TABLE(X)                                                                         \
+	X(CHANGE_REQUEST, 0x0003)                                                                  \
 	X(USERNAME, 0x0006)                                                                        \
 	X(MESSAGE_INTEGRITY, 0x0008)                                                               \
 	X(CHANNEL_NUMBER, 0x000C)                                                                  \
@@ -72,6 +73,8 @@ enum stun_method {
 	X(RESERVATION_TOKEN, 0x0022)                                                               \
 	X(PRIORITY, 0x0024)                                                                        \
 	X(USE_CANDIDATE, 0x0025)                                                                   \
+	X(PADDING, 0x0026)                                                                         \
+	X(RESPONSE_PORT, 0x0027)                                                                   \
 	X(CONNECTION_ID, 0x002A)                                                                   \
 	X(ADDITIONAL_ADDRESS_FAMILY, 0x8000)                                                       \
 	X(PASSWORD_ALGORITHMS, 0x8002)                                                             \
@@ -155,6 +158,7 @@ uint8_t *stun_wrap_data_indication(uint8_t *data, size_t payload_len, const stru
 
 /* Zero-padded to 4 bytes. */
 void stun_out_add(struct stun_out *o, uint16_t type, const void *value, size_t len);
+void stun_out_add_zeros(struct stun_out *o, uint16_t type, size_t len);
 void stun_out_add_u32(struct stun_out *o, uint16_t type, uint32_t value);
 void stun_out_add_xor_addr(struct stun_out *o, uint16_t type, const struct addr *a);
 void stun_out_add_addr(struct stun_out *o, uint16_t type, const struct addr *a);
@@ -176,6 +180,7 @@ void stun_out_add_fingerprint(struct stun_out *o);
 #define STUN_TYPE_XOR_RELAYED_ADDRESS 0x0016
 #define STUN_TYPE_XOR_MAPPED_ADDRESS  0x0020
 #define STUN_TYPE_RESERVATION_TOKEN   0x0022
+#define STUN_TYPE_PADDING             0x0026
 #define STUN_TYPE_CONNECTION_ID       0x002A
 #define STUN_TYPE_ADDRESS_ERROR_CODE  0x8001
 #define STUN_TYPE_PASSWORD_ALGORITHMS 0x8002
@@ -183,6 +188,8 @@ void stun_out_add_fingerprint(struct stun_out *o);
 #define STUN_TYPE_ICMP                0x8004
 #define STUN_TYPE_SOFTWARE            0x8022
 #define STUN_TYPE_ALTERNATE_SERVER    0x8023
+#define STUN_TYPE_RESPONSE_ORIGIN     0x802B
+#define STUN_TYPE_OTHER_ADDRESS       0x802C
 #define STUN_TYPE_THIRD_PARTY_AUTH    0x802E
 #define STUN_TYPE_MOBILITY_TICKET     0x8030
 

@@ -101,8 +101,12 @@ struct turn_conf {
 
 struct turn_listener_conf {
 	struct addr local;
-	int fd;             /* bound UDP socket, taken over on success; -1: opened on local */
-	int relay4, relay6; /* index into conf.relay for either family, or TURN_NO_RELAY */
+	int fd;               /* bound UDP socket, taken over on success; -1: opened on local */
+	int relay4, relay6;   /* index into conf.relay for either family, or TURN_NO_RELAY */
+	struct addr external; /* as clients see it, behind 1:1 NAT; AF_UNSPEC: as local */
+	/* Answers NAT behaviour discovery (RFC 5780), together with three others: two IPs and two
+	 * ports of a family, each with each. */
+	bool discovery;
 };
 
 /* How the client talks to us. */

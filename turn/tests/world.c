@@ -129,7 +129,7 @@ static void check_invariants(struct world *w)
 
 	size_t relays =
 	    turn_relayed_addresses(w->turn) + (w->second ? turn_relayed_addresses(w->second) : 0);
-	size_t listeners = w->second ? 3 : 2;
+	size_t listeners = (w->second ? 3 : 2) + w->more_listeners;
 
 	assert_int_equal(leased, relays + reserved + w->leased_elsewhere);
 	assert_true(relays >= live && relays <= 2 * live);

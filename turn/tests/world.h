@@ -42,6 +42,7 @@ struct world {
 	struct peer_policy *policy;
 	size_t hosts;
 	size_t tcp_relays; /* allocations without a UDP socket */
+	size_t more_listeners;   /* that the test itself has opened */
 	size_t leased_elsewhere; /* ports that the test itself has leased */
 	uint32_t tid;
 	/* the user store behind turn_auth_ops */
