@@ -172,12 +172,23 @@ static int check_has_allocation(struct turn_request *rq)
 	return rq->alloc ? 0 : 437;
 }
 
+/* RFC 8016 has the first data over a new 5-tuple end the old one. Who asks for more over it has
+ * heard that he moved as surely; coturn's client, for one, makes its permissions there, listens,
+ * and has closed the old socket. */
+static int note_arrival(struct turn_request *rq)
+{
+	if (rq->alloc->mobile && !stun_msg_has(&rq->msg, STUN_ATTR_MOBILITY_TICKET))
+		turn_mobile_on_data(rq->alloc, &rq->tuple);
+	return 0;
+}
+
 static int on_request(struct turn_request *rq)
 {
 	static turn_check_fn *const to_allocate[] = {turn_check_credentials,
 	                                             check_attributes_known};
 	static turn_check_fn *const to_use[] = {turn_check_credentials, check_attributes_known,
-	                                        check_has_allocation, turn_check_same_user};
+	                                        check_has_allocation, turn_check_same_user,
+	                                        note_arrival};
 	int r;
 
 	switch (rq->msg.method) {
@@ -194,21 +205,21 @@ static int on_request(struct turn_request *rq)
 			turn_mobile_find(rq);
 		r = turn_run_checks(rq, to_use, 2);
 		if (!r && rq->alloc) /* else it may be the retransmission of a last one */
-			r = turn_check_same_user(rq);
+			r = turn_run_checks(rq, to_use + 3, 2);
 		return r ? r : turn_refresh(rq);
 	case STUN_CREATE_PERMISSION:
-		r = turn_run_checks(rq, to_use, 4);
+		r = turn_run_checks(rq, to_use, 5);
 		return r ? r : turn_create_permission(rq);
 	case STUN_CHANNEL_BIND:
-		r = turn_run_checks(rq, to_use, 4);
+		r = turn_run_checks(rq, to_use, 5);
 		return r ? r : turn_channel_bind(rq);
 	case STUN_CONNECT:
-		r = turn_run_checks(rq, to_use, 4);
+		r = turn_run_checks(rq, to_use, 5);
 		return r ? r : turn_connect(rq);
 	case STUN_CONNECTION_BIND:
 		r = turn_connection_bind_find(rq);
 		if (!r)
-			r = turn_run_checks(rq, to_use, rq->conn ? 4 : 2);
+			r = turn_run_checks(rq, to_use, rq->conn ? 5 : 2);
 		return r ? r : turn_connection_bind(rq);
 	default:
 		/* RFC 8489 section 6.3: an unknown method is discarded in silence. */

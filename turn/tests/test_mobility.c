@@ -191,8 +191,11 @@ static void moves_with_its_data(void **state)
 	host_send(&s->c, SERVER4, m.buf, m.len);
 	assert_int_equal(s->peer.got, 1);
 	assert_ptr_equal(peer_reaches(s), &s->c);
-	/* back again */
+	/* back again; a request that proves it is as good as data */
 	assert_int_equal(move(s, &s->a, &s->ticket), 0);
+	assert_ptr_equal(peer_reaches(s), &s->c);
+	assert_int_equal(host_permit(&s->a, PEER), 0);
+	assert_ptr_equal(peer_reaches(s), &s->a);
 	assert_true(sends(s, &s->a));
 	assert_int_equal(host_refresh(&s->a, 0), 0);
 	assert_int_equal(turn_allocations(s->w.turn), 0);
