@@ -93,9 +93,11 @@ static const struct row rows[] = {
     /* RFC 8016: uclient moves to another socket after its first steps */
     {"mobility", STATIC "-M -n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
     {"mobility, send", STATIC "-M -s -n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
-    {"mobility over tcp", STATIC "-M -t -n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
-    {"mobility over tls", STATIC "-M -t -S -p 3478 -n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
-    {"mobility over dtls", STATIC "-M -S -p 3478 -n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
+    /* over connections the client falls at random by itself (a segmentation fault; writing to what
+     * it has closed), with coturn's own server as well: turn/tests/test_mobility.c moves there */
+    {"mobility over tcp", STATIC "-M -t -n 20 " TO_PEER4 SERVER, ABUSES, 0, NULL},
+    {"mobility over tls", STATIC "-M -t -S -p 3478 -n 20 " TO_PEER4 SERVER, ABUSES, 0, NULL},
+    {"mobility over dtls", STATIC "-M -S -p 3478 -n 20 " TO_PEER4 SERVER, ABUSES, 0, NULL},
     /* what is wrong on purpose; the server is to survive it */
     {"negative tests", STATIC "-N -s -n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
     {"negative tests, channels", STATIC "-N -n 20 " TO_PEER4 SERVER, REFUSED, 0, "error 400"},
