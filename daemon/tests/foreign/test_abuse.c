@@ -16,6 +16,7 @@
 #include <arpa/inet.h>
 #include <netinet/ip.h>
 #include <netinet/udp.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -227,6 +228,28 @@ static void spoofed_allocates_with_credentials(void **state)
 	flood_leaves_no_memory(&m);
 }
 
+/* RFC 6347 section 4.2.1: no state before the cookie has come back. */
+static void spoofed_client_hellos(void **state)
+{
+	SSL_CTX *ctx = SSL_CTX_new(DTLS_client_method());
+	SSL *ssl = ctx ? SSL_new(ctx) : NULL;
+	BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
+	struct wire m;
+	int n;
+
+	(void)state;
+	assert_true(ssl && in && out);
+	SSL_set_bio(ssl, in, out);
+	SSL_set_connect_state(ssl);
+	SSL_do_handshake(ssl); /* as far as the ClientHello */
+	n = BIO_read(out, m.buf, sizeof(m.buf));
+	assert_true(n > 50 && m.buf[0] == 22);
+	m.len = (size_t)n;
+	SSL_free(ssl);
+	SSL_CTX_free(ctx);
+	flood_leaves_no_memory(&m);
+}
+
 /* ---- garbage ---- */
 
 static uint32_t next(uint32_t *seed)
@@ -372,6 +395,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(spoofed_allocates),
 	    cmocka_unit_test(spoofed_allocates_with_credentials),
+	    cmocka_unit_test(spoofed_client_hellos),
 	    cmocka_unit_test(udp_garbage),
 	    cmocka_unit_test(tcp_garbage),
 	    cmocka_unit_test(silent_connections),

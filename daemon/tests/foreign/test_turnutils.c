@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define ECHO_PORT   3480
 #define CLIENT_MS   60000
@@ -27,6 +28,7 @@
 #define SERVER      LAB_SERVER4
 #define SERVER6     LAB_SERVER6
 #define STRICT_PORT "-p 3479 "
+#define OAUTH_PORT  "-p 3477 "
 
 enum verdict {
 	RELAYS,  /* every message comes back and none is lost */
@@ -98,6 +100,13 @@ static const struct row rows[] = {
     {"mobility over tcp", STATIC "-M -t -n 20 " TO_PEER4 SERVER, ABUSES, 0, NULL},
     {"mobility over tls", STATIC "-M -t -S -p 3478 -n 20 " TO_PEER4 SERVER, ABUSES, 0, NULL},
     {"mobility over dtls", STATIC "-M -S -p 3478 -n 20 " TO_PEER4 SERVER, ABUSES, 0, NULL},
+    /* RFC 7635, with the keys that are built into uclient */
+    {"access token", UCLIENT "-J " OAUTH_PORT "-n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
+    {"access token, send over tls", UCLIENT "-J -t -S -s " OAUTH_PORT "-n 20 " TO_PEER4 SERVER,
+     RELAYS, 40, NULL},
+    {"access token, where that is off", UCLIENT "-J -n 20 " TO_PEER4 SERVER, REFUSED, 0,
+     "error 400"},
+    {"password beside access tokens", STATIC OAUTH_PORT "-n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
     /* what is wrong on purpose; the server is to survive it */
     {"negative tests", STATIC "-N -s -n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
     {"negative tests, channels", STATIC "-N -n 20 " TO_PEER4 SERVER, REFUSED, 0, "error 400"},
@@ -135,7 +144,7 @@ struct running {
 	struct lab_program program;
 };
 
-static struct lab_server server, strict;
+static struct lab_server server, strict, oauth;
 static struct lab_program echo;
 static struct running running[ROWS];
 
@@ -152,6 +161,29 @@ static char *credentials(void)
 	assert_true(asprintf(&args, "-u %s -w %s", user, password) > 0);
 	free(json);
 	return args;
+}
+
+/* Whom the third server trusts: the keys of uclient's -J. Secrets come from a file. */
+static void start_oauth(void)
+{
+	char path[128], options[512];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/oauth.conf", lab_dir());
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs("oauth_server = north.gov\n"
+	      "oauth_key = north:MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI=,"
+	      "union:MTIzNDU2Nzg5MDEyMzQ1Ng==,"
+	      "oldempire:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\n",
+	      f);
+	fclose(f);
+	chmod(path, 0600);
+	snprintf(options, sizeof(options),
+	         "--config %s --workers 2 --legacy-channels --relay-ports 60000-64999 "
+	         "--listen " LAB_SERVER4 ":3477",
+	         path);
+	lab_server_start(&oauth, "oauth", options);
 }
 
 static void start_row(struct running *r, const char *with)
@@ -175,6 +207,8 @@ static int start_all(void **state)
 	lab_server_prepare(&server, "legacy");
 	lab_server_prepare(&strict, "strict");
 	free(lab_verb(&server, "user add alice --password-stdin", "wonderland\n"));
+	lab_server_prepare(&oauth, "oauth");
+	free(lab_verb(&oauth, "user add alice --password-stdin", "wonderland\n"));
 	free(lab_verb(&strict, "user add alice --password-stdin", "wonderland\n"));
 	free(lab_verb(&server, "secret add --value-stdin", SECRET "\n"));
 	lab_server_start(
@@ -183,6 +217,7 @@ static int start_all(void **state)
 	    "--listen " LAB_SERVER4 ":3478 --listen [" LAB_SERVER6 "]:3478");
 	lab_server_start(&strict, "strict",
 	                 "--workers 2 --relay-ports 55000-59999 --listen " LAB_SERVER4 ":3479");
+	start_oauth();
 	lab_echo_start(&echo, ECHO_PORT);
 	with = credentials();
 	for (size_t i = 0; i < ROWS; i++)
@@ -197,6 +232,7 @@ static int stop_all(void **state)
 	lab_signal_and_wait(&echo, 9, CLIENT_MS);
 	lab_server_stop(&server);
 	lab_server_stop(&strict);
+	lab_server_stop(&oauth);
 	return 0;
 }
 
