@@ -147,8 +147,8 @@ static int check_redirect(struct turn_request *rq)
 }
 
 static turn_check_fn *const allocate_checks[] = {
-    check_tuple_free,           check_transport, check_reservation, check_additional, check_family,
-    turn_mobile_check_allocate, check_redirect,
+    check_tuple_free, check_transport, turn_check_lifetime,        check_reservation,
+    check_additional, check_family,    turn_mobile_check_allocate, check_redirect,
 };
 
 static int open_relay(struct turn_request *rq, struct turn_half *half, uint16_t port)

@@ -41,6 +41,14 @@ struct turn_alloc *turn_alloc_find(struct turn *t, const struct turn_tuple *tupl
 	return a || !t->moves ? a : turn_mobile_at(t, tuple);
 }
 
+/* RFC 8489 section 14.8: 400 is for a request that is malformed. */
+int turn_check_lifetime(struct turn_request *rq)
+{
+	uint32_t wanted;
+
+	return stun_msg_u32(&rq->msg, STUN_ATTR_LIFETIME, &wanted) == -E_PARSE ? 400 : 0;
+}
+
 /* RFC 8656 section 7.2: what the client asks for, not above our maximum and not under the default
  * (a shorter life only makes more refreshes). */
 uint32_t turn_lifetime(const struct turn_request *rq)

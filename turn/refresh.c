@@ -79,8 +79,10 @@ int turn_refresh(struct turn_request *rq)
 	uint32_t wanted, lifetime_s = turn_lifetime(rq);
 	bool ends = !stun_msg_u32(&rq->msg, STUN_ATTR_LIFETIME, &wanted) && !wanted;
 	unsigned int halves;
-	int r;
+	int r = turn_check_lifetime(rq);
 
+	if (r)
+		return r;
 	if (stun_msg_has(&rq->msg, STUN_ATTR_MOBILITY_TICKET)) {
 		r = turn_mobile_refresh(rq);
 		if (r)

@@ -271,6 +271,7 @@ struct turn_half *turn_half_for(struct turn_alloc *a, const struct addr *peer);
 bool turn_alloc_end_halves(struct turn_alloc *a, unsigned int halves);
 bool turn_alloc_expire(struct turn_alloc *a);
 void turn_allocs_expire(struct turn *t);
+turn_check_fn turn_check_lifetime;
 uint32_t turn_lifetime(const struct turn_request *rq);
 
 void turn_alloc_unschedule(struct turn_alloc *a);
