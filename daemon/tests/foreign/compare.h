@@ -27,6 +27,7 @@ struct answer {
 /* One server's part in the conversation. */
 struct talk {
 	const char *server; /* address and port */
+	bool stream;        /* over TCP; the steps' names then begin with "tcp: " */
 	struct talker c;
 	struct answer answers[COMPARE_STEPS_MAX];
 	size_t n;
@@ -43,6 +44,7 @@ int compare_listen(struct talk *t, const char *step);
 struct script {
 	const char *name;
 	void (*run)(struct talk *t);
+	bool udp, tcp; /* over which to say it */
 };
 extern const struct script compare_scripts[];
 extern const size_t compare_script_n;

@@ -41,7 +41,7 @@ static const uint8_t ipv4[4] = {1}, ipv6[4] = {2}, family9[4] = {9};
 
 static void open_as(struct talk *t, const char *user, const char *password)
 {
-	talker_open(&t->c, t->server, false, NULL, user, password);
+	talker_open(&t->c, t->server, t->stream, NULL, user, password);
 }
 
 static void open_alice(struct talk *t)
@@ -322,6 +322,9 @@ static void allocation(struct talk *t)
 	wire_add_u32(&m, LIFETIME, 1200);
 	compare_ask(t, "Refresh, LIFETIME 1200", &m);
 	talker_request(&t->c, &m, W_REFRESH);
+	wire_add(&m, LIFETIME, udp, 2);
+	compare_ask(t, "Refresh, LIFETIME of two bytes", &m);
+	talker_request(&t->c, &m, W_REFRESH);
 	wire_add(&m, FAMILY, ipv6, 4);
 	compare_ask(t, "Refresh, the other family", &m);
 	talker_request(&t->c, &m, W_REFRESH);
@@ -506,19 +509,59 @@ static void behind_integrity(struct talk *t)
 	talker_close(&t->c);
 }
 
+/* RFC 6062, over TCP. */
+static void tcp_relay(struct talk *t)
+{
+	struct wire m;
+
+	ALLOCATE_WITH(t, "TCP relay", {TRANSPORT, tcp, 4});
+	ALLOCATE_WITH(t, "TCP relay, EVEN-PORT", {TRANSPORT, tcp, 4}, {EVEN_PORT, "\0", 1});
+	ALLOCATE_WITH(t, "TCP relay, DONT-FRAGMENT", {TRANSPORT, tcp, 4}, {DONT_FRAGMENT, "", 0});
+	ALLOCATE_WITH(t, "TCP relay, RESERVATION-TOKEN", {TRANSPORT, tcp, 4},
+	              {RESERVATION_TOKEN, "12345678", 8});
+	open_alice(t);
+	talker_request(&t->c, &m, W_ALLOCATE);
+	wire_add(&m, TRANSPORT, tcp, 4);
+	talker_ask(&t->c, &m);
+	talker_request(&t->c, &m, W_CONNECT);
+	compare_ask(t, "Connect without a peer", &m);
+	talker_request(&t->c, &m, W_CONNECT);
+	wire_add_xor_addr(&m, XOR_PEER, PEER_V6);
+	compare_ask(t, "Connect, the other family", &m);
+	talker_request(&t->c, &m, W_CONNECT);
+	wire_add_xor_addr(&m, XOR_PEER, "127.0.0.1:80");
+	compare_ask(t, "Connect to 127.0.0.1", &m);
+	permission(t, "CreatePermission on a TCP relay", PEER, NULL);
+	talker_request(&t->c, &m, W_CONNECT);
+	wire_add_xor_addr(&m, XOR_PEER, LAB_PEER4 ":9");
+	compare_ask(t, "Connect to a closed port", &m);
+	channel(t, "ChannelBind on a TCP relay", 0x4000, PEER);
+	talker_close(&t->c);
+	open_alice(t);
+	talker_request(&t->c, &m, W_CONNECTION_BIND);
+	wire_add_u32(&m, CONNECTION_ID, 12345);
+	compare_ask(t, "ConnectionBind to no connection", &m);
+	talker_close(&t->c);
+	open_alice(t);
+	talker_request(&t->c, &m, W_CONNECTION_BIND);
+	compare_ask(t, "ConnectionBind without CONNECTION-ID", &m);
+	talker_close(&t->c);
+}
+
 const struct script compare_scripts[] = {
-    {"Binding", binding},
-    {"broken messages", broken},
-    {"no credentials", no_credentials},
-    {"credentials", credentials},
-    {"what Allocate checks", allocate_checks},
-    {"extensions", extensions},
-    {"lifetimes", lifetimes},
-    {"the life of an allocation", allocation},
-    {"requests without an allocation", without_allocation},
-    {"permissions", permissions},
-    {"channels", channels},
-    {"data", data},
-    {"attributes behind MESSAGE-INTEGRITY", behind_integrity},
+    {"Binding", binding, true, false},
+    {"broken messages", broken, true, false},
+    {"no credentials", no_credentials, true, true},
+    {"credentials", credentials, true, true},
+    {"what Allocate checks", allocate_checks, true, true},
+    {"extensions", extensions, true, false},
+    {"lifetimes", lifetimes, true, false},
+    {"the life of an allocation", allocation, true, true},
+    {"requests without an allocation", without_allocation, true, true},
+    {"permissions", permissions, true, true},
+    {"channels", channels, true, true},
+    {"data", data, true, false},
+    {"attributes behind MESSAGE-INTEGRITY", behind_integrity, true, true},
+    {"TCP relay", tcp_relay, false, true},
 };
 const size_t compare_script_n = sizeof(compare_scripts) / sizeof(*compare_scripts);
