@@ -8,13 +8,16 @@
 
 #include "base/error.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <utlist.h>
 
-#define ROUNDS        4    /* reads a wake-up, then the others have their turn */
+#define ROUNDS        4 /* reads a wake-up, then the others have their turn */
+#define UNSENT_BYTES  65536
 #define REPLY_RESERVE 8192 /* of the backlog: what was asked for comes before what peers send */
 
 enum stream_state {
@@ -382,6 +385,14 @@ static SSL *new_ssl(const struct net *net, int fd)
 	return ssl;
 }
 
+/* What waits in the kernel for a slow client is bounded, too: what is late is of no use. */
+static void bound_unsent(int fd)
+{
+	int bytes = UNSENT_BYTES;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof(bytes));
+}
+
 int net_accept(struct net *net, const struct net_client *c)
 {
 	struct net_stream *s = calloc(1, sizeof(*s));
@@ -409,6 +420,7 @@ int net_accept(struct net *net, const struct net_client *c)
 	}
 	if (net_io_attach(&s->io, net->base, c->fd, ssl, on_ready, s))
 		goto out;
+	bound_unsent(c->fd);
 	list(s);
 	net->turn->stats.connections++;
 	return 0;

@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The real sockets of the tests.
+ */
+#include "turn/tests/net_world.h"
+
+#include "base/env_libevent.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/tests/test.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
+
+size_t heap_bytes(void)
+{
+	return __sanitizer_get_current_allocated_bytes ? __sanitizer_get_current_allocated_bytes()
+	                                               : mallinfo2().uordblks;
+}
+
+static int keys(void *ctx, const struct turn_auth_query *q, struct turn_auth_answer *out)
+{
+	(void)ctx;
+	if (q->username_len != 5 || memcmp(q->username, "alice", 5))
+		return -E_NOTFOUND;
+	out->key_n = 1;
+	out->key[0].len = 16;
+	wire_key("alice", REALM, "secret", out->key[0].bytes);
+	out->username = q->username;
+	out->username_len = q->username_len;
+	out->account = q->username;
+	out->account_len = q->username_len;
+	return 0;
+}
+
+static bool alive(void *ctx, const char *realm, const char *username, size_t len)
+{
+	(void)realm;
+	(void)ctx;
+	(void)username;
+	(void)len;
+	return true;
+}
+
+static const struct turn_auth_ops auth = {.keys = keys, .alive = alive};
+
+static void on_http(void *ctx, int fd, const struct addr *client, const struct addr *local)
+{
+	struct srv *s = ctx;
+
+	(void)local;
+	s->http_fd = fd;
+	s->http_client = *client;
+}
+
+static const struct net_ops ops = {.http = on_http};
+
+static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa, int len,
+                      void *arg)
+{
+	struct srv *s = arg;
+	struct net_client c = {
+	    .fd = fd, .tls = l == s->accept[1], .relay4 = 0, .relay6 = TURN_NO_RELAY};
+
+	memcpy(&c.client, sa, (size_t)len);
+	c.local = s->tcp[c.tls];
+	if (net_sources_take(s->net_conf.sources, &c.client, &c.source))
+		close(fd);
+	else
+		net_accept(s->net, &c);
+}
+
+static void on_call(evutil_socket_t fd, short what, void *arg)
+{
+	struct srv *s = arg;
+	eventfd_t n;
+
+	(void)what;
+	eventfd_read(fd, &n);
+	pthread_mutex_lock(&s->lock);
+	if (s->call)
+		s->call(s, s->call_arg);
+	s->call = NULL;
+	pthread_cond_signal(&s->done);
+	pthread_mutex_unlock(&s->lock);
+}
+
+void srv_do(struct srv *s, void (*fn)(struct srv *s, void *arg), void *arg)
+{
+	pthread_mutex_lock(&s->lock);
+	s->call = fn;
+	s->call_arg = arg;
+	eventfd_write(s->call_fd, 1);
+	while (s->call)
+		pthread_cond_wait(&s->done, &s->lock);
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void do_nothing(struct srv *s, void *arg)
+{
+	(void)s;
+	(void)arg;
+}
+
+/* Twice: the first turn of the loop may have begun before the bytes were there. */
+void srv_sync(struct srv *s)
+{
+	srv_do(s, do_nothing, NULL);
+	srv_do(s, do_nothing, NULL);
+}
+
+static void do_stats(struct srv *s, void *arg)
+{
+	*(struct turn_stats *)arg = *turn_get_stats(s->turn);
+}
+
+struct turn_stats srv_stats(struct srv *s)
+{
+	struct turn_stats stats;
+
+	srv_do(s, do_stats, &stats);
+	return stats;
+}
+
+static void do_counts(struct srv *s, void *arg)
+{
+	size_t *n = arg;
+
+	n[0] = turn_allocations(s->turn);
+	n[1] = net_streams(s->net);
+	n[2] = net_sessions(s->net);
+}
+
+static size_t count(struct srv *s, int i)
+{
+	size_t n[3];
+
+	srv_sync(s);
+	srv_do(s, do_counts, n);
+	return n[i];
+}
+
+size_t srv_allocations(struct srv *s)
+{
+	return count(s, 0);
+}
+
+size_t srv_streams(struct srv *s)
+{
+	return count(s, 1);
+}
+
+size_t srv_sessions(struct srv *s)
+{
+	return count(s, 2);
+}
+
+void srv_make_cert(struct srv *s, const char *name)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	X509 *x = X509_new();
+	FILE *f;
+
+	ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
+	X509_gmtime_adj(X509_getm_notBefore(x), 0);
+	X509_gmtime_adj(X509_getm_notAfter(x), 3600);
+	X509_set_pubkey(x, key);
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC,
+	                           (const unsigned char *)name, -1, -1, 0);
+	X509_set_issuer_name(x, X509_get_subject_name(x));
+	X509_sign(x, key, EVP_sha256());
+	f = fopen(s->cert, "w");
+	PEM_write_X509(f, x);
+	fclose(f);
+	f = fopen(s->key, "w");
+	PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL);
+	fclose(f);
+	X509_free(x);
+	EVP_PKEY_free(key);
+}
+
+int open_loopback(int type, struct addr *at)
+{
+	socklen_t len = sizeof(*at);
+	int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+	struct timeval limit = {.tv_sec = 5};
+
+	assert_true(fd >= 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	memset(at, 0, sizeof(*at));
+	assert_int_equal(addr_parse(at, "127.0.0.1:0"), 0);
+	assert_int_equal(bind(fd, &at->sa, addr_len(at)), 0);
+	assert_int_equal(getsockname(fd, &at->sa, &len), 0);
+	return fd;
+}
+
+void srv_init(struct srv *s)
+{
+	struct prefix loopback;
+
+	signal(SIGPIPE, SIG_IGN);
+	log_set_level(LOG_LEVEL_ERROR);
+	memset(s, 0, sizeof(*s));
+	s->http_fd = -1;
+	snprintf(s->dir, sizeof(s->dir), "/tmp/turnpike-net-XXXXXX");
+	assert_non_null(mkdtemp(s->dir));
+	snprintf(s->cert, sizeof(s->cert), "%s/cert.pem", s->dir);
+	snprintf(s->key, sizeof(s->key), "%s/key.pem", s->dir);
+	srv_make_cert(s, "one");
+	s->policy = peer_policy_new();
+	assert_int_equal(prefix_parse(&loopback, "127.0.0.0/8"), 0);
+	assert_int_equal(peer_policy_allow(s->policy, &loopback), 0);
+	s->ports = turn_ports_new(20000, 30000);
+	s->conf = (struct turn_conf){.realm = {REALM},
+	                             .realm_n = 1,
+	                             .policy = s->policy,
+	                             .quota = turn_quota_new(0, 0),
+	                             .relay_n = 1,
+	                             .default_lifetime_s = 600,
+	                             .max_lifetime_s = 3600,
+	                             .nonce_lifetime_s = 1000,
+	                             .permissions_max = 8,
+	                             .channels_max = 8,
+	                             .connections_max = 8};
+	assert_int_equal(addr_parse_ip(&s->conf.relay[0].local, "127.0.0.1", 0), 0);
+	s->conf.relay[0].external = s->conf.relay[0].local;
+	s->conf.relay[0].ports = s->ports;
+	s->net_conf = (struct net_conf){
+	    .first_ms = 10000, .idle_ms = 10000, .backlog_bytes = 65536, .sessions_max = 100};
+	s->net_conf.sources = net_sources_new(0, 0);
+}
+
+static void *run(void *arg)
+{
+	struct srv *s = arg;
+
+	while (!s->stop) {
+		event_base_loop(s->base, EVLOOP_ONCE);
+		env_libevent_flush(s->env);
+	}
+	return NULL;
+}
+
+static void listen_tcp(struct srv *s, int i)
+{
+	int fd = open_loopback(SOCK_STREAM | SOCK_NONBLOCK, &s->tcp[i]);
+
+	assert_int_equal(listen(fd, 100), 0);
+	s->accept[i] = evconnlistener_new(s->base, on_accept, s,
+	                                  LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+	assert_non_null(s->accept[i]);
+}
+
+void srv_start(struct srv *s)
+{
+	struct turn_listener_conf l = {.relay4 = 0, .relay6 = TURN_NO_RELAY};
+
+	s->base = event_base_new();
+	s->env = env_libevent_new(s->base);
+	s->turn = turn_new(s->env, &s->conf, &auth, s);
+	s->net = net_new(s->base, s->env, s->turn, &s->net_conf, &ops, s);
+	assert_non_null(s->net);
+	assert_int_equal(net_tls_load(s->cert, s->key, &s->tls, NULL), 0);
+	net_set_tls(s->net, s->tls);
+	l.fd = open_loopback(SOCK_DGRAM | SOCK_NONBLOCK, &s->udp);
+	l.local = s->udp;
+	assert_int_equal(turn_listen(s->turn, &l), 0);
+	listen_tcp(s, 0);
+	listen_tcp(s, 1);
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_cond_init(&s->done, NULL);
+	s->call_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	s->call_event = event_new(s->base, s->call_fd, EV_READ | EV_PERSIST, on_call, s);
+	event_add(s->call_event, NULL);
+	assert_int_equal(pthread_create(&s->thread, NULL, run, s), 0);
+}
+
+static void do_stop(struct srv *s, void *arg)
+{
+	(void)arg;
+	s->stop = true;
+}
+
+void srv_stop(struct srv *s)
+{
+	srv_do(s, do_stop, NULL);
+	pthread_join(s->thread, NULL);
+	evconnlistener_free(s->accept[0]);
+	evconnlistener_free(s->accept[1]);
+	event_free(s->call_event);
+	close(s->call_fd);
+	net_free(s->net);
+	turn_free(s->turn);
+	net_tls_unref(s->tls);
+	assert_int_equal(net_sources_total(s->net_conf.sources), 0);
+	assert_int_equal(turn_ports_leased(s->ports), 0);
+	net_sources_free(s->net_conf.sources);
+	env_libevent_free(s->env);
+	event_base_free(s->base);
+	turn_quota_free(s->conf.quota);
+	turn_ports_free(s->ports);
+	peer_policy_free(s->policy);
+	pthread_mutex_destroy(&s->lock);
+	pthread_cond_destroy(&s->done);
+	unlink(s->cert);
+	unlink(s->key);
+	rmdir(s->dir);
+}
+
+void client_open(struct srv *s, struct client *c)
+{
+	struct addr from;
+
+	memset(c, 0, offsetof(struct client, in));
+	c->s = s;
+	c->fd = open_loopback(SOCK_STREAM, &from);
+	assert_int_equal(connect(c->fd, &s->tcp[0].sa, addr_len(&s->tcp[0])), 0);
+}
+
+void client_close(struct client *c)
+{
+	if (c->ssl)
+		SSL_free(c->ssl);
+	SSL_CTX_free(c->ctx);
+	close(c->fd);
+}
+
+void client_send(struct client *c, const void *data, size_t len)
+{
+	if (c->ssl)
+		assert_int_equal(SSL_write(c->ssl, data, (int)len), len);
+	else
+		assert_int_equal(send(c->fd, data, len, MSG_NOSIGNAL), len);
+}
+
+static bool read_all(struct client *c, uint8_t *to, size_t len)
+{
+	for (size_t n = 0; n < len;) {
+		ssize_t r = c->ssl ? SSL_read(c->ssl, to + n, (int)(len - n))
+		                   : recv(c->fd, to + n, len - n, 0);
+
+		if (r <= 0)
+			return false;
+		n += (size_t)r;
+	}
+	return true;
+}
+
+bool client_read(struct client *c)
+{
+	size_t n;
+
+	if (!read_all(c, c->in, 4))
+		return false;
+	n = (size_t)c->in[2] << 8 | c->in[3];
+	c->len = c->in[0] >= 64 ? 4 + ((n + 3) & ~(size_t)3) : 20 + n;
+	return read_all(c, c->in + 4, c->len - 4);
+}
+
+bool client_is_closed(struct client *c, int within_ms)
+{
+	struct pollfd p = {.fd = c->fd, .events = POLLIN};
+	uint8_t byte;
+
+	return poll(&p, 1, within_ms) == 1 && recv(c->fd, &byte, 1, MSG_DONTWAIT) <= 0;
+}
+
+void client_request(struct client *c, struct wire *m, uint16_t method)
+{
+	static uint32_t tid;
+
+	wire_start(m, method, ++tid);
+	if (*c->nonce) {
+		wire_add_str(m, 0x0006, "alice");
+		wire_add_str(m, 0x0014, REALM);
+		wire_add_str(m, 0x0015, c->nonce);
+	}
+}
+
+int client_ask(struct client *c, struct wire *m)
+{
+	uint8_t key[16];
+	const uint8_t *nonce;
+	size_t n;
+
+	wire_key("alice", REALM, "secret", key);
+	if (*c->nonce)
+		wire_add_integrity(m, key);
+	client_send(c, m->buf, m->len);
+	do
+		assert_true(client_read(c));
+	while (c->in[0] >= 64 || c->in[0] == 0);
+	assert_true(wire_sound(c->in, c->len));
+	assert_memory_equal(c->in + 8, m->buf + 8, 12);
+	nonce = wire_get(c->in, c->len, 0x0015, &n);
+	if (nonce) {
+		assert_true(n < sizeof(c->nonce));
+		memcpy(c->nonce, nonce, n);
+		c->nonce[n] = 0;
+	}
+	return wire_error(c->in, c->len);
+}
+
+int client_allocate(struct client *c, uint8_t transport)
+{
+	struct wire m;
+	int r = 401;
+
+	for (int i = 0; i < 2 && r == 401; i++) {
+		client_request(c, &m, W_ALLOCATE);
+		wire_add_u32(&m, 0x0019, (uint32_t)transport << 24);
+		r = client_ask(c, &m);
+	}
+	if (!r)
+		assert_true(wire_get_xor_addr(c->in, c->len, 0x0016, &c->relayed));
+	return r;
+}
+
+int client_permit(struct client *c, const struct addr *peer)
+{
+	char text[ADDR_STRLEN];
+	struct wire m;
+
+	client_request(c, &m, W_CREATE_PERMISSION);
+	wire_add_xor_addr(&m, 0x0012, addr_format(peer, text));
+	return client_ask(c, &m);
+}
+
+int client_bind(struct client *c, uint16_t number, const struct addr *peer)
+{
+	char text[ADDR_STRLEN];
+	struct wire m;
+
+	client_request(c, &m, W_CHANNEL_BIND);
+	wire_add_u32(&m, 0x000c, (uint32_t)number << 16);
+	wire_add_xor_addr(&m, 0x0012, addr_format(peer, text));
+	return client_ask(c, &m);
+}
+
+bool client_binding_works(struct client *c)
+{
+	struct addr seen, own;
+	socklen_t len = sizeof(own);
+	struct wire m;
+
+	wire_start(&m, W_BINDING, 4711);
+	client_send(c, m.buf, m.len);
+	if (!client_read(c) || wire_type(c->in) != (W_BINDING | SUCCESS) ||
+	    !wire_get_xor_addr(c->in, c->len, 0x0020, &seen))
+		return false;
+	memset(&own, 0, sizeof(own));
+	getsockname(c->fd, &own.sa, &len);
+	return addr_equal(&own, &seen);
+}
