@@ -1,0 +1,622 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * TLS and DTLS to the client with OpenSSL on the other side: versions, ALPN,
+ * HTTP inside TLS, certificates that change, the cookie before any state.
+ */
+#include "base/tests/test.h"
+#include "turn/tests/net_world.h"
+
+#include <openssl/err.h>
+#include <openssl/x509.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define STUN_TURN "\x09stun.turn"
+#define DISCOVERY "\x12stun.nat-discovery"
+#define RECORD    13
+
+static struct srv s;
+
+/* 1 when the handshake succeeds. */
+static int tls_open(struct client *c, int version, const char *alpn)
+{
+	struct addr from;
+
+	memset(c, 0, offsetof(struct client, in));
+	c->s = &s;
+	c->fd = open_loopback(SOCK_STREAM, &from);
+	assert_int_equal(connect(c->fd, &s.tcp[1].sa, addr_len(&s.tcp[1])), 0);
+	c->ctx = SSL_CTX_new(TLS_client_method());
+	SSL_CTX_set_security_level(c->ctx, 0);
+	SSL_CTX_set_min_proto_version(c->ctx, version);
+	SSL_CTX_set_max_proto_version(c->ctx, version);
+	c->ssl = SSL_new(c->ctx);
+	SSL_set_fd(c->ssl, c->fd);
+	if (alpn)
+		SSL_set_alpn_protos(c->ssl, (const unsigned char *)alpn, (unsigned)strlen(alpn));
+	return SSL_connect(c->ssl);
+}
+
+static bool selected(const SSL *ssl, const char *name)
+{
+	const unsigned char *at;
+	unsigned int len;
+
+	SSL_get0_alpn_selected(ssl, &at, &len);
+	return len == strlen(name) && (!len || !memcmp(at, name, len));
+}
+
+static bool has_cert_of(const SSL *ssl, const char *name)
+{
+	X509 *x = SSL_get1_peer_certificate(ssl);
+	char text[64] = "";
+
+	X509_NAME_get_text_by_NID(X509_get_subject_name(x), NID_commonName, text, sizeof(text));
+	X509_free(x);
+	return !strcmp(text, name);
+}
+
+static void tls_versions(void **state)
+{
+	static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+	struct client c;
+
+	(void)state;
+	srv_init(&s);
+	srv_start(&s);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(tls_open(&c, versions[i], NULL), 1);
+		assert_true(selected(c.ssl, ""));
+		assert_true(client_binding_works(&c));
+		assert_int_equal(client_allocate(&c, 17), 0);
+		assert_int_equal(srv_allocations(&s), 1);
+		client_close(&c);
+		assert_int_equal(srv_allocations(&s), 0);
+		assert_int_equal(tls_open(&c, versions[i], STUN_TURN), 1);
+		assert_true(selected(c.ssl, "stun.turn"));
+		assert_true(client_binding_works(&c));
+		client_close(&c);
+		assert_int_equal(tls_open(&c, versions[i],
+		                          "\x03"
+		                          "foo" DISCOVERY),
+		                 1);
+		assert_true(selected(c.ssl, "stun.nat-discovery"));
+		client_close(&c);
+		/* RFC 7301: nothing in common is fatal */
+		assert_int_not_equal(tls_open(&c, versions[i],
+		                              "\x03"
+		                              "foo"),
+		                     1);
+		client_close(&c);
+	}
+	assert_int_not_equal(tls_open(&c, TLS1_1_VERSION, NULL), 1);
+	client_close(&c);
+	assert_int_equal(srv_streams(&s), 0);
+	ERR_clear_error();
+	srv_stop(&s);
+}
+
+/* Cuts inside TLS records and between them. */
+static void tls_cut(void **state)
+{
+	struct client c;
+	struct wire m;
+
+	(void)state;
+	srv_init(&s);
+	srv_start(&s);
+	assert_int_equal(tls_open(&c, TLS1_3_VERSION, NULL), 1);
+	for (size_t cut = 1; cut < 20; cut++) {
+		wire_start(&m, W_BINDING, (uint32_t)cut);
+		client_send(&c, m.buf, cut);
+		srv_sync(&s);
+		client_send(&c, m.buf + cut, 20 - cut);
+		assert_true(client_read(&c));
+		assert_int_equal(c.in[19], cut);
+	}
+	client_close(&c);
+	srv_stop(&s);
+}
+
+static void silent_in_tls(void **state)
+{
+	struct client c, d;
+	struct addr from;
+
+	(void)state;
+	srv_init(&s);
+	s.net_conf.first_ms = 300;
+	srv_start(&s);
+	memset(&c, 0, offsetof(struct client, in));
+	c.fd = open_loopback(SOCK_STREAM, &from);
+	assert_int_equal(connect(c.fd, &s.tcp[1].sa, addr_len(&s.tcp[1])), 0);
+	assert_int_equal(tls_open(&d, TLS1_2_VERSION, NULL), 1);
+	assert_true(client_is_closed(&c, 1500)); /* no handshake */
+	assert_int_equal(srv_streams(&s), 0);    /* nothing behind the handshake, either */
+	assert_int_equal(srv_stats(&s).connection_timeouts, 2);
+	client_close(&c);
+	client_close(&d);
+	srv_stop(&s);
+}
+
+static void do_new_cert(struct srv *srv, void *arg)
+{
+	struct net_tls *tls;
+
+	(void)arg;
+	assert_int_equal(net_tls_load(srv->cert, srv->key, &tls, NULL), 0);
+	net_set_tls(srv->net, tls);
+	net_tls_unref(tls);
+}
+
+static void new_certificate(void **state)
+{
+	struct client before, after;
+
+	(void)state;
+	srv_init(&s);
+	srv_start(&s);
+	assert_int_equal(tls_open(&before, TLS1_3_VERSION, NULL), 1);
+	assert_true(has_cert_of(before.ssl, "one"));
+	assert_int_equal(client_allocate(&before, 17), 0);
+	srv_make_cert(&s, "two");
+	srv_do(&s, do_new_cert, NULL);
+	assert_int_equal(tls_open(&after, TLS1_3_VERSION, NULL), 1);
+	assert_true(has_cert_of(after.ssl, "two"));
+	assert_true(client_binding_works(&before)); /* nobody was dropped */
+	assert_int_equal(srv_allocations(&s), 1);
+	client_close(&before);
+	client_close(&after);
+	srv_stop(&s);
+}
+
+/* More than the socket pair and all buffers hold, both ways, and then each side's end. */
+static void http_in_tls(void **state)
+{
+	enum { BYTES = 3000000 };
+	static uint8_t out[BYTES], in[BYTES];
+	struct client c;
+	struct addr own;
+	socklen_t len = sizeof(own);
+	size_t n = 0;
+	int on = 1;
+
+	(void)state;
+	srv_init(&s);
+	srv_start(&s);
+	for (size_t i = 0; i < BYTES; i++)
+		out[i] = (uint8_t)(i * 7 + i / 251);
+	memcpy(out, "GET / HTTP/1.1\r\n", 16);
+	assert_int_equal(tls_open(&c, TLS1_3_VERSION, NULL), 1);
+	client_send(&c, out, 16);
+	for (int i = 0; i < 500 && s.http_fd < 0; i++) {
+		srv_sync(&s);
+		usleep(10000);
+	}
+	assert_true(s.http_fd >= 0);
+	memset(&own, 0, sizeof(own));
+	getsockname(c.fd, &own.sa, &len);
+	assert_true(addr_equal(&own, &s.http_client));
+	/* the web side echoes; ours writes as long as it can, and reads */
+	setsockopt(c.fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	for (size_t sent = 16, echoed = 0; n < BYTES;) {
+		static uint8_t held[65536];
+		size_t k = BYTES - sent < 16384 ? BYTES - sent : 16384;
+		ssize_t r;
+
+		if (k) {
+			client_send(&c, out + sent, k);
+			sent += k;
+		}
+		while (echoed < sent) {
+			r = recv(s.http_fd, held, sizeof(held), MSG_DONTWAIT);
+			if (r <= 0 && !k)
+				srv_sync(&s);
+			if (r <= 0)
+				break;
+			struct pollfd p = {.fd = s.http_fd, .events = POLLOUT};
+			for (ssize_t w = 0; w < r;) {
+				ssize_t one =
+				    send(s.http_fd, held + w, (size_t)(r - w), MSG_DONTWAIT);
+
+				w += one > 0 ? one : 0;
+				if (one <= 0) {
+					int got;
+
+					/* full: take some off at our end */
+					poll(&p, 1, 10);
+					got = SSL_read(c.ssl, in + n, (int)(BYTES - n));
+					assert_true(got > 0);
+					n += (size_t)got;
+				}
+			}
+			echoed += (size_t)r;
+		}
+		if (!k && echoed == BYTES) {
+			int got = SSL_read(c.ssl, in + n, (int)(BYTES - n));
+
+			assert_true(got > 0);
+			n += (size_t)got;
+		}
+	}
+	assert_memory_equal(in, out, BYTES);
+	/* half closed by the web: our end reads the end, and can still write */
+	shutdown(s.http_fd, SHUT_WR);
+	assert_int_equal(SSL_read(c.ssl, in, 1), 0);
+	client_send(&c, "bye", 3);
+	srv_sync(&s);
+	assert_int_equal(recv(s.http_fd, in, 10, 0), 3);
+	client_close(&c);
+	srv_sync(&s);
+	assert_int_equal(recv(s.http_fd, in, 10, 0), 0);
+	close(s.http_fd);
+	assert_int_equal(srv_streams(&s), 0);
+	srv_stop(&s);
+}
+
+/* ---- DTLS, its datagrams in our hands ---- */
+
+struct dtls_client {
+	int fd;
+	SSL_CTX *ctx;
+	SSL *ssl;
+	struct addr own;
+	int drop; /* so many of the server's datagrams */
+	int wait_ms;
+	size_t in_bytes, out_bytes;
+	_Alignas(8) uint8_t in[20000];
+};
+
+static void dtls_init(struct dtls_client *c, int fd, const struct addr *own, const char *alpn)
+{
+	memset(c, 0, offsetof(struct dtls_client, in));
+	c->fd = fd;
+	c->own = *own;
+	c->wait_ms = 3000;
+	assert_int_equal(connect(fd, &s.udp.sa, addr_len(&s.udp)), 0);
+	c->ctx = SSL_CTX_new(DTLS_client_method());
+	c->ssl = SSL_new(c->ctx);
+	SSL_set_bio(c->ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+	BIO_set_mem_eof_return(SSL_get_rbio(c->ssl), -1);
+	SSL_set_options(c->ssl, SSL_OP_NO_QUERY_MTU);
+	DTLS_set_link_mtu(c->ssl, 1400);
+	if (alpn)
+		SSL_set_alpn_protos(c->ssl, (const unsigned char *)alpn, (unsigned)strlen(alpn));
+	SSL_set_connect_state(c->ssl);
+}
+
+static void dtls_new_client(struct dtls_client *c, const char *alpn)
+{
+	struct addr own;
+	int fd = open_loopback(SOCK_DGRAM, &own);
+
+	dtls_init(c, fd, &own, alpn);
+}
+
+/* What OpenSSL wants sent. */
+static void dtls_out(struct dtls_client *c)
+{
+	uint8_t buf[16384];
+	int n = BIO_read(SSL_get_wbio(c->ssl), buf, sizeof(buf));
+
+	if (n <= 0)
+		return;
+	c->out_bytes += (size_t)n;
+	assert_int_equal(send(c->fd, buf, (size_t)n, 0), n);
+}
+
+/* One datagram; false when none comes in time. */
+static bool dtls_in(struct dtls_client *c, int wait_ms)
+{
+	uint8_t buf[16384];
+	struct pollfd p = {.fd = c->fd, .events = POLLIN};
+	ssize_t n;
+
+	if (poll(&p, 1, wait_ms) != 1)
+		return false;
+	n = recv(c->fd, buf, sizeof(buf), 0);
+	if (n <= 0)
+		return false;
+	c->in_bytes += (size_t)n;
+	if (c->drop > 0)
+		c->drop--;
+	else
+		BIO_write(SSL_get_rbio(c->ssl), buf, (int)n);
+	return true;
+}
+
+static bool dtls_handshake(struct dtls_client *c)
+{
+	for (int i = 0; i < 60; i++) {
+		int r = SSL_do_handshake(c->ssl);
+
+		dtls_out(c);
+		if (r == 1)
+			return true;
+		if (SSL_get_error(c->ssl, r) != SSL_ERROR_WANT_READ)
+			return false;
+		if (!dtls_in(c, c->wait_ms))
+			return false;
+	}
+	return false;
+}
+
+static int dtls_read(struct dtls_client *c)
+{
+	int n;
+
+	while ((n = SSL_read(c->ssl, c->in, sizeof(c->in))) <= 0)
+		if (!dtls_in(c, 2000))
+			return -1;
+	return n;
+}
+
+static void dtls_send(struct dtls_client *c, const void *data, size_t len)
+{
+	assert_int_equal(SSL_write(c->ssl, data, (int)len), len);
+	dtls_out(c);
+}
+
+static bool dtls_binding_works(struct dtls_client *c)
+{
+	struct addr seen;
+	struct wire m;
+	int n;
+
+	wire_start(&m, W_BINDING, 1);
+	dtls_send(c, m.buf, m.len);
+	n = dtls_read(c);
+	return n > 20 && wire_type(c->in) == (W_BINDING | SUCCESS) &&
+	       wire_get_xor_addr(c->in, (size_t)n, 0x0020, &seen) && addr_equal(&seen, &c->own);
+}
+
+static void dtls_close(struct dtls_client *c, bool goodbye)
+{
+	if (goodbye) {
+		SSL_shutdown(c->ssl);
+		dtls_out(c);
+	}
+	SSL_free(c->ssl);
+	SSL_CTX_free(c->ctx);
+	close(c->fd);
+}
+
+/* Allocates and binds channel 0x4000 to the peer. */
+static void dtls_call(struct dtls_client *c, const struct addr *peer)
+{
+	char nonce[128] = "", text[ADDR_STRLEN];
+	uint8_t key[16];
+	struct wire m;
+
+	wire_key("alice", REALM, "secret", key);
+	for (int i = 0; i < 3; i++) {
+		const uint8_t *v;
+		size_t n;
+		int len;
+
+		wire_start(&m, i < 2 ? W_ALLOCATE : W_CHANNEL_BIND, (uint32_t)i);
+		if (i < 2) {
+			wire_add_u32(&m, 0x0019, 17u << 24);
+		} else {
+			wire_add_u32(&m, 0x000c, 0x40000000);
+			wire_add_xor_addr(&m, 0x0012, addr_format(peer, text));
+		}
+		if (i) {
+			wire_add_str(&m, 0x0006, "alice");
+			wire_add_str(&m, 0x0014, REALM);
+			wire_add_str(&m, 0x0015, nonce);
+			wire_add_integrity(&m, key);
+		}
+		dtls_send(c, m.buf, m.len);
+		len = dtls_read(c);
+		assert_true(len > 0);
+		assert_int_equal(wire_error(c->in, (size_t)len), i ? 0 : 401);
+		v = wire_get(c->in, (size_t)len, 0x0015, &n);
+		if (v) {
+			memcpy(nonce, v, n);
+			nonce[n] = 0;
+		}
+	}
+}
+
+static void dtls_works(void **state)
+{
+	struct dtls_client c;
+	struct addr peer, from;
+	socklen_t from_len = sizeof(from);
+	char buf[100];
+	int peer_fd;
+
+	(void)state;
+	srv_init(&s);
+	srv_start(&s);
+	peer_fd = open_loopback(SOCK_DGRAM, &peer);
+	dtls_new_client(&c, STUN_TURN);
+	assert_true(dtls_handshake(&c));
+	assert_int_equal(SSL_version(c.ssl), DTLS1_2_VERSION);
+	assert_true(selected(c.ssl, "stun.turn"));
+	assert_true(dtls_binding_works(&c));
+	assert_int_equal(srv_sessions(&s), 1);
+	dtls_call(&c, &peer);
+	assert_int_equal(srv_allocations(&s), 1);
+	/* a record is a message: ChannelData without padding, both ways */
+	dtls_send(&c, "\x40\x00\x00\x05hello", 9);
+	assert_int_equal(recvfrom(peer_fd, buf, sizeof(buf), 0, &from.sa, &from_len), 5);
+	assert_memory_equal(buf, "hello", 5);
+	assert_int_equal(sendto(peer_fd, "world!!", 7, 0, &from.sa, from_len), 7);
+	assert_int_equal(dtls_read(&c), 11);
+	assert_memory_equal(c.in, "\x40\x00\x00\x07world!!", 11);
+	/* the goodbye ends the allocation */
+	dtls_close(&c, true);
+	assert_int_equal(srv_sessions(&s), 0);
+	assert_int_equal(srv_allocations(&s), 0);
+	/* no protocol in common */
+	dtls_new_client(&c, "\x03"
+	                    "foo");
+	assert_false(dtls_handshake(&c));
+	dtls_close(&c, false);
+	assert_int_equal(srv_sessions(&s), 0);
+	ERR_clear_error();
+	close(peer_fd);
+	srv_stop(&s);
+}
+
+/* RFC 6347 section 4.2.4 and 4.2.8 */
+static void dtls_lost_and_again(void **state)
+{
+	struct dtls_client c, again;
+
+	(void)state;
+	srv_init(&s);
+	srv_start(&s);
+	/* the server's flight is lost: it comes again without being asked */
+	dtls_new_client(&c, NULL);
+	SSL_do_handshake(c.ssl);
+	dtls_out(&c);
+	assert_true(dtls_in(&c, 1000)); /* HelloVerifyRequest */
+	SSL_do_handshake(c.ssl);
+	dtls_out(&c);
+	c.drop = 1;
+	assert_true(dtls_in(&c, 1000));
+	assert_true(dtls_handshake(&c));
+	assert_true(dtls_binding_works(&c));
+	/* the client forgets everything and comes back from the same port */
+	dtls_init(&again, c.fd, &c.own, NULL);
+	assert_true(dtls_handshake(&again));
+	assert_true(dtls_binding_works(&again));
+	assert_int_equal(srv_sessions(&s), 1);
+	SSL_free(c.ssl);
+	SSL_CTX_free(c.ctx);
+	dtls_close(&again, true);
+	srv_stop(&s);
+}
+
+static void dtls_limits(void **state)
+{
+	struct dtls_client c[3];
+
+	(void)state;
+	srv_init(&s);
+	s.net_conf.sessions_max = 2;
+	s.net_conf.first_ms = 1500;
+	s.net_conf.idle_ms = 1500;
+	srv_start(&s);
+	for (int i = 0; i < 3; i++)
+		dtls_new_client(&c[i], NULL);
+	c[2].wait_ms = 200;
+	assert_true(dtls_handshake(&c[0]));
+	assert_true(dtls_handshake(&c[1]));
+	assert_false(dtls_handshake(&c[2]));
+	assert_int_equal(srv_sessions(&s), 2);
+	assert_int_equal(srv_stats(&s).connections_refused, 1);
+	assert_true(dtls_binding_works(&c[0]));
+	usleep(2500000); /* neither has an allocation */
+	assert_int_equal(srv_sessions(&s), 0);
+	for (int i = 0; i < 3; i++)
+		dtls_close(&c[i], false);
+	srv_stop(&s);
+}
+
+/* A hello of its own, from each of so many addresses, and nobody there to return the cookie
+ * (CVE-2026-73214). */
+static void dtls_flood(void **state)
+{
+	enum { HELLOS = 10000 };
+	struct dtls_client c;
+	uint8_t hello[2048], reply[2048];
+	size_t before, most = 0, replies = 0;
+	int len;
+
+	(void)state;
+	srv_init(&s);
+	srv_start(&s);
+	dtls_new_client(&c, NULL);
+	SSL_do_handshake(c.ssl);
+	len = BIO_read(SSL_get_wbio(c.ssl), hello, sizeof(hello));
+	assert_true(len > 60);
+	before = 0;
+	for (int i = 0; i < HELLOS; i++) {
+		struct addr from = s.udp;
+		struct timeval limit = {.tv_sec = 1};
+		uint8_t ip[4] = {127, 1, (uint8_t)(i >> 8), (uint8_t)i};
+		int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		ssize_t n;
+
+		addr_from_bytes(&from, ip, 4, (uint16_t)(20000 + i));
+		hello[RECORD + 14 + i % 32] ^= (uint8_t)i; /* its random */
+		assert_int_equal(bind(fd, &from.sa, addr_len(&from)), 0);
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+		assert_int_equal(sendto(fd, hello, (size_t)len, 0, &s.udp.sa, addr_len(&s.udp)),
+		                 len);
+		if (i % 50 == 0) {
+			/* a HelloVerifyRequest, and shorter than what it answers */
+			n = recv(fd, reply, sizeof(reply), 0);
+			assert_in_range(n, 40, len);
+			assert_int_equal(reply[0], 22);
+			assert_int_equal(reply[RECORD], 3);
+			replies++;
+			if (!before)
+				before = heap_bytes();
+			if (heap_bytes() > before && heap_bytes() - before > most)
+				most = heap_bytes() - before;
+		}
+		close(fd);
+	}
+	assert_int_equal(replies, HELLOS / 50);
+	assert_int_equal(srv_sessions(&s), 0);
+	assert_int_equal(srv_streams(&s), 0);
+	assert_true(srv_stats(&s).dtls_cookies >= HELLOS * 9 / 10);
+	assert_in_range(most, 0, 32 * 1024);
+	/* and it serves on; a cookie of somebody else's is none */
+	BIO_reset(SSL_get_wbio(c.ssl));
+	dtls_close(&c, false);
+	dtls_new_client(&c, NULL);
+	assert_true(dtls_handshake(&c));
+	dtls_close(&c, true);
+	srv_stop(&s);
+}
+
+/* The cookie that another address was given opens nothing. */
+static void dtls_stolen_cookie(void **state)
+{
+	struct dtls_client a, b;
+	uint8_t hello[2048];
+	int len;
+
+	(void)state;
+	srv_init(&s);
+	srv_start(&s);
+	dtls_new_client(&a, NULL);
+	dtls_new_client(&b, NULL);
+	SSL_do_handshake(a.ssl);
+	dtls_out(&a);
+	assert_true(dtls_in(&a, 1000));
+	SSL_do_handshake(a.ssl);
+	len = BIO_read(SSL_get_wbio(a.ssl), hello, sizeof(hello)); /* with a's cookie */
+	assert_true(len > 0);
+	assert_int_equal(send(b.fd, hello, (size_t)len, 0), len);
+	assert_int_equal(srv_sessions(&s), 0);
+	assert_int_equal(send(a.fd, hello, (size_t)len, 0), len);
+	assert_int_equal(srv_sessions(&s), 1);
+	dtls_close(&a, false);
+	dtls_close(&b, false);
+	srv_stop(&s);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(tls_versions),  cmocka_unit_test(tls_cut),
+	    cmocka_unit_test(silent_in_tls), cmocka_unit_test(new_certificate),
+	    cmocka_unit_test(http_in_tls),   cmocka_unit_test(dtls_works),
+	    cmocka_unit_test(dtls_limits),   cmocka_unit_test(dtls_lost_and_again),
+	    cmocka_unit_test(dtls_flood),    cmocka_unit_test(dtls_stolen_cookie),
+	};
+
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
