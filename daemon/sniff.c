@@ -13,6 +13,9 @@
 #define EXTENSION_ALPN      16
 #define HELLO_BEFORE_ID_LEN 34 /* version and random */
 
+static const char proxy[] = "PROXY ";
+#define PROXY_LEN (sizeof(proxy) - 1)
+
 /* Reads on within bounds; once past them, everything is 0 and bad. */
 struct reader {
 	const uint8_t *at;
@@ -139,5 +142,16 @@ enum sniff sniff(const uint8_t *data, size_t len, size_t *need)
 		return SNIFF_TURN;
 	if (data[0] == RECORD_HANDSHAKE)
 		return sniff_tls(data, len, need);
-	return data[0] >= 'A' && data[0] <= 'Z' ? SNIFF_HTTP : SNIFF_NONE;
+	if (data[0] < 'A' || data[0] > 'Z')
+		return SNIFF_NONE;
+	/* Nobody we trust, or it would be gone by now; and there are web servers that pass it over.
+	 */
+	for (size_t i = 0; i < PROXY_LEN; i++) {
+		*need = i + 1;
+		if (i == len)
+			return SNIFF_MORE;
+		if (data[i] != proxy[i])
+			return SNIFF_HTTP;
+	}
+	return SNIFF_NONE;
 }

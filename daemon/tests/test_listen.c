@@ -1,0 +1,764 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The whole program on one port: every protocol is understood, a balancer is
+ * believed if it is ours, nobody gets more connections than allowed, and data
+ * connections of RFC 6062 find their worker.
+ */
+#include "base/tests/test.h"
+#include "turn/tests/wire.h"
+
+#include <fcntl.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SUCCESS  0x0100
+#define REALM    "turnpike"
+#define BALANCER "127.0.0.2"
+#define NAMED    "203.0.113.7:1234"
+
+static char dir[64];
+static pid_t server;
+static struct addr at; /* where it listens */
+
+/* ---- the server ---- */
+
+static pid_t spawn(char *const argv[], const char *input, int *out)
+{
+	int in[2], o[2];
+	pid_t pid;
+
+	assert_int_equal(pipe2(in, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(o, O_CLOEXEC), 0);
+	pid = fork();
+	if (!pid) {
+		dup2(in[0], 0);
+		dup2(o[1], 1);
+		execv(argv[0], argv);
+		_exit(127);
+	}
+	close(in[0]);
+	close(o[1]);
+	assert_int_equal(write(in[1], input, strlen(input)), strlen(input));
+	close(in[1]);
+	*out = o[0];
+	return pid;
+}
+
+static void server_start(char *const extra[])
+{
+	char *add[] = {TURNPIKE_PROGRAM, "--data",           dir, "user", "add",
+	               "alice",          "--password-stdin", NULL};
+	char *argv[32] = {TURNPIKE_PROGRAM, "serve",       "--data",       dir,
+	                  "--listen",       "127.0.0.1:0", "--workers",    "2",
+	                  "--relay-allow",  "127.0.0.0/8", "--proxy-from", BALANCER};
+	char log[8192] = "", *line;
+	size_t n = 12, len = 0;
+	int out, status;
+	pid_t pid;
+
+	snprintf(dir, sizeof(dir), "/tmp/turnpike-listen-XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	pid = spawn(add, "secret", &out);
+	close(out);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	for (size_t i = 0; extra && extra[i]; i++)
+		argv[n++] = extra[i];
+	server = spawn(argv, "", &out);
+	while (!strstr(log, "event=ready")) {
+		ssize_t got = read(out, log + len, sizeof(log) - 1 - len);
+
+		assert_true(got > 0);
+		len += (size_t)got;
+		log[len] = 0;
+	}
+	line = strstr(log, "event=listening address=");
+	assert_non_null(line);
+	line += strlen("event=listening address=");
+	line[strcspn(line, "\n")] = 0;
+	assert_int_equal(addr_parse(&at, line), 0);
+	/* nobody reads on: a full pipe must not stop it */
+	fcntl(out, F_SETFL, O_NONBLOCK);
+}
+
+static void server_stop(void)
+{
+	char command[100];
+	int status;
+
+	kill(server, SIGTERM);
+	assert_int_equal(waitpid(server, &status, 0), server);
+	server = 0;
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(status, 0);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	if (server) {
+		kill(server, SIGKILL);
+		waitpid(server, NULL, 0);
+		server = 0;
+	}
+	return 0;
+}
+
+/* ---- clients ---- */
+
+struct client {
+	int fd;
+	SSL_CTX *ctx;
+	SSL *ssl;
+	struct addr own;
+	char nonce[128];
+	_Alignas(8) uint8_t in[70000];
+	size_t len;
+};
+
+static void client_open(struct client *c, const char *from_ip, int type)
+{
+	struct timeval limit = {.tv_sec = 5};
+	socklen_t len = sizeof(c->own);
+
+	memset(c, 0, offsetof(struct client, in));
+	assert_int_equal(addr_parse_ip(&c->own, from_ip, 0), 0);
+	c->fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+	setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	assert_int_equal(bind(c->fd, &c->own.sa, addr_len(&c->own)), 0);
+	assert_int_equal(connect(c->fd, &at.sa, addr_len(&at)), 0);
+	assert_int_equal(getsockname(c->fd, &c->own.sa, &len), 0);
+}
+
+static void client_close(struct client *c)
+{
+	SSL_free(c->ssl);
+	SSL_CTX_free(c->ctx);
+	close(c->fd);
+}
+
+static void put(struct client *c, const void *data, size_t len)
+{
+	if (c->ssl)
+		assert_int_equal(SSL_write(c->ssl, data, (int)len), len);
+	else
+		assert_int_equal(send(c->fd, data, len, MSG_NOSIGNAL), len);
+}
+
+static ssize_t get(struct client *c, void *to, size_t len)
+{
+	return c->ssl ? SSL_read(c->ssl, to, (int)len) : recv(c->fd, to, len, 0);
+}
+
+static bool get_all(struct client *c, uint8_t *to, size_t len)
+{
+	for (size_t n = 0; n < len;) {
+		ssize_t r = get(c, to + n, len - n);
+
+		if (r <= 0)
+			return false;
+		n += (size_t)r;
+	}
+	return true;
+}
+
+static void start_tls(struct client *c, const char *alpn, const SSL_METHOD *method)
+{
+	c->ctx = SSL_CTX_new(method);
+	c->ssl = SSL_new(c->ctx);
+	if (alpn)
+		SSL_set_alpn_protos(c->ssl, (const unsigned char *)alpn, (unsigned)strlen(alpn));
+	SSL_set_connect_state(c->ssl);
+}
+
+static bool tls_open(struct client *c, const char *from_ip, const char *alpn)
+{
+	client_open(c, from_ip, SOCK_STREAM);
+	start_tls(c, alpn, TLS_client_method());
+	SSL_set_fd(c->ssl, c->fd);
+	return SSL_connect(c->ssl) == 1;
+}
+
+static bool read_stun(struct client *c)
+{
+	if (!get_all(c, c->in, 20))
+		return false;
+	c->len = 20 + ((size_t)c->in[2] << 8 | c->in[3]);
+	return get_all(c, c->in + 20, c->len - 20);
+}
+
+/* Says who we are. */
+static bool binding(struct client *c, struct addr *seen)
+{
+	struct wire m;
+
+	wire_start(&m, W_BINDING, 1);
+	put(c, m.buf, m.len);
+	return read_stun(c) && wire_type(c->in) == (W_BINDING | SUCCESS) &&
+	       wire_get_xor_addr(c->in, c->len, 0x0020, seen);
+}
+
+static bool binding_works(struct client *c)
+{
+	struct addr seen;
+
+	return binding(c, &seen) && addr_equal(&seen, &c->own);
+}
+
+/* The status of the reply; 0 when the connection is closed instead. */
+static int http(struct client *c, const char *request)
+{
+	char line[14] = "";
+
+	put(c, request, strlen(request));
+	if (!get_all(c, (uint8_t *)line, 13))
+		return 0;
+	assert_memory_equal(line, "HTTP/1.1 ", 9);
+	return atoi(line + 9);
+}
+
+static bool is_closed(struct client *c)
+{
+	struct pollfd p = {.fd = c->fd, .events = POLLIN};
+	uint8_t byte;
+
+	return poll(&p, 1, 3000) == 1 && recv(c->fd, &byte, 1, MSG_DONTWAIT) <= 0;
+}
+
+#define HEALTH "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+#define GRANT  "GET /turn?service=turn&username=x HTTP/1.1\r\nHost: localhost\r\n\r\n"
+#define UPGRADE                                                                                    \
+	"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"       \
+	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"             \
+	"Sec-WebSocket-Protocol: json\r\n\r\n"
+#define HTTP1 "\x08http/1.1"
+
+/* ---- tests ---- */
+
+static void one_port(void **state)
+{
+	static const struct {
+		bool tls;
+		const char *alpn;
+		const char *request;
+		int status;
+	} web[] = {
+	    {false, NULL, HEALTH, 200},  {true, HTTP1, HEALTH, 200},
+	    {true, NULL, HEALTH, 200},   {true, HTTP1 "\x09stun.turn", HEALTH, 200},
+	    {false, NULL, UPGRADE, 101}, {true, HTTP1, UPGRADE, 101},
+	    {true, NULL, UPGRADE, 101},  {true, "\x02h2\x08http/1.1", HEALTH, 200},
+	};
+	static const char *const turn_alpn[] = {NULL, "\x09stun.turn", "\x12stun.nat-discovery",
+	                                        HTTP1 "\x09stun.turn"};
+	struct client c;
+
+	(void)state;
+	server_start(NULL);
+	client_open(&c, "127.0.0.1", SOCK_DGRAM);
+	{
+		struct addr seen;
+		struct wire m;
+
+		wire_start(&m, W_BINDING, 1);
+		put(&c, m.buf, m.len);
+		c.len = (size_t)recv(c.fd, c.in, sizeof(c.in), 0);
+		assert_true(wire_get_xor_addr(c.in, c.len, 0x0020, &seen));
+		assert_true(addr_equal(&seen, &c.own));
+	}
+	/* from the same UDP port: DTLS */
+	start_tls(&c, "\x09stun.turn", DTLS_client_method());
+	{
+		BIO *bio = BIO_new_dgram(c.fd, BIO_NOCLOSE);
+		struct wire m;
+
+		BIO_ctrl(bio, BIO_CTRL_DGRAM_SET_CONNECTED, 0, &at.sa);
+		SSL_set_bio(c.ssl, bio, bio);
+		assert_int_equal(SSL_connect(c.ssl), 1);
+		wire_start(&m, W_BINDING, 2);
+		put(&c, m.buf, m.len);
+		assert_true(SSL_read(c.ssl, c.in, sizeof(c.in)) > 20);
+		assert_int_equal(wire_type(c.in), W_BINDING | SUCCESS);
+	}
+	client_close(&c);
+	client_open(&c, "127.0.0.1", SOCK_STREAM);
+	assert_true(binding_works(&c));
+	client_close(&c);
+	for (size_t i = 0; i < sizeof(turn_alpn) / sizeof(*turn_alpn); i++) {
+		assert_true(tls_open(&c, "127.0.0.1", turn_alpn[i]));
+		assert_true(binding_works(&c));
+		client_close(&c);
+	}
+	for (size_t i = 0; i < sizeof(web) / sizeof(*web); i++) {
+		if (web[i].tls)
+			assert_true(tls_open(&c, "127.0.0.1", web[i].alpn));
+		else
+			client_open(&c, "127.0.0.1", SOCK_STREAM);
+		assert_int_equal(http(&c, web[i].request), web[i].status);
+		client_close(&c);
+	}
+	/* none of them */
+	client_open(&c, "127.0.0.1", SOCK_STREAM);
+	put(&c, "\x05\x01\x00", 3);
+	assert_true(is_closed(&c));
+	client_close(&c);
+	server_stop();
+}
+
+static void pause_ms(long ms)
+{
+	struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+
+	nanosleep(&t, NULL);
+}
+
+/* The hello comes in pieces; and one that never ends, ends. */
+static void slow_hello(void **state)
+{
+	char *const extra[] = {"--first-message-timeout", "2", NULL};
+	static const char *const alpn[] = {HTTP1, "\x09stun.turn"};
+	struct client c;
+
+	(void)state;
+	server_start(extra);
+	for (int i = 0; i < 2; i++) {
+		uint8_t hello[4096];
+		int len, sent = 0;
+
+		client_open(&c, "127.0.0.1", SOCK_STREAM);
+		start_tls(&c, alpn[i], TLS_client_method());
+		SSL_set_bio(c.ssl, BIO_new_socket(c.fd, BIO_NOCLOSE), BIO_new(BIO_s_mem()));
+		BIO_set_nbio(SSL_get_rbio(c.ssl), 1);
+		fcntl(c.fd, F_SETFL, O_NONBLOCK);
+		SSL_do_handshake(c.ssl);
+		fcntl(c.fd, F_SETFL, 0);
+		len = BIO_read(SSL_get_wbio(c.ssl), hello, sizeof(hello));
+		for (int step = 1; sent < len; step *= 3) {
+			int n = len - sent < step ? len - sent : step;
+
+			assert_int_equal(send(c.fd, hello + sent, (size_t)n, 0), n);
+			sent += n;
+			pause_ms(20);
+		}
+		SSL_set0_wbio(c.ssl, BIO_new_socket(c.fd, BIO_NOCLOSE));
+		assert_int_equal(SSL_do_handshake(c.ssl), 1);
+		if (i)
+			assert_true(binding_works(&c));
+		else
+			assert_int_equal(http(&c, HEALTH), 200);
+		client_close(&c);
+	}
+	client_open(&c, "127.0.0.1", SOCK_STREAM);
+	put(&c, "\x16\x03\x01\x02", 4);
+	assert_true(is_closed(&c));
+	client_close(&c);
+	/* half a hello, and no more to come: at once */
+	client_open(&c, "127.0.0.1", SOCK_STREAM);
+	put(&c, "\x16\x03\x01\x02", 4);
+	shutdown(c.fd, SHUT_WR);
+	assert_true(is_closed(&c));
+	client_close(&c);
+	server_stop();
+}
+
+#define V1 "PROXY TCP4 203.0.113.7 198.51.100.1 1234 443\r\n"
+static const char v2[] =
+    "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xcb\0\x71\7\xc6\x33\x64\1\x04\xd2\1\xbb";
+static const char v2_local[] = "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
+
+static bool names_us(struct client *c)
+{
+	char text[ADDR_STRLEN];
+	struct addr seen;
+
+	return binding(c, &seen) && !strcmp(addr_format(&seen, text), NAMED);
+}
+
+static void proxies(void **state)
+{
+	static const struct {
+		const char *header;
+		size_t len;
+	} h[] = {{V1, sizeof(V1) - 1}, {v2, sizeof(v2) - 1}};
+	struct client c;
+
+	(void)state;
+	server_start(NULL);
+	for (size_t i = 0; i < 2; i++) {
+		/* TURN/TCP, TURN/TLS, HTTP, HTTPS, and HTTPS without ALPN; guests are local only */
+		client_open(&c, BALANCER, SOCK_STREAM);
+		put(&c, h[i].header, h[i].len);
+		assert_true(names_us(&c));
+		client_close(&c);
+		for (int k = 0; k < 4; k++) {
+			client_open(&c, BALANCER, SOCK_STREAM);
+			for (size_t b = 0; b < h[i].len; b++) { /* and slowly */
+				assert_int_equal(send(c.fd, h[i].header + b, 1, 0), 1);
+				if (!k)
+					pause_ms(2);
+			}
+			if (k) {
+				start_tls(&c, k == 1 ? HTTP1 : NULL, TLS_client_method());
+				SSL_set_fd(c.ssl, c.fd);
+				assert_int_equal(SSL_connect(c.ssl), 1);
+			}
+			if (k == 3)
+				assert_true(names_us(&c));
+			else
+				assert_int_equal(http(&c, GRANT), 401);
+			client_close(&c);
+		}
+	}
+	/* a health check of the balancer's own */
+	client_open(&c, BALANCER, SOCK_STREAM);
+	put(&c, v2_local, sizeof(v2_local) - 1);
+	assert_true(binding_works(&c));
+	client_close(&c);
+	/* the balancer has to say it */
+	client_open(&c, BALANCER, SOCK_STREAM);
+	assert_int_equal(http(&c, HEALTH), 0);
+	client_close(&c);
+	client_open(&c, BALANCER, SOCK_STREAM);
+	put(&c, "PROXY TCP4 nobody\r\n", 19);
+	assert_true(is_closed(&c));
+	client_close(&c);
+	/* nobody else may: neither is it believed nor do its bytes become a request */
+	client_open(&c, "127.0.0.1", SOCK_STREAM);
+	put(&c, v2, sizeof(v2) - 1);
+	assert_true(is_closed(&c));
+	client_close(&c);
+	client_open(&c, "127.0.0.1", SOCK_STREAM);
+	assert_int_equal(http(&c, V1 HEALTH), 0);
+	client_close(&c);
+	/* as themselves, they are local */
+	client_open(&c, "127.0.0.1", SOCK_STREAM);
+	assert_int_equal(http(&c, GRANT), 200);
+	client_close(&c);
+	assert_true(tls_open(&c, "127.0.0.1", NULL)); /* through our TLS, too */
+	assert_int_equal(http(&c, GRANT), 200);
+	client_close(&c);
+	server_stop();
+}
+
+static void limits(void **state)
+{
+	char *const extra[] = {"--connections-per-address", "4", "--max-tcp-connections", "6",
+	                       NULL};
+	struct client c[6], more;
+	bool again = false;
+
+	(void)state;
+	server_start(extra);
+	for (int i = 0; i < 4; i++) { /* one of each kind */
+		if (i % 2)
+			assert_true(tls_open(&c[i], "127.0.0.1", i == 1 ? HTTP1 : NULL));
+		else
+			client_open(&c[i], "127.0.0.1", SOCK_STREAM);
+		if (i < 2)
+			assert_int_equal(http(&c[i], UPGRADE), 101);
+		else
+			assert_true(binding_works(&c[i]));
+	}
+	client_open(&more, "127.0.0.1", SOCK_STREAM);
+	assert_true(is_closed(&more));
+	client_close(&more);
+	/* others are not kept out, until there are too many in all */
+	for (int i = 4; i < 6; i++) {
+		client_open(&c[i], "127.0.0.3", SOCK_STREAM);
+		assert_true(binding_works(&c[i]));
+	}
+	client_open(&more, "127.0.0.3", SOCK_STREAM);
+	assert_true(is_closed(&more));
+	client_close(&more);
+	/* whoever goes, makes room: the web's connections and the workers' */
+	for (int i = 0; i < 6; i++)
+		client_close(&c[i]);
+	for (int tries = 0; tries < 100 && !again; tries++) {
+		int n = 0;
+
+		pause_ms(20);
+		for (int i = 0; i < 4; i++) {
+			client_open(&c[i], "127.0.0.1", SOCK_STREAM);
+			n += send(c[i].fd, "\0\1\0\0\x21\x12\xa4\x42............", 20,
+			          MSG_NOSIGNAL) == 20 &&
+			     read_stun(&c[i]);
+		}
+		for (int i = 0; i < 4; i++)
+			client_close(&c[i]);
+		again = n == 4;
+	}
+	assert_true(again);
+	server_stop();
+}
+
+/* ---- RFC 6062 ---- */
+
+static int ask(struct client *c, struct wire *m)
+{
+	uint8_t key[16];
+	const uint8_t *nonce;
+	size_t n;
+
+	wire_key("alice", REALM, "secret", key);
+	if (*c->nonce)
+		wire_add_integrity(m, key);
+	put(c, m->buf, m->len);
+	assert_true(read_stun(c));
+	nonce = wire_get(c->in, c->len, 0x0015, &n);
+	if (nonce) {
+		memcpy(c->nonce, nonce, n);
+		c->nonce[n] = 0;
+	}
+	return wire_error(c->in, c->len);
+}
+
+static void request(struct client *c, struct wire *m, uint16_t method)
+{
+	static uint32_t tid;
+
+	wire_start(m, method, ++tid);
+	if (*c->nonce) {
+		wire_add_str(m, 0x0006, "alice");
+		wire_add_str(m, 0x0014, REALM);
+		wire_add_str(m, 0x0015, c->nonce);
+	}
+}
+
+/* A ConnectionBind, with what the client has to say right behind it. */
+static void bind_data(struct client *c, const char *nonce, uint32_t id, const void *ahead,
+                      size_t len)
+{
+	uint8_t key[16], bytes[4096];
+	struct wire m;
+
+	memcpy(c->nonce, nonce, sizeof(c->nonce));
+	wire_key("alice", REALM, "secret", key);
+	request(c, &m, W_CONNECTION_BIND);
+	wire_add_u32(&m, 0x002a, id);
+	wire_add_integrity(&m, key);
+	memcpy(bytes, m.buf, m.len);
+	memcpy(bytes + m.len, ahead, len);
+	put(c, bytes, m.len + len);
+	assert_true(read_stun(c));
+	assert_int_equal(wire_error(c->in, c->len), 0);
+}
+
+static int open_peer(struct addr *where)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct timeval limit = {.tv_sec = 5};
+	socklen_t len = sizeof(*where);
+
+	assert_int_equal(addr_parse(where, "127.0.0.9:0"), 0);
+	assert_int_equal(bind(fd, &where->sa, addr_len(where)), 0);
+	assert_int_equal(getsockname(fd, &where->sa, &len), 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	return fd;
+}
+
+/* Both ways at once and more than the buffers hold; nothing is lost, nothing is changed. */
+static void exchange(struct client *c, int peer)
+{
+	enum { BYTES = 2000000, STEP = 8192 };
+	static uint8_t data[BYTES], in[BYTES];
+	pid_t pid;
+	int status;
+
+	for (size_t i = 0; i < BYTES; i++)
+		data[i] = (uint8_t)(i * 13 + i / 255);
+	pid = fork();
+	if (!pid) { /* the peer echoes, after a while */
+		struct timespec t = {.tv_nsec = 200000000};
+		size_t n = 0;
+
+		nanosleep(&t, NULL);
+		while (n < BYTES) {
+			ssize_t r = recv(peer, in + n, BYTES - n, 0);
+
+			if (r <= 0)
+				_exit(1);
+			n += (size_t)r;
+		}
+		for (n = 0; n < BYTES;) {
+			ssize_t w = send(peer, in + n, BYTES - n, MSG_NOSIGNAL);
+
+			if (w <= 0)
+				_exit(2);
+			n += (size_t)w;
+		}
+		_exit(0);
+	}
+	for (size_t n = 0; n < BYTES; n += STEP)
+		put(c, data + n, BYTES - n < STEP ? BYTES - n : STEP);
+	pause_ms(200); /* a slow reader on this side */
+	memset(in, 0, BYTES);
+	assert_true(get_all(c, in, BYTES));
+	assert_memory_equal(in, data, BYTES);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static void control_open(struct client *c, struct addr *relayed)
+{
+	struct wire m;
+	int r = 401;
+
+	client_open(c, "127.0.0.1", SOCK_STREAM);
+	for (int i = 0; i < 2 && r == 401; i++) {
+		request(c, &m, W_ALLOCATE);
+		wire_add_u32(&m, 0x0019, 6u << 24);
+		r = ask(c, &m);
+	}
+	assert_int_equal(r, 0);
+	assert_true(wire_get_xor_addr(c->in, c->len, 0x0016, relayed));
+}
+
+static int connect_to(struct client *control, const struct addr *peer, uint32_t *id)
+{
+	char text[ADDR_STRLEN];
+	struct wire m;
+	int r;
+
+	request(control, &m, W_CONNECT);
+	wire_add_xor_addr(&m, 0x0012, addr_format(peer, text));
+	r = ask(control, &m);
+	*id = wire_get_u32(control->in, control->len, 0x002a);
+	return r;
+}
+
+static void data_connections(void **state)
+{
+	enum { N = 6 };
+	struct client control, data;
+	struct addr relayed, peer, from;
+	socklen_t len = sizeof(from);
+	int listener, conn;
+	char buf[16];
+	uint32_t id;
+
+	(void)state;
+	server_start(NULL);
+	control_open(&control, &relayed);
+	listener = open_peer(&peer);
+	assert_int_equal(connect_to(&control, &peer, &id), 447); /* nobody listens */
+	assert_int_equal(listen(listener, 10), 0);
+	/* with two workers in turn, half of these come to the wrong one first */
+	for (int i = 0; i < N; i++) {
+		assert_int_equal(connect_to(&control, &peer, &id), 0);
+		conn = accept4(listener, &from.sa, &len, SOCK_CLOEXEC);
+		assert_true(addr_equal(&from, &relayed)); /* it comes from the relayed address */
+		assert_int_equal(send(conn, "early", 5, 0), 5); /* before anybody is there */
+		if (i < N / 2)
+			client_open(&data, "127.0.0.1", SOCK_STREAM);
+		else
+			assert_true(tls_open(&data, "127.0.0.1", NULL));
+		bind_data(&data, control.nonce, id, "ahead", 5);
+		assert_true(get_all(&data, (uint8_t *)buf, 5));
+		assert_memory_equal(buf, "early", 5);
+		assert_int_equal(recv(conn, buf, sizeof(buf), MSG_WAITALL & 0), 5);
+		assert_memory_equal(buf, "ahead", 5);
+		exchange(&data, conn);
+		if (i % 2) { /* the peer goes: so does the client's; and the other way round */
+			close(conn);
+			assert_true(get(&data, buf, 1) <= 0);
+			client_close(&data);
+		} else {
+			client_close(&data);
+			assert_true(recv(conn, buf, 1, 0) <= 0);
+			close(conn);
+		}
+		pause_ms(100);
+	}
+	client_close(&control);
+	close(listener);
+	server_stop();
+}
+
+static void peers_connect(void **state)
+{
+	struct client control, data;
+	struct addr relayed, peer, shown;
+	char text[ADDR_STRLEN], buf[8];
+	struct wire m;
+	uint32_t id;
+	int fd;
+
+	(void)state;
+	server_start(NULL);
+	control_open(&control, &relayed);
+	fd = open_peer(&peer);
+	assert_int_equal(connect(fd, &relayed.sa, addr_len(&relayed)), 0);
+	assert_true(recv(fd, buf, 1, 0) <= 0); /* no permission: closed at once */
+	close(fd);
+	request(&control, &m, W_CREATE_PERMISSION);
+	wire_add_xor_addr(&m, 0x0012, addr_format(&peer, text));
+	assert_int_equal(ask(&control, &m), 0);
+	fd = open_peer(&peer);
+	assert_int_equal(connect(fd, &relayed.sa, addr_len(&relayed)), 0);
+	assert_true(read_stun(&control));
+	assert_int_equal(wire_type(control.in), W_CONNECTION_ATTEMPT);
+	assert_true(wire_get_xor_addr(control.in, control.len, 0x0012, &shown));
+	assert_true(addr_equal(&shown, &peer));
+	id = wire_get_u32(control.in, control.len, 0x002a);
+	client_open(&data, "127.0.0.1", SOCK_STREAM);
+	bind_data(&data, control.nonce, id, "", 0);
+	assert_int_equal(send(fd, "hello", 5, 0), 5);
+	assert_true(get_all(&data, (uint8_t *)buf, 5));
+	/* the control connection ends the allocation, and that everything else */
+	client_close(&control);
+	assert_true(get(&data, buf, 1) <= 0);
+	assert_true(recv(fd, buf, 1, 0) <= 0);
+	client_close(&data);
+	close(fd);
+	server_stop();
+}
+
+/* Open connections of every kind do not hold up the end. */
+static void stops_at_once(void **state)
+{
+	struct client c[4];
+	struct timespec began, ended;
+
+	(void)state;
+	server_start(NULL);
+	client_open(&c[0], "127.0.0.1", SOCK_STREAM); /* silent */
+	assert_true(tls_open(&c[1], "127.0.0.1", NULL));
+	assert_int_equal(http(&c[1], UPGRADE), 101);
+	assert_true(tls_open(&c[2], "127.0.0.1", NULL));
+	assert_true(binding_works(&c[2]));
+	client_open(&c[3], "127.0.0.1", SOCK_STREAM);
+	put(&c[3], "\x16", 1);
+	clock_gettime(CLOCK_MONOTONIC, &began);
+	server_stop();
+	clock_gettime(CLOCK_MONOTONIC, &ended);
+	assert_in_range(ended.tv_sec - began.tv_sec, 0, 4);
+	for (int i = 0; i < 4; i++)
+		client_close(&c[i]);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_teardown(one_port, teardown),
+	    cmocka_unit_test_teardown(slow_hello, teardown),
+	    cmocka_unit_test_teardown(proxies, teardown),
+	    cmocka_unit_test_teardown(limits, teardown),
+	    cmocka_unit_test_teardown(data_connections, teardown),
+	    cmocka_unit_test_teardown(peers_connect, teardown),
+	    cmocka_unit_test_teardown(stops_at_once, teardown),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
