@@ -25,6 +25,7 @@
 #define STATIC      UCLIENT "-u alice -w wonderland "
 #define TO_PEER4    "-e " LAB_PEER4 " -r 3480 "
 #define TO_PEER6    "-e " LAB_PEER6 " -r 3480 "
+#define DISCOVER    "turnutils_natdiscovery -L 77.7.0.30 " OAUTH_PORT
 #define SERVER      LAB_SERVER4
 #define SERVER6     LAB_SERVER6
 #define STRICT_PORT "-p 3479 "
@@ -135,6 +136,14 @@ static const struct row rows[] = {
      "UDP reflexive addr: " LAB_SERVER4 ":"},
     {"stunclient over ipv6", "turnutils_stunclient " SERVER6, RELAYS, 0,
      "UDP reflexive addr: " LAB_SERVER6 ":"},
+    /* RFC 5780: two addresses, two ports */
+    {"natdiscovery, mapping", DISCOVER "-m " SERVER, RELAYS, 0,
+     "NAT with Endpoint Independent Mapping!"},
+    {"natdiscovery, filtering", DISCOVER "-f " SERVER, RELAYS, 0,
+     "Response origin: : " LAB_SERVER4B ":3476"},
+    {"natdiscovery, hairpinning", DISCOVER "-H " SERVER, RELAYS, 0, "Received a request"},
+    {"natdiscovery, padded", DISCOVER "-m -f -P " SERVER, RELAYS, 0,
+     "NAT with Endpoint Independent Filtering!"},
 };
 
 #define ROWS (sizeof(rows) / sizeof(*rows))
@@ -181,7 +190,8 @@ static void start_oauth(void)
 	chmod(path, 0600);
 	snprintf(options, sizeof(options),
 	         "--config %s --workers 2 --legacy-channels --relay-ports 60000-64999 "
-	         "--listen " LAB_SERVER4 ":3477",
+	         "--listen " LAB_SERVER4 ":3477 --listen " LAB_SERVER4B ":3477 "
+	         "--listen " LAB_SERVER4 ":3476 --listen " LAB_SERVER4B ":3476",
 	         path);
 	lab_server_start(&oauth, "oauth", options);
 }
