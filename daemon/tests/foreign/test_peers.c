@@ -91,25 +91,23 @@ static int stop(void **state)
 	return 0;
 }
 
+/* What lies between client and server, and what the relay speaks. */
+enum leg { UDP_UDP, TCP_UDP, TCP_TCP };
+
 /* A client with a relay of the family; from IPv4 in any case. */
-static void open_relay_over(struct talker *t, bool tcp, bool v6, struct addr *relayed)
+static void open_relay(struct talker *t, enum leg leg, bool v6, struct addr *relayed)
 {
 	struct wire m;
 	struct addr unused;
 
-	talker_open(t, SERVER4, tcp, NULL, "alice", "wonderland");
+	talker_open(t, SERVER4, leg != UDP_UDP, NULL, "alice", "wonderland");
 	assert_int_equal(talker_login(t), 401);
 	talker_request(t, &m, W_ALLOCATE);
-	wire_add(&m, 0x0019, tcp ? tcp_transport : udp_transport, 4);
+	wire_add(&m, 0x0019, leg == TCP_TCP ? tcp_transport : udp_transport, 4);
 	if (v6)
 		wire_add(&m, 0x0017, ipv6_family, 4);
 	assert_int_equal(talker_ask(t, &m), 0);
 	assert_true(wire_get_xor_addr(t->in.buf, t->in.len, 0x0016, relayed ? relayed : &unused));
-}
-
-static void open_relay(struct talker *t, bool v6, struct addr *relayed)
-{
-	open_relay_over(t, false, v6, relayed);
 }
 
 /* RFC 6062: has a TCP relay connect to the peer. */
@@ -131,13 +129,13 @@ static void push(struct talker *t, const char *peer, uint16_t number)
 	talker_send(t, data, sizeof(data));
 }
 
-static void refuse_all(const char *const *list, size_t n, bool v6)
+static void refuse_all(enum leg leg, const char *const *list, size_t n, bool v6)
 {
 	struct talker t, tcp;
 	char peer[80];
 
-	open_relay(&t, v6, NULL);
-	open_relay_over(&tcp, true, v6, NULL);
+	open_relay(&t, leg, v6, NULL);
+	open_relay(&tcp, TCP_TCP, v6, NULL);
 	watch_packets(&victim);
 	watch_arrivals(&victim);
 	for (size_t i = 0; i < n; i++) {
@@ -164,13 +162,15 @@ static void refuse_all(const char *const *list, size_t n, bool v6)
 static void forbidden_ipv4(void **state)
 {
 	(void)state;
-	refuse_all(forbidden4, sizeof(forbidden4) / sizeof(*forbidden4), false);
+	refuse_all(UDP_UDP, forbidden4, sizeof(forbidden4) / sizeof(*forbidden4), false);
+	refuse_all(TCP_UDP, forbidden4, sizeof(forbidden4) / sizeof(*forbidden4), false);
 }
 
 static void forbidden_ipv6(void **state)
 {
 	(void)state;
-	refuse_all(forbidden6, sizeof(forbidden6) / sizeof(*forbidden6), true);
+	refuse_all(UDP_UDP, forbidden6, sizeof(forbidden6) / sizeof(*forbidden6), true);
+	refuse_all(TCP_UDP, forbidden6, sizeof(forbidden6) / sizeof(*forbidden6), true);
 }
 
 /* What the two tests above would see, did it not refuse. */
@@ -182,7 +182,7 @@ static void a_public_peer_is_reached(void **state)
 	for (int v6 = 0; v6 < 2; v6++) {
 		const char *peer = v6 ? PEER6 : PEER4;
 
-		open_relay(&t, v6, NULL);
+		open_relay(&t, UDP_UDP, v6, NULL);
 		watch_packets(&victim);
 		watch_arrivals(&victim);
 		talker_send_to(&t, peer, "without permission");
@@ -195,7 +195,7 @@ static void a_public_peer_is_reached(void **state)
 		assert_true(watch_packets(&victim) >= 2);
 		assert_int_equal(watch_arrivals(&victim), 2);
 		talker_close(&t);
-		open_relay_over(&t, true, v6, NULL);
+		open_relay(&t, TCP_TCP, v6, NULL);
 		assert_int_equal(connect_to(&t, peer), 0);
 		assert_int_equal(watch_arrivals(&victim), 1);
 		talker_close(&t);
@@ -213,8 +213,8 @@ static void own_ports_are_closed(void **state)
 
 	(void)state;
 	for (int v6 = 0; v6 < 2; v6++) {
-		open_relay(&t, v6, NULL);
-		open_relay_over(&tcp, true, v6, NULL);
+		open_relay(&t, UDP_UDP, v6, NULL);
+		open_relay(&tcp, TCP_TCP, v6, NULL);
 		assert_int_equal(talker_permit(&t, v6 ? own6[0] : own[0]), 0); /* by IP alone */
 		watch_packets(&victim);
 		for (size_t i = 0; i < 3; i++) {
@@ -254,8 +254,8 @@ static void relay_to_relay(void **state)
 		struct addr at_a, at_b;
 		char to_a[ADDR_STRLEN], to_b[ADDR_STRLEN];
 
-		open_relay(&a, v6, &at_a);
-		open_relay(&b, v6, &at_b);
+		open_relay(&a, UDP_UDP, v6, &at_a);
+		open_relay(&b, TCP_UDP, v6, &at_b);
 		addr_format(&at_a, to_a);
 		addr_format(&at_b, to_b);
 		assert_int_equal(talker_permit(&a, to_b), 0);
