@@ -33,7 +33,7 @@ struct addr topology_external(const struct conf *conf, const struct addr *local)
 }
 
 static int add_relay(const struct conf *conf, struct topology *t, const struct addr *local,
-		     struct why *why)
+                     struct why *why)
 {
 	struct turn_relay *r = &t->relay[t->relay_n];
 
@@ -42,7 +42,7 @@ static int add_relay(const struct conf *conf, struct topology *t, const struct a
 			return 0;
 	if (t->relay_n == TURN_RELAYS_MAX) {
 		log_warn(NULL, "relay-address-ignored", LOG_ADDR("address", local),
-			 LOG_STR("hint", "too many: name those to use with relay_address"));
+		         LOG_STR("hint", "too many: name those to use with relay_address"));
 		return 0;
 	}
 	r->local = *local;
@@ -64,7 +64,7 @@ static bool is_host_address(const struct addr *host, size_t n, const struct addr
 }
 
 static int add_relays(const struct conf *conf, struct topology *t, const struct addr *host,
-		      size_t host_n, struct why *why)
+                      size_t host_n, struct why *why)
 {
 	char text[ADDR_STRLEN];
 	int r = 0;
@@ -74,9 +74,9 @@ static int add_relays(const struct conf *conf, struct topology *t, const struct 
 
 		if (!is_host_address(host, host_n, a))
 			return why_set(why, -E_INVAL,
-				       "relay_address: %s is no address of this host; behind NAT, "
-				       "name it in external_ip and the local one here",
-				       addr_format_ip(a, text));
+			               "relay_address: %s is no address of this host; behind NAT, "
+			               "name it in external_ip and the local one here",
+			               addr_format_ip(a, text));
 		r = add_relay(conf, t, a, why);
 	}
 	if (conf->relay_address.n)
@@ -87,7 +87,7 @@ static int add_relays(const struct conf *conf, struct topology *t, const struct 
 }
 
 static int make_policy(const struct conf *conf, struct topology *t, const struct addr *host,
-		       size_t host_n, struct why *why)
+                       size_t host_n, struct why *why)
 {
 	int r = 0;
 
@@ -105,16 +105,78 @@ static int make_policy(const struct conf *conf, struct topology *t, const struct
 	return r ? why_set(why, r, "out of memory") : 0;
 }
 
+/* "external_ip = 10.0.0.5=..." on a host that is not 10.0.0.5 would be silently without effect. */
+static int check_mappings(const struct conf *conf, const struct addr *host, size_t host_n,
+                          struct why *why)
+{
+	char text[ADDR_STRLEN];
+
+	for (size_t i = 0; i < conf->external_ip.n; i++) {
+		const struct addr *local = &conf->external_ip.v[i].local;
+
+		if (addr_family(local) == AF_UNSPEC || is_host_address(host, host_n, local))
+			continue;
+		return why_set(
+		    why, -E_INVAL,
+		    "external_ip: %s is no address of this host; write LOCAL=PUBLIC with "
+		    "an address that `ip address` shows, or PUBLIC alone for all",
+		    addr_format_ip(local, text));
+	}
+	return 0;
+}
+
+/* Which relays the Internet can reach: those whose address, inside or as mapped, is global. A host
+ * with such an address knows it without being told. */
+static int find_public(struct topology *t, struct why *why)
+{
+	struct peer_policy *world = peer_policy_new();
+
+	if (!world)
+		return why_set(why, -E_NOMEM, "out of memory");
+	for (size_t i = 0; i < t->relay_n; i++)
+		t->relay_public[i] = peer_policy_permits_ip(world, &t->relay[i].external);
+	peer_policy_free(world);
+	return 0;
+}
+
 /* The operator sees what the guess was. */
 static void log_relays(const struct topology *t)
 {
 	for (size_t i = 0; i < t->relay_n; i++) {
 		const struct turn_relay *r = &t->relay[i];
 		char local[ADDR_STRLEN], external[ADDR_STRLEN];
+		bool mapped = !addr_equal_ip(&r->local, &r->external);
 
 		log_info(NULL, "relay-address", LOG_STR("local", addr_format_ip(&r->local, local)),
-			 LOG_STR("external", addr_format_ip(&r->external, external)));
+		         LOG_STR("external", addr_format_ip(&r->external, external)),
+		         LOG_STR("from", mapped ? "external_ip" : "this host"),
+		         LOG_STR("reach", t->relay_public[i]            ? "internet"
+		                          : addr_is_loopback(&r->local) ? "this host"
+		                                                        : "this network"));
 	}
+}
+
+/* A relay on private addresses only works for peers on the same network, and "no relay candidate"
+ * is all that others see of it. */
+static void warn_if_private(const struct topology *t)
+{
+	const struct turn_relay *private = NULL;
+	char text[ADDR_STRLEN];
+
+	for (size_t i = 0; i < t->relay_n; i++) {
+		if (t->relay_public[i])
+			return;
+		if (!addr_is_loopback(&t->relay[i].local) &&
+		    (!private || addr_family(&private->local) == AF_INET6))
+		private = &t->relay[i];
+	}
+	if (private)
+		log_warn(NULL, "no-public-address",
+		         LOG_STR("address", addr_format_ip(&private->external, text)),
+		         LOG_STR("hint",
+		                 "peers on the Internet cannot reach this relay: behind one-to-one "
+		                 "NAT set external_ip to the public address; for a relay inside a "
+		                 "network allow its peers with relay_allow"));
 }
 
 int topology_new(const struct conf *conf, struct topology *t, struct why *why)
@@ -128,41 +190,50 @@ int topology_new(const struct conf *conf, struct topology *t, struct why *why)
 	if (!r)
 		r = listen_host_addresses(&host, &host_n, why);
 	if (!r)
+		r = check_mappings(conf, host, host_n, why);
+	if (!r)
 		r = add_relays(conf, t, host, host_n, why);
 	if (!r)
 		r = make_policy(conf, t, host, host_n, why);
+	if (!r)
+		r = find_public(t, why);
 	free(host);
 	if (r) {
 		topology_free(t);
 		return r;
 	}
 	log_relays(t);
+	warn_if_private(t);
 	return 0;
+}
+
+/* How good a relay is for a client that came in on an address; 0: none. */
+static int rank(const struct topology *t, size_t i, const struct listen_addr *from)
+{
+	const struct addr *a = &t->relay[i].local;
+	bool same = addr_equal_ip(a, &from->addr);
+
+	/* A loopback relay is of use only to a client on loopback, if there is no better one. */
+	if (addr_is_loopback(a))
+		return from->loopback ? 1 + same : 0;
+	/* The address that the client came in on, it can reach; but it wants a relay for the sake
+	 * of peers elsewhere, and those do not reach a private one. */
+	return (t->relay_public[i] ? 5 : 3) + (same && !from->loopback);
 }
 
 int topology_relay_for(const struct topology *t, const struct listen_addr *from, int family)
 {
-	int fallback = TURN_NO_RELAY, global = TURN_NO_RELAY;
+	int best = TURN_NO_RELAY, best_rank = 0;
 
 	for (size_t i = 0; i < t->relay_n; i++) {
-		const struct addr *a = &t->relay[i].local;
+		int r = addr_family(&t->relay[i].local) == family ? rank(t, i, from) : 0;
 
-		if (addr_family(a) != family)
-			continue;
-		/* The address that the client came in on, it can reach. */
-		if (addr_equal_ip(a, &from->addr) && !from->loopback)
-			return (int)i;
-		if (!addr_is_loopback(a)) {
-			if (global == TURN_NO_RELAY)
-				global = (int)i;
-		} else if (addr_equal_ip(a, &from->addr) || fallback == TURN_NO_RELAY) {
-			fallback = (int)i;
+		if (r > best_rank) {
+			best_rank = r;
+			best = (int)i;
 		}
 	}
-	/* A loopback relay is of use only to a client on loopback, if there is no better one. */
-	if (global != TURN_NO_RELAY)
-		return global;
-	return from->loopback ? fallback : TURN_NO_RELAY;
+	return best;
 }
 
 bool topology_discovers(const struct conf *conf, const struct listen_addr *l)

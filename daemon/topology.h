@@ -15,10 +15,12 @@ struct topology {
 	size_t udp_n;
 	struct turn_relay relay[TURN_RELAYS_MAX];
 	size_t relay_n;
+	bool relay_public[TURN_RELAYS_MAX]; /* its external address is no special-purpose one */
 	struct peer_policy *policy;
 };
 
-/* 0 or a code; why names the setting and the fix. */
+/* Logs what was chosen, and warns where peers on the Internet cannot be reached. 0 or a code; why
+ * names the setting and the fix. */
 int topology_new(const struct conf *conf, struct topology *t, struct why *why);
 
 /* The relay for clients that came in on this address, by family; or TURN_NO_RELAY. */
