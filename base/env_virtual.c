@@ -6,6 +6,9 @@
 
 #include "base/error.h"
 
+/* Tests take memory away. */
+#define HASH_NONFATAL_OOM 1
+
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
@@ -154,6 +157,10 @@ static int v_udp_open(struct env *env, const struct env_udp_params *p, struct en
 	}
 	u->key = key_of(&u->udp.local);
 	HASH_ADD(hh, e->sockets, key, sizeof(u->key), u);
+	if (!u->hh.tbl) {
+		free(u);
+		return -E_NOMEM;
+	}
 	*out = &u->udp;
 	return 0;
 }

@@ -302,7 +302,10 @@ static int make(struct turn_request *rq)
 		return r;
 	}
 	turn_alloc_set_lifetime(a, TURN_HALVES, turn_lifetime(rq));
-	turn_alloc_add(a);
+	if (turn_alloc_add(a)) {
+		turn_alloc_free(a);
+		return 508;
+	}
 	rq->alloc = a;
 	return 0;
 }

@@ -120,13 +120,17 @@ static void log_session(const struct turn_alloc *a, const char *event, const cha
 		         LOG_INT("bandwidth_drops", a->bandwidth_drops));
 }
 
-void turn_alloc_add(struct turn_alloc *a)
+int turn_alloc_add(struct turn_alloc *a)
 {
 	struct turn *t = a->turn;
 
 	HASH_ADD(hh, t->allocs, tuple, sizeof(a->tuple), a);
+	if (!a->hh.tbl)
+		return -E_NOMEM;
+	t->live++;
 	t->stats.allocations_made++;
 	log_session(a, "allocated", NULL);
+	return 0;
 }
 
 static struct turn_alloc **slot_of(struct turn_alloc *a)
@@ -197,6 +201,17 @@ bool turn_alloc_end_halves(struct turn_alloc *a, unsigned int halves)
 	return false;
 }
 
+/* It fell out of the table for want of memory, in the midst of work on it: from now on it passes
+ * nothing, and the next tick closes it. */
+void turn_alloc_doom(struct turn_alloc *a)
+{
+	a->hh.tbl = NULL;
+	for (int i = 0; i < 2; i++)
+		if (a->half[i].expires_ms)
+			a->half[i].expires_ms = a->turn->now_ms;
+	schedule(a);
+}
+
 /* Closes what has expired; true when that was the allocation itself. */
 bool turn_alloc_expire(struct turn_alloc *a)
 {
@@ -231,7 +246,9 @@ void turn_alloc_close(struct turn_alloc *a, enum turn_close_reason reason)
 {
 	struct turn *t = a->turn;
 
-	HASH_DELETE(hh, t->allocs, a);
+	if (a->hh.tbl)
+		HASH_DELETE(hh, t->allocs, a);
+	t->live--;
 	t->stats.allocations_closed++;
 	log_session(a, "closed", close_reasons[reason]);
 	turn_alloc_free(a);

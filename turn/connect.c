@@ -71,6 +71,10 @@ static struct turn_peer_conn *new_conn(struct turn_alloc *a, const struct addr *
 	c->id = id;
 	c->peer = *peer;
 	HASH_ADD(hh, t->conns, id, sizeof(c->id), c);
+	if (!c->hh.tbl) {
+		free(c);
+		return NULL;
+	}
 	DL_APPEND(a->conns, c);
 	a->conn_n++;
 	return c;

@@ -125,6 +125,10 @@ int turn_mobile_new(struct turn_alloc *a)
 	env_random(t->env, &m->serial, sizeof(m->serial));
 	env_random(t->env, m->chance, sizeof(m->chance));
 	HASH_ADD(hh, t->mobiles, serial, sizeof(m->serial), m);
+	if (!m->hh.tbl) {
+		free(m);
+		return -E_NOMEM;
+	}
 	a->mobile = m;
 	return 0;
 }
@@ -133,6 +137,7 @@ static void stop_moving(struct turn_mobile *m)
 {
 	if (m->moving)
 		HASH_DELETE(hh_move, m->alloc->turn->moves, m);
+	m->hh_move.tbl = NULL;
 	m->moving = false;
 }
 
@@ -141,7 +146,8 @@ void turn_mobile_free(struct turn_alloc *a)
 	if (!a->mobile)
 		return;
 	stop_moving(a->mobile);
-	HASH_DELETE(hh, a->turn->mobiles, a->mobile);
+	if (a->mobile->hh.tbl)
+		HASH_DELETE(hh, a->turn->mobiles, a->mobile);
 	free(a->mobile);
 	a->mobile = NULL;
 }
@@ -163,6 +169,8 @@ static void settle(struct turn_alloc *a, const struct turn_tuple *tuple,
 	a->tuple = *tuple;
 	a->path = *path;
 	HASH_ADD(hh, t->allocs, tuple, sizeof(a->tuple), a);
+	if (!a->hh.tbl)
+		turn_alloc_doom(a);
 }
 
 /* No client is behind it now: a 5-tuple that nothing comes from. */
@@ -291,16 +299,20 @@ int turn_mobile_refresh(struct turn_request *rq)
 	 * not discard the old 5-tuple", "The new ticket sent in the refresh response MUST be
 	 * different from the old ticket." */
 	stop_moving(m);
-	env_random(t->env, m->chance, sizeof(m->chance));
-	memcpy(m->tid, rq->msg.tid, sizeof(m->tid));
 	m->tuple = rq->tuple;
 	m->path = rq->path;
 	if (!a->path.side) {
 		arrive(m);
 	} else {
 		HASH_ADD(hh_move, t->moves, tuple, sizeof(m->tuple), m);
+		if (!m->hh_move.tbl) {
+			memset(&m->tuple, 0, sizeof(m->tuple));
+			return 508; /* the ticket is still good */
+		}
 		m->moving = true;
 	}
+	env_random(t->env, m->chance, sizeof(m->chance));
+	memcpy(m->tid, rq->msg.tid, sizeof(m->tid));
 	return 0;
 }
 
@@ -319,6 +331,9 @@ static void detach(struct turn_alloc *a)
 	stop_moving(m);
 	HASH_DELETE(hh, t->mobiles, m);
 	HASH_DELETE(hh, t->allocs, a);
+	m->hh.tbl = NULL;
+	a->hh.tbl = NULL;
+	t->live--;
 	turn_alloc_unschedule(a);
 	for (int i = 0; i < 2; i++) {
 		if (!a->half[i].expires_ms)
@@ -376,8 +391,9 @@ static bool attach(struct turn *t, struct turn_alloc *a)
 	a->path.side = NULL;
 	HASH_ADD(hh, t->mobiles, serial, sizeof(m->serial), m);
 	HASH_ADD(hh, t->allocs, tuple, sizeof(a->tuple), a);
+	t->live++;
 	turn_alloc_set_lifetime(a, 0, 0);
-	return ok;
+	return ok && m->hh.tbl && a->hh.tbl;
 }
 
 void turn_take(struct turn *t, uint64_t ticket, struct turn_alloc *a, int code)

@@ -82,6 +82,10 @@ int turn_quota_take(struct turn_quota *q, unsigned int realm, const char *name, 
 			goto out;
 		memcpy(a->name, key, len);
 		HASH_ADD(hh, q->accounts, name, len, a);
+		if (!a->hh.tbl) {
+			free(a);
+			goto out;
+		}
 	}
 	a->allocations++;
 	q->total++;

@@ -70,6 +70,9 @@ void turn_free(struct turn *t)
 		return;
 	HASH_ITER (hh, t->allocs, a, next_alloc)
 		turn_alloc_close(a, TURN_CLOSE_SHUTDOWN);
+	for (size_t i = 0; i < TURN_WHEEL_SLOTS; i++) /* and the doomed */
+		while (t->wheel[i])
+			turn_alloc_close(t->wheel[i], TURN_CLOSE_SHUTDOWN);
 	DL_FOREACH_SAFE(t->parked, p, next_parked)
 	free(p);
 	assert(!t->links);
@@ -142,7 +145,7 @@ void turn_recheck_users(struct turn *t)
 
 size_t turn_allocations(const struct turn *t)
 {
-	return HASH_COUNT(t->allocs);
+	return t->live;
 }
 
 size_t turn_relayed_addresses(const struct turn *t)

@@ -170,6 +170,7 @@ struct turn {
 	void *net_ctx;
 	struct turn_peer_conn *conns; /* by id */
 	struct turn_alloc *allocs;    /* by tuple */
+	size_t live;                  /* allocations */
 	struct turn_alloc *wheel[TURN_WHEEL_SLOTS];
 	uint64_t wheel_s; /* up to here the wheel has turned */
 	struct env_timer *tick;
@@ -261,7 +262,8 @@ void turn_conns_close(struct turn_half *half);
 struct turn_tuple turn_tuple_of(const struct turn_path *path);
 struct turn_alloc *turn_alloc_find(struct turn *t, const struct turn_tuple *tuple);
 struct turn_alloc *turn_alloc_new(struct turn_request *rq);
-void turn_alloc_add(struct turn_alloc *a);
+int turn_alloc_add(struct turn_alloc *a); /* 0 or -E_NOMEM */
+void turn_alloc_doom(struct turn_alloc *a);
 void turn_alloc_close(struct turn_alloc *a, enum turn_close_reason reason);
 void turn_alloc_free(struct turn_alloc *a);
 /* Which of the halves; both for a request that names no family */

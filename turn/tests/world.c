@@ -97,6 +97,7 @@ void world_start(struct world *w)
 	w->conf.relay[0].ports = w->ports4;
 	w->conf.relay[1].ports = w->ports6;
 	w->conf.quota = w->quota;
+	w->auth = &auth;
 	w->turn = turn_new(w->env, &w->conf, &auth, w);
 	assert_non_null(w->turn);
 	for (int i = 0; i < 2; i++) {

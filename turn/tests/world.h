@@ -25,8 +25,8 @@ struct host {
 	struct env_udp *udp;
 	const char *user, *password;
 	const char *server; /* NULL: SERVER4 or SERVER6 */
-	char nonce[128]; /* learnt from a 401 or 438 */
-	size_t got;      /* datagrams since the last look */
+	char nonce[128];    /* learnt from a 401 or 438 */
+	size_t got;         /* datagrams since the last look */
 	struct wire in;
 	struct addr from;
 	uint8_t tos;
@@ -37,11 +37,12 @@ struct world {
 	struct turn *turn;
 	struct turn *second; /* another worker, or NULL; listens on SECOND4 */
 	struct turn_conf conf;
+	const struct turn_auth_ops *auth;
 	struct turn_ports *ports4, *ports6;
 	struct turn_quota *quota;
 	struct peer_policy *policy;
 	size_t hosts;
-	size_t tcp_relays; /* allocations without a UDP socket */
+	size_t tcp_relays;       /* allocations without a UDP socket */
 	size_t more_listeners;   /* that the test itself has opened */
 	size_t leased_elsewhere; /* ports that the test itself has leased */
 	uint32_t tid;
