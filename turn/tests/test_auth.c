@@ -231,6 +231,8 @@ static void bid_down(void **state)
 	q = alice(W_ALLOCATE);
 	q.sha1 = true;
 	assert_int_equal(ask(&h, &q), 401);
+	q.md5 = true;
+	assert_int_equal(ask(&h, &q), 401);
 	q = alice(W_ALLOCATE);
 	for (q.cut = 16; q.cut < 32; q.cut += 4)
 		assert_int_equal(ask(&h, &q), 401);
