@@ -269,6 +269,17 @@ void worker_set_users(struct worker *w, struct store_snapshot *users)
 	}
 }
 
+static void take_draining(void *owner, void *arg)
+{
+	turn_set_draining(((struct worker *)owner)->turn, arg != NULL);
+}
+
+void worker_set_draining(struct worker *w, bool draining)
+{
+	while (mailbox_post(w->mail, take_draining, draining ? w : NULL))
+		usleep(1000);
+}
+
 static void take_nonce_key(void *owner, void *arg)
 {
 	struct worker *w = owner;

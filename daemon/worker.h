@@ -33,6 +33,9 @@ int worker_start(const struct turn_conf *conf, const struct turn_listener_conf *
  * gone are closed. */
 void worker_set_users(struct worker *w, struct store_snapshot *users);
 
+/* While true, new clients are sent to the alternate, or get 508; those that are here go on. */
+void worker_set_draining(struct worker *w, bool draining);
+
 void worker_set_nonce_key(struct worker *w, const uint8_t key[TURN_NONCE_KEY_LEN]);
 
 /* Has it serve an accepted connection; takes its socket and its source. */
