@@ -23,6 +23,7 @@
 #define FUZZ_LEGACY 0x04 /* channel numbers of RFC 5766 */
 #define FUZZ_OAUTH  0x08 /* access tokens are taken, redirection is on */
 #define FUZZ_LATER  0x10 /* the keys come later, if at all */
+#define FUZZ_MOBILE 0x20 /* allocations may move */
 
 /* Set by the fuzzed world, read by turn/auth.c where that was built for it. */
 extern bool turn_fuzz_open;

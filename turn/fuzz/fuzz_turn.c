@@ -101,6 +101,7 @@ static void start(struct fuzz *f)
 	                             .relay_n = 2,
 	                             .unauth_rate = 100,
 	                             .binding_rate = 100,
+	                             .mobility = f->flags & FUZZ_MOBILE,
 	                             .legacy_channels = f->flags & FUZZ_LEGACY};
 	for (int i = 0; i < 2; i++) {
 		check(!addr_parse_ip(&f->conf.relay[i].local, local[i], 0));

@@ -5,6 +5,9 @@
  */
 #include "base/error.h"
 #include "base/tests/test.h"
+#include "turn/framing.h"
+#include "turn/limiter.h"
+#include "turn/nonce.h"
 #include "turn/tests/world.h"
 
 #include <stdio.h>
@@ -540,6 +543,60 @@ static void hostile_names(void **state)
 	host_close(&h);
 }
 
+/* Attributes lie where the sender put them, frames where the stream was cut (CVE-2026-40613): with
+ * UBSan this shows that nothing is read as if it were aligned. */
+static void odd_offsets(void **state)
+{
+	struct turn_nonce_keys keys = {{1}, {2}};
+	struct turn_limiter *l;
+	struct world *w = *state;
+	struct addr a;
+	char nonce[TURN_NONCE_MAX];
+	size_t n;
+
+	world_start(w);
+	assert_int_equal(addr_parse(&a, "192.0.2.7:9"), 0);
+	n = turn_nonce_make(&keys, &a, 77, 3, nonce);
+	l = turn_limiter_new(w->env, 1);
+	for (size_t off = 0; off < 8; off++) {
+		_Alignas(8) uint8_t buf[64 + sizeof(struct addr)];
+		struct addr odd;
+		size_t len;
+
+		memcpy(buf + off, nonce, n);
+		assert_true(turn_nonce_ok(&keys, &a, 77, 10, buf + off, n));
+		assert_int_equal(turn_nonce_features(buf + off, n), 3);
+		memcpy(buf + off, "\0\1\0\4\x21\x12\xa4\x42", 8);
+		assert_int_equal(turn_frame_len(buf + off, 8, &len), 0);
+		assert_int_equal(len, 24);
+		memcpy(buf + off, "\x40\0\0\5payload", 11);
+		assert_int_equal(turn_frame_len(buf + off, 11, &len), 0);
+		assert_int_equal(len, 12);
+		memcpy(buf + off, "\xc6\x33\x64\x05", 4);
+		addr_from_bytes(&odd, buf + off, 4, 1);
+		turn_limiter_take(l, &odd, 5);
+	}
+	turn_limiter_free(l);
+	/* names and padding of every length move what follows to every place there is */
+	for (size_t len = 0; len < 12; len++) {
+		struct host h;
+		struct wire m;
+
+		host_open(w, &h, "198.51.100.5:1", "alice", "secret");
+		wire_start(&m, W_ALLOCATE, (uint32_t)len);
+		wire_add(&m, 0x8022, "abcdefghijkl", len);
+		wire_add_u32(&m, 0x0019, 17u << 24);
+		wire_add_xor_addr(&m, 0x0012, "8.8.8.8:1");
+		wire_add(&m, 0x0006, "abcdefghijkl", len);
+		wire_add_str(&m, 0x0014, REALM);
+		wire_add(&m, 0x0015, nonce, n - len);
+		wire_add_integrity(&m, no_key);
+		assert_int_equal(host_send(&h, SERVER4, m.buf, m.len), 1);
+		assert_int_equal(host_reply_code(&h), len ? 401 : 400);
+		host_close(&h);
+	}
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -554,6 +611,7 @@ int main(void)
 	    T(answers_are_rationed),
 	    T(bindings_are_rationed),
 	    T(hostile_names),
+	    T(odd_offsets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
