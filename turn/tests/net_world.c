@@ -165,6 +165,29 @@ size_t srv_sessions(struct srv *s)
 	return count(s, 2);
 }
 
+struct http {
+	int fd;
+	struct addr client;
+};
+
+static void do_http(struct srv *s, void *arg)
+{
+	*(struct http *)arg = (struct http){.fd = s->http_fd, .client = s->http_client};
+}
+
+int srv_http(struct srv *s, struct addr *client)
+{
+	struct http h = {.fd = -1};
+
+	for (int i = 0; i < 500 && h.fd < 0; i++) {
+		srv_do(s, do_http, &h);
+		if (h.fd < 0)
+			usleep(10000);
+	}
+	*client = h.client;
+	return h.fd;
+}
+
 void srv_make_cert(struct srv *s, const char *name)
 {
 	EVP_PKEY *key = EVP_EC_gen("P-256");

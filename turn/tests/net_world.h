@@ -43,7 +43,7 @@ struct srv {
 	void (*call)(struct srv *s, void *arg);
 	void *call_arg;
 	bool stop;
-	/* what the http op was told */
+	/* what the http op was told: the thread's; srv_http() asks */
 	int http_fd;
 	struct addr http_client;
 };
@@ -60,6 +60,9 @@ struct turn_stats srv_stats(struct srv *s);
 size_t srv_allocations(struct srv *s);
 size_t srv_streams(struct srv *s);
 size_t srv_sessions(struct srv *s);
+
+/* The socket that the http op was given, and whose it is; waits for up to five seconds. */
+int srv_http(struct srv *s, struct addr *client);
 
 /* Makes s->cert and s->key anew, for this common name. */
 void srv_make_cert(struct srv *s, const char *name);

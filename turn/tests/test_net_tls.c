@@ -179,10 +179,10 @@ static void http_in_tls(void **state)
 	enum { BYTES = 3000000 };
 	static uint8_t out[BYTES], in[BYTES];
 	struct client c;
-	struct addr own;
+	struct addr own, client;
 	socklen_t len = sizeof(own);
 	size_t n = 0;
-	int on = 1;
+	int on = 1, web;
 
 	(void)state;
 	srv_init(&s);
@@ -192,14 +192,11 @@ static void http_in_tls(void **state)
 	memcpy(out, "GET / HTTP/1.1\r\n", 16);
 	assert_int_equal(tls_open(&c, TLS1_3_VERSION, NULL), 1);
 	client_send(&c, out, 16);
-	for (int i = 0; i < 500 && s.http_fd < 0; i++) {
-		srv_sync(&s);
-		usleep(10000);
-	}
-	assert_true(s.http_fd >= 0);
+	web = srv_http(&s, &client);
+	assert_true(web >= 0);
 	memset(&own, 0, sizeof(own));
 	getsockname(c.fd, &own.sa, &len);
-	assert_true(addr_equal(&own, &s.http_client));
+	assert_true(addr_equal(&own, &client));
 	/* the web side echoes; ours writes as long as it can, and reads */
 	setsockopt(c.fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	for (size_t sent = 16, echoed = 0; n < BYTES;) {
@@ -212,15 +209,14 @@ static void http_in_tls(void **state)
 			sent += k;
 		}
 		while (echoed < sent) {
-			r = recv(s.http_fd, held, sizeof(held), MSG_DONTWAIT);
+			r = recv(web, held, sizeof(held), MSG_DONTWAIT);
 			if (r <= 0 && !k)
 				srv_sync(&s);
 			if (r <= 0)
 				break;
-			struct pollfd p = {.fd = s.http_fd, .events = POLLOUT};
+			struct pollfd p = {.fd = web, .events = POLLOUT};
 			for (ssize_t w = 0; w < r;) {
-				ssize_t one =
-				    send(s.http_fd, held + w, (size_t)(r - w), MSG_DONTWAIT);
+				ssize_t one = send(web, held + w, (size_t)(r - w), MSG_DONTWAIT);
 
 				w += one > 0 ? one : 0;
 				if (one <= 0) {
@@ -244,15 +240,15 @@ static void http_in_tls(void **state)
 	}
 	assert_memory_equal(in, out, BYTES);
 	/* half closed by the web: our end reads the end, and can still write */
-	shutdown(s.http_fd, SHUT_WR);
+	shutdown(web, SHUT_WR);
 	assert_int_equal(SSL_read(c.ssl, in, 1), 0);
 	client_send(&c, "bye", 3);
 	srv_sync(&s);
-	assert_int_equal(recv(s.http_fd, in, 10, 0), 3);
+	assert_int_equal(recv(web, in, 10, 0), 3);
 	client_close(&c);
 	srv_sync(&s);
-	assert_int_equal(recv(s.http_fd, in, 10, 0), 0);
-	close(s.http_fd);
+	assert_int_equal(recv(web, in, 10, 0), 0);
+	close(web);
 	assert_int_equal(srv_streams(&s), 0);
 	srv_stop(&s);
 }
