@@ -220,6 +220,16 @@ void front_close_web(struct front *f)
 		f->web = NULL;
 }
 
+uint64_t front_connections(const struct front *f)
+{
+	return net_sources_total(f->sources);
+}
+
+uint64_t front_refused(const struct front *f)
+{
+	return greeter_refused(f->greeter);
+}
+
 int front_reload_tls(struct front *f, struct why *why)
 {
 	struct net_tls *fresh;

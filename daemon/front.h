@@ -31,6 +31,10 @@ const struct worker_net *front_worker_net(const struct front *f);
 void front_open(struct front *f, struct web *web, struct worker **workers, size_t worker_n);
 void front_close_web(struct front *f);
 
+/* TCP connections (the web's, too) and DTLS sessions now, and those refused by a limit. */
+uint64_t front_connections(const struct front *f);
+uint64_t front_refused(const struct front *f);
+
 /* Reads the certificate and its key again, for TURN; on an error the old ones stay. */
 int front_reload_tls(struct front *f, struct why *why);
 

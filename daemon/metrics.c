@@ -51,6 +51,8 @@ char *metrics_text(const struct metrics *m)
 	put(out, "counter", "udp_sent_datagrams_total", m->relay.env.sent);
 	put(out, "counter", "udp_send_drops_total", m->relay.env.send_drops);
 	put(out, "counter", "udp_truncated_datagrams_total", m->relay.env.truncations);
+	put(out, "gauge", "connections", m->connections);
+	put(out, "counter", "connections_refused_total", m->connections_refused);
 	put(out, "gauge", "signal_connections", m->signal_peers);
 	put(out, "gauge", "signal_calls", m->signal_calls);
 	put(out, "gauge", "relay_workers", m->workers);

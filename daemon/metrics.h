@@ -13,6 +13,8 @@ struct metrics {
 	struct worker_report relay; /* summed over the workers */
 	size_t workers;
 	uint64_t signal_peers, signal_calls; /* now */
+	uint64_t connections;                /* TCP and DTLS, now */
+	uint64_t connections_refused;        /* for their number */
 	bool draining;
 };
 

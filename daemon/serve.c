@@ -311,6 +311,8 @@ static int on_metrics(void *ctx, const struct web_caller *caller, char **text)
 	struct serve *s = ctx;
 	struct metrics m = {.signal_peers = web_peer_count(s->web),
 	                    .signal_calls = web_call_count(s->web),
+	                    .connections = front_connections(s->front),
+	                    .connections_refused = front_refused(s->front),
 	                    .draining = s->draining};
 
 	if (!grant_is_trusted(&s->grant, caller))

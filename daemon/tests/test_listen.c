@@ -454,6 +454,7 @@ static void limits(void **state)
 	char *const extra[] = {"--connections-per-address", "4", "--max-tcp-connections", "6",
 	                       NULL};
 	struct client c[6], more;
+	const char *refused;
 	bool again = false;
 
 	(void)state;
@@ -497,6 +498,23 @@ static void limits(void **state)
 		again = n == 4;
 	}
 	assert_true(again);
+	/* and it is told how many were turned away */
+	client_open(&more, "127.0.0.1", SOCK_STREAM);
+	assert_int_equal(http(&more, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"), 200);
+	for (more.len = 0; more.len < sizeof(more.in) - 1;) {
+		ssize_t r = get(&more, more.in + more.len, sizeof(more.in) - 1 - more.len);
+
+		if (r <= 0)
+			break;
+		more.len += (size_t)r;
+		more.in[more.len] = 0;
+		if (strstr((char *)more.in, "turnpike_draining "))
+			break;
+	}
+	refused = strstr((char *)more.in, "\nturnpike_connections_refused_total ");
+	assert_non_null(refused);
+	assert_true(atoi(refused + strlen("\nturnpike_connections_refused_total ")) >= 2);
+	client_close(&more);
 	server_stop();
 }
 
