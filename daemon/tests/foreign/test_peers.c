@@ -22,6 +22,8 @@
 #define VICTIM_PORT 4242
 #define VICTIM      ":4242"
 #define SERVER4     LAB_SERVER4 ":3478"
+#define GENEROUS4   LAB_SERVER4 ":3490"
+#define GENEROUS6   "[" LAB_SERVER6 "]:3490"
 #define SERVER6     "[" LAB_SERVER6 "]:3478"
 #define PEER4       LAB_PEER4 VICTIM
 #define PEER6       "[" LAB_PEER6 "]" VICTIM
@@ -67,7 +69,8 @@ static const char *const forbidden6[] = {
     "5f00::1",
 };
 
-static struct lab_server server;
+static struct lab_server server, generous;
+static const char *at = SERVER4; /* the server that is spoken to */
 static struct watch victim;
 static const uint8_t ipv6_family[4] = {2}, udp_transport[4] = {17}, tcp_transport[4] = {6};
 
@@ -79,6 +82,12 @@ static int start(void **state)
 	lab_server_start(&server, "peers",
 	                 "--workers 2 --relay-ports 50000-54999 --listen " SERVER4
 	                 " --listen " SERVER6);
+	lab_server_prepare(&generous, "generous");
+	free(lab_verb(&generous, "user add alice --password-stdin", "wonderland\n"));
+	lab_server_start(&generous, "generous",
+	                 "--workers 2 --relay-ports 55000-59999 --listen " GENEROUS4
+	                 " --listen " GENEROUS6 " --relay-allow " LAB_SERVER4
+	                 " --relay-allow " LAB_SERVER6);
 	watch_open(&victim, VICTIM_PORT);
 	return 0;
 }
@@ -88,6 +97,7 @@ static int stop(void **state)
 	(void)state;
 	watch_close(&victim);
 	lab_server_stop(&server);
+	lab_server_stop(&generous);
 	return 0;
 }
 
@@ -100,7 +110,7 @@ static void open_relay(struct talker *t, enum leg leg, bool v6, struct addr *rel
 	struct wire m;
 	struct addr unused;
 
-	talker_open(t, SERVER4, leg != UDP_UDP, NULL, "alice", "wonderland");
+	talker_open(t, at, leg != UDP_UDP, NULL, "alice", "wonderland");
 	assert_int_equal(talker_login(t), 401);
 	talker_request(t, &m, W_ALLOCATE);
 	wire_add(&m, 0x0019, leg == TCP_TCP ? tcp_transport : udp_transport, 4);
@@ -202,6 +212,18 @@ static void a_public_peer_is_reached(void **state)
 	}
 }
 
+/* Has a Binding request sent to the peer: a STUN server there would answer. */
+static void ask_through(struct talker *t, const char *peer)
+{
+	struct wire binding, m;
+
+	wire_start(&binding, W_BINDING, 1);
+	wire_start(&m, W_SEND, ++t->tid);
+	wire_add_xor_addr(&m, 0x0012, peer);
+	wire_add(&m, 0x0013, binding.buf, binding.len);
+	talker_send(t, m.buf, m.len);
+}
+
 /* The addresses that it relays on are legal peers, with the ports that it relays on. */
 static void own_ports_are_closed(void **state)
 {
@@ -223,12 +245,39 @@ static void own_ports_are_closed(void **state)
 			push(&t, v6 ? own6[i] : own[i], (uint16_t)(0x4000 + i));
 			assert_int_equal(connect_to(&tcp, v6 ? own6[i] : own[i]), 403);
 		}
-		/* no answer of the STUN server, relayed: it was never asked */
+		ask_through(&t, v6 ? own6[0] : own[0]);
 		assert_false(talker_receive(&t, TALKER_WAIT_MS));
 		assert_int_equal(watch_packets(&victim), 0);
 		talker_close(&t);
 		talker_close(&tcp);
 	}
+}
+
+/* Even where the host's own addresses are allowed: only the ports that it listens on are not. */
+static void listening_ports_are_closed_whatever_is_allowed(void **state)
+{
+	struct talker t, tcp;
+
+	(void)state;
+	at = GENEROUS4;
+	for (int v6 = 0; v6 < 2; v6++) {
+		const char *own = v6 ? GENEROUS6 : GENEROUS4;
+
+		open_relay(&t, UDP_UDP, v6, NULL);
+		open_relay(&tcp, TCP_TCP, v6, NULL);
+		assert_int_equal(talker_permit(&t, own), 0); /* by IP alone */
+		watch_packets(&victim);
+		talker_send_to(&t, v6 ? "[" LAB_SERVER6 "]" VICTIM : LAB_SERVER4 VICTIM, "allowed");
+		lab_sleep_ms(SETTLE_MS);
+		assert_true(watch_packets(&victim) > 0);
+		assert_int_equal(talker_bind(&t, 0x4000, own), 403);
+		assert_int_equal(connect_to(&tcp, own), 403);
+		ask_through(&t, own);
+		assert_false(talker_receive(&t, TALKER_WAIT_MS));
+		talker_close(&t);
+		talker_close(&tcp);
+	}
+	at = SERVER4;
 }
 
 static void expect_data(struct talker *t, const struct addr *from, const char *text)
@@ -275,8 +324,11 @@ static void relay_to_relay(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(a_public_peer_is_reached), cmocka_unit_test(forbidden_ipv4),
-	    cmocka_unit_test(forbidden_ipv6),           cmocka_unit_test(own_ports_are_closed),
+	    cmocka_unit_test(a_public_peer_is_reached),
+	    cmocka_unit_test(forbidden_ipv4),
+	    cmocka_unit_test(forbidden_ipv6),
+	    cmocka_unit_test(own_ports_are_closed),
+	    cmocka_unit_test(listening_ports_are_closed_whatever_is_allowed),
 	    cmocka_unit_test(relay_to_relay),
 	};
 
