@@ -103,10 +103,10 @@ int cli_user_add(struct cli *cli, struct why *why)
 		goto out;
 	}
 	if (cli->flags & FLAG_JSON) {
-		status =
-		    cli_print_json(json_pack("{ssssss*}", "name", name, "realm", cli->conf.realm.v[0],
-		                             "password", given ? NULL : password),
-		                   why);
+		status = cli_print_json(json_pack("{ssssss*}", "name", name, "realm",
+		                                  cli->conf.realm.v[0], "password",
+		                                  given ? NULL : password),
+		                        why);
 	} else {
 		fprintf(stderr, "user %s added to realm %s%s\n", name, cli->conf.realm.v[0],
 		        given ? "" : "; the password is shown this once:");
@@ -220,7 +220,8 @@ int cli_user_del(struct cli *cli, struct why *why)
 	if (store_user_del(s, cli->conf.realm.v[0], cli->words[0], why))
 		status = CLI_EXIT_FAIL;
 	else
-		fprintf(stderr, "user %s deleted from realm %s\n", cli->words[0], cli->conf.realm.v[0]);
+		fprintf(stderr, "user %s deleted from realm %s\n", cli->words[0],
+		        cli->conf.realm.v[0]);
 	store_close(s);
 	return status;
 }

@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ICE_URI_MAX	8
-#define ICE_URI_STRLEN	300
+#define ICE_URI_MAX     8
+#define ICE_URI_STRLEN  300
 #define ICE_HOST_STRLEN 256
 
 struct ice_grant {
@@ -33,7 +33,7 @@ struct ice_endpoint {
 /* Adds the URIs of the endpoints under host (a name or an IP literal, IPv6 without brackets) to
  * the grant. -E_INVAL for a host that is neither, -E_LIMIT past ICE_URI_MAX. */
 int ice_grant_add_uris(struct ice_grant *g, const char *host, const struct ice_endpoint *ep,
-		       size_t n);
+                       size_t n);
 
 /* New references; NULL only when out of memory. */
 json_t *ice_grant_servers(const struct ice_grant *g); /* the array of RTCIceServer */

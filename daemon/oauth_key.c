@@ -27,7 +27,7 @@ int oauth_key_parse(const char *text, struct oauth_key *out, struct why *why)
 
 	if (!colon || colon == text || (size_t)(colon - text) > OAUTH_KID_MAX)
 		return why_set(why, r, "not of the form KID:BASE64, with a KID of up to %d bytes",
-			       OAUTH_KID_MAX);
+		               OAUTH_KID_MAX);
 	kid_len = (size_t)(colon - text);
 	colon++;
 	if (strlen(colon) > BASE64_MAX)
@@ -49,8 +49,8 @@ out:
 	OPENSSL_cleanse(raw, sizeof(raw));
 	if (r)
 		why_set(why, r,
-			"the key of \"%.*s\" is not base64 of 16 or 32 bytes: make one with "
-			"openssl rand -base64 32",
-			(int)kid_len, text);
+		        "the key of \"%.*s\" is not base64 of 16 or 32 bytes: make one with "
+		        "openssl rand -base64 32",
+		        (int)kid_len, text);
 	return r;
 }

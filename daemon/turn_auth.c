@@ -18,7 +18,7 @@ static void set_key(struct stun_key *key, const void *bytes, size_t len)
 
 /* MD5 or SHA-256 of user:realm:password. */
 static void long_term_key(const struct turn_auth_query *q, const char *password,
-			  struct stun_key *key)
+                          struct stun_key *key)
 {
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
 	unsigned int len = 0;
@@ -35,7 +35,7 @@ static void long_term_key(const struct turn_auth_query *q, const char *password,
 }
 
 static int time_limited_keys(const struct turn_auth *auth, const struct turn_auth_query *q,
-			     struct turn_auth_answer *out)
+                             struct turn_auth_answer *out)
 {
 	size_t n = store_snapshot_secret_n(auth->users);
 
@@ -55,13 +55,13 @@ static int time_limited_keys(const struct turn_auth *auth, const struct turn_aut
 /* A hash can be looked up, not undone: of a time-limited name, which nobody has written down, it
  * says nothing. */
 static const struct store_keys *static_user(const struct turn_auth *auth,
-					    const struct turn_auth_query *q,
-					    struct turn_auth_answer *out)
+                                            const struct turn_auth_query *q,
+                                            struct turn_auth_answer *out)
 {
 	if (q->username)
 		return store_snapshot_user(auth->users, q->realm, q->username, q->username_len);
 	return store_snapshot_user_by_hash(auth->users, q->realm, q->userhash, &out->username,
-					   &out->username_len);
+	                                   &out->username_len);
 }
 
 static int keys(void *ctx, const struct turn_auth_query *q, struct turn_auth_answer *out)
