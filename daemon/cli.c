@@ -49,8 +49,8 @@ static const struct verb verbs[] = {
      "Print a time-limited credential and the iceServers for a client, as JSON"},
     {"check-config", "[--json]", FLAG_JSON, 0, 0, run_check,
      "Say every problem of the configuration, or ok"},
-    {"help", "[VERB | config]", 0, 0, 2, run_help,
-     "Explain a verb, or print a configuration file with every default"},
+    {"help", "[VERB | config | man]", 0, 0, 2, run_help,
+     "Explain a verb, print a configuration file with every default, or the manual page"},
 };
 #define VERB_N (sizeof(verbs) / sizeof(*verbs))
 
@@ -170,6 +170,14 @@ static int run_help(struct cli *cli, struct why *why)
 	}
 	if (cli->word_n == 1 && !strcmp(cli->words[0], "config")) {
 		conf_print_example(stdout);
+		return 0;
+	}
+	if (cli->word_n == 1 && !strcmp(cli->words[0], "man")) {
+		cli_print_man(stdout);
+		for (size_t i = 0; i < VERB_N; i++)
+			cli_print_man_verb(stdout, verbs[i].name, verbs[i].args, verbs[i].help);
+		conf_print_man(stdout);
+		cli_print_man_end(stdout);
 		return 0;
 	}
 	v = find_verb(cli->words, cli->word_n, &used);

@@ -43,6 +43,11 @@ int cli_token_list(struct cli *cli, struct why *why);
 int cli_token_del(struct cli *cli, struct why *why);
 int cli_credentials(struct cli *cli, struct why *why);
 
+/* The parts of the manual page around the options, in roff. */
+void cli_print_man(FILE *out);
+void cli_print_man_verb(FILE *out, const char *name, const char *args, const char *help);
+void cli_print_man_end(FILE *out);
+
 /* Prints and releases value, which may be NULL (out of memory). Exit status. */
 int cli_print_json(json_t *value, struct why *why);
 

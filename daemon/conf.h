@@ -110,6 +110,9 @@ void conf_print_help(FILE *out);
 /* A configuration file with every option at its default, commented out. */
 void conf_print_example(FILE *out);
 
+/* The OPTIONS section of the manual page, in roff. */
+void conf_print_man(FILE *out);
+
 /* Whether an option takes effect by a reload (SIGHUP); false also for unknown names. */
 bool conf_is_reloadable(const char *name);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The table of options, and what is printed from it.
+ * The table of options, and how its rows are found.
  */
 #include "daemon/conf_internal.h"
 
@@ -114,80 +114,4 @@ bool conf_is_reloadable(const char *name)
 	const struct conf_option *o = conf_option_find(name);
 
 	return o && o->reload;
-}
-
-/* Breaks text into lines of at most width columns, each begun with prefix. */
-static void print_wrapped(FILE *out, const char *prefix, const char *text, int width)
-{
-	int column = 0;
-
-	while (*text) {
-		int word = (int)strcspn(text, " ");
-
-		if (column && column + 1 + word > width) {
-			fputc('\n', out);
-			column = 0;
-		}
-		column += fprintf(out, "%s%.*s", column ? " " : prefix, word, text);
-		text += word;
-		text += strspn(text, " ");
-	}
-	fputc('\n', out);
-}
-
-static void describe(const struct conf_option *o, char *text, size_t cap)
-{
-	int n = snprintf(text, cap, "%s", o->help);
-
-	if (o->type == CONF_INT)
-		n += snprintf(text + n, cap - (size_t)n, " (%s%s%" PRId64 " to %" PRId64 ")",
-		              o->unit, *o->unit ? ", " : "", o->min, o->max);
-	if (*o->def)
-		snprintf(text + n, cap - (size_t)n, " [%s]", o->def);
-}
-
-void conf_print_help(FILE *out)
-{
-	char flag[CONF_NAME_MAX], env[CONF_NAME_MAX], text[1024];
-
-	fputs("  --config FILE\n"
-	      "      Read settings from FILE: lines of \"key = value\", # comments "
-	      "(TURNPIKE_CONFIG)\n",
-	      out);
-	for (size_t i = 0; i < conf_option_n; i++) {
-		const struct conf_option *o = &conf_options[i];
-
-		describe(o, text, sizeof(text));
-		if (o->secret)
-			fprintf(out, "  %s in the file, or %s_FILE\n", o->name,
-			        conf_env_name(o, env));
-		else if (o->type == CONF_BOOL)
-			fprintf(out, "  %s[=no]\n", conf_flag_name(o, flag));
-		else
-			fprintf(out, "  %s %s%s\n", conf_flag_name(o, flag), o->metavar,
-			        conf_type_is_list(o->type) ? " ..." : "");
-		print_wrapped(out, "      ", text, 80);
-	}
-	fputs("Options marked ... may repeat or hold several values separated by commas. Each\n"
-	      "option is also a key of the file (relay_ports) and an environment variable\n"
-	      "(TURNPIKE_RELAY_PORTS). The command line wins over the environment, the\n"
-	      "environment over the file.\n",
-	      out);
-}
-
-void conf_print_example(FILE *out)
-{
-	char text[1024];
-
-	fputs("# turnpike.conf: every option at its default. Remove the first # of a line to\n"
-	      "# change it. Lists are separated by commas, or the key is repeated.\n",
-	      out);
-	for (size_t i = 0; i < conf_option_n; i++) {
-		const struct conf_option *o = &conf_options[i];
-
-		fputc('\n', out);
-		describe(o, text, sizeof(text));
-		print_wrapped(out, "# ", text, 80);
-		fprintf(out, "#%s =%s%s\n", o->name, *o->def ? " " : "", o->def);
-	}
 }
