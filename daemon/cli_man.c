@@ -32,7 +32,11 @@ void cli_print_man_end(FILE *out)
 {
 	fputs(".SH SIGNALS\n"
 	      ".TP\n\\fBSIGTERM\\fR, \\fBSIGINT\\fR\n"
-	      "Says goodbye to signaling clients, closes the allocations and ends.\n"
+	      "Drains: refuses new allocations, waits for the running ones up to drain_timeout, "
+	      "says\n"
+	      "goodbye to signaling clients and ends. A second one ends at once.\n"
+	      ".TP\n\\fBSIGHUP\\fR\n"
+	      "Reads tls_cert and tls_key again; connections under way keep what they have.\n"
 	      ".SH FILES\n"
 	      ".TP\n\\fIDATA\\fR/turnpike.db\n"
 	      "Users (keys only), shared secrets, hashes of tokens; mode 0600.\n"

@@ -47,7 +47,7 @@ struct serve {
 	struct web *web;
 	struct front *front;
 	struct grant grant;
-	struct event *poll, *rotate, *on_int, *on_term, *drain;
+	struct event *poll, *rotate, *on_int, *on_term, *on_hup, *drain;
 	uint64_t drain_polls;
 	bool draining;
 	struct why store_error; /* of the last poll, empty when it went well */
@@ -362,9 +362,23 @@ static int open_store(struct serve *s, struct why *why)
 	return r ? r : reload_users(s, why);
 }
 
-static int add_signal(struct serve *s, int number, struct event **out)
+/* A renewed certificate: connections under way keep the old one. */
+static void on_hup(evutil_socket_t number, short what, void *arg)
 {
-	*out = evsignal_new(s->base, number, on_signal, s);
+	struct serve *s = arg;
+	struct why why = {{0}};
+
+	(void)number;
+	(void)what;
+	if (web_reload_cert(s->web, &why) || front_reload_tls(s->front, &why))
+		log_error(NULL, "certificate-kept", LOG_STR("error", why.text));
+	else
+		log_info(NULL, "certificate-reloaded");
+}
+
+static int add_signal(struct serve *s, int number, event_callback_fn fn, struct event **out)
+{
+	*out = evsignal_new(s->base, number, fn, s);
 	return *out && !event_add(*out, NULL) ? 0 : -E_NOMEM;
 }
 
@@ -388,7 +402,9 @@ static int start(struct serve *s, struct why *why)
 	front_open(s->front, s->web, s->workers, s->worker_n);
 	if (add_timer(s, STORE_POLL_MS, on_poll, &s->poll) ||
 	    add_timer(s, (uint64_t)s->conf->nonce_lifetime * 1000, on_rotate, &s->rotate) ||
-	    add_signal(s, SIGINT, &s->on_int) || add_signal(s, SIGTERM, &s->on_term))
+	    add_signal(s, SIGINT, on_signal, &s->on_int) ||
+	    add_signal(s, SIGTERM, on_signal, &s->on_term) ||
+	    add_signal(s, SIGHUP, on_hup, &s->on_hup))
 		return why_set(why, -E_NOMEM, "out of memory");
 	return 0;
 }
@@ -411,6 +427,7 @@ static void stop(struct serve *s)
 	event_gone(s->rotate);
 	event_gone(s->on_int);
 	event_gone(s->on_term);
+	event_gone(s->on_hup);
 	event_gone(s->drain);
 	free(s->workers);
 	free(s->listeners);

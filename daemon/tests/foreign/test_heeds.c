@@ -190,13 +190,66 @@ static void drains(void **state)
 	talker_close(&t);
 }
 
+static void make_cert(const char *name)
+{
+	char command[512];
+
+	snprintf(command, sizeof(command),
+	         "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes "
+	         "-keyout %s/tls.key -out %s/tls.crt -days 2 -subj /CN=%s",
+	         lab_dir(), lab_dir(), name);
+	free(lab_run(command, NULL));
+}
+
+static bool shows_cert(const char *alpn, const char *name)
+{
+	char command[128], want[64], *said;
+	bool shown;
+
+	snprintf(command, sizeof(command), "openssl s_client -connect " SERVER4 " -alpn %s", alpn);
+	snprintf(want, sizeof(want), "CN = %s", name);
+	said = lab_run(command, "");
+	shown = strstr(said, want);
+	free(said);
+	return shown;
+}
+
+static void reloads_the_certificate(void **state)
+{
+	struct lab_server s = {.data = ""};
+	char options[512];
+
+	(void)state;
+	make_cert("first.example");
+	snprintf(options, sizeof(options),
+	         "--workers 2 --listen " SERVER4 " --tls-cert %s/tls.crt --tls-key %s/tls.key",
+	         lab_dir(), lab_dir());
+	lab_server_start(&s, "renews", options);
+	assert_true(shows_cert("stun.turn", "first.example"));
+	assert_true(shows_cert("http/1.1", "first.example"));
+	make_cert("second.example");
+	assert_true(shows_cert("stun.turn", "first.example"));
+	kill(s.program.pid, SIGHUP);
+	assert_true(lab_wait_output(&s.program, "event=certificate-reloaded", AT_ONCE));
+	lab_sleep_ms(100); /* the workers get it by mail */
+	assert_true(shows_cert("stun.turn", "second.example"));
+	assert_true(shows_cert("http/1.1", "second.example"));
+	/* one that is none: the old one stays */
+	snprintf(options, sizeof(options), "truncate -s 10 %s/tls.crt", lab_dir());
+	free(lab_run(options, NULL));
+	kill(s.program.pid, SIGHUP);
+	assert_true(lab_wait_output(&s.program, "event=certificate-kept", AT_ONCE));
+	assert_true(shows_cert("stun.turn", "second.example"));
+	assert_true(shows_cert("http/1.1", "second.example"));
+	lab_server_stop(&s);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(user_add_and_del),
-	    cmocka_unit_test(secret_retire),
-	    cmocka_unit_test(stops_when_told),
-	    cmocka_unit_test(drains),
+	    cmocka_unit_test(user_add_and_del),        cmocka_unit_test(secret_retire),
+	    cmocka_unit_test(stops_when_told),         cmocka_unit_test(drains),
+	    cmocka_unit_test(reloads_the_certificate),
 	};
 
 	(void)argc;
