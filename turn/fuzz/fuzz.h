@@ -7,7 +7,7 @@
  *   | who (2 bits), what (6 bits) | length, 16 bits | bytes |
  *
  * what is 0: a datagram of client `who` to the server; 1: one of the peer to the last relayed
- * address that was given out; 2: time passes, as many seconds as the length says. Of the stream
+ * address that was given out; 2: time passes, the length modulo 1024 in seconds. Of the stream
  * entry: everything is one stream of one connection; the first byte behind the flags says how many
  * bytes come at a time.
  */

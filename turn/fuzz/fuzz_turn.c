@@ -194,7 +194,7 @@ static void step(struct fuzz *f, unsigned int who, unsigned int what, const uint
 			env_udp_send(f->peer, &f->relayed, data, len);
 		break;
 	default:
-		env_virtual_run(f->env, len * 1000);
+		env_virtual_run(f->env, len % 1024 * 1000); /* the clock ticks each second */
 		if (f->ticket)
 			turn_auth_answered(f->turn, f->ticket);
 		turn_recheck_users(f->turn);
