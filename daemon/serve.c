@@ -159,7 +159,7 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 	}
 	s->draining = true;
 	for (size_t i = 0; i < s->worker_n; i++)
-		worker_drain(s->workers[i]);
+		worker_set_draining(s->workers[i], true);
 }
 
 /* A port of 0 is one number for TCP and for UDP on all its addresses. */

@@ -298,18 +298,6 @@ void worker_set_nonce_key(struct worker *w, const uint8_t key[TURN_NONCE_KEY_LEN
 		free(copy); /* the old key goes on a while longer */
 }
 
-static void take_drain(void *owner, void *arg)
-{
-	(void)arg;
-	turn_set_draining(((struct worker *)owner)->turn, true);
-}
-
-void worker_drain(struct worker *w)
-{
-	if (mailbox_post(w->mail, take_drain, NULL))
-		log_error(NULL, "worker-mail", LOG_STR("error", "out of memory"));
-}
-
 static void take_stop(void *owner, void *arg)
 {
 	(void)arg;

@@ -44,10 +44,6 @@ void worker_accept(struct worker *w, const struct net_client *c);
 /* For the handshakes from now on; takes a reference. */
 void worker_set_tls(struct worker *w, struct net_tls *tls);
 
-/* New allocations are refused (300 where alternate servers are set, else 508); running ones go on.
- */
-void worker_drain(struct worker *w);
-
 /* What it has counted so far, at most WORKER_REPORT_MS old. From any thread. */
 #define WORKER_REPORT_MS 200
 struct worker_report {

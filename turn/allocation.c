@@ -21,18 +21,6 @@ static const char *const close_reasons[] = {
 #undef X
 };
 
-struct turn_tuple turn_tuple_of(const struct turn_path *path)
-{
-	struct turn_tuple tuple = {.port = addr_port(&path->client),
-	                           .family = (uint16_t)addr_family(&path->client),
-	                           .side = path->side->number};
-	size_t len;
-	const uint8_t *ip = addr_ip(&path->client, &len);
-
-	memcpy(tuple.ip, ip, len);
-	return tuple;
-}
-
 struct turn_alloc *turn_alloc_find(struct turn *t, const struct turn_tuple *tuple)
 {
 	struct turn_alloc *a;
@@ -163,14 +151,6 @@ void turn_alloc_set_lifetime(struct turn_alloc *a, unsigned int halves, uint32_t
 		if (halves & 1u << i && a->half[i].expires_ms)
 			a->half[i].expires_ms = a->turn->now_ms + (uint64_t)lifetime_s * 1000;
 	schedule(a);
-}
-
-/* The relayed address that the peer sees, or NULL when there is none of its family. */
-struct turn_half *turn_half_for(struct turn_alloc *a, const struct addr *peer)
-{
-	struct turn_half *half = &a->half[addr_family(peer) == AF_INET6];
-
-	return half->expires_ms > a->turn->now_ms ? half : NULL;
 }
 
 static void close_half(struct turn_half *half)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The long-term credential mechanism on the server's side (RFC 8489 section 9.2.4),
- * and the requests that wait until their user's keys are known.
+ * The long-term credential mechanism on the server's side (RFC 8489 section 9.2.4).
  */
 #include "turn/state.h"
 
@@ -9,9 +8,7 @@
 #include "turn/oauth.h"
 
 #include <openssl/evp.h>
-#include <stdlib.h>
 #include <string.h>
-#include <utlist.h>
 
 #define ALGORITHM_SHA256 2 /* RFC 8489 section 18.5 */
 
@@ -321,58 +318,4 @@ int turn_check_credentials(struct turn_request *rq)
 int turn_check_same_user(struct turn_request *rq)
 {
 	return is_alloc_owner(rq) ? 0 : 441;
-}
-
-/* Keeps a copy of the request under the ticket; a retransmission of it is not kept twice. False
- * when it is not kept now. */
-bool turn_park(struct turn_request *rq, uint64_t ticket)
-{
-	struct turn *t = rq->turn;
-	struct turn_parked *p;
-
-	DL_FOREACH (t->parked, p)
-		if (p->path.side == rq->path.side &&
-		    addr_equal(&p->path.client, &rq->path.client) && p->len == rq->msg.len &&
-		    !memcmp(p->packet, rq->msg.buf, p->len))
-			return false;
-	if (t->parked_n == TURN_PARKED_MAX)
-		return false;
-	p = calloc(1, sizeof(*p) + rq->msg.len);
-	if (!p)
-		return false;
-	p->ticket = ticket;
-	p->until_ms = t->now_ms + TURN_PARKED_MS;
-	p->path = rq->path;
-	p->len = rq->msg.len;
-	memcpy(p->packet, rq->msg.buf, p->len);
-	DL_APPEND(t->parked, p);
-	t->parked_n++;
-	return true;
-}
-
-void turn_unpark(struct turn *t, struct turn_parked *p)
-{
-	DL_DELETE(t->parked, p);
-	t->parked_n--;
-	free(p);
-}
-
-void turn_auth_answered(struct turn *t, uint64_t ticket)
-{
-	struct turn_parked *p;
-
-	t->now_ms = env_now_ms(t->env);
-	DL_SEARCH_SCALAR(t->parked, p, ticket, ticket);
-	if (!p)
-		return;
-	DL_DELETE(t->parked, p);
-	t->parked_n--;
-	turn_on_stun(&p->path, (uint8_t *)p->packet, p->len);
-	free(p);
-}
-
-void turn_expire_parked(struct turn *t)
-{
-	while (t->parked && t->parked->until_ms <= t->now_ms)
-		turn_unpark(t, t->parked);
 }

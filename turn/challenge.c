@@ -25,7 +25,6 @@
 
 #include <string.h>
 
-#define REFLECTION_MAX   3
 #define SMALLEST_REQUEST (STUN_HEADER_LEN + 8) /* Allocate with REQUESTED-TRANSPORT */
 #define ATTR_HEADER_LEN  4
 
@@ -62,15 +61,7 @@ void turn_challenge_init(struct turn *t)
 	t->features = TURN_FEATURE_PASSWORD_ALGORITHMS;
 	if (t->conf.username_anonymity)
 		t->features |= TURN_FEATURE_USERNAME_ANONYMITY;
-	t->plain_nonces = form_len(t, &shortest, 0) > REFLECTION_MAX * SMALLEST_REQUEST;
-}
-
-/* Everything but plain UDP has shown by a handshake that it is where it says. */
-size_t turn_reply_room(const struct turn_request *rq)
-{
-	if (rq->key || rq->path.side->protocol != TURN_UDP)
-		return STUN_REPLY_MAX;
-	return REFLECTION_MAX * rq->msg.len;
+	t->plain_nonces = form_len(t, &shortest, 0) > TURN_REFLECTION_MAX * SMALLEST_REQUEST;
 }
 
 void turn_challenge(struct turn_request *rq, int code)

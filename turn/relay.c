@@ -37,30 +37,6 @@ static bool within_bandwidth(struct turn_alloc *a, enum turn_direction to, size_
 	a->bandwidth_drops++;
 	return false;
 }
-#define DTLS_FIRST 20 /* RFC 7983 */
-#define DTLS_LAST  63
-
-const struct turn_relay *turn_relay_at(const struct turn *t, const struct addr *external)
-{
-	for (size_t i = 0; i < t->conf.relay_n; i++)
-		if (addr_equal_ip(&t->conf.relay[i].external, external))
-			return &t->conf.relay[i];
-	return NULL;
-}
-
-/* Behind 1:1 NAT our own relays are reached by their inside address: not every router would turn
- * the datagram around. */
-struct addr turn_wire_addr(const struct turn *t, const struct addr *peer)
-{
-	const struct turn_relay *own = turn_relay_at(t, peer);
-	struct addr wire = *peer;
-
-	if (own) {
-		wire = own->local;
-		addr_put_port(&wire, addr_port(peer));
-	}
-	return wire;
-}
 
 /* RFC 8656 section 15: DSCP and ECN are copied, the TTL is the system's default, DF is set only
  * when the client asks for it in a Send indication. */
@@ -110,53 +86,12 @@ void turn_on_channel_data(const struct turn_path *path, uint8_t *data, size_t da
 	turn_relay_to_peer(half, &c->wire, data + CHANNEL_HEADER_LEN, len, path->tos, false);
 }
 
-void turn_on_client_batch(void *arg, struct env_udp *u, struct datagram *batch, size_t n)
-{
-	struct turn_listener *l = arg;
-	struct turn *t = l->side.turn;
-	struct turn_path path = {.side = &l->side};
-
-	t->now_ms = env_now_ms(t->env);
-	for (size_t i = 0; i < n; i++) {
-		struct datagram *d = &batch[i];
-
-		path.client = d->peer;
-		path.tos = d->tos;
-		if (d->len >= CHANNEL_HEADER_LEN && d->data[0] >= 64 && d->data[0] < 128)
-			turn_on_channel_data(&path, d->data,
-			                     d->len); /* RFC 7983: 64 to 79; to 127 in RFC 5766 */
-		else if (stun_msg_looks_like(d->data, d->len))
-			turn_on_stun(&path, d->data, d->len);
-		else if (t->net && d->len && d->data[0] >= DTLS_FIRST && d->data[0] <= DTLS_LAST)
-			t->net->dtls(t->net_ctx, u, l->side.relay4, l->side.relay6, d);
-		else
-			t->stats.malformed++;
-	}
-}
-
 /* A counter in the middle of random bytes: never twice the same, no system call a packet. */
 const uint8_t *turn_next_indication_tid(struct turn *t)
 {
 	for (int i = 4; i < 12 && !++t->indication_tid[i]; i++)
 		;
 	return t->indication_tid;
-}
-
-/* The address by which the client knows a relay of ours. */
-struct addr turn_outside_addr(const struct turn *t, const struct addr *from)
-{
-	struct addr peer = *from;
-
-	if (!t->behind_nat)
-		return peer;
-	for (size_t i = 0; i < t->conf.relay_n; i++) {
-		if (addr_equal_ip(&t->conf.relay[i].local, from)) {
-			peer = t->conf.relay[i].external;
-			addr_put_port(&peer, addr_port(from));
-			break;
-		}
-	}
-	return peer;
 }
 
 static void from_peer(struct turn_half *half, struct datagram *d)

@@ -12,14 +12,15 @@
 
 #include <uthash.h>
 
-#define TURN_WHEEL_SLOTS   1024    /* seconds; an allocation waits in slot expiry % slots */
-#define TURN_PERMISSION_MS 300000u /* RFC 8656 section 9: five minutes */
-#define TURN_CHANNEL_MS    600000u /* RFC 8656 section 12: ten minutes */
-#define TURN_PARKED_MAX    256
-#define TURN_PARKED_MS     5000u
-#define TURN_GRAVES        128
-#define TURN_GRAVE_MS      40000u /* RFC 8489 section 6.3.1: a request is sent again for 39.5 s */
-#define TURN_REQUEST_MAX   2048   /* a longer request is not one of TURN's */
+#define TURN_REFLECTION_MAX 3       /* a stranger's reply is at most so many times its request */
+#define TURN_WHEEL_SLOTS    1024    /* seconds; an allocation waits in slot expiry % slots */
+#define TURN_PERMISSION_MS  300000u /* RFC 8656 section 9: five minutes */
+#define TURN_CHANNEL_MS     600000u /* RFC 8656 section 12: ten minutes */
+#define TURN_PARKED_MAX     256
+#define TURN_PARKED_MS      5000u
+#define TURN_GRAVES         128
+#define TURN_GRAVE_MS       40000u /* RFC 8489 section 6.3.1: a request is sent again for 39.5 s */
+#define TURN_REQUEST_MAX    2048   /* a longer request is not one of TURN's */
 
 /* The 5-tuple: our address and the protocol are the side's. */
 struct turn_tuple {
@@ -215,24 +216,31 @@ struct turn_request {
 typedef int turn_check_fn(struct turn_request *rq);
 #define TURN_SILENT (-1)
 
-/* request.c: the way of a request and the one place that replies */
+/* request.c: the way of a request */
 void turn_on_stun(const struct turn_path *path, uint8_t *buf, size_t len);
+
+/* reply.c: the one place that replies */
 void turn_reply_start(struct turn_request *rq, enum stun_class class);
 void turn_reply_send(struct turn_request *rq);
-void turn_reply_error(struct turn_request *rq, int code);
+size_t turn_reply_room(const struct turn_request *rq);
+enum stun_integrity turn_reply_integrity(const struct turn_request *rq);
 int turn_run_checks(struct turn_request *rq, turn_check_fn *const *checks, size_t n);
+
+/* error_reply.c */
+void turn_reply_error(struct turn_request *rq, int code);
+const struct addr *turn_alternate(const struct turn *t, int family);
 
 /* challenge.c: what the unauthenticated get to hear */
 #define TURN_ALGORITHMS_LEN 8
 extern const uint8_t turn_password_algorithms[TURN_ALGORITHMS_LEN];
 void turn_challenge_init(struct turn *t);
 void turn_challenge(struct turn_request *rq, int code);
-const struct addr *turn_alternate(const struct turn *t, int family);
-size_t turn_reply_room(const struct turn_request *rq);
 
 /* auth.c */
 turn_check_fn turn_check_credentials;
 turn_check_fn turn_check_same_user;
+
+/* parked.c */
 bool turn_park(struct turn_request *rq, uint64_t ticket);
 void turn_unpark(struct turn *t, struct turn_parked *p); /* and frees it */
 void turn_expire_parked(struct turn *t);
@@ -259,7 +267,6 @@ void turn_conns_expire(struct turn *t);
 void turn_conns_close(struct turn_half *half);
 
 /* allocation.c */
-struct turn_tuple turn_tuple_of(const struct turn_path *path);
 struct turn_alloc *turn_alloc_find(struct turn *t, const struct turn_tuple *tuple);
 struct turn_alloc *turn_alloc_new(struct turn_request *rq);
 int turn_alloc_add(struct turn_alloc *a); /* 0 or -E_NOMEM */
@@ -269,7 +276,6 @@ void turn_alloc_free(struct turn_alloc *a);
 /* Which of the halves; both for a request that names no family */
 enum { TURN_HALF4 = 1, TURN_HALF6 = 2, TURN_HALVES = 3 };
 void turn_alloc_set_lifetime(struct turn_alloc *a, unsigned int halves, uint32_t lifetime_s);
-struct turn_half *turn_half_for(struct turn_alloc *a, const struct addr *peer);
 bool turn_alloc_end_halves(struct turn_alloc *a, unsigned int halves);
 bool turn_alloc_expire(struct turn_alloc *a);
 void turn_allocs_expire(struct turn *t);
@@ -301,14 +307,18 @@ struct turn_chan *turn_chan_by_number(struct turn_alloc *a, uint16_t number);
 struct turn_chan *turn_chan_by_peer(struct turn_alloc *a, const struct addr *peer);
 void turn_chans_end(struct turn_alloc *a, int family);
 
-/* link.c */
+/* client.c */
+env_udp_batch_fn turn_on_client_batch;
+
+/* path.c */
+struct turn_tuple turn_tuple_of(const struct turn_path *path);
+struct turn_half *turn_half_for(struct turn_alloc *a, const struct addr *peer);
 void turn_path_send(const struct turn_path *path, const uint8_t *data, size_t len);
 void turn_path_send_as(const struct turn_path *path, const uint8_t *data, size_t len, uint8_t tos);
 bool turn_path_is_stream(const struct turn_path *path);
 
 /* relay.c: the data path */
 void turn_on_channel_data(const struct turn_path *path, uint8_t *data, size_t len);
-env_udp_batch_fn turn_on_client_batch;
 env_udp_batch_fn turn_on_relay_batch;
 void turn_relay_to_peer(struct turn_half *half, const struct addr *wire, uint8_t *data, size_t len,
                         uint8_t tos, bool dont_fragment);
@@ -316,6 +326,8 @@ const uint8_t *turn_next_indication_tid(struct turn *t);
 
 /* icmp.c */
 env_udp_error_fn turn_on_relay_error;
+
+/* relayed_address.c: external is as clients see it */
 const struct turn_relay *turn_relay_at(const struct turn *t, const struct addr *external);
 struct addr turn_wire_addr(const struct turn *t, const struct addr *peer);
 struct addr turn_outside_addr(const struct turn *t, const struct addr *from);

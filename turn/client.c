@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Clients that come over a connection, and the way back to any client.
+ * Where the messages of clients come in: the datagrams of a listener, the
+ * messages of a connection.
  */
 #include "turn/state.h"
 
@@ -8,6 +9,32 @@
 #include <utlist.h>
 
 #define CHANNEL_HEADER_LEN 4
+#define DTLS_FIRST         20 /* RFC 7983 */
+#define DTLS_LAST          63
+
+void turn_on_client_batch(void *arg, struct env_udp *u, struct datagram *batch, size_t n)
+{
+	struct turn_listener *l = arg;
+	struct turn *t = l->side.turn;
+	struct turn_path path = {.side = &l->side};
+
+	t->now_ms = env_now_ms(t->env);
+	for (size_t i = 0; i < n; i++) {
+		struct datagram *d = &batch[i];
+
+		path.client = d->peer;
+		path.tos = d->tos;
+		if (d->len >= CHANNEL_HEADER_LEN && d->data[0] >= 64 && d->data[0] < 128)
+			turn_on_channel_data(&path, d->data,
+			                     d->len); /* RFC 7983: 64 to 79; to 127 in RFC 5766 */
+		else if (stun_msg_looks_like(d->data, d->len))
+			turn_on_stun(&path, d->data, d->len);
+		else if (t->net && d->len && d->data[0] >= DTLS_FIRST && d->data[0] <= DTLS_LAST)
+			t->net->dtls(t->net_ctx, u, l->side.relay4, l->side.relay6, d);
+		else
+			t->stats.malformed++;
+	}
+}
 
 struct turn_link *turn_link_new(struct turn *t, const struct turn_link_params *params)
 {
@@ -70,32 +97,4 @@ bool turn_link_has_allocation(const struct turn_link *link)
 	struct turn_tuple tuple = turn_tuple_of(&path);
 
 	return turn_alloc_find(link->side.turn, &tuple) != NULL;
-}
-
-bool turn_path_is_stream(const struct turn_path *path)
-{
-	if (!path->side)
-		return false;
-	return path->side->protocol == TURN_TCP || path->side->protocol == TURN_TLS;
-}
-
-void turn_path_send(const struct turn_path *path, const uint8_t *data, size_t len)
-{
-	turn_path_send_as(path, data, len, 0);
-}
-
-/* A connection's segments carry the marks of the connection, not of what is in them. */
-void turn_path_send_as(const struct turn_path *path, const uint8_t *data, size_t len, uint8_t tos)
-{
-	if (!path->side) /* who is under way gets no datagrams */
-		return;
-	if (path->side->protocol == TURN_UDP) {
-		struct turn_listener *l = (struct turn_listener *)path->side;
-
-		env_udp_send_as(l->udp, &path->client, data, len, tos, false);
-	} else {
-		struct turn_link *link = (struct turn_link *)path->side;
-
-		link->params.ops->send(link->params.ctx, data, len);
-	}
 }
