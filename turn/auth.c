@@ -10,7 +10,8 @@
 #include <openssl/evp.h>
 #include <string.h>
 
-#define ALGORITHM_SHA256 2 /* RFC 8489 section 18.5 */
+#define ALGORITHM_SHA256  2 /* RFC 8489 section 18.5 */
+#define TYPE_ACCESS_TOKEN 0x001B
 
 static bool attr_equals(const struct stun_attr *a, const void *bytes, size_t len)
 {
@@ -318,4 +319,15 @@ int turn_check_credentials(struct turn_request *rq)
 int turn_check_same_user(struct turn_request *rq)
 {
 	return is_alloc_owner(rq) ? 0 : 441;
+}
+
+/* RFC 7635 section 6: ACCESS-TOKEN is comprehension-required, and who takes no tokens does not
+ * comprehend it. */
+void turn_token_note_unknown(struct turn_request *rq)
+{
+	struct stun_msg *m = &rq->msg;
+
+	if (!rq->turn->conf.oauth && stun_msg_has(m, STUN_ATTR_ACCESS_TOKEN) &&
+	    m->unknown_n < STUN_UNKNOWN_MAX)
+		m->unknown[m->unknown_n++] = TYPE_ACCESS_TOKEN;
 }

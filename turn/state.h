@@ -239,6 +239,7 @@ void turn_challenge(struct turn_request *rq, int code);
 /* auth.c */
 turn_check_fn turn_check_credentials;
 turn_check_fn turn_check_same_user;
+void turn_token_note_unknown(struct turn_request *rq);
 
 /* parked.c */
 bool turn_park(struct turn_request *rq, uint64_t ticket);

@@ -244,6 +244,7 @@ static void third_party_is_opt_in(void **state)
 	struct world *w = *state;
 	struct host h;
 	struct token t = token_for(&oauth, 0);
+	struct wire m;
 	size_t n;
 
 	world_start(w);
@@ -254,6 +255,12 @@ static void third_party_is_opt_in(void **state)
 	t.made_s = (uint64_t)env_wall_s(w->env);
 	seal(&t);
 	assert_int_equal(ask(&h, W_ALLOCATE, "first", &t, "the twenty bytes", true), 401);
+	/* somebody whose password is right learns what it is that we do not know */
+	host_request(&h, &m, W_ALLOCATE);
+	wire_add_u32(&m, 0x0019, 17u << 24);
+	wire_add(&m, 0x001b, "token", 5);
+	assert_int_equal(host_ask(&h, &m), 420);
+	assert_memory_equal(wire_get(h.in.buf, h.in.len, 0x000a, &n), "\x00\x1b", 2);
 	host_close(&h);
 }
 
