@@ -14,7 +14,7 @@
 
 #define GUESSES 32 /* random tries before the pool is searched from a random place */
 
-enum port_use { PORT_FREE, PORT_UDP, PORT_TCP };
+enum port_use { PORT_FREE, PORT_UDP, PORT_TCP, PORT_RESERVED };
 
 struct reservation {
 	struct reservation *prev, *next;
@@ -99,7 +99,8 @@ int turn_ports_lease(struct turn_ports *p, struct env *env, enum turn_ports_want
 		p->taken[i] = PORT_UDP;
 		p->leased++;
 		if (want == TURN_PORT_EVEN_PAIR) {
-			p->taken[i + 1] = PORT_UDP;
+			/* bound by nobody yet: it may be some other program's */
+			p->taken[i + 1] = PORT_RESERVED;
 			p->leased++;
 		}
 		*port = (uint16_t)(p->min + i);
@@ -157,6 +158,7 @@ int turn_ports_claim(struct turn_ports *p, const uint8_t token[TURN_TOKEN_LEN], 
 	DL_FOREACH (p->reservations, r) {
 		if (r->until_ms > now_ms && !memcmp(r->token, token, TURN_TOKEN_LEN)) {
 			*port = r->port;
+			p->taken[r->port - p->min] = PORT_UDP;
 			drop_reservation(p, r);
 			result = 0;
 			break;

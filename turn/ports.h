@@ -41,7 +41,7 @@ int turn_ports_claim(struct turn_ports *p, const uint8_t token[TURN_TOKEN_LEN], 
 /* Returns reservations that nobody claimed. */
 void turn_ports_expire(struct turn_ports *p, uint64_t now_ms);
 
-/* Is it a relay's, for UDP? */
+/* Is it a relay's, for UDP? One that is only reserved is not. */
 bool turn_ports_is_leased(struct turn_ports *p, uint16_t port);
 
 /* A leased port serves TCP (RFC 6062), until its release. For UDP it may be another program's. */

@@ -128,9 +128,12 @@ static void ports_in_pairs(void **state)
 		assert_int_equal(turn_ports_leased(p), 2);
 		assert_int_equal(turn_ports_reserve(p, (uint16_t)(port + 1), token, 1000), 0);
 		assert_int_equal(turn_ports_claim(p, wrong, 1001, &got), -E_NOTFOUND);
+		/* nobody has bound it yet: it may be some other program's */
+		assert_false(turn_ports_is_leased(p, (uint16_t)(port + 1)));
 		if (i % 2) { /* claimed in time, once */
 			assert_int_equal(turn_ports_claim(p, token, 1001, &got), 0);
 			assert_int_equal(got, port + 1);
+			assert_true(turn_ports_is_leased(p, got));
 			assert_int_equal(turn_ports_claim(p, token, 1001, &got), -E_NOTFOUND);
 			turn_ports_release(p, got);
 		} else { /* or never */

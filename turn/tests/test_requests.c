@@ -492,6 +492,34 @@ static void even_ports(void **state)
 	host_close(&b);
 }
 
+/* What a relay has not bound may be some other program's of this host: a reservation opens no way
+ * to it. */
+static void reserved_port_is_no_peer(void **state)
+{
+	struct world *w = start(state);
+	struct host a, b;
+	struct addr ra;
+	struct wire m;
+	uint8_t token[8];
+	char next[ADDR_STRLEN];
+
+	host_open(w, &a, "198.51.100.5:1", "alice", "secret");
+	host_open(w, &b, "198.51.100.5:2", "alice", "secret");
+	assert_int_equal(host_login(&a), 401);
+	assert_int_equal(host_login(&b), 401);
+	assert_int_equal(ask_even(&a, true, &ra, token), 0);
+	addr_put_port(&ra, (uint16_t)(addr_port(&ra) + 1));
+	addr_format(&ra, next);
+	assert_int_equal(host_bind(&a, 0x4000, next), 403);
+	host_request(&b, &m, W_ALLOCATE);
+	wire_add_u32(&m, 0x0019, 17u << 24);
+	wire_add(&m, 0x0022, token, 8);
+	assert_int_equal(host_ask(&b, &m), 0);
+	assert_int_equal(host_bind(&a, 0x4000, next), 0);
+	host_close(&a);
+	host_close(&b);
+}
+
 static void permissions_are_checked(void **state)
 {
 	struct world *w = start(state);
@@ -643,6 +671,7 @@ int main(void)
 	    T(quota),
 	    T(no_ports_left),
 	    T(even_ports),
+	    T(reserved_port_is_no_peer),
 	    T(permissions_are_checked),
 	    T(channel_rules),
 	    T(legacy_channel_numbers),
