@@ -49,11 +49,17 @@ static bool is_alloc_user(const struct turn_request *rq)
 }
 
 /* A third party's client may come with a new token, made with another key, at every Refresh (RFC
- * 7635 section 4): USERNAME names that key, not the user. */
+ * 7635 section 4): USERNAME names that key, not the user. So it has to come from where it was; who
+ * comes from elsewhere, with a ticket or to a peer's connection, has to have the same key. */
 static bool is_alloc_owner(const struct turn_request *rq)
 {
-	return is_alloc_user(rq) || (rq->alloc && rq->alloc->realm == rq->realm &&
-	                             rq->alloc->third_party && rq->auth.third_party);
+	const struct turn_alloc *a = rq->alloc;
+
+	if (!a || a->realm != rq->realm || a->third_party != rq->auth.third_party)
+		return false;
+	if (!a->third_party)
+		return is_alloc_user(rq);
+	return rq->key == &a->key || turn_alloc_find(rq->turn, &rq->tuple) == a;
 }
 
 /* The fuzzer's door: a build of its own has it, and no program. */
@@ -307,7 +313,6 @@ int turn_check_credentials(struct turn_request *rq)
 	/* From now on the session goes by this key, whichever algorithm or secret made it. */
 	if (!r && rq->alloc && rq->key != &rq->alloc->key && is_alloc_owner(rq)) {
 		rq->alloc->key = *rq->key;
-		rq->alloc->third_party = rq->auth.third_party;
 		rq->alloc->credential_expires_at_s = rq->auth.expires_at_s;
 		rq->key = &rq->alloc->key;
 	}

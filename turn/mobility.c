@@ -255,6 +255,9 @@ static int fetch(struct turn_request *rq, const struct ticket *ticket)
 		return 400;
 	memcpy(f.chance, ticket->chance, sizeof(f.chance));
 	f.realm = rq->realm;
+	f.third_party = rq->auth.third_party;
+	if (f.third_party)
+		f.key = *rq->key;
 	f.username_len = rq->auth.username_len;
 	memcpy(f.username, rq->auth.username, rq->auth.username_len);
 	if (!turn_park(rq, f.ticket))
@@ -345,6 +348,17 @@ static void detach(struct turn_alloc *a)
 	}
 }
 
+static bool is_same_user(const struct turn_alloc *a, const struct turn_fetch *f)
+{
+	if (a->realm != f->realm || a->third_party != f->third_party)
+		return false;
+	if (a->third_party)
+		return a->key.len == f->key.len &&
+		       !CRYPTO_memcmp(a->key.bytes, f->key.bytes, f->key.len);
+	return a->username_len == f->username_len &&
+	       !memcmp(a->username, f->username, f->username_len);
+}
+
 int turn_give(struct turn *t, const struct turn_fetch *f, struct turn_alloc **out)
 {
 	struct turn_mobile *m;
@@ -356,8 +370,7 @@ int turn_give(struct turn *t, const struct turn_fetch *f, struct turn_alloc **ou
 	if (memcmp(m->chance, f->chance, CHANCE_LEN) != 0)
 		return 400;
 	/* "it is the same user that had previously created the TURN allocation [...] 441" */
-	if (m->alloc->realm != f->realm || m->alloc->username_len != f->username_len ||
-	    memcmp(m->alloc->username, f->username, f->username_len))
+	if (!is_same_user(m->alloc, f))
 		return 441;
 	*out = m->alloc;
 	detach(m->alloc);

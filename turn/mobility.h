@@ -18,6 +18,8 @@ struct turn_fetch {
 	uint64_t serial;
 	uint8_t chance[5];
 	unsigned int realm;
+	bool third_party;
+	struct stun_key key; /* a third party's: its username says nothing of the user */
 	size_t username_len;
 	uint8_t username[TURN_NAME_MAX];
 };

@@ -4,6 +4,7 @@
  */
 #include "base/error.h"
 #include "base/tests/test.h"
+#include "turn/mobility.h"
 #include "turn/oauth.h"
 #include "turn/tests/world.h"
 
@@ -153,9 +154,10 @@ static void tokens(void **state)
 	assert_int_equal(open_at(&t, "first", 1700000001), -E_PARSE);
 }
 
-/* With a token if there is one, signed with its key, by SHA-1 or SHA-256. */
-static int ask(struct host *h, uint16_t method, const char *kid, const struct token *t,
-               const char *mac_key, bool sha256)
+/* With a token if there is one, signed with its key, by SHA-1 or SHA-256; with a MOBILITY-TICKET
+ * if there is one. */
+static int ask_with(struct host *h, uint16_t method, const char *kid, const struct token *t,
+                    const char *mac_key, bool sha256, const char *ticket)
 {
 	struct wire m;
 	uint8_t key[32] = {0};
@@ -165,6 +167,8 @@ static int ask(struct host *h, uint16_t method, const char *kid, const struct to
 		wire_add_u32(&m, 0x0019, 17u << 24);
 	if (method == W_CREATE_PERMISSION)
 		wire_add_xor_addr(&m, 0x0012, "8.8.8.8:1");
+	if (ticket)
+		wire_add_str(&m, 0x8030, ticket);
 	wire_add_str(&m, 0x0006, kid);
 	wire_add_str(&m, 0x0014, REALM);
 	wire_add_str(&m, 0x0015, h->nonce);
@@ -175,12 +179,79 @@ static int ask(struct host *h, uint16_t method, const char *kid, const struct to
 		wire_add_integrity256(&m, key, strlen(mac_key), 32);
 	else
 		wire_add_integrity(&m, key);
-	assert_int_equal(host_send(h, SERVER4, m.buf, m.len), 1);
+	if (!host_send(h, h->server ? h->server : SERVER4, m.buf, m.len))
+		return -1;
 	if (!host_reply_code(h) && sha256)
 		assert_true(wire_integrity256_ok(h->in.buf, h->in.len, key, strlen(mac_key)));
 	else if (!host_reply_code(h))
 		assert_true(wire_integrity_ok(h->in.buf, h->in.len, key));
 	return host_reply_code(h);
+}
+
+static int ask(struct host *h, uint16_t method, const char *kid, const struct token *t,
+               const char *mac_key, bool sha256)
+{
+	return ask_with(h, method, kid, t, mac_key, sha256, NULL);
+}
+
+static int keep_fetch(void *ctx, unsigned int worker, const struct turn_fetch *f)
+{
+	assert_int_equal(worker, 0);
+	*(struct turn_fetch *)ctx = *f;
+	return 0;
+}
+
+/* A token opens the door, not what others have behind it: who sees somebody's ticket and has a
+ * token of his own takes nothing with him, from this worker or another. */
+static void third_party_moves_its_own(void **state)
+{
+	static const struct turn_mobility_ops ops = {.fetch = keep_fetch};
+	struct world *w = *state;
+	struct host a, b;
+	struct token own, other;
+	struct turn_fetch f;
+	struct turn_alloc *given = NULL;
+	char ticket[33] = "";
+	const uint8_t *v;
+	size_t n;
+
+	w->conf.oauth = &oauth;
+	w->conf.mobility = true;
+	world_start(w);
+	world_start_second(w);
+	turn_set_mobility(w->second, &ops, &f);
+	host_open(w, &a, "198.51.100.5:1", "alice", "secret");
+	host_open(w, &b, "198.51.100.77:2", "alice", "secret");
+	assert_int_equal(host_login(&a), 401);
+	assert_int_equal(host_login(&b), 401);
+	own = token_for(&oauth, 0);
+	own.made_s = (uint64_t)env_wall_s(w->env);
+	other = own;
+	own.mac_key = "sixteen byte key";
+	other.mac_key = "another 16 bytes";
+	seal(&own);
+	seal(&other);
+	assert_int_equal(ask_with(&a, W_ALLOCATE, "first", &own, own.mac_key, true, ""), 0);
+	v = wire_get(a.in.buf, a.in.len, 0x8030, &n);
+	assert_int_equal(n, 32);
+	memcpy(ticket, v, n);
+	assert_int_equal(ask_with(&b, W_REFRESH, "first", &other, other.mac_key, true, ticket),
+	                 441);
+	b.server = SECOND4;
+	assert_int_equal(host_login(&b), 401);
+	assert_int_equal(ask_with(&b, W_REFRESH, "first", &other, other.mac_key, true, ticket), -1);
+	assert_int_equal(turn_give(w->turn, &f, &given), 441);
+	turn_take(w->second, f.ticket, NULL, 441);
+	/* it is still its owner's, who may take it along */
+	assert_int_equal(ask(&a, W_CREATE_PERMISSION, "first", NULL, own.mac_key, true), 0);
+	assert_int_equal(ask_with(&b, W_REFRESH, "first", &own, own.mac_key, true, ticket), -1);
+	assert_int_equal(turn_give(w->turn, &f, &given), 0);
+	turn_take(w->second, f.ticket, given, 0);
+	world_run(w, 0);
+	assert_int_equal(host_reply_code(&b), 0);
+	assert_int_equal(turn_allocations(w->second), 1);
+	host_close(&a);
+	host_close(&b);
 }
 
 static void third_party(void **state)
@@ -435,13 +506,9 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(tokens),
-	    T(third_party),
-	    T(third_party_is_opt_in),
-	    T(drain),
-	    T(redirect),
-	    T(alternate_domain),
-	    T(realm_quota),
+	    cmocka_unit_test(tokens), T(third_party), T(third_party_moves_its_own),
+	    T(third_party_is_opt_in), T(drain),       T(redirect),
+	    T(alternate_domain),      T(realm_quota),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
