@@ -114,6 +114,7 @@ static void reply_connect(struct turn_peer_conn *c, int code)
 		rq.tuple = c->alloc->tuple;
 		rq.alloc = c->alloc;
 		rq.key = &c->alloc->key;
+		rq.auth.third_party = c->alloc->third_party;
 		if (code) {
 			turn_reply_error(&rq, code);
 		} else {

@@ -6,9 +6,11 @@
  */
 #include "base/error.h"
 #include "base/tests/test.h"
+#include "turn/oauth.h"
 #include "turn/tcp.h"
 #include "turn/tests/world.h"
 
+#include <openssl/evp.h>
 #include <stdlib.h>
 
 #define PEER    "9.9.9.9:4000"
@@ -466,6 +468,72 @@ static void connects(void **state)
 	end(t);
 }
 
+/* A token for key "k", of 16 zeros; returns its length. */
+static size_t seal(const char *name, const char mac_key[16], int64_t now_s, uint8_t out[60])
+{
+	uint8_t plain[2 + 16 + 8 + 4] = {0, 16}, zero[16] = {0};
+	EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
+	int n;
+
+	memset(out, 0, 60);
+	memcpy(plain + 2, mac_key, 16);
+	for (int i = 0; i < 6; i++)
+		plain[18 + i] = (uint8_t)(now_s >> (40 - 8 * i));
+	plain[28] = 4; /* 1024 seconds */
+	out[1] = 12;
+	EVP_EncryptInit_ex(c, EVP_aes_128_gcm(), NULL, zero, out + 2);
+	EVP_EncryptUpdate(c, NULL, &n, (const uint8_t *)name, (int)strlen(name));
+	EVP_EncryptUpdate(c, out + 14, &n, plain, sizeof(plain));
+	EVP_EncryptFinal_ex(c, out + 14 + n, &n);
+	EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_GET_TAG, 16, out + 44);
+	EVP_CIPHER_CTX_free(c);
+	return 60;
+}
+
+/* The reply that comes later is proved as the request was, which for a token's key is not told by
+ * PASSWORD-ALGORITHM. */
+static void connects_with_a_token(void **state)
+{
+	static const struct turn_oauth oauth = {
+	    .server_name = "turn.example.org", .key = {{"k", {0}, 16}}, .key_n = 1};
+	static const char mac_key[] = "sixteen byte key";
+	struct tcp *t = calloc(1, sizeof(*t));
+	struct stream s;
+	struct wire m;
+	uint8_t token[60];
+	size_t len;
+
+	(void)state;
+	world_init(&t->w);
+	t->w.conf.worker = 2;
+	t->w.conf.connections_max = 4;
+	t->w.conf.oauth = &oauth;
+	world_start(&t->w);
+	turn_set_net(t->w.turn, &net_ops, t);
+	stream_open(t, &s, "198.51.100.5:1");
+	login(&s);
+	s.user = "k";
+	len = seal(oauth.server_name, mac_key, env_wall_s(t->w.env), token);
+	start_request(&s, &m, W_ALLOCATE);
+	wire_add_u32(&m, 0x0019, 6u << 24);
+	wire_add(&m, 0x001b, token, len);
+	wire_add_integrity256(&m, (const uint8_t *)mac_key, 16, 32);
+	turn_link_input(s.link, m.buf, m.len);
+	assert_int_equal(wire_error(s.out, s.len), 0);
+	assert_true(wire_integrity256_ok(s.out, s.len, (const uint8_t *)mac_key, 16));
+	start_connect(&s, &m, PEER);
+	wire_add_integrity256(&m, (const uint8_t *)mac_key, 16, 32);
+	s.messages = 0;
+	turn_link_input(s.link, m.buf, m.len);
+	assert_int_equal(s.messages, 0);
+	turn_tcp_connected(find(t, false)->conn, 0);
+	assert_int_equal(s.messages, 1);
+	assert_int_equal(wire_error(s.out, s.len), 0);
+	assert_true(wire_integrity256_ok(s.out, s.len, (const uint8_t *)mac_key, 16));
+	stream_close(&s);
+	end(t);
+}
+
 static void binds(void **state)
 {
 	struct stream s, data;
@@ -586,8 +654,12 @@ static void hairpins(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(allocates),  cmocka_unit_test(connects), cmocka_unit_test(binds),
-	    cmocka_unit_test(peers_come), cmocka_unit_test(hairpins),
+	    cmocka_unit_test(allocates),
+	    cmocka_unit_test(connects),
+	    cmocka_unit_test(connects_with_a_token),
+	    cmocka_unit_test(binds),
+	    cmocka_unit_test(peers_come),
+	    cmocka_unit_test(hairpins),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
