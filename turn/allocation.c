@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "turn/oauth.h"
 #include "turn/ports.h"
 #include "turn/quota.h"
 
@@ -50,8 +51,8 @@ uint32_t turn_lifetime(const struct turn_request *rq)
 	if (!rq->auth.third_party)
 		return s;
 	/* RFC 7635 section 7: "The lifetime provided by the TURN server in the Allocate and Refresh
-	 * responses MUST be less than or equal to the lifetime of the token." */
-	left = rq->auth.expires_at_s - env_wall_s(rq->turn->env);
+	 * responses MUST be less than or equal to the lifetime of the token", without the skew. */
+	left = rq->auth.expires_at_s - TURN_OAUTH_DELTA_S - env_wall_s(rq->turn->env);
 	return left < s ? (uint32_t)(left > 0 ? left : 1) : s;
 }
 
