@@ -231,8 +231,7 @@ static bool has_partner_to_be(struct hub_peer *p, const struct message *m, struc
 	return true;
 }
 
-/* video-offer and video-answer */
-static void on_description(struct hub_peer *p, const struct message *m)
+static void on_offer(struct hub_peer *p, const struct message *m)
 {
 	struct hub_peer *to;
 	int rc;
@@ -249,7 +248,9 @@ static void on_description(struct hub_peer *p, const struct message *m)
 		on_other(p, m);
 }
 
-static void on_candidate(struct hub_peer *p, const struct message *m)
+/* video-answer and new-ice-candidate. The offer made the call: an answer that comes after the
+ * hang-up, or to no offer at all, makes none. */
+static void on_follow_up(struct hub_peer *p, const struct message *m)
 {
 	struct hub_peer *to;
 
@@ -296,18 +297,12 @@ static const struct route {
 	void (*on)(struct hub_peer *p, const struct message *m);
 	bool needs_name;
 } routes[] = {
-    {"username", on_username, false},
-    {"ice-servers", on_ice_servers, false},
-    {"message", on_chat, true},
-    {"video-offer", on_description, true},
-    {"video-answer", on_description, true},
-    {"new-ice-candidate", on_candidate, true},
-    {"hang-up", on_hang_up, true},
-    {"id", on_server_only, false},
-    {"userlist", on_server_only, false},
-    {"rejectusername", on_server_only, false},
-    {"error", on_server_only, false},
-    {NULL, on_other, true},
+    {"username", on_username, false},     {"ice-servers", on_ice_servers, false},
+    {"message", on_chat, true},           {"video-offer", on_offer, true},
+    {"video-answer", on_follow_up, true}, {"new-ice-candidate", on_follow_up, true},
+    {"hang-up", on_hang_up, true},        {"id", on_server_only, false},
+    {"userlist", on_server_only, false},  {"rejectusername", on_server_only, false},
+    {"error", on_server_only, false},     {NULL, on_other, true},
 };
 
 static void dispatch(struct hub_peer *p, const struct message *m)

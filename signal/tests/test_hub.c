@@ -205,6 +205,23 @@ static void test_partner_is_lost(void **state)
 	expect(&h->c, "{\"type\":\"userlist\",\"users\":[\"carol\"]}");
 }
 
+/* The answer of a call that was hung up meanwhile, or was never offered: it makes no call, or the
+ * next hang-up of its target would end another call of its sender. */
+static void test_late_answer_makes_no_call(void **state)
+{
+	struct house *h = three(state);
+
+	say(&h->a, "{\"type\":\"video-offer\",\"target\":\"bob\"}");
+	say(&h->a, "{\"type\":\"hang-up\",\"target\":null}");
+	say(&h->b, "{\"type\":\"video-answer\",\"target\":\"alice\"}");
+	expect(&h->a, "{\"type\":\"video-answer\",\"target\":\"alice\",\"name\":\"bob\"}");
+	assert_int_equal(hub_call_count(h->hub), 0);
+	say(&h->a, "{\"type\":\"video-offer\",\"target\":\"carol\"}");
+	forget_frames(&h->b);
+	say(&h->a, "{\"type\":\"hang-up\",\"target\":null}");
+	expect_nothing(&h->b);
+}
+
 static void test_rename_in_a_call(void **state)
 {
 	struct house *h = three(state);
@@ -304,6 +321,7 @@ int main(void)
 	    T(test_unknown_types_pass),
 	    T(test_targetless_hang_up),
 	    T(test_partner_is_lost),
+	    T(test_late_answer_makes_no_call),
 	    T(test_rename_in_a_call),
 	    T(test_coming_back),
 	    T(test_secrets_are_not_passed_on),
