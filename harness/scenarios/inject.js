@@ -208,12 +208,16 @@
 		const before = await readStats(c.pc);
 		const started = Date.now();
 		const reads = [], tones = [];
+		/* Media that stops soon after the start has to show: what moves and sounds is asked of
+		 * the second half, silence included. */
+		const isLate = () => Date.now() - started >= ms / 2;
 		while (Date.now() - started < ms) {
 			await sleep(100);
 			const read = readPicture(), tone = hear();
 			if (read)
-				reads.push({...read, age: Date.now() - read.clock & CLOCK_MASK});
-			if (tone.db > -90)
+				reads.push({...read, age: Date.now() - read.clock & CLOCK_MASK,
+					late: isLate()});
+			if (isLate())
 				tones.push(tone);
 		}
 		const after = await readStats(c.pc);
@@ -227,7 +231,7 @@
 		view.audioEnergy = after.audioEnergy - before.audioEnergy;
 		view.picture = {reads: reads.length, coded: coded.length,
 			peer: coded.length ? median(coded.map(r => r.peer)) : -1,
-			distinct: new Set(coded.map(r => r.clock)).size,
+			distinct: new Set(coded.filter(r => r.late).map(r => r.clock)).size,
 			bright: reads.length ? Math.max(...reads.map(r => r.bright)) : 0,
 			delayMs: coded.length ? median(coded.map(r => r.age)) : -1};
 		view.tone = {hz: tones.length ? median(tones.map(t => t.hz)) : 0,

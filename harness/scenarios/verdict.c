@@ -234,7 +234,7 @@ static void check_picture(const struct peer_mark *me, const struct peer_mark *ot
 		result_fail(r,
 		            "%s's picture of %s should move, but stood still for %.1f s; most "
 		            "likely: media stopped flowing after the start.",
-		            me->name, other->name, v->window_ms / 1000);
+		            me->name, other->name, v->window_ms / 2 / 1000);
 }
 
 static void check_tone(const struct peer_mark *me, const struct peer_mark *other,
