@@ -277,6 +277,8 @@ async function invite(name) {
 		startCall(name, { stream, iceServers }).start();
 	} catch (e) {
 		stream?.getTracks().forEach((t) => t.stop());
+		if (inviting !== name && (inviting || ringing || call))
+			return; // given up meanwhile for another call
 		inviting = false;
 		explainMediaError(e);
 		setCallState("idle");
@@ -456,7 +458,8 @@ hub.addEventListener("state", ({ detail }) => {
 hub.addEventListener("name", ({ detail }) => {
 	$("own-name").textContent = detail;
 	document.body.dataset.view = "home";
-	setCallState(call ? call.state : "idle", call?.peer);
+	if (!ringing && !inviting) // these outlive a change of the connection
+		setCallState(call ? call.state : "idle", call?.peer);
 	call?.networkChanged();
 });
 hub.addEventListener("users", ({ detail }) => showUsers(detail));
