@@ -371,6 +371,9 @@ void workers_stop(struct worker **w, size_t n)
 			usleep(1000);
 		pthread_join(w[i]->thread, NULL);
 	}
+	/* What is still in a mailbox must not be sent on to one who is no more. */
+	for (size_t i = 0; i < n; i++)
+		w[i]->peer_n = 0;
 	for (size_t i = 0; i < n; i++)
 		worker_free(w[i]);
 }
