@@ -2,9 +2,12 @@
  *
  * TURN over TCP on real sockets: cuts, lengths, slow and silent clients.
  */
+#include "base/error.h"
 #include "base/tests/test.h"
+#include "turn/net/io.h"
 #include "turn/tests/net_world.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -307,13 +310,42 @@ static void counts_sources(void **state)
 	net_sources_free(t);
 }
 
+static bool no_memory;
+
+static void *ask_malloc(size_t size)
+{
+	return no_memory ? NULL : malloc(size);
+}
+
+/* A connection whose events cannot be had is closed, and not what has the descriptor 0. */
+static void no_events(void **state)
+{
+	struct event_base *base;
+	struct net_io io;
+	int pair[2];
+
+	(void)state;
+	event_set_mem_functions(ask_malloc, realloc, free);
+	base = event_base_new();
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	no_memory = true;
+	assert_int_equal(net_io_attach(&io, base, pair[0], NULL, NULL, NULL), -E_NOMEM);
+	no_memory = false;
+	assert_int_equal(io.fd, pair[0]);
+	net_io_close(&io);
+	assert_int_equal(fcntl(pair[0], F_GETFD), -1);
+	assert_true(fcntl(0, F_GETFD) >= 0);
+	close(pair[1]);
+	event_base_free(base);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(cut_anywhere),          cmocka_unit_test(longest_frames),
 	    cmocka_unit_test(strangers_cost_little), cmocka_unit_test(slow_reader),
 	    cmocka_unit_test(silent_clients),        cmocka_unit_test(rubbish),
-	    cmocka_unit_test(counts_sources),
+	    cmocka_unit_test(counts_sources),        cmocka_unit_test(no_events),
 	};
 
 	if (argc > 1)
