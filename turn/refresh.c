@@ -78,9 +78,11 @@ int turn_refresh(struct turn_request *rq)
 {
 	uint32_t wanted, lifetime_s = turn_lifetime(rq);
 	bool ends = !stun_msg_u32(&rq->msg, STUN_ATTR_LIFETIME, &wanted) && !wanted;
-	unsigned int halves;
+	unsigned int halves = TURN_HALVES;
 	int r = turn_check_lifetime(rq);
 
+	if (!r && rq->alloc) /* before a ticket is used up */
+		r = halves_meant(rq, &halves);
 	if (r)
 		return r;
 	if (stun_msg_has(&rq->msg, STUN_ATTR_MOBILITY_TICKET)) {
@@ -94,9 +96,6 @@ int turn_refresh(struct turn_request *rq)
 		reply(rq, 0);
 		return 0;
 	}
-	r = halves_meant(rq, &halves);
-	if (r)
-		return r;
 	if (ends && turn_alloc_end_halves(rq->alloc, halves)) {
 		end(rq);
 		return 0;

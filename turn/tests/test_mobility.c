@@ -203,6 +203,27 @@ static void moves_with_its_data(void **state)
 	scene_free(s);
 }
 
+/* A Refresh that is refused leaves the client where it was, and its ticket good: the new one would
+ * have come with the answer only. */
+static void refused_moves_nothing(void **state)
+{
+	struct scene *s = scene_new(true);
+	struct wire m;
+
+	(void)state;
+	assert_int_equal(allocate(s, &s->a, NULL, 0), 0);
+	assert_true(take_ticket(s, &s->a.in));
+	assert_int_equal(host_bind(&s->a, 0x4000, PEER), 0);
+	start_refresh(&s->b, &m, &s->ticket, 600);
+	wire_add_u32(&m, 0x0017, 2u << 24); /* it has no relayed address of this family */
+	assert_int_equal(host_ask(&s->b, &m), 443);
+	assert_false(sends(s, &s->b));
+	assert_true(sends(s, &s->a));
+	assert_int_equal(move(s, &s->b, &s->ticket), 0);
+	assert_true(sends(s, &s->b));
+	scene_free(s);
+}
+
 static void tickets_cannot_be_made(void **state)
 {
 	struct scene *s = scene_new(true);
@@ -534,6 +555,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(forbidden_by_default),
 	    cmocka_unit_test(moves_with_its_data),
+	    cmocka_unit_test(refused_moves_nothing),
 	    cmocka_unit_test(tickets_cannot_be_made),
 	    cmocka_unit_test(retransmissions),
 	    cmocka_unit_test(quota_holds),
