@@ -54,12 +54,13 @@ static bool alive(void *ctx, const char *realm, const char *username, size_t len
 
 static const struct turn_auth_ops auth = {.keys = keys, .alive = alive};
 
-static void on_http(void *ctx, int fd, const struct net_client *from)
+static void on_http(void *ctx, int fd, const struct addr *client, const struct addr *local)
 {
 	struct srv *s = ctx;
 
+	(void)local;
 	s->http_fd = fd;
-	s->http_client = from->client;
+	s->http_client = *client;
 }
 
 static const struct net_ops ops = {.http = on_http};
