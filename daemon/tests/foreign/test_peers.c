@@ -209,6 +209,7 @@ static void a_public_peer_is_reached(void **state)
 		assert_int_equal(connect_to(&t, peer), 0);
 		assert_int_equal(watch_arrivals(&victim), 1);
 		talker_close(&t);
+		lab_sleep_ms(SETTLE_MS); /* the connection's end is no packet of the next round */
 	}
 }
 
