@@ -84,6 +84,7 @@ static void take_web(void *ctx, const struct guest *g)
 	}
 	v->source = g->source;
 	v->origin.told.tls = g->tls;
+	v->origin.told.forwarded = g->proxied;
 	enter_web(v, g->tls);
 }
 
@@ -104,6 +105,7 @@ static void take_turn(void *ctx, const struct guest *g)
 	                       .tls = g->tls,
 	                       .client = g->client,
 	                       .local = g->local,
+	                       .proxied = g->proxied,
 	                       .relay4 = topology_relay_for(f->topo, &from, AF_INET),
 	                       .relay6 = topology_relay_for(f->topo, &from, AF_INET6),
 	                       .source = g->source};
@@ -125,16 +127,17 @@ static void take_visit(void *owner, void *arg)
 }
 
 /* On a worker's thread. Its own end of the connection is what counts for the limits. */
-static void on_http(void *ctx, int fd, const struct addr *client, const struct addr *local)
+static void on_http(void *ctx, int fd, const struct net_client *from)
 {
 	struct front *f = ctx;
-	struct visit *v = new_visit(f, fd, client, local);
+	struct visit *v = new_visit(f, fd, &from->client, &from->local);
 
 	if (!v) {
 		close(fd);
 		return;
 	}
 	v->origin.told.tls = true;
+	v->origin.told.forwarded = from->proxied;
 	if (mailbox_post(f->mail, take_visit, v)) {
 		close(fd);
 		free(v);

@@ -106,10 +106,8 @@ static int read_proxy(struct undecided *u, size_t len, size_t *need)
 	if (recv(u->guest.fd, g->peek, h.len, MSG_DONTWAIT) != (ssize_t)h.len)
 		return -E_IO;
 	u->from_proxy = false;
-	if (!h.unknown) {
+	if (!h.unknown)
 		u->guest.client = h.source;
-		u->guest.proxied = true;
-	}
 	return admit(u);
 }
 
@@ -199,7 +197,7 @@ void greeter_take(struct greeter *g, int fd, const struct addr *peer)
 	u->greeter = g;
 	u->guest.fd = fd;
 	u->guest.client = *peer;
-	u->from_proxy = is_proxy(g, peer);
+	u->from_proxy = u->guest.proxied = is_proxy(g, peer);
 	u->until_ms = now_ms() + g->conf.first_ms;
 	DL_APPEND(g->undecided, u);
 	g->undecided_n++;

@@ -17,7 +17,7 @@ struct greeter;
 struct guest {
 	int fd;
 	struct addr client, local; /* local: of the socket, always */
-	bool proxied;              /* client is not the socket's peer */
+	bool proxied;              /* a proxy has brought it, whoever it says is behind it */
 	bool tls;                  /* it starts with a ClientHello */
 	struct net_source *source; /* to be given back when it closes */
 };

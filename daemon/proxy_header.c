@@ -113,14 +113,30 @@ static int parse_v2(const uint8_t *data, size_t len, struct proxy_header *out, s
 	return 0;
 }
 
+/* A proxy that listens for both families on one socket tells IPv4 clients as ::ffff:a.b.c.d: all of
+ * them would be in one /64, and share the limits of one address. */
+static void unmap(struct addr *a)
+{
+	struct in6_addr ip = a->in6.sin6_addr;
+
+	if (addr_family(a) == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&ip))
+		addr_from_bytes(a, ip.s6_addr + 12, 4, addr_port(a));
+}
+
 int proxy_header_parse(const uint8_t *data, size_t len, struct proxy_header *out, size_t *need)
 {
+	int r = -E_NOTFOUND;
+
 	*need = len + 1;
 	if (!len)
 		return -E_LATER;
 	if (starts_like(data, len, v1_start, sizeof(v1_start)))
-		return len < sizeof(v1_start) ? -E_LATER : parse_v1(data, len, out, need);
-	if (starts_like(data, len, v2_start, sizeof(v2_start)))
-		return parse_v2(data, len, out, need);
-	return -E_NOTFOUND;
+		r = len < sizeof(v1_start) ? -E_LATER : parse_v1(data, len, out, need);
+	else if (starts_like(data, len, v2_start, sizeof(v2_start)))
+		r = parse_v2(data, len, out, need);
+	if (!r) {
+		unmap(&out->source);
+		unmap(&out->destination);
+	}
+	return r;
 }

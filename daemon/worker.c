@@ -138,11 +138,11 @@ static int on_move(void *ctx, unsigned int number, struct net_stream *s)
 	return mailbox_post(w->peers[number]->mail, take_stream, s);
 }
 
-static void on_http(void *ctx, int fd, const struct addr *client, const struct addr *local)
+static void on_http(void *ctx, int fd, const struct net_client *from)
 {
 	struct worker *w = ctx;
 
-	w->net_conf.http(w->net_conf.ctx, fd, client, local);
+	w->net_conf.http(w->net_conf.ctx, fd, from);
 }
 
 static const struct net_ops net_ops = {.http = on_http, .move = on_move};
@@ -371,6 +371,9 @@ void workers_stop(struct worker **w, size_t n)
 			usleep(1000);
 		pthread_join(w[i]->thread, NULL);
 	}
+	/* What is still in a mailbox must not be sent on to one who is no more. */
+	for (size_t i = 0; i < n; i++)
+		w[i]->peer_n = 0;
 	for (size_t i = 0; i < n; i++)
 		worker_free(w[i]);
 }

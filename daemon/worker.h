@@ -19,7 +19,7 @@ struct worker_net {
 	struct net_conf conf;
 	struct net_tls *tls; /* a reference is taken */
 	/* As in struct net_ops; called on the worker's thread. */
-	void (*http)(void *ctx, int fd, const struct addr *client, const struct addr *local);
+	void (*http)(void *ctx, int fd, const struct net_client *from);
 	void *ctx;
 };
 

@@ -28,6 +28,7 @@ struct lws_origin {
 struct lws_told {
 	struct addr peer, local;
 	bool tls;
+	bool forwarded; /* by a proxy below HTTP */
 };
 
 struct lws_hub_conf {

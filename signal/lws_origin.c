@@ -71,7 +71,8 @@ void lws_origin_read(struct lws *wsi, struct lws_origin *out)
 		out->tls = told->tls;
 		local = told->local;
 	}
-	out->forwarded = lws_hdr_total_length(wsi, WSI_TOKEN_X_FORWARDED_FOR) > 0 ||
+	out->forwarded = (told && told->forwarded) ||
+	                 lws_hdr_total_length(wsi, WSI_TOKEN_X_FORWARDED_FOR) > 0 ||
 	                 lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_X_REAL_IP) > 0 ||
 	                 lws_hdr_custom_length(wsi, forwarded, sizeof(forwarded) - 1) >= 0;
 

@@ -370,7 +370,9 @@ static void slow_hello(void **state)
 	server_stop();
 }
 
-#define V1 "PROXY TCP4 203.0.113.7 198.51.100.1 1234 443\r\n"
+#define V1         "PROXY TCP4 203.0.113.7 198.51.100.1 1234 443\r\n"
+#define V1_NEAR    "PROXY TCP4 127.0.0.1 127.0.0.1 1234 443\r\n"
+#define V1_UNKNOWN "PROXY UNKNOWN\r\n"
 static const char v2[] =
     "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xcb\0\x71\7\xc6\x33\x64\1\x04\xd2\1\xbb";
 static const char v2_local[] = "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
@@ -417,6 +419,26 @@ static void proxies(void **state)
 				assert_int_equal(http(&c, GRANT), 401);
 			client_close(&c);
 		}
+	}
+	/* whoever comes through the balancer is not local, whatever it says of him: on its own
+	 * machine, unknown, or the balancer itself */
+	for (int i = 0; i < 6; i++) {
+		static const struct {
+			const char *header;
+			size_t len;
+		} near[] = {{V1_NEAR, sizeof(V1_NEAR) - 1},
+		            {V1_UNKNOWN, sizeof(V1_UNKNOWN) - 1},
+		            {v2_local, sizeof(v2_local) - 1}};
+
+		client_open(&c, BALANCER, SOCK_STREAM);
+		put(&c, near[i / 2].header, near[i / 2].len);
+		if (i % 2) {
+			start_tls(&c, NULL, TLS_client_method());
+			SSL_set_fd(c.ssl, c.fd);
+			assert_int_equal(SSL_connect(c.ssl), 1);
+		}
+		assert_int_equal(http(&c, GRANT), 401);
+		client_close(&c);
 	}
 	/* a health check of the balancer's own */
 	client_open(&c, BALANCER, SOCK_STREAM);

@@ -215,6 +215,11 @@ static void proxy_v1(void **state)
 	assert_true(is_addr(&h.destination, "198.51.100.1:443"));
 	assert_int_equal(proxy_text("PROXY TCP6 2001:db8::1 2001:db8::2 1 65535\r\n", &h), 0);
 	assert_true(is_addr(&h.source, "[2001:db8::1]:1"));
+	/* of a socket for both families: an IPv4 address, and not one /64 with all others */
+	assert_int_equal(
+	    proxy_text("PROXY TCP6 ::ffff:192.0.2.1 ::ffff:198.51.100.1 7 443\r\n", &h), 0);
+	assert_true(is_addr(&h.source, "192.0.2.1:7"));
+	assert_true(is_addr(&h.destination, "198.51.100.1:443"));
 	assert_int_equal(proxy_text("PROXY UNKNOWN\r\n", &h), 0);
 	assert_true(h.unknown);
 	assert_int_equal(proxy_text("PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n", &h), 0);
@@ -257,6 +262,9 @@ static void proxy_v2(void **state)
 	memcpy(m + 48, "\0\1\0\2", 4);
 	assert_int_equal(proxy(m, 52, &h), 0);
 	assert_true(is_addr(&h.source, "[2001::]:1"));
+	memcpy(m + 16, "\0\0\0\0\0\0\0\0\0\0\xff\xff\xc0\0\2\1", 16);
+	assert_int_equal(proxy(m, 52, &h), 0);
+	assert_true(is_addr(&h.source, "192.0.2.1:1"));
 	m[12] = 0x11;
 	assert_int_equal(proxy(m, 52, &h), -E_PARSE); /* version 1 in the clothes of 2 */
 	m[12] = 0x22;

@@ -65,7 +65,8 @@ struct turn_alloc *peer_owner(const struct peer *p);
 int peer_take_fd(struct peer *p); /* its socket, no longer watched */
 void peer_joined(struct peer *p, struct pump *pump);
 void peer_count(struct peer *p, size_t to_peer, size_t to_client);
-void peer_gone(struct peer *p); /* its pump has ended: tells the server, frees */
+void peers_resume(struct net *net); /* listeners that had to pause */
+void peer_gone(struct peer *p);     /* its pump has ended: tells the server, frees */
 
 /* stream.c, too */
 void stream_join(void *ctx, void *handle, void *link_ctx);

@@ -26,6 +26,8 @@ int net_io_attach(struct net_io *io, struct event_base *base, int fd, SSL *ssl, 
                   void *arg)
 {
 	memset(io, 0, sizeof(*io));
+	io->fd = fd;
+	io->ssl = ssl;
 	io->fn = fn;
 	io->arg = arg;
 	io->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_event, io);
@@ -34,8 +36,6 @@ int net_io_attach(struct net_io *io, struct event_base *base, int fd, SSL *ssl, 
 		net_io_detach(io);
 		return -E_NOMEM;
 	}
-	io->fd = fd;
-	io->ssl = ssl;
 	return 0;
 }
 

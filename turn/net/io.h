@@ -26,7 +26,7 @@ struct net_io {
 	void *arg;
 };
 
-/* Takes fd and ssl on success. Starts to read. 0 or -E_NOMEM. */
+/* Starts to read. 0 or -E_NOMEM: fd and ssl are in io all the same. */
 int net_io_attach(struct net_io *io, struct event_base *base, int fd, SSL *ssl, net_io_fn *fn,
                   void *arg);
 

@@ -35,6 +35,7 @@ static void on_tick(void *arg)
 
 	net_streams_expire(net);
 	pumps_expire(net);
+	peers_resume(net);
 	dtls_expire(net);
 	env_timer_set(net->tick, tick_ms(&net->conf));
 }

@@ -14,6 +14,7 @@
 struct event_base;
 struct net;
 struct net_stream;
+struct net_client;
 
 struct net_conf {
 	uint32_t first_ms; /* from the connection to the first whole message, TLS included */
@@ -25,8 +26,9 @@ struct net_conf {
 };
 
 struct net_ops {
-	/* A client of TLS speaks HTTP: fd carries the plain bytes, both ways. Takes fd. */
-	void (*http)(void *ctx, int fd, const struct addr *client, const struct addr *local);
+	/* A client of TLS speaks HTTP: fd carries the plain bytes, both ways. Takes fd; from tells
+	 * who it is. */
+	void (*http)(void *ctx, int fd, const struct net_client *from);
 	/* Hands s to the net of that worker: net_take() there. 0, or a code and s stays here. */
 	int (*move)(void *ctx, unsigned int worker, struct net_stream *s);
 };
@@ -36,6 +38,7 @@ struct net_client {
 	int fd;
 	bool tls;
 	struct addr client, local; /* client: as PROXY may have told */
+	bool proxied;              /* a proxy has brought it; for the http op */
 	int relay4, relay6;        /* as in struct turn_listener_conf */
 	struct net_source *source; /* or NULL */
 };

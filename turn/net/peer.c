@@ -99,8 +99,13 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
 		int conn = accept4(fd, &from.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC), one = 1;
 		struct peer *p;
 
-		if (conn < 0)
+		if (conn < 0) {
+			/* Out of descriptors, most likely: until the next tick, or the loop would
+			 * spin. */
+			if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+				event_del(l->event);
 			return;
+		}
 		setsockopt(conn, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 		p = new_peer(net, conn);
 		if (!p)
@@ -108,6 +113,15 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
 		else if (turn_tcp_accepted(l->listener, &from, p))
 			free_peer(p);
 	}
+}
+
+void peers_resume(struct net *net)
+{
+	struct peer *p;
+
+	DL_FOREACH (net->peers, p)
+		if (p->listener)
+			event_add(p->event, NULL);
 }
 
 int peer_listen(void *ctx, struct turn_alloc *a, const struct addr *local, void **handle)

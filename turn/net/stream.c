@@ -249,7 +249,7 @@ static int become_web(struct net_stream *s, const uint8_t *ahead, size_t ahead_l
 	p.source = s->client.source;
 	s->client.source = NULL;
 	pump_new(&p); /* where it fails, the other end reads the end of the stream */
-	net->ops->http(net->ctx, pair[1], &s->client.client, &s->client.local);
+	net->ops->http(net->ctx, pair[1], &s->client);
 	free_stream(s);
 	return 0;
 }

@@ -54,13 +54,12 @@ static bool alive(void *ctx, const char *realm, const char *username, size_t len
 
 static const struct turn_auth_ops auth = {.keys = keys, .alive = alive};
 
-static void on_http(void *ctx, int fd, const struct addr *client, const struct addr *local)
+static void on_http(void *ctx, int fd, const struct net_client *from)
 {
 	struct srv *s = ctx;
 
-	(void)local;
 	s->http_fd = fd;
-	s->http_client = *client;
+	s->http_client = from->client;
 }
 
 static const struct net_ops ops = {.http = on_http};

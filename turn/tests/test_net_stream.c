@@ -2,12 +2,16 @@
  *
  * TURN over TCP on real sockets: cuts, lengths, slow and silent clients.
  */
+#include "base/error.h"
 #include "base/tests/test.h"
+#include "turn/net/io.h"
 #include "turn/tests/net_world.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -307,13 +311,89 @@ static void counts_sources(void **state)
 	net_sources_free(t);
 }
 
+static uint64_t cpu_ms(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return (uint64_t)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000 +
+	       (uint64_t)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1000;
+}
+
+/* A peer that cannot be accepted now waits, and nobody spins meanwhile. */
+static void no_descriptors(void **state)
+{
+	struct rlimit limit, none;
+	struct addr peer;
+	uint64_t began;
+	int peer_fd;
+
+	(void)state;
+	srv_init(&s);
+	srv_start(&s);
+	client_open(&s, &c);
+	peer_fd = open_loopback(SOCK_STREAM, &peer);
+	assert_int_equal(client_allocate(&c, 6), 0);
+	assert_int_equal(client_permit(&c, &peer), 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = (rlim_t)dup(0);
+	close((int)none.rlim_cur);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(connect(peer_fd, &c.relayed.sa, addr_len(&c.relayed)), 0);
+	began = cpu_ms();
+	usleep(600000);
+	began = cpu_ms() - began;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_in_range(began, 0, 200);
+	assert_true(client_read(&c));
+	assert_int_equal(wire_type(c.in), W_CONNECTION_ATTEMPT);
+	client_close(&c);
+	close(peer_fd);
+	srv_stop(&s);
+}
+
+static bool no_memory;
+
+static void *ask_malloc(size_t size)
+{
+	return no_memory ? NULL : malloc(size);
+}
+
+/* A connection whose events cannot be had is closed, and not what has the descriptor 0. */
+static void no_events(void **state)
+{
+	struct event_base *base;
+	struct net_io io;
+	int pair[2];
+
+	(void)state;
+	event_set_mem_functions(ask_malloc, realloc, free);
+	base = event_base_new();
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	no_memory = true;
+	assert_int_equal(net_io_attach(&io, base, pair[0], NULL, NULL, NULL), -E_NOMEM);
+	no_memory = false;
+	assert_int_equal(io.fd, pair[0]);
+	net_io_close(&io);
+	assert_int_equal(fcntl(pair[0], F_GETFD), -1);
+	assert_true(fcntl(0, F_GETFD) >= 0);
+	close(pair[1]);
+	event_base_free(base);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(cut_anywhere),          cmocka_unit_test(longest_frames),
-	    cmocka_unit_test(strangers_cost_little), cmocka_unit_test(slow_reader),
-	    cmocka_unit_test(silent_clients),        cmocka_unit_test(rubbish),
+	    cmocka_unit_test(cut_anywhere),
+	    cmocka_unit_test(longest_frames),
+	    cmocka_unit_test(strangers_cost_little),
+	    cmocka_unit_test(slow_reader),
+	    cmocka_unit_test(silent_clients),
+	    cmocka_unit_test(rubbish),
 	    cmocka_unit_test(counts_sources),
+	    cmocka_unit_test(no_descriptors),
+	    cmocka_unit_test(no_events),
 	};
 
 	if (argc > 1)
