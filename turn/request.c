@@ -35,13 +35,32 @@ static int note_arrival(struct turn_request *rq)
 	return 0;
 }
 
+/* Who asks, and do we know all that is asked? */
+static int check_sender(struct turn_request *rq)
+{
+	static turn_check_fn *const checks[] = {turn_check_credentials, check_attributes_known};
+
+	return turn_run_checks(rq, checks, sizeof(checks) / sizeof(*checks));
+}
+
+/* Is the allocation, which there is, the sender's? */
+static int check_owner(struct turn_request *rq)
+{
+	static turn_check_fn *const checks[] = {turn_check_same_user, note_arrival};
+
+	return turn_run_checks(rq, checks, sizeof(checks) / sizeof(*checks));
+}
+
+/* All of it, for what needs an allocation. */
+static int check_use(struct turn_request *rq)
+{
+	static turn_check_fn *const checks[] = {check_sender, check_has_allocation, check_owner};
+
+	return turn_run_checks(rq, checks, sizeof(checks) / sizeof(*checks));
+}
+
 static int on_request(struct turn_request *rq)
 {
-	static turn_check_fn *const to_allocate[] = {turn_check_credentials,
-	                                             check_attributes_known};
-	static turn_check_fn *const to_use[] = {turn_check_credentials, check_attributes_known,
-	                                        check_has_allocation, turn_check_same_user,
-	                                        note_arrival};
 	int r;
 
 	switch (rq->msg.method) {
@@ -51,28 +70,28 @@ static int on_request(struct turn_request *rq)
 			r = turn_discovery_check(rq);
 		return r ? r : turn_binding(rq);
 	case STUN_ALLOCATE:
-		r = turn_run_checks(rq, to_allocate, 2);
+		r = check_sender(rq);
 		return r ? r : turn_allocate(rq);
 	case STUN_REFRESH:
 		if (stun_msg_has(&rq->msg, STUN_ATTR_MOBILITY_TICKET))
 			turn_mobile_find(rq);
-		r = turn_run_checks(rq, to_use, 2);
+		r = check_sender(rq);
 		if (!r && rq->alloc) /* else it may be the retransmission of a last one */
-			r = turn_run_checks(rq, to_use + 3, 2);
+			r = check_owner(rq);
 		return r ? r : turn_refresh(rq);
 	case STUN_CREATE_PERMISSION:
-		r = turn_run_checks(rq, to_use, 5);
+		r = check_use(rq);
 		return r ? r : turn_create_permission(rq);
 	case STUN_CHANNEL_BIND:
-		r = turn_run_checks(rq, to_use, 5);
+		r = check_use(rq);
 		return r ? r : turn_channel_bind(rq);
 	case STUN_CONNECT:
-		r = turn_run_checks(rq, to_use, 5);
+		r = check_use(rq);
 		return r ? r : turn_connect(rq);
 	case STUN_CONNECTION_BIND:
 		r = turn_connection_bind_find(rq);
 		if (!r)
-			r = turn_run_checks(rq, to_use, rq->conn ? 5 : 2);
+			r = rq->conn ? check_use(rq) : check_sender(rq);
 		return r ? r : turn_connection_bind(rq);
 	default:
 		/* RFC 8489 section 6.3: an unknown method is discarded in silence. */
