@@ -10,10 +10,14 @@
 
 #include <stdio.h>
 
-/* The terminal's table, printed as the run goes: head, a line a scenario, and then the
- * explanation of every failure. */
+/* The terminal's table, as the run goes: a head, a line a scenario. */
 int report_text_head(FILE *f);
 int report_text_line(FILE *f, const struct result *r);
+
+/* Everything at once, instead: a table a group, and the matrix as a grid. */
+int report_text_groups(FILE *f, const struct run *run);
+
+/* After either: the explanation of every failure, and the count. */
 int report_text_end(FILE *f, const struct run *run);
 
 int report_junit(FILE *f, const struct run *run);

@@ -7,7 +7,10 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
 
 /* Length of the valid UTF-8 sequence at p (RFC 3629), or 0. */
 static size_t utf8_len(const unsigned char *p)
@@ -33,7 +36,7 @@ static size_t utf8_len(const unsigned char *p)
 	return len;
 }
 
-static void clean(char *text)
+void result_clean(char *text)
 {
 	unsigned char *p = (unsigned char *)text;
 
@@ -63,7 +66,7 @@ static void add_failure(struct result *r, const char *fmt, va_list ap)
 		return;
 	text = r->failure[r->failure_n];
 	vsnprintf(text, RESULT_TEXT, fmt, ap);
-	clean(text);
+	result_clean(text);
 	r->failure_n++;
 }
 
@@ -74,7 +77,7 @@ void result_fail(struct result *r, const char *fmt, ...)
 	va_start(ap, fmt);
 	add_failure(r, fmt, ap);
 	va_end(ap);
-	if (r->state == RESULT_PASSED)
+	if (r->state == RESULT_PASSED || r->state == RESULT_WAITING || r->state == RESULT_RUNNING)
 		r->state = RESULT_FAILED;
 }
 
@@ -88,6 +91,22 @@ void result_no_lab(struct result *r, const char *fmt, ...)
 	r->state = RESULT_NO_LAB;
 }
 
+void result_inconclusive(struct result *r, const char *fmt, ...)
+{
+	va_list ap;
+
+	/* The first sentence is the one that every report shows. */
+	if (r->failure_n == RESULT_FAILURES)
+		r->failure_n--;
+	memmove(r->failure[1], r->failure[0], r->failure_n * sizeof(r->failure[0]));
+	va_start(ap, fmt);
+	vsnprintf(r->failure[0], RESULT_TEXT, fmt, ap);
+	va_end(ap);
+	result_clean(r->failure[0]);
+	r->failure_n++;
+	r->state = RESULT_INCONCLUSIVE;
+}
+
 void result_step(struct result *r, const char *fmt, ...)
 {
 	va_list ap;
@@ -95,7 +114,7 @@ void result_step(struct result *r, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(r->step, sizeof(r->step), fmt, ap);
 	va_end(ap);
-	clean(r->step);
+	result_clean(r->step);
 }
 
 void result_measure(struct result *r, const char *name, double value, const char *unit)
@@ -130,6 +149,12 @@ const char *result_state_text(enum result_state state)
 		return "no-lab";
 	case RESULT_INTERRUPTED:
 		return "interrupted";
+	case RESULT_INCONCLUSIVE:
+		return "inconclusive";
+	case RESULT_WAITING:
+		return "waiting";
+	case RESULT_RUNNING:
+		return "running";
 	}
 	return "unknown";
 }
@@ -141,4 +166,88 @@ size_t run_count(const struct run *run, enum result_state state)
 	for (size_t i = 0; i < run->result_n; i++)
 		n += run->result[i].state == state;
 	return n;
+}
+
+void run_fact(struct run *run, const char *name, const char *fmt, ...)
+{
+	struct run_fact *f = run->fact;
+	va_list ap;
+
+	while (f < run->fact + run->fact_n && strcmp(f->name, name) != 0)
+		f++;
+	if (f == run->fact + RUN_FACTS)
+		return;
+	if (f == run->fact + run->fact_n)
+		run->fact_n++;
+	snprintf(f->name, sizeof(f->name), "%s", name);
+	va_start(ap, fmt);
+	vsnprintf(f->text, sizeof(f->text), fmt, ap);
+	va_end(ap);
+	result_clean(f->name);
+	result_clean(f->text);
+}
+
+void run_fact_machine(struct run *run)
+{
+	double load[3], pressure;
+	struct utsname u;
+	FILE *f;
+
+	if (uname(&u) == 0)
+		run_fact(run, "kernel", "%s %s, %s", u.sysname, u.release, u.machine);
+	run_fact(run, "machine", "%ld cores, %.1f GB", sysconf(_SC_NPROCESSORS_ONLN),
+	         (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / 1e9);
+	if (getloadavg(load, 3) == 3)
+		run_fact(run, "load at the end", "%.1f, %.1f, %.1f (1, 5, 15 min)", load[0],
+		         load[1], load[2]);
+	f = fopen("/proc/pressure/cpu", "re");
+	if (f && fscanf(f, "some avg10=%*f avg60=%*f avg300=%lf", &pressure) == 1)
+		run_fact(run, "CPU pressure", "%.0f %% of the last 5 min", pressure);
+	if (f)
+		fclose(f);
+}
+
+const char *run_verdict(const struct run *run, char *buf, size_t size)
+{
+	static const struct {
+		enum result_state state;
+		const char *text;
+	} parts[] = {
+	    {RESULT_FAILED, "failed"},           {RESULT_NO_LAB, "had no lab to run in"},
+	    {RESULT_INTERRUPTED, "interrupted"}, {RESULT_INCONCLUSIVE, "inconclusive"},
+	    {RESULT_WAITING, "not run"},         {RESULT_RUNNING, "not finished"},
+	};
+	size_t passed = run_count(run, RESULT_PASSED), used;
+
+	if (run->result_n > 0 && passed == run->result_n) {
+		snprintf(buf, size, passed == 1 ? "It passed." : "All %zu passed.", passed);
+		return buf;
+	}
+	used = (size_t)snprintf(buf, size, "%zu of %zu passed", passed, run->result_n);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+		size_t n = run_count(run, parts[i].state);
+
+		if (n > 0 && used < size)
+			used +=
+			    (size_t)snprintf(buf + used, size - used, ", %zu %s", n, parts[i].text);
+	}
+	if (used < size)
+		snprintf(buf + used, size - used, ".");
+	return buf;
+}
+
+const char *result_path_word(const struct result *r)
+{
+	static const char *const legs[] = {"tls", "tcp", "udp"};
+	size_t len = strcspn(r->path, ",");
+
+	if (strncmp(r->path, "direct", 6) == 0)
+		return "direct";
+	if (strncmp(r->path, "relay", 5) != 0)
+		return "";
+	for (size_t i = 0; i < sizeof(legs) / sizeof(*legs); i++) {
+		if (memmem(r->path, len, legs[i], 3))
+			return legs[i];
+	}
+	return "relay";
 }

@@ -2,7 +2,10 @@
  *
  * The table on the terminal.
  */
+#include "harness/report/grid.h"
 #include "harness/report/report.h"
+
+#include <string.h>
 
 #define ROW "%-24s %-11s %7s %10s %8s %8s  %s\n"
 
@@ -40,20 +43,60 @@ int report_text_line(FILE *f, const struct result *r)
 	return flushed(f);
 }
 
-int report_text_end(FILE *f, const struct run *run)
+/* The results of one group that are not in a grid. */
+static void put_group(FILE *f, const struct run *run, const char *group)
 {
-	size_t passed = run_count(run, RESULT_PASSED);
+	bool first = true;
 
 	for (size_t i = 0; i < run->result_n; i++) {
 		const struct result *r = &run->result[i];
 
-		if (r->state == RESULT_PASSED)
+		if (grid_has(r) || strcmp(r->group, group) != 0)
 			continue;
-		fprintf(f, "\n%s (%s): %s\n", r->name, r->purpose, result_state_text(r->state));
+		if (first)
+			fprintf(f, "\n" ROW, *group ? group : "scenario", "result", "seconds",
+			        "connected", "delay", "rtt", "path");
+		first = false;
+		report_text_line(f, r);
+	}
+}
+
+int report_text_groups(FILE *f, const struct run *run)
+{
+	for (size_t i = 0; i < run->result_n; i++) {
+		const char *group = run->result[i].group;
+		bool seen = grid_has(&run->result[i]);
+
+		for (size_t k = 0; k < i && !seen; k++)
+			seen =
+			    !grid_has(&run->result[k]) && strcmp(run->result[k].group, group) == 0;
+		if (!seen)
+			put_group(f, run, group);
+	}
+	grid_put(f, run);
+	return flushed(f);
+}
+
+int report_text_end(FILE *f, const struct run *run)
+{
+	size_t passed = run_count(run, RESULT_PASSED);
+	size_t waiting = run_count(run, RESULT_WAITING);
+
+	for (size_t i = 0; i < run->result_n; i++) {
+		const struct result *r = &run->result[i];
+
+		/* That it was not begun needs no sentence a cell. */
+		if (r->state == RESULT_PASSED || (r->state == RESULT_WAITING && !r->failure_n))
+			continue;
+		fprintf(f, "\n%s%s%s (%s): %s\n", r->name, r->target[0] ? " against " : "",
+		        r->target, r->purpose, result_state_text(r->state));
 		for (size_t k = 0; k < r->failure_n; k++)
 			fprintf(f, "  - %s\n", r->failure[k]);
 	}
-	fprintf(f, "\n%zu of %zu passed in %.1f s\n", passed, run->result_n,
+	fprintf(f, "\n%zu of %zu passed in %.1f s", passed, run->result_n,
 	        (double)run->duration_ms / 1000);
+	if (waiting > 0)
+		fprintf(f, "; %zu did not begin", waiting);
+	fputc('\n', f);
 	return flushed(f);
 }

@@ -19,12 +19,14 @@
 #define CLEAN "<b a='1'>&\"?\? ?\?( ?\?? ?\?? \xc3\xa9]]> end"
 
 static struct result results[4];
-static struct run run = {
+static const struct run mixed = {
     .started_s = 1000000000, .duration_ms = 61500, .result_n = 4, .result = results};
+static struct run run;
 
 static int set_up(void **state)
 {
 	(void)state;
+	run = mixed;
 	result_init(&results[0], "good", "a call that works");
 	results[0].duration_ms = 1500;
 	snprintf(results[0].path, sizeof(results[0].path), "direct, host/host and host/host");
@@ -98,7 +100,8 @@ static void test_junit(void **state)
 	char *xml = render(report_junit);
 
 	(void)state;
-	has(xml, "<testsuites tests=\"4\" failures=\"1\" errors=\"2\" time=\"61.500\">");
+	has(xml,
+	    "<testsuites tests=\"4\" failures=\"1\" errors=\"2\" skipped=\"0\" time=\"61.500\">");
 	has(xml, "timestamp=\"2001-09-09T01:46:40Z\"");
 	has(xml, "<testcase classname=\"turnpike-harness\" name=\"good\" time=\"1.500\">");
 	has(xml, "<failure type=\"failed\" message=\"&lt;b a=&apos;1&apos;&gt;&amp;&quot;?\? ");
@@ -108,6 +111,130 @@ static void test_junit(void **state)
 	has(xml, "connected=214.400ms");
 	assert_null(strchr(xml, '\x01'));
 	free(xml);
+}
+
+/* A matrix of two targets, as plain as can be: what is not said is "direct" and passed. */
+static struct result cells[8];
+static struct run matrix = {
+    .started_s = 1000000000, .duration_ms = 61500, .result_n = 8, .result = cells};
+
+static void make_cell(struct result *r, const char *a, const char *b, const char *target)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s+%s", a, b);
+	result_init(r, name, "a cell");
+	strcpy(r->group, "matrix");
+	strcpy(r->kind[0], a);
+	strcpy(r->kind[1], b);
+	strcpy(r->browser[0], "chromium");
+	strcpy(r->browser[1], "firefox");
+	strcpy(r->target, target);
+	strcpy(r->expected, "direct");
+	strcpy(r->path, "direct, host/host and host/host");
+}
+
+static void make_matrix(void)
+{
+	make_cell(&cells[0], "none", "none", "turnpike");
+	make_cell(&cells[1], "none", "symmetric", "turnpike");
+	make_cell(&cells[2], "symmetric", "symmetric", "turnpike");
+	strcpy(cells[2].path, "relay udp/tcp, relay/relay and relay/relay");
+	make_cell(&cells[3], "none", "none", "coturn");
+	make_cell(&cells[4], "none", "symmetric", "coturn");
+	result_fail(&cells[4], "no coturn");
+	make_cell(&cells[5], "symmetric", "symmetric", "coturn");
+	result_fail(&cells[5], "slow");
+	result_inconclusive(&cells[5], "the machine was too busy");
+	make_cell(&cells[6], "none", "none", "coturn"); /* once more */
+	cells[6].state = RESULT_WAITING;
+	make_cell(&cells[7], "none", "none", "turnpike");
+	strcpy(cells[7].group, "calls");
+	run_fact(&matrix, "kernel", "Linux %d", 6);
+	run_fact(&matrix, "kernel", "Linux %d\x01", 7);
+}
+
+static void test_matrix_in_junit(void **state)
+{
+	char *xml;
+
+	(void)state;
+	make_matrix();
+	run = matrix;
+	xml = render(report_junit);
+	has(xml, "tests=\"8\" failures=\"1\" errors=\"0\" skipped=\"2\"");
+	has(xml, "<testcase classname=\"matrix\" name=\"none+symmetric\"");
+	has(xml, "<property name=\"kind_b\" value=\"symmetric\"/>");
+	has(xml, "<property name=\"browser_b\" value=\"firefox\"/>");
+	has(xml, "<property name=\"target\" value=\"coturn\"/>");
+	has(xml, "<property name=\"expected\" value=\"direct\"/>");
+	has(xml, "<property name=\"kernel\" value=\"Linux 7?\"/>");
+	has(xml, "<skipped message=\"the machine was too busy\">the machine was too busy\nslow\n");
+	has(xml, "<skipped message=\"no reason was given\">");
+	free(xml);
+}
+
+static void test_matrix_in_json(void **state)
+{
+	json_t *top, *cell;
+	char *text;
+
+	(void)state;
+	make_matrix();
+	run = matrix;
+	text = render(report_json);
+	top = json_loads(text, 0, NULL);
+	assert_non_null(top);
+	assert_string_equal(json_string_value(json_object_get(top, "verdict")),
+	                    "5 of 8 passed, 1 failed, 1 inconclusive, 1 not run.");
+	assert_int_equal(
+	    json_integer_value(json_object_get(json_object_get(top, "counts"), "inconclusive")), 1);
+	cell = json_array_get(json_object_get(top, "scenarios"), 2);
+	assert_string_equal(json_string_value(json_object_get(cell, "path_word")), "tcp");
+	assert_string_equal(json_string_value(json_object_get(cell, "target")), "turnpike");
+	assert_string_equal(json_string_value(json_array_get(json_object_get(cell, "kinds"), 1)),
+	                    "symmetric");
+	json_decref(top);
+	free(text);
+}
+
+static void test_matrix_on_the_terminal(void **state)
+{
+	char *text;
+
+	(void)state;
+	make_matrix();
+	run = matrix;
+	text = render(report_text_groups);
+	has(text,
+	    "\nmatrix, turnpike, chromium and firefox\n                            A    B   \n"
+	    "A none                      dir  dir\n"
+	    "B symmetric                      tcp\n");
+	/* Of two plays of a cell the worse is shown. */
+	has(text, "\nmatrix, coturn, chromium and firefox\n                            A    B   \n"
+	          "A none                      -    FAIL\n"
+	          "B symmetric                      busy\n");
+	has(text, "\ncalls ");
+	free(text);
+	text = render(report_text_end);
+	has(text, "\nnone+symmetric against coturn (a cell): failed\n  - no coturn\n");
+	has(text, "\n5 of 8 passed in 61.5 s; 1 did not begin\n");
+	free(text);
+}
+
+static void test_verdict_of_a_run(void **state)
+{
+	char buf[256];
+
+	(void)state;
+	make_matrix();
+	run = matrix;
+	run.result_n = 1;
+	assert_string_equal(run_verdict(&run, buf, sizeof(buf)), "It passed.");
+	run.result_n = 3;
+	assert_string_equal(run_verdict(&run, buf, sizeof(buf)), "All 3 passed.");
+	run.result_n = 0;
+	assert_string_equal(run_verdict(&run, buf, sizeof(buf)), "0 of 0 passed.");
 }
 
 static void test_json(void **state)
@@ -162,13 +289,17 @@ static void test_full_disk_is_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_texts_are_cleaned_at_the_door),
-	    cmocka_unit_test(test_long_text_is_cut_between_characters),
-	    cmocka_unit_test(test_junit),
-	    cmocka_unit_test(test_json),
-	    cmocka_unit_test(test_text),
-	    cmocka_unit_test(test_full_disk_is_told),
+	    cmocka_unit_test_setup(test_texts_are_cleaned_at_the_door, set_up),
+	    cmocka_unit_test_setup(test_long_text_is_cut_between_characters, set_up),
+	    cmocka_unit_test_setup(test_junit, set_up),
+	    cmocka_unit_test_setup(test_json, set_up),
+	    cmocka_unit_test_setup(test_text, set_up),
+	    cmocka_unit_test_setup(test_full_disk_is_told, set_up),
+	    cmocka_unit_test_setup(test_matrix_in_junit, set_up),
+	    cmocka_unit_test_setup(test_matrix_in_json, set_up),
+	    cmocka_unit_test_setup(test_matrix_on_the_terminal, set_up),
+	    cmocka_unit_test_setup(test_verdict_of_a_run, set_up),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, NULL);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }
