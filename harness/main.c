@@ -178,7 +178,7 @@ static int parse_run(struct options *o, int argc, char **argv)
 		o->only_n = scenarios_n;
 	if (find_turnpike(turnpike, o->turnpike) != 0)
 		return EXIT_USAGE;
-	if (browser_find(browser, o->browser, &why) != 0) {
+	if (browser_find(BROWSER_CHROMIUM, browser, o->browser, &why) != 0) {
 		fprintf(stderr, "turnpike-harness: %s\n", why.text);
 		return browser ? EXIT_USAGE : EXIT_NO_LAB;
 	}

@@ -17,7 +17,9 @@
 #define POLL_MS 50
 #define EVAL_MS 10000
 
-static const struct browser_driver *const drivers[] = {&chromium_driver};
+static const struct browser_driver *const drivers[BROWSER_PRODUCTS] = {
+    [BROWSER_CHROMIUM] = &chromium_driver,
+};
 
 /* The middle of an element, if a person could click it now; else what is in the way. */
 static const char click_point_js[] =
@@ -59,28 +61,38 @@ static bool find_in_path(const char *name, char path[PATH_MAX])
 	return false;
 }
 
-int browser_find(const char *wanted, char path[PATH_MAX], struct why *why)
+const char *browser_product_name(enum browser_product product)
 {
+	return drivers[product] ? drivers[product]->product : "Firefox";
+}
+
+int browser_find(enum browser_product product, const char *wanted, char path[PATH_MAX],
+                 struct why *why)
+{
+	const struct browser_driver *d = drivers[product];
+
+	if (!d)
+		return why_set(why, -E_NOTFOUND, "%s cannot be driven yet",
+		               browser_product_name(product));
 	if (wanted) {
 		if (!realpath(wanted, path) || !is_program(path))
 			return why_set(why, -E_NOTFOUND, "there is no browser at %s", wanted);
 		return 0;
 	}
-	for (size_t i = 0; i < sizeof(drivers) / sizeof(*drivers); i++) {
-		for (const char *const *p = drivers[i]->programs; *p; p++) {
-			if (**p == '/') {
-				if (is_program(*p)) {
-					snprintf(path, PATH_MAX, "%s", *p);
-					return 0;
-				}
-			} else if (find_in_path(*p, path)) {
+	for (const char *const *p = d->programs; *p; p++) {
+		if (**p == '/') {
+			if (is_program(*p)) {
+				snprintf(path, PATH_MAX, "%s", *p);
 				return 0;
 			}
+		} else if (find_in_path(*p, path)) {
+			return 0;
 		}
 	}
 	return why_set(why, -E_NOTFOUND,
-	               "no browser is installed (Debian package chromium-headless-shell), and "
-	               "--browser names none");
+	               "%s is not installed: install the Debian package %s, or give the path to "
+	               "its program",
+	               d->product, d->package);
 }
 
 void browser_log(struct browser *b, const char *kind, const char *fmt, ...)
@@ -105,8 +117,7 @@ int browser_start(struct browser **out, const struct browser_options *opt, struc
 
 	if (!b)
 		return why_set(why, -E_NOMEM, "out of memory");
-	/* A second product tells itself by its program's name here. */
-	b->driver = drivers[0];
+	b->driver = drivers[opt->product];
 	snprintf(b->name, sizeof(b->name), "%s", opt->name);
 	b->console_fd = opt->console_fd;
 	b->started_ms = clock_mono_ms();
@@ -125,6 +136,12 @@ void browser_stop(struct browser *b)
 		return;
 	b->driver->stop(b);
 	free(b);
+}
+
+int browser_fresh(struct browser *b, const char *proxy, int64_t limit_ms, struct why *why)
+{
+	b->last_exception[0] = '\0';
+	return b->driver->fresh(b, proxy, limit_ms, why);
 }
 
 int browser_open(struct browser *b, const char *url, int64_t limit_ms, struct why *why)

@@ -17,7 +17,10 @@
 
 struct browser;
 
+enum browser_product { BROWSER_CHROMIUM, BROWSER_FIREFOX, BROWSER_PRODUCTS };
+
 struct browser_options {
+	enum browser_product product;
 	const char *name;    /* for messages: whose browser it is */
 	const char *program; /* path */
 	int netns_fd;        /* network namespace, or -1 */
@@ -27,14 +30,26 @@ struct browser_options {
 	int stderr_fd;       /* gets what the program itself says; -1: nowhere. Borrowed. */
 };
 
-/* Finds a program: the wanted path, or the best that is installed. 0 or -E_NOTFOUND. */
-int browser_find(const char *wanted, char path[PATH_MAX], struct why *why);
+/* "Chromium", "Firefox". */
+const char *browser_product_name(enum browser_product product);
+
+/* Finds a product's program: the wanted path, or (NULL) the best that is installed. 0, or
+ * -E_NOTFOUND: why names the Debian package. */
+int browser_find(enum browser_product product, const char *wanted, char path[PATH_MAX],
+                 struct why *why);
 
 /* Starts a browser with an empty page. Copies what it keeps of the options. */
 int browser_start(struct browser **out, const struct browser_options *opt, struct why *why);
 
 /* Ends it and all its processes. NULL is legal. */
 void browser_stop(struct browser *b);
+
+/* Turns to a new empty page that shares nothing with the one before (cookies, cache, storage,
+ * connections), which is closed; the script of the options runs in it as well. Much cheaper than
+ * a new browser. proxy: "http://HOST:PORT" for all traffic, also WebRTC's over TCP; NULL: none.
+ * On failure the page before may be left. -E_UNSUPPORTED: this product cannot be given a proxy
+ * this way. */
+int browser_fresh(struct browser *b, const char *proxy, int64_t limit_ms, struct why *why);
 
 /* Loads a page. */
 int browser_open(struct browser *b, const char *url, int64_t limit_ms, struct why *why);

@@ -21,10 +21,24 @@
 #define CALL_MS  10000
 #define STOP_MS  2000
 
+#define WINDOW_WIDTH  1024
+#define WINDOW_HEIGHT 768
+#define TEXT_(x)      #x
+#define TEXT(x)       TEXT_(x)
+
+/* A tab in a profile of its own; the first one, of the browser's birth, is in the profile on disk
+ * and has no context. */
+struct chromium_page {
+	char target[64];
+	char context[64];
+	char session[64]; /* "" before it is attached: the browser itself is spoken to */
+};
+
 struct chromium {
 	pid_t pid;
 	struct cdp *cdp;
-	char *session; /* of the page */
+	struct chromium_page page;
+	char *script; /* for every page */
 	bool page_crashed;
 	bool loaded;
 };
@@ -51,10 +65,12 @@ static const char *const flags[] = {
     "--disable-background-timer-throttling",
     "--disable-renderer-backgrounding",
     "--disable-backgrounding-occluded-windows",
-    /* A full Chromium calls home at its start; nothing outside the lab has an answer. */
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 203.0.113.*",
-    "--window-size=1024,768",
+    "--window-size=" TEXT(WINDOW_WIDTH) "," TEXT(WINDOW_HEIGHT),
 };
+
+/* A full Chromium calls home at its start; in a lab, nothing outside it has an answer. */
+static const char lab_resolver[] = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 203.0.113.*, "
+                                   "EXCLUDE 2001:db8:*, EXCLUDE *.test";
 
 #define FLAGS_N (sizeof(flags) / sizeof(*flags))
 
@@ -148,13 +164,16 @@ static int call(struct browser *b, const char *method, json_t *params, int64_t l
 {
 	struct chromium *c = impl(b);
 
-	return explain(b, cdp_call(c->cdp, c->session, method, params, limit_ms, result, why), why);
+	return explain(b,
+	               cdp_call(c->cdp, c->page.session[0] ? c->page.session : NULL, method, params,
+	                        limit_ms, result, why),
+	               why);
 }
 
 static int spawn(struct browser *b, const struct browser_options *opt, struct why *why)
 {
 	struct proc_opt po = PROC_OPT_DEFAULT;
-	const char *argv[FLAGS_N + 4];
+	const char *argv[FLAGS_N + 5];
 	int to[2] = {-1, -1}, from[2] = {-1, -1};
 	char profile[PATH_MAX];
 	size_t n = 0;
@@ -164,6 +183,8 @@ static int spawn(struct browser *b, const struct browser_options *opt, struct wh
 	argv[n++] = opt->program;
 	for (size_t i = 0; i < FLAGS_N; i++)
 		argv[n++] = flags[i];
+	if (opt->netns_fd >= 0)
+		argv[n++] = lab_resolver;
 	argv[n++] = profile;
 	argv[n++] = "about:blank";
 	argv[n] = NULL;
@@ -219,52 +240,106 @@ static int find_page(struct browser *b, char *id, size_t size, struct why *why)
 	return 0;
 }
 
-static int attach(struct browser *b, struct why *why)
+/* A string of a call's answer. */
+static int call_for(struct browser *b, const char *method, json_t *params, int64_t limit_ms,
+                    const char *key, char *text, size_t size, struct why *why)
 {
 	json_t *result = NULL;
-	const char *session;
-	char id[64];
-	int err;
+	const char *got;
+	int err = call(b, method, params, limit_ms, &result, why);
 
-	err = find_page(b, id, sizeof(id), why);
 	if (err != 0)
 		return err;
-	err = call(b, "Target.attachToTarget",
-	           json_pack("{s:s, s:b}", "targetId", id, "flatten", 1), CALL_MS, &result, why);
-	session = json_string_value(json_object_get(result, "sessionId"));
-	if (err == 0 && !session)
-		err = why_set(why, -E_PARSE, "browser %s gave no session", b->name);
-	if (err == 0) {
-		impl(b)->session = strdup(session);
-		if (!impl(b)->session)
-			err = why_set(why, -E_NOMEM, "out of memory");
-	}
+	got = json_string_value(json_object_get(result, key));
+	if (got && strlen(got) < size)
+		snprintf(text, size, "%s", got);
+	else
+		err = why_set(why, -E_PARSE, "%s: browser %s gave no %s", method, b->name, key);
 	json_decref(result);
+	return err;
+}
+
+/* Attaches to the page's target and makes it what every page here is. */
+static int prepare(struct browser *b, int64_t limit_ms, struct why *why)
+{
+	static const char *const domains[] = {"Page.enable", "Runtime.enable", "Log.enable",
+	                                      "Inspector.enable"};
+	struct chromium_page *p = &impl(b)->page;
+	const char *context = p->context[0] ? p->context : NULL;
+	int err;
+
+	/* Without this permission there are no host candidates over TCP. */
+	err = call(b, "Browser.grantPermissions",
+	           json_pack("{s:[s, s], s:s*}", "permissions", "audioCapture", "videoCapture",
+	                     "browserContextId", context),
+	           limit_ms, NULL, why);
+	if (err == 0)
+		err = call_for(b, "Target.attachToTarget",
+		               json_pack("{s:s, s:b}", "targetId", p->target, "flatten", 1),
+		               limit_ms, "sessionId", p->session, sizeof(p->session), why);
+	for (size_t i = 0; i < sizeof(domains) / sizeof(*domains) && err == 0; i++)
+		err = call(b, domains[i], NULL, limit_ms, NULL, why);
+	if (err == 0 && impl(b)->script)
+		err = call(b, "Page.addScriptToEvaluateOnNewDocument",
+		           json_pack("{s:s}", "source", impl(b)->script), limit_ms, NULL, why);
 	return err;
 }
 
 static int chromium_start(struct browser *b, const struct browser_options *opt, struct why *why)
 {
-	static const char *const domains[] = {"Page.enable", "Runtime.enable", "Log.enable",
-	                                      "Inspector.enable"};
+	struct chromium_page *p;
 	int err;
 
 	b->impl = calloc(1, sizeof(struct chromium));
 	if (!b->impl)
 		return why_set(why, -E_NOMEM, "out of memory");
+	p = &impl(b)->page;
+	if (opt->script && !(impl(b)->script = strdup(opt->script)))
+		return why_set(why, -E_NOMEM, "out of memory");
 	err = spawn(b, opt, why);
-	/* Without this permission there are no host candidates over TCP. */
 	if (err == 0)
-		err = call(b, "Browser.grantPermissions",
-		           json_pack("{s:[s, s]}", "permissions", "audioCapture", "videoCapture"),
-		           START_MS, NULL, why);
+		err = find_page(b, p->target, sizeof(p->target), why);
 	if (err == 0)
-		err = attach(b, why);
-	for (size_t i = 0; i < sizeof(domains) / sizeof(*domains) && err == 0; i++)
-		err = call(b, domains[i], NULL, CALL_MS, NULL, why);
-	if (err == 0 && opt->script)
-		err = call(b, "Page.addScriptToEvaluateOnNewDocument",
-		           json_pack("{s:s}", "source", opt->script), CALL_MS, NULL, why);
+		err = prepare(b, START_MS, why);
+	return err;
+}
+
+/* Closes a page and, if it has one of its own, its profile. */
+static int discard(struct browser *b, const struct chromium_page *p, int64_t limit_ms,
+                   struct why *why)
+{
+	const char *method = p->context[0] ? "Target.disposeBrowserContext" : "Target.closeTarget";
+	json_t *params = p->context[0] ? json_pack("{s:s}", "browserContextId", p->context)
+	                               : json_pack("{s:s}", "targetId", p->target);
+
+	return explain(b, cdp_call(impl(b)->cdp, NULL, method, params, limit_ms, NULL, why), why);
+}
+
+static int chromium_fresh(struct browser *b, const char *proxy, int64_t limit_ms, struct why *why)
+{
+	struct chromium_page *p = &impl(b)->page, old = *p;
+	int64_t deadline = clock_mono_ms() + limit_ms;
+	int err;
+
+	*p = (struct chromium_page){.target = ""};
+	/* Without the bypass list, what runs on this very machine would be reached directly. */
+	err = call_for(b, "Target.createBrowserContext",
+	               json_pack("{s:b, s:s*, s:s*}", "disposeOnDetach", 0, "proxyServer", proxy,
+	                         "proxyBypassList", proxy ? "<-loopback>" : NULL),
+	               limit_ms, "browserContextId", p->context, sizeof(p->context), why);
+	if (err == 0)
+		err = call_for(
+		    b, "Target.createTarget",
+		    json_pack("{s:s, s:s, s:i, s:i}", "url", "about:blank", "browserContextId",
+		              p->context, "width", WINDOW_WIDTH, "height", WINDOW_HEIGHT),
+		    clock_left_ms(deadline), "targetId", p->target, sizeof(p->target), why);
+	if (err == 0)
+		err = prepare(b, clock_left_ms(deadline), why);
+	if (err == 0)
+		return discard(b, &old, clock_left_ms(deadline), why);
+	if (p->context[0])
+		discard(b, p, CALL_MS, NULL);
+	*p = old;
 	return err;
 }
 
@@ -278,7 +353,7 @@ static void chromium_stop(struct browser *b)
 		cdp_call(c->cdp, NULL, "Browser.close", NULL, STOP_MS, NULL, NULL);
 	proc_stop(c->pid, STOP_MS);
 	cdp_free(c->cdp);
-	free(c->session);
+	free(c->script);
 	free(c);
 }
 
@@ -392,9 +467,11 @@ static int chromium_pump(struct browser *b, int64_t wait_ms, struct why *why)
 
 const struct browser_driver chromium_driver = {
     .product = "Chromium",
+    .package = "chromium-headless-shell",
     .programs = programs,
     .start = chromium_start,
     .stop = chromium_stop,
+    .fresh = chromium_fresh,
     .open = chromium_open,
     .eval = chromium_eval,
     .click_at = chromium_click_at,

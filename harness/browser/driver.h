@@ -11,9 +11,11 @@
 
 struct browser_driver {
 	const char *product;
+	const char *package;         /* Debian's, for who has none */
 	const char *const *programs; /* paths or names, best first; NULL ends */
 	int (*start)(struct browser *b, const struct browser_options *opt, struct why *why);
 	void (*stop)(struct browser *b);
+	int (*fresh)(struct browser *b, const char *proxy, int64_t limit_ms, struct why *why);
 	int (*open)(struct browser *b, const char *url, int64_t limit_ms, struct why *why);
 	int (*eval)(struct browser *b, const char *js, int64_t limit_ms, json_t **value,
 	            struct why *why);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The driver on a real browser: a person's gestures, and every way to die.
+ * The drivers on real browsers: a person's gestures, and every way to die.
+ * Runs for each product that is installed.
  */
 #include "harness/browser/browser.h"
 
@@ -9,6 +10,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -18,6 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "harness/browser/tests/http_echo.h"
 #include "harness/lab/proc.h"
 #include "harness/tests/processes.h"
 
@@ -25,6 +28,18 @@
 
 #define PAGE(body) "data:text/html,<!doctype html><body>" body "</body>"
 #define STEP_MS    5000
+
+/* Which product the tests run with now, and what is said of it in them. */
+struct product {
+	enum browser_product product;
+	char program[PATH_MAX];
+	const char *page_process[2]; /* in its command line, and not in it */
+	const char *main_process[2];
+	bool proxy;      /* can a fresh page have one */
+	bool permission; /* is told to the page */
+};
+
+static struct product *now;
 
 struct scene {
 	struct browser *browser;
@@ -58,16 +73,16 @@ static int set_up(void **state)
 {
 	struct scene *s = calloc(1, sizeof(*s));
 	struct browser_options opt = {.name = "test", .netns_fd = -1, .stderr_fd = -1};
-	char program[PATH_MAX];
 	struct why why = {""};
 
 	if (!s)
 		return -1;
 	snprintf(s->folder, sizeof(s->folder), "/tmp/turnpike-browser-XXXXXX");
 	s->console_fd = memfd_create("console", MFD_CLOEXEC);
-	if (!mkdtemp(s->folder) || browser_find(NULL, program, &why) != 0)
+	if (!mkdtemp(s->folder))
 		goto fail;
-	opt.program = program;
+	opt.product = now->product;
+	opt.program = now->program;
 	opt.folder = s->folder;
 	opt.console_fd = s->console_fd;
 	opt.script = "window.injected = 7";
@@ -211,8 +226,8 @@ static void test_unreachable_page(void **state)
 	struct scene *s = *state;
 	struct why why;
 
-	assert_int_equal(browser_open(s->browser, "http://127.0.0.1:1/", 10000, &why), -E_IO);
-	assert_non_null(strstr(why.text, "cannot open http://127.0.0.1:1/"));
+	assert_int_equal(browser_open(s->browser, "http://127.0.0.2:8099/", 10000, &why), -E_IO);
+	assert_non_null(strstr(why.text, "cannot open http://127.0.0.2:8099/"));
 }
 
 static void kill_all(const char *part, const char *no)
@@ -234,7 +249,7 @@ static void test_crashed_page_is_told(void **state)
 	struct why why;
 
 	open_page(s, PAGE("<h1>hello</h1>"));
-	kill_all("--type=renderer", NULL);
+	kill_all(now->page_process[0], now->page_process[1]);
 	assert_int_equal(browser_eval(s->browser, "new Promise(() => {})", 60000, NULL, &why),
 	                 -E_CLOSED);
 	assert_string_equal(why.text, "browser test: the page's process crashed");
@@ -247,9 +262,71 @@ static void test_dead_browser_is_told(void **state)
 	struct why why;
 
 	open_page(s, PAGE("<h1>hello</h1>"));
-	kill_all("--remote-debugging-pipe", "--type=");
+	kill_all(now->main_process[0], now->main_process[1]);
 	assert_int_equal(browser_eval(s->browser, "1", STEP_MS, NULL, &why), -E_CLOSED);
 	assert_string_equal(why.text, "browser test was killed by signal 9 (Killed)");
+}
+
+static void open_echo(struct scene *s, const struct http_echo *e)
+{
+	char url[64];
+
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u/", e->port);
+	open_page(s, url);
+}
+
+static void test_fresh_page_knows_nothing_of_the_old(void **state)
+{
+	static const char held[] = "[document.cookie, localStorage.held || '',"
+	                           " /cookie: seen/i.test(document.body.textContent)]";
+	struct scene *s = *state;
+	struct http_echo echo;
+	struct why why;
+
+	assert_int_equal(http_echo_start(&echo), 0);
+	for (int round = 0; round < 2; round++) {
+		open_echo(s, &echo);
+		eval_is(s, "[localStorage.held = 'yes', window.injected]", "[\"yes\",7]");
+		open_echo(s, &echo);
+		eval_is(s, held, "[\"seen=yes\",\"yes\",true]");
+		if (browser_fresh(s->browser, NULL, STEP_MS, &why) != 0)
+			fail_msg("%s", why.text);
+		eval_is(s, "location.href", "\"about:blank\"");
+		open_echo(s, &echo);
+		eval_is(s, held, "[\"seen=yes\",\"\",false]");
+	}
+	eval_is(s, "[innerWidth > 900, innerHeight > 500, window.injected]", "[true,true,7]");
+	if (now->permission)
+		eval_is(s, "navigator.permissions.query({name: 'camera'}).then(p => p.state)",
+		        "\"granted\"");
+	http_echo_stop(&echo);
+}
+
+static void test_fresh_page_may_have_a_proxy(void **state)
+{
+	struct scene *s = *state;
+	struct http_echo echo;
+	char proxy[64];
+	struct why why;
+	int err;
+
+	assert_int_equal(http_echo_start(&echo), 0);
+	snprintf(proxy, sizeof(proxy), "http://127.0.0.1:%u", echo.port);
+	err = browser_fresh(s->browser, proxy, STEP_MS, &why);
+	if (now->proxy) {
+		if (err != 0)
+			fail_msg("%s", why.text);
+		open_page(s, "http://127.0.0.2:8099/behind");
+		eval_is(s, "document.body.textContent.split(' HTTP')[0]",
+		        "\"GET http://127.0.0.2:8099/behind\"");
+		assert_int_equal(browser_fresh(s->browser, NULL, STEP_MS, &why), 0);
+		assert_int_equal(browser_open(s->browser, "http://127.0.0.2:8099/", 10000, &why),
+		                 -E_IO);
+	} else {
+		assert_int_equal(err, -E_UNSUPPORTED);
+		eval_is(s, "1 + 1", "2"); /* the page before is left */
+	}
+	http_echo_stop(&echo);
 }
 
 static void test_wrong_program_is_named(void **state)
@@ -258,11 +335,11 @@ static void test_wrong_program_is_named(void **state)
 	struct why why;
 
 	(void)state;
-	assert_int_equal(browser_find("/no/such/browser", path, &why), -E_NOTFOUND);
+	assert_int_equal(browser_find(now->product, "/no/such/browser", path, &why), -E_NOTFOUND);
 	assert_string_equal(why.text, "there is no browser at /no/such/browser");
 }
 
-int main(void)
+static int run_for(struct product *p)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_script_runs_before_the_page),
@@ -273,16 +350,44 @@ int main(void)
 	    cmocka_unit_test(test_console_and_exceptions_are_kept),
 	    cmocka_unit_test(test_screenshot_is_a_png),
 	    cmocka_unit_test(test_unreachable_page),
+	    cmocka_unit_test(test_fresh_page_knows_nothing_of_the_old),
+	    cmocka_unit_test(test_fresh_page_may_have_a_proxy),
 	    cmocka_unit_test(test_wrong_program_is_named),
 	};
 	const struct CMUnitTest deaths[] = {
 	    cmocka_unit_test_setup_teardown(test_crashed_page_is_told, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_dead_browser_is_told, set_up, tear_down),
 	};
+	struct why why;
 	int failed;
 
-	signal(SIGPIPE, SIG_IGN);
+	if (browser_find(p->product, NULL, p->program, &why) != 0) {
+		fprintf(stderr, "left out: %s\n", why.text);
+		return 0;
+	}
+	now = p;
+	fprintf(stderr, "%s\n", p->program);
 	failed = cmocka_run_group_tests_name("gestures", tests, set_up, tear_down);
-
 	return cmocka_run_group_tests_name("deaths", deaths, NULL, NULL) + failed;
+}
+
+int main(void)
+{
+	struct product products[] = {
+	    {.product = BROWSER_CHROMIUM,
+	     .page_process = {"--type=renderer", NULL},
+	     .main_process = {"--remote-debugging-pipe", "--type="},
+	     .proxy = true,
+	     .permission = true},
+	};
+	int failed = 0, ran = 0;
+
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < sizeof(products) / sizeof(*products); i++) {
+		failed += run_for(&products[i]);
+		ran += products[i].program[0] != '\0';
+	}
+	if (ran == 0)
+		fprintf(stderr, "no browser is installed\n");
+	return ran ? failed : 1;
 }

@@ -54,7 +54,7 @@ static int set_up(void **state)
 		return -1;
 	*state = s;
 	snprintf(s->folder, sizeof(s->folder), "/tmp/turnpike-browser-XXXXXX");
-	if (!mkdtemp(s->folder) || browser_find(NULL, program, &why) != 0 ||
+	if (!mkdtemp(s->folder) || browser_find(BROWSER_CHROMIUM, NULL, program, &why) != 0 ||
 	    asprintf(&script, "%s({peer: 90, hz: 600, fps: 10})", inject_js) < 0)
 		goto fail;
 	/* A file is a secure context, where there are media devices. */
