@@ -1,27 +1,39 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Runs scenarios one after the other, each in a container of its own, and
- * collects their results whatever becomes of the container.
+ * Plays a plan on lanes side by side, and collects the results whatever
+ * becomes of the lanes.
  */
 #ifndef HARNESS_RUN_H
 #define HARNESS_RUN_H
 
 #include "harness/report/result.h"
-#include "harness/scenarios/scenario.h"
+#include "harness/scenarios/plan.h"
 
 #include <stddef.h>
 
-/* Allocates a run for n > 0 scenarios; run_free() releases it. 0 or -E_NOMEM. */
-int run_new(struct run *run, size_t n);
+#define RUN_LANES_MAX 16
+
+/* Who watches a run. */
+struct run_view {
+	void (*finished)(void *arg, const struct result *r);
+	/* A few times a second. left_ms: an estimate, or -1 while there is none. */
+	void (*progress)(void *arg, const struct run *run, size_t done, int64_t left_ms);
+	void *arg;
+};
+
+/* Allocates a run with a waiting result for each cell; run_free() releases it. 0 or -E_NOMEM. */
+int run_new(struct run *run, const struct plan *plan);
 void run_free(struct run *run);
 
-/* Plays one scenario to its end, its time limit, or a signal. The result lies in run, which grows
- * by one. 0, or -E_CLOSED if a signal is waiting on signal_fd: everything is cleared away then
- * too. */
-int run_scenario(struct run *run, const struct scenario *s, const struct scenario_options *opt,
-                 int signal_fd);
+/* How many lanes this machine bears. */
+size_t run_lanes_default(void);
 
-/* The exit status for a run: 0, 1 or 3. */
+/* Plays the plan. What was inconclusive is played once more at the end, by itself. 0, or -E_CLOSED
+ * if a signal is waiting on signal_fd: everything is cleared away then too. */
+int run_play(struct run *run, const struct plan *plan, const struct scenario_options *opt,
+             size_t lanes, int signal_fd, const struct run_view *view);
+
+/* The exit status for a run: 0, 1, 3 or 4. */
 int run_exit_status(const struct run *run);
 
 #endif

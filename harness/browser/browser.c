@@ -66,6 +66,16 @@ const char *browser_product_name(enum browser_product product)
 	return drivers[product] ? drivers[product]->product : "Firefox";
 }
 
+const char *browser_product_word(enum browser_product product)
+{
+	static const char *const word[BROWSER_PRODUCTS] = {
+	    [BROWSER_CHROMIUM] = "chromium",
+	    [BROWSER_FIREFOX] = "firefox",
+	};
+
+	return word[product];
+}
+
 int browser_find(enum browser_product product, const char *wanted, char path[PATH_MAX],
                  struct why *why)
 {
@@ -146,6 +156,7 @@ int browser_fresh(struct browser *b, const char *proxy, int64_t limit_ms, struct
 
 int browser_open(struct browser *b, const char *url, int64_t limit_ms, struct why *why)
 {
+	b->last_exception[0] = '\0'; /* of the page before */
 	return b->driver->open(b, url, limit_ms, why);
 }
 

@@ -33,6 +33,9 @@ struct browser_options {
 /* "Chromium", "Firefox". */
 const char *browser_product_name(enum browser_product product);
 
+/* The same as a word of options and file names: "chromium", "firefox". */
+const char *browser_product_word(enum browser_product product);
+
 /* Finds a product's program: the wanted path, or (NULL) the best that is installed. 0, or
  * -E_NOTFOUND: why names the Debian package. */
 int browser_find(enum browser_product product, const char *wanted, char path[PATH_MAX],
@@ -73,7 +76,7 @@ int browser_type(struct browser *b, const char *selector, const char *text, int6
 /* Writes a PNG. fd is borrowed. */
 int browser_screenshot(struct browser *b, int fd, struct why *why);
 
-/* The last exception that the page did not catch, or "". */
+/* The last exception that the page opened last did not catch, or "". */
 const char *browser_last_exception(const struct browser *b);
 
 #endif

@@ -37,6 +37,18 @@ int lab_set_nat(struct lab *lab, enum lab_side side, const struct nat_kind *kind
 int lab_client_ns(const struct lab *lab, enum lab_side side);
 int lab_server_ns(const struct lab *lab);
 
+static inline const char *lab_server_host(const struct lab *lab, enum lab_side side)
+{
+	(void)lab;
+	(void)side;
+	return LAB_SERVER_IP;
+}
+static inline const char *lab_client_proxy(const struct lab *lab, enum lab_side side)
+{
+	(void)lab;
+	(void)side;
+	return NULL;
+}
 /* "a" or "b", as in namespaces and messages. */
 const char *lab_side_name(enum lab_side side);
 

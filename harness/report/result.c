@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Length of the valid UTF-8 sequence at p (RFC 3629), or 0. */
@@ -56,6 +57,24 @@ void result_init(struct result *r, const char *name, const char *purpose)
 	memset(r, 0, sizeof(*r));
 	snprintf(r->name, sizeof(r->name), "%s", name);
 	snprintf(r->purpose, sizeof(r->purpose), "%s", purpose);
+}
+
+void result_begin(struct result *r)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	r->state = RESULT_RUNNING;
+	r->step[0] = r->path[0] = '\0';
+	r->failure_n = r->measure_n = 0;
+	r->started_ms = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	r->duration_ms = 0;
+}
+
+void result_end(struct result *r)
+{
+	if (r->state == RESULT_RUNNING)
+		r->state = RESULT_PASSED;
 }
 
 static void add_failure(struct result *r, const char *fmt, va_list ap)

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define RESULT_NAME     96
 #define RESULT_FAILURES 12
 #define RESULT_MEASURES 24
 #define RESULT_TEXT     700
@@ -34,8 +35,8 @@ struct measure {
 };
 
 struct result {
-	char name[64];  /* also its folder's, below the run's artifacts */
-	char group[16]; /* "calls", "matrix", "faults" */
+	char name[RESULT_NAME]; /* also its folder's, below the run's artifacts */
+	char group[16];         /* "calls", "matrix", "faults" */
 	char purpose[160];
 	char kind[2][32];    /* the NATs of side a and b */
 	char browser[2][16]; /* "chromium" or "firefox" */
@@ -61,14 +62,20 @@ struct run_fact {
 struct run {
 	int64_t started_s; /* Unix time */
 	int64_t duration_ms;
-	size_t room; /* results there is memory for */
 	size_t result_n;
 	struct result *result;
+	struct why artifacts; /* why artifacts are incomplete; "" if they are whole */
 	size_t fact_n;
 	struct run_fact fact[RUN_FACTS];
 };
 
 void result_init(struct result *r, const char *name, const char *purpose);
+
+/* Being played: forgets what an earlier try left. */
+void result_begin(struct result *r);
+
+/* What is still running has passed. */
+void result_end(struct result *r);
 
 /* Notes a failed check, one sentence or a few; the state becomes RESULT_FAILED unless it is worse
  * already. Bytes that are not UTF-8 or not printable become '?'. */

@@ -4,7 +4,7 @@
  * hang up. What is asserted lies in verdict.c.
  */
 #include "harness/clock.h"
-#include "harness/scenarios/scenario.h"
+#include "harness/scenarios/stage.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,12 +13,20 @@
 #define LIST_MS      10000
 #define CONNECT_MS   25000 /* ICE gives up ("failed") after 15 s */
 #define CLASS_MS     5000  /* ICE may start on a relay and then find the direct path */
-#define SETTLE_MS    1500
-#define WINDOW_MS    2500
 #define IDLE_MS      10000
 #define STATE_JS     "harness.state()"
 #define JS_LIMIT_MS  10000
-#define OBSERVE_MORE (WINDOW_MS + 10000)
+#define OBSERVE_MORE 10000
+
+/* How long a call runs before it is watched, and how long it is watched. The matrix has hundreds
+ * of calls. */
+static const struct {
+	int settle_ms, window_ms;
+} pace[GROUPS] = {
+    [GROUP_CALLS] = {1500, 2500},
+    [GROUP_MATRIX] = {300, 1500},
+    [GROUP_FAULTS] = {1000, 2000},
+};
 
 #define CALLER LAB_A
 #define CALLEE LAB_B
@@ -96,7 +104,7 @@ static int await_connection(struct stage *st, struct why *why)
 		if (failed > 0 || clock_mono_ms() >= deadline)
 			return 0;
 		if (connected == LAB_SIDES) {
-			if (verdict_path(v) == st->scenario->expect.path)
+			if (verdict_path(v) == st->cell->expect.path)
 				return 0;
 			if (class_deadline == 0)
 				class_deadline = clock_mono_ms() + CLASS_MS;
@@ -110,18 +118,20 @@ static int await_connection(struct stage *st, struct why *why)
 /* Both ends look over the same window. */
 static int observe(struct stage *st, struct peer_view v[LAB_SIDES], struct why *why)
 {
+	enum scenario_group group = st->cell->scenario->group;
 	char js[64];
 	int err = 0;
 
 	stage_step(st, "watching the call");
-	clock_sleep_ms(SETTLE_MS);
-	snprintf(js, sizeof(js), "harness.startObserving(%d)", WINDOW_MS);
+	clock_sleep_ms(pace[group].settle_ms);
+	snprintf(js, sizeof(js), "harness.startObserving(%d)", pace[group].window_ms);
 	for (int i = 0; i < LAB_SIDES && err == 0; i++)
 		err = browser_eval(st->browser[i], js, JS_LIMIT_MS, NULL, why);
 	for (int i = 0; i < LAB_SIDES && err == 0; i++) {
 		json_t *value = NULL;
 
-		err = browser_eval(st->browser[i], "harness.observed", OBSERVE_MORE, &value, why);
+		err = browser_eval(st->browser[i], "harness.observed",
+		                   pace[group].window_ms + OBSERVE_MORE, &value, why);
 		if (err == 0 && peer_view_parse(value, &v[i]) != 0)
 			err = why_set(why, -E_PARSE, "harness.observed gave no view");
 		json_decref(value);
@@ -194,7 +204,7 @@ void scenario_call(struct stage *st)
 		err = observe(st, v, &why);
 	if (err == 0) {
 		bool connected =
-		    verdict_judge(&st->scenario->expect, st->mark, v, answered_at_ms, st->result);
+		    verdict_judge(&st->cell->expect, st->mark, v, answered_at_ms, st->result);
 
 		stage_screenshots(st, connected ? "call" : "failed");
 		if (connected)

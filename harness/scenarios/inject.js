@@ -9,6 +9,8 @@
  */
 (config => {
 	'use strict';
+	if (!navigator.mediaDevices)
+		return; /* about:blank, between two pages: it has no calls */
 	const WIDTH = 320, HEIGHT = 240, COLS = 8, ROWS = 4;
 	const CLOCK_MASK = 0x3ffff;
 	const harness = {connections: [], lastClickAt: 0};
@@ -16,13 +18,45 @@
 
 	document.addEventListener('click', () => { harness.lastClickAt = Date.now(); }, true);
 
+	/* ---- a data channel beside the page's own media ---- */
+
+	/* Both ends make it, so that nobody has to announce it. What is asked comes back. */
+	const echoChannel = pc => {
+		const channel = pc.createDataChannel('harness', {negotiated: true, id: 1000});
+		channel.onmessage = e => {
+			const [kind, text] = e.data.split(' ');
+			if (kind === 'ask')
+				channel.send(`answer ${text}`);
+			else
+				channel.dispatchEvent(new CustomEvent('answer', {detail: text}));
+		};
+		return channel;
+	};
+
+	/* Milliseconds there and back, or -1. Longer than a packet may be: fragments must pass, too. */
+	const echo = (channel, ms) => new Promise(done => {
+		const text = `${Math.random()}${'.'.repeat(4000)}`;
+		const started = performance.now();
+		const ask = () => channel.send(`ask ${text}`);
+		setTimeout(() => done(-1), ms);
+		channel.addEventListener('answer', e => {
+			if (e.detail === text)
+				done(performance.now() - started);
+		});
+		if (channel.readyState === 'open')
+			ask();
+		else
+			channel.addEventListener('open', ask);
+	});
+
 	/* ---- every connection of the page ---- */
 
 	const Native = window.RTCPeerConnection;
 	window.RTCPeerConnection = class RTCPeerConnection extends Native {
 		constructor(...args) {
 			super(...args);
-			const entry = {pc: this, connectedAt: 0, failedAt: 0, errors: []};
+			const entry = {pc: this, connectedAt: 0, failedAt: 0, errors: [],
+				channel: echoChannel(this)};
 			harness.connections.push(entry);
 			this.addEventListener('connectionstatechange', () => {
 				if (this.connectionState === 'connected' && !entry.connectedAt)
@@ -47,7 +81,10 @@
 	const check = (peer, clock) =>
 		((peer & 63) ^ (peer >> 6) ^ (clock & 63) ^ (clock >> 6 & 63) ^ (clock >> 12) ^ 0x2a) & 63;
 
+	let paints = 0;
+
 	const paint = g => {
+		paints++;
 		const clock = Date.now() & CLOCK_MASK;
 		const bits = [];
 		const push = (value, n) => {
@@ -205,6 +242,8 @@
 		if (!c)
 			return view;
 		const hear = listen();
+		const echoed = echo(c.channel, ms);
+		const paintsBefore = paints;
 		const before = await readStats(c.pc);
 		const started = Date.now();
 		const reads = [], tones = [];
@@ -224,6 +263,8 @@
 		const coded = reads.filter(r => r.peer >= 0);
 		view.state = c.pc.connectionState;
 		view.windowMs = Date.now() - started;
+		view.paintFps = (paints - paintsBefore) * 1000 / view.windowMs;
+		view.echoMs = await echoed;
 		view.pair = after.pair;
 		view.gathered = after.gathered;
 		view.framesBefore = before.framesDecoded;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * A scenario: one row of the table in table.c, and a function that plays it on
- * a stage (a lab with appliance and browsers).
+ * a stage (a lab with appliance and browsers). A cell is a scenario with its
+ * blanks filled in: which NATs, which browsers.
  */
 #ifndef SCENARIOS_SCENARIO_H
 #define SCENARIOS_SCENARIO_H
@@ -13,57 +14,59 @@
 
 struct stage;
 
+enum scenario_group {
+	GROUP_CALLS,  /* one call of each kind: the gate */
+	GROUP_MATRIX, /* every pair of NAT kinds */
+	GROUP_FAULTS, /* something breaks in mid-call */
+	GROUPS,
+};
+
 struct scenario {
 	const char *name;
 	const char *purpose;
-	const char *nat[LAB_SIDES]; /* names of NAT kinds */
-	const char *page_query;     /* behind the page's address; NULL: nothing */
+	enum scenario_group group;
+	const char *kind[LAB_SIDES]; /* names of NAT kinds; NULL in the matrix: the plan says */
+	enum browser_product product[LAB_SIDES];
+	const char *page_query; /* behind the page's address; NULL: nothing */
 	void (*play)(struct stage *st);
-	struct call_expect expect;
-	int64_t limit_ms; /* for everything, building the lab included */
+	struct call_expect expect; /* of the matrix: ignored, theory.h says */
+	int64_t limit_ms;          /* for everything, building the lab included */
+	bool alone;                /* leaves a stage behind that nobody else should play on */
 };
 
 extern const struct scenario scenarios[];
 extern const size_t scenarios_n;
 
+/* The row behind each cell of the matrix. */
+extern const struct scenario scenario_matrix;
+
 /* NULL if there is no such scenario. */
 const struct scenario *scenario_find(const char *name);
 
+/* "calls", "matrix", "faults". */
+const char *scenario_group_name(enum scenario_group group);
+
+struct cell {
+	char name[RESULT_NAME];
+	const struct scenario *scenario;
+	const struct nat_kind *kind[LAB_SIDES];
+	enum browser_product product[LAB_SIDES];
+	struct call_expect expect;
+};
+
 /* What a run was asked to use. All paths are absolute. */
 struct scenario_options {
-	const char *turnpike; /* the appliance's program */
-	const char *browser;  /* the browser's program */
-	int keep_fd;          /* folder for artifacts, or -1: they vanish with the run */
+	const char *turnpike;                  /* the appliance's program */
+	const char *browser[BROWSER_PRODUCTS]; /* programs; "" where none is installed */
+	int artifacts_fd;                      /* folder for artifacts, or -1: none are kept */
 };
 
-struct appliance;
-
-struct stage {
-	const struct scenario *scenario;
-	const struct scenario_options *opt;
-	struct result *result; /* failures of checks go straight there */
-	int64_t started_ms;
-	int artifact_fd; /* folder of this scenario's artifacts */
-	int steps_fd;    /* steps.log in it */
-	struct lab *lab;
-	struct appliance *appliance;
-	struct peer_mark mark[LAB_SIDES];
-	struct browser *browser[LAB_SIDES];
-	int console_fd[LAB_SIDES];
-};
-
-/* Plays the whole scenario inside a container: builds the stage, plays, clears it away. All that
- * goes wrong is told in r. */
-void scenario_run(const struct scenario *s, const struct scenario_options *opt, struct result *r);
+/* Plays a cell on a stage. All that goes wrong is told in r. False if the stage may be broken: it
+ * is to be closed, and nothing else played on it. */
+bool scenario_play(struct stage *st, const struct cell *cell, struct result *r);
 
 /* Places a call from side A to side B by hand through the page, judges it from both ends, and
  * hangs up. */
 void scenario_call(struct stage *st);
-
-/* What is being done now: into the result, for a death without words, and into steps.log. */
-__attribute__((format(printf, 2, 3))) void stage_step(struct stage *st, const char *fmt, ...);
-
-/* Saves a picture of each page as NAME-a.png and NAME-b.png. Never fails: it is for people. */
-void stage_screenshots(struct stage *st, const char *name);
 
 #endif

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Building a scenario's stage and clearing it away: lab, proof of its NATs,
- * appliance, a browser on each side.
+ * Building a stage, setting it for a cell, and clearing it away: lab, proof of
+ * its NATs, appliance, a browser on each side.
  */
+#include "harness/scenarios/stage.h"
+
 #include "harness/clock.h"
 #include "harness/lab/contain.h"
-#include "harness/scenarios/appliance.h"
 #include "harness/scenarios/inject.h"
-#include "harness/scenarios/scenario.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,16 +18,30 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FPS     10 /* two peers are then a light load even for two cores */
-#define OPEN_MS 20000
+#define FPS      10 /* two peers are then a light load even for two cores */
+#define OPEN_MS  20000
+#define FRESH_MS 10000
+#define BLANK    "about:blank"
+
+const char *const stage_log_name[STAGE_LOGS] = {
+    [STAGE_LOG_SERVER] = "server.log",       [STAGE_LOG_CONSOLE_A] = "console-a.log",
+    [STAGE_LOG_CONSOLE_B] = "console-b.log", [STAGE_LOG_BROWSER_A] = "browser-a.log",
+    [STAGE_LOG_BROWSER_B] = "browser-b.log",
+};
 
 static const struct peer_mark marks[LAB_SIDES] = {
     {.name = "alice", .id = 0x5a, .hz = 600},
     {.name = "bob", .id = 0xa3, .hz = 1000},
 };
 
-/* A new file among the artifacts, or -1. */
-static int open_artifact(const struct stage *st, const char *name)
+void stage_init(struct stage *st, const struct scenario_options *opt, const int log_fd[STAGE_LOGS])
+{
+	*st = (struct stage){.opt = opt, .artifact_fd = -1, .steps_fd = -1};
+	memcpy(st->log_fd, log_fd, sizeof(st->log_fd));
+	memcpy(st->mark, marks, sizeof(marks));
+}
+
+int stage_artifact(const struct stage *st, const char *name)
 {
 	return openat(st->artifact_fd, name, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC,
 	              0644);
@@ -50,38 +64,34 @@ void stage_step(struct stage *st, const char *fmt, ...)
 
 static int open_artifact_folder(struct stage *st, struct why *why)
 {
-	const char *name = st->scenario->name;
-	int base = st->opt->keep_fd;
+	int root = st->opt->artifacts_fd;
 
-	if (base < 0)
-		base = open(CONTAIN_WORK, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (base < 0 || (mkdirat(base, name, 0755) != 0 && errno != EEXIST))
+	if (root < 0)
+		return 0;
+	if (mkdirat(root, st->cell->name, 0755) != 0 && errno != EEXIST)
 		return why_set(why, -E_IO, "cannot make a folder for artifacts: %s",
 		               strerror(errno));
-	st->artifact_fd = openat(base, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (base != st->opt->keep_fd)
-		close(base);
+	st->artifact_fd = openat(root, st->cell->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (st->artifact_fd < 0)
 		return why_set(why, -E_IO, "cannot open the folder for artifacts: %s",
 		               strerror(errno));
-	st->steps_fd = open_artifact(st, "steps.log");
+	st->steps_fd = stage_artifact(st, "steps.log");
 	return 0;
 }
 
-static int build_lab(struct stage *st, struct why *why)
+static int set_lab(struct stage *st, struct why *why)
 {
 	int64_t start = clock_mono_ms(), built;
-	int err;
+	int err = 0;
 
-	stage_step(st, "building the lab");
-	err = lab_new(&st->lab, why);
+	if (!st->lab) {
+		stage_step(st, "building the lab");
+		err = lab_new(&st->lab, why);
+	}
 	for (int i = 0; i < LAB_SIDES && err == 0; i++) {
-		const struct nat_kind *kind = nat_find(st->scenario->nat[i]);
-
-		if (!kind)
-			return why_set(why, -E_INVAL, "there is no NAT kind %s",
-			               st->scenario->nat[i]);
-		err = lab_set_nat(st->lab, i, kind, why);
+		stage_step(st, "putting side %s behind NAT kind %s", lab_side_name(i),
+		           st->cell->kind[i]->name);
+		err = lab_set_nat(st->lab, i, st->cell->kind[i], why);
 	}
 	built = clock_mono_ms();
 	result_measure(st->result, "lab", (double)(built - start), "ms");
@@ -96,62 +106,77 @@ static int build_lab(struct stage *st, struct why *why)
 static int start_appliance(struct stage *st, struct why *why)
 {
 	int64_t start = clock_mono_ms();
-	int fd, err;
+	int err;
 
+	if (st->appliance)
+		return 0;
 	stage_step(st, "starting the appliance");
-	fd = open_artifact(st, "server.log");
-	if (fd < 0)
-		return why_set(why, -E_IO, "cannot open server.log: %s", strerror(errno));
-	/* The descriptor lives as long as this process, which plays one scenario. */
-	err = appliance_start(&st->appliance, st->opt->turnpike, st->lab, fd, why);
+	err = appliance_start(&st->appliance, st->opt->turnpike, st->lab,
+	                      st->log_fd[STAGE_LOG_SERVER], why);
 	result_measure(st->result, "appliance_ready", (double)(clock_mono_ms() - start), "ms");
 	return err;
 }
 
 static int start_browser(struct stage *st, enum lab_side side, struct why *why)
 {
-	char folder[64], name[32], url[128];
+	enum browser_product product = st->cell->product[side];
 	struct browser_options bo = {.name = st->mark[side].name,
-	                             .program = st->opt->browser,
+	                             .product = product,
+	                             .program = st->opt->browser[product],
 	                             .netns_fd = lab_client_ns(st->lab, side),
-	                             .folder = folder};
+	                             .console_fd = st->log_fd[STAGE_LOG_CONSOLE_A + side],
+	                             .stderr_fd = st->log_fd[STAGE_LOG_BROWSER_A + side]};
 	char *script = NULL;
-	int err = 0;
+	char folder[64];
+	int err;
 
 	stage_step(st, "starting %s's browser", bo.name);
-	snprintf(folder, sizeof(folder), CONTAIN_WORK "/browser-%s", lab_side_name(side));
-	snprintf(name, sizeof(name), "console-%s.log", lab_side_name(side));
-	st->console_fd[side] = bo.console_fd = open_artifact(st, name);
-	snprintf(name, sizeof(name), "browser-%s.log", lab_side_name(side));
-	bo.stderr_fd = open_artifact(st, name);
+	snprintf(folder, sizeof(folder), CONTAIN_WORK "/%s-%s", browser_product_word(product),
+	         lab_side_name(side));
+	bo.folder = folder;
+	if (!*bo.program)
+		return why_set(why, -E_NOTFOUND, "no %s is installed",
+		               browser_product_name(product));
 	if (mkdir(folder, 0700) != 0)
 		return why_set(why, -E_IO, "%s: %s", folder, strerror(errno));
 	if (asprintf(&script, "%s({peer: %d, hz: %.0f, fps: %d})", inject_js, st->mark[side].id,
 	             st->mark[side].hz, FPS) < 0)
 		return why_set(why, -E_NOMEM, "out of memory");
 	bo.script = script;
-	err = browser_start(&st->browser[side], &bo, why);
+	err = browser_start(&st->browsers[side][product], &bo, why);
 	free(script);
-	if (bo.stderr_fd >= 0)
-		close(bo.stderr_fd);
-	if (err == 0) {
-		stage_step(st, "opening the page in %s's browser", bo.name);
-		snprintf(url, sizeof(url), "%s%s", APPLIANCE_URL,
-		         st->scenario->page_query ? st->scenario->page_query : "");
-		err = browser_open(st->browser[side], url, OPEN_MS, why);
-	}
 	return err;
+}
+
+/* A page that nobody has seen before, at the appliance's address as this side calls it. */
+static int open_page(struct stage *st, enum lab_side side, struct why *why)
+{
+	struct browser **b = &st->browsers[side][st->cell->product[side]];
+	const char *query = st->cell->scenario->page_query;
+	char url[256];
+	int err = 0;
+
+	if (!*b)
+		err = start_browser(st, side, why);
+	if (err != 0)
+		return err;
+	st->browser[side] = *b;
+	stage_step(st, "opening the page in %s's browser", st->mark[side].name);
+	err = browser_fresh(*b, lab_client_proxy(st->lab, side), FRESH_MS, why);
+	snprintf(url, sizeof(url), "https://%s/%s", lab_server_host(st->lab, side),
+	         query ? query : "");
+	return err ? err : browser_open(*b, url, OPEN_MS, why);
 }
 
 void stage_screenshots(struct stage *st, const char *name)
 {
-	for (int i = 0; i < LAB_SIDES && st->opt->keep_fd >= 0; i++) {
+	for (int i = 0; i < LAB_SIDES && st->artifact_fd >= 0; i++) {
 		char file[64];
 		struct why why;
 		int fd;
 
 		snprintf(file, sizeof(file), "%s-%s.png", name, lab_side_name(i));
-		fd = st->browser[i] ? open_artifact(st, file) : -1;
+		fd = st->browser[i] ? stage_artifact(st, file) : -1;
 		if (fd < 0)
 			continue;
 		if (browser_screenshot(st->browser[i], fd, &why) != 0)
@@ -160,73 +185,66 @@ void stage_screenshots(struct stage *st, const char *name)
 	}
 }
 
-/* Pressure stall information: the share of time in which somebody waited for a core. A verdict
- * about timing on a machine under pressure needs to be read with this beside it. */
-static void note_cpu_pressure(struct result *r)
+bool stage_enter(struct stage *st, const struct cell *cell, struct result *r)
 {
-	FILE *f = fopen("/proc/pressure/cpu", "r");
-	double some;
+	struct why why;
+	int err;
 
-	if (!f)
-		return;
-	if (fscanf(f, "some avg10=%lf", &some) == 1)
-		result_measure(r, "cpu_pressure", some, "%");
-	fclose(f);
+	st->cell = cell;
+	st->result = r;
+	st->started_ms = clock_mono_ms();
+	st->browser[LAB_A] = st->browser[LAB_B] = NULL;
+	err = open_artifact_folder(st, &why);
+	if (err == 0)
+		err = set_lab(st, &why);
+	if (err != 0) {
+		result_no_lab(r, "%s", why.text);
+		return false;
+	}
+	err = start_appliance(st, &why);
+	for (int i = 0; i < LAB_SIDES && err == 0; i++)
+		err = open_page(st, i, &why);
+	if (err != 0) {
+		result_fail(r, "While %s: %s.", r->step, why.text);
+		stage_screenshots(st, "failed");
+		st->broken = true;
+	}
+	return err == 0;
 }
 
-static void clear_stage(struct stage *st)
+void stage_leave(struct stage *st)
 {
 	struct why why;
 
-	stage_step(st, "stopping the browsers");
-	for (int i = 0; i < LAB_SIDES; i++) {
-		browser_stop(st->browser[i]);
-		if (st->console_fd[i] >= 0)
-			close(st->console_fd[i]);
+	/* Leaving the page closes its connections while their way out is still there. */
+	for (int i = 0; i < LAB_SIDES && !st->broken; i++) {
+		if (st->browser[i] && browser_open(st->browser[i], BLANK, OPEN_MS, &why) != 0)
+			st->broken = true;
 	}
-	stage_step(st, "stopping the appliance");
-	if (st->appliance && appliance_stop(st->appliance, &why) != 0)
-		result_fail(st->result, "The appliance should end well when asked to, but %s.",
-		            why.text);
-	lab_free(st->lab);
+	if (st->appliance && appliance_check(st->appliance, &why) != 0) {
+		result_fail(st->result, "The appliance should still run, but %s.", why.text);
+		st->broken = true;
+	}
 	if (st->steps_fd >= 0)
 		close(st->steps_fd);
 	if (st->artifact_fd >= 0)
 		close(st->artifact_fd);
+	st->steps_fd = st->artifact_fd = -1;
 }
 
-void scenario_run(const struct scenario *s, const struct scenario_options *opt, struct result *r)
+void stage_close(struct stage *st, struct result *r)
 {
-	struct stage st = {.scenario = s,
-	                   .opt = opt,
-	                   .result = r,
-	                   .started_ms = clock_mono_ms(),
-	                   .steps_fd = -1,
-	                   .artifact_fd = -1,
-	                   .console_fd = {-1, -1}};
 	struct why why;
-	int err;
 
-	memcpy(st.mark, marks, sizeof(marks));
-	err = open_artifact_folder(&st, &why);
-	if (err == 0)
-		err = build_lab(&st, &why);
-	if (err != 0) {
-		result_no_lab(r, "%s", why.text);
-		goto out;
+	st->result = r;
+	stage_step(st, "stopping the browsers");
+	for (int i = 0; i < LAB_SIDES; i++) {
+		for (int k = 0; k < BROWSER_PRODUCTS; k++)
+			browser_stop(st->browsers[i][k]);
 	}
-	err = start_appliance(&st, &why);
-	for (int i = 0; i < LAB_SIDES && err == 0; i++)
-		err = start_browser(&st, i, &why);
-	if (err != 0) {
-		result_fail(r, "While %s: %s.", r->step, why.text);
-		stage_screenshots(&st, "failed");
-	} else {
-		s->play(&st);
-		note_cpu_pressure(r);
-	}
-	if (st.appliance && appliance_check(st.appliance, &why) != 0)
-		result_fail(r, "The appliance should still run, but %s.", why.text);
-out:
-	clear_stage(&st);
+	stage_step(st, "stopping the appliance");
+	if (st->appliance && appliance_stop(st->appliance, &why) != 0)
+		result_fail(r, "The appliance should end well when asked to, but %s.", why.text);
+	lab_free(st->lab);
+	*st = (struct stage){.opt = st->opt, .artifact_fd = -1, .steps_fd = -1};
 }

@@ -12,7 +12,8 @@ const struct scenario scenarios[] = {
     {
         .name = "call-direct",
         .purpose = "two peers with public addresses: media flows directly",
-        .nat = {"none", "none"},
+        .group = GROUP_CALLS,
+        .kind = {"none", "none"},
         .play = scenario_call,
         .expect = {.path = PATH_DIRECT},
         .limit_ms = CALL_LIMIT_MS,
@@ -20,7 +21,8 @@ const struct scenario scenarios[] = {
     {
         .name = "call-port-restricted",
         .purpose = "two port-restricted NATs: STUN punches a hole and media flows directly",
-        .nat = {"port-restricted", "port-restricted"},
+        .group = GROUP_CALLS,
+        .kind = {"port-restricted", "port-restricted"},
         .play = scenario_call,
         .expect = {.path = PATH_DIRECT},
         .limit_ms = CALL_LIMIT_MS,
@@ -28,24 +30,27 @@ const struct scenario scenarios[] = {
     {
         .name = "call-symmetric",
         .purpose = "two symmetric NATs: the relay carries the call, for one end at least",
-        .nat = {"symmetric", "symmetric"},
+        .group = GROUP_CALLS,
+        .kind = {"symmetric", "symmetric"},
         .play = scenario_call,
-        .expect = {.path = PATH_RELAY, .relay_protocol = "udp"},
+        .expect = {.path = PATH_RELAY, .relay_protocol = {"udp", "udp"}},
         .limit_ms = CALL_LIMIT_MS,
     },
     {
         .name = "call-symmetric-relay",
         .purpose = "two symmetric NATs, both ends bound to their relays: relay/relay",
-        .nat = {"symmetric", "symmetric"},
+        .group = GROUP_CALLS,
+        .kind = {"symmetric", "symmetric"},
         .page_query = "?relay=1",
         .play = scenario_call,
-        .expect = {.path = PATH_RELAY, .relay_protocol = "udp", .both_legs = true},
+        .expect = {.path = PATH_RELAY, .relay_protocol = {"udp", "udp"}, .both_legs = true},
         .limit_ms = CALL_LIMIT_MS,
     },
     {
         .name = "call-udp-blocked",
         .purpose = "no UDP on one side: its leg to the relay runs over TCP",
-        .nat = {"udp-blocked", "port-restricted"},
+        .group = GROUP_CALLS,
+        .kind = {"udp-blocked", "port-restricted"},
         .play = scenario_call,
         .expect = {.path = PATH_RELAY},
         .limit_ms = CALL_LIMIT_MS,
@@ -53,6 +58,25 @@ const struct scenario scenarios[] = {
 };
 
 const size_t scenarios_n = sizeof(scenarios) / sizeof(*scenarios);
+
+const struct scenario scenario_matrix = {
+    .name = "matrix",
+    .purpose = "a call between these two NAT kinds",
+    .group = GROUP_MATRIX,
+    .play = scenario_call,
+    .limit_ms = CALL_LIMIT_MS,
+};
+
+const char *scenario_group_name(enum scenario_group group)
+{
+	static const char *const name[GROUPS] = {
+	    [GROUP_CALLS] = "calls",
+	    [GROUP_MATRIX] = "matrix",
+	    [GROUP_FAULTS] = "faults",
+	};
+
+	return name[group];
+}
 
 const struct scenario *scenario_find(const char *name)
 {

@@ -12,6 +12,7 @@
 #define TONE_TOLERANCE_HZ 25
 #define TONE_FLOOR_DB     -70 /* quieter is noise */
 #define BLACK_BELOW       40  /* of 255 */
+#define PAINT_LEAST       5   /* of the 10 frames a second that a page paints of itself */
 #define FPS_LEAST         2   /* a picture that crawls is broken, whatever the machine's load */
 
 static void copy_text(char *to, size_t size, const json_t *from, const char *key)
@@ -69,6 +70,8 @@ int peer_view_parse(const json_t *json, struct peer_view *v)
 	v->picture_delay_ms = number(picture, "delayMs");
 	v->tone_hz = number(tone, "hz");
 	v->tone_db = tone ? number(tone, "db") : -200;
+	v->echo_ms = json_object_get(json, "echoMs") ? number(json, "echoMs") : -1;
+	v->paint_fps = number(json, "paintFps");
 	return 0;
 }
 
@@ -174,16 +177,16 @@ static void check_both_legs(const struct call_expect *expect, const struct peer_
 	    me->name, v->local.type);
 }
 
-static void check_relay_protocol(const struct call_expect *expect, const struct peer_mark *me,
+static void check_relay_protocol(const char *expect, const struct peer_mark *me,
                                  const struct peer_view *v, struct result *r)
 {
-	if (!expect->relay_protocol || strcmp(v->local.type, "relay") != 0 ||
-	    strcmp(v->local.relay_protocol, expect->relay_protocol) == 0)
+	if (!expect || strcmp(v->local.type, "relay") != 0 ||
+	    strcmp(v->local.relay_protocol, expect) == 0)
 		return;
 	result_fail(r,
 	            "%s should reach its relay over %s, but does over %s; most likely: the better "
 	            "transport's listener does not answer.",
-	            me->name, expect->relay_protocol, v->local.relay_protocol);
+	            me->name, expect, v->local.relay_protocol);
 }
 
 static void check_frames(const struct peer_mark *me, const struct peer_mark *other,
@@ -255,6 +258,17 @@ static void check_tone(const struct peer_mark *me, const struct peer_mark *other
 		                : "another source was sent");
 }
 
+static void check_echo(const struct peer_mark *me, const struct peer_mark *other,
+                       const struct peer_view *v, struct result *r)
+{
+	if (v->echo_ms < 0)
+		result_fail(r,
+		            "%s should get its data channel message back from %s, but it does not "
+		            "come; most likely: SCTP over DTLS does not pass, though media does "
+		            "(large packets lost?).",
+		            me->name, other->name);
+}
+
 static void note_path(const struct peer_view v[VERDICT_PEERS], struct result *r)
 {
 	const char *over = "";
@@ -283,11 +297,26 @@ static void note_measures(const struct peer_view v[VERDICT_PEERS], double answer
 	result_measure(r, "rtt", greater(v[0].rtt_ms, v[1].rtt_ms), "ms");
 	result_measure(r, "picture_delay", greater(v[0].picture_delay_ms, v[1].picture_delay_ms),
 	               "ms");
+	result_measure(r, "echo", greater(v[0].echo_ms, v[1].echo_ms), "ms");
 	for (int i = 0; i < VERDICT_PEERS; i++) {
 		if (seconds[i] > 0)
 			result_measure(r, i ? "frame_rate_b" : "frame_rate_a",
 			               (v[i].frames_after - v[i].frames_before) / seconds[i],
 			               "fps");
+	}
+}
+
+/* A page that could not even paint its own picture in time cannot show what the network does. */
+static void excuse_busy_machine(const struct peer_view v[VERDICT_PEERS], struct result *r)
+{
+	for (int i = 0; i < VERDICT_PEERS; i++) {
+		if (r->state != RESULT_FAILED || v[i].paint_fps == 0 ||
+		    v[i].paint_fps >= PAINT_LEAST)
+			continue;
+		result_inconclusive(r,
+		                    "The machine was too busy to judge: a page painted its own "
+		                    "picture %.1f times a second instead of 10.",
+		                    v[i].paint_fps);
 	}
 }
 
@@ -298,18 +327,22 @@ bool verdict_judge(const struct call_expect *expect, const struct peer_mark mark
 
 	for (int i = 0; i < VERDICT_PEERS; i++)
 		connected = check_connected(expect, &mark[i], &v[i], r) && connected;
-	if (!connected)
+	if (!connected) {
+		excuse_busy_machine(v, r);
 		return false; /* the rest would only say the same again */
+	}
 	note_path(v, r);
 	note_measures(v, answered_at_ms, r);
 	check_path(expect, mark, v, r);
 	check_ends_agree(mark, v, r);
 	for (int i = 0; i < VERDICT_PEERS; i++) {
 		check_both_legs(expect, &mark[i], &v[i], r);
-		check_relay_protocol(expect, &mark[i], &v[i], r);
+		check_relay_protocol(expect->relay_protocol[i], &mark[i], &v[i], r);
 		check_frames(&mark[i], &mark[!i], &v[i], r);
 		check_picture(&mark[i], &mark[!i], &v[i], r);
 		check_tone(&mark[i], &mark[!i], &v[i], r);
+		check_echo(&mark[i], &mark[!i], &v[i], r);
 	}
+	excuse_busy_machine(v, r);
 	return true;
 }

@@ -45,12 +45,15 @@ struct peer_view {
 	double picture_bright; /* 0..255, the brightest block of all looks */
 	double picture_delay_ms;
 	double tone_hz, tone_db;
+	double echo_ms;   /* of the data channel, there and back; negative: none came */
+	double paint_fps; /* how often it painted its own picture; 0: unknown */
 };
 
 struct call_expect {
 	enum path_class path;
-	const char *relay_protocol; /* udp, tcp or tls on a relaying end; NULL: any */
-	bool both_legs;             /* each end must send from a relay candidate of its own */
+	/* udp, tcp or tls where that end relays; NULL: any */
+	const char *relay_protocol[VERDICT_PEERS];
+	bool both_legs; /* each end must send from a relay candidate of its own */
 };
 
 /* The peers' marks: what each paints and plays. */

@@ -15,7 +15,7 @@ struct harness_run {
 	pid_t pid;
 	int out_fd;
 	char tmp[64]; /* its TMPDIR: must be empty afterwards */
-	char said[16384];
+	char said[8192];
 };
 
 /* Starts `turnpike-harness ARGS...` (NULL-terminated; without the program). 0 or -1. */

@@ -40,7 +40,7 @@ static void expect(const char *const args[], int status, const char *says)
 static void test_help_version_list(void **state)
 {
 	(void)state;
-	expect(ARGS("--help"), 0, "--only SCENARIO");
+	expect(ARGS("--help"), 0, "--only NAME");
 	expect(ARGS("--version"), 0, "turnpike-harness " TURNPIKE_VERSION "\n");
 	expect(ARGS("list"), 0, "call-symmetric-relay");
 }

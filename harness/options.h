@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The command line of `turnpike-harness run`.
+ */
+#ifndef HARNESS_OPTIONS_H
+#define HARNESS_OPTIONS_H
+
+#include "harness/scenarios/plan.h"
+
+#include <limits.h>
+#include <stdio.h>
+
+enum exit_status {
+	EXIT_PASSED = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_NO_LAB = 3,
+	EXIT_INCONCLUSIVE = 4,
+};
+
+struct options {
+	struct plan_options plan;
+	size_t jobs; /* lanes; 0: as the machine bears */
+	const char *junit, *json, *html, *keep;
+	FILE *junit_file, *json_file, *html_file;
+	char turnpike[PATH_MAX];
+	char browser[BROWSER_PRODUCTS][PATH_MAX]; /* "" where none is installed */
+	char artifacts[PATH_MAX];                 /* folder; "" for none */
+	int artifacts_fd;
+	bool artifacts_vanish; /* the folder is ours: it goes once the reports are written */
+};
+
+/* Parses, finds the programs and opens the outputs: a wrong path should not cost a run.
+ * EXIT_PASSED, or another status after saying why on standard error. */
+int options_parse(struct options *o, int argc, char **argv);
+
+/* Closes the outputs and removes what is to vanish. */
+void options_close(struct options *o);
+
+void options_help(FILE *f);
+
+/* "turnpike-harness: ..." and where to read more; returns EXIT_USAGE. */
+__attribute__((format(printf, 1, 2))) int options_error(const char *fmt, ...);
+
+#endif

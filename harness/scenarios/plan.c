@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * From words to cells. Cells of one NAT kind on side A come one after the
+ * other: a lane then turns only side B.
+ */
+#include "harness/scenarios/plan.h"
+
+#include "harness/scenarios/theory.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int add(struct plan *plan, const struct cell *cell, struct why *why)
+{
+	struct cell *more = realloc(plan->cell, (plan->n + 1) * sizeof(*more));
+
+	if (!more)
+		return why_set(why, -E_NOMEM, "out of memory");
+	plan->cell = more;
+	plan->cell[plan->n++] = *cell;
+	return 0;
+}
+
+static bool selected(const struct plan_options *opt, const char *name, enum scenario_group group,
+                     bool *matched)
+{
+	if (opt->only_n == 0)
+		return opt->group[group];
+	for (size_t i = 0; i < opt->only_n; i++) {
+		if (fnmatch(opt->only[i], name, 0) == 0) {
+			matched[i] = true;
+			return true;
+		}
+	}
+	return false;
+}
+
+static int add_scenarios(struct plan *plan, const struct plan_options *opt, bool *matched,
+                         struct why *why)
+{
+	for (size_t i = 0; i < scenarios_n; i++) {
+		const struct scenario *s = &scenarios[i];
+		struct cell cell = {.scenario = s, .expect = s->expect};
+		int err;
+
+		if (!selected(opt, s->name, s->group, matched))
+			continue;
+		snprintf(cell.name, sizeof(cell.name), "%s", s->name);
+		for (int side = 0; side < LAB_SIDES; side++) {
+			cell.kind[side] = nat_find(s->kind[side]);
+			cell.product[side] = s->product[side];
+			if (!cell.kind[side])
+				return why_set(why, -E_INVAL,
+				               "scenario %s: there is no NAT kind %s", s->name,
+				               s->kind[side]);
+		}
+		err = add(plan, &cell, why);
+		if (err != 0)
+			return err;
+	}
+	return 0;
+}
+
+static bool in_kinds(const struct plan_options *opt, const struct nat_kind *kind)
+{
+	for (size_t i = 0; i < opt->kinds_n; i++) {
+		if (strcmp(opt->kinds[i], kind->name) == 0)
+			return true;
+	}
+	return opt->kinds_n == 0;
+}
+
+static int add_pair(struct plan *plan, const struct plan_options *opt, bool *matched,
+                    const struct nat_kind *a, const struct nat_kind *b, struct why *why)
+{
+	struct cell cell = {.scenario = &scenario_matrix, .kind = {a, b}};
+	const char *const *product = (const char *const[]){browser_product_word(opt->product[0]),
+	                                                   browser_product_word(opt->product[1])};
+
+	memcpy(cell.product, opt->product, sizeof(cell.product));
+	snprintf(cell.name, sizeof(cell.name), "%s+%s", a->name, b->name);
+	if (opt->product[0] != BROWSER_CHROMIUM || opt->product[1] != BROWSER_CHROMIUM)
+		snprintf(cell.name, sizeof(cell.name), "%s+%s@%s+%s", a->name, b->name, product[0],
+		         product[1]);
+	if (!selected(opt, cell.name, GROUP_MATRIX, matched))
+		return 0;
+	if (theory_expect(a, b, &cell.expect) != 0)
+		return why_set(why, -E_INVAL, "theory.c has no place for NAT kind %s or %s",
+		               a->name, b->name);
+	return add(plan, &cell, why);
+}
+
+static int add_matrix(struct plan *plan, const struct plan_options *opt, bool *matched,
+                      struct why *why)
+{
+	/* Two unlike browsers make two unlike cells of a pair. */
+	bool ordered = opt->product[0] != opt->product[1];
+	int err = 0;
+
+	for (size_t i = 0; i < opt->kinds_n; i++) {
+		if (!nat_find(opt->kinds[i]))
+			return why_set(why, -E_INVAL,
+			               "there is no NAT kind %s (see 'turnpike-harness list')",
+			               opt->kinds[i]);
+	}
+	for (size_t a = 0; a < nat_kinds_n && err == 0; a++) {
+		if (!in_kinds(opt, &nat_kinds[a]))
+			continue;
+		for (size_t b = ordered ? 0 : a; b < nat_kinds_n && err == 0; b++) {
+			if (in_kinds(opt, &nat_kinds[b]))
+				err =
+				    add_pair(plan, opt, matched, &nat_kinds[a], &nat_kinds[b], why);
+		}
+	}
+	return err;
+}
+
+/* Every n-th cell: each shard gets its part of the slow kinds. */
+static void keep_shard(struct plan *plan, unsigned shard, unsigned shards)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < plan->n; i++) {
+		if (i % shards == shard - 1)
+			plan->cell[kept++] = plan->cell[i];
+	}
+	plan->n = kept;
+}
+
+static int repeat(struct plan *plan, unsigned times, struct why *why)
+{
+	size_t once = plan->n;
+	int err = 0;
+
+	for (unsigned k = 1; k < times; k++) {
+		for (size_t i = 0; i < once && err == 0; i++) {
+			struct cell cell = plan->cell[i];
+			size_t len = strlen(cell.name);
+
+			snprintf(cell.name + len, sizeof(cell.name) - len, "#%u", k + 1);
+			err = add(plan, &cell, why);
+		}
+	}
+	return err;
+}
+
+int plan_make(struct plan *plan, const struct plan_options *asked, struct why *why)
+{
+	struct plan_options opt = *asked;
+	bool matched[PLAN_WORDS] = {false};
+	int err;
+
+	*plan = (struct plan){.n = 0};
+	if (opt.kinds_n > 0)
+		opt.group[GROUP_MATRIX] = true;
+	if (!opt.group[GROUP_MATRIX] && !opt.group[GROUP_FAULTS])
+		opt.group[GROUP_CALLS] = true;
+	err = add_scenarios(plan, &opt, matched, why);
+	if (err == 0)
+		err = add_matrix(plan, &opt, matched, why);
+	for (size_t i = 0; i < opt.only_n && err == 0; i++) {
+		if (!matched[i])
+			err = why_set(why, -E_INVAL,
+			              "there is no scenario %s (see 'turnpike-harness list')",
+			              opt.only[i]);
+	}
+	if (err == 0 && opt.shards > 0)
+		keep_shard(plan, opt.shard, opt.shards);
+	if (err == 0)
+		err = repeat(plan, opt.repeat, why);
+	if (err != 0)
+		plan_free(plan);
+	return err;
+}
+
+void plan_free(struct plan *plan)
+{
+	free(plan->cell);
+	*plan = (struct plan){.n = 0};
+}

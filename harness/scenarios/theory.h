@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What theory expects of a call between two NAT kinds: which class of path
+ * (RFC 8445 finds a direct one if there is one), and over which transport each
+ * side reaches the relay.
+ */
+#ifndef SCENARIOS_THEORY_H
+#define SCENARIOS_THEORY_H
+
+#include "harness/lab/nat.h"
+#include "harness/scenarios/verdict.h"
+
+/* 0, or -E_NOTFOUND for a kind that has no place in the table. */
+int theory_expect(const struct nat_kind *a, const struct nat_kind *b, struct call_expect *out);
+
+/* "direct", or "relayed, a over udp, b over tcp"; returns buf. */
+const char *theory_text(const struct call_expect *e, char *buf, size_t size);
+
+#endif
