@@ -173,6 +173,24 @@ static void test_appliance_crash(void **state)
 	kill_inside(APPLIANCE, NULL, "turnpike serve was killed by signal 9 (Killed)");
 }
 
+/* The first process of the lane's container: everything in it ends with it. */
+static void test_lane_crash(void **state)
+{
+	const struct process *lane;
+	int status;
+
+	(void)state;
+	reach_mid_run();
+	lane = processes_find(&ps, "turnpike-harness run", NULL);
+	assert_non_null(lane);
+	kill(lane->pid, SIGKILL);
+	status = harness_end(&run, END_MS);
+	expect_nothing_left();
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 1 ||
+	    !strstr(run.said, "The harness itself was killed by signal 9 (Killed) at: watching"))
+		fail_msg("status %x: %s", status, run.said);
+}
+
 static void test_two_at_once(void **state)
 {
 	struct harness_run other;
@@ -194,10 +212,10 @@ static void test_two_at_once(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_ctrl_c),      cmocka_unit_test(test_sigterm),
-	    cmocka_unit_test(test_kill_9),      cmocka_unit_test(test_browser_crash),
-	    cmocka_unit_test(test_page_crash),  cmocka_unit_test(test_appliance_crash),
-	    cmocka_unit_test(test_two_at_once),
+	    cmocka_unit_test(test_ctrl_c),     cmocka_unit_test(test_sigterm),
+	    cmocka_unit_test(test_kill_9),     cmocka_unit_test(test_browser_crash),
+	    cmocka_unit_test(test_page_crash), cmocka_unit_test(test_appliance_crash),
+	    cmocka_unit_test(test_lane_crash), cmocka_unit_test(test_two_at_once),
 	};
 
 	int status;

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -55,6 +56,10 @@ static void test_wrong_usage(void **state)
 	expect(ARGS("list", "more"), 2, "unexpected argument more");
 	expect(ARGS("run", "--only", "no-such"), 2, "there is no scenario no-such");
 	expect(ARGS("run", "--no-such-option"), 2, "unrecognized option");
+	expect(ARGS("run", "--kinds", "none,cone"), 2, "there is no NAT kind cone");
+	expect(ARGS("run", "--shard", "3/2"), 2, "--shard wants I/N");
+	expect(ARGS("run", "--repeat", "0"), 2, "--repeat wants a number from 1");
+	expect(ARGS("run", "--browsers", "chromium,lynx"), 2, "there is no browser lynx");
 	expect(ARGS("run", "--turnpike", "/no/such"), 2, "there is no program /no/such");
 	expect(ARGS("run", "--turnpike", NOT_WELL, "--browser", "/no/such"), 2,
 	       "there is no browser at /no/such");
@@ -92,6 +97,35 @@ static int run_without_namespaces(void *arg)
 		return 102;
 	if (!strstr(run.said, "this machine gives no user, network and PID namespaces: clone: No "
 	                      "space left on device")) {
+		fprintf(stderr, "%s\n", run.said);
+		return 103;
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 104;
+}
+
+/* Reports and artifacts on a disk with room for nothing: the verdict is told all the same. */
+static int run_on_full_disk(void *arg)
+{
+	(void)arg;
+	if (mount("tmpfs", "/mnt", "tmpfs", 0, "size=4k") != 0)
+		return 100;
+	FILE *f = fopen("/mnt/filler", "we");
+
+	for (int i = 0; f && i < 8192; i++)
+		putc('x', f);
+	if (f)
+		fclose(f);
+	/* A program that leaves at once, but not without a word for the log. */
+	if (harness_start(&run, ARGS("run", "--only", "call-direct", "--turnpike", "/bin/ls",
+	                             "--keep", "/mnt/keep", "--json", "/mnt/report.json")) != 0)
+		return 101;
+	int status = harness_end(&run, 30000);
+
+	if (harness_clear(&run) != 0)
+		return 102;
+	if (!strstr(run.said, "artifacts are incomplete: call-direct/") ||
+	    !strstr(run.said, "writing /mnt/report.json failed: is the disk full?") ||
+	    !strstr(run.said, "While starting the appliance: turnpike serve exited")) {
 		fprintf(stderr, "%s\n", run.said);
 		return 103;
 	}
@@ -142,6 +176,12 @@ static void test_machine_without_namespaces(void **state)
 	expect_inside(gate_without_namespaces, 0);
 }
 
+static void test_full_disk(void **state)
+{
+	(void)state;
+	expect_inside(run_on_full_disk, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -149,6 +189,7 @@ int main(void)
 	    cmocka_unit_test(test_wrong_usage),
 	    cmocka_unit_test(test_server_that_does_not_start),
 	    cmocka_unit_test(test_machine_without_namespaces),
+	    cmocka_unit_test(test_full_disk),
 	};
 	int missing = namespaces_missing();
 
