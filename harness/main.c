@@ -3,6 +3,7 @@
  * turnpike-harness: proves the appliance with real browsers behind real NATs.
  */
 #include "harness/clock.h"
+#include "harness/lab/proc.h"
 #include "harness/options.h"
 #include "harness/report/report.h"
 #include "harness/run.h"
@@ -10,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -28,7 +30,8 @@ static int list(void)
 
 /* ---- what is shown while it runs ---- */
 
-#define BAR 24
+#define BAR        24
+#define VERSION_MS 3000
 
 struct screen {
 	bool live; /* standard error is a terminal: the bar is drawn anew in place */
@@ -88,6 +91,9 @@ static int write_reports(const struct options *o, const struct run *run)
 		status |= write_report(o->junit_file, o->junit, report_junit(o->junit_file, run));
 	if (o->json_file)
 		status |= write_report(o->json_file, o->json, report_json(o->json_file, run));
+	if (o->html_file)
+		status |= write_report(o->html_file, o->html,
+		                       report_html(o->html_file, run, o->artifacts_fd));
 	if (run->artifacts.text[0])
 		fprintf(stderr, "turnpike-harness: artifacts are incomplete: %s\n",
 		        run->artifacts.text);
@@ -116,6 +122,49 @@ static int watch_signals(sigset_t *set)
 	return signalfd(-1, set, SFD_CLOEXEC);
 }
 
+/* "Mozilla Firefox 153.0": the first line that a program says of its version. */
+static void note_version(struct run *run, const char *name, const char *program)
+{
+	const char *const argv[] = {program, "--version", NULL};
+	struct proc_opt po = PROC_OPT_DEFAULT;
+	char line[128] = "";
+	struct why why;
+	pid_t pid;
+
+	po.fd[1] = memfd_create("version", MFD_CLOEXEC);
+	if (po.fd[1] >= 0 && proc_spawn(argv, &po, &pid, &why) == 0) {
+		if (proc_wait(pid, VERSION_MS, NULL) != 0)
+			proc_stop(pid, 0);
+		if (pread(po.fd[1], line, sizeof(line) - 1, 0) > 0) {
+			line[strcspn(line, "\n")] = '\0';
+			run_fact(run, name, "%s", line);
+		}
+	}
+	if (po.fd[1] >= 0)
+		close(po.fd[1]);
+}
+
+static void note_facts(const struct options *o, struct run *run)
+{
+	run_fact(run, "harness", "turnpike-harness " TURNPIKE_VERSION);
+	note_version(run, "turnpike", o->turnpike);
+	for (int i = 0; i < BROWSER_PRODUCTS; i++) {
+		if (o->browser[i][0])
+			note_version(run, browser_product_name((enum browser_product)i),
+			             o->browser[i]);
+	}
+	run_fact_machine(run);
+}
+
+static bool has_matrix(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n; i++) {
+		if (plan->cell[i].scenario->group == GROUP_MATRIX)
+			return true;
+	}
+	return false;
+}
+
 static int run_plan(struct options *o, const struct plan *plan)
 {
 	struct scenario_options so = {.turnpike = o->turnpike, .artifacts_fd = o->artifacts_fd};
@@ -136,7 +185,11 @@ static int run_plan(struct options *o, const struct plan *plan)
 	report_text_head(stdout);
 	err = run_play(&run, plan, &so, o->jobs ? o->jobs : run_lanes_default(), signal_fd, &view);
 	wipe(&screen);
+	if (has_matrix(plan))
+		report_text_groups(stdout, &run);
 	report_text_end(stdout, &run);
+	if (err == 0)
+		note_facts(o, &run);
 	status = run_exit_status(&run);
 	if (write_reports(o, &run) != EXIT_PASSED)
 		status = EXIT_FAILED;
