@@ -7,6 +7,7 @@
 
 #include "harness/clock.h"
 #include "harness/lab/contain.h"
+#include "harness/scenarios/evidence.h"
 #include "harness/scenarios/inject.h"
 
 #include <errno.h>
@@ -47,9 +48,17 @@ int stage_artifact(const struct stage *st, const char *name)
 	              0644);
 }
 
-void stage_step(struct stage *st, const char *fmt, ...)
+static void write_step(const struct stage *st, const char *text)
 {
 	int64_t t = clock_mono_ms() - st->started_ms;
+
+	if (st->steps_fd >= 0)
+		dprintf(st->steps_fd, "+%lld.%03lld %s\n", (long long)(t / 1000),
+		        (long long)(t % 1000), text);
+}
+
+void stage_step(struct stage *st, const char *fmt, ...)
+{
 	char text[sizeof(st->result->step)];
 	va_list ap;
 
@@ -57,9 +66,7 @@ void stage_step(struct stage *st, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	result_step(st->result, "%s", text);
-	if (st->steps_fd >= 0)
-		dprintf(st->steps_fd, "+%lld.%03lld %s\n", (long long)(t / 1000),
-		        (long long)(t % 1000), text);
+	write_step(st, text);
 }
 
 /* Without it a cell is played all the same: artifacts are for people. That they are missing is told
@@ -182,6 +189,28 @@ void stage_screenshots(struct stage *st, const char *name)
 	}
 }
 
+/* What the pages remember. Never fails: it is for people. */
+static void save_evidence(struct stage *st)
+{
+	int64_t started_ms = clock_unix_ms() - (clock_mono_ms() - st->started_ms);
+
+	for (int i = 0; i < LAB_SIDES && st->artifact_fd >= 0; i++) {
+		char file[32];
+		struct why why;
+		int fd;
+
+		snprintf(file, sizeof(file), "evidence-%s.json", lab_side_name(i));
+		fd = st->browser[i] ? stage_artifact(st, file) : -1;
+		if (fd < 0)
+			continue;
+		if (evidence_save(st->browser[i], started_ms, fd, &why) != 0) {
+			write_step(st, why.text);
+			unlinkat(st->artifact_fd, file, 0);
+		}
+		close(fd);
+	}
+}
+
 bool stage_enter(struct stage *st, const struct cell *cell, struct result *r)
 {
 	struct why why;
@@ -212,6 +241,7 @@ void stage_leave(struct stage *st)
 {
 	struct why why;
 
+	save_evidence(st);
 	/* Leaving the page closes its connections while their way out is still there. */
 	for (int i = 0; i < LAB_SIDES && !st->broken; i++) {
 		if (st->browser[i] && browser_open(st->browser[i], BLANK, OPEN_MS, &why) != 0)

@@ -261,7 +261,7 @@ const drawCandidates = (r, c) => {
 		const e = c.evidence[end];
 		if (!e)
 			return null;
-		const pair = (e.pairs || []).find(p => p.selected);
+		const pair = (e.pairs || []).findLast(p => p.selected);
 		const count = e.candidates.local.length;
 		return el('div', '', el('h3', '', `${endNames(r)[end]} `, el('span', 'soft small', `gathered ${count || 'none'}`)),
 			el('p', 'chosen-pair', pair ? ['chosen: ', el('b', '', over(pair.local)), ' ', el('span', 'mono', where(pair.local)),

@@ -28,12 +28,36 @@
 	"  const video = document.querySelector('#received_video');"                               \
 	"  video.srcObject = stream;"                                                              \
 	"  await video.play();"                                                                    \
-	"  harness.connections.push({errors: [], pc: {connectionState: 'connected',"               \
+	"  const channel = Object.assign(new EventTarget(), {readyState: 'connecting'});"          \
+	"  harness.connections.push({errors: [], channel, pc: {connectionState: 'connected',"      \
 	"    signalingState: 'stable', getStats: async () => new Map()}});"                        \
 	"  if (stop_after)"                                                                        \
 	"    setTimeout(() => stream.getTracks().forEach(t => t.stop()), stop_after);"             \
 	"  return harness.observe(2500);"                                                          \
 	"})"
+
+/* A call of the page with itself: what is read while it runs, after it, and since after it. */
+#define CALL_ITSELF                                                                                \
+	"(async () => {"                                                                           \
+	"  const a = new RTCPeerConnection(), b = new RTCPeerConnection();"                        \
+	"  a.onicecandidate = e => e.candidate && b.addIceCandidate(e.candidate);"                 \
+	"  b.onicecandidate = e => e.candidate && a.addIceCandidate(e.candidate);"                 \
+	"  const stream = await navigator.mediaDevices.getUserMedia({audio: true, video: true});"  \
+	"  stream.getTracks().forEach(t => a.addTrack(t, stream));"                                \
+	"  await a.setLocalDescription();"                                                         \
+	"  await b.setRemoteDescription(a.localDescription);"                                      \
+	"  await b.setLocalDescription();"                                                         \
+	"  await a.setRemoteDescription(b.localDescription);"                                      \
+	"  while (b.connectionState !== 'connected' || a.connectionState !== 'connected')"         \
+	"    await new Promise(done => setTimeout(done, 50));"                                     \
+	"  await new Promise(done => setTimeout(done, 2400));"                                     \
+	"  const during = await harness.evidence();"                                               \
+	"  a.close();"                                                                             \
+	"  b.close();"                                                                             \
+	"  await new Promise(done => setTimeout(done, 700));"                                      \
+	"  return {during, after: await harness.evidence(),"                                       \
+	"    since: await harness.evidence(Date.now() + 1)};"                                      \
+	"})()"
 
 struct scene {
 	struct browser *browser;
@@ -127,11 +151,118 @@ static void test_media_that_stops_while_watched(void **state)
 	json_decref(view);
 }
 
+/* How many events there are of a kind with such a text. */
+static size_t count_events(const json_t *evidence, const char *kind, const char *text)
+{
+	json_t *event;
+	size_t i, n = 0;
+
+	json_array_foreach (json_object_get(evidence, "events"), i, event) {
+		const char *k = json_string_value(json_object_get(event, "kind"));
+		const char *t = json_string_value(json_object_get(event, "text"));
+
+		assert_true(json_is_integer(json_object_get(event, "t")));
+		n += strcmp(k, kind) == 0 && strncmp(t, text, strlen(text)) == 0;
+	}
+	return n;
+}
+
+static json_t *get(const json_t *evidence, const char *part, const char *key)
+{
+	return json_object_get(json_object_get(evidence, part), key);
+}
+
+static double field(const json_t *evidence, const json_t *row, const char *name)
+{
+	json_t *fields = get(evidence, "series", "fields"), *f;
+	size_t i;
+
+	json_array_foreach (fields, i, f) {
+		if (strcmp(json_string_value(f), name) == 0)
+			return json_number_value(json_array_get(row, i));
+	}
+	fail_msg("no field %s", name);
+	return 0;
+}
+
+/* Times rise, and so do bytes and frames: the newer connection receives. */
+static void check_series(const json_t *evidence)
+{
+	json_t *rows = get(evidence, "series", "rows");
+	size_t n = json_array_size(rows);
+	const json_t *last = json_array_get(rows, n - 1), *before = json_array_get(rows, n - 3);
+
+	assert_true(n >= 4 && n <= 10);
+	assert_true(field(evidence, last, "t") - field(evidence, before, "t") > 700);
+	assert_true(field(evidence, last, "in") > field(evidence, before, "in"));
+	assert_true(field(evidence, last, "frames") > field(evidence, before, "frames"));
+	assert_true(field(evidence, last, "received") > field(evidence, before, "received"));
+}
+
+static void test_evidence_of_a_call(void **state)
+{
+	struct scene *s = *state;
+	json_t *all = NULL, *during, *after, *pair, *local;
+	struct why why;
+
+	if (browser_eval(s->browser, CALL_ITSELF, STEP_MS, &all, &why) != 0)
+		fail_msg("%s", why.text);
+	during = json_object_get(all, "during");
+	after = json_object_get(all, "after");
+	assert_int_equal(count_events(during, "pc", "made"), 2);
+	assert_int_equal(count_events(during, "media", ""), 1);
+	assert_int_equal(count_events(during, "connection", "connected"), 2);
+	assert_int_equal(count_events(during, "signaling", "have-remote-offer"), 1);
+	assert_int_equal(count_events(during, "track", "video from the other end"), 1);
+	assert_true(count_events(during, "chosen pair", "host ") >= 1);
+	assert_true(count_events(during, "local candidate", "host udp") >= 2);
+	assert_int_equal(count_events(during, "connection", "closed"), 0);
+	assert_int_equal(count_events(after, "connection", "closed"), 2);
+	check_series(during);
+
+	local = json_array_get(get(during, "candidates", "local"), 0);
+	assert_string_equal(json_string_value(json_object_get(local, "type")), "host");
+	assert_true(json_integer_value(json_object_get(local, "port")) > 0);
+	assert_true(json_array_size(get(during, "candidates", "remote")) >= 2);
+	/* The chosen pair outlives its connection. */
+	pair = json_array_get(json_object_get(after, "pairs"), 0);
+	assert_true(json_is_true(json_object_get(pair, "selected")));
+	assert_string_equal(json_string_value(get(pair, "local", "type")), "host");
+
+	assert_int_equal(json_array_size(json_object_get(json_object_get(all, "since"), "events")),
+	                 0);
+	json_decref(all);
+}
+
+static void test_diary_is_bounded(void **state)
+{
+	struct scene *s = *state;
+	json_t *evidence = NULL, *events;
+	struct why why;
+
+	if (browser_eval(s->browser,
+	                 "(async () => { for (let i = 0; i < 5000; i++)"
+	                 "  harness.note('test', `${i}${'x'.repeat(1000)}`);"
+	                 " return harness.evidence(); })()",
+	                 STEP_MS, &evidence, &why) != 0)
+		fail_msg("%s", why.text);
+	events = json_object_get(evidence, "events");
+	assert_int_equal(json_array_size(events), 401);
+	assert_int_equal(count_events(evidence, "test", "0x"), 1);
+	assert_int_equal(count_events(evidence, "test", "4999x"), 1);
+	assert_int_equal(count_events(evidence, "diary", "4"), 1);
+	assert_true(
+	    strlen(json_string_value(json_object_get(json_array_get(events, 400), "text"))) == 300);
+	json_decref(evidence);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_lasting_media, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_media_that_stops_while_watched, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_evidence_of_a_call, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_diary_is_bounded, set_up, tear_down),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
