@@ -8,6 +8,7 @@
 #include "harness/browser/driver.h"
 #include "harness/clock.h"
 
+#include <openssl/evp.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 
 static const struct browser_driver *const drivers[BROWSER_PRODUCTS] = {
     [BROWSER_CHROMIUM] = &chromium_driver,
+    [BROWSER_FIREFOX] = &firefox_driver,
 };
 
 /* The middle of an element, if a person could click it now; else what is in the way. */
@@ -63,7 +65,7 @@ static bool find_in_path(const char *name, char path[PATH_MAX])
 
 const char *browser_product_name(enum browser_product product)
 {
-	return drivers[product] ? drivers[product]->product : "Firefox";
+	return drivers[product]->product;
 }
 
 const char *browser_product_word(enum browser_product product)
@@ -81,9 +83,6 @@ int browser_find(enum browser_product product, const char *wanted, char path[PAT
 {
 	const struct browser_driver *d = drivers[product];
 
-	if (!d)
-		return why_set(why, -E_NOTFOUND, "%s cannot be driven yet",
-		               browser_product_name(product));
 	if (wanted) {
 		if (!realpath(wanted, path) || !is_program(path))
 			return why_set(why, -E_NOTFOUND, "there is no browser at %s", wanted);
@@ -118,6 +117,22 @@ void browser_log(struct browser *b, const char *kind, const char *fmt, ...)
 	vdprintf(b->console_fd, fmt, ap);
 	va_end(ap);
 	dprintf(b->console_fd, "\n");
+}
+
+int browser_write_base64(int fd, const char *base64, struct why *why)
+{
+	size_t len = base64 ? strlen(base64) : 0;
+	unsigned char *bytes = malloc(len + 1);
+	int n = bytes ? EVP_DecodeBlock(bytes, (const unsigned char *)base64, (int)len) : -1;
+	int err = 0;
+
+	/* The decoder counts the padding as bytes. */
+	for (size_t i = len; n > 0 && i > 0 && base64[i - 1] == '='; i--)
+		n--;
+	if (n <= 0 || write(fd, bytes, (size_t)n) != n)
+		err = why_set(why, -E_IO, "cannot write the screenshot");
+	free(bytes);
+	return err;
 }
 
 int browser_start(struct browser **out, const struct browser_options *opt, struct why *why)

@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -437,25 +436,12 @@ static int chromium_insert_text(struct browser *b, const char *text, struct why 
 static int chromium_screenshot(struct browser *b, int fd, struct why *why)
 {
 	json_t *result = NULL;
-	const char *base64;
-	unsigned char *png;
-	size_t len;
-	int n, err;
+	int err = call(b, "Page.captureScreenshot", json_pack("{s:s}", "format", "png"), CALL_MS,
+	               &result, why);
 
-	err = call(b, "Page.captureScreenshot", json_pack("{s:s}", "format", "png"), CALL_MS,
-	           &result, why);
-	if (err != 0)
-		return err;
-	base64 = json_string_value(json_object_get(result, "data"));
-	len = base64 ? strlen(base64) : 0;
-	png = malloc(len + 1);
-	n = png ? EVP_DecodeBlock(png, (const unsigned char *)base64, (int)len) : -1;
-	/* The decoder counts the padding as bytes. */
-	for (size_t i = len; n > 0 && i > 0 && base64[i - 1] == '='; i--)
-		n--;
-	if (n <= 0 || write(fd, png, (size_t)n) != n)
-		err = why_set(why, -E_IO, "cannot write the screenshot");
-	free(png);
+	if (err == 0)
+		err = browser_write_base64(fd, json_string_value(json_object_get(result, "data")),
+		                           why);
 	json_decref(result);
 	return err;
 }

@@ -36,9 +36,13 @@ struct browser {
 };
 
 extern const struct browser_driver chromium_driver;
+extern const struct browser_driver firefox_driver;
 
 /* For drivers: a line into the console log, stamped with the time since start. */
 __attribute__((format(printf, 3, 4))) void browser_log(struct browser *b, const char *kind,
                                                        const char *fmt, ...);
+
+/* For drivers: writes a screenshot as it came, in base64 (may be NULL: an error). */
+int browser_write_base64(int fd, const char *base64, struct why *why);
 
 #endif

@@ -35,6 +35,7 @@ struct product {
 	char program[PATH_MAX];
 	const char *page_process[2]; /* in its command line, and not in it */
 	const char *main_process[2];
+	const char *console_says, *exception_says;
 	bool proxy;      /* can a fresh page have one */
 	bool permission; /* is told to the page */
 };
@@ -196,8 +197,8 @@ static void test_console_and_exceptions_are_kept(void **state)
 	assert_non_null(strstr(browser_last_exception(s->browser), "dropped"));
 	n = pread(s->console_fd, log, sizeof(log) - 1, 0);
 	log[n > 0 ? n : 0] = '\0';
-	assert_non_null(strstr(log, "warning: mind Object 2"));
-	assert_non_null(strstr(log, "exception: Uncaught Error: dropped"));
+	assert_non_null(strstr(log, now->console_says));
+	assert_non_null(strstr(log, now->exception_says));
 }
 
 static void test_screenshot_is_a_png(void **state)
@@ -240,6 +241,18 @@ static void kill_all(const char *part, const char *no)
 		if (strstr(ps.at[i].command, part) && (!no || !strstr(ps.at[i].command, no)))
 			kill(ps.at[i].pid, SIGKILL);
 	}
+}
+
+static void test_page_that_is_left_is_told(void **state)
+{
+	struct scene *s = *state;
+	struct why why;
+
+	open_page(
+	    s, PAGE("<script>setTimeout(() => { location.href = 'about:blank' }, 300)</script>"));
+	assert_int_equal(browser_eval(s->browser, "new Promise(() => {})", 10000, NULL, &why),
+	                 -E_INVAL);
+	open_page(s, PAGE(""));
 }
 
 static void test_crashed_page_is_told(void **state)
@@ -339,6 +352,21 @@ static void test_wrong_program_is_named(void **state)
 	assert_string_equal(why.text, "there is no browser at /no/such/browser");
 }
 
+static void test_missing_program_is_named(void **state)
+{
+	struct product empty = {.product = BROWSER_FIREFOX};
+	char *path = strdup(getenv("PATH"));
+	struct why why;
+
+	(void)state;
+	setenv("PATH", "/no/such/folder", 1);
+	assert_int_equal(browser_find(empty.product, NULL, empty.program, &why), -E_NOTFOUND);
+	assert_string_equal(why.text, "Firefox is not installed: install the Debian package "
+	                              "firefox-esr, or give the path to its program");
+	setenv("PATH", path, 1);
+	free(path);
+}
+
 static int run_for(struct product *p)
 {
 	const struct CMUnitTest tests[] = {
@@ -350,9 +378,11 @@ static int run_for(struct product *p)
 	    cmocka_unit_test(test_console_and_exceptions_are_kept),
 	    cmocka_unit_test(test_screenshot_is_a_png),
 	    cmocka_unit_test(test_unreachable_page),
+	    cmocka_unit_test(test_page_that_is_left_is_told),
 	    cmocka_unit_test(test_fresh_page_knows_nothing_of_the_old),
 	    cmocka_unit_test(test_fresh_page_may_have_a_proxy),
 	    cmocka_unit_test(test_wrong_program_is_named),
+	    cmocka_unit_test(test_missing_program_is_named),
 	};
 	const struct CMUnitTest deaths[] = {
 	    cmocka_unit_test_setup_teardown(test_crashed_page_is_told, set_up, tear_down),
@@ -377,8 +407,16 @@ int main(void)
 	    {.product = BROWSER_CHROMIUM,
 	     .page_process = {"--type=renderer", NULL},
 	     .main_process = {"--remote-debugging-pipe", "--type="},
+	     .console_says = "warning: mind Object 2",
+	     .exception_says = "exception: Uncaught Error: dropped",
 	     .proxy = true,
 	     .permission = true},
+	    {.product = BROWSER_FIREFOX,
+	     .page_process = {"-isForBrowser", NULL},
+	     .main_process = {"--remote-debugging-port", "-contentproc"},
+	     .console_says = "warning: mind Object(1) 2",
+	     .exception_says = "exception: Error: dropped",
+	     .proxy = true},
 	};
 	int failed = 0, ran = 0;
 
