@@ -133,7 +133,7 @@
 		return out.stream.getAudioTracks()[0];
 	};
 
-	navigator.mediaDevices.getUserMedia = async wanted => {
+	const getUserMedia = async wanted => {
 		const stream = new MediaStream();
 		if (!wanted || (!wanted.video && !wanted.audio))
 			throw new TypeError('neither audio nor video was asked for');
@@ -145,6 +145,9 @@
 		localTracks.push(...stream.getTracks());
 		return stream;
 	};
+	/* A page without a secure context has none, as Firefox's first, empty one. */
+	if (navigator.mediaDevices)
+		navigator.mediaDevices.getUserMedia = getUserMedia;
 
 	/* ---- what arrives ---- */
 
