@@ -22,6 +22,9 @@
 #define ATTR_CHANGE_REQUEST     0x0003
 #define ATTR_XOR_MAPPED_ADDRESS 0x0020
 
+#define FAMILY_IPV4 0x0001
+#define FAMILY_IPV6 0x0002
+
 static void put16(uint8_t *p, unsigned v)
 {
 	p[0] = (uint8_t)(v >> 8);
@@ -66,18 +69,30 @@ size_t stun_binding_request(uint8_t buf[STUN_PACKET_MAX], const uint8_t tid[STUN
 	return HEADER_LEN + body;
 }
 
-size_t stun_binding_response(uint8_t buf[STUN_PACKET_MAX], const uint8_t tid[STUN_TID_LEN],
-                             const struct sockaddr_in *mapped)
+/* RFC 8489 section 14.2: the port with the cookie's first half, IPv4 with the cookie, IPv6 with
+ * cookie and transaction id. mask is that row of 16 bytes. */
+static void xor_mask(const uint8_t *tid, uint8_t mask[16])
 {
-	uint8_t *p = buf + HEADER_LEN;
+	put32(mask, COOKIE);
+	memcpy(mask + 4, tid, STUN_TID_LEN);
+}
 
-	put_header(buf, BINDING_RESPONSE, 12, tid);
+size_t stun_binding_response(uint8_t buf[STUN_PACKET_MAX], const uint8_t tid[STUN_TID_LEN],
+                             const struct addr *mapped)
+{
+	uint8_t *p = buf + HEADER_LEN, mask[16];
+	size_t ip_len;
+	const uint8_t *ip = addr_ip(mapped, &ip_len);
+
+	xor_mask(tid, mask);
+	put_header(buf, BINDING_RESPONSE, (unsigned)ip_len + 8, tid);
 	put16(p, ATTR_XOR_MAPPED_ADDRESS);
-	put16(p + 2, 8);
-	put16(p + 4, 0x0001); /* IPv4 */
-	put16(p + 6, ntohs(mapped->sin_port) ^ (COOKIE >> 16));
-	put32(p + 8, ntohl(mapped->sin_addr.s_addr) ^ COOKIE);
-	return HEADER_LEN + 12;
+	put16(p + 2, (unsigned)ip_len + 4);
+	put16(p + 4, ip_len == 4 ? FAMILY_IPV4 : FAMILY_IPV6);
+	put16(p + 6, addr_port(mapped) ^ (COOKIE >> 16));
+	for (size_t i = 0; i < ip_len; i++)
+		p[8 + i] = ip[i] ^ mask[i];
+	return HEADER_LEN + 8 + ip_len;
 }
 
 /* Finds an attribute of at least want bytes; NULL if the message is malformed or lacks it. */
@@ -118,19 +133,25 @@ int stun_parse_request(const uint8_t *pkt, size_t len, uint8_t tid[STUN_TID_LEN]
 }
 
 int stun_parse_response(const uint8_t *pkt, size_t len, uint8_t tid[STUN_TID_LEN],
-                        struct sockaddr_in *mapped)
+                        struct addr *mapped)
 {
 	const uint8_t *attr;
+	uint8_t mask[16], ip[16];
+	size_t ip_len;
 
 	if (check_header(pkt, len, BINDING_RESPONSE) != 0)
 		return -E_PARSE;
 	attr = find_attr(pkt, len, ATTR_XOR_MAPPED_ADDRESS, 8);
-	if (!attr || get16(attr) != 0x0001)
+	if (!attr)
+		return -E_PARSE;
+	ip_len = get16(attr) == FAMILY_IPV6 ? 16 : 4;
+	if (get16(attr) != (ip_len == 4 ? FAMILY_IPV4 : FAMILY_IPV6) ||
+	    !find_attr(pkt, len, ATTR_XOR_MAPPED_ADDRESS, 4 + ip_len))
 		return -E_PARSE;
 	memcpy(tid, pkt + 8, STUN_TID_LEN);
-	memset(mapped, 0, sizeof(*mapped));
-	mapped->sin_family = AF_INET;
-	mapped->sin_port = htons((uint16_t)(get16(attr + 2) ^ (COOKIE >> 16)));
-	mapped->sin_addr.s_addr = htonl(get32(attr + 4) ^ COOKIE);
+	xor_mask(tid, mask);
+	for (size_t i = 0; i < ip_len; i++)
+		ip[i] = attr[4 + i] ^ mask[i];
+	addr_from_bytes(mapped, ip, ip_len, (uint16_t)(get16(attr + 2) ^ (COOKIE >> 16)));
 	return 0;
 }

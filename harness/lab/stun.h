@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Just enough STUN (RFC 8489, RFC 5780) for the lab's own prober: Binding with
- * CHANGE-REQUEST over IPv4. Independent of the server under test on purpose.
+ * CHANGE-REQUEST. Independent of the server under test on purpose.
  */
 #ifndef LAB_STUN_H
 #define LAB_STUN_H
 
-#include <netinet/in.h>
+#include "base/addr.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,11 +21,11 @@
 size_t stun_binding_request(uint8_t buf[STUN_PACKET_MAX], const uint8_t tid[STUN_TID_LEN],
                             unsigned change);
 size_t stun_binding_response(uint8_t buf[STUN_PACKET_MAX], const uint8_t tid[STUN_TID_LEN],
-                             const struct sockaddr_in *mapped);
+                             const struct addr *mapped);
 
 /* 0 or -E_PARSE. */
 int stun_parse_request(const uint8_t *pkt, size_t len, uint8_t tid[STUN_TID_LEN], unsigned *change);
 int stun_parse_response(const uint8_t *pkt, size_t len, uint8_t tid[STUN_TID_LEN],
-                        struct sockaddr_in *mapped);
+                        struct addr *mapped);
 
 #endif
