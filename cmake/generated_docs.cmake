@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The generated texts in docs/ are what the program prints. cmake -DPROGRAM=... -DDOCS=... [-DWRITE=1]
 cmake_minimum_required(VERSION 3.25)
-foreach(pair "man:turnpike.8" "config:turnpike.conf.example")
+foreach(pair "man:turnpike.8" "man5:turnpike.conf.5" "config:turnpike.conf.example" "markdown:configuration.md")
 	string(REPLACE ":" ";" pair ${pair})
 	list(GET pair 0 what)
 	list(GET pair 1 file)

@@ -177,6 +177,7 @@ int cert_check(const char *cert_path, const char *key_path, int64_t *expires_at_
 	FILE *cert_file = NULL, *key_file = NULL;
 	EVP_PKEY *key = NULL;
 	X509 *cert = NULL;
+	struct stat st;
 	struct tm tm;
 	int err = 0;
 
@@ -193,6 +194,10 @@ int cert_check(const char *cert_path, const char *key_path, int64_t *expires_at_
 	else if (!X509_check_private_key(cert, key))
 		err = why_set(why, -E_INVAL, "the key in %s is not that of the certificate in %s",
 		              key_path, cert_path);
+	else if (!fstat(fileno(key_file), &st) && st.st_mode & S_IROTH)
+		err = why_set(why, -E_DENIED,
+		              "%s: everybody on this host can read this key: chmod o-r %s",
+		              key_path, key_path);
 	else if (!ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm))
 		err = why_set(why, -E_PARSE, "%s has no readable end of validity", cert_path);
 	else if (expires_at_s)

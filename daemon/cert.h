@@ -20,7 +20,8 @@ int cert_make(const char *cert_path, const char *key_path, const char *const *na
 
 /* Reads the pair and sees that it belongs together. *expires_at_s (may be NULL) gets the end of
  * the first certificate's validity. -E_NOTFOUND for a missing file, -E_DENIED for one that may not
- * be read, -E_PARSE for one that is not PEM, -E_INVAL for a key of another certificate. */
+ * be read or a key that everybody may, -E_PARSE for one that is not PEM, -E_INVAL for a key of
+ * another certificate. */
 int cert_check(const char *cert_path, const char *key_path, int64_t *expires_at_s, struct why *why);
 
 #endif

@@ -4,11 +4,9 @@
  */
 #include "daemon/cli.h"
 
-#include "daemon/cert.h"
 #include "daemon/cli_internal.h"
 #include "daemon/conf_internal.h"
 #include "daemon/serve.h"
-#include "daemon/setup.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +21,6 @@ struct verb {
 };
 
 static int run_serve(struct cli *cli, struct why *why);
-static int run_check(struct cli *cli, struct why *why);
 static int run_help(struct cli *cli, struct why *why);
 
 static const struct verb verbs[] = {
@@ -47,10 +44,12 @@ static const struct verb verbs[] = {
     {"token del", "ID", 0, 1, 1, cli_token_del, "Delete a token"},
     {"credentials", "NAME [--ttl SECONDS]", FLAG_TTL | FLAG_JSON, 1, 1, cli_credentials,
      "Print a time-limited credential and the iceServers for a client, as JSON"},
-    {"check-config", "[--json]", FLAG_JSON, 0, 0, run_check,
+    {"check-config", "[--json]", FLAG_JSON, 0, 0, cli_check,
      "Say every problem of the configuration, or ok"},
-    {"help", "[VERB | config | man]", 0, 0, 2, run_help,
-     "Explain a verb, print a configuration file with every default, or the manual page"},
+    {"config", "[--json]", FLAG_JSON, 0, 0, cli_config,
+     "Show the settings in effect and where each came from; secrets are masked"},
+    {"help", "[VERB | config | man | man5 | markdown]", 0, 0, 2, run_help,
+     "Explain a verb, print a configuration file with every default, or the manual pages"},
 };
 #define VERB_N (sizeof(verbs) / sizeof(*verbs))
 
@@ -146,21 +145,24 @@ static int run_serve(struct cli *cli, struct why *why)
 	return serve_main(&cli->conf);
 }
 
-static int run_check(struct cli *cli, struct why *why)
+static void print_man(FILE *out)
 {
-	struct setup_cert paths;
-
-	setup_cert_paths(&cli->conf, &paths);
-	if (*cli->conf.tls_cert && cert_check(paths.cert, paths.key, NULL, why))
-		return CLI_EXIT_FAIL;
-	if (cli->flags & FLAG_JSON)
-		return cli_print_json(json_pack("{sbs[]}", "ok", 1, "problems"), why);
-	puts("ok");
-	return 0;
+	cli_print_man(out);
+	for (size_t i = 0; i < VERB_N; i++)
+		cli_print_man_verb(out, verbs[i].name, verbs[i].args, verbs[i].help);
+	conf_print_man(out);
+	cli_print_man_end(out);
 }
 
 static int run_help(struct cli *cli, struct why *why)
 {
+	static const struct {
+		const char *name;
+		void (*print)(FILE *out);
+	} texts[] = {{"config", conf_print_example},
+	             {"man", print_man},
+	             {"man5", conf_print_man5},
+	             {"markdown", conf_print_markdown}};
 	const struct verb *v;
 	int used;
 
@@ -168,17 +170,11 @@ static int run_help(struct cli *cli, struct why *why)
 		print_usage(stdout);
 		return 0;
 	}
-	if (cli->word_n == 1 && !strcmp(cli->words[0], "config")) {
-		conf_print_example(stdout);
-		return 0;
-	}
-	if (cli->word_n == 1 && !strcmp(cli->words[0], "man")) {
-		cli_print_man(stdout);
-		for (size_t i = 0; i < VERB_N; i++)
-			cli_print_man_verb(stdout, verbs[i].name, verbs[i].args, verbs[i].help);
-		conf_print_man(stdout);
-		cli_print_man_end(stdout);
-		return 0;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		if (cli->word_n == 1 && !strcmp(cli->words[0], texts[i].name)) {
+			texts[i].print(stdout);
+			return 0;
+		}
 	}
 	v = find_verb(cli->words, cli->word_n, &used);
 	if (!v || used != cli->word_n)
@@ -287,7 +283,7 @@ static int print_problems(const struct verb *v, const struct cli *cli, const str
 	json_t *text;
 	size_t i;
 
-	if (v->run != run_check) {
+	if (v->run != cli_check) {
 		*why = p->first;
 		return p->err == -E_INVAL ? CLI_EXIT_USE : CLI_EXIT_FAIL;
 	}
@@ -308,7 +304,7 @@ static int run(int argc, char **argv, char *const *envp, struct cli *cli, struct
 	const struct verb *v;
 	int n, used = 0, status;
 
-	p->err = conf_check(&argc, argv, envp, &cli->conf, add_problem, p, &p->first);
+	p->err = conf_read(&argc, argv, envp, &cli->conf, &cli->origins, add_problem, p, &p->first);
 	status = parse_rest(argc, argv, cli, words, &n, why);
 	if (status)
 		return status;
@@ -373,5 +369,6 @@ int cli_main(int argc, char **argv, char *const *envp)
 		fprintf(stderr, "turnpike: %s\n", why.text);
 	json_decref(problems.texts);
 	conf_free(&cli.conf);
+	free(cli.origins);
 	return status;
 }

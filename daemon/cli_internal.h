@@ -24,6 +24,7 @@ enum {
 /* A parsed command. */
 struct cli {
 	struct conf conf;
+	struct conf_origin *origins;      /* of conf's values */
 	const char *words[CLI_WORDS_MAX]; /* what follows the verb */
 	int word_n;
 	unsigned flags; /* that were given */
@@ -41,6 +42,8 @@ int cli_secret_retire(struct cli *cli, struct why *why);
 int cli_token_add(struct cli *cli, struct why *why);
 int cli_token_list(struct cli *cli, struct why *why);
 int cli_token_del(struct cli *cli, struct why *why);
+int cli_check(struct cli *cli, struct why *why);
+int cli_config(struct cli *cli, struct why *why);
 int cli_credentials(struct cli *cli, struct why *why);
 
 /* The parts of the manual page around the options, in roff. */

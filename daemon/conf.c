@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define LINE_MAX_LEN 8192
 #define ENV_PREFIX   "TURNPIKE_"
@@ -165,6 +166,34 @@ static void load_line(struct loader *l, const char *place, char *line)
 	apply(l, o, where, value);
 }
 
+/* Docker puts secrets there, 0444 in a folder that only the container has. */
+static bool is_containers_secret(const char *path)
+{
+	return !strncmp(path, "/run/secrets/", 13) || !strncmp(path, "/var/run/secrets/", 17);
+}
+
+/* Whoever can log in here could issue credentials. */
+static void check_private(struct loader *l, FILE *file, const char *where, const char *path)
+{
+	struct stat st;
+
+	if (!fstat(fileno(file), &st) && S_ISREG(st.st_mode) && st.st_mode & S_IROTH &&
+	    !is_containers_secret(path))
+		tellf(l,
+		      "%s: everybody on this host can read the secret in %.160s: chmod o-r %.160s",
+		      where, path, path);
+}
+
+static void check_file_secrets(struct loader *l, FILE *file)
+{
+	for (size_t i = 0; i < conf_option_n; i++) {
+		if (!conf_options[i].secret || l->origins[i].source != SOURCE_FILE)
+			continue;
+		check_private(l, file, l->origins[i].where, l->config);
+		return;
+	}
+}
+
 static void load_file(struct loader *l)
 {
 	char line[LINE_MAX_LEN], place[192];
@@ -191,6 +220,7 @@ static void load_file(struct loader *l)
 		}
 		load_line(l, place, line);
 	}
+	check_file_secrets(l, file);
 	if (ferror(file))
 		tellf(l, "%.200s: cannot read the configuration file: %s: correct --config",
 		      l->config, strerror(errno));
@@ -233,6 +263,7 @@ static void load_secret_file(struct loader *l, const struct conf_option *o, cons
 		      strerror(errno));
 		return;
 	}
+	check_private(l, file, where, path);
 	len = fread(text, 1, sizeof(text) - 1, file);
 	text[len] = 0;
 	if (ferror(file) || !feof(file) || strlen(text) != len) {
@@ -386,8 +417,9 @@ static void find_config(struct loader *l, char *const *envp)
 	}
 }
 
-int conf_check(int *argc, char **argv, char *const *envp, struct conf *conf,
-               void (*problem)(void *ctx, const char *text), void *ctx, struct why *why)
+int conf_read(int *argc, char **argv, char *const *envp, struct conf *conf,
+              struct conf_origin **origins, void (*problem)(void *ctx, const char *text), void *ctx,
+              struct why *why)
 {
 	struct loader l = {.conf = conf, .problem = problem, .ctx = ctx};
 
@@ -413,9 +445,18 @@ out:
 		conf_free(conf);
 		why_set(why, l.err, "%s", l.why.text);
 	}
-	free(l.origins);
+	if (origins)
+		*origins = l.err ? NULL : l.origins;
+	if (!origins || l.err)
+		free(l.origins);
 	free(l.args);
 	return l.err;
+}
+
+int conf_check(int *argc, char **argv, char *const *envp, struct conf *conf,
+               void (*problem)(void *ctx, const char *text), void *ctx, struct why *why)
+{
+	return conf_read(argc, argv, envp, conf, NULL, problem, ctx, why);
 }
 
 int conf_load(int *argc, char **argv, char *const *envp, struct conf *conf, struct why *why)

@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum conf_guests { GUESTS_LOCAL, GUESTS_YES, GUESTS_NO };
+enum conf_guests { GUESTS_LOCAL, GUESTS_YES, GUESTS_PUBLIC, GUESTS_NO };
 
 /* Lists own v. */
 struct conf_addrs {
@@ -101,6 +101,20 @@ int conf_load(int *argc, char **argv, char *const *envp, struct conf *conf, stru
 int conf_check(int *argc, char **argv, char *const *envp, struct conf *conf,
                void (*problem)(void *ctx, const char *text), void *ctx, struct why *why);
 
+enum conf_source { SOURCE_DEFAULT, SOURCE_FILE, SOURCE_ENV, SOURCE_ARGS };
+#define CONF_WHERE_MAX 256
+
+/* Where an option's value came from. */
+struct conf_origin {
+	enum conf_source source;
+	char where[CONF_WHERE_MAX]; /* "turnpike.conf:12: listen", "TURNPIKE_LISTEN", "--listen" */
+};
+
+/* The same, and *origins gets an array as long as the table is, for free(); on failure NULL. */
+int conf_read(int *argc, char **argv, char *const *envp, struct conf *conf,
+              struct conf_origin **origins, void (*problem)(void *ctx, const char *text), void *ctx,
+              struct why *why);
+
 /* Frees what conf holds (not conf itself) and empties it. NULL is legal. */
 void conf_free(struct conf *conf);
 
@@ -110,8 +124,17 @@ void conf_print_help(FILE *out);
 /* A configuration file with every option at its default, commented out. */
 void conf_print_example(FILE *out);
 
-/* The OPTIONS section of the manual page, in roff. */
+/* The OPTIONS section of turnpike(8), in roff. */
 void conf_print_man(FILE *out);
+
+/* All of turnpike.conf(5), in roff. */
+void conf_print_man5(FILE *out);
+
+/* docs/configuration.md */
+void conf_print_markdown(FILE *out);
+
+/* The values in effect and where each came from; secrets are masked. */
+void conf_print_values(FILE *out, const struct conf *conf, const struct conf_origin *origins);
 
 /* Whether an option takes effect by a reload (SIGHUP); false also for unknown names. */
 bool conf_is_reloadable(const char *name);

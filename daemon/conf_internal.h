@@ -7,8 +7,7 @@
 
 #include "daemon/conf.h"
 
-#define CONF_NAME_MAX  64
-#define CONF_WHERE_MAX 256
+#define CONF_NAME_MAX 64
 
 struct conf_option {
 	const char *name;
@@ -23,6 +22,22 @@ struct conf_option {
 
 extern const struct conf_option conf_options[];
 extern const size_t conf_option_n;
+
+/* Indices into conf_options. */
+enum conf_option_index {
+#define CONF(name, ...) OPTION_##name,
+#include "daemon/options.def"
+#undef CONF
+};
+
+/* The table as people read it: the head of a group, or one of its options. */
+struct conf_row {
+	const char *title, *intro; /* of a group; else NULL */
+	const struct conf_option *option;
+};
+
+extern const struct conf_row conf_rows[];
+extern const size_t conf_row_n;
 
 /* NULL if there is none. */
 const struct conf_option *conf_option_find(const char *name);
@@ -46,18 +61,26 @@ int conf_value_set(struct conf *conf, const struct conf_option *o, const char *t
 /* Empties the member. */
 void conf_value_clear(struct conf *conf, const struct conf_option *o);
 
-/* ---- conf_rules.c: what contradicts what ---- */
+/* ---- conf_text.c: values to texts ---- */
 
-enum conf_source { SOURCE_DEFAULT, SOURCE_FILE, SOURCE_ENV, SOURCE_ARGS };
+/* What conf_value_set() would take for the same value; for free(). NULL when out of memory. */
+char *conf_value_text(const struct conf *conf, const struct conf_option *o);
 
-/* Where each option's value came from, by index into conf_options. */
-struct conf_origin {
-	enum conf_source source;
-	char where[CONF_WHERE_MAX]; /* "turnpike.conf:12", "TURNPIKE_LISTEN", "--listen" */
-};
+/* ---- conf_rules.c, conf_unsafe.c: what contradicts what, and what is dangerous ---- */
+
+/* Whether somebody outside of this network may be able to reach the server. */
+bool conf_is_public(const struct conf *conf);
 
 /* Tells each contradiction. */
 void conf_rules(const struct conf *conf, const struct conf_origin *origins,
                 void (*problem)(void *ctx, const char *text), void *ctx);
+
+/* ---- conf_print.c, for conf_docs.c ---- */
+
+/* Breaks text into lines of at most width columns, each begun with prefix. */
+void conf_print_wrapped(FILE *out, const char *prefix, const char *text, int width);
+
+/* With what roff takes for its own escaped. */
+void conf_print_roff(FILE *out, const char *text);
 
 #endif

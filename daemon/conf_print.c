@@ -7,8 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Breaks text into lines of at most width columns, each begun with prefix. */
-static void print_wrapped(FILE *out, const char *prefix, const char *text, int width)
+void conf_print_wrapped(FILE *out, const char *prefix, const char *text, int width)
 {
 	int column = 0;
 
@@ -37,33 +36,45 @@ static void describe(const struct conf_option *o, char *text, size_t cap)
 		snprintf(text + n, cap - (size_t)n, " [%s]", o->def);
 }
 
-void conf_print_help(FILE *out)
+static void print_help_option(FILE *out, const struct conf_option *o)
 {
 	char flag[CONF_NAME_MAX], env[CONF_NAME_MAX], text[1024];
 
+	describe(o, text, sizeof(text));
+	if (o->secret)
+		fprintf(out, "  %s in the file, or %s_FILE\n", o->name, conf_env_name(o, env));
+	else if (o->type == CONF_BOOL)
+		fprintf(out, "  %s[=no]\n", conf_flag_name(o, flag));
+	else
+		fprintf(out, "  %s %s%s\n", conf_flag_name(o, flag), o->metavar,
+		        conf_type_is_list(o->type) ? " ..." : "");
+	conf_print_wrapped(out, "      ", text, 80);
+}
+
+void conf_print_help(FILE *out)
+{
 	fputs("  --config FILE\n"
 	      "      Read settings from FILE: lines of \"key = value\", # comments "
 	      "(TURNPIKE_CONFIG)\n",
 	      out);
-	for (size_t i = 0; i < conf_option_n; i++) {
-		const struct conf_option *o = &conf_options[i];
-
-		describe(o, text, sizeof(text));
-		if (o->secret)
-			fprintf(out, "  %s in the file, or %s_FILE\n", o->name,
-			        conf_env_name(o, env));
-		else if (o->type == CONF_BOOL)
-			fprintf(out, "  %s[=no]\n", conf_flag_name(o, flag));
+	for (size_t i = 0; i < conf_row_n; i++) {
+		if (conf_rows[i].option)
+			print_help_option(out, conf_rows[i].option);
 		else
-			fprintf(out, "  %s %s%s\n", conf_flag_name(o, flag), o->metavar,
-			        conf_type_is_list(o->type) ? " ..." : "");
-		print_wrapped(out, "      ", text, 80);
+			fprintf(out, "\n %s:\n", conf_rows[i].title);
 	}
-	fputs("Options marked ... may repeat or hold several values separated by commas. Each\n"
+	fputs("\nOptions marked ... may repeat or hold several values separated by commas. Each\n"
 	      "option is also a key of the file (relay_ports) and an environment variable\n"
 	      "(TURNPIKE_RELAY_PORTS). The command line wins over the environment, the\n"
 	      "environment over the file.\n",
 	      out);
+}
+
+static void print_example_group(FILE *out, const struct conf_row *row)
+{
+	fprintf(out, "\n# ---- %s ----\n", row->title);
+	if (*row->intro)
+		conf_print_wrapped(out, "# ", row->intro, 80);
 }
 
 void conf_print_example(FILE *out)
@@ -71,20 +82,26 @@ void conf_print_example(FILE *out)
 	char text[1024];
 
 	fputs("# turnpike.conf: every option at its default. Remove the first # of a line to\n"
-	      "# change it. Lists are separated by commas, or the key is repeated.\n",
+	      "# change it. Lists are separated by commas, or the key is repeated. What is not\n"
+	      "# marked \"restart\" is heeded by `turnpike reload`.\n",
 	      out);
-	for (size_t i = 0; i < conf_option_n; i++) {
-		const struct conf_option *o = &conf_options[i];
+	for (size_t i = 0; i < conf_row_n; i++) {
+		const struct conf_option *o = conf_rows[i].option;
 
+		if (!o) {
+			print_example_group(out, &conf_rows[i]);
+			continue;
+		}
 		fputc('\n', out);
 		describe(o, text, sizeof(text));
-		print_wrapped(out, "# ", text, 80);
-		fprintf(out, "#%s =%s%s\n", o->name, *o->def ? " " : "", o->def);
+		conf_print_wrapped(out, "# ", text, 80);
+		fprintf(out, "%s#%s =%s%s\n", o->reload ? "" : "# restart\n", o->name,
+		        *o->def ? " " : "", o->def);
 	}
 }
 
 /* roff takes a hyphen, a backslash and a dot at the start of a line for its own. */
-static void print_roff(FILE *out, const char *text)
+void conf_print_roff(FILE *out, const char *text)
 {
 	if (*text == '.' || *text == '\'')
 		fputs("\\&", out);
@@ -111,20 +128,26 @@ void conf_print_man(FILE *out)
 	      ".TP\n\\fB\\-\\-config\\fR \\fIFILE\\fR\n"
 	      "Read settings from FILE: lines of \"key = value\", # comments\n",
 	      out);
-	for (size_t i = 0; i < conf_option_n; i++) {
-		const struct conf_option *o = &conf_options[i];
+	for (size_t i = 0; i < conf_row_n; i++) {
+		const struct conf_option *o = conf_rows[i].option;
 
+		if (!o) {
+			fputs(".SS ", out);
+			conf_print_roff(out, conf_rows[i].title);
+			fputc('\n', out);
+			continue;
+		}
 		fputs(".TP\n\\fB", out);
-		print_roff(out, o->secret ? o->name : conf_flag_name(o, flag));
+		conf_print_roff(out, o->secret ? o->name : conf_flag_name(o, flag));
 		fputs("\\fR", out);
 		if (o->type != CONF_BOOL) {
 			fputs(" \\fI", out);
-			print_roff(out, o->metavar);
+			conf_print_roff(out, o->metavar);
 			fputs("\\fR", out);
 		}
 		fputc('\n', out);
 		describe(o, text, sizeof(text));
-		print_roff(out, text);
+		conf_print_roff(out, text);
 		fputc('\n', out);
 	}
 }

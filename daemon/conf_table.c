@@ -33,6 +33,14 @@ const struct conf_option conf_options[] = {
 };
 const size_t conf_option_n = sizeof(conf_options) / sizeof(*conf_options);
 
+const struct conf_row conf_rows[] = {
+#define GROUP(t, i)  {.title = t, .intro = i},
+#define CONF(n, ...) {.option = &conf_options[OPTION_##n]},
+#include "daemon/options.def"
+#undef CONF
+};
+const size_t conf_row_n = sizeof(conf_rows) / sizeof(*conf_rows);
+
 const struct conf_option *conf_option_find(const char *name)
 {
 	for (size_t i = 0; i < conf_option_n; i++)

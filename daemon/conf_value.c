@@ -99,6 +99,7 @@ static int set_guests(enum conf_guests *out, const char *text, struct why *why)
 	static const char *const words[] = {
 	    [GUESTS_LOCAL] = "local",
 	    [GUESTS_YES] = "yes",
+	    [GUESTS_PUBLIC] = "public",
 	    [GUESTS_NO] = "no",
 	};
 
@@ -108,7 +109,7 @@ static int set_guests(enum conf_guests *out, const char *text, struct why *why)
 			return 0;
 		}
 	}
-	return why_set(why, -E_PARSE, "\"%s\" is not known: write local, yes or no", text);
+	return why_set(why, -E_PARSE, "\"%s\" is not known: write local, yes, public or no", text);
 }
 
 static int set_ports(struct conf_ports *out, const char *text, struct why *why)

@@ -29,6 +29,7 @@ static bool may_have(const struct grant *g, const struct web_caller *caller)
 		return grant_is_trusted(g, caller);
 	switch (g->conf->guests) {
 	case GUESTS_YES:
+	case GUESTS_PUBLIC:
 		return !caller->foreign_origin;
 	case GUESTS_LOCAL:
 		return grant_is_trusted(g, caller);

@@ -533,15 +533,50 @@ static void test_damaged_store(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+static void test_config(void **state)
+{
+	struct fixture *f = *state;
+	json_t *value, *one;
+	char path[96], args[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/turnpike.conf", f->dir);
+	file = fopen(path, "w");
+	fputs("\nshared_secret = hush-hush\nrelay_ports = 50000-50009\n", file);
+	fclose(file);
+	chmod(path, 0600);
+	snprintf(args, sizeof(args), "config --workers 3 --config %s", path);
+	OK(f, args);
+	assert_null(strstr(f->out, "hush"));
+	assert_non_null(strstr(f->out, "\nshared_secret = ********  # "));
+	assert_non_null(strstr(f->out, "turnpike.conf:2: shared_secret\n"));
+	assert_non_null(strstr(f->out, "\nrelay_ports = 50000-50009  # "));
+	assert_non_null(strstr(f->out, "\nworkers = 3  # --workers\n"));
+	assert_non_null(strstr(f->out, "\nmobility = no  # default\n"));
+	strcat(args, " --json");
+	OK(f, args);
+	assert_null(strstr(f->out, "hush"));
+	value = parse(f);
+	one = json_object_get(value, "relay_ports");
+	assert_string_equal(json_string_value(json_object_get(one, "value")), "50000-50009");
+	assert_string_equal(json_string_value(json_object_get(one, "source")), "file");
+	assert_false(json_is_true(json_object_get(one, "reloadable")));
+	one = json_object_get(value, "shared_secret");
+	assert_string_equal(json_string_value(json_object_get(one, "value")), "********");
+	assert_true(json_is_true(json_object_get(one, "secret")));
+	json_decref(value);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    T(test_user),         T(test_odd_names),
-	    T(test_stdin),        T(test_secret_and_credentials),
-	    T(test_token),        T(test_no_store),
-	    T(test_usage),        T(test_help),
-	    T(test_check_config), T(test_while_open),
-	    T(test_full_output),  T(test_damaged_store),
+	    T(test_user),          T(test_odd_names),
+	    T(test_stdin),         T(test_secret_and_credentials),
+	    T(test_token),         T(test_no_store),
+	    T(test_usage),         T(test_help),
+	    T(test_check_config),  T(test_config),
+	    T(test_while_open),    T(test_full_output),
+	    T(test_damaged_store),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,7 +11,9 @@
 #include "daemon/conf.h"
 #include "store/tests/tmpdir.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define ARGS_MAX 32
@@ -44,6 +46,7 @@ static void write_file(const char *path, const char *text)
 	assert_non_null(f);
 	fputs(text, f);
 	fclose(f);
+	assert_int_equal(chmod(path, 0600), 0);
 }
 
 /* file may be NULL: then there is none. */
@@ -244,6 +247,91 @@ static void test_secret_sources(void **state)
 	assert_non_null(strstr(r.why.text, "TURNPIKE_REALM"));
 }
 
+/* A secret that every login here can read is none. */
+static void test_readable_secrets(void **state)
+{
+	char path[96], env[256];
+	struct run r;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/open", dir);
+	write_file(path, "north\n");
+	assert_int_equal(chmod(path, 0644), 0);
+	snprintf(env, sizeof(env), "TURNPIKE_SHARED_SECRET_FILE=%s", path);
+	assert_int_equal(load(&r, "", env, NULL), -E_PARSE);
+	assert_non_null(strstr(r.why.text, "TURNPIKE_SHARED_SECRET_FILE"));
+	assert_non_null(strstr(r.why.text, "chmod o-r"));
+	assert_int_equal(chmod(path, 0640), 0);
+	assert_int_equal(load(&r, "", env, NULL), 0);
+	conf_free(&r.conf);
+
+	write_file(path, "workers = 1\nshared_secret = north\n");
+	assert_int_equal(chmod(path, 0644), 0);
+	snprintf(env, sizeof(env), "TURNPIKE_CONFIG=%s", path);
+	assert_int_equal(load(&r, "", env, NULL), -E_PARSE);
+	assert_non_null(strstr(r.why.text, ":2"));
+	assert_non_null(strstr(r.why.text, "chmod o-r"));
+	/* nothing to hide */
+	write_file(path, "workers = 1\n");
+	assert_int_equal(chmod(path, 0644), 0);
+	assert_int_equal(load(&r, "", env, NULL), 0);
+	conf_free(&r.conf);
+}
+
+/* What `turnpike config` shows can be read back, and gives the same; secrets apart. */
+static void test_values_round_trip(void **state)
+{
+	static const char *const args =
+	    "--relay-ports 1-65535 --listen 127.0.0.1:0,[::1]:0 --relay-address 127.0.0.2,::1 "
+	    "--relay-allow 10.0.0.0/8,2001:db8::/32,192.0.2.7 --external-ip 10.0.0.1=192.0.2.1 "
+	    "--legacy-channels --log-level debug --public-host turn.example.org --guests no "
+	    "--external-ip 2001:db8::1 --realm a,b --data /x#y";
+	struct conf_origin *origins;
+	char *text = NULL, *again = NULL;
+	struct run r;
+	size_t len;
+	FILE *f;
+
+	(void)state;
+	assert_int_equal(load(&r, args, "TURNPIKE_WORKERS=3", NULL), 0);
+	conf_free(&r.conf);
+	snprintf(r.args, sizeof(r.args), "turnpike %s", args);
+	r.argc = split(r.args, r.argv);
+	assert_int_equal(conf_read(&r.argc, r.argv, r.envp, &r.conf, &origins, NULL, NULL, &r.why),
+	                 0);
+	f = open_memstream(&text, &len);
+	conf_print_values(f, &r.conf, origins);
+	fclose(f);
+	conf_free(&r.conf);
+	assert_non_null(strstr(text, "\nworkers = 3  # TURNPIKE_WORKERS\n"));
+	assert_non_null(strstr(text, "\nrealm = a,b  # --realm\n"));
+	assert_non_null(strstr(text, "\ndata = \"/x#y\"  # --data\n"));
+	assert_non_null(strstr(text, "\nmax_lifetime = 3600  # default\n"));
+	free(origins);
+
+	write_file(file_path, text);
+	snprintf(r.args, sizeof(r.args), "turnpike --config %s", file_path);
+	r.argc = split(r.args, r.argv);
+	if (conf_read(&r.argc, r.argv, NULL, &r.conf, &origins, NULL, NULL, &r.why))
+		fail_msg("%s", r.why.text);
+	f = open_memstream(&again, &len);
+	conf_print_values(f, &r.conf, origins);
+	fclose(f);
+	for (char *a = text, *b = again; *a || *b;) { /* but for where it came from */
+		size_t n = strcspn(a, "\n"), m = strcspn(b, "\n");
+		char *end_a = strstr(a, "  # "), *end_b = strstr(b, "  # ");
+
+		if (*a != '#' && n)
+			assert_true(end_a - a == end_b - b && !memcmp(a, b, (size_t)(end_a - a)));
+		a += n + (a[n] != 0);
+		b += m + (b[m] != 0);
+	}
+	conf_free(&r.conf);
+	free(origins);
+	free(text);
+	free(again);
+}
+
 static void test_mistakes(void **state)
 {
 	/* Each message names the place (two: and the fix, or what is wrong). */
@@ -275,7 +363,7 @@ static void test_mistakes(void **state)
 	    {"--external-ip 10.0.0.1=::1", "", NULL, -E_INVAL, "--external-ip", "family"},
 	    {"--external-ip 10.0.0.1=", "", NULL, -E_INVAL, "--external-ip", "not an IP"},
 	    {"--legacy-channels=perhaps", "", NULL, -E_INVAL, "--legacy-channels", "yes nor no"},
-	    {"--guests some", "", NULL, -E_INVAL, "--guests", "local, yes or no"},
+	    {"--guests some", "", NULL, -E_INVAL, "--guests", "local, yes, public or no"},
 	    {"--log-level loud", "", NULL, -E_INVAL, "--log-level", "debug"},
 	    {"--public-host https://x", "", NULL, -E_INVAL, "--public-host", "scheme"},
 	    {"--public-host x:1", "", NULL, -E_INVAL, "--public-host", "x:1"},
@@ -318,6 +406,44 @@ static void test_mistakes(void **state)
 	    {"--listen 127.0.0.1:1,127.0.0.1:1", "", NULL, -E_PARSE, "--listen", "twice"},
 	    {"--external-ip 1.1.1.1 --external-ip 1.1.1.2", "", NULL, -E_PARSE, "--external-ip",
 	     "LOCAL=IP"},
+	    {"--external-ip 127.0.0.1", "", NULL, -E_PARSE, "--external-ip", "no client reaches"},
+	    {"--external-ip 2001:db8::1 --listen 127.0.0.1:1", "", NULL, -E_PARSE, "--external-ip",
+	     "no IPv6"},
+	    {"--external-ip 8.8.8.8 --relay-address ::1", "", NULL, -E_PARSE, "--external-ip",
+	     "relay_address has no IPv4"},
+	    {"--alternate-domain x.example", "", NULL, -E_PARSE, "--alternate-domain",
+	     "alternate_server"},
+	    {"--listen 8.8.8.8:3478 --alternate-server 8.8.8.8:3478", "", NULL, -E_PARSE,
+	     "--alternate-server", "itself"},
+	    {"--listen 127.0.0.1:1 --relay-ports 50000-50009 --total-quota 11", "", NULL, -E_PARSE,
+	     "--total-quota", "10 ports"},
+	    {"--relay-address 127.0.0.1,127.0.0.2 --relay-ports 50000-50009 --total-quota 21", "",
+	     NULL, -E_PARSE, "--total-quota", "20 ports"},
+	    {"--realm-quota 9 --total-quota 8", "", NULL, -E_PARSE, "--realm-quota",
+	     "total_quota 8"},
+	    {"--user-quota 9 --total-quota 8", "", NULL, -E_PARSE, "--user-quota", "total_quota 8"},
+	    {"--connections-per-address 9 --max-tcp-connections 8", "", NULL, -E_PARSE,
+	     "--connections-per-address", "lower it"},
+	    {"--session-bandwidth 9000 --user-bandwidth 8000", "", NULL, -E_PARSE,
+	     "--session-bandwidth", "user_bandwidth 8000"},
+	    {"--user-bandwidth 9000000 --total-bandwidth 8000000", "", NULL, -E_PARSE,
+	     "--user-bandwidth", "total_bandwidth 8000000"},
+	    {"--username-anonymity --guests yes --listen 127.0.0.1:1", "", NULL, -E_PARSE,
+	     "--username-anonymity", "guests = no"},
+	    {"--username-anonymity", "TURNPIKE_SHARED_SECRET=x", NULL, -E_PARSE,
+	     "--username-anonymity", "TURNPIKE_SHARED_SECRET"},
+	    {"--strict-expiry --credential-ttl 60", "", NULL, -E_PARSE, "--strict-expiry",
+	     "default_lifetime"},
+	    {"--guests yes", "", NULL, -E_PARSE, "--guests", "guests = public"},
+	    {"--guests yes --listen 10.0.0.1:1 --external-ip 8.8.8.8", "", NULL, -E_PARSE,
+	     "--guests", "Internet"},
+	    {"", "", "relay_allow = 10.0.0.0/8, 127.0.0.0/8\n", -E_PARSE, ":1: relay_allow",
+	     "value 2 opens 127.0.0.0/8"},
+	    {"--relay-allow 0.0.0.0/0", "", NULL, -E_PARSE, "--relay-allow", "relay_allow_unsafe"},
+	    {"--relay-allow 169.254.169.254", "", NULL, -E_PARSE, "--relay-allow", "metadata"},
+	    {"--relay-allow fc00::/7", "", NULL, -E_PARSE, "--relay-allow", "fd00:ec2::254"},
+	    {"--relay-allow ::1 --listen 8.8.8.8:1 --relay-allow-unsafe ::/64", "", NULL, -E_PARSE,
+	     "--relay-allow", "not in relay_allow"},
 	};
 
 	(void)state;
@@ -343,8 +469,16 @@ static void test_no_contradiction(void **state)
 	    "--listen 127.0.0.1:50000 --relay-ports 50000-50010 --relay-address 127.0.0.2",
 	    "--listen 127.0.0.1:0 --listen 127.0.0.1:0",
 	    "--external-ip 1.1.1.1 --external-ip 2001:db8::1 --external-ip 10.0.0.1=1.1.1.3",
-	    "--relay-allow 10.0.0.0/8 --relay-deny 10.1.0.0/16",
-	    "--tls-cert a --tls-key b",
+	    "--relay-allow 10.0.0.0/8 --relay-deny 10.1.0.0/16", "--tls-cert a --tls-key b",
+	    "--relay-allow 127.0.0.0/8 --listen 127.0.0.1:1",
+	    "--relay-allow 127.0.0.0/8 --listen 192.168.1.1:1 --external-ip 10.0.0.1",
+	    "--relay-allow 127.0.0.0/8 --relay-allow-unsafe 127.0.0.0/8",
+	    "--relay-allow 10.0.0.0/8,192.168.0.0/16", "--guests public",
+	    "--guests yes --listen [::1]:1", "--redirect=no", "--alternate-server 8.8.8.8:3478",
+	    "--alternate-server 8.8.8.8:3478 --listen 8.8.8.8:3478 --redirect=no",
+	    "--total-quota 10 --relay-ports 50000-50009 --listen 127.0.0.1:1",
+	    "--total-quota 100",         /* below the default of user_quota */
+	    "--total-bandwidth 1000000", /* below the default of user_bandwidth */
 	};
 
 	(void)state;
@@ -515,6 +649,8 @@ int main(void)
 	    cmocka_unit_test(test_rest_of_argv),
 	    cmocka_unit_test(test_file_syntax),
 	    cmocka_unit_test(test_secret_sources),
+	    cmocka_unit_test(test_readable_secrets),
+	    cmocka_unit_test(test_values_round_trip),
 	    cmocka_unit_test(test_mistakes),
 	    cmocka_unit_test(test_no_contradiction),
 	    cmocka_unit_test(test_kubernetes_variables),

@@ -129,6 +129,7 @@ static void write_text(const char *path, const char *text)
 	assert_non_null(file);
 	fputs(text, file);
 	fclose(file);
+	assert_int_equal(chmod(path, 0600), 0);
 }
 
 static void test_bad_certificates(void **state)
@@ -235,6 +236,11 @@ static void test_given_certificate(void **state)
 	assert_int_equal(cert_make(strchr(cert, '=') + 1, strchr(key, '=') + 1, names, 1,
 	                           (int64_t)time(NULL), &f->why),
 	                 0);
+	assert_int_equal(start(f), 0);
+	assert_int_equal(chmod(strchr(key, '=') + 1, 0644), 0);
+	assert_int_equal(start(f), -E_DENIED);
+	assert_non_null(strstr(f->why.text, "chmod o-r"));
+	assert_int_equal(chmod(strchr(key, '=') + 1, 0640), 0);
 	assert_int_equal(start(f), 0);
 	snprintf(cert, sizeof(cert), "%s/cert.pem", f->data);
 	assert_int_equal(access(cert, F_OK), -1);
