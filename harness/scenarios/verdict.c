@@ -35,13 +35,30 @@ static void parse_candidate(const json_t *json, struct candidate_view *c)
 	copy_text(c->address, sizeof(c->address), json, "address");
 }
 
+/* Of the icecandidateerrors the one that says most: that a server was not reached (701) is normal
+ * where one of its transports is blocked. NULL if there is none. */
+static const char *worst_error(const json_t *errors)
+{
+	const char *first = json_string_value(json_array_get(errors, 0));
+	json_t *error;
+	size_t i;
+
+	json_array_foreach (errors, i, error) {
+		const char *text = json_string_value(error);
+
+		if (text && strncmp(text, "701", 3) != 0)
+			return text;
+	}
+	return first;
+}
+
 int peer_view_parse(const json_t *json, struct peer_view *v)
 {
 	const json_t *pair = json_object_get(json, "pair");
 	const json_t *gathered = json_object_get(json, "gathered");
 	const json_t *picture = json_object_get(json, "picture");
 	const json_t *tone = json_object_get(json, "tone");
-	const char *error = json_string_value(json_array_get(json_object_get(json, "errors"), 0));
+	const char *error = worst_error(json_object_get(json, "errors"));
 
 	if (!json_is_object(json) || !json_is_string(json_object_get(json, "state")))
 		return -E_PARSE;
@@ -90,43 +107,111 @@ static const char *path_text(enum path_class path)
 	return path == PATH_RELAY ? "relayed" : "direct";
 }
 
-/* Why a call may have come to nothing, from what was and was not gathered. */
-static const char *no_connection_cause(const struct peer_view *v, const struct call_expect *expect,
-                                       char *buf, size_t size)
+/* The likeliest cause of a failure, and where to fix it. */
+struct advice {
+	const char *cause, *look;
+};
+
+/* What a server answers to an Allocate request (RFC 8656, RFC 8489), and browsers add. */
+static const struct {
+	const char *code;
+	struct advice advice;
+} ice_errors[] = {
+    {"401",
+     {"the TURN server refuses the credentials",
+      "username and credential in the iceServers, whether they have expired, and that server and "
+      "issuer share the secret and the time"}},
+    {"438",
+     {"the TURN server finds its nonce stale, again and again",
+      "the clocks, and a load balancer that sends one client to several servers"}},
+    {"403", {"the TURN server forbids it", "its rules about clients and peers"}},
+    {"437", {"the TURN server knows another allocation of this address", "its log"}},
+    {"442", {"the TURN server does not relay this transport", "which transports it relays"}},
+    {"440", {"the TURN server does not relay this address family", "its relay addresses"}},
+    {"486",
+     {"the user has used up its allocations",
+      "the quota a user, and allocations that earlier calls did not give back"}},
+    {"508",
+     {"the TURN server has no port or no capacity left",
+      "its relay ports and limits, and allocations that are not given back"}},
+    {"701",
+     {"the server does not answer",
+      "whether it listens on that port and transport, the firewall before it, and for turns: the "
+      "certificate"}},
+};
+
+static bool explain_error(const struct call_expect *expect, const struct peer_view *v,
+                          struct advice *advice)
 {
-	if (v->connections == 0)
-		return "the page made no RTCPeerConnection: the call did not reach this end, or "
-		       "the page failed before (see its console)";
-	if (strcmp(v->signaling, "have-local-offer") == 0)
-		return "its offer was never answered: signaling lost the offer or the answer";
-	if (v->error[0]) {
-		snprintf(buf, size, "the browser reports an ICE server error: %s", v->error);
-		return buf;
+	if (!v->error[0])
+		return false;
+	*advice = (struct advice){"the browser reports an ICE server error",
+	                          "the server's log, and what it answers to a client"};
+	for (size_t i = 0; i < sizeof(ice_errors) / sizeof(*ice_errors); i++) {
+		if (strncmp(v->error, ice_errors[i].code, 3) == 0)
+			*advice = ice_errors[i].advice;
 	}
+	/* One transport's silence explains nothing where another gave a relay, or none is needed.
+	 */
+	return strncmp(v->error, "701", 3) != 0 ||
+	       (expect->path == PATH_RELAY && v->gathered_relay == 0);
+}
+
+/* Why a call may have come to nothing, from what was and was not gathered. */
+static struct advice explain_no_connection(const struct call_expect *expect,
+                                           const struct peer_view *v)
+{
+	struct advice advice;
+
+	if (v->connections == 0)
+		return (struct advice){
+		    "the page made no RTCPeerConnection: the call did not reach "
+		    "this end, or the page failed before",
+		    "this end's console log, and whether its WebSocket stayed open"};
+	if (strcmp(v->signaling, "have-local-offer") == 0)
+		return (struct advice){
+		    "its offer was never answered: signaling lost the offer or the answer",
+		    "the other end's console log, and the hub's lines in the server's log"};
+	if (explain_error(expect, v, &advice))
+		return advice;
 	if (v->gathered_host + v->gathered_srflx + v->gathered_relay == 0)
-		return "it gathered no candidates at all: the offer or answer was never applied";
+		return (struct advice){
+		    "it gathered no candidates at all: the offer or answer was never applied",
+		    "this end's console log"};
 	if (expect->path == PATH_RELAY && v->gathered_relay == 0)
-		return "it gathered no relay candidate: the page got no TURN servers, or the "
-		       "relay does not answer";
+		return (struct advice){"it gathered no relay candidate: the page got no TURN "
+		                       "servers, or the relay does not answer",
+		                       "the iceServers that the page got (event \"pc\" of its "
+		                       "timeline), and the TURN listeners"};
 	if (expect->path == PATH_RELAY)
-		return "it has a relay candidate, so the relay allocates but does not pass "
-		       "packets (permissions, channels, or the peer policy), or candidates did "
-		       "not reach the other end";
+		return (struct advice){
+		    "it has a relay candidate, so the relay allocates but does not pass packets "
+		    "(permissions, channels, or the peer policy), or candidates did not reach the "
+		    "other end",
+		    "the relay's address as seen by the other end, denied peers in the server's "
+		    "log, "
+		    "and the candidates that the other end got"};
 	if (v->gathered_srflx == 0 && v->gathered_relay == 0)
-		return "it learnt no reflexive address: STUN does not answer";
-	return "candidates did not reach the other end, or their checks are not answered";
+		return (struct advice){"it learnt no reflexive address: STUN does not answer",
+		                       "the STUN listener, and UDP from this end to it"};
+	return (struct advice){"candidates did not reach the other end, or their checks are not "
+	                       "answered",
+	                       "the candidates that the other end got, and the capture of its NAT"};
 }
 
 static bool check_connected(const struct call_expect *expect, const struct peer_mark *me,
                             const struct peer_view *v, struct result *r)
 {
-	char buf[256];
+	struct advice advice;
 
 	if (strcmp(v->state, "connected") == 0 && v->has_pair)
 		return true;
+	advice = explain_no_connection(expect, v);
 	result_fail(r,
-	            "%s should be connected, but its connectionState is \"%s\"; most likely: %s.",
-	            me->name, v->state, no_connection_cause(v, expect, buf, sizeof(buf)));
+	            "%s should be connected, but its connectionState is \"%s\" after it gathered "
+	            "%d host, %d srflx and %d relay candidates%s%s; most likely: %s. Look at: %s.",
+	            me->name, v->state, v->gathered_host, v->gathered_srflx, v->gathered_relay,
+	            v->error[0] ? " and saw the error " : "", v->error, advice.cause, advice.look);
 	return false;
 }
 
@@ -142,9 +227,11 @@ static void check_path(const struct call_expect *expect, const struct peer_mark 
 	            path_text(expect->path), path_text(path), mark[0].name, v[0].local.type,
 	            v[0].remote.type, mark[1].name, v[1].local.type, v[1].remote.type,
 	            path == PATH_DIRECT
-	                ? "a path around the NATs exists in the lab that its probing does not see"
+	                ? "a path around the NATs exists in the lab that its probing does not "
+	                  "see. Look at: the chosen pair's addresses"
 	                : "the direct checks fail: wrong reflexive addresses from STUN, or "
-	                  "candidates that arrive late or not at all");
+	                  "candidates that arrive late or not at all. Look at: the srflx "
+	                  "candidates, which should be the NATs' WAN addresses");
 }
 
 /* The two ends must tell one story of the one path they share. */
@@ -160,7 +247,7 @@ static void check_ends_agree(const struct peer_mark mark[VERDICT_PEERS],
 		result_fail(r,
 		            "%s sends from a relay candidate, so %s should see a relay (or prflx) "
 		            "one, but sees %s; most likely: the ends were looked at while ICE was "
-		            "still switching.",
+		            "still switching. Look at: when each end chose its pair.",
 		            mark[i].name, mark[!i].name, seen);
 	}
 }
@@ -173,7 +260,8 @@ static void check_both_legs(const struct call_expect *expect, const struct peer_
 	result_fail(
 	    r,
 	    "%s should send from a relay candidate, but sends from %s; most likely: the page "
-	    "did not set iceTransportPolicy to relay.",
+	    "did not set iceTransportPolicy to relay. Look at: how the page makes its "
+	    "RTCPeerConnection.",
 	    me->name, v->local.type);
 }
 
@@ -183,10 +271,12 @@ static void check_relay_protocol(const char *expect, const struct peer_mark *me,
 	if (!expect || strcmp(v->local.type, "relay") != 0 ||
 	    strcmp(v->local.relay_protocol, expect) == 0)
 		return;
-	result_fail(r,
-	            "%s should reach its relay over %s, but does over %s; most likely: the better "
-	            "transport's listener does not answer.",
-	            me->name, expect, v->local.relay_protocol);
+	result_fail(
+	    r,
+	    "%s should reach its relay over %s, but does over %s; most likely: the better "
+	    "transport's listener does not answer. Look at: which TURN URIs the page got, and "
+	    "whether the server listens for each.",
+	    me->name, expect, v->local.relay_protocol);
 }
 
 static void check_frames(const struct peer_mark *me, const struct peer_mark *other,
@@ -196,29 +286,36 @@ static void check_frames(const struct peer_mark *me, const struct peer_mark *oth
 	double seconds = v->window_ms / 1000;
 
 	if (v->frames_after == 0)
-		result_fail(r,
-		            "%s should decode %s's video, but not one frame came; most likely: no "
-		            "video track was negotiated, or no media passes although ICE does.",
-		            me->name, other->name);
+		result_fail(
+		    r,
+		    "%s should decode %s's video, but not one frame came; most likely: no "
+		    "video track was negotiated, or no media passes although ICE does. Look "
+		    "at: the tracks of the timeline, and bytes received over time.",
+		    me->name, other->name);
 	else if (seconds > 0 && gained < FPS_LEAST * seconds)
-		result_fail(r,
-		            "%s's decoded frames should rise all the time, but rose by %d in %.1f "
-		            "s (to %d); most likely: media stopped flowing after the start.",
-		            me->name, gained, seconds, v->frames_after);
+		result_fail(
+		    r,
+		    "%s's decoded frames should rise all the time, but rose by %d in %.1f "
+		    "s (to %d); most likely: media stopped flowing after the start. Look at: "
+		    "loss and round trip over time, and refreshes of permissions and "
+		    "channels in the server's log.",
+		    me->name, gained, seconds, v->frames_after);
 }
 
 static void check_picture(const struct peer_mark *me, const struct peer_mark *other,
                           const struct peer_view *v, struct result *r)
 {
 	if (v->picture_reads == 0)
-		result_fail(r,
-		            "%s should see %s in #received_video, but there is no picture; most "
-		            "likely: the page did not set srcObject, or playback did not start.",
-		            me->name, other->name);
+		result_fail(
+		    r,
+		    "%s should see %s in #received_video, but there is no picture; most "
+		    "likely: the page did not set srcObject, or playback did not start. Look "
+		    "at: the page's console log and picture.",
+		    me->name, other->name);
 	else if (v->picture_coded == 0)
 		result_fail(r,
 		            "%s should see %s's code in #received_video, but sees %s; most likely: "
-		            "%s.",
+		            "%s. Look at: the page's picture.",
 		            me->name, other->name,
 		            v->picture_bright < BLACK_BELOW ? "black" : "something else",
 		            v->picture_bright < BLACK_BELOW ? "no video packet was decoded"
@@ -226,32 +323,36 @@ static void check_picture(const struct peer_mark *me, const struct peer_mark *ot
 	else if (v->picture_peer == me->id)
 		result_fail(r,
 		            "%s should see %s, but sees itself; most likely: the page shows the "
-		            "local stream in #received_video.",
+		            "local stream in #received_video. Look at: the page's track handler.",
 		            me->name, other->name);
 	else if (v->picture_peer != other->id)
 		result_fail(r,
 		            "%s should see %s (code %d), but sees code %d; most likely: signaling "
-		            "joined the wrong peers.",
+		            "joined the wrong peers. Look at: from and to in the hub's messages.",
 		            me->name, other->name, other->id, v->picture_peer);
 	else if (v->picture_distinct < 2)
-		result_fail(r,
-		            "%s's picture of %s should move, but stood still for %.1f s; most "
-		            "likely: media stopped flowing after the start.",
-		            me->name, other->name, v->window_ms / 2 / 1000);
+		result_fail(
+		    r,
+		    "%s's picture of %s should move, but stood still for %.1f s; most "
+		    "likely: media stopped flowing after the start. Look at: bytes received "
+		    "over time.",
+		    me->name, other->name, v->window_ms / 2 / 1000);
 }
 
 static void check_tone(const struct peer_mark *me, const struct peer_mark *other,
                        const struct peer_view *v, struct result *r)
 {
 	if (v->tone_db < TONE_FLOOR_DB || v->audio_energy <= 0)
-		result_fail(r,
-		            "%s should hear %s's tone of %.0f Hz, but hears nothing; most likely: "
-		            "no audio track was negotiated, or it is muted.",
-		            me->name, other->name, other->hz);
+		result_fail(
+		    r,
+		    "%s should hear %s's tone of %.0f Hz, but hears nothing; most likely: "
+		    "no audio track was negotiated, or it is muted. Look at: the tracks of the "
+		    "timeline.",
+		    me->name, other->name, other->hz);
 	else if (fabs(v->tone_hz - other->hz) > TONE_TOLERANCE_HZ)
 		result_fail(r,
 		            "%s should hear %s's tone of %.0f Hz, but hears %.0f Hz; most likely: "
-		            "%s.",
+		            "%s. Look at: which stream the page plays.",
 		            me->name, other->name, other->hz, v->tone_hz,
 		            fabs(v->tone_hz - me->hz) <= TONE_TOLERANCE_HZ
 		                ? "the page plays back the local stream"
@@ -262,20 +363,26 @@ static void check_echo(const struct peer_mark *me, const struct peer_mark *other
                        const struct peer_view *v, struct result *r)
 {
 	if (v->echo_ms < 0)
-		result_fail(r,
-		            "%s should get its data channel message back from %s, but it does not "
-		            "come; most likely: SCTP over DTLS does not pass, though media does "
-		            "(large packets lost?).",
-		            me->name, other->name);
+		result_fail(
+		    r,
+		    "%s should get its data channel message back from %s, but it does not "
+		    "come; most likely: SCTP over DTLS does not pass, though media does "
+		    "(large packets lost?). Look at: the MTU of the path, and events of the "
+		    "data channel.",
+		    me->name, other->name);
 }
 
+/* "relay udp" where the relaying ends reach it alike, else "relay tcp/tls", side a first. */
 static void note_path(const struct peer_view v[VERDICT_PEERS], struct result *r)
 {
-	const char *over = "";
+	char over[sizeof(v->local.relay_protocol) * VERDICT_PEERS + 2] = "";
 
 	for (int i = 0; i < VERDICT_PEERS; i++) {
-		if (strcmp(v[i].local.type, "relay") == 0)
-			over = v[i].local.relay_protocol;
+		const char *leg = v[i].local.relay_protocol;
+
+		if (strcmp(v[i].local.type, "relay") == 0 && strcmp(over, leg) != 0)
+			snprintf(over + strlen(over), sizeof(over) - strlen(over), "%s%s",
+			         over[0] ? "/" : "", leg);
 	}
 	snprintf(r->path, sizeof(r->path), "%s%s%s, %s/%s and %s/%s",
 	         verdict_path(v) == PATH_RELAY ? "relay" : "direct", *over ? " " : "", over,

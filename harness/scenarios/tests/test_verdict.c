@@ -62,12 +62,25 @@ static bool judge(const struct call_expect *expect)
 	return verdict_judge(expect, marks, view, 1700000000100.0, &result);
 }
 
+/* It says what was expected and what happened, the likeliest cause, and what to look at. */
+static void is_a_whole_sentence(const char *text)
+{
+	const char *should = strstr(text, " should "), *cause = strstr(text, "; most likely: ");
+	const char *look = strstr(text, ". Look at: ");
+
+	if (!should || !strstr(text, ", but ") || !cause || !look || cause < should ||
+	    look < cause || text[strlen(text) - 1] != '.')
+		fail_msg("not a whole sentence: %s", text);
+	assert_true(strlen(text) + 1 < RESULT_TEXT); /* nor was its end cut off */
+}
+
 static void expect_one_failure(const char *part)
 {
 	if (result.failure_n != 1)
 		fail_msg("%zu failures; first: %s", result.failure_n, result.failure[0]);
 	if (!strstr(result.failure[0], part))
 		fail_msg("not about \"%s\": %s", part, result.failure[0]);
+	is_a_whole_sentence(result.failure[0]);
 }
 
 static void make_relayed(void)
@@ -161,7 +174,9 @@ static void test_causes_of_no_connection(void **state)
 	(void)state;
 	strcpy(view[1].state, "failed");
 	assert_false(judge(&relayed));
-	expect_one_failure("but its connectionState is \"failed\"; most likely: it has a relay");
+	expect_one_failure(
+	    "but its connectionState is \"failed\" after it gathered 2 host, 1 srflx "
+	    "and 1 relay candidates; most likely: it has a relay");
 
 	set_up(NULL);
 	strcpy(view[1].state, "new");
@@ -173,7 +188,29 @@ static void test_causes_of_no_connection(void **state)
 	strcpy(view[1].state, "failed");
 	strcpy(view[1].error, "401 Unauthorized (turn:203.0.113.10)");
 	judge(&relayed);
-	expect_one_failure("401 Unauthorized");
+	expect_one_failure(
+	    "and saw the error 401 Unauthorized (turn:203.0.113.10); most likely: the "
+	    "TURN server refuses the credentials. Look at: username and credential");
+
+	/* That one transport is blocked is no cause where another gave a relay. */
+	set_up(NULL);
+	strcpy(view[1].state, "failed");
+	strcpy(view[1].error, "701 timed out (turn:203.0.113.10)");
+	judge(&relayed);
+	expect_one_failure("most likely: it has a relay candidate");
+	set_up(NULL);
+	strcpy(view[1].state, "failed");
+	strcpy(view[1].error, "701 timed out (turn:203.0.113.10)");
+	view[1].gathered_relay = 0;
+	judge(&relayed);
+	expect_one_failure("most likely: the server does not answer. Look at: whether it listens");
+
+	set_up(NULL);
+	strcpy(view[1].state, "failed");
+	strcpy(view[1].error, "499 of its own (turn:203.0.113.10)");
+	judge(&direct);
+	expect_one_failure("most likely: the browser reports an ICE server error. Look at: the "
+	                   "server's log");
 
 	set_up(NULL);
 	strcpy(view[1].state, "connecting");
@@ -198,6 +235,31 @@ static void test_causes_of_no_connection(void **state)
 	view[1].has_pair = false;
 	judge(&direct);
 	assert_int_equal(result.failure_n, 1);
+}
+
+/* 701 says least of all errors. */
+static void test_worst_error_is_told(void **state)
+{
+	json_t *json = json_loads(
+	    "{\"state\":\"failed\",\"errors\":[\"701 a\",\"486 b\",\"401 c\"]}", 0, NULL);
+	struct peer_view v;
+
+	(void)state;
+	assert_int_equal(peer_view_parse(json, &v), 0);
+	assert_string_equal(v.error, "486 b");
+	json_decref(json);
+}
+
+static void test_path_names_both_legs(void **state)
+{
+	(void)state;
+	make_relayed();
+	strcpy(view[0].local.relay_protocol, "tcp");
+	strcpy(view[1].local.type, "relay");
+	strcpy(view[1].local.relay_protocol, "tls");
+	judge(&(struct call_expect){.path = PATH_RELAY});
+	assert_string_equal(result.path, "relay tcp/tls, relay/prflx and relay/relay");
+	assert_string_equal(result_path_word(&result), "tls");
 }
 
 static void test_video_faults(void **state)
@@ -330,6 +392,8 @@ int main(void)
 	    cmocka_unit_test_setup(test_ends_that_contradict, set_up),
 	    cmocka_unit_test_setup(test_wrong_relay_protocol, set_up),
 	    cmocka_unit_test_setup(test_causes_of_no_connection, set_up),
+	    cmocka_unit_test_setup(test_worst_error_is_told, set_up),
+	    cmocka_unit_test_setup(test_path_names_both_legs, set_up),
 	    cmocka_unit_test_setup(test_video_faults, set_up),
 	    cmocka_unit_test_setup(test_audio_faults, set_up),
 	    cmocka_unit_test_setup(test_views_that_are_no_views, set_up),
