@@ -149,7 +149,7 @@ bool grid_put(FILE *f, const struct run *run)
 	if (any)
 		fputs("\ndir: direct; udp, tcp, tls: over the relay, reached so; busy: the machine "
 		      "was "
-		      "too busy to judge; -: not run\n",
+		      "too busy to judge; -: not run; none: no way, as theory says\n",
 		      f);
 	return any;
 }

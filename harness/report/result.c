@@ -262,6 +262,8 @@ const char *result_path_word(const struct result *r)
 
 	if (strncmp(r->path, "direct", 6) == 0)
 		return "direct";
+	if (strncmp(r->path, "none", 4) == 0)
+		return "none";
 	if (strncmp(r->path, "relay", 5) != 0)
 		return "";
 	for (size_t i = 0; i < sizeof(legs) / sizeof(*legs); i++) {

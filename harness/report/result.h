@@ -111,7 +111,7 @@ void run_fact_machine(struct run *run);
 const char *run_verdict(const struct run *run, char *buf, size_t size);
 
 /* How a call ran, as one short word: "direct", "udp", "tcp" or "tls" (the relay's slowest leg);
- * "" if it did not. */
+ * "none" if it rightly did not, "" if that is not known. */
 const char *result_path_word(const struct result *r);
 
 /* Replaces, in place, what is not UTF-8 or not printable by '?', newlines and tabs by spaces. */

@@ -140,6 +140,7 @@ static void make_matrix(void)
 	make_cell(&cells[1], "none", "symmetric", "turnpike");
 	make_cell(&cells[2], "symmetric", "symmetric", "turnpike");
 	strcpy(cells[2].path, "relay udp/tcp, relay/relay and relay/relay");
+	strcpy(cells[0].path, "none, as expected");
 	make_cell(&cells[3], "none", "none", "coturn");
 	make_cell(&cells[4], "none", "symmetric", "coturn");
 	result_fail(&cells[4], "no coturn");
@@ -208,7 +209,7 @@ static void test_matrix_on_the_terminal(void **state)
 	text = render(report_text_groups);
 	has(text,
 	    "\nmatrix, turnpike, chromium and firefox\n                            A    B   \n"
-	    "A none                      dir  dir\n"
+	    "A none                      none dir\n"
 	    "B symmetric                      tcp\n");
 	/* Of two plays of a cell the worse is shown. */
 	has(text, "\nmatrix, coturn, chromium and firefox\n                            A    B   \n"

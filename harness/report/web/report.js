@@ -27,12 +27,12 @@ const OUTCOMES = {
 	'failed': 'failed', 'no-lab': 'no lab', 'interrupted': 'interrupted',
 	'inconclusive': 'inconclusive', 'not-run': 'not run',
 	'direct': 'direct', 'relay-udp': 'relay, over UDP', 'relay-tcp': 'relay, over TCP',
-	'relay-tls': 'relay, over TLS', 'relay': 'relay', 'passed': 'passed',
+	'relay-tls': 'relay, over TLS', 'relay': 'relay', 'no-way': 'no way, as expected', 'passed': 'passed',
 };
 const MEANING = {
 	'direct': 'direct', 'relay-udp': 'relayed, reached over UDP',
 	'relay-tcp': 'relayed, a leg over TCP', 'relay-tls': 'relayed, a leg over TLS',
-	'relay': 'relayed', 'passed': 'passed', 'failed': 'failed',
+	'relay': 'relayed', 'no-way': 'none: no call is possible, as theory says', 'passed': 'passed', 'failed': 'failed',
 	'inconclusive': 'busy: the machine was too loaded to judge', 'no-lab': 'lab: could not be built',
 	'interrupted': 'cut: stopped from outside', 'not-run': '– not run',
 };
@@ -44,12 +44,12 @@ const outcome = r => {
 	if (r.result !== 'passed')
 		return r.result;
 	const word = r.path_word;
-	return !word ? 'passed' : word === 'direct' || word === 'relay' ? word : `relay-${word}`;
+	return !word ? 'passed' : word === 'none' ? 'no-way' : word === 'direct' || word === 'relay' ? word : `relay-${word}`;
 };
 const SHORT = {
 	'failed': 'failed', 'no-lab': 'lab', 'interrupted': 'cut', 'inconclusive': 'busy',
 	'not-run': '–', 'direct': 'direct', 'relay-udp': 'udp', 'relay-tcp': 'tcp',
-	'relay-tls': 'tls', 'relay': 'relay', 'passed': 'ok',
+	'relay-tls': 'tls', 'relay': 'relay', 'no-way': 'none', 'passed': 'ok',
 };
 const severity = o => SEVERITY.includes(o) ? SEVERITY.length - SEVERITY.indexOf(o) : 0;
 const isTrouble = r => ['failed', 'no-lab', 'interrupted'].includes(outcome(r));
