@@ -109,7 +109,7 @@ const drawHead = () => {
 		return part;
 	}));
 	$('counts').append(...counts.map(([o, n]) => el('li', '', el('i', `swatch ${o}`), el('b', '', n), ` ${OUTCOMES[o]}`)));
-	$('facts').append(...[{name: 'turnpike-harness', text: run.version}, ...run.facts].map(f =>
+	$('facts').append(...run.facts.map(f =>
 		el('div', '', el('dt', '', f.name), el('dd', '', f.text))));
 };
 
