@@ -77,22 +77,50 @@ int report_text_groups(FILE *f, const struct run *run)
 	return flushed(f);
 }
 
+static bool alike(const struct result *a, const struct result *b)
+{
+	bool same = a->state == b->state && a->failure_n > 0 && a->failure_n == b->failure_n;
+
+	for (size_t i = 0; i < a->failure_n && same; i++)
+		same = strcmp(a->failure[i], b->failure[i]) == 0;
+	return same;
+}
+
+/* What went wrong in the same words is told once, with the first of them. */
+static void put_trouble(FILE *f, const struct run *run, size_t at)
+{
+	const struct result *r = &run->result[at];
+	size_t others = 0;
+
+	/* That it was not begun needs no sentence a cell. */
+	if (r->state == RESULT_PASSED || (r->state == RESULT_WAITING && !r->failure_n))
+		return;
+	for (size_t i = 0; i < at; i++) {
+		if (alike(&run->result[i], r))
+			return;
+	}
+	fprintf(f, "\n%s%s%s (%s): %s\n", r->name, r->target[0] ? " against " : "", r->target,
+	        r->purpose, result_state_text(r->state));
+	for (size_t i = 0; i < r->failure_n; i++)
+		fprintf(f, "  - %s\n", r->failure[i]);
+	for (size_t i = at + 1; i < run->result_n; i++) {
+		if (!alike(&run->result[i], r))
+			continue;
+		fprintf(f, others++ ? ", %s%s%s" : "  In the same words: %s%s%s",
+		        run->result[i].name, run->result[i].target[0] ? " against " : "",
+		        run->result[i].target);
+	}
+	if (others > 0)
+		fputc('\n', f);
+}
+
 int report_text_end(FILE *f, const struct run *run)
 {
 	size_t passed = run_count(run, RESULT_PASSED);
 	size_t waiting = run_count(run, RESULT_WAITING);
 
-	for (size_t i = 0; i < run->result_n; i++) {
-		const struct result *r = &run->result[i];
-
-		/* That it was not begun needs no sentence a cell. */
-		if (r->state == RESULT_PASSED || (r->state == RESULT_WAITING && !r->failure_n))
-			continue;
-		fprintf(f, "\n%s%s%s (%s): %s\n", r->name, r->target[0] ? " against " : "",
-		        r->target, r->purpose, result_state_text(r->state));
-		for (size_t k = 0; k < r->failure_n; k++)
-			fprintf(f, "  - %s\n", r->failure[k]);
-	}
+	for (size_t i = 0; i < run->result_n; i++)
+		put_trouble(f, run, i);
 	fprintf(f, "\n%zu of %zu passed in %.1f s", passed, run->result_n,
 	        (double)run->duration_ms / 1000);
 	if (waiting > 0)

@@ -221,6 +221,14 @@ static void test_matrix_on_the_terminal(void **state)
 	has(text, "\nnone+symmetric against coturn (a cell): failed\n  - no coturn\n");
 	has(text, "\n5 of 8 passed in 61.5 s; 1 did not begin\n");
 	free(text);
+
+	/* The same words are not said twice. */
+	result_fail(&cells[1], "no coturn");
+	text = render(report_text_end);
+	has(text, "\nnone+symmetric against turnpike (a cell): failed\n  - no coturn\n"
+	          "  In the same words: none+symmetric against coturn\n");
+	assert_null(strstr(text, "\nnone+symmetric against coturn"));
+	free(text);
 }
 
 static void test_verdict_of_a_run(void **state)

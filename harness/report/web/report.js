@@ -117,10 +117,23 @@ const drawHead = () => {
 
 const open = r => { location.hash = `cell-${r.id}`; };
 
-const card = r => el('article', `card ${outcome(r)}-card`,
+/* What failed in the same words is told once. */
+const alike = list => {
+	const groups = new Map();
+	for (const r of list) {
+		const key = r.failures.length ? JSON.stringify([outcome(r), r.failures]) : `only ${r.id}`;
+		groups.set(key, [...groups.get(key) || [], r]);
+	}
+	return [...groups.values()];
+};
+
+const card = ([r, ...others]) => el('article', `card ${outcome(r)}-card`,
 	el('header', '', el('b', '', title(r)), tag(outcome(r)), el('span', 'soft small', about(r)),
 		el('button', {class: 'open link', type: 'button', onclick: () => open(r)}, r.started_ms || r.duration_ms ? 'timeline and evidence' : 'details')),
-	r.expected && el('p', 'small soft', `Theory expects: ${r.expected}.`),
+	others.length ? el('p', 'others small', `and in the same words ${many(others.length, 'other')}: `, others.map((o, i) =>
+		[i ? ', ' : '', el('button', {class: 'link', type: 'button', onclick: () => open(o)},
+			title(o) + (o.target !== r.target ? ` (${o.target})` : ''))])) : null,
+	r.expected && !others.length && el('p', 'small soft', `Theory expects: ${r.expected}.`),
 	r.failures.length ? r.failures.slice(0, 3).map(sentence)
 		: el('p', 'sentence', `${r.purpose} – ${OUTCOMES[outcome(r)]}${r.step ? ` while ${r.step}` : ''}.`),
 	r.failures.length > 3 && el('p', 'soft small more', `and ${many(r.failures.length - 3, 'more check')} of this cell`));
@@ -132,11 +145,12 @@ const drawFailures = () => {
 	const section = $('failures');
 	section.hidden = false;
 	section.append(el('h2', '', bad.length === 1 ? 'What failed' : `What failed (${bad.length})`));
-	section.append(...bad.slice(0, FIRST_FAILURES).map(card));
-	if (bad.length > FIRST_FAILURES)
+	const groups = alike(bad);
+	section.append(...groups.slice(0, FIRST_FAILURES).map(card));
+	if (groups.length > FIRST_FAILURES)
 		section.append(el('button', {class: 'button', type: 'button', onclick: e =>
-			e.target.replaceWith(...bad.slice(FIRST_FAILURES).map(card))},
-		`Show the other ${bad.length - FIRST_FAILURES}`));
+			e.target.replaceWith(...groups.slice(FIRST_FAILURES).map(card))},
+		`Show the other ${groups.length - FIRST_FAILURES}`));
 };
 
 /* ---- matrix ---- */
