@@ -17,8 +17,19 @@
 #define WALL_START_S  1700000000
 #define EPHEMERAL_MIN 32768
 
+/* What happens next is on top of a heap: by time, datagrams before timers, then in the order in
+ * which they were put there. */
+struct event {
+	uint64_t due_ms;
+	uint64_t order; /* the timers' have the top bit set */
+	size_t place;   /* in the heap, from 1; 0: not there */
+};
+
+#define ORDER_TIMER (UINT64_C(1) << 63)
+#define HEAP_MIN    256 /* no test with a few sockets sees it grow */
+
 struct packet {
-	struct packet *prev, *next;
+	struct event event; /* first */
 	struct addr from, to;
 	size_t len;
 	uint8_t tos;
@@ -37,9 +48,9 @@ struct udp {
 };
 
 struct timer {
-	struct env_timer timer; /* first */
+	struct event event;     /* first */
+	struct env_timer timer; /* what the caller has */
 	struct timer *prev, *next;
-	uint64_t due_ms; /* 0: stopped */
 	env_timer_fn *fn;
 	void *arg;
 };
@@ -50,14 +61,84 @@ struct env_v {
 	int64_t wall_offset_s;
 	uint64_t chance;
 	struct udp *sockets;
-	struct timer *timers;
-	struct packet *packets;
+	struct timer *timers; /* all that there are, for the end */
+	struct event **heap;  /* from 1 */
+	size_t heap_n, heap_cap;
+	size_t timer_n;  /* each has a place in the heap kept free */
+	size_t packet_n; /* of the heap's events */
+	uint64_t orders;
+	const struct env_virtual_wire *wire;
+	void *wire_ctx;
 	uint16_t next_port;
 	unsigned int fail_opens;
 	int fail_code;
 	int releases;
 	uint64_t unfragmented;
 };
+
+static bool before(const struct event *a, const struct event *b)
+{
+	return a->due_ms != b->due_ms ? a->due_ms < b->due_ms : a->order < b->order;
+}
+
+static void put(struct env_v *e, size_t place, struct event *ev)
+{
+	e->heap[place] = ev;
+	ev->place = place;
+}
+
+/* Moves ev from an empty place up or down to where it belongs. */
+static void settle(struct env_v *e, size_t place, struct event *ev)
+{
+	for (; place > 1 && before(ev, e->heap[place / 2]); place /= 2)
+		put(e, place, e->heap[place / 2]);
+	for (size_t kid; (kid = 2 * place) <= e->heap_n; place = kid) {
+		if (kid < e->heap_n && before(e->heap[kid + 1], e->heap[kid]))
+			kid++;
+		if (!before(e->heap[kid], ev))
+			break;
+		put(e, place, e->heap[kid]);
+	}
+	put(e, place, ev);
+}
+
+/* Room for so many events besides the timers. */
+static bool make_room(struct env_v *e, size_t packets)
+{
+	size_t cap = e->heap_cap;
+	struct event **heap;
+
+	while (cap < e->timer_n + packets + 1)
+		cap *= 2;
+	if (cap == e->heap_cap)
+		return true;
+	heap = reallocarray(e->heap, cap, sizeof(struct event *));
+	if (!heap)
+		return false;
+	e->heap = heap;
+	e->heap_cap = cap;
+	return true;
+}
+
+static void push(struct env_v *e, struct event *ev, uint64_t due_ms, uint64_t kind)
+{
+	ev->due_ms = due_ms;
+	ev->order = ++e->orders | kind;
+	settle(e, ++e->heap_n, ev);
+}
+
+static void pull(struct env_v *e, struct event *ev)
+{
+	struct event *last;
+	size_t place = ev->place;
+
+	if (!place)
+		return;
+	ev->place = 0;
+	last = e->heap[e->heap_n--];
+	if (last != ev)
+		settle(e, place, last);
+}
 
 static struct env_v *env_v(const struct env *env)
 {
@@ -165,24 +246,39 @@ static int v_udp_open(struct env *env, const struct env_udp_params *p, struct en
 	return 0;
 }
 
+void env_virtual_carry(struct env *env, const struct addr *from, const struct addr *to,
+                       const uint8_t *data, size_t len, uint8_t tos, uint64_t after_ms)
+{
+	struct env_v *e = env_v(env);
+	struct packet *p = calloc(1, sizeof(*p) + len + ENV_TAILROOM);
+
+	if (!p || !make_room(e, ++e->packet_n)) {
+		e->packet_n -= p != NULL;
+		e->env.stats.send_drops++;
+		free(p);
+		return;
+	}
+	p->from = *from;
+	p->to = *to;
+	p->len = len;
+	p->tos = tos;
+	if (len)
+		memcpy(p->data, data, len);
+	push(e, &p->event, e->now_ms + after_ms, 0);
+}
+
 static void v_udp_send(struct env_udp *udp, const struct addr *to, const uint8_t *data, size_t len,
                        uint8_t tos, bool dont_fragment)
 {
 	struct env_v *e = env_v(udp->env);
-	struct packet *p = calloc(1, sizeof(*p) + len + ENV_TAILROOM);
+	uint64_t drops = e->env.stats.send_drops;
 
-	if (!p) {
-		e->env.stats.send_drops++;
-		return;
-	}
-	p->from = udp->local;
-	p->to = *to;
-	p->len = len;
-	p->tos = tos;
 	e->unfragmented += dont_fragment;
-	memcpy(p->data, data, len);
-	DL_APPEND(e->packets, p);
-	e->env.stats.sent++;
+	if (e->wire)
+		e->wire->sent(e->wire_ctx, &udp->local, to, data, len, tos);
+	else
+		env_virtual_carry(udp->env, &udp->local, to, data, len, tos, 0);
+	e->env.stats.sent += e->env.stats.send_drops == drops;
 }
 
 static int v_udp_release(struct env_udp *udp)
@@ -208,29 +304,46 @@ static void v_udp_discard(struct env *env, int fd)
 		v_udp_close(&u->udp);
 }
 
+static struct timer *timer_of(struct env_timer *timer)
+{
+	return (struct timer *)((char *)timer - offsetof(struct timer, timer));
+}
+
 static struct env_timer *v_timer_new(struct env *env, env_timer_fn *fn, void *arg)
 {
+	struct env_v *e = env_v(env);
 	struct timer *t = calloc(1, sizeof(*t));
 
-	if (!t)
+	e->timer_n++;
+	if (!t || !make_room(e, e->packet_n)) {
+		e->timer_n--;
+		free(t);
 		return NULL;
+	}
 	t->timer.env = env;
 	t->fn = fn;
 	t->arg = arg;
-	DL_APPEND(env_v(env)->timers, t);
+	DL_APPEND(e->timers, t);
 	return &t->timer;
 }
 
 static void v_timer_set(struct env_timer *timer, uint64_t after_ms)
 {
-	((struct timer *)timer)->due_ms = env_v(timer->env)->now_ms + after_ms;
+	struct env_v *e = env_v(timer->env);
+	struct timer *t = timer_of(timer);
+
+	pull(e, &t->event);
+	push(e, &t->event, e->now_ms + after_ms, ORDER_TIMER);
 }
 
 static void v_timer_free(struct env_timer *timer)
 {
-	struct timer *t = (struct timer *)timer;
+	struct env_v *e = env_v(timer->env);
+	struct timer *t = timer_of(timer);
 
-	DL_DELETE(env_v(timer->env)->timers, t);
+	pull(e, &t->event);
+	e->timer_n--;
+	DL_DELETE(e->timers, t);
 	free(t);
 }
 
@@ -254,6 +367,12 @@ struct env *env_virtual_new(uint64_t seed)
 
 	if (!e)
 		return NULL;
+	e->heap_cap = HEAP_MIN;
+	e->heap = calloc(HEAP_MIN, sizeof(struct event *));
+	if (!e->heap) {
+		free(e);
+		return NULL;
+	}
 	e->env.ops = &v_ops;
 	e->chance = seed;
 	e->now_ms = 1000000;
@@ -263,14 +382,15 @@ struct env *env_virtual_new(uint64_t seed)
 void env_virtual_free(struct env *env)
 {
 	struct env_v *e = env_v(env);
-	struct packet *p, *p_next;
 	struct timer *t, *t_next;
 	struct udp *u, *u_next;
 
 	if (!e)
 		return;
-	DL_FOREACH_SAFE(e->packets, p, p_next)
-	free(p);
+	for (size_t i = 1; i <= e->heap_n; i++)
+		if (!(e->heap[i]->order & ORDER_TIMER))
+			free(e->heap[i]);
+	free(e->heap);
 	DL_FOREACH_SAFE(e->timers, t, t_next)
 	free(t);
 	HASH_ITER (hh, e->sockets, u, u_next) {
@@ -280,50 +400,54 @@ void env_virtual_free(struct env *env)
 	free(e);
 }
 
-static void deliver(struct env_v *e)
+static void deliver(struct env_v *e, struct packet *p)
 {
-	while (e->packets) {
-		struct packet *p = e->packets;
-		struct udp *u = find_socket(e, &p->to);
-		struct datagram d = {
-		    .peer = p->from, .data = p->data, .len = p->len, .tos = p->tos};
+	bool arrives = !e->wire || e->wire->arrives(e->wire_ctx, &p->from, &p->to, p->data, p->len);
+	struct udp *u = arrives ? find_socket(e, &p->to) : NULL;
+	struct datagram d = {.peer = p->from, .data = p->data, .len = p->len, .tos = p->tos};
 
-		DL_DELETE(e->packets, p);
-		if (u && !u->released) {
-			e->env.stats.received++;
-			u->on_batch(u->arg, &u->udp, &d, 1);
-		} else {
-			e->env.stats.send_drops++;
-		}
-		free(p);
+	e->packet_n--;
+	if (u && !u->released) {
+		e->env.stats.received++;
+		u->on_batch(u->arg, &u->udp, &d, 1);
+	} else {
+		e->env.stats.send_drops++;
 	}
-}
-
-static struct timer *next_due(struct env_v *e, uint64_t until_ms)
-{
-	struct timer *t, *best = NULL;
-
-	DL_FOREACH (e->timers, t)
-		if (t->due_ms && t->due_ms <= until_ms && (!best || t->due_ms < best->due_ms))
-			best = t;
-	return best;
+	if (arrives && e->wire)
+		e->wire->handled(e->wire_ctx);
+	free(p);
 }
 
 void env_virtual_run(struct env *env, uint64_t ms)
 {
 	struct env_v *e = env_v(env);
 	uint64_t until_ms = e->now_ms + ms;
-	struct timer *t;
 
-	deliver(e);
-	while ((t = next_due(e, until_ms))) {
-		if (t->due_ms > e->now_ms)
-			e->now_ms = t->due_ms;
-		t->due_ms = 0;
-		t->fn(t->arg);
-		deliver(e);
+	while (e->heap_n && e->heap[1]->due_ms <= until_ms) {
+		struct event *ev = e->heap[1];
+
+		pull(e, ev);
+		e->now_ms = ev->due_ms;
+		if (ev->order & ORDER_TIMER) {
+			struct timer *t = (struct timer *)ev;
+
+			t->fn(t->arg);
+		} else {
+			deliver(e, (struct packet *)ev);
+		}
 	}
 	e->now_ms = until_ms;
+}
+
+void env_virtual_set_wire(struct env *env, const struct env_virtual_wire *wire, void *ctx)
+{
+	env_v(env)->wire = wire;
+	env_v(env)->wire_ctx = ctx;
+}
+
+size_t env_virtual_packets(const struct env *env)
+{
+	return env_v(env)->packet_n;
 }
 
 void env_virtual_step_wall(struct env *env, int64_t seconds)

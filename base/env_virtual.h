@@ -15,8 +15,31 @@ struct env *env_virtual_new(uint64_t seed);
 /* Closes what is left open: its sockets and timers become invalid. NULL is legal. */
 void env_virtual_free(struct env *env);
 
+/* A network between the sockets, in place of the one that loses nothing and takes no time. */
+struct env_virtual_wire {
+	/* A socket has sent. What is to arrive is given to env_virtual_carry(); not at all is a
+	 * loss, twice a duplicate, at different delays a change of order. */
+	void (*sent)(void *ctx, const struct addr *from, const struct addr *to, const uint8_t *data,
+	             size_t len, uint8_t tos);
+	/* At its arrival, before a socket is looked for: may rewrite the addresses, as a NAT does.
+	 * False drops it. */
+	bool (*arrives)(void *ctx, struct addr *from, struct addr *to, const uint8_t *data,
+	                size_t len);
+	/* The socket has done with the one that arrived last; without a socket, too. */
+	void (*handled)(void *ctx);
+};
+
+/* Borrows wire and ctx. NULL brings the plain network back. */
+void env_virtual_set_wire(struct env *env, const struct env_virtual_wire *wire, void *ctx);
+
+/* For a wire: a datagram comes to `to` in so many milliseconds. Copies data. Those of the same
+ * moment arrive in the order of the calls. */
+void env_virtual_carry(struct env *env, const struct addr *from, const struct addr *to,
+                       const uint8_t *data, size_t len, uint8_t tos, uint64_t after_ms);
+
 /* Delivers what is under way and fires what is due until the clock has moved by ms. Datagrams
- * take no time; one to an address that nobody holds is lost and counted in send_drops. */
+ * take no time unless a wire says so; one to an address that nobody holds is lost and counted in
+ * send_drops. */
 void env_virtual_run(struct env *env, uint64_t ms);
 
 /* Moves the wall clock alone, as an administrator or NTP would. */
@@ -32,6 +55,9 @@ bool env_virtual_icmp(struct env *env, const struct addr *sender,
 
 /* Datagrams that were sent with the wish not to be fragmented. */
 uint64_t env_virtual_unfragmented(const struct env *env);
+
+/* Datagrams under way. */
+size_t env_virtual_packets(const struct env *env);
 
 /* Open sockets now, released ones too. */
 size_t env_virtual_sockets(const struct env *env);

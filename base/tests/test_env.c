@@ -319,9 +319,138 @@ static void virtual_runs_repeat(void **state)
 	env_virtual_free(c);
 }
 
+/* A wire that takes 10 ms, sends the second datagram twice, loses the third, and has an address
+ * stand for b. */
+struct rig {
+	struct env *env;
+	struct addr alias, real;
+	unsigned int sent, arrived, handled;
+	char heard[8];
+	size_t heard_n;
+	uint64_t heard_ms[8];
+};
+
+static void rig_sent(void *ctx, const struct addr *from, const struct addr *to, const uint8_t *data,
+                     size_t len, uint8_t tos)
+{
+	struct rig *r = ctx;
+
+	r->sent++;
+	if (r->sent == 3)
+		return;
+	env_virtual_carry(r->env, from, to, data, len, tos, r->sent == 1 ? 30 : 10);
+	if (r->sent == 2)
+		env_virtual_carry(r->env, from, to, data, len, tos, 40);
+}
+
+static bool rig_arrives(void *ctx, struct addr *from, struct addr *to, const uint8_t *data,
+                        size_t len)
+{
+	struct rig *r = ctx;
+
+	(void)from;
+	r->arrived++;
+	if (addr_equal(to, &r->alias))
+		*to = r->real;
+	return len != 1 || *data != 'x';
+}
+
+static void rig_handled(void *ctx)
+{
+	((struct rig *)ctx)->handled++;
+}
+
+static void rig_hears(void *arg, struct env_udp *u, struct datagram *d, size_t n)
+{
+	struct rig *r = arg;
+
+	(void)u;
+	assert_int_equal(n, 1);
+	assert_int_equal(d->tos, 0x88);
+	r->heard_ms[r->heard_n] = env_now_ms(r->env);
+	r->heard[r->heard_n++] = (char)d->data[0];
+}
+
+static void a_wire_decides(void **state)
+{
+	static const struct env_virtual_wire wire = {
+	    .sent = rig_sent, .arrives = rig_arrives, .handled = rig_handled};
+	struct rig r = {.env = env_virtual_new(3)};
+	struct env_udp_params p = {.fd = -1, .on_batch = rig_hears, .arg = &r};
+	struct env_udp *a, *b;
+	uint64_t begin = env_now_ms(r.env);
+
+	(void)state;
+	assert_int_equal(addr_parse(&p.local, "10.0.0.1:1"), 0);
+	assert_int_equal(env_udp_open(r.env, &p, &a), 0);
+	assert_int_equal(addr_parse(&p.local, "10.0.0.2:2"), 0);
+	assert_int_equal(env_udp_open(r.env, &p, &b), 0);
+	r.real = p.local;
+	assert_int_equal(addr_parse(&r.alias, "20.0.0.1:7"), 0);
+	env_virtual_set_wire(r.env, &wire, &r);
+	for (const char *c = "12345x"; *c; c++)
+		env_udp_send_as(a, &r.alias, (const uint8_t *)c, 1, 0x88, false);
+	assert_int_equal(env_virtual_packets(r.env), 6);
+	env_virtual_run(r.env, 9);
+	assert_int_equal(r.heard_n, 0);
+	env_virtual_run(r.env, 100);
+	assert_string_equal(r.heard, "24512");
+	assert_int_equal(r.heard_ms[0] - begin, 10);
+	assert_int_equal(r.heard_ms[3] - begin, 30);
+	assert_int_equal(r.heard_ms[4] - begin, 40);
+	assert_int_equal(r.arrived, 6);
+	assert_int_equal(r.handled, 5); /* x was dropped at the door */
+	assert_int_equal(env_virtual_packets(r.env), 0);
+	env_virtual_set_wire(r.env, NULL, NULL);
+	env_udp_send_as(a, &r.real, (const uint8_t *)"6", 1, 0x88, false);
+	env_virtual_run(r.env, 0);
+	assert_string_equal(r.heard, "245126");
+	env_virtual_free(r.env);
+}
+
+static void note_timer(void *arg)
+{
+	struct rig *r = arg;
+
+	r->heard[r->heard_n++] = 't';
+}
+
+/* Many timers, set, set again and freed in disorder, fire in the order of their time. */
+static void timers_keep_order(void **state)
+{
+	struct env *env = env_virtual_new(4);
+	struct env_timer *t[300];
+	struct rig r = {.env = env};
+	struct env_timer *last;
+
+	(void)state;
+	for (size_t i = 0; i < 300; i++) {
+		t[i] = env_timer_new(env, note_timer, &r);
+		env_timer_set(t[i], 1000 + i * 37 % 300);
+	}
+	for (size_t i = 0; i < 300; i++) /* all but five go away, or are put off */
+		if (i % 60)
+			env_timer_free(t[i]);
+		else
+			env_timer_set(t[i], 10 * (300 - i));
+	last = env_timer_new(env, note_timer, &r);
+	env_timer_set(last, 5000);
+	for (size_t i = 1; i <= 5; i++) {
+		env_virtual_run(env, 600);
+		assert_int_equal(r.heard_n, i);
+	}
+	env_virtual_run(env, 1999);
+	assert_int_equal(r.heard_n, 5);
+	env_virtual_run(env, 1);
+	assert_int_equal(r.heard_n, 6);
+	env_virtual_free(env);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_wire_decides),
+	    cmocka_unit_test(timers_keep_order),
 	    cmocka_unit_test(real),
 	    cmocka_unit_test(real_errors),
 	    cmocka_unit_test(real_dont_fragment),
