@@ -125,8 +125,7 @@ void turn_on_stun(const struct turn_path *path, uint8_t *buf, size_t len)
 	turn_discovery_note_unknown(&rq);
 	turn_token_note_unknown(&rq);
 	if (rq.msg.class == STUN_INDICATION) {
-		/* RFC 8489 section 6.3.2: with unknown attributes it is discarded. */
-		if (rq.msg.method == STUN_SEND && rq.alloc && !rq.msg.unknown_n)
+		if (rq.msg.method == STUN_SEND)
 			turn_send(&rq);
 		return;
 	}

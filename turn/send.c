@@ -13,7 +13,12 @@ void turn_send(struct turn_request *rq)
 	struct turn_perm *perm;
 	struct addr peer, wire;
 
-	if (!data->value || stun_msg_peer(&rq->msg, 0, &peer)) {
+	if (!a) { /* and so no permission */
+		rq->turn->stats.permission_drops++;
+		return;
+	}
+	/* RFC 8489 section 6.3.2: with unknown attributes an indication is discarded. */
+	if (rq->msg.unknown_n || !data->value || stun_msg_peer(&rq->msg, 0, &peer)) {
 		rq->turn->stats.malformed++;
 		return;
 	}

@@ -413,13 +413,38 @@ static void relays_for_a_stream(void **state)
 	world_stop(&w);
 }
 
+/* What is dropped has a name, also where the allocation is gone. */
+static void send_drops_are_counted(void **state)
+{
+	struct call *c = call_new();
+	const struct turn_stats *s;
+	struct wire m;
+
+	(void)state;
+	call_start(c, false);
+	s = turn_get_stats(c->w.turn);
+	assert_int_equal(host_permit(&c->client, c->peer_addr), 0);
+	wire_start(&m, W_SEND, 1);
+	wire_add_xor_addr(&m, 0x0012, c->peer_addr);
+	wire_add_str(&m, 0x0013, "hello");
+	wire_add_u32(&m, 0x7ffe, 0); /* to be comprehended, and nobody does */
+	assert_int_equal(host_send(&c->client, c->server, m.buf, m.len), 0);
+	assert_int_equal(c->peer.got, 0);
+	assert_int_equal(s->malformed, 1);
+	assert_int_equal(host_refresh(&c->client, 0), 0);
+	assert_false(send_indication(c, c->peer_addr, "hello", 5));
+	assert_int_equal(s->permission_drops, 1);
+	assert_int_equal(s->to_peer_packets, 0);
+	call_stop(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(relays_ipv4),         cmocka_unit_test(relays_ipv6),
 	    cmocka_unit_test(permissions_end),     cmocka_unit_test(forbidden_peers),
 	    cmocka_unit_test(hairpin_relays),      cmocka_unit_test(hairpin_behind_nat),
-	    cmocka_unit_test(relays_for_a_stream),
+	    cmocka_unit_test(relays_for_a_stream), cmocka_unit_test(send_drops_are_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
