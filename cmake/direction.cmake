@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Checks the direction of the dependencies: base <- {turn, signal, store} <- daemon, and harness on
-# base alone. Run as: cmake -P cmake/direction.cmake (from the top folder).
+# base alone, but for the simulator, which runs the cores of turn and signal. Run as: cmake -P cmake/direction.cmake (from the top folder).
 cmake_minimum_required(VERSION 3.25)
 set(may_include_base base)
 set(may_include_turn base turn)
@@ -8,6 +8,7 @@ set(may_include_signal base signal)
 set(may_include_store base store)
 set(may_include_daemon base turn signal store daemon)
 set(may_include_harness base harness)
+set(may_include_harness_sim base turn signal harness)
 set(folders base turn signal store daemon harness)
 
 set(broken 0)
@@ -15,10 +16,14 @@ foreach(folder ${folders})
 	file(GLOB_RECURSE sources RELATIVE ${CMAKE_CURRENT_LIST_DIR}/..
 		${CMAKE_CURRENT_LIST_DIR}/../${folder}/*.[ch])
 	foreach(source ${sources})
+		set(may_include ${may_include_${folder}})
+		if(source MATCHES "^harness/sim/")
+			set(may_include ${may_include_harness_sim})
+		endif()
 		file(STRINGS ${CMAKE_CURRENT_LIST_DIR}/../${source} lines REGEX "^#include \"")
 		foreach(line ${lines})
 			string(REGEX REPLACE "^#include \"([^/\"]*)/?.*" "\\1" to "${line}")
-			if(to IN_LIST folders AND NOT to IN_LIST may_include_${folder})
+			if(to IN_LIST folders AND NOT to IN_LIST may_include)
 				message(SEND_ERROR "${source}: ${folder} may not include ${to}: ${line}")
 				set(broken 1)
 			endif()

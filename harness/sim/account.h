@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What a TURN node has promised, read off its replies: allocations with their
+ * ends, permissions, channels, ports and reservations.
+ */
+#ifndef SIM_ACCOUNT_H
+#define SIM_ACCOUNT_H
+
+#include "harness/sim/sim.h"
+
+#include <uthash.h>
+
+struct acc_perm {
+	uint32_t ip;
+	uint64_t until_ms;
+};
+
+struct acc_chan {
+	uint16_t number;
+	struct ep peer;
+	uint64_t until_ms;
+};
+
+struct acc_alloc {
+	UT_hash_handle hh_client, hh_relayed;
+	struct acc_alloc *prev, *next; /* of the same user */
+	struct ep client, relayed;
+	uint32_t user;
+	uint64_t expires_ms;
+	uint8_t tid[12];
+	struct acc_perm *perm;
+	struct acc_chan *chan;
+	uint16_t perm_n, chan_n;
+};
+
+struct account;
+
+/* NULL when out of memory. */
+struct account *account_new(struct sim *s, uint32_t node_ip);
+void account_free(struct account *a);
+
+/* Enters a reply, and checks that it was due. */
+void account_reply(struct account *a, struct ep client, const uint8_t *request, size_t request_len,
+                   const uint8_t *reply, size_t reply_len);
+
+/* What has expired may still be found, for a while. NULL: there is none. */
+struct acc_alloc *account_by_client(struct account *a, struct ep client);
+struct acc_alloc *account_by_relayed(struct account *a, struct ep relayed);
+struct acc_chan *account_chan(struct acc_alloc *a, uint16_t number);
+struct acc_chan *account_chan_to(struct acc_alloc *a, struct ep peer);
+bool account_permits(const struct account *acc, const struct acc_alloc *a, uint32_t ip);
+/* Where the client's data come from. */
+struct ep account_server_end(const struct acc_alloc *a, unsigned int node);
+
+void account_end(struct account *a, struct ep client);
+
+/* Forgets what expired so long ago. */
+void account_sweep(struct account *a, uint64_t after_ms);
+/* How many allocations there must be, and may be. */
+void account_count(const struct account *a, size_t *least, size_t *most);
+
+#endif
