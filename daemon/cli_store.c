@@ -33,7 +33,13 @@ static int open_store(struct cli *cli, bool make, struct store **s, struct why *
 {
 	const struct store_options options = {.must_exist = !make};
 
-	return store_open(cli->conf.data, &options, s, why) ? CLI_EXIT_FAIL : 0;
+	char actor[32];
+
+	if (store_open(cli->conf.data, &options, s, why))
+		return CLI_EXIT_FAIL;
+	snprintf(actor, sizeof(actor), "cli uid %u", (unsigned)getuid());
+	store_set_actor(*s, actor);
+	return 0;
 }
 
 /* One line: all of standard input, without its newline. */
@@ -154,10 +160,13 @@ static int each_secret(void *ctx, const struct store_secret *secret)
 	format_time(secret->retired_at_s, retired);
 	if (l->rows)
 		return add_row(l, json_pack("{sIsbssss?}", "id", (json_int_t)secret->id, "live",
-		                            !secret->retired_at_s, "created_at", made, "retired_at",
+		                            secret->live, "created_at", made, "retired_at",
 		                            secret->retired_at_s ? retired : NULL));
 	l->n++;
-	printf("%" PRId64 "\t%s\t%s%s%s\n", secret->id, secret->retired_at_s ? "retired" : "live",
+	printf("%" PRId64 "\t%s\t%s%s%s\n", secret->id,
+	       !secret->live          ? "retired"
+	       : secret->retired_at_s ? "retiring"
+	                              : "live",
 	       made, secret->retired_at_s ? "\t" : "", secret->retired_at_s ? retired : "");
 	return 0;
 }
@@ -288,7 +297,7 @@ int cli_secret_retire(struct cli *cli, struct why *why)
 		status = open_store(cli, false, &s, why);
 	if (status)
 		return status;
-	if (store_secret_retire(s, id, why))
+	if (store_secret_retire(s, id, 0, why))
 		status = CLI_EXIT_FAIL;
 	else
 		fprintf(stderr, "secret %" PRId64 " retired\n", id);
@@ -308,7 +317,7 @@ int cli_token_add(struct cli *cli, struct why *why)
 
 	if (status)
 		return status;
-	if (store_token_add(s, label, token, &id, why)) {
+	if (store_token_add(s, label, STORE_SCOPES_DEFAULT, 0, token, &id, why)) {
 		status = CLI_EXIT_FAIL;
 	} else if (cli->flags & FLAG_JSON) {
 		status = cli_print_json(

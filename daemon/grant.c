@@ -18,8 +18,11 @@
  * proxy's client nor a page from elsewhere. */
 bool grant_is_trusted(const struct grant *g, const struct web_caller *caller)
 {
+	struct store_snapshot_token token;
+
 	if (caller->key)
-		return store_snapshot_token_ok(g->users, caller->key, strlen(caller->key));
+		return store_snapshot_token(g->users, caller->key, strlen(caller->key), time(NULL),
+		                            &token);
 	return addr_is_loopback(&caller->peer) && !caller->forwarded && !caller->foreign_origin;
 }
 

@@ -115,11 +115,13 @@ int setup_first_start(const struct conf *conf, struct store *store, char token[S
 	bool ever = true;
 	int err;
 
+	store_set_actor(store, "first start");
 	if ((err = setup_cert(conf, why)) || (err = setup_secret(conf, store, why)) ||
 	    (err = store_token_ever_made(store, &ever, why)))
 		return err;
 	if (!ever) {
-		err = store_token_add(store, "first start", token, NULL, why);
+		err = store_token_add(store, "first start", STORE_SCOPES_DEFAULT, 0, token, NULL,
+		                      why);
 		if (err)
 			return err;
 	}

@@ -15,11 +15,31 @@
 struct store {
 	sqlite3 *db;
 	char *path;
+	char actor[STORE_ACTOR_MAX + 1];
+	int lock_fd; /* holds the folder against a restore; -1: none */
 	struct store_options options;
-	bool loaded;       /* a snapshot was taken: the next two mean something */
-	int64_t seen_data; /* PRAGMA data_version: commits of others */
-	int64_t seen_own;  /* sqlite3_total_changes64(): our own */
+	bool loaded;             /* a snapshot was taken: the next four mean something */
+	int64_t seen_data;       /* PRAGMA data_version: commits of others */
+	int64_t seen_own;        /* sqlite3_total_changes64(): our own */
+	int64_t seen_generation; /* of what snapshots hold */
+	int64_t next_end_s;      /* when a secret or a token of the snapshot ends; INT64_MAX */
 };
+
+/* Has the folder of the store at path: together with others, or alone. *fd is to be closed.
+ * -E_TIMEOUT, -E_IN_USE (alone). */
+int store_lock(const char *path, bool alone, int *fd, struct why *why);
+
+/* Sets *generation: it grows with each change of what snapshots hold. */
+int store_generation(struct store *s, int64_t *generation, struct why *why);
+
+/* An administrator's change, with its audit row, in one transaction: begin, do, end. end commits
+ * when err is 0, else rolls back, and returns err or what went wrong with the commit. */
+int store_act_begin(struct store *s, struct why *why);
+__attribute__((format(printf, 5, 6))) int store_act_end(struct store *s, int err, struct why *why,
+                                                        const char *act, const char *object, ...);
+
+/* The audit's row by itself, inside a transaction. */
+int store_audit_write(struct store *s, const char *act, const char *object, struct why *why);
 
 int64_t store_now_s(const struct store *s);
 
@@ -44,7 +64,17 @@ int random_text(char *text, size_t bytes_len);
 
 int token_hash(const char *token, size_t len, uint8_t out[STORE_HASH_LEN]);
 
+/* ---- backup.c ---- */
+
+/* Copies a database file into tmp (0600), which must not exist, as one file. -E_IO. */
+int store_copy_file(const char *from, const char *tmp, int busy_timeout_ms);
+
+/* fsyncs the folder of path. */
+int store_sync_dir(const char *path);
+
 /* ---- schema.c ---- */
+
+#define APPLICATION_ID 0x54504b45 /* "TPKE": tells our files from other SQLite files */
 
 struct schema_step {
 	const char *sql; /* brings version i to i + 1 */

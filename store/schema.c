@@ -5,15 +5,11 @@
  */
 #include "store/internal.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define APPLICATION_ID 0x54504b45 /* "TPKE": tells our files from other SQLite files */
 
 const struct schema_step schema_steps[] = {
     {
@@ -38,6 +34,63 @@ const struct schema_step schema_steps[] = {
         "	hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),"
         "	label TEXT NOT NULL,"
         "	created_at INTEGER NOT NULL"
+        ") STRICT;",
+    },
+    {
+        /* Counts the changes of what snapshots hold: usage and audit are none. */
+        "CREATE TABLE store_state ("
+        "	id INTEGER PRIMARY KEY CHECK (id = 1),"
+        "	generation INTEGER NOT NULL"
+        ") STRICT;"
+        "INSERT INTO store_state VALUES (1, 1);"
+        "ALTER TABLE turn_user ADD COLUMN disabled_at INTEGER;"
+        /* Retired at once, and for good, whatever the clock says later. */
+        "ALTER TABLE shared_secret ADD COLUMN dead INTEGER NOT NULL DEFAULT 0;"
+        "UPDATE shared_secret SET dead = 1 WHERE retired_at IS NOT NULL;"
+        /* What tokens were good for so far: STORE_SCOPE_ISSUE and _METRICS. */
+        "ALTER TABLE api_token ADD COLUMN scopes INTEGER NOT NULL DEFAULT 3;"
+        "ALTER TABLE api_token ADD COLUMN expires_at INTEGER;"
+        "ALTER TABLE api_token ADD COLUMN last_used_at INTEGER;"
+        "CREATE TABLE account ("
+        "	name TEXT PRIMARY KEY,"
+        "	password TEXT NOT NULL,"
+        "	role INTEGER NOT NULL CHECK (role IN (0, 1)),"
+        "	created_at INTEGER NOT NULL,"
+        "	password_at INTEGER NOT NULL"
+        ") STRICT, WITHOUT ROWID;"
+        /* what: enum store_revoked */
+        "CREATE TABLE revocation ("
+        "	what INTEGER NOT NULL CHECK (what IN (0, 1)),"
+        "	name TEXT NOT NULL,"
+        "	revoked_at INTEGER NOT NULL,"
+        "	until INTEGER NOT NULL,"
+        "	PRIMARY KEY (what, name)"
+        ") STRICT, WITHOUT ROWID;"
+        /* Issued to a user after the revocation of all that he had. */
+        "CREATE TABLE reissued ("
+        "	username TEXT PRIMARY KEY,"
+        "	until INTEGER NOT NULL"
+        ") STRICT, WITHOUT ROWID;"
+        "CREATE TABLE usage ("
+        "	day INTEGER NOT NULL,"
+        "	user TEXT NOT NULL,"
+        "	allocations INTEGER NOT NULL,"
+        "	sessions INTEGER NOT NULL,"
+        "	idle_allocations INTEGER NOT NULL,"
+        "	allocated_ms INTEGER NOT NULL,"
+        "	relayed_s INTEGER NOT NULL,"
+        "	to_peer_packets INTEGER NOT NULL,"
+        "	to_peer_bytes INTEGER NOT NULL,"
+        "	to_client_packets INTEGER NOT NULL,"
+        "	to_client_bytes INTEGER NOT NULL,"
+        "	PRIMARY KEY (day, user)"
+        ") STRICT, WITHOUT ROWID;"
+        "CREATE TABLE audit ("
+        "	id INTEGER PRIMARY KEY AUTOINCREMENT,"
+        "	at INTEGER NOT NULL,"
+        "	actor TEXT NOT NULL,"
+        "	act TEXT NOT NULL,"
+        "	object TEXT NOT NULL"
         ") STRICT;",
     },
 };
@@ -72,29 +125,11 @@ int schema_check(struct store *s, int newest, struct why *why)
 	return 0;
 }
 
-static int sync_dir(const char *path)
-{
-	char *copy = strdup(path);
-	int fd, err;
-
-	if (!copy)
-		return -E_NOMEM;
-	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	free(copy);
-	if (fd < 0)
-		return -E_IO;
-	err = fsync(fd) ? -E_IO : 0;
-	close(fd);
-	return err;
-}
-
 /* Copies what a reader sees now, so the transaction that calls this must not have written. */
 static int backup(struct store *s, int64_t version, struct why *why)
 {
-	sqlite3 *from = NULL, *to = NULL;
-	sqlite3_backup *job = NULL;
 	char *path = NULL, *tmp = NULL;
-	int fd, err = -E_NOMEM;
+	int err = -E_NOMEM;
 
 	if (asprintf(&path, "%s.v%" PRId64 ".bak", s->path, version) < 0)
 		path = NULL;
@@ -102,42 +137,18 @@ static int backup(struct store *s, int64_t version, struct why *why)
 		tmp = NULL;
 		goto out;
 	}
-	err = -E_IO;
 	unlink(tmp);
-	fd = open(tmp, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
-	if (fd < 0)
-		goto out;
-	close(fd);
-	if (sqlite3_open_v2(s->path, &from, SQLITE_OPEN_READONLY, NULL) ||
-	    sqlite3_busy_timeout(from, s->options.busy_timeout_ms) ||
-	    sqlite3_open_v2(tmp, &to, SQLITE_OPEN_READWRITE, NULL))
-		goto out;
-	job = sqlite3_backup_init(to, "main", from, "main");
-	if (!job || sqlite3_backup_step(job, -1) != SQLITE_DONE)
-		goto out;
-	if (sqlite3_backup_finish(job)) {
-		job = NULL;
-		goto out;
-	}
-	job = NULL;
-	if (sqlite3_close(to))
-		goto out;
-	to = NULL;
-	if (!rename(tmp, path))
-		err = sync_dir(path);
+	err = store_copy_file(s->path, tmp, s->options.busy_timeout_ms);
+	if (!err)
+		err = rename(tmp, path) ? -E_IO : store_sync_dir(path);
+	if (err)
+		unlink(tmp);
 out:
-	if (job)
-		sqlite3_backup_finish(job);
-	sqlite3_close(to);
-	sqlite3_close(from);
-	if (err) {
-		if (tmp)
-			unlink(tmp);
+	if (err)
 		why_set(why, err,
 		        "cannot back up %s before migrating it: make room and let this user write "
 		        "beside it",
 		        s->path);
-	}
 	free(tmp);
 	free(path);
 	return err;

@@ -5,6 +5,7 @@
  */
 #include "store/snapshot.h"
 
+#include "store/credential.h"
 #include "store/internal.h"
 
 #include <openssl/crypto.h>
@@ -12,14 +13,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct snapshot_user {
-	struct store_keys keys;
-	size_t realm_off, name_off; /* into text; NUL-terminated there */
-	size_t realm_len, name_len;
+struct snapshot_text {
+	size_t off, len; /* into text; NUL-terminated there */
 };
 
-struct snapshot_secret {
-	size_t off, len;
+struct snapshot_user {
+	struct store_keys keys;
+	struct snapshot_text realm, name;
+	bool enabled;
+};
+
+struct snapshot_token {
+	uint8_t hash[STORE_HASH_LEN];
+	int64_t id, expires_at_s;
+	unsigned scopes;
+	struct snapshot_text label;
+};
+
+/* Sorted by their bytes, as SQLite's BINARY collation delivers them. */
+struct snapshot_revocation {
+	struct snapshot_text name;
+	int64_t until_s;
+};
+
+struct snapshot_revocations {
+	struct snapshot_revocation *v;
+	size_t n, cap;
 };
 
 struct store_snapshot {
@@ -27,10 +46,12 @@ struct store_snapshot {
 	struct snapshot_user *users;
 	size_t user_n, user_cap;
 	size_t *by_hash; /* indices of users, sorted by userhash */
-	struct snapshot_secret *secrets;
+	struct snapshot_text *secrets;
 	size_t secret_n, secret_cap;
-	uint8_t (*tokens)[STORE_HASH_LEN];
+	struct snapshot_token *tokens;
 	size_t token_n, token_cap;
+	struct snapshot_revocations credentials, revoked_users, reissued;
+	int64_t now_s, next_end_s;
 	char *text;
 	size_t text_len, text_cap;
 };
@@ -54,8 +75,8 @@ static int grow(void *array, size_t size, size_t n, size_t *cap, size_t need)
 	return 0;
 }
 
-static int add_text(struct store_snapshot *snap, sqlite3_stmt *stmt, int column, size_t *off,
-                    size_t *len)
+static int add_text(struct store_snapshot *snap, sqlite3_stmt *stmt, int column,
+                    struct snapshot_text *out)
 {
 	const void *text = sqlite3_column_text(stmt, column);
 	size_t n = (size_t)sqlite3_column_bytes(stmt, column);
@@ -64,10 +85,17 @@ static int add_text(struct store_snapshot *snap, sqlite3_stmt *stmt, int column,
 		return -E_NOMEM;
 	memcpy(snap->text + snap->text_len, text, n);
 	snap->text[snap->text_len + n] = 0;
-	*off = snap->text_len;
-	*len = n;
+	out->off = snap->text_len;
+	out->len = n;
 	snap->text_len += n + 1;
 	return 0;
+}
+
+/* The snapshot is good until then. */
+static void note_end(struct store_snapshot *snap, int64_t when_s)
+{
+	if (when_s > snap->now_s && when_s < snap->next_end_s)
+		snap->next_end_s = when_s;
 }
 
 static int get_blob(sqlite3_stmt *stmt, int column, void *out, size_t len)
@@ -86,8 +114,9 @@ static int add_user(struct store_snapshot *snap, sqlite3_stmt *stmt)
 	if (err)
 		return err;
 	u = &snap->users[snap->user_n];
-	if ((err = add_text(snap, stmt, 0, &u->realm_off, &u->realm_len)) ||
-	    (err = add_text(snap, stmt, 1, &u->name_off, &u->name_len)) ||
+	u->enabled = sqlite3_column_type(stmt, 5) == SQLITE_NULL;
+	if ((err = add_text(snap, stmt, 0, &u->realm)) ||
+	    (err = add_text(snap, stmt, 1, &u->name)) ||
 	    (err = get_blob(stmt, 2, u->keys.md5, sizeof(u->keys.md5))) ||
 	    (err = get_blob(stmt, 3, u->keys.sha256, sizeof(u->keys.sha256))) ||
 	    (err = get_blob(stmt, 4, u->keys.userhash, sizeof(u->keys.userhash))))
@@ -98,27 +127,63 @@ static int add_user(struct store_snapshot *snap, sqlite3_stmt *stmt)
 
 static int add_secret(struct store_snapshot *snap, sqlite3_stmt *stmt)
 {
-	struct snapshot_secret *secret;
-	int err = grow(&snap->secrets, sizeof(*secret), snap->secret_n, &snap->secret_cap, 1);
+	int err =
+	    grow(&snap->secrets, sizeof(*snap->secrets), snap->secret_n, &snap->secret_cap, 1);
 
-	if (err)
-		return err;
-	secret = &snap->secrets[snap->secret_n];
-	err = add_text(snap, stmt, 0, &secret->off, &secret->len);
+	if (!err)
+		err = add_text(snap, stmt, 0, &snap->secrets[snap->secret_n]);
 	if (!err)
 		snap->secret_n++;
+	note_end(snap, sqlite3_column_int64(stmt, 1));
 	return err;
 }
 
 static int add_token(struct store_snapshot *snap, sqlite3_stmt *stmt)
 {
-	int err = grow(&snap->tokens, STORE_HASH_LEN, snap->token_n, &snap->token_cap, 1);
+	int err = grow(&snap->tokens, sizeof(*snap->tokens), snap->token_n, &snap->token_cap, 1);
+	struct snapshot_token *t;
+
+	if (err)
+		return err;
+	t = &snap->tokens[snap->token_n];
+	t->id = sqlite3_column_int64(stmt, 1);
+	t->scopes = (unsigned)sqlite3_column_int(stmt, 2);
+	t->expires_at_s = sqlite3_column_int64(stmt, 3);
+	if ((err = get_blob(stmt, 0, t->hash, sizeof(t->hash))) ||
+	    (err = add_text(snap, stmt, 4, &t->label)))
+		return err;
+	snap->token_n++;
+	note_end(snap, t->expires_at_s);
+	return 0;
+}
+
+static int add_revocation(struct store_snapshot *snap, struct snapshot_revocations *to,
+                          sqlite3_stmt *stmt)
+{
+	int err = grow(&to->v, sizeof(*to->v), to->n, &to->cap, 1);
 
 	if (!err)
-		err = get_blob(stmt, 0, snap->tokens[snap->token_n], STORE_HASH_LEN);
-	if (!err)
-		snap->token_n++;
-	return err;
+		err = add_text(snap, stmt, 0, &to->v[to->n].name);
+	if (err)
+		return err;
+	to->v[to->n++].until_s = sqlite3_column_int64(stmt, 1);
+	note_end(snap, sqlite3_column_int64(stmt, 1));
+	return 0;
+}
+
+static int add_revoked_credential(struct store_snapshot *snap, sqlite3_stmt *stmt)
+{
+	return add_revocation(snap, &snap->credentials, stmt);
+}
+
+static int add_revoked_user(struct store_snapshot *snap, sqlite3_stmt *stmt)
+{
+	return add_revocation(snap, &snap->revoked_users, stmt);
+}
+
+static int add_reissued(struct store_snapshot *snap, sqlite3_stmt *stmt)
+{
+	return add_revocation(snap, &snap->reissued, stmt);
 }
 
 static int read_rows(struct store *s, const char *sql, struct store_snapshot *snap,
@@ -129,6 +194,8 @@ static int read_rows(struct store *s, const char *sql, struct store_snapshot *sn
 
 	if (err)
 		return err;
+	if (sqlite3_bind_parameter_count(stmt))
+		sqlite3_bind_int64(stmt, 1, snap->now_s);
 	while (!err && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
 		err = add(snap, stmt);
 		if (err)
@@ -161,28 +228,49 @@ static int sort_hashes(struct store_snapshot *snap)
 	return 0;
 }
 
+/* ?1 is now. */
+static const struct {
+	const char *sql;
+	int (*add)(struct store_snapshot *snap, sqlite3_stmt *stmt);
+} readings[] = {
+    {"SELECT realm, name, key_md5, key_sha256, userhash, disabled_at FROM turn_user "
+     "ORDER BY realm, name",
+     add_user},
+    {"SELECT value, coalesce(retired_at, 0) FROM shared_secret "
+     "WHERE NOT dead AND (retired_at IS NULL OR retired_at > ?1) "
+     "ORDER BY retired_at IS NOT NULL, retired_at DESC, id DESC",
+     add_secret},
+    {"SELECT hash, id, scopes, coalesce(expires_at, 0), label FROM api_token "
+     "WHERE expires_at IS NULL OR expires_at > ?1",
+     add_token},
+    {"SELECT name, until FROM revocation WHERE what = 0 AND until > ?1 ORDER BY name",
+     add_revoked_credential},
+    {"SELECT name, until FROM revocation WHERE what = 1 AND until > ?1 ORDER BY name",
+     add_revoked_user},
+    {"SELECT username, until FROM reissued WHERE until > ?1 ORDER BY username", add_reissued},
+};
+
 int store_snapshot_load(struct store *s, struct store_snapshot **out, struct why *why)
 {
 	struct store_snapshot *snap = calloc(1, sizeof(*snap));
-	int64_t data = 0, own = 0;
+	int64_t data = 0, own = 0, generation = 0;
 	int err;
 
 	if (!snap)
 		return why_set(why, -E_NOMEM, "loading %s: out of memory", s->path);
 	atomic_init(&snap->refs, 1);
+	snap->now_s = store_now_s(s);
+	snap->next_end_s = INT64_MAX;
 	err = store_exec(s, "BEGIN", why);
 	if (err)
 		goto out;
-	if ((err = read_rows(s,
-	                     "SELECT realm, name, key_md5, key_sha256, userhash FROM turn_user "
-	                     "ORDER BY realm, name",
-	                     snap, add_user, why)) ||
-	    (err = read_rows(s,
-	                     "SELECT value FROM shared_secret WHERE retired_at IS NULL "
-	                     "ORDER BY id DESC",
-	                     snap, add_secret, why)) ||
-	    (err = read_rows(s, "SELECT hash FROM api_token", snap, add_token, why)) ||
-	    (err = store_get_int(s, "PRAGMA data_version", &data, why))) {
+	for (size_t i = 0; !err && i < sizeof(readings) / sizeof(*readings); i++)
+		err = read_rows(s, readings[i].sql, snap, readings[i].add, why);
+	if (!err)
+		err = store_generation(s, &generation, why);
+	if (!err)
+		err = store_get_int(s, "PRAGMA data_version", &data, why);
+	if (err) {
 		store_exec(s, "ROLLBACK", NULL);
 		goto out;
 	}
@@ -198,6 +286,8 @@ out:
 	s->loaded = true;
 	s->seen_data = data;
 	s->seen_own = own;
+	s->seen_generation = generation;
+	s->next_end_s = snap->next_end_s;
 	*out = snap;
 	return 0;
 }
@@ -218,6 +308,9 @@ void store_snapshot_unref(struct store_snapshot *snap)
 	free(snap->by_hash);
 	free(snap->secrets);
 	free(snap->tokens);
+	free(snap->credentials.v);
+	free(snap->revoked_users.v);
+	free(snap->reissued.v);
 	free(snap->text);
 	free(snap);
 }
@@ -239,12 +332,12 @@ const struct store_keys *store_snapshot_user(const struct store_snapshot *snap, 
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
 		const struct snapshot_user *u = &snap->users[mid];
-		int diff = compare_bytes(realm, realm_len, snap->text + u->realm_off, u->realm_len);
+		int diff = compare_bytes(realm, realm_len, snap->text + u->realm.off, u->realm.len);
 
 		if (!diff)
-			diff = compare_bytes(name, len, snap->text + u->name_off, u->name_len);
+			diff = compare_bytes(name, len, snap->text + u->name.off, u->name.len);
 		if (!diff)
-			return &u->keys;
+			return u->enabled ? &u->keys : NULL;
 		if (diff < 0)
 			high = mid;
 		else
@@ -273,10 +366,10 @@ const struct store_keys *store_snapshot_user_by_hash(const struct store_snapshot
 
 		if (memcmp(u->keys.userhash, hash, 32) != 0)
 			break;
-		if (strcmp(snap->text + u->realm_off, realm) != 0)
+		if (!u->enabled || strcmp(snap->text + u->realm.off, realm) != 0)
 			continue;
-		*name = snap->text + u->name_off;
-		*len = u->name_len;
+		*name = snap->text + u->name.off;
+		*len = u->name.len;
 		return &u->keys;
 	}
 	return NULL;
@@ -293,16 +386,67 @@ const char *store_snapshot_secret(const struct store_snapshot *snap, size_t i, s
 	return snap->text + snap->secrets[i].off;
 }
 
-bool store_snapshot_token_ok(const struct store_snapshot *snap, const char *token, size_t len)
+bool store_snapshot_token(const struct store_snapshot *snap, const char *token, size_t len,
+                          int64_t now_s, struct store_snapshot_token *out)
 {
+	const struct snapshot_token *found = NULL;
 	uint8_t hash[STORE_HASH_LEN];
-	bool found = false;
 
 	if (token_hash(token, len, hash))
 		return false;
 	for (size_t i = 0; i < snap->token_n; i++)
-		found |= !CRYPTO_memcmp(snap->tokens[i], hash, sizeof(hash));
-	return found;
+		if (!CRYPTO_memcmp(snap->tokens[i].hash, hash, sizeof(hash)))
+			found = &snap->tokens[i];
+	if (!found || (found->expires_at_s && found->expires_at_s <= now_s))
+		return false;
+	*out = (struct store_snapshot_token){.id = found->id,
+	                                     .expires_at_s = found->expires_at_s,
+	                                     .scopes = found->scopes,
+	                                     .label = snap->text + found->label.off};
+	return true;
+}
+
+static const struct snapshot_revocation *find_revocation(const struct store_snapshot *snap,
+                                                         const struct snapshot_revocations *in,
+                                                         const char *name, size_t len)
+{
+	size_t low = 0, high = in->n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		const struct snapshot_text *text = &in->v[mid].name;
+		int diff = compare_bytes(name, len, snap->text + text->off, text->len);
+
+		if (!diff)
+			return &in->v[mid];
+		if (diff < 0)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return NULL;
+}
+
+bool store_snapshot_revoked(const struct store_snapshot *snap, const char *username, size_t len)
+{
+	const struct snapshot_revocation *all;
+	int64_t expires_at_s;
+	const char *name;
+
+	if (!snap->credentials.n && !snap->revoked_users.n)
+		return false;
+	if (find_revocation(snap, &snap->credentials, username, len))
+		return true;
+	if (credential_parse(username, len, &expires_at_s, &name) || name == username + len)
+		return false;
+	all = find_revocation(snap, &snap->revoked_users, name, (size_t)(username + len - name));
+	return all && expires_at_s <= all->until_s &&
+	       !find_revocation(snap, &snap->reissued, username, len);
+}
+
+bool store_snapshot_user_revoked(const struct store_snapshot *snap, const char *name)
+{
+	return find_revocation(snap, &snap->revoked_users, name, strlen(name));
 }
 
 size_t store_snapshot_user_n(const struct store_snapshot *snap)

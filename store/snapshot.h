@@ -28,8 +28,8 @@ int store_snapshot_load(struct store *s, struct store_snapshot **out, struct why
 struct store_snapshot *store_snapshot_ref(struct store_snapshot *snap);
 void store_snapshot_unref(struct store_snapshot *snap);
 
-/* The keys of a static user (name: any bytes), NULL if there is none. They live as long as the
- * snapshot. */
+/* The keys of a static user (name: any bytes), NULL if there is none, or he is disabled. They live
+ * as long as the snapshot. */
 const struct store_keys *store_snapshot_user(const struct store_snapshot *snap, const char *realm,
                                              const void *name, size_t len);
 
@@ -38,12 +38,28 @@ const struct store_keys *store_snapshot_user_by_hash(const struct store_snapshot
                                                      const char *realm, const uint8_t hash[32],
                                                      const char **name, size_t *len);
 
-/* Live secrets, the newest first: index 0 is the one to issue with, each is one to verify with. */
+/* Whether a time-limited username ("expiry:name", any bytes) was revoked, by itself or with all of
+ * its user. */
+bool store_snapshot_revoked(const struct store_snapshot *snap, const char *username, size_t len);
+
+/* Whether a user's credentials were revoked so lately that a new one needs store_reissue(). */
+bool store_snapshot_user_revoked(const struct store_snapshot *snap, const char *name);
+
+/* Live secrets: index 0 is the one to issue with, each is one to verify with. The newest first,
+ * those that are going to retire last. */
 size_t store_snapshot_secret_n(const struct store_snapshot *snap);
 const char *store_snapshot_secret(const struct store_snapshot *snap, size_t i, size_t *len);
 
-/* In constant time for a given number of tokens. */
-bool store_snapshot_token_ok(const struct store_snapshot *snap, const char *token, size_t len);
+struct store_snapshot_token {
+	int64_t id, expires_at_s;
+	unsigned scopes;
+	const char *label; /* lives as long as the snapshot */
+};
+
+/* Whose token it is; false if nobody's, or it has expired. In constant time for a given number
+ * of tokens. */
+bool store_snapshot_token(const struct store_snapshot *snap, const char *token, size_t len,
+                          int64_t now_s, struct store_snapshot_token *out);
 
 size_t store_snapshot_user_n(const struct store_snapshot *snap);
 size_t store_snapshot_token_n(const struct store_snapshot *snap);

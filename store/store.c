@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -160,6 +161,35 @@ static int make_file(struct store *s, const char *dir, struct why *why)
 	return 0;
 }
 
+int store_lock(const char *path, bool alone, int *fd, struct why *why)
+{
+	char *lock = NULL;
+	int err = 0, f = -1;
+
+	if (asprintf(&lock, "%s.lock", path) < 0)
+		return why_set(why, -E_NOMEM, "opening the store: out of memory");
+	f = open(lock, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (f < 0)
+		err = why_set(why, error_from_errno(errno),
+		              "cannot make %s: %s: make room, and let this user write to its "
+		              "directory",
+		              lock, strerror(errno));
+	else if (flock(f, (alone ? LOCK_EX : LOCK_SH) | LOCK_NB))
+		err = alone ? why_set(why, -E_IN_USE,
+		                      "%s is in use by a server or another turnpike: stop it first",
+		                      path)
+		            : why_set(why, -E_TIMEOUT,
+		                      "%s is being restored: try again when that is done", path);
+	free(lock);
+	if (err) {
+		if (f >= 0)
+			close(f);
+		return err;
+	}
+	*fd = f;
+	return 0;
+}
+
 /* The switch to WAL needs the file for itself and does not wait by the busy timeout. */
 static int enter_wal(struct store *s, struct why *why)
 {
@@ -261,7 +291,11 @@ int store_open(const char *dir, const struct store_options *options, struct stor
 		s->path = NULL;
 		goto out;
 	}
+	s->lock_fd = -1;
+	s->next_end_s = INT64_MAX;
 	err = make_file(s, dir, why);
+	if (!err)
+		err = store_lock(s->path, false, &s->lock_fd, why);
 	if (!err)
 		err = open_db(s, why);
 out:
@@ -280,8 +314,15 @@ void store_close(struct store *s)
 	if (!s)
 		return;
 	sqlite3_close(s->db);
+	if (s->lock_fd >= 0)
+		close(s->lock_fd);
 	free(s->path);
 	free(s);
+}
+
+void store_set_actor(struct store *s, const char *actor)
+{
+	snprintf(s->actor, sizeof(s->actor), "%s", actor);
 }
 
 const char *store_path(const struct store *s)
@@ -289,14 +330,34 @@ const char *store_path(const struct store *s)
 	return s->path;
 }
 
+int store_generation(struct store *s, int64_t *generation, struct why *why)
+{
+	return store_get_int(s, "SELECT generation FROM store_state", generation, why);
+}
+
 int store_changed(struct store *s, bool *changed, struct why *why)
 {
-	int64_t data;
+	int64_t data, generation, own = sqlite3_total_changes64(s->db);
 	int err = store_get_int(s, "PRAGMA data_version", &data, why);
 
 	if (err)
 		return err;
-	*changed =
-	    !s->loaded || data != s->seen_data || sqlite3_total_changes64(s->db) != s->seen_own;
+	if (!s->loaded || store_now_s(s) >= s->next_end_s) {
+		*changed = true;
+		return 0;
+	}
+	if (data == s->seen_data && own == s->seen_own) {
+		*changed = false;
+		return 0;
+	}
+	/* Something was committed; usage and audit do not concern a snapshot. */
+	err = store_generation(s, &generation, why);
+	if (err)
+		return err;
+	*changed = generation != s->seen_generation;
+	if (!*changed) {
+		s->seen_data = data;
+		s->seen_own = own;
+	}
 	return 0;
 }

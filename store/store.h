@@ -2,11 +2,14 @@
  *
  * The store: TURN users, shared secrets and API tokens in one SQLite file,
  * DIR/turnpike.db (mode 0600, WAL). A write that returned 0 is on the disk.
+ * Its other tables: account.h, revoke.h, usage.h, audit.h; copies of it: backup.h.
  *
  * A handle belongs to one thread; open one per thread. Several processes may
  * use the file at once. Every function that takes a why explains a failure in
  * it; why may be NULL. Codes that every function may return besides its own:
- * -E_TIMEOUT (locked by another process), -E_CORRUPT, -E_DENIED, -E_IO, -E_NOMEM.
+ * -E_TIMEOUT (locked by another process), -E_CORRUPT, -E_DENIED, -E_IO (a full disk, too),
+ * -E_NOMEM. Each that changes something for an administrator writes its row of the audit in the
+ * same transaction, with the handle's actor.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -19,6 +22,9 @@
 #define STORE_PASSWORD_STRLEN 33 /* 24 random bytes as base64url, and NUL */
 #define STORE_SECRET_STRLEN   44 /* 32 random bytes as base64url, and NUL */
 #define STORE_TOKEN_STRLEN    47 /* "tp_", 32 random bytes as base64url, and NUL */
+#define STORE_SECRETS_MAX     8  /* live at a time: each is tried for each new credential */
+#define STORE_ACTOR_MAX       160
+#define STORE_AFTER_MAX_S     (3650 * 86400)
 
 struct store;
 
@@ -39,21 +45,31 @@ void store_close(struct store *s);
 /* The file's path; lives as long as the handle. */
 const char *store_path(const struct store *s);
 
-/* Sets *changed to whether anything was committed, by this or any other process, since the
- * last store_snapshot_load() on this handle. Cheap enough to ask several times a second. */
+/* Who acts through this handle from now on, for the audit: "cli uid 0", "token 3 app", "account
+ * alice". Copied, cut at STORE_ACTOR_MAX bytes. */
+void store_set_actor(struct store *s, const char *actor);
+
+/* Sets *changed to whether a snapshot would now hold something else than the last one loaded on
+ * this handle: something was committed, by this or any other process, or the time has come for a
+ * secret or a token to end. Cheap enough to ask several times a second. */
 int store_changed(struct store *s, bool *changed, struct why *why);
 
 /* ---- TURN users: long-term credentials (RFC 8489 section 9.2) ---- */
 
 struct store_user {
 	const char *realm, *name;
-	int64_t created_at_s;
+	int64_t created_at_s, disabled_at_s; /* disabled_at_s 0 = enabled */
 };
 
 /* Only keys derived from the password are kept. -E_EXISTS, -E_INVAL for a name, realm or
  * password that is not allowed. */
 int store_user_add(struct store *s, const char *realm, const char *name, const char *password,
                    struct why *why);
+
+/* A disabled user is kept and gets no allocation; those he has are closed. -E_NOTFOUND; 0 also
+ * when he was so before. */
+int store_user_enable(struct store *s, const char *realm, const char *name, bool enabled,
+                      struct why *why);
 
 /* -E_NOTFOUND */
 int store_user_del(struct store *s, const char *realm, const char *name, struct why *why);
@@ -69,16 +85,20 @@ int store_make_password(char out[STORE_PASSWORD_STRLEN]);
 /* ---- shared secrets of the time-limited credentials ---- */
 
 struct store_secret {
-	int64_t id, created_at_s, retired_at_s; /* retired_at_s 0 = live */
+	int64_t id, created_at_s;
+	int64_t retired_at_s; /* 0 = live; a time to come = live until then */
+	bool live;
 };
 
 /* value NULL makes a random one; made (may be NULL, else holds SECRET_MAX_LEN + 1 bytes) gets
  * the value either way, id (may be NULL) its number. A value that ever was a secret here does
- * not come back, even if it was retired: -E_EXISTS. -E_INVAL. */
+ * not come back, even if it was retired: -E_EXISTS. -E_LIMIT past STORE_SECRETS_MAX. -E_INVAL. */
 int store_secret_add(struct store *s, const char *value, char *made, int64_t *id, struct why *why);
 
-/* The id from now on is dead. -E_NOTFOUND, also if it was retired before. */
-int store_secret_retire(struct store *s, int64_t id, struct why *why);
+/* The secret is dead in after_s seconds (0: now), and from now on not issued with while there is
+ * another. Again with another time moves the end, as long as it has not come. -E_NOTFOUND, also
+ * if it is dead. -E_INVAL for a negative time. */
+int store_secret_retire(struct store *s, int64_t id, int64_t after_s, struct why *why);
 
 /* As store_user_list(), oldest first. Never shows a value. */
 int store_secret_list(struct store *s, int (*each)(void *ctx, const struct store_secret *secret),
@@ -86,20 +106,40 @@ int store_secret_list(struct store *s, int (*each)(void *ctx, const struct store
 
 /* ---- API tokens: only their hashes are kept ---- */
 
+/* What a token opens. */
+enum {
+	STORE_SCOPE_ISSUE = 1 << 0,   /* relay credentials */
+	STORE_SCOPE_METRICS = 1 << 1, /* /metrics */
+	STORE_SCOPE_ADMIN = 1 << 2,   /* everything */
+	STORE_SCOPES = 7,
+};
+#define STORE_SCOPES_DEFAULT (STORE_SCOPE_ISSUE | STORE_SCOPE_METRICS)
+#define STORE_SCOPES_STRLEN  24
+
 struct store_token {
 	int64_t id, created_at_s;
+	int64_t expires_at_s;   /* 0 = never */
+	int64_t last_used_at_s; /* 0 = never; up to STORE_LAST_USED_S behind */
+	unsigned scopes;
 	const char *label;
 };
+#define STORE_LAST_USED_S 60
 
-/* label may be empty. The token is told this once. -E_INVAL. */
-int store_token_add(struct store *s, const char *label, char token[STORE_TOKEN_STRLEN], int64_t *id,
-                    struct why *why);
+/* "issue,admin" to bits and back. -E_INVAL. */
+int store_scopes_parse(const char *text, unsigned *scopes, struct why *why);
+const char *store_scopes_text(unsigned scopes, char buf[STORE_SCOPES_STRLEN]);
+
+/* label may be empty. The token is told this once. expires_at_s 0: never. -E_INVAL, also for a
+ * time that is past. */
+int store_token_add(struct store *s, const char *label, unsigned scopes, int64_t expires_at_s,
+                    char token[STORE_TOKEN_STRLEN], int64_t *id, struct why *why);
 
 /* -E_NOTFOUND */
 int store_token_del(struct store *s, int64_t id, struct why *why);
 
-/* 0 for a known token, else -E_DENIED. The time taken does not depend on the token. */
-int store_token_check(struct store *s, const char *token, struct why *why);
+/* It was used just now. Written only when what is noted is older than STORE_LAST_USED_S; no
+ * audit. 0 also for a token that is gone. */
+int store_token_used(struct store *s, int64_t id, int64_t when_s, struct why *why);
 
 int store_token_list(struct store *s, int (*each)(void *ctx, const struct store_token *token),
                      void *ctx, struct why *why);

@@ -42,13 +42,16 @@ int store_user_add(struct store *s, const char *realm, const char *name, const c
 	err = derive_keys(realm, name, password, &keys);
 	if (err)
 		return why_set(why, err, "OpenSSL refuses MD5, which TURN's keys need");
+	err = store_act_begin(s, why);
+	if (err)
+		goto out;
 	err = store_prepare(s,
 	                    "INSERT INTO turn_user "
 	                    "(realm, name, key_md5, key_sha256, userhash, created_at) "
 	                    "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
 	                    &stmt, why);
 	if (err)
-		goto out;
+		goto end;
 	sqlite3_bind_text(stmt, 1, realm, -1, SQLITE_STATIC);
 	sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);
 	sqlite3_bind_blob(stmt, 3, keys.md5, sizeof(keys.md5), SQLITE_STATIC);
@@ -61,9 +64,17 @@ int store_user_add(struct store *s, const char *realm, const char *name, const c
 		              "user \"%s\" exists already in realm \"%s\": delete it first, or "
 		              "choose another name",
 		              name, realm);
+end:
+	err = store_act_end(s, err, why, "user add", "%s@%s", name, realm);
 out:
 	OPENSSL_cleanse(&keys, sizeof(keys));
 	return err;
+}
+
+static int not_there(const char *realm, const char *name, struct why *why)
+{
+	return why_set(why, -E_NOTFOUND, "there is no user \"%s\" in realm \"%s\": see user list",
+	               name, realm);
 }
 
 int store_user_del(struct store *s, const char *realm, const char *name, struct why *why)
@@ -72,19 +83,45 @@ int store_user_del(struct store *s, const char *realm, const char *name, struct 
 	int err;
 
 	/* A name that could never be added is not put into a message either. */
-	if ((err = realm_check(realm, why)) || (err = name_check(name, why)))
+	if ((err = realm_check(realm, why)) || (err = name_check(name, why)) ||
+	    (err = store_act_begin(s, why)))
 		return err;
 	err = store_prepare(s, "DELETE FROM turn_user WHERE realm = ?1 AND name = ?2", &stmt, why);
-	if (err)
-		return err;
-	sqlite3_bind_text(stmt, 1, realm, -1, SQLITE_STATIC);
-	sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);
-	err = store_run(s, stmt, "deleting the user", why);
+	if (!err) {
+		sqlite3_bind_text(stmt, 1, realm, -1, SQLITE_STATIC);
+		sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);
+		err = store_run(s, stmt, "deleting the user", why);
+	}
 	if (!err && !sqlite3_changes(s->db))
-		err =
-		    why_set(why, -E_NOTFOUND,
-		            "there is no user \"%s\" in realm \"%s\": see user list", name, realm);
-	return err;
+		err = not_there(realm, name, why);
+	return store_act_end(s, err, why, "user del", "%s@%s", name, realm);
+}
+
+int store_user_enable(struct store *s, const char *realm, const char *name, bool enabled,
+                      struct why *why)
+{
+	sqlite3_stmt *stmt;
+	int err;
+
+	if ((err = realm_check(realm, why)) || (err = name_check(name, why)) ||
+	    (err = store_act_begin(s, why)))
+		return err;
+	err = store_prepare(s,
+	                    "UPDATE turn_user SET disabled_at = "
+	                    "CASE WHEN ?3 THEN NULL ELSE coalesce(disabled_at, ?4) END "
+	                    "WHERE realm = ?1 AND name = ?2",
+	                    &stmt, why);
+	if (!err) {
+		sqlite3_bind_text(stmt, 1, realm, -1, SQLITE_STATIC);
+		sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);
+		sqlite3_bind_int(stmt, 3, enabled);
+		sqlite3_bind_int64(stmt, 4, store_now_s(s));
+		err = store_run(s, stmt, "changing the user", why);
+	}
+	if (!err && !sqlite3_changes(s->db))
+		err = not_there(realm, name, why);
+	return store_act_end(s, err, why, enabled ? "user enable" : "user disable", "%s@%s", name,
+	                     realm);
 }
 
 int store_user_list(struct store *s, int (*each)(void *ctx, const struct store_user *user),
@@ -93,7 +130,8 @@ int store_user_list(struct store *s, int (*each)(void *ctx, const struct store_u
 	sqlite3_stmt *stmt;
 	int rc = SQLITE_DONE;
 	int err = store_prepare(s,
-	                        "SELECT realm, name, created_at FROM turn_user "
+	                        "SELECT realm, name, created_at, "
+	                        "coalesce(disabled_at, 0) FROM turn_user "
 	                        "ORDER BY realm, name",
 	                        &stmt, why);
 
@@ -104,6 +142,7 @@ int store_user_list(struct store *s, int (*each)(void *ctx, const struct store_u
 		    .realm = (const char *)sqlite3_column_text(stmt, 0),
 		    .name = (const char *)sqlite3_column_text(stmt, 1),
 		    .created_at_s = sqlite3_column_int64(stmt, 2),
+		    .disabled_at_s = sqlite3_column_int64(stmt, 3),
 		};
 
 		if (!user.realm || !user.name)

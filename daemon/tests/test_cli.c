@@ -306,13 +306,15 @@ static void test_secret_and_credentials(void **state)
 static void test_token(void **state)
 {
 	struct fixture *f = *state;
+	struct store_snapshot_token token;
 	struct store_snapshot *snap;
 	json_t *value;
 
 	OK(f, "token add the~app");
 	assert_int_equal(strlen(f->out), STORE_TOKEN_STRLEN);
 	snap = load(f);
-	assert_true(store_snapshot_token_ok(snap, f->out, STORE_TOKEN_STRLEN - 1));
+	assert_true(store_snapshot_token(snap, f->out, STORE_TOKEN_STRLEN - 1, time(NULL), &token));
+	assert_int_equal(token.scopes, STORE_SCOPES_DEFAULT);
 	store_snapshot_unref(snap);
 	OK(f, "token add --json");
 	value = parse(f);

@@ -233,8 +233,12 @@ static void test_bad_names(void **state)
 	assert_int_equal(store_user_add(f->store, "\xff", "a", "pw", &f->why), -E_INVAL);
 	assert_int_equal(store_secret_add(f->store, "", NULL, NULL, &f->why), -E_INVAL);
 	assert_int_equal(store_secret_add(f->store, "\xff", NULL, NULL, &f->why), -E_INVAL);
-	assert_int_equal(store_token_add(f->store, "\xff", token, NULL, &f->why), -E_INVAL);
-	assert_int_equal(store_token_add(f->store, "a\rb", token, NULL, &f->why), -E_INVAL);
+	assert_int_equal(
+	    store_token_add(f->store, "\xff", STORE_SCOPES_DEFAULT, 0, token, NULL, &f->why),
+	    -E_INVAL);
+	assert_int_equal(
+	    store_token_add(f->store, "a\rb", STORE_SCOPES_DEFAULT, 0, token, NULL, &f->why),
+	    -E_INVAL);
 	assert_string_equal(token, "untouched");
 	memset(name, 'n', sizeof(name));
 	name[NAME_MAX_LEN + 1] = 0;
@@ -272,12 +276,16 @@ static void test_odd_names(void **state)
 	assert_int_equal(store_user_add(f->store, "r", name, name, &f->why), 0);
 	for (size_t i = 0; i < n; i++) {
 		assert_int_equal(store_user_add(f->store, "r'%n", odd[i], odd[i], &f->why), 0);
-		assert_int_equal(store_secret_add(f->store, odd[i], NULL, NULL, &f->why), 0);
-		assert_int_equal(store_token_add(f->store, odd[i], token, NULL, &f->why), 0);
+		if (i < STORE_SECRETS_MAX)
+			assert_int_equal(store_secret_add(f->store, odd[i], NULL, NULL, &f->why),
+			                 0);
+		assert_int_equal(store_token_add(f->store, odd[i], STORE_SCOPES_DEFAULT, 0, token,
+		                                 NULL, &f->why),
+		                 0);
 	}
 	assert_int_equal(store_snapshot_load(f->store, &snap, &f->why), 0);
 	assert_int_equal(store_snapshot_user_n(snap), n + 1);
-	assert_int_equal(store_snapshot_secret_n(snap), n);
+	assert_int_equal(store_snapshot_secret_n(snap), STORE_SECRETS_MAX);
 	assert_int_equal(store_snapshot_token_n(snap), n);
 	assert_non_null(store_snapshot_user(snap, "r", name, NAME_MAX_LEN));
 	assert_null(store_snapshot_user(snap, "r", name, NAME_MAX_LEN - 1));
@@ -286,8 +294,11 @@ static void test_odd_names(void **state)
 
 		assert_non_null(store_snapshot_user(snap, "r'%n", odd[i], strlen(odd[i])));
 		assert_null(store_snapshot_user(snap, "r", odd[i], strlen(odd[i])));
-		assert_string_equal(store_snapshot_secret(snap, n - 1 - i, &len), odd[i]);
-		assert_int_equal(len, strlen(odd[i]));
+		if (i < STORE_SECRETS_MAX) {
+			assert_string_equal(
+			    store_snapshot_secret(snap, STORE_SECRETS_MAX - 1 - i, &len), odd[i]);
+			assert_int_equal(len, strlen(odd[i]));
+		}
 		assert_int_equal(store_user_del(f->store, "r'%n", odd[i], &f->why), 0);
 	}
 	store_snapshot_unref(snap);
@@ -332,10 +343,10 @@ static void test_secrets(void **state)
 	store_snapshot_unref(snap);
 
 	now_s += 10;
-	assert_int_equal(store_secret_retire(f->store, 1, &f->why), 0);
+	assert_int_equal(store_secret_retire(f->store, 1, 0, &f->why), 0);
 	now_s -= 10;
-	assert_int_equal(store_secret_retire(f->store, 1, &f->why), -E_NOTFOUND);
-	assert_int_equal(store_secret_retire(f->store, 99, &f->why), -E_NOTFOUND);
+	assert_int_equal(store_secret_retire(f->store, 1, 0, &f->why), -E_NOTFOUND);
+	assert_int_equal(store_secret_retire(f->store, 99, 0, &f->why), -E_NOTFOUND);
 	assert_int_equal(store_secret_list(f->store, list_secret, &list, &f->why), 0);
 	assert_string_equal(list.text, "1@1795326215-1795326225;2@1795326215-0;");
 	assert_int_equal(store_snapshot_load(f->store, &snap, &f->why), 0);
@@ -349,6 +360,7 @@ static void test_tokens(void **state)
 {
 	struct fixture *f = *state;
 	char a[STORE_TOKEN_STRLEN], b[STORE_TOKEN_STRLEN];
+	struct store_snapshot_token found;
 	struct store_snapshot *snap;
 	struct list list = {{0}};
 	bool ever = true;
@@ -356,34 +368,33 @@ static void test_tokens(void **state)
 
 	assert_int_equal(store_token_ever_made(f->store, &ever, &f->why), 0);
 	assert_false(ever);
-	assert_int_equal(store_token_add(f->store, "app", a, &id, &f->why), 0);
-	assert_int_equal(store_token_add(f->store, "", b, &id, &f->why), 0);
+	assert_int_equal(store_token_add(f->store, "app", STORE_SCOPES_DEFAULT, 0, a, &id, &f->why),
+	                 0);
+	assert_int_equal(store_token_add(f->store, "", STORE_SCOPES_DEFAULT, 0, b, &id, &f->why),
+	                 0);
 	assert_int_equal(id, 2);
 	assert_memory_equal(a, "tp_", 3);
 	assert_int_equal(strlen(a), STORE_TOKEN_STRLEN - 1);
 	assert_int_equal(store_token_list(f->store, list_token, &list, &f->why), 0);
 	assert_string_equal(list.text, "1 app@1795326215;2 @1795326215;");
-	assert_int_equal(store_token_check(f->store, a, &f->why), 0);
-	assert_int_equal(store_token_check(f->store, "tp_", &f->why), -E_DENIED);
-	assert_int_equal(store_token_check(f->store, "", &f->why), -E_DENIED);
 	assert_int_equal(store_snapshot_load(f->store, &snap, &f->why), 0);
-	assert_true(store_snapshot_token_ok(snap, a, strlen(a)));
-	assert_true(store_snapshot_token_ok(snap, b, strlen(b)));
-	assert_false(store_snapshot_token_ok(snap, a, strlen(a) - 1));
-	assert_false(store_snapshot_token_ok(snap, "", 0));
+	assert_true(store_snapshot_token(snap, a, strlen(a), now_s, &found));
+	assert_true(store_snapshot_token(snap, b, strlen(b), now_s, &found));
+	assert_false(store_snapshot_token(snap, a, strlen(a) - 1, now_s, &found));
+	assert_false(store_snapshot_token(snap, "", 0, now_s, &found));
 	a[10] ^= 1;
-	assert_false(store_snapshot_token_ok(snap, a, strlen(a)));
+	assert_false(store_snapshot_token(snap, a, strlen(a), now_s, &found));
 	a[10] ^= 1;
 	store_snapshot_unref(snap);
 
 	assert_int_equal(store_token_del(f->store, 1, &f->why), 0);
 	assert_int_equal(store_token_del(f->store, 1, &f->why), -E_NOTFOUND);
-	assert_int_equal(store_token_check(f->store, a, &f->why), -E_DENIED);
 	assert_int_equal(store_token_del(f->store, 2, &f->why), 0);
 	assert_int_equal(store_token_ever_made(f->store, &ever, &f->why), 0);
 	assert_true(ever);
 	/* A number is never given twice. */
-	assert_int_equal(store_token_add(f->store, "", b, &id, &f->why), 0);
+	assert_int_equal(store_token_add(f->store, "", STORE_SCOPES_DEFAULT, 0, b, &id, &f->why),
+	                 0);
 	assert_int_equal(id, 3);
 }
 
@@ -395,7 +406,8 @@ static void test_no_plain_text(void **state)
 	static const char *const suffixes[] = {"", "-wal"};
 
 	assert_int_equal(store_user_add(f->store, "r", "alice", "correcthorse", &f->why), 0);
-	assert_int_equal(store_token_add(f->store, "", token, NULL, &f->why), 0);
+	assert_int_equal(
+	    store_token_add(f->store, "", STORE_SCOPES_DEFAULT, 0, token, NULL, &f->why), 0);
 	for (size_t i = 0; i < 2; i++) {
 		FILE *file;
 		size_t n;

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Accounts: people who sign in to the status page. They have nothing to do
+ * with TURN users: a login's password is kept as Argon2id (libsodium's
+ * crypto_pwhash_str) and never becomes a TURN key.
+ *
+ * Whatever takes a password here takes some 100 ms and 64 MiB: never call it
+ * on a relay worker or on the control thread (see daemon/login.h).
+ */
+#ifndef STORE_ACCOUNT_H
+#define STORE_ACCOUNT_H
+
+#include "store/store.h"
+
+#define ACCOUNT_PASSWORD_MIN 8 /* bytes */
+
+enum store_role { STORE_ROLE_USER, STORE_ROLE_ADMIN };
+
+struct store_account {
+	const char *name;
+	enum store_role role;
+	int64_t created_at_s;
+	int64_t password_at_s; /* sessions opened before have lost their ground */
+};
+
+const char *store_role_text(enum store_role role); /* "user", "admin" */
+
+/* -E_EXISTS, -E_INVAL for a name or a password that is not allowed. */
+int store_account_add(struct store *s, const char *name, const char *password, enum store_role role,
+                      struct why *why);
+
+/* -E_NOTFOUND */
+int store_account_del(struct store *s, const char *name, struct why *why);
+
+/* -E_NOTFOUND, -E_INVAL */
+int store_account_set_password(struct store *s, const char *name, const char *password,
+                               struct why *why);
+
+/* 0 and the role when the password is the account's, else -E_DENIED, whether or not there is
+ * such an account; it takes as long either way. role may be NULL. */
+int store_account_check(struct store *s, const char *name, const char *password,
+                        enum store_role *role, struct why *why);
+
+/* Role and time of the password: whether a session that was opened for the account still stands.
+ * Quick. -E_NOTFOUND. */
+int store_account_get(struct store *s, const char *name, enum store_role *role,
+                      int64_t *password_at_s, struct why *why);
+
+/* As store_user_list(), by name. */
+int store_account_list(struct store *s, int (*each)(void *ctx, const struct store_account *account),
+                       void *ctx, struct why *why);
+
+#endif
