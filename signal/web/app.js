@@ -466,8 +466,12 @@ hub.addEventListener("users", ({ detail }) => showUsers(detail));
 hub.addEventListener("chat", ({ detail }) => addLine(detail.name, detail.text, detail.date));
 hub.addEventListener("signal", ({ detail }) => onSignal(detail));
 hub.addEventListener("error", ({ detail }) => {
-	if (detail.for === "video-offer" && call && detail.target === call.peer)
+	const ours = call && detail.target === call.peer;
+
+	if (ours && detail.for === "video-offer" && call.state === "calling")
 		call.end(detail.message);
+	else if (ours)
+		console.info(`[call ${call.peer}] ${detail.for}: ${detail.message}`); // it tries again
 	else if (detail.for !== "new-ice-candidate" && detail.for !== "hang-up")
 		notice(detail.message ?? "The server refused a message.");
 	if (detail.code === "bad-name")

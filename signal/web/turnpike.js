@@ -234,6 +234,7 @@ const ANSWER_WAIT_MS = 60000; // for the other end to answer
 const FIRST_CONNECTION_MS = 45000;
 const LOST_CONNECTION_MS = 90000;
 const RESTART_MS = [3000, 4000, 6000, 10000];
+const RESTART_PAUSE_MS = 2000; // both ends notice at about the same time: one restart is enough
 
 // One call to one peer: MDN's perfect negotiation, with the callee as the polite end.
 //
@@ -253,6 +254,8 @@ export class Call extends Emitter {
 	#answerTimer = 0;
 	#restartTimer = 0;
 	#restarts = 0;
+	#restartedAt = -Infinity;
+	#offers = 0; // the number of our last offer; its answer carries the same
 	#downSince = 0;
 	#wasConnected = false;
 
@@ -297,7 +300,7 @@ export class Call extends Emitter {
 			// exchange is enough.
 			this.#addTracks();
 			await this.#pc.setLocalDescription();
-			this.#send("video-answer", { sdp: this.#pc.localDescription });
+			this.#sendAnswer(this.#offer);
 		});
 		candidates.forEach((m) => this.receive(m));
 	}
@@ -307,10 +310,14 @@ export class Call extends Emitter {
 		switch (m.type) {
 		case "video-offer":
 		case "video-answer":
-			this.#queue(() => this.#onDescription(m.sdp));
+			this.#queue(() => this.#onDescription(m));
 			break;
 		case "new-ice-candidate":
 			this.#queue(() => this.#onCandidate(m.candidate));
+			break;
+		case "ice-restart":
+			if (!this.#polite)
+				this.#restartIce();
 			break;
 		case "hang-up":
 			this.#finish(this.state === "calling" ? `${this.peer} did not take the call.`
@@ -386,8 +393,9 @@ export class Call extends Emitter {
 			return;
 		try {
 			this.#makingOffer = true;
+			this.#offers++; // what still comes for the one before is late now
 			await this.#pc.setLocalDescription();
-			this.#send("video-offer", { sdp: this.#pc.localDescription });
+			this.#sendOffer();
 		} catch (e) {
 			this.emit("log", `${e.name}: ${e.message}`);
 		} finally {
@@ -395,7 +403,28 @@ export class Call extends Emitter {
 		}
 	}
 
-	async #onDescription(description) {
+	#sendOffer() {
+		this.#send("video-offer", { sdp: this.#pc.localDescription, offer: this.#offers });
+	}
+
+	#sendAnswer(offer) {
+		const number = offer.offer === undefined ? {} : { offer: offer.offer };
+
+		this.#send("video-answer", { sdp: this.#pc.localDescription, ...number });
+	}
+
+	// An offer that was sent twice is answered twice, and the second answer may come when the
+	// next offer is on its way.
+	#isLateAnswer(m) {
+		return m.sdp.type === "answer" && m.offer !== undefined &&
+			(m.offer !== this.#offers || this.#pc.signalingState !== "have-local-offer");
+	}
+
+	async #onDescription(m) {
+		const description = m.sdp;
+
+		if (this.#isLateAnswer(m))
+			return;
 		const ready = !this.#makingOffer &&
 			(this.#pc.signalingState === "stable" || this.#settingAnswer);
 		const collision = description.type === "offer" && !ready;
@@ -416,7 +445,7 @@ export class Call extends Emitter {
 		}
 		if (description.type === "offer") {
 			await this.#pc.setLocalDescription();
-			this.#send("video-answer", { sdp: this.#pc.localDescription });
+			this.#sendAnswer(m);
 		}
 	}
 
@@ -498,12 +527,32 @@ export class Call extends Emitter {
 			                            : "No connection could be made.");
 			return;
 		}
-		this.emit("log", "ICE restart");
-		this.#pc.restartIce();
+		this.#restartIce();
 		if (this.#restarts === 2)
 			this.#hub.reconnect(); // nobody answers: perhaps nobody hears us
 		const wait = RESTART_MS[Math.min(this.#restarts++, RESTART_MS.length - 1)];
 		this.#restartTimer = setTimeout(() => this.#restart(), wait);
+	}
+
+	// Only the caller offers: were both to, the callee would have to take its own offer back, and
+	// then Chromium shows no more of the other's picture. (MDN's clients do not know the question.)
+	#restartIce() {
+		if (this.#polite && this.id) {
+			this.emit("log", "asking for an ICE restart");
+			this.#send("ice-restart", {});
+			return;
+		}
+		// Nobody answered the last offer: it was lost with the connection that should carry
+		// it. It may be stale by now, but only its answer makes room for the next one.
+		const unanswered = this.#pc.signalingState === "have-local-offer" && !this.#makingOffer;
+
+		if (!unanswered && performance.now() - this.#restartedAt < RESTART_PAUSE_MS)
+			return;
+		this.emit("log", "ICE restart");
+		this.#restartedAt = performance.now();
+		this.#pc.restartIce();
+		if (unanswered)
+			this.#sendOffer();
 	}
 
 	#finish(reason) {
