@@ -14,7 +14,8 @@
 #include <string.h>
 #include <utlist.h>
 
-#define ECHO_MAX 256
+#define ECHO_MAX  256
+#define AWAY_PART 8 /* of max_peers may be away, above it */
 
 void hub_conf_default(struct hub_conf *conf)
 {
@@ -25,6 +26,7 @@ void hub_conf_default(struct hub_conf *conf)
 	    .max_calls = 16,
 	    .rate_per_s = 50,
 	    .rate_burst = 300, /* two offers and the candidates of a well-connected host */
+	    .return_ms = 30000,
 	    .first_id = 1,
 	};
 }
@@ -67,7 +69,7 @@ int hub_join(struct hub *h, void *conn, struct hub_peer **out)
 {
 	struct hub_peer *p;
 
-	if (h->peer_n >= h->conf.max_peers)
+	if (hub_peer_count(h) >= h->conf.max_peers)
 		return -E_LIMIT;
 	p = calloc(1, sizeof(*p));
 	if (!p)
@@ -85,6 +87,22 @@ int hub_join(struct hub *h, void *conn, struct hub_peer **out)
 	return 0;
 }
 
+/* A network that changes takes the connection with it, but not always the call: media has a way of
+ * its own, or finds another. Only who can prove to be the same may come back. */
+static bool may_return(const struct hub_peer *p)
+{
+	const struct hub *h = p->hub;
+
+	return p->partner_n && *p->resume && h->conf.return_ms &&
+	       h->away_n < h->conf.max_peers / AWAY_PART;
+}
+
+void hub_forget(struct hub_peer *p)
+{
+	p->hub->away_n--;
+	peer_free(p);
+}
+
 void hub_leave(struct hub_peer *p)
 {
 	struct hub *h;
@@ -95,11 +113,37 @@ void hub_leave(struct hub_peer *p)
 	h = p->hub;
 	p->closing = true;
 	was_listed = *p->name != '\0';
-	/* The hang-up comes first: a client that looks up its partner still finds it. */
-	call_end_all(p);
-	peer_free(p);
+	if (may_return(p)) {
+		p->away = true;
+		p->conn = NULL;
+		p->due_ms = h->ops.now_ms(h->ctx) + h->conf.return_ms;
+		h->away_n++;
+	} else {
+		/* The hang-up comes first: a client that looks up its partner still finds it. */
+		call_end_all(p);
+		peer_free(p);
+	}
 	if (was_listed)
 		hub_broadcast_userlist(h);
+}
+
+int64_t hub_tick(struct hub *h)
+{
+	int64_t now = h->ops.now_ms(h->ctx), next = -1;
+	struct hub_peer *p, *tmp;
+
+	DL_FOREACH_SAFE(h->peers, p, tmp)
+	{
+		if (!p->away)
+			continue;
+		if (p->due_ms <= now) {
+			call_end_all(p);
+			hub_forget(p);
+		} else if (next < 0 || p->due_ms - now < next) {
+			next = p->due_ms - now;
+		}
+	}
+	return next;
 }
 
 int hub_send(struct hub_peer *p, enum hub_frame frame, const char *text, size_t len)
@@ -151,7 +195,7 @@ void hub_broadcast_userlist(struct hub *h)
 	char *text;
 
 	DL_FOREACH (h->peers, p) {
-		if (*p->name)
+		if (*p->name && !p->away)
 			json_array_append_new(users, json_string(p->name));
 	}
 	msg = json_pack("{s:s,s:o}", "type", "userlist", "users", users);
@@ -237,7 +281,7 @@ const char *hub_peer_name(const struct hub_peer *p)
 
 unsigned hub_peer_count(const struct hub *h)
 {
-	return h->peer_n;
+	return h->peer_n - h->away_n;
 }
 
 unsigned hub_call_count(const struct hub *h)

@@ -35,6 +35,7 @@ struct hub_conf {
 	unsigned max_calls;  /* calls that one peer may be in at a time */
 	unsigned rate_per_s; /* messages a second and peer; 4 KiB of text count as one more */
 	unsigned rate_burst; /* messages that may come at once; 0: no limit on the rate */
+	unsigned return_ms;  /* who lost its connection in a call may come back so long; 0: never */
 	uint64_t first_id;   /* the id of the first connection; the next ones count up */
 };
 
@@ -78,8 +79,14 @@ void hub_free(struct hub *h);
  * 0, -E_LIMIT (max_peers) or -E_NOMEM. */
 int hub_join(struct hub *h, void *conn, struct hub_peer **out);
 
-/* The connection is gone: ends its calls, tells the others, frees p. NULL is legal. */
+/* The connection is gone: frees p, ends its calls and tells the others. A peer that gave a secret
+ * with its name may come back to its calls within return_ms: until then its partners hear nothing,
+ * and hub_tick() has to be called. NULL is legal. */
 void hub_leave(struct hub_peer *p);
+
+/* Ends the calls of those who did not come back. In how many ms to call again; -1: when somebody
+ * has left. */
+int64_t hub_tick(struct hub *h);
 
 /* One whole text message of p. */
 void hub_text(struct hub_peer *p, const char *text, size_t len);
@@ -95,7 +102,7 @@ void hub_ice_refuse(struct hub *h, uint64_t peer_id, int code);
 
 uint64_t hub_peer_id(const struct hub_peer *p);
 const char *hub_peer_name(const struct hub_peer *p); /* "" while it has none */
-unsigned hub_peer_count(const struct hub *h);
+unsigned hub_peer_count(const struct hub *h);        /* that are connected */
 unsigned hub_call_count(const struct hub *h);
 
 #endif

@@ -19,6 +19,8 @@ struct hub_peer {
 	char name[HUB_NAME_MAX + 1];     /* "" until it has sent one */
 	char resume[HUB_RESUME_MAX + 1]; /* "" unless it sent one with its name */
 	bool closing;                    /* close() was called: nothing more is sent */
+	bool away;                       /* has no connection: its calls wait for it */
+	int64_t due_ms;                  /* until then */
 	bool throttled;                  /* was told so since its bucket last had a token */
 	unsigned dropped;                /* messages in a row that found the bucket empty */
 	int64_t tokens_milli;
@@ -36,7 +38,8 @@ struct hub {
 	struct hub_ops ops;
 	void *ctx;
 	uint64_t next_id;
-	unsigned peer_n;
+	unsigned peer_n; /* those who are away among them */
+	unsigned away_n;
 	unsigned call_n;
 	struct hub_peer *peers;
 	struct hub_peer *ids;
@@ -51,6 +54,7 @@ void hub_send_json(struct hub_peer *p, json_t *msg); /* steals msg, which may be
 void hub_close_peer(struct hub_peer *p, enum hub_close code, const char *reason);
 void hub_broadcast_userlist(struct hub *h);
 struct hub_peer *hub_find_name(struct hub *h, const char *name);
+void hub_forget(struct hub_peer *p); /* frees one that is away */
 
 /* An error that names the type and the target it is about; either may be NULL. */
 void hub_error_for(struct hub_peer *p, const char *code, const char *message, const char *type,

@@ -54,6 +54,8 @@ struct lws_hub {
 	struct conn *conns;
 	unsigned conn_n;
 	lws_retry_bo_t policy;
+	struct lws_context *context; /* NULL before the first connection and after lws_hub_shut() */
+	lws_sorted_usec_list_t tick; /* runs while somebody is away */
 };
 
 void lws_hub_conf_default(struct lws_hub_conf *conf)
@@ -185,6 +187,15 @@ struct lws_hub *lws_hub_new(const struct lws_hub_conf *conf, const struct lws_hu
 	return b;
 }
 
+static void on_tick(lws_sorted_usec_list_t *tick)
+{
+	struct lws_hub *b = lws_container_of(tick, struct lws_hub, tick);
+	int64_t next_ms = hub_tick(b->core);
+
+	if (next_ms >= 0 && b->context)
+		lws_sul_schedule(b->context, 0, tick, on_tick, (next_ms + 1) * 1000);
+}
+
 static void conn_leave(struct conn *c)
 {
 	if (!c->peer)
@@ -195,6 +206,7 @@ static void conn_leave(struct conn *c)
 	         LOG_STR("reason", c->close_reason ? c->close_reason : "client left"));
 	hub_leave(c->peer);
 	c->peer = NULL;
+	on_tick(&c->hub->tick);
 }
 
 static void conn_free(struct conn *c)
@@ -239,6 +251,7 @@ static int on_established(struct lws_hub *b, struct lws *wsi, void **slot)
 		return -1;
 	c->hub = b;
 	c->wsi = wsi;
+	b->context = lws_get_context(wsi);
 	c->came_at_ms = c->progress_at_ms = now_ms(NULL);
 	lws_origin_read(wsi, &c->origin);
 	DL_APPEND(b->conns, c);
@@ -373,6 +386,9 @@ void lws_hub_shut(struct lws_hub *b)
 {
 	struct conn *c;
 
+	if (b->context)
+		lws_sul_cancel(&b->tick);
+	b->context = NULL;
 	DL_FOREACH (b->conns, c)
 		on_close(NULL, c, HUB_CLOSE_GOING_AWAY, "server is going away");
 }

@@ -150,8 +150,9 @@ static bool same_secret(const char a[HUB_RESUME_MAX + 1], const char b[HUB_RESUM
 	return !differ && *a;
 }
 
-/* A client whose network has changed comes back before its old connection is known to be dead.
- * When it shows the secret it gave with its name, it takes over the name and the calls. */
+/* A client whose network has changed comes back, before its old connection is known to be dead or
+ * soon after. When it shows the secret it gave with its name, it takes over the name and the
+ * calls. */
 static void take_over(struct hub_peer *p, const char *name)
 {
 	struct hub_peer *old = hub_find_name(p->hub, name);
@@ -160,7 +161,10 @@ static void take_over(struct hub_peer *p, const char *name)
 		return;
 	call_move(old, p);
 	name_release(old);
-	hub_close_peer(old, HUB_CLOSE_POLICY, "replaced by a new connection");
+	if (old->away)
+		hub_forget(old);
+	else
+		hub_close_peer(old, HUB_CLOSE_POLICY, "replaced by a new connection");
 }
 
 static void on_username(struct hub_peer *p, const struct message *m)
@@ -228,6 +232,11 @@ static bool has_partner_to_be(struct hub_peer *p, const struct message *m, struc
 		hub_error_for(p, "own-target", "You cannot call yourself.", m->type, m->target);
 		return false;
 	}
+	if ((*to)->away) {
+		hub_error_for(p, "target-away", "They have lost their connection for the moment.",
+		              m->type, m->target);
+		return false;
+	}
 	return true;
 }
 
@@ -265,13 +274,16 @@ static void on_hang_up(struct hub_peer *p, const struct message *m)
 	/* The MDN client clears its target before it hangs up: "target":null is the end of
 	 * its own call, not of every call in the house. */
 	if (!m->target) {
-		call_end_all(p);
+		call_end_all(p); /* partners that are away go when their time is up */
 		return;
 	}
 	to = hub_find_name(p->hub, m->target);
 	if (to)
 		call_end(p, to);
-	on_other(p, m);
+	if (to && to->away && !to->partner_n)
+		hub_forget(to); /* nothing is left to come back to */
+	else
+		on_other(p, m);
 }
 
 static void on_ice_servers(struct hub_peer *p, const struct message *m)

@@ -266,6 +266,76 @@ static void test_coming_back(void **state)
 	assert_int_equal(hub_call_count(h->hub), 0);
 }
 
+static const char alice_again[] =
+    "{\"type\":\"username\",\"name\":\"alice\",\"resume\":\"0123456789abcdef\"}";
+
+/* alice, who has given a secret and is in a call with bob, loses her connection. */
+static struct house *alice_is_cut_off(void **state)
+{
+	struct house *h = three(state);
+
+	say(&h->a, alice_again);
+	say(&h->a, "{\"type\":\"video-offer\",\"target\":\"bob\"}");
+	forget_frames(&h->b);
+	assert_int_equal(hub_tick(h->hub), -1);
+	leave(&h->a);
+	expect(&h->b, "{\"type\":\"userlist\",\"users\":[\"bob\",\"carol\"]}");
+	expect_nothing(&h->b); /* no hang-up */
+	assert_int_equal(hub_call_count(h->hub), 1);
+	assert_int_equal(hub_peer_count(h->hub), 2);
+	return h;
+}
+
+static void test_coming_back_after_a_loss(void **state)
+{
+	struct house *h = alice_is_cut_off(state);
+
+	h->now_ms += 29000;
+	assert_int_equal(hub_tick(h->hub), 1000);
+	/* meanwhile she cannot be reached, and nobody gets her name */
+	say(&h->b, "{\"type\":\"video-offer\",\"target\":\"alice\"}");
+	expect_error(&h->b, "target-away");
+	join(h, &h->d);
+	say(&h->d, "{\"type\":\"username\",\"name\":\"alice\",\"resume\":\"0123456789abcdeX\"}");
+	assert_string_equal(hub_peer_name(h->d.peer), "alice1");
+	say(&h->d, alice_again);
+	assert_string_equal(hub_peer_name(h->d.peer), "alice");
+	h->now_ms += 60000;
+	forget_frames(&h->b);
+	assert_int_equal(hub_tick(h->hub), -1);
+	expect_nothing(&h->b);
+	assert_int_equal(hub_call_count(h->hub), 1);
+	forget_frames(&h->d);
+	say(&h->b, "{\"type\":\"hang-up\",\"target\":\"alice\"}");
+	expect(&h->d, "{\"type\":\"hang-up\",\"target\":\"alice\",\"name\":\"bob\"}");
+}
+
+static void test_not_coming_back(void **state)
+{
+	struct house *h = alice_is_cut_off(state);
+
+	h->now_ms += 30000;
+	assert_int_equal(hub_tick(h->hub), -1);
+	expect(&h->b, "{\"name\":\"alice\",\"target\":\"bob\",\"type\":\"hang-up\"}");
+	expect_nothing(&h->b);
+	assert_int_equal(hub_call_count(h->hub), 0);
+	join(h, &h->d);
+	say(&h->d, "{\"type\":\"username\",\"name\":\"alice\"}");
+	assert_string_equal(hub_peer_name(h->d.peer), "alice");
+}
+
+static void test_hanging_up_on_the_lost(void **state)
+{
+	struct house *h = alice_is_cut_off(state);
+
+	say(&h->b, "{\"type\":\"hang-up\",\"target\":\"alice\"}");
+	assert_int_equal(hub_call_count(h->hub), 0);
+	assert_int_equal(hub_tick(h->hub), -1);
+	join(h, &h->d);
+	say(&h->d, "{\"type\":\"username\",\"name\":\"alice\"}");
+	assert_string_equal(hub_peer_name(h->d.peer), "alice");
+}
+
 static void test_secrets_are_not_passed_on(void **state)
 {
 	struct house *h = three(state);
@@ -324,6 +394,9 @@ int main(void)
 	    T(test_late_answer_makes_no_call),
 	    T(test_rename_in_a_call),
 	    T(test_coming_back),
+	    T(test_coming_back_after_a_loss),
+	    T(test_not_coming_back),
+	    T(test_hanging_up_on_the_lost),
 	    T(test_secrets_are_not_passed_on),
 	    T(test_ice_servers),
 	};
