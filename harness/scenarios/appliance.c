@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <openssl/ssl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,15 +20,40 @@
 #include <unistd.h>
 
 #define WELL_MS    20000
-#define STOP_MS    5000
+#define STOP_MS    8000 /* longer than its drain_timeout */
+#define KILL_MS    5000
 #define REQUEST_MS 2000
 #define DATA       CONTAIN_WORK "/turnpike"
 
 struct appliance {
-	pid_t pid;
+	const char *program;
+	const char *const *options; /* of the scenario; NULL: none */
+	pid_t pid;                  /* -1 once it has ended */
 	int log_fd;
 	int server_ns;
 };
+
+/* Before those of the scenario, which may say otherwise. */
+static const char *const own_options[] = {
+    "serve",
+    "--data",
+    DATA,
+    "--listen",
+    LAB_SERVER_IP ":3478",
+    "--listen",
+    LAB_SERVER_IP ":443",
+    "--listen",
+    LAB_SERVER_IP ":6503",
+    /* The lab's addresses are documentation ranges, which no relay should reach by default. */
+    "--relay-allow",
+    "203.0.113.0/24",
+    "--relay-allow",
+    "2001:db8::/32",
+    "--guests",
+    "yes",
+};
+
+#define OWN_OPTIONS (sizeof(own_options) / sizeof(*own_options))
 
 /* The log's last line, for people. */
 static void last_words(int log_fd, char *buf, size_t size)
@@ -64,46 +90,62 @@ static int connect_https(int server_ns, struct why *why)
 	return fd;
 }
 
-/* GET /healthz. The certificate is the appliance's own: there is nobody to vouch for it here. */
-static int ask_health(int server_ns, struct why *why)
+/* The status that a GET is answered with, or a code. The certificate is the appliance's own: there
+ * is nobody to vouch for it here. */
+static int get(int server_ns, const char *path, struct why *why)
 {
-	static const char request[] =
-	    "GET /healthz HTTP/1.1\r\nHost: " LAB_SERVER_IP "\r\nConnection: close\r\n\r\n";
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
 	SSL *ssl = ctx ? SSL_new(ctx) : NULL;
-	char answer[64] = "";
+	char request[256], answer[64] = "";
 	int fd = connect_https(server_ns, why);
-	int n, err;
+	int n, status, result;
 
 	if (fd < 0) {
-		err = fd;
+		result = fd;
 		goto out;
 	}
 	if (!ssl || SSL_set_fd(ssl, fd) != 1) {
-		err = why_set(why, -E_NOMEM, "out of memory");
+		result = why_set(why, -E_NOMEM, "out of memory");
 		goto out;
 	}
 	/* As a browser does: the port may tell its protocols apart by this. */
 	SSL_set_alpn_protos(ssl, (const unsigned char *)"\x08http/1.1", 9);
 	if (SSL_connect(ssl) != 1) {
-		err = why_set(why, -E_IO, "no TLS on %s:443", LAB_SERVER_IP);
+		result = why_set(why, -E_IO, "no TLS on %s:443", LAB_SERVER_IP);
 		goto out;
 	}
-	n = SSL_write(ssl, request, sizeof(request) - 1);
+	n = snprintf(request, sizeof(request),
+	             "GET %s HTTP/1.1\r\nHost: " LAB_SERVER_IP "\r\nConnection: close\r\n\r\n",
+	             path);
+	n = SSL_write(ssl, request, n);
 	if (n > 0)
 		n = SSL_read(ssl, answer, sizeof(answer) - 1);
 	answer[n > 0 ? n : 0] = '\0';
-	if (strncmp(answer, "HTTP/1.1 200", 12) == 0)
-		err = 0;
+	if (sscanf(answer, "HTTP/1.1 %3d", &status) == 1)
+		result = status;
 	else
-		err = why_set(why, -E_IO, "/healthz answers \"%.*s\"", (int)strcspn(answer, "\r\n"),
-		              answer);
+		result = why_set(why, -E_IO, "%s answers \"%.*s\"", path,
+		                 (int)strcspn(answer, "\r\n"), answer);
 out:
 	SSL_free(ssl);
 	SSL_CTX_free(ctx);
 	if (fd >= 0)
 		close(fd);
-	return err;
+	return result;
+}
+
+int appliance_ask(struct appliance *a, const char *path, struct why *why)
+{
+	return get(a->server_ns, path, why);
+}
+
+static int ask_health(int server_ns, struct why *why)
+{
+	int status = get(server_ns, "/healthz", why);
+
+	if (status < 0)
+		return status;
+	return status == 200 ? 0 : why_set(why, -E_IO, "/healthz answers %d", status);
 }
 
 int appliance_check(struct appliance *a, struct why *why)
@@ -119,45 +161,63 @@ int appliance_check(struct appliance *a, struct why *why)
 	               proc_status_text(status, how, sizeof(how)), said);
 }
 
-int appliance_start(struct appliance **out, const char *program, const struct lab *lab, int log_fd,
-                    struct why *why)
+static int spawn(struct appliance *a, struct why *why)
 {
-	const char *const argv[] = {program, "serve", "--data", DATA, "--listen",
-	                            LAB_SERVER_IP ":3478", "--listen", LAB_SERVER_IP ":443",
-	                            "--listen", LAB_SERVER_IP ":6503",
-	                            /* The lab's addresses are documentation ranges, which no
-	                             * relay should reach by default. */
-	                            "--relay-allow", "203.0.113.0/24", "--relay-allow",
-	                            "2001:db8::/32", "--guests", "yes", NULL};
-	struct appliance *a = calloc(1, sizeof(*a));
+	const char *argv[1 + OWN_OPTIONS + APPLIANCE_OPTIONS + 1] = {a->program};
 	struct proc_opt po = PROC_OPT_DEFAULT;
+	size_t n = 1 + OWN_OPTIONS;
+
+	memcpy(argv + 1, own_options, sizeof(own_options));
+	for (const char *const *o = a->options; o && *o && n < 1 + OWN_OPTIONS + APPLIANCE_OPTIONS;
+	     o++)
+		argv[n++] = *o;
+	po.netns_fd = a->server_ns;
+	po.fd[1] = po.fd[2] = a->log_fd;
+	return proc_spawn(argv, &po, &a->pid, why);
+}
+
+static int await_well(struct appliance *a, struct why *why)
+{
 	int64_t deadline = clock_mono_ms() + WELL_MS;
 	struct why health = {""};
 	char said[300];
-	int err;
+
+	while (ask_health(a->server_ns, &health) != 0) {
+		int err = appliance_check(a, why);
+
+		if (err != 0)
+			return err;
+		if (clock_mono_ms() >= deadline) {
+			last_words(a->log_fd, said, sizeof(said));
+			return why_set(why, -E_TIMEOUT,
+			               "turnpike serve was not well after %d s: %.150s; its last "
+			               "words: %s",
+			               WELL_MS / 1000, health.text, said);
+		}
+		clock_sleep_ms(30);
+	}
+	return 0;
+}
+
+int appliance_start(struct appliance **out, const char *program, const char *const *options,
+                    const struct lab *lab, int log_fd, struct why *why)
+{
+	struct appliance *a = calloc(1, sizeof(*a));
+	int err = 0;
 
 	if (!a)
 		return why_set(why, -E_NOMEM, "out of memory");
-	a->log_fd = log_fd;
-	a->server_ns = lab_server_ns(lab);
-	po.netns_fd = a->server_ns;
-	po.fd[1] = po.fd[2] = log_fd;
+	*a = (struct appliance){.program = program,
+	                        .options = options,
+	                        .pid = -1,
+	                        .log_fd = log_fd,
+	                        .server_ns = lab_server_ns(lab)};
 	if (mkdir(DATA, 0700) != 0)
 		err = why_set(why, error_from_errno(errno), "%s: %s", DATA, strerror(errno));
-	else
-		err = proc_spawn(argv, &po, &a->pid, why);
-	while (err == 0 && ask_health(a->server_ns, &health) != 0) {
-		err = appliance_check(a, why);
-		if (err == 0 && clock_mono_ms() >= deadline) {
-			last_words(log_fd, said, sizeof(said));
-			err = why_set(why, -E_TIMEOUT,
-			              "turnpike serve was not well after %d s: %.150s; its last "
-			              "words: %s",
-			              WELL_MS / 1000, health.text, said);
-		}
-		if (err == 0)
-			clock_sleep_ms(30);
-	}
+	if (err == 0)
+		err = spawn(a, why);
+	if (err == 0)
+		err = await_well(a, why);
 	if (err != 0) {
 		appliance_stop(a, NULL);
 		return err;
@@ -166,24 +226,83 @@ int appliance_start(struct appliance **out, const char *program, const struct la
 	return 0;
 }
 
-int appliance_stop(struct appliance *a, struct why *why)
+int appliance_kill(struct appliance *a, struct why *why)
+{
+	int status, err = appliance_check(a, why);
+
+	if (err != 0 || a->pid <= 0)
+		return err;
+	kill(a->pid, SIGKILL);
+	if (proc_wait(a->pid, KILL_MS, &status) != 0)
+		return why_set(why, -E_TIMEOUT, "turnpike serve outlived SIGKILL");
+	a->pid = -1;
+	return 0;
+}
+
+int appliance_again(struct appliance *a, struct why *why)
+{
+	int err = spawn(a, why);
+
+	return err ? err : await_well(a, why);
+}
+
+int appliance_drain(struct appliance *a, struct why *why)
+{
+	int err = appliance_check(a, why);
+
+	if (err == 0 && (a->pid <= 0 || kill(a->pid, SIGTERM) != 0))
+		err = why_set(why, -E_CLOSED, "turnpike serve has ended already");
+	return err;
+}
+
+int appliance_await_end(struct appliance *a, int64_t limit_ms, struct why *why)
 {
 	char how[96];
-	int status = 0, err;
+	int status = 0;
+
+	if (a->pid <= 0)
+		return 0;
+	if (proc_wait(a->pid, limit_ms, &status) != 0)
+		return why_set(why, -E_TIMEOUT, "turnpike serve did not end within %lld s",
+		               (long long)limit_ms / 1000);
+	a->pid = -1;
+	if (status == 0)
+		return 0;
+	return why_set(why, -E_CLOSED, "turnpike serve, asked to end, %s",
+	               proc_status_text(status, how, sizeof(how)));
+}
+
+long appliance_rss_kb(const struct appliance *a)
+{
+	char path[48], line[128];
+	long kb = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)a->pid);
+	f = fopen(path, "re");
+	while (f && kb < 0 && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "VmRSS: %ld", &kb) != 1)
+			kb = -1;
+	}
+	if (f)
+		fclose(f);
+	return kb;
+}
+
+int appliance_stop(struct appliance *a, struct why *why)
+{
+	int err;
 
 	if (!a)
 		return 0;
 	err = appliance_check(a, why);
 	if (err == 0 && a->pid > 0) {
 		kill(a->pid, SIGTERM);
-		err = proc_wait(a->pid, STOP_MS, &status);
-		if (err != 0) {
+		err = appliance_await_end(a, STOP_MS, why);
+		if (err == -E_TIMEOUT) {
 			why_set(why, err, "turnpike serve did not end within %d s of SIGTERM",
 			        STOP_MS / 1000);
 			proc_stop(a->pid, 0);
-		} else if (status != 0) {
-			err = why_set(why, -E_CLOSED, "turnpike serve, asked to end, %s",
-			              proc_status_text(status, how, sizeof(how)));
 		}
 	}
 	free(a);

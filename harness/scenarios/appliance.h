@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * The server under test: starts `turnpike serve` in the lab's server namespace
- * and waits until it says that it is well.
+ * and waits until it says that it is well; kills it, drains it and starts it
+ * again, for scenarios about that.
  */
 #ifndef SCENARIOS_APPLIANCE_H
 #define SCENARIOS_APPLIANCE_H
@@ -9,15 +10,39 @@
 #include "base/error.h"
 #include "harness/lab/lab.h"
 
+#include <stdint.h>
+
 #define APPLIANCE_URL "https://" LAB_SERVER_IP "/"
 
 struct appliance;
 
-/* Starts the program with a new data folder; its output goes to log_fd (borrowed, readable).
- * Returns once /healthz answers 200 over HTTPS. -E_CLOSED if it ended before, -E_TIMEOUT if it
- * was not well in time: why quotes its last words. */
-int appliance_start(struct appliance **out, const char *program, const struct lab *lab, int log_fd,
-                    struct why *why);
+#define APPLIANCE_OPTIONS 16 /* that a scenario may add, words counted */
+
+/* Starts the program with a new data folder and more options (NULL at the end, borrowed; or NULL);
+ * its output goes to log_fd (borrowed, readable). Returns once /healthz answers 200 over HTTPS.
+ * -E_CLOSED if it ended before, -E_TIMEOUT if it was not well in time: why quotes its last
+ * words. */
+int appliance_start(struct appliance **out, const char *program, const char *const *options,
+                    const struct lab *lab, int log_fd, struct why *why);
+
+/* SIGKILL: it has no time to say goodbye to anybody. */
+int appliance_kill(struct appliance *a, struct why *why);
+
+/* Starts it once more on the data it left behind, after appliance_kill(). Errors as of
+ * appliance_start(). */
+int appliance_again(struct appliance *a, struct why *why);
+
+/* SIGTERM: it drains. */
+int appliance_drain(struct appliance *a, struct why *why);
+
+/* Waits for its end after appliance_drain(). 0, -E_TIMEOUT, or -E_CLOSED if it ended badly. */
+int appliance_await_end(struct appliance *a, int64_t limit_ms, struct why *why);
+
+/* What a GET of the path answers: the status, or a code if nobody answers. */
+int appliance_ask(struct appliance *a, const char *path, struct why *why);
+
+/* Its resident memory, or -1. */
+long appliance_rss_kb(const struct appliance *a);
 
 /* 0 while it runs. -E_CLOSED, once, when it has ended: why tells how and quotes its last words. */
 int appliance_check(struct appliance *a, struct why *why);

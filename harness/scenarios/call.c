@@ -3,19 +3,18 @@
  * A call as two people make it: join, click the other's name, answer, talk,
  * hang up. What is asserted lies in verdict.c.
  */
+#include "harness/scenarios/call.h"
+
 #include "harness/clock.h"
-#include "harness/scenarios/stage.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define CLICK_MS     10000
 #define LIST_MS      10000
 #define CONNECT_MS   25000 /* ICE gives up ("failed") after 15 s */
 #define CLASS_MS     5000  /* ICE may start on a relay and then find the direct path */
 #define IDLE_MS      10000
 #define STATE_JS     "harness.state()"
-#define JS_LIMIT_MS  10000
 #define OBSERVE_MORE 10000
 
 /* How long a call runs before it is watched, and how long it is watched. The matrix has hundreds
@@ -25,11 +24,7 @@ static const struct {
 } pace[GROUPS] = {
     [GROUP_CALLS] = {1500, 2500},
     [GROUP_MATRIX] = {300, 1500},
-    [GROUP_FAULTS] = {1000, 2000},
 };
-
-#define CALLER LAB_A
-#define CALLEE LAB_B
 
 static int join(struct stage *st, enum lab_side side, struct why *why)
 {
@@ -37,28 +32,31 @@ static int join(struct stage *st, enum lab_side side, struct why *why)
 	int err;
 
 	stage_step(st, "joining as %s", st->mark[side].name);
-	err = browser_type(b, "#name", st->mark[side].name, CLICK_MS, why);
+	err = browser_type(b, "#name", st->mark[side].name, CALL_CLICK_MS, why);
 	if (err == 0)
-		err = browser_click(b, "#join", CLICK_MS, why);
+		err = browser_click(b, "#join", CALL_CLICK_MS, why);
 	return err;
 }
 
 static int click_time(struct browser *b, double *ms, struct why *why)
 {
 	json_t *value = NULL;
-	int err = browser_eval(b, "harness.lastClickAt", JS_LIMIT_MS, &value, why);
+	int err = browser_eval(b, "harness.lastClickAt", CALL_JS_MS, &value, why);
 
 	*ms = json_number_value(value);
 	json_decref(value);
 	return err;
 }
 
-/* Clicks the other's name in the list, and Answer at the other end. */
-static int place_call(struct stage *st, double *answered_at_ms, struct why *why)
+int call_place(struct stage *st, double *answered_at_ms, struct why *why)
 {
 	char user[96];
-	int err;
+	int err = 0;
 
+	for (int i = 0; i < LAB_SIDES && err == 0; i++)
+		err = join(st, i, why);
+	if (err != 0)
+		return err;
 	stage_step(st, "waiting for %s in %s's list of users", st->mark[CALLEE].name,
 	           st->mark[CALLER].name);
 	snprintf(user, sizeof(user), "#users [data-name=\"%s\"]", st->mark[CALLEE].name);
@@ -66,7 +64,7 @@ static int place_call(struct stage *st, double *answered_at_ms, struct why *why)
 	if (err != 0)
 		return err;
 	stage_step(st, "answering as %s", st->mark[CALLEE].name);
-	err = browser_click(st->browser[CALLEE], "#answer", CLICK_MS, why);
+	err = browser_click(st->browser[CALLEE], "#answer", CALL_CLICK_MS, why);
 	if (err == 0)
 		err = click_time(st->browser[CALLEE], answered_at_ms, why);
 	return err;
@@ -75,7 +73,7 @@ static int place_call(struct stage *st, double *answered_at_ms, struct why *why)
 static int read_state(struct browser *b, struct peer_view *v, struct why *why)
 {
 	json_t *value = NULL;
-	int err = browser_eval(b, STATE_JS, JS_LIMIT_MS, &value, why);
+	int err = browser_eval(b, STATE_JS, CALL_JS_MS, &value, why);
 
 	if (err == 0 && peer_view_parse(value, v) != 0)
 		err = why_set(why, -E_PARSE, "%s gave no state", STATE_JS);
@@ -85,7 +83,7 @@ static int read_state(struct browser *b, struct peer_view *v, struct why *why)
 
 /* Waits until both ends are connected and the path is of the class expected. That neither comes
  * is not an error here: the verdict says what is wrong. */
-static int await_connection(struct stage *st, struct why *why)
+int call_await(struct stage *st, enum path_class path, struct why *why)
 {
 	int64_t deadline = clock_mono_ms() + CONNECT_MS, class_deadline = 0;
 	struct peer_view v[LAB_SIDES];
@@ -104,7 +102,7 @@ static int await_connection(struct stage *st, struct why *why)
 		if (failed > 0 || clock_mono_ms() >= deadline)
 			return 0;
 		if (connected == LAB_SIDES) {
-			if (verdict_path(v) == st->cell->expect.path)
+			if (verdict_path(v) == path)
 				return 0;
 			if (class_deadline == 0)
 				class_deadline = clock_mono_ms() + CLASS_MS;
@@ -115,23 +113,20 @@ static int await_connection(struct stage *st, struct why *why)
 	}
 }
 
-/* Both ends look over the same window. */
-static int observe(struct stage *st, struct peer_view v[LAB_SIDES], struct why *why)
+int call_observe(struct stage *st, int window_ms, struct peer_view v[LAB_SIDES], struct why *why)
 {
-	enum scenario_group group = st->cell->scenario->group;
 	char js[64];
 	int err = 0;
 
 	stage_step(st, "watching the call");
-	clock_sleep_ms(pace[group].settle_ms);
-	snprintf(js, sizeof(js), "harness.startObserving(%d)", pace[group].window_ms);
+	snprintf(js, sizeof(js), "harness.startObserving(%d)", window_ms);
 	for (int i = 0; i < LAB_SIDES && err == 0; i++)
-		err = browser_eval(st->browser[i], js, JS_LIMIT_MS, NULL, why);
+		err = browser_eval(st->browser[i], js, CALL_JS_MS, NULL, why);
 	for (int i = 0; i < LAB_SIDES && err == 0; i++) {
 		json_t *value = NULL;
 
-		err = browser_eval(st->browser[i], "harness.observed",
-		                   pace[group].window_ms + OBSERVE_MORE, &value, why);
+		err = browser_eval(st->browser[i], "harness.observed", window_ms + OBSERVE_MORE,
+		                   &value, why);
 		if (err == 0 && peer_view_parse(value, &v[i]) != 0)
 			err = why_set(why, -E_PARSE, "harness.observed gave no view");
 		json_decref(value);
@@ -139,13 +134,12 @@ static int observe(struct stage *st, struct peer_view v[LAB_SIDES], struct why *
 	return err;
 }
 
-/* Hangs up at one end; both must come to rest. */
-static int hang_up(struct stage *st, struct why *why)
+int call_hang_up(struct stage *st, struct why *why)
 {
 	int err;
 
 	stage_step(st, "hanging up as %s", st->mark[CALLER].name);
-	err = browser_click(st->browser[CALLER], "#hangup-button", CLICK_MS, why);
+	err = browser_click(st->browser[CALLER], "#hangup-button", CALL_CLICK_MS, why);
 	for (int i = 0; i < LAB_SIDES && err == 0; i++) {
 		struct why timeout;
 		json_t *value = NULL;
@@ -157,7 +151,7 @@ static int hang_up(struct stage *st, struct why *why)
 			continue;
 		if (err != -E_TIMEOUT)
 			return why_set(why, err, "%s", timeout.text);
-		err = browser_eval(st->browser[i], "harness.busy().join(', ')", JS_LIMIT_MS, &value,
+		err = browser_eval(st->browser[i], "harness.busy().join(', ')", CALL_JS_MS, &value,
 		                   why);
 		busy = json_string_value(value);
 		if (err == 0)
@@ -174,7 +168,7 @@ static int hang_up(struct stage *st, struct why *why)
 	return err;
 }
 
-static void check_page_errors(struct stage *st)
+void call_check_pages(struct stage *st)
 {
 	for (int i = 0; i < LAB_SIDES; i++) {
 		const char *thrown = browser_last_exception(st->browser[i]);
@@ -189,19 +183,18 @@ static void check_page_errors(struct stage *st)
 
 void scenario_call(struct stage *st)
 {
+	enum scenario_group group = st->cell->scenario->group;
 	struct peer_view v[LAB_SIDES];
 	double answered_at_ms = 0;
 	struct why why;
-	int err = 0;
+	int err = call_place(st, &answered_at_ms, &why);
 
-	for (int i = 0; i < LAB_SIDES && err == 0; i++)
-		err = join(st, i, &why);
 	if (err == 0)
-		err = place_call(st, &answered_at_ms, &why);
-	if (err == 0)
-		err = await_connection(st, &why);
-	if (err == 0)
-		err = observe(st, v, &why);
+		err = call_await(st, st->cell->expect.path, &why);
+	if (err == 0) {
+		clock_sleep_ms(pace[group].settle_ms);
+		err = call_observe(st, pace[group].window_ms, v, &why);
+	}
 	if (err == 0) {
 		bool connected =
 		    verdict_judge(&st->cell->expect, st->mark, v, answered_at_ms, st->result);
@@ -210,11 +203,11 @@ void scenario_call(struct stage *st)
 		if (st->cell->scenario->group != GROUP_MATRIX || st->result->failure_n > 0)
 			stage_screenshots(st, connected ? "call" : "failed");
 		if (connected)
-			err = hang_up(st, &why);
+			err = call_hang_up(st, &why);
 	}
 	if (err != 0) {
 		result_fail(st->result, "While %s: %s.", st->result->step, why.text);
 		stage_screenshots(st, "failed");
 	}
-	check_page_errors(st);
+	call_check_pages(st);
 }

@@ -210,7 +210,7 @@
 	};
 
 	const readStats = async pc => {
-		const out = {pair: null, framesDecoded: 0, audioEnergy: 0,
+		const out = {pair: null, framesDecoded: 0, audioEnergy: 0, audioPackets: 0, audioLost: 0,
 			gathered: {host: 0, srflx: 0, relay: 0}};
 		const stats = await pc.getStats();
 		for (const s of stats.values()) {
@@ -220,11 +220,15 @@
 					local: candidate(stats.get(pair.localCandidateId)),
 					remote: candidate(stats.get(pair.remoteCandidateId)),
 					rttMs: (pair.currentRoundTripTime || 0) * 1000,
+					rttTotalMs: (pair.totalRoundTripTime || 0) * 1000,
+					rttTimes: pair.responsesReceived || 0,
 				};
 			} else if (s.type === 'inbound-rtp' && s.kind === 'video') {
 				out.framesDecoded += s.framesDecoded || 0;
 			} else if (s.type === 'inbound-rtp' && s.kind === 'audio') {
 				out.audioEnergy += s.totalAudioEnergy || 0;
+				out.audioPackets += s.packetsReceived || 0;
+				out.audioLost += s.packetsLost || 0;
 			} else if (s.type === 'local-candidate' && s.candidateType in out.gathered) {
 				out.gathered[s.candidateType]++;
 			}
@@ -287,6 +291,111 @@
 	harness.startObserving = ms => {
 		harness.observed = harness.observe(ms);
 		return true;
+	};
+
+	/* ---- how steadily media flows, while something breaks ---- */
+
+	const PULSE_MS = 100;
+	const GAP_MS = 1000; /* less is jitter on a busy machine */
+
+	/* One flow, known by a counter that rises while it lives. */
+	class Flow {
+		constructor(now) {
+			this.count = -1;
+			this.last = now; /* when it rose last */
+			this.longestMs = 0;
+			this.gaps = 0;
+			this.resumedAt = 0; /* the end of its last gap */
+		}
+		see(count, now) {
+			if (count <= this.count) /* a new connection counts from 0 */
+				return void (this.count = count);
+			this.count = count;
+			this.#close(now);
+			this.last = now;
+		}
+		#close(now) {
+			const ms = now - this.last;
+			this.longestMs = Math.max(this.longestMs, ms);
+			if (ms < GAP_MS)
+				return;
+			this.gaps++;
+			this.resumedAt = now;
+		}
+		tell(now) {
+			const ms = now - this.last;
+			return {longestMs: Math.max(this.longestMs, ms), resumedAt: this.resumedAt,
+				gaps: this.gaps, silentMs: ms};
+		}
+	}
+
+	const pairText = pair => pair && pair.local && pair.remote ?
+		`${pair.local.type === 'relay' ? pair.local.relayProtocol + ' ' : ''}` +
+		`${pair.local.type}/${pair.remote.type}` : '';
+
+	let pulse = null;
+
+	const beat = async p => {
+		const c = current();
+		const now = Date.now();
+		/* Time that this page itself was given no core. */
+		p.ownGapMs = Math.max(p.ownGapMs, now - p.beatAt - PULSE_MS);
+		p.beatAt = now;
+		if (c && c.pc.connectionState !== 'closed') {
+			const s = await readStats(c.pc);
+			p.picture.see(s.framesDecoded, Date.now());
+			p.sound.see(s.audioPackets, Date.now());
+			p.first ||= s;
+			p.stats = s;
+			if (p.pairs.at(-1) !== pairText(s.pair) && s.pair)
+				p.pairs.push(pairText(s.pair));
+		}
+		if (c && p.states.at(-1) !== c.pc.connectionState)
+			p.states.push(c.pc.connectionState);
+	};
+
+	harness.startPulse = () => {
+		const now = Date.now();
+		const p = pulse = {startedAt: now, beatAt: now, ownGapMs: 0, picture: new Flow(now),
+			sound: new Flow(now), first: null, stats: null, pairs: [], states: []};
+		(async () => {
+			while (pulse === p) {
+				await beat(p).catch(() => {});
+				await sleep(PULSE_MS);
+			}
+		})();
+		return true;
+	};
+
+	const dataset = (selector, key) => {
+		const e = document.querySelector(selector);
+		return e ? e.dataset[key] || '' : '';
+	};
+	const shown = selector => {
+		const e = document.querySelector(selector);
+		return e && e.getClientRects().length ? e.textContent : '';
+	};
+
+	/* What became of media since startPulse(), and what the page says of itself now. */
+	harness.pulse = () => {
+		const p = pulse, now = Date.now(), c = current();
+		const {first, stats} = p;
+		const since = (key) => stats && first ? stats[key] - first[key] : 0;
+		const rtts = stats && first && stats.pair && first.pair ?
+			stats.pair.rttTimes - first.pair.rttTimes : 0;
+		const packets = since('audioPackets') + since('audioLost');
+		return {
+			now, ownGapMs: p.ownGapMs, picture: p.picture.tell(now), sound: p.sound.tell(now),
+			state: c ? c.pc.connectionState : 'none', states: p.states.join(' '),
+			pairs: p.pairs.join(', '),
+			lossPercent: packets > 0 ? 100 * since('audioLost') / packets : 0,
+			/* Of the pair in use; a pair that came later has its own count. */
+			rttMs: rtts > 0 ? (stats.pair.rttTotalMs - first.pair.rttTotalMs) / rtts :
+				stats && stats.pair ? stats.pair.rttMs : 0,
+			call: dataset('#call-state', 'state'), link: dataset('#link-state', 'state'),
+			reason: shown('#placeholder-text'), notice: shown('#notice-text'),
+			lines: document.querySelectorAll('#chat p').length,
+		};
 	};
 
 	harness.state = async () => {

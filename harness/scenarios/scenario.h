@@ -13,6 +13,7 @@
 #include "harness/scenarios/verdict.h"
 
 struct stage;
+struct fault;
 
 enum scenario_group {
 	GROUP_CALLS,  /* one call of each kind: the gate */
@@ -28,7 +29,10 @@ struct scenario {
 	const char *kind[LAB_SIDES]; /* names of NAT kinds; NULL in the matrix: the plan says */
 	enum browser_product product[LAB_SIDES];
 	const char *page_query; /* behind the page's address; NULL: nothing */
+	/* More options for the appliance, NULL at the end; wants .alone. NULL: none */
+	const char *const *server_options;
 	void (*play)(struct stage *st);
+	const struct fault *fault; /* for scenario_fault() */
 	struct call_expect expect; /* of the matrix: ignored, theory.h says */
 	int64_t limit_ms;          /* for everything, building the lab included */
 	bool alone;                /* leaves a stage behind that nobody else should play on */
@@ -59,6 +63,7 @@ struct scenario_options {
 	const char *turnpike;                  /* the appliance's program */
 	const char *browser[BROWSER_PRODUCTS]; /* programs; "" where none is installed */
 	int artifacts_fd;                      /* folder for artifacts, or -1: none are kept */
+	unsigned soak_minutes;                 /* how long the soak runs; 0: as long as it must */
 };
 
 /* Plays a cell on a stage. All that goes wrong is told in r. False if the stage may be broken: it
@@ -68,5 +73,8 @@ bool scenario_play(struct stage *st, const struct cell *cell, struct result *r);
 /* Places a call from side A to side B by hand through the page, judges it from both ends, and
  * hangs up. */
 void scenario_call(struct stage *st);
+
+/* In the middle of a call, its fault strikes; judged is how the call comes through it (fault.h). */
+void scenario_fault(struct stage *st);
 
 #endif

@@ -115,8 +115,8 @@ static int start_appliance(struct stage *st, struct why *why)
 	if (st->appliance)
 		return 0;
 	stage_step(st, "starting the appliance");
-	err = appliance_start(&st->appliance, st->opt->turnpike, st->lab,
-	                      st->log_fd[STAGE_LOG_SERVER], why);
+	err = appliance_start(&st->appliance, st->opt->turnpike, st->cell->scenario->server_options,
+	                      st->lab, st->log_fd[STAGE_LOG_SERVER], why);
 	result_measure(st->result, "appliance_ready", (double)(clock_mono_ms() - start), "ms");
 	return err;
 }

@@ -2,11 +2,13 @@
  *
  * The scenarios. A new one is a row here, and a file if it plays something new.
  */
+#include "harness/scenarios/fault.h"
 #include "harness/scenarios/scenario.h"
 
 #include <string.h>
 
-#define CALL_LIMIT_MS 120000
+#define CALL_LIMIT_MS  120000
+#define FAULT_LIMIT_MS 150000
 
 const struct scenario scenarios[] = {
     {
@@ -54,6 +56,94 @@ const struct scenario scenarios[] = {
         .play = scenario_call,
         .expect = {.path = PATH_RELAY},
         .limit_ms = CALL_LIMIT_MS,
+    },
+
+    /* Faults in mid-call. The times were measured (docs/harness.md) and have a margin for
+     * machines under load. */
+    {
+        .name = "fault-relay-killed",
+        .purpose = "the relay of a UDP call is killed and back 2 s later: both recover",
+        .group = GROUP_FAULTS,
+        .kind = {"symmetric", "symmetric"},
+        .page_query = "?relay=1",
+        .play = scenario_fault,
+        .expect = {.path = PATH_RELAY, .relay_protocol = {"udp", "udp"}, .both_legs = true},
+        .fault =
+            &(const struct fault){
+                .what = "killing the appliance",
+                .strike = strike_kill,
+                .heal = heal_start,
+                .heal_after_ms = 2000,
+                .expect = {.back_ms = 12000,
+                           .online_ms = 8000,
+                           .after = {.path = PATH_RELAY, .relay_protocol = {"udp", "udp"}}},
+            },
+        .limit_ms = FAULT_LIMIT_MS,
+        .alone = true,
+    },
+    {
+        .name = "fault-relay-killed-tcp",
+        .purpose = "the same over TCP, where every connection with the relay is lost",
+        .group = GROUP_FAULTS,
+        .kind = {"udp-blocked", "udp-blocked"},
+        .play = scenario_fault,
+        .expect = {.path = PATH_RELAY, .relay_protocol = {"tcp", "tcp"}},
+        .fault =
+            &(const struct fault){
+                .what = "killing the appliance",
+                .strike = strike_kill,
+                .heal = heal_start,
+                .heal_after_ms = 2000,
+                .expect = {.back_ms = 14000,
+                           .online_ms = 8000,
+                           .after = {.path = PATH_RELAY, .relay_protocol = {"tcp", "tcp"}}},
+            },
+        .limit_ms = FAULT_LIMIT_MS,
+        .alone = true,
+    },
+    {
+        .name = "fault-appliance-killed-direct",
+        .purpose = "a direct call outlives the appliance; signaling is back when that is",
+        .group = GROUP_FAULTS,
+        .kind = {"none", "none"},
+        .play = scenario_fault,
+        .expect = {.path = PATH_DIRECT},
+        .fault =
+            &(const struct fault){
+                .what = "killing the appliance",
+                .strike = strike_kill,
+                .heal = heal_start,
+                .heal_after_ms = 4000,
+                .expect = {.back_ms = 1000,
+                           .gap_ms = 1500,
+                           .watch_ms = 8000,
+                           .online_ms = 10000,
+                           .after = {.path = PATH_DIRECT}},
+            },
+        .limit_ms = FAULT_LIMIT_MS,
+        .alone = true,
+    },
+    {
+        .name = "fault-signaling-reset",
+        .purpose = "TCP with the appliance is reset for 5 s: a direct call does not notice",
+        .group = GROUP_FAULTS,
+        .kind = {"none", "none"},
+        .play = scenario_fault,
+        .expect = {.path = PATH_DIRECT},
+        .fault =
+            &(const struct fault){
+                .what = "resetting TCP",
+                .strike = strike_reset_tcp,
+                .heal = heal_tcp,
+                .heal_after_ms = 5000,
+                .expect = {.back_ms = 1000,
+                           .gap_ms = 1500,
+                           .watch_ms = 8000,
+                           .online_ms = 10000,
+                           .after = {.path = PATH_DIRECT}},
+            },
+        .limit_ms = FAULT_LIMIT_MS,
+        .alone = true,
     },
 };
 
