@@ -22,7 +22,7 @@ static const char *const level_names[] = {
     [LOG_LEVEL_DEBUG] = "debug",
 };
 
-static enum log_level sink_level = LOG_LEVEL_INFO;
+static _Atomic enum log_level sink_level = LOG_LEVEL_INFO; /* a reload may change it */
 static int sink_fd = STDOUT_FILENO;
 
 void log_set_level(enum log_level level)

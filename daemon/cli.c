@@ -48,6 +48,9 @@ static const struct verb verbs[] = {
      "Say every problem of the configuration, or ok"},
     {"config", "[--json]", FLAG_JSON, 0, 0, cli_config,
      "Show the settings in effect and where each came from; secrets are masked"},
+    {"reload", "[--json]", FLAG_JSON, 0, 0, cli_reload,
+     "Have the server on the data directory read its configuration and its certificate again; says "
+     "what has changed, what needs a restart, or why it was refused"},
     {"help", "[VERB | config | man | man5 | markdown]", 0, 0, 2, run_help,
      "Explain a verb, print a configuration file with every default, or the manual pages"},
 };
@@ -141,8 +144,13 @@ static int unknown_verb(const char *const *words, int n, struct why *why)
 
 static int run_serve(struct cli *cli, struct why *why)
 {
+	struct conf_live live = {.conf = cli->conf, .origins = cli->origins, .input = &cli->input};
+	int status;
+
 	(void)why; /* it logs */
-	return serve_main(&cli->conf);
+	status = serve_main(&live);
+	cli->conf = live.conf;
+	return status;
 }
 
 static void print_man(FILE *out)
@@ -354,7 +362,10 @@ int cli_main(int argc, char **argv, char *const *envp)
 	int status = 0;
 
 	memset(&cli, 0, sizeof(cli));
-	if (!problems.texts)
+	cli.input = (struct conf_input){argc, calloc((size_t)argc + 1, sizeof(*argv)), envp};
+	if (cli.input.argv) /* before the options are taken out of it */
+		memcpy(cli.input.argv, argv, (size_t)argc * sizeof(*argv));
+	if (!problems.texts || !cli.input.argv)
 		status = why_set(&why, CLI_EXIT_FAIL, "out of memory");
 	else if (asks(argc, argv, "--help", "-h"))
 		help(argc, argv);
@@ -370,5 +381,6 @@ int cli_main(int argc, char **argv, char *const *envp)
 	json_decref(problems.texts);
 	conf_free(&cli.conf);
 	free(cli.origins);
+	free(cli.input.argv);
 	return status;
 }

@@ -5,7 +5,7 @@
 #ifndef DAEMON_CLI_INTERNAL_H
 #define DAEMON_CLI_INTERNAL_H
 
-#include "daemon/conf.h"
+#include "daemon/conf_reload.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -25,6 +25,7 @@ enum {
 struct cli {
 	struct conf conf;
 	struct conf_origin *origins;      /* of conf's values */
+	struct conf_input input;          /* of both */
 	const char *words[CLI_WORDS_MAX]; /* what follows the verb */
 	int word_n;
 	unsigned flags; /* that were given */
@@ -44,6 +45,7 @@ int cli_token_list(struct cli *cli, struct why *why);
 int cli_token_del(struct cli *cli, struct why *why);
 int cli_check(struct cli *cli, struct why *why);
 int cli_config(struct cli *cli, struct why *why);
+int cli_reload(struct cli *cli, struct why *why);
 int cli_credentials(struct cli *cli, struct why *why);
 
 /* The parts of the manual page around the options, in roff. */

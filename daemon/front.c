@@ -233,18 +233,23 @@ uint64_t front_refused(const struct front *f)
 	return greeter_refused(f->greeter);
 }
 
-int front_reload_tls(struct front *f, struct why *why)
+void front_set_tls(struct front *f, struct net_tls *tls)
 {
-	struct net_tls *fresh;
-	int r = load_tls(f->conf, &fresh, why);
-
-	if (r)
-		return r;
+	net_tls_ref(tls);
 	net_tls_unref(f->tls);
-	f->tls = f->net.tls = fresh;
+	f->tls = f->net.tls = tls;
 	for (size_t i = 0; i < f->worker_n; i++)
-		worker_set_tls(f->workers[i], fresh);
-	return 0;
+		worker_set_tls(f->workers[i], tls);
+}
+
+void front_reconfigure(struct front *f)
+{
+	const struct conf *c = f->conf;
+
+	net_sources_set_limits(f->sources, (uint32_t)c->connections_per_address,
+	                       (uint32_t)c->max_tcp_connections);
+	greeter_set_first_ms(f->greeter, (uint32_t)c->first_message_timeout * 1000);
+	fill_net(f);
 }
 
 void front_free(struct front *f)

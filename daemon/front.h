@@ -35,8 +35,12 @@ void front_close_web(struct front *f);
 uint64_t front_connections(const struct front *f);
 uint64_t front_refused(const struct front *f);
 
-/* Reads the certificate and its key again, for TURN; on an error the old ones stay. */
-int front_reload_tls(struct front *f, struct why *why);
+/* For TURN's handshakes from now on; takes a reference. */
+void front_set_tls(struct front *f, struct net_tls *tls);
+
+/* The configuration (whose address stays) has changed: limits and times of connections. The
+ * workers' follow from front_worker_net(). */
+void front_reconfigure(struct front *f);
 
 /* After listeners, web and workers. NULL is legal. */
 void front_free(struct front *f);

@@ -221,6 +221,11 @@ struct greeter *greeter_new(struct event_base *base, const struct greeter_conf *
 	return g;
 }
 
+void greeter_set_first_ms(struct greeter *g, uint32_t first_ms)
+{
+	g->conf.first_ms = first_ms;
+}
+
 uint64_t greeter_refused(const struct greeter *g)
 {
 	return g->refused;

@@ -38,6 +38,9 @@ struct greeter_conf {
 struct greeter *greeter_new(struct event_base *base, const struct greeter_conf *conf,
                             const struct greeter_ops *ops, void *ctx);
 
+/* How long those may take that come from now on. */
+void greeter_set_first_ms(struct greeter *g, uint32_t first_ms);
+
 /* Takes an accepted non-blocking socket. */
 void greeter_take(struct greeter *g, int fd, const struct addr *peer);
 

@@ -10,18 +10,16 @@
 #include "daemon/grant.h"
 #include "daemon/listen.h"
 #include "daemon/metrics.h"
-#include "daemon/oauth_key.h"
+#include "daemon/reload.h"
 #include "daemon/setup.h"
 #include "daemon/topology.h"
 #include "daemon/web.h"
 #include "daemon/worker.h"
 #include "store/snapshot.h"
 #include "store/store.h"
-#include "turn/oauth.h"
 #include "turn/quota.h"
 
 #include <event2/event.h>
-#include <openssl/crypto.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,8 +35,8 @@ struct serve {
 	struct store *store;
 	struct store_snapshot *users;
 	struct topology topo;
-	struct turn_quota *quota;
-	struct turn_oauth oauth;
+	struct settings_base settings;
+	struct reload reload;
 	uint8_t nonce_key[TURN_NONCE_KEY_LEN];
 	struct worker **workers;
 	size_t worker_n;
@@ -185,63 +183,7 @@ static int open_listeners(struct serve *s, struct why *why)
 				addr_put_port(u, listener_port(s->listeners[i]));
 		}
 	}
-	return topology_guard_ports(&s->topo) ? why_set(why, -E_NOMEM, "out of memory") : 0;
-}
-
-/* The configuration has checked them. */
-static void fill_oauth(struct serve *s)
-{
-	const struct conf *c = s->conf;
-
-	snprintf(s->oauth.server_name, sizeof(s->oauth.server_name), "%s", c->oauth_server);
-	for (size_t i = 0; i < c->oauth_key.n && i < TURN_OAUTH_KEYS_MAX; i++) {
-		struct turn_oauth_key *to = &s->oauth.key[i];
-		struct oauth_key from;
-
-		if (oauth_key_parse(c->oauth_key.v[i], &from, NULL))
-			continue;
-		memcpy(to->kid, from.kid, sizeof(to->kid));
-		memcpy(to->key, from.key, sizeof(to->key));
-		to->key_len = from.key_len;
-		s->oauth.key_n++;
-		OPENSSL_cleanse(&from, sizeof(from));
-	}
-}
-
-static void fill_turn_conf(const struct serve *s, struct turn_conf *out)
-{
-	const struct conf *c = s->conf;
-
-	memset(out, 0, sizeof(*out));
-	out->realm_n = c->realm.n;
-	for (size_t i = 0; i < c->realm.n; i++)
-		out->realm[i] = c->realm.v[i];
-	out->username_anonymity = c->username_anonymity;
-	out->oauth = s->oauth.key_n ? &s->oauth : NULL;
-	out->alternate_n = c->alternate_server.n;
-	for (size_t i = 0; i < out->alternate_n; i++)
-		out->alternate[i] = c->alternate_server.v[i];
-	out->alternate_domain = *c->alternate_domain ? c->alternate_domain : NULL;
-	out->redirect = c->redirect;
-	out->unauth_rate = (uint32_t)c->unauth_rate;
-	out->binding_rate = (uint32_t)c->binding_rate;
-	memcpy(out->relay, s->topo.relay, sizeof(out->relay));
-	out->relay_n = s->topo.relay_n;
-	out->policy = s->topo.policy;
-	out->quota = s->quota;
-	out->default_lifetime_s = (uint32_t)c->default_lifetime;
-	out->max_lifetime_s = (uint32_t)c->max_lifetime;
-	out->nonce_lifetime_s = (uint32_t)c->nonce_lifetime;
-	out->permissions_max = (uint32_t)c->permissions_max;
-	out->channels_max = (uint32_t)c->channels_max;
-	out->session_bandwidth = (uint64_t)c->session_bandwidth;
-	out->user_bandwidth = (uint64_t)c->user_bandwidth;
-	out->total_bandwidth = (uint64_t)c->total_bandwidth;
-	out->connections_max = (uint32_t)c->peer_connections;
-	out->legacy_channels = c->legacy_channels;
-	out->mobility = c->mobility;
-	env_libevent_random(out->ticket_key, sizeof(out->ticket_key));
-	out->strict_expiry = c->strict_expiry;
+	return 0;
 }
 
 static int start_worker(struct serve *s, const struct turn_conf *conf, struct why *why)
@@ -273,7 +215,9 @@ static int start_worker(struct serve *s, const struct turn_conf *conf, struct wh
 	} else {
 		r = worker_start(conf, l, n, s->users, s->nonce_key, front_worker_net(s->front),
 		                 &s->workers[s->worker_n], why);
-		s->worker_n += !r;
+		if (!r) /* it holds on to what conf points into */
+			worker_set_settings(s->workers[s->worker_n++], s->reload.settings,
+			                    &front_worker_net(s->front)->conf);
 	}
 	free(l);
 	return r;
@@ -289,7 +233,10 @@ static int start_workers(struct serve *s, struct why *why)
 	s->workers = calloc(n, sizeof(struct worker *));
 	if (!s->workers)
 		return why_set(why, -E_NOMEM, "out of memory");
-	fill_turn_conf(s, &conf);
+	r = settings_new(s->conf, &s->topo, &s->settings, &s->reload.settings, why);
+	if (r)
+		return r;
+	conf = s->reload.settings->turn;
 	for (conf.worker = 0; !r && conf.worker < n; conf.worker++)
 		r = start_worker(s, &conf, why);
 	return r;
@@ -362,18 +309,11 @@ static int open_store(struct serve *s, struct why *why)
 	return r ? r : reload_users(s, why);
 }
 
-/* A renewed certificate: connections under way keep the old one. */
 static void on_hup(evutil_socket_t number, short what, void *arg)
 {
-	struct serve *s = arg;
-	struct why why = {{0}};
-
 	(void)number;
 	(void)what;
-	if (web_reload_cert(s->web, &why) || front_reload_tls(s->front, &why))
-		log_error(NULL, "certificate-kept", LOG_STR("error", why.text));
-	else
-		log_info(NULL, "certificate-reloaded");
+	reload_run(&((struct serve *)arg)->reload);
 }
 
 static int add_signal(struct serve *s, int number, event_callback_fn fn, struct event **out)
@@ -382,17 +322,50 @@ static int add_signal(struct serve *s, int number, event_callback_fn fn, struct 
 	return *out && !event_add(*out, NULL) ? 0 : -E_NOMEM;
 }
 
+static void event_gone(struct event *e)
+{
+	if (e)
+		event_free(e);
+}
+
+static void on_applied(void *ctx, const struct conf_changes *changes)
+{
+	struct serve *s = ctx;
+
+	if (!conf_changed(changes, "nonce_lifetime"))
+		return;
+	event_gone(s->rotate);
+	s->rotate = NULL;
+	if (add_timer(s, (uint64_t)s->conf->nonce_lifetime * 1000, on_rotate, &s->rotate))
+		log_error(NULL, "nonce-key-stays", LOG_STR("error", "out of memory"));
+}
+
+static int start_reload(struct serve *s, struct why *why)
+{
+	s->reload.topo = &s->topo;
+	s->reload.base = &s->settings;
+	s->reload.store = s->store;
+	s->reload.front = s->front;
+	s->reload.web = s->web;
+	s->reload.workers = s->workers;
+	s->reload.worker_n = s->worker_n;
+	s->reload.applied = on_applied;
+	s->reload.ctx = s;
+	return reload_start(&s->reload, s->base, why);
+}
+
 static int start(struct serve *s, struct why *why)
 {
 	int r;
 
 	s->base = event_base_new();
-	s->quota = turn_quota_new((uint32_t)s->conf->user_quota, (uint32_t)s->conf->total_quota);
+	s->settings.quota =
+	    turn_quota_new((uint32_t)s->conf->user_quota, (uint32_t)s->conf->total_quota);
 	s->grant.conf = s->conf;
-	if (!s->base || !s->quota)
+	if (!s->base || !s->settings.quota)
 		return why_set(why, -E_NOMEM, "out of memory");
-	turn_quota_set_realm_max(s->quota, (uint32_t)s->conf->realm_quota);
-	fill_oauth(s);
+	turn_quota_set_realm_max(s->settings.quota, (uint32_t)s->conf->realm_quota);
+	env_libevent_random(s->settings.ticket_key, sizeof(s->settings.ticket_key));
 	env_libevent_random(s->nonce_key, sizeof(s->nonce_key));
 	raise_limits();
 	if ((r = open_store(s, why)) || (r = topology_new(s->conf, &s->topo, why)) ||
@@ -406,13 +379,7 @@ static int start(struct serve *s, struct why *why)
 	    add_signal(s, SIGTERM, on_signal, &s->on_term) ||
 	    add_signal(s, SIGHUP, on_hup, &s->on_hup))
 		return why_set(why, -E_NOMEM, "out of memory");
-	return 0;
-}
-
-static void event_gone(struct event *e)
-{
-	if (e)
-		event_free(e);
+	return start_reload(s, why);
 }
 
 static void stop(struct serve *s)
@@ -422,6 +389,7 @@ static void stop(struct serve *s)
 	front_close_web(s->front);
 	web_stop(s->web); /* it says goodbye through the workers, too */
 	workers_stop(s->workers, s->worker_n);
+	reload_stop(&s->reload);
 	front_free(s->front);
 	event_gone(s->poll);
 	event_gone(s->rotate);
@@ -432,17 +400,17 @@ static void stop(struct serve *s)
 	free(s->workers);
 	free(s->listeners);
 	topology_free(&s->topo);
-	turn_quota_free(s->quota);
-	OPENSSL_cleanse(&s->oauth, sizeof(s->oauth));
+	turn_quota_free(s->settings.quota);
 	store_snapshot_unref(s->users);
 	store_close(s->store);
 	if (s->base)
 		event_base_free(s->base);
 }
 
-int serve_main(const struct conf *conf)
+int serve_main(struct conf_live *live)
 {
-	struct serve s = {.conf = conf};
+	const struct conf *conf = &live->conf; /* a reload changes it in place */
+	struct serve s = {.conf = conf, .reload = {.live = live}};
 	struct why why = {{0}};
 	int r;
 

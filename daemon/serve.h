@@ -5,9 +5,9 @@
 #ifndef DAEMON_SERVE_H
 #define DAEMON_SERVE_H
 
-#include "daemon/conf.h"
+#include "daemon/conf_reload.h"
 
-/* Serves until SIGTERM or SIGINT. Returns the exit status of the process. */
-int serve_main(const struct conf *conf);
+/* Serves until SIGTERM or SIGINT; SIGHUP reloads live. Returns the exit status of the process. */
+int serve_main(struct conf_live *live);
 
 #endif

@@ -84,7 +84,7 @@ static int setup_cert(const struct conf *conf, struct why *why)
 	return make_cert(conf, &paths, now_s, why);
 }
 
-static int setup_secret(const struct conf *conf, struct store *store, struct why *why)
+int setup_secret(const struct conf *conf, struct store *store, struct why *why)
 {
 	struct store_snapshot *snap;
 	bool live = false;

@@ -17,6 +17,10 @@ struct setup_cert {
 /* tls_cert and tls_key, else DATA/cert.pem and DATA/key.pem. */
 void setup_cert_paths(const struct conf *conf, struct setup_cert *out);
 
+/* Adds shared_secret, if one is set and it is none that is live; a random secret if there is none.
+ * -E_DENIED if shared_secret was retired. Codes of store.h. */
+int setup_secret(const struct conf *conf, struct store *store, struct why *why);
+
 /* Completes the open store of conf->data and the certificate: shared_secret if one is set, a
  * random secret if none is live, an API token if none was ever made (*made says so, and only then
  * it is in token), a self-signed certificate if tls_cert is unset and there is none, or the one

@@ -86,22 +86,19 @@ static int add_relays(const struct conf *conf, struct topology *t, const struct 
 	return r;
 }
 
-static int make_policy(const struct conf *conf, struct topology *t, const struct addr *host,
+static int fill_policy(struct peer_policy *policy, const struct conf *conf, const struct addr *host,
                        size_t host_n, struct why *why)
 {
 	int r = 0;
 
-	t->policy = peer_policy_new();
-	if (!t->policy)
-		return why_set(why, -E_NOMEM, "out of memory");
 	for (size_t i = 0; !r && i < conf->relay_allow.n; i++)
-		r = peer_policy_allow(t->policy, &conf->relay_allow.v[i]);
+		r = peer_policy_allow(policy, &conf->relay_allow.v[i]);
 	for (size_t i = 0; !r && i < conf->relay_deny.n; i++)
-		r = peer_policy_deny(t->policy, &conf->relay_deny.v[i]);
+		r = peer_policy_deny(policy, &conf->relay_deny.v[i]);
 	for (size_t i = 0; !r && i < host_n; i++)
-		r = peer_policy_add_own_ip(t->policy, &host[i]);
+		r = peer_policy_add_own_ip(policy, &host[i]);
 	for (size_t i = 0; !r && i < conf->external_ip.n; i++)
-		r = peer_policy_add_own_ip(t->policy, &conf->external_ip.v[i].external);
+		r = peer_policy_add_own_ip(policy, &conf->external_ip.v[i].external);
 	return r ? why_set(why, r, "out of memory") : 0;
 }
 
@@ -194,8 +191,6 @@ int topology_new(const struct conf *conf, struct topology *t, struct why *why)
 	if (!r)
 		r = add_relays(conf, t, host, host_n, why);
 	if (!r)
-		r = make_policy(conf, t, host, host_n, why);
-	if (!r)
 		r = find_public(t, why);
 	free(host);
 	if (r) {
@@ -244,21 +239,44 @@ bool topology_discovers(const struct conf *conf, const struct listen_addr *l)
 	return false;
 }
 
-int topology_guard_ports(struct topology *t)
+/* Our own ports are nobody's peers. */
+static int guard_ports(struct peer_policy *policy, const struct topology *t)
 {
 	int r = 0;
 
 	for (size_t i = 0; !r && i < t->udp_n; i++) {
-		r = peer_policy_add_own_port(t->policy, &t->udp[i].addr);
+		r = peer_policy_add_own_port(policy, &t->udp[i].addr);
 		for (size_t k = 0; !r && k < t->relay_n; k++) {
 			struct addr outside = t->relay[k].external;
 
 			if (!addr_equal_ip(&t->relay[k].local, &t->udp[i].addr))
 				continue;
 			addr_put_port(&outside, addr_port(&t->udp[i].addr));
-			r = peer_policy_add_own_port(t->policy, &outside);
+			r = peer_policy_add_own_port(policy, &outside);
 		}
 	}
+	return r;
+}
+
+int topology_policy(const struct conf *conf, const struct topology *t, struct peer_policy **out,
+                    struct why *why)
+{
+	struct peer_policy *policy = peer_policy_new();
+	struct addr *host = NULL;
+	size_t host_n = 0;
+	int r = policy ? 0 : why_set(why, -E_NOMEM, "out of memory");
+
+	if (!r)
+		r = listen_host_addresses(&host, &host_n, why);
+	if (!r)
+		r = fill_policy(policy, conf, host, host_n, why);
+	if (!r && guard_ports(policy, t))
+		r = why_set(why, -E_NOMEM, "out of memory");
+	free(host);
+	if (r)
+		peer_policy_free(policy);
+	else
+		*out = policy;
 	return r;
 }
 
@@ -267,6 +285,5 @@ void topology_free(struct topology *t)
 	free(t->udp);
 	for (size_t i = 0; i < t->relay_n; i++)
 		turn_ports_free(t->relay[i].ports);
-	peer_policy_free(t->policy);
 	memset(t, 0, sizeof(*t));
 }

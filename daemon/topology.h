@@ -16,7 +16,6 @@ struct topology {
 	struct turn_relay relay[TURN_RELAYS_MAX];
 	size_t relay_n;
 	bool relay_public[TURN_RELAYS_MAX]; /* its external address is no special-purpose one */
-	struct peer_policy *policy;
 };
 
 /* Logs what was chosen, and warns where peers on the Internet cannot be reached. 0 or a code; why
@@ -33,8 +32,9 @@ struct addr topology_external(const struct conf *conf, const struct addr *local)
  * covered by a wildcard, so that the operator has chosen the two addresses. */
 bool topology_discovers(const struct conf *conf, const struct listen_addr *l);
 
-/* Once ports are known: our own ports are nobody's peers. 0 or -E_NOMEM. */
-int topology_guard_ports(struct topology *t);
+/* Once ports are known: who can be a peer. *out is for peer_policy_free(). -E_NOMEM, -E_IO. */
+int topology_policy(const struct conf *conf, const struct topology *t, struct peer_policy **out,
+                    struct why *why);
 
 void topology_free(struct topology *t);
 

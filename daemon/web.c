@@ -30,6 +30,7 @@ struct web {
 	struct lws_context *context; /* LWS itself clears it */
 	struct lws_vhost *plain;
 	struct lws_vhost *tls;
+	SSL_CTX *ssl; /* of tls, which owns it */
 	struct lws_protocols protocols[2];
 };
 
@@ -101,6 +102,10 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 	struct web *w;
 
 	switch ((int)reason) {
+	case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS: /* the vhost is being made */
+		w = lws_context_user(lws_get_context(wsi));
+		w->ssl = user;
+		return 0;
 	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
 		w = lws_context_user(lws_get_context(wsi));
 		return on_upgrade(w, wsi, in);
@@ -157,12 +162,15 @@ static int on_ice_servers(void *ctx, const struct lws_origin *origin,
 	return 0;
 }
 
-/* LWS would start with a pair that does not match, and lose the old one on reload. */
-static int check_pair(const char *cert_path, const char *key_path, struct why *why)
+/* LWS would start with a pair that does not match, and lose the old one on reload. So the pair is
+ * read here, and handed over to "into" (may be NULL) once it is known to be good. */
+static int load_pair(const char *cert_path, const char *key_path, SSL_CTX *into, struct why *why)
 {
 	SSL_CTX *ssl = SSL_CTX_new(TLS_server_method());
+	STACK_OF(X509) *chain = NULL;
 	const char *fault = NULL;
 	char text[160];
+	int r = 0;
 
 	if (!ssl)
 		return why_set(why, -E_NOMEM, "out of memory");
@@ -170,12 +178,17 @@ static int check_pair(const char *cert_path, const char *key_path, struct why *w
 		fault = cert_path;
 	else if (SSL_CTX_use_PrivateKey_file(ssl, key_path, SSL_FILETYPE_PEM) != 1)
 		fault = key_path;
-	SSL_CTX_free(ssl);
-	if (!fault)
-		return 0;
-	ERR_error_string_n(ERR_get_error(), text, sizeof(text));
+	else if (into && (SSL_CTX_get0_chain_certs(ssl, &chain) != 1 ||
+	                  SSL_CTX_use_cert_and_key(into, SSL_CTX_get0_certificate(ssl),
+	                                           SSL_CTX_get0_privatekey(ssl), chain, 1) != 1))
+		fault = cert_path;
+	if (fault) {
+		ERR_error_string_n(ERR_get_error(), text, sizeof(text));
+		r = why_set(why, -E_INVAL, "%s: cannot use it for TLS (%s)", fault, text);
+	}
 	ERR_clear_error();
-	return why_set(why, -E_INVAL, "%s: cannot use it for TLS (%s)", fault, text);
+	SSL_CTX_free(ssl);
+	return r;
 }
 
 static void fill_common(const struct web *w, struct lws_context_creation_info *info)
@@ -247,7 +260,7 @@ int web_start(struct event_base *base, const struct web_conf *conf, const struct
 	if (!conf->cert_path != !conf->key_path)
 		return why_set(why, -E_INVAL, "TLS needs both a certificate and a key");
 	if (conf->cert_path)
-		rc = check_pair(conf->cert_path, conf->key_path, why);
+		rc = load_pair(conf->cert_path, conf->key_path, NULL, why);
 	if (rc)
 		return rc;
 	w = calloc(1, sizeof(*w));
@@ -329,18 +342,16 @@ static void forget_origin(struct lws *wsi)
 	origin->gone(origin->ctx);
 }
 
-int web_reload_cert(struct web *w, struct why *why)
+int web_load_cert(struct web *w, const char *cert_path, const char *key_path, struct why *why)
 {
-	int rc;
-
-	if (!w->tls)
+	if (!w->ssl)
 		return why_set(why, -E_UNSUPPORTED, "the server was started without TLS");
-	rc = check_pair(w->cert_path, w->key_path, why);
-	if (rc)
-		return rc;
-	lws_tls_cert_updated(w->context, w->cert_path, w->key_path, NULL, 0, NULL, 0);
-	nest_kick(w->nest);
-	return 0;
+	return load_pair(cert_path, key_path, w->ssl, why);
+}
+
+void web_set_limits(struct web *w, unsigned max_peers, unsigned rate_per_s)
+{
+	lws_hub_set_limits(w->hub, max_peers, rate_per_s);
 }
 
 static bool is_deserted(void *ctx)

@@ -70,9 +70,12 @@ struct web_origin {
 /* The same; borrows origin until it calls gone, which it does exactly once. */
 int web_adopt_from(struct web *w, int fd, bool tls, const struct web_origin *origin);
 
-/* Reads certificate and key from their files again. New connections get them; on an error the
- * old ones stay. 0, -E_UNSUPPORTED (there was none at the start), or a code with why set. */
-int web_reload_cert(struct web *w, struct why *why);
+/* Reads certificate and key from these files. New connections get them; on an error the old ones
+ * stay. 0, -E_UNSUPPORTED (there was none at the start), or a code with why set. */
+int web_load_cert(struct web *w, const char *cert_path, const char *key_path, struct why *why);
+
+/* For the signaling connections, as hub_set_limits(). */
+void web_set_limits(struct web *w, unsigned max_peers, unsigned rate_per_s);
 
 /* Says goodbye (1001) to the WebSockets, closes everything, frees w. Not from inside an op.
  * NULL is legal. */

@@ -30,6 +30,7 @@ struct worker {
 	struct worker *const *peers;
 	size_t peer_n;
 	bool stop;
+	struct settings *settings; /* what turn's configuration points into */
 	struct event *publish;
 	pthread_mutex_t report_lock;
 	struct worker_report report; /* under report_lock; the data path counts in its own place */
@@ -88,6 +89,7 @@ static void worker_free(struct worker *w)
 	if (w->base)
 		event_base_free(w->base);
 	store_snapshot_unref(w->auth.users);
+	settings_unref(w->settings);
 	free(w);
 }
 
@@ -267,6 +269,37 @@ void worker_set_users(struct worker *w, struct store_snapshot *users)
 		log_error(NULL, "worker-mail", LOG_STR("error", "out of memory"));
 		store_snapshot_unref(users);
 	}
+}
+
+struct new_settings {
+	struct settings *settings;
+	struct net_conf net;
+};
+
+static void take_settings(void *owner, void *arg)
+{
+	struct worker *w = owner;
+	struct new_settings *fresh = arg;
+	struct turn_conf conf = fresh->settings->turn;
+
+	turn_set_conf(w->turn, &conf);
+	net_set_conf(w->net, &fresh->net);
+	settings_unref(w->settings);
+	w->settings = fresh->settings;
+	free(fresh);
+}
+
+/* A worker must not be left behind: waiting for memory is all that is left. */
+void worker_set_settings(struct worker *w, struct settings *settings, const struct net_conf *net)
+{
+	struct new_settings *fresh;
+
+	while (!(fresh = malloc(sizeof(*fresh))))
+		usleep(1000);
+	fresh->settings = settings_ref(settings);
+	fresh->net = *net;
+	while (mailbox_post(w->mail, take_settings, fresh))
+		usleep(1000);
 }
 
 static void take_draining(void *owner, void *arg)

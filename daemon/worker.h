@@ -8,6 +8,7 @@
 #define DAEMON_WORKER_H
 
 #include "base/error.h"
+#include "daemon/settings.h"
 #include "store/snapshot.h"
 #include "turn/net/net.h"
 #include "turn/turn.h"
@@ -32,6 +33,9 @@ int worker_start(const struct turn_conf *conf, const struct turn_listener_conf *
 /* Users, secrets or tokens have changed: takes a reference; the allocations of users that are
  * gone are closed. */
 void worker_set_users(struct worker *w, struct store_snapshot *users);
+
+/* A new configuration: takes a reference, copies net's limits and times. */
+void worker_set_settings(struct worker *w, struct settings *settings, const struct net_conf *net);
 
 /* While true, new clients are sent to the alternate, or get 508; those that are here go on. */
 void worker_set_draining(struct worker *w, bool draining);

@@ -44,6 +44,12 @@ struct hub *hub_new(const struct hub_conf *conf, const struct hub_ops *ops, void
 	return h;
 }
 
+void hub_set_limits(struct hub *h, unsigned max_peers, unsigned rate_per_s)
+{
+	h->conf.max_peers = max_peers;
+	h->conf.rate_per_s = rate_per_s;
+}
+
 static void peer_free(struct hub_peer *p)
 {
 	struct hub *h = p->hub;

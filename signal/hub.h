@@ -72,6 +72,9 @@ void hub_conf_default(struct hub_conf *conf);
 /* Copies conf and ops. NULL when out of memory. */
 struct hub *hub_new(const struct hub_conf *conf, const struct hub_ops *ops, void *ctx);
 
+/* For those who are here, too; more than max_peers may stay. */
+void hub_set_limits(struct hub *h, unsigned max_peers, unsigned rate_per_s);
+
 /* Frees the peers too, without a word to them. NULL is legal. */
 void hub_free(struct hub *h);
 

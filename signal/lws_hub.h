@@ -65,6 +65,9 @@ const lws_retry_bo_t *lws_hub_policy(const struct lws_hub *b);
 int lws_hub_callback(struct lws_hub *b, struct lws *wsi, enum lws_callback_reasons reason,
                      void **slot, void *in, size_t len);
 
+/* As hub_set_limits(). */
+void lws_hub_set_limits(struct lws_hub *b, unsigned max_peers, unsigned rate_per_s);
+
 /* Whether one more connection is welcome. */
 bool lws_hub_has_room(const struct lws_hub *b);
 

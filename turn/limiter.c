@@ -27,8 +27,13 @@ struct turn_limiter *turn_limiter_new(struct env *env, uint32_t per_s)
 	if (!l)
 		return NULL;
 	env_random(env, l->key, sizeof(l->key));
-	l->interval_us = per_s ? (1000000 + per_s - 1) / per_s : 0;
+	turn_limiter_set_rate(l, per_s);
 	return l;
+}
+
+void turn_limiter_set_rate(struct turn_limiter *l, uint32_t per_s)
+{
+	l->interval_us = per_s ? (1000000 + per_s - 1) / per_s : 0;
 }
 
 void turn_limiter_free(struct turn_limiter *l)

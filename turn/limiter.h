@@ -20,6 +20,9 @@ struct turn_limiter;
 
 /* per_s answers each second and prefix; 0: no limit. NULL when out of memory. */
 struct turn_limiter *turn_limiter_new(struct env *env, uint32_t per_s);
+
+/* From now on; what was counted stays. */
+void turn_limiter_set_rate(struct turn_limiter *l, uint32_t per_s);
 void turn_limiter_free(struct turn_limiter *l); /* NULL is legal */
 
 /* Counts one answer; false: none is left. Loopback is never limited: no packet from outside comes

@@ -116,6 +116,18 @@ void turn_perms_end(struct turn_alloc *a, int family)
 			a->perms[i].until_ms = 0;
 }
 
+/* The policy has changed. */
+void turn_perms_recheck(struct turn_alloc *a)
+{
+	struct addr peer;
+
+	for (size_t i = 0; i < a->perm_n; i++) {
+		addr_from_bytes(&peer, a->perms[i].ip, a->perms[i].ip_len, 0);
+		if (turn_perm_check_peer(a, &peer, false))
+			a->perms[i].until_ms = 0;
+	}
+}
+
 int turn_create_permission(struct turn_request *rq)
 {
 	struct addr peer;

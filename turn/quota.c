@@ -57,6 +57,16 @@ void turn_quota_set_realm_max(struct turn_quota *q, uint32_t per_realm)
 	q->per_realm = per_realm;
 }
 
+void turn_quota_set_limits(struct turn_quota *q, uint32_t per_account, uint32_t per_realm,
+                           uint32_t total)
+{
+	pthread_mutex_lock(&q->lock);
+	q->per_account = per_account;
+	q->per_realm = per_realm;
+	q->total_max = total;
+	pthread_mutex_unlock(&q->lock);
+}
+
 int turn_quota_take(struct turn_quota *q, unsigned int realm, const char *name, size_t len,
                     struct turn_account **out)
 {

@@ -24,6 +24,10 @@ void turn_quota_free(struct turn_quota *q);
 /* How many allocations the users of one realm hold together; 0 means no limit. */
 void turn_quota_set_realm_max(struct turn_quota *q, uint32_t per_realm);
 
+/* All three anew; who holds more keeps it. */
+void turn_quota_set_limits(struct turn_quota *q, uint32_t per_account, uint32_t per_realm,
+                           uint32_t total);
+
 /* Counts one more allocation of the account named (any bytes) in the realm, a number below
  * TURN_QUOTA_REALMS: one name in two realms is two accounts. 0 and the account to give back,
  * -E_LIMIT, or -E_NOMEM. */

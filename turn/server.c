@@ -128,6 +128,24 @@ void turn_set_nonce_key(struct turn *t, const uint8_t key[TURN_NONCE_KEY_LEN])
 	turn_nonce_rotate(&t->nonce_keys, key);
 }
 
+void turn_set_conf(struct turn *t, const struct turn_conf *conf)
+{
+	const struct turn_conf old = t->conf;
+	struct turn_alloc *a, *next;
+
+	t->conf = *conf;
+	t->conf.relay_n = old.relay_n;
+	memcpy(t->conf.relay, old.relay, sizeof(old.relay));
+	t->conf.quota = old.quota;
+	memcpy(t->conf.ticket_key, old.ticket_key, sizeof(old.ticket_key));
+	t->conf.worker = old.worker;
+	t->conf.username_anonymity = old.username_anonymity;
+	turn_limiter_set_rate(t->unauth, conf->unauth_rate);
+	turn_limiter_set_rate(t->bindings, conf->binding_rate);
+	HASH_ITER (hh, t->allocs, a, next)
+		turn_perms_recheck(a);
+}
+
 void turn_set_draining(struct turn *t, bool draining)
 {
 	t->draining = draining;

@@ -302,6 +302,7 @@ int turn_perm_check_peer(struct turn_alloc *a, const struct addr *peer, bool wit
 int turn_perm_set(struct turn_alloc *a, const struct addr *peer);
 int turn_perm_reserve(struct turn_alloc *a, size_t more);
 void turn_perms_end(struct turn_alloc *a, int family);
+void turn_perms_recheck(struct turn_alloc *a);
 
 /* channel.c */
 struct turn_chan *turn_chan_by_number(struct turn_alloc *a, uint16_t number);

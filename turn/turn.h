@@ -197,6 +197,12 @@ void turn_link_free(struct turn_link *link);
 /* New nonces from now on; those of the key before stay good, older ones are stale (438). */
 void turn_set_nonce_key(struct turn *t, const uint8_t key[TURN_NONCE_KEY_LEN]);
 
+/* A new configuration, for what there is, too: limits, rates, lifetimes, policy, alternates and
+ * access tokens' keys change; permissions that the policy no longer has end. What allocations are
+ * built on stays: realms, relays, quota, ticket_key, worker, username_anonymity. Copies conf; its
+ * pointers are borrowed until the next call. */
+void turn_set_conf(struct turn *t, const struct turn_conf *conf);
+
 /* While true, no allocation is made: 300 to an alternate of the client's family, else 508. Those
  * that there are go on. */
 void turn_set_draining(struct turn *t, bool draining);

@@ -303,7 +303,7 @@ static void test_certificate_reload(void **state)
 	assert_string_equal(cn, "first");
 	free(cn);
 	make_cert(f->cert, f->key, "second");
-	assert_int_equal(web_reload_cert(f->web, &why), 0);
+	assert_int_equal(web_load_cert(f->web, f->cert, f->key, &why), 0);
 	cn = common_name(f);
 	assert_string_equal(cn, "second");
 	free(cn);
@@ -311,7 +311,7 @@ static void test_certificate_reload(void **state)
 	file = fopen(f->key, "w");
 	fputs("nonsense\n", file);
 	fclose(file);
-	assert_int_equal(web_reload_cert(f->web, &why), -E_INVAL);
+	assert_int_equal(web_load_cert(f->web, f->cert, f->key, &why), -E_INVAL);
 	assert_non_null(strstr(why.text, f->key));
 	cn = common_name(f);
 	assert_string_equal(cn, "second");
@@ -341,7 +341,7 @@ static void test_start_without_tls_or_with_bad_files(void **state)
 	assert_null(w);
 	conf.cert_path = conf.key_path = NULL;
 	start(f, &conf);
-	assert_int_equal(web_reload_cert(f->web, &why), -E_UNSUPPORTED);
+	assert_int_equal(web_load_cert(f->web, f->cert, f->key, &why), -E_UNSUPPORTED);
 	fd = socket(AF_INET, SOCK_STREAM, 0);
 	assert_int_equal(web_adopt(f->web, fd, true), -E_UNSUPPORTED);
 	assert_int_equal(fcntl(fd, F_GETFD), -1);

@@ -64,6 +64,15 @@ struct net *net_new(struct event_base *base, struct env *env, struct turn *turn,
 	return net;
 }
 
+void net_set_conf(struct net *net, const struct net_conf *conf)
+{
+	struct net_sources *sources = net->conf.sources;
+
+	net->conf = *conf;
+	net->conf.sources = sources;
+	env_timer_set(net->tick, tick_ms(conf));
+}
+
 void net_free(struct net *net)
 {
 	if (!net)

@@ -54,6 +54,9 @@ void net_free(struct net *net);
 /* New handshakes use it; takes a reference. Without one there is neither TLS nor DTLS. */
 void net_set_tls(struct net *net, struct net_tls *tls);
 
+/* New limits and times, for what there is, too; sources stays what it was. */
+void net_set_conf(struct net *net, const struct net_conf *conf);
+
 /* Takes c->fd and c->source, also when it fails: -E_NOMEM, or -E_UNSUPPORTED for TLS without
  * net_set_tls(). */
 int net_accept(struct net *net, const struct net_client *c);

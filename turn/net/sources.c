@@ -98,6 +98,14 @@ void net_sources_give(struct net_sources *s, struct net_source *source)
 	pthread_mutex_unlock(&s->lock);
 }
 
+void net_sources_set_limits(struct net_sources *s, uint32_t per_address, uint32_t total)
+{
+	pthread_mutex_lock(&s->lock);
+	s->per_address = per_address;
+	s->max = total;
+	pthread_mutex_unlock(&s->lock);
+}
+
 size_t net_sources_total(struct net_sources *s)
 {
 	size_t n;

@@ -26,6 +26,9 @@ int net_sources_take(struct net_sources *s, const struct addr *from, struct net_
 /* NULL source is legal. */
 void net_sources_give(struct net_sources *s, struct net_source *source);
 
+/* For connections that come from now on. */
+void net_sources_set_limits(struct net_sources *s, uint32_t per_address, uint32_t total);
+
 size_t net_sources_total(struct net_sources *s);
 
 #endif

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Reload of a running server: what is reloadable changes at once, what is not is
+ * named, a mistake changes nothing, and no call loses a packet over it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/tests/foreign/lab.h"
+#include "daemon/tests/foreign/talker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SERVER4     LAB_SERVER4 ":3478"
+#define ECHO_PORT   3480
+#define ECHO        LAB_PEER4 ":3480"
+#define CHANNEL     0x4001
+#define ATTR_LIFE   0x000d
+#define RELOADS     40
+#define PER_RELOAD  5
+#define FOR_WORKERS 150 /* ms: a worker has read its mail by then */
+
+static struct lab_server server;
+static struct lab_program echo;
+static char conf_path[160];
+
+/* The file: what every test wants, and more. */
+static void configure(const char *more)
+{
+	FILE *f;
+
+	snprintf(conf_path, sizeof(conf_path), "%s/turnpike.conf", lab_dir());
+	f = fopen(conf_path, "w");
+	assert_non_null(f);
+	fprintf(f, "listen = " SERVER4 "\nworkers = 2\nrelay_ports = 50000-54999\n%s", more);
+	fclose(f);
+	assert_int_equal(chmod(conf_path, 0600), 0);
+}
+
+static void start_with(const char *name, const char *more)
+{
+	char options[256];
+
+	configure(more);
+	snprintf(options, sizeof(options), "--config %s", conf_path);
+	lab_server_start(&server, name, options);
+	free(lab_verb(&server, "user add alice --password-stdin", "wonderland\n"));
+	lab_sleep_ms(300);
+}
+
+/* Reloads by the verb, whose words must hold the text. */
+static void reload(const char *more, const char *says)
+{
+	char *said;
+
+	configure(more);
+	said = lab_verb(&server, "reload", NULL);
+	if (!strstr(said, says))
+		lab_fail(said, said, "\"%s\" is not said after \"%s\"", says, more);
+	free(said);
+	lab_sleep_ms(FOR_WORKERS);
+}
+
+static void refused(const char *more, const char *says)
+{
+	struct lab_program verb;
+	char command[512], *said;
+
+	configure(more);
+	snprintf(command, sizeof(command), "%s --data %s reload", TURNPIKE_PROGRAM, server.data);
+	lab_start(&verb, command, NULL);
+	assert_int_equal(lab_wait(&verb, 5000), 1);
+	said = lab_output(&verb);
+	if (!strstr(said, says) || !strstr(said, "the old one runs on"))
+		lab_fail(said, said, "\"%s\" is not said after \"%s\"", says, more);
+	free(said);
+	lab_sleep_ms(FOR_WORKERS);
+}
+
+static void alice(struct talker *t)
+{
+	talker_open(t, SERVER4, false, NULL, "alice", "wonderland");
+	assert_int_equal(talker_login(t), 401);
+}
+
+/* An allocation with a channel to the echo. */
+static void call(struct talker *t)
+{
+	alice(t);
+	assert_int_equal(talker_allocate(t, NULL), 0);
+	assert_int_equal(talker_bind(t, CHANNEL, ECHO), 0);
+}
+
+/* One packet through the relay and back. */
+static bool echoed(struct talker *t, uint32_t number)
+{
+	uint8_t packet[8] = {CHANNEL >> 8, CHANNEL & 0xff, 0, 4};
+
+	memcpy(packet + 4, &number, 4);
+	assert_true(talker_send(t, packet, sizeof(packet)));
+	return talker_receive(t, 1000) && t->in.len == sizeof(packet) &&
+	       !memcmp(t->in.buf, packet, sizeof(packet));
+}
+
+static uint32_t lifetime(struct talker *t)
+{
+	struct wire m;
+
+	talker_request(t, &m, W_REFRESH);
+	wire_add_u32(&m, ATTR_LIFE, 86400);
+	assert_int_equal(talker_ask(t, &m), 0);
+	return wire_get_u32(t->in.buf, t->in.len, ATTR_LIFE);
+}
+
+static int http_status(const char *more)
+{
+	char command[256], *said;
+	int status;
+
+	snprintf(command, sizeof(command),
+	         "curl -s --noproxy * --max-time 5 -w %%{http_code} http://" SERVER4 "/turn%s",
+	         more);
+	said = lab_run(command, NULL);
+	status = atoi(said + strlen(said) - 3);
+	free(said);
+	return status;
+}
+
+/* ---- nothing is lost ---- */
+
+static void keeps_calls(void **state)
+{
+	static const char *const lives[] = {"", "max_lifetime = 1800\nrelay_deny = 9.9.9.9\n",
+	                                    "user_quota = 7\nlog_level = debug\nguests = no\n",
+	                                    "session_bandwidth = 9000000\nmobility = yes\n"};
+	struct lab_program uclient;
+	struct talker t, stream;
+	uint32_t number = 0;
+	char *said;
+	int status;
+
+	(void)state;
+	start_with("calls", "");
+	call(&t);
+	talker_open(&stream, SERVER4, true, NULL, "alice", "wonderland");
+	assert_int_equal(talker_login(&stream), 401);
+	assert_int_equal(talker_allocate(&stream, NULL), 0);
+	/* a client that is not ours: 20 ms a packet, 8 s */
+	lab_start(&uclient,
+	          "turnutils_uclient -s -u alice -w wonderland -e " LAB_PEER4
+	          " -r 3480 -n 400 -l 160 -m 2 -c " LAB_SERVER4,
+	          NULL);
+	for (unsigned int i = 0; i < RELOADS; i++) {
+		reload(lives[i % 4], i ? "changed: " : "nothing has changed");
+		for (unsigned int k = 0; k < PER_RELOAD; k++)
+			if (!echoed(&t, ++number))
+				fail_msg("packet %u is lost after %u reloads", number, i);
+	}
+	assert_int_equal(talker_refresh(&stream, 600), 0);
+	status = lab_wait(&uclient, 30000);
+	said = lab_output(&uclient);
+	if (status || !strstr(said, "Total lost packets 0 (0.000000%)"))
+		lab_fail(said, said, "turnutils_uclient has lost packets");
+	free(said);
+	talker_close(&stream);
+	talker_close(&t);
+	lab_server_stop(&server);
+}
+
+/* ---- everything changes ---- */
+
+static void changes_at_once(void **state)
+{
+	struct talker t, u;
+
+	(void)state;
+	start_with("changes", "");
+	call(&t);
+	assert_true(echoed(&t, 1));
+	assert_int_equal(lifetime(&t), 3600);
+	reload("max_lifetime = 1234\n", "changed: max_lifetime");
+	assert_int_equal(lifetime(&t), 1234);
+
+	/* a quota that is full already, and wide again */
+	alice(&u);
+	reload("user_quota = 1\n", "user_quota");
+	assert_int_equal(talker_allocate(&u, NULL), 486);
+	reload("total_quota = 1\n", "changed: user_quota,total_quota");
+	assert_int_equal(talker_allocate(&u, NULL), 486);
+	reload("", "total_quota");
+	assert_int_equal(talker_allocate(&u, NULL), 0);
+	assert_int_equal(talker_refresh(&u, 0), 0);
+
+	/* the policy: also for permissions that there are */
+	reload("relay_deny = " LAB_PEER4 "\n", "relay_deny");
+	assert_int_equal(talker_permit(&t, ECHO), 403);
+	assert_false(echoed(&t, 2));
+	reload("", "relay_deny");
+	assert_int_equal(talker_permit(&t, ECHO), 0);
+	assert_true(echoed(&t, 3));
+	assert_int_equal(talker_permit(&t, "10.1.1.1:9"), 403);
+	reload("relay_allow = 10.1.0.0/16\n", "relay_allow");
+	assert_int_equal(talker_permit(&t, "10.1.1.1:9"), 0);
+
+	/* bandwidth: nothing passes that is larger than a second's worth, once the burst is spent
+	 */
+	reload("permissions_max = 1\n", "permissions_max");
+	assert_int_equal(talker_permit(&t, "8.8.8.8:9"), 508);
+
+	/* elsewhere */
+	reload("alternate_server = 8.8.4.4:3478\n", "alternate_server");
+	assert_int_equal(talker_allocate(&u, NULL), 300);
+	reload("alternate_server = 8.8.4.4:3478\nredirect = no\n", "redirect");
+	assert_int_equal(talker_allocate(&u, NULL), 0);
+	talker_close(&u);
+	talker_close(&t);
+	lab_server_stop(&server);
+}
+
+static void changes_limits(void **state)
+{
+	struct talker t, tcp[3];
+	struct wire m;
+	unsigned int answers = 0;
+
+	(void)state;
+	start_with("limits", "");
+	/* Binding replies: a burst of two seconds' worth, then one a second */
+	reload("binding_rate = 1\n", "binding_rate");
+	talker_open(&t, SERVER4, false, NULL, "", "");
+	for (unsigned int i = 0; i < 10; i++) {
+		wire_start(&m, W_BINDING, ++t.tid);
+		assert_true(talker_send(&t, m.buf, m.len));
+		answers += talker_receive(&t, 50);
+	}
+	assert_in_range(answers, 1, 4);
+	reload("", "binding_rate");
+	for (unsigned int i = 0; i < 10; i++) {
+		wire_start(&m, W_BINDING, ++t.tid);
+		assert_true(talker_send(&t, m.buf, m.len));
+		assert_true(talker_receive(&t, 400));
+	}
+	talker_close(&t);
+
+	/* connections from one address; one more is closed at once */
+	reload("connections_per_address = 2\nidle_timeout = 2\n", "connections_per_address");
+	for (int i = 0; i < 3; i++)
+		talker_open(&tcp[i], SERVER4, true, LAB_SERVER4B, "alice", "wonderland");
+	assert_int_equal(talker_login(&tcp[0]), 401);
+	assert_int_equal(talker_login(&tcp[2]), TALKER_SILENCE);
+	/* and the time that an idle one may take; it has begun to count before */
+	lab_sleep_ms(3500);
+	assert_false(talker_receive(&tcp[0], 10));
+	assert_int_equal(talker_login(&tcp[0]), TALKER_SILENCE);
+	for (int i = 0; i < 3; i++)
+		talker_close(&tcp[i]);
+	lab_server_stop(&server);
+}
+
+static void changes_the_web(void **state)
+{
+	char *said;
+
+	(void)state;
+	start_with("web", "");
+	assert_int_equal(http_status("?service=turn"), 401);
+	reload("guests = public\npublic_host = turn.example.org\n", "changed: public_host,guests");
+	assert_int_equal(http_status("?service=turn"), 200);
+	said = lab_run("curl -s --noproxy * http://" SERVER4 "/turn?service=turn", NULL);
+	assert_non_null(strstr(said, "turn:turn.example.org:3478"));
+	assert_non_null(strstr(said, "\"ttl\":86400"));
+	free(said);
+	reload("guests = public\ncredential_ttl = 777\n", "credential_ttl");
+	said = lab_run("curl -s --noproxy * http://" SERVER4 "/turn?service=turn", NULL);
+	assert_non_null(strstr(said, "\"ttl\":777"));
+	free(said);
+	reload("guests = public\nmax_connections = 1\nlog_level = error\n", "max_connections");
+	reload("guests = no\n", "guests");
+	assert_int_equal(http_status("?service=turn"), 401);
+	lab_server_stop(&server);
+}
+
+/* ---- nothing changes ---- */
+
+static void names_what_needs_a_restart(void **state)
+{
+	char *log;
+
+	(void)state;
+	start_with("restart", "");
+	reload("realm = other\nnat_discovery = no\nmax_lifetime = 1800\n",
+	       "needs a restart: realm,nat_discovery");
+	log = lab_output(&server.program);
+	assert_non_null(strstr(log, "event=needs-a-restart options=realm,nat_discovery"));
+	assert_non_null(strstr(log, "event=configuration-reloaded changed=max_lifetime"));
+	free(log);
+	/* still waiting */
+	reload("realm = other\nmax_lifetime = 1800\n", "needs a restart: realm\n");
+	lab_server_stop(&server);
+}
+
+static void refuses_as_a_whole(void **state)
+{
+	struct talker t;
+	char *log;
+
+	(void)state;
+	start_with("refuses", "max_lifetime = 1800\n");
+	call(&t);
+	assert_int_equal(lifetime(&t), 1800);
+	refused("max_lifetime = 1234\nuser_qota = 1\n", "turnpike.conf:5");
+	assert_int_equal(lifetime(&t), 1800);
+	refused("max_lifetime = 1234\ndefault_lifetime = 4000\n", "default_lifetime");
+	assert_int_equal(lifetime(&t), 1800);
+	refused("max_lifetime = 1234\ntls_cert = /nonexistent/c\ntls_key = /nonexistent/k\n",
+	        "/nonexistent/c");
+	assert_int_equal(lifetime(&t), 1800);
+	/* well formed, but it would only hold together after a restart */
+	refused("max_lifetime = 1234\nlisten = 127.0.0.1:9\nrelay_allow = 127.0.0.0/8\n",
+	        "relay_allow");
+	assert_int_equal(lifetime(&t), 1800);
+	assert_int_equal(unlink(conf_path), 0);
+	kill(server.program.pid, SIGHUP);
+	assert_true(lab_wait_output(&server.program, "cannot read the configuration file", 2000));
+	assert_int_equal(lifetime(&t), 1800);
+	log = lab_output(&server.program);
+	assert_null(strstr(log, "event=configuration-reloaded"));
+	free(log);
+	reload("max_lifetime = 1234\n", "changed: max_lifetime");
+	assert_int_equal(lifetime(&t), 1234);
+	assert_true(echoed(&t, 1));
+	talker_close(&t);
+	lab_server_stop(&server);
+}
+
+static void finds_no_server(void **state)
+{
+	struct lab_program verb;
+	char command[256], *said;
+
+	(void)state;
+	snprintf(command, sizeof(command), "%s --data %s/nobody reload", TURNPIKE_PROGRAM,
+	         lab_dir());
+	lab_start(&verb, command, NULL);
+	assert_int_equal(lab_wait(&verb, 5000), 1);
+	said = lab_output(&verb);
+	assert_non_null(strstr(said, "no server runs on"));
+	free(said);
+	/* one that was killed has left its file, not its lock */
+	start_with("killed", "");
+	lab_signal_and_wait(&server.program, SIGKILL, 2000);
+	snprintf(command, sizeof(command), "%s --data %s reload", TURNPIKE_PROGRAM, server.data);
+	lab_start(&verb, command, NULL);
+	assert_int_equal(lab_wait(&verb, 5000), 1);
+	said = lab_output(&verb);
+	assert_non_null(strstr(said, "no server runs on"));
+	free(said);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	if (server.program.pid)
+		lab_signal_and_wait(&server.program, SIGKILL, 2000);
+	return 0;
+}
+
+static int start_echo(void **state)
+{
+	(void)state;
+	lab_echo_start(&echo, ECHO_PORT);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+#define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+	const struct CMUnitTest tests[] = {
+	    T(keeps_calls),
+	    T(changes_at_once),
+	    T(changes_limits),
+	    T(changes_the_web),
+	    T(names_what_needs_a_restart),
+	    T(refuses_as_a_whole),
+	    T(finds_no_server),
+	};
+
+	(void)argc;
+	lab_enter(argv);
+	return cmocka_run_group_tests(tests, start_echo, NULL);
+}
