@@ -20,9 +20,6 @@
 #define STOP_MS  3000
 #define PROBE_MS 500
 
-/* The first version that heeds a user context's own proxy; those before ignore it. */
-#define PROXY_SINCE 145
-
 /* A tab in a container of its own: cookies, storage, cache and connections are kept apart. */
 struct firefox_page {
 	char context[64];
@@ -32,10 +29,11 @@ struct firefox_page {
 
 struct firefox {
 	pid_t pid;
-	int version;
+	bool proxied;
 	struct bidi *bidi;
 	struct firefox_page page;
 	bool evaluating;
+	bool crashed; /* the page's process died: Firefox shows a page of its own instead */
 };
 
 static const char *const programs[] = {"firefox-esr", "firefox", NULL};
@@ -105,6 +103,7 @@ static void on_event(void *arg, const char *method, const json_t *params)
 	struct firefox *f = impl(b);
 	const char *realm = json_string_value(json_object_get(params, "realm"));
 	const char *context = json_string_value(json_object_get(params, "context"));
+	const char *url = json_string_value(json_object_get(params, "url"));
 
 	if (strcmp(method, "log.entryAdded") == 0) {
 		on_log(b, params);
@@ -116,11 +115,16 @@ static void on_event(void *arg, const char *method, const json_t *params)
 		/* Firefox does not answer what was being evaluated there. */
 		if (f->evaluating && realm && strcmp(realm, f->page.realm) == 0)
 			bidi_interrupt(f->bidi);
+	} else if (strcmp(method, "browsingContext.navigationCommitted") == 0) {
+		if (context && strcmp(context, f->page.context) == 0 && url &&
+		    strncmp(url, "about:tabcrashed", 16) == 0) {
+			f->crashed = true;
+			bidi_interrupt(f->bidi);
+			browser_log(b, "crash", "the page's process died");
+		}
 	}
 }
 
-/* After its process died, a tab shows a page of Firefox's own, in the main process. */
-static const char crash_words[] = "parent process browsing contexts";
 /* The document that a call was for is gone: "Actor '…' destroyed before query '…' was resolved". */
 static const char left_words[] = "destroyed before query";
 
@@ -131,14 +135,12 @@ static int explain(struct browser *b, int err, const struct why *said, struct wh
 	char how[96];
 	int status;
 
+	if (f->crashed)
+		return why_set(why, -E_CLOSED, "browser %s: the page's process crashed", b->name);
 	if (err == 0)
 		return 0;
 	if (err == -E_INVAL && strstr(said->text, left_words))
 		err = -E_STALE;
-	if (err == -E_INVAL && strstr(said->text, crash_words)) {
-		browser_log(b, "crash", "the page's process died");
-		return why_set(why, -E_CLOSED, "browser %s: the page's process crashed", b->name);
-	}
 	if (err == -E_CLOSED && f->pid > 0 && proc_wait(f->pid, 1000, &status) == 0) {
 		f->pid = -1;
 		return why_set(why, -E_CLOSED, "browser %s %s", b->name,
@@ -151,9 +153,14 @@ static int call(struct browser *b, const char *method, json_t *params, int64_t l
                 json_t **result, struct why *why)
 {
 	struct why said = {""};
-	int err = bidi_call(impl(b)->bidi, method, params, limit_ms, result, &said);
+	json_t *got = NULL;
+	int err = bidi_call(impl(b)->bidi, method, params, limit_ms, &got, &said);
 
-	return explain(b, err, &said, why);
+	err = explain(b, err, &said, why);
+	if (err == 0 && result)
+		*result = json_incref(got);
+	json_decref(got);
+	return err;
 }
 
 /* ---- start and end ---- */
@@ -175,10 +182,18 @@ static int write_prefs(const char *folder, struct why *why)
 static int spawn(struct browser *b, const struct browser_options *opt, struct why *why)
 {
 	char home[PATH_MAX + 8];
-	const char *const argv[] = {"env",        home,         "MOZ_CRASHREPORTER_DISABLE=1",
-	                            opt->program, "--headless", "--no-remote",
-	                            "--profile",  opt->folder,  "--remote-debugging-port",
-	                            "0",          NULL};
+	const char *const argv[] = {"env",
+	                            home,
+	                            "MOZ_CRASHREPORTER_DISABLE=1",
+	                            opt->program,
+	                            "--headless",
+	                            "--no-remote",
+	                            "--profile",
+	                            opt->folder,
+	                            "--remote-allow-system-access", /* for set_proxy() */
+	                            "--remote-debugging-port",
+	                            "0",
+	                            NULL};
 	struct proc_opt po = PROC_OPT_DEFAULT;
 
 	/* Else it would leave folders in the user's own. */
@@ -222,22 +237,17 @@ static int await_port(struct browser *b, const char *folder, uint16_t *port, str
 
 static int new_session(struct browser *b, struct why *why)
 {
-	json_t *result = NULL;
-	const char *version;
 	int err;
 
 	err = call(
 	    b, "session.new",
 	    json_pack("{s:{s:{s:b}}}", "capabilities", "alwaysMatch", "acceptInsecureCerts", 1),
-	    START_MS, &result, why);
-	version = json_string_value(
-	    json_object_get(json_object_get(result, "capabilities"), "browserVersion"));
-	impl(b)->version = version ? atoi(version) : 0;
-	json_decref(result);
+	    START_MS, NULL, why);
 	if (err == 0)
 		err = call(b, "session.subscribe",
-		           json_pack("{s:[s, s, s]}", "events", "log.entryAdded",
-		                     "script.realmCreated", "script.realmDestroyed"),
+		           json_pack("{s:[s, s, s, s]}", "events", "log.entryAdded",
+		                     "browsingContext.navigationCommitted", "script.realmCreated",
+		                     "script.realmDestroyed"),
 		           CALL_MS, NULL, why);
 	return err;
 }
@@ -353,17 +363,58 @@ static int discard(struct browser *b, const struct firefox_page *p, int64_t limi
 	return err;
 }
 
-/* BiDi wants HOST:PORT. */
-static json_t *proxy_value(const char *proxy)
+/* Runs js with the rights of the browser's own window. */
+static int eval_in_chrome(struct browser *b, const char *js, int64_t limit_ms, struct why *why)
 {
-	static const char scheme[] = "http://";
+	char window[64] = "";
+	json_t *result = NULL;
+	const char *id = NULL;
+	int err;
 
-	if (!proxy)
-		return NULL;
-	if (strncmp(proxy, scheme, sizeof(scheme) - 1) == 0)
-		proxy += sizeof(scheme) - 1;
-	return json_pack("{s:s, s:s, s:s}", "proxyType", "manual", "httpProxy", proxy, "sslProxy",
-	                 proxy);
+	err = call(b, "browsingContext.getTree",
+	           json_pack("{s:s, s:i}", "moz:scope", "chrome", "maxDepth", 0), limit_ms, &result,
+	           why);
+	if (err == 0 && json_unpack(result, "{s:[{s:s}]}", "contexts", "context", &id) == 0)
+		snprintf(window, sizeof(window), "%s", id);
+	json_decref(result);
+	if (err == 0)
+		err = call(b, "script.evaluate",
+		           json_pack("{s:s, s:{s:s}, s:b}", "expression", js, "target", "context",
+		                     window, "awaitPromise", 0),
+		           limit_ms, NULL, why);
+	return err;
+}
+
+/* For the whole browser, which has one page: the proxy that BiDi knows for a user context is not
+ * that of its WebRTC (Firefox 153). */
+static int set_proxy(struct browser *b, const char *proxy, int64_t limit_ms, struct why *why)
+{
+	static const char js[] =
+	    "for (const kind of ['http', 'ssl']) {"
+	    " Services.prefs.setStringPref('network.proxy.' + kind, '%.*s');"
+	    " Services.prefs.setIntPref('network.proxy.' + kind + '_port', %d);"
+	    "} Services.prefs.setIntPref('network.proxy.type', %d)";
+	const char *host = proxy && strncmp(proxy, "http://", 7) == 0 ? proxy + 7 : "";
+	const char *colon = strrchr(host, ':');
+	struct why said;
+	char text[512];
+	int err;
+
+	if (!proxy && !impl(b)->proxied)
+		return 0;
+	if (proxy && (!colon || strcspn(host, "'\\") < strlen(host)))
+		return why_set(why, -E_INVAL, "%s is not http://HOST:PORT", proxy);
+	snprintf(text, sizeof(text), js, colon ? (int)(colon - host) : 0, host,
+	         colon ? atoi(colon + 1) : 0, proxy ? 1 : 0);
+	err = eval_in_chrome(b, text, limit_ms, &said);
+	if (err == -E_INVAL)
+		return why_set(why, -E_UNSUPPORTED,
+		               "this Firefox lets no proxy be set while it runs (%s): use Chromium",
+		               said.text);
+	if (err != 0)
+		return why_set(why, err, "%s", said.text);
+	impl(b)->proxied = proxy != NULL;
+	return 0;
 }
 
 static int firefox_fresh(struct browser *b, const char *proxy, int64_t limit_ms, struct why *why)
@@ -372,16 +423,13 @@ static int firefox_fresh(struct browser *b, const char *proxy, int64_t limit_ms,
 	int64_t deadline = clock_mono_ms() + limit_ms;
 	int err;
 
-	if (proxy && impl(b)->version < PROXY_SINCE)
-		return why_set(why, -E_UNSUPPORTED,
-		               "browser %s is Firefox %d, which cannot be given a proxy for one "
-		               "page: use version %d or later, or Chromium",
-		               b->name, impl(b)->version, PROXY_SINCE);
+	impl(b)->crashed = false;
+	err = set_proxy(b, proxy, limit_ms, why);
+	if (err != 0)
+		return err;
 	*p = (struct firefox_page){.context = ""};
-	err = call_for(
-	    b, "browser.createUserContext",
-	    json_pack("{s:b, s:o*}", "acceptInsecureCerts", 1, "proxy", proxy_value(proxy)),
-	    limit_ms, "userContext", p->user_context, sizeof(p->user_context), why);
+	err = call_for(b, "browser.createUserContext", json_pack("{s:b}", "acceptInsecureCerts", 1),
+	               limit_ms, "userContext", p->user_context, sizeof(p->user_context), why);
 	if (err == 0)
 		err = call_for(
 		    b, "browsingContext.create",
@@ -415,6 +463,15 @@ static int firefox_open(struct browser *b, const char *url, int64_t limit_ms, st
 	return err == 0 ? 0 : why_set(why, err, "%s", said.text);
 }
 
+static int firefox_pump(struct browser *b, int64_t wait_ms, struct why *why)
+{
+	struct why said = {""};
+	int err = bidi_pump(impl(b)->bidi, wait_ms);
+
+	why_set(&said, err, "browser %s: %s", b->name, error_text(err));
+	return explain(b, err, &said, why);
+}
+
 static int evaluate(struct browser *b, const char *js, int64_t limit_ms, json_t **result,
                     struct why *why)
 {
@@ -425,14 +482,20 @@ static int evaluate(struct browser *b, const char *js, int64_t limit_ms, json_t 
 }
 
 /* The document in which js ran is gone: was the page left, or did its process die? While Firefox
- * puts another in its place, it may leave a call without an answer. */
+ * puts others in its place, an empty one may answer, and some calls get no answer. */
 static int explain_stale(struct browser *b, const char *js, struct why *why)
 {
 	int64_t deadline = clock_mono_ms() + CALL_MS;
+	char realm[64];
 	int err;
 
 	do {
+		snprintf(realm, sizeof(realm), "%s", impl(b)->page.realm);
 		err = evaluate(b, "0", PROBE_MS, NULL, why);
+		if (err == 0)
+			err = firefox_pump(b, PROBE_MS, why);
+		if (err == 0 && strcmp(realm, impl(b)->page.realm) != 0)
+			err = -E_STALE;
 	} while ((err == -E_TIMEOUT || err == -E_STALE) && clock_mono_ms() < deadline);
 	if (err == 0)
 		err = why_set(why, -E_INVAL, "the page was left during: %.120s", js);
@@ -522,15 +585,6 @@ static int firefox_screenshot(struct browser *b, int fd, struct why *why)
 		                           why);
 	json_decref(result);
 	return err;
-}
-
-static int firefox_pump(struct browser *b, int64_t wait_ms, struct why *why)
-{
-	struct why said = {""};
-	int err = bidi_pump(impl(b)->bidi, wait_ms);
-
-	why_set(&said, err, "browser %s: %s", b->name, error_text(err));
-	return explain(b, err, &said, why);
 }
 
 const struct browser_driver firefox_driver = {

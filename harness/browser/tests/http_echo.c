@@ -9,17 +9,19 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void answer(int fd)
+static void answer(int fd, volatile unsigned *tunnels)
 {
 	static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
 	                           "Set-Cookie: seen=yes\r\nConnection: close\r\n\r\n"
 	                           "<!doctype html><pre id=request>";
-	char request[4096];
+	static const char no_tunnel[] = "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n";
+	char request[4096] = "";
 	size_t len = 0;
 	ssize_t n;
 
@@ -28,6 +30,12 @@ static void answer(int fd)
 		len += n > 0 ? (size_t)n : 0;
 		request[len] = '\0';
 	} while (n > 0 && !strstr(request, "\r\n\r\n"));
+	if (strncmp(request, "CONNECT ", 8) == 0) {
+		*tunnels += strncmp(request, HTTP_ECHO_TUNNEL, sizeof(HTTP_ECHO_TUNNEL) - 1) == 0;
+		len = 0;
+		if (write(fd, no_tunnel, sizeof(no_tunnel) - 1) < 0)
+			return;
+	}
 	if (len == 0 || write(fd, head, sizeof(head) - 1) < 0 || write(fd, request, len) < 0)
 		return;
 	shutdown(fd, SHUT_WR);
@@ -35,7 +43,7 @@ static void answer(int fd)
 		;
 }
 
-__attribute__((noreturn)) static void serve(int listen_fd)
+__attribute__((noreturn)) static void serve(int listen_fd, volatile unsigned *tunnels)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGCHLD, SIG_IGN);
@@ -44,7 +52,7 @@ __attribute__((noreturn)) static void serve(int listen_fd)
 
 		if (fd >= 0 && fork() == 0) {
 			prctl(PR_SET_PDEATHSIG, SIGKILL);
-			answer(fd);
+			answer(fd, tunnels);
 			_exit(0);
 		}
 		close(fd);
@@ -59,12 +67,15 @@ int http_echo_start(struct http_echo *e)
 
 	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	e->pid = -1;
-	if (fd >= 0 && bind(fd, (struct sockaddr *)&sin, sizeof(sin)) == 0 && listen(fd, 16) == 0 &&
+	e->tunnels = mmap(NULL, sizeof(*e->tunnels), PROT_READ | PROT_WRITE,
+	                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (e->tunnels != MAP_FAILED && fd >= 0 &&
+	    bind(fd, (struct sockaddr *)&sin, sizeof(sin)) == 0 && listen(fd, 16) == 0 &&
 	    getsockname(fd, (struct sockaddr *)&sin, &len) == 0) {
 		e->port = ntohs(sin.sin_port);
 		e->pid = fork();
 		if (e->pid == 0)
-			serve(fd);
+			serve(fd, e->tunnels);
 	}
 	if (fd >= 0)
 		close(fd);
@@ -77,5 +88,6 @@ void http_echo_stop(struct http_echo *e)
 		return;
 	kill(e->pid, SIGKILL);
 	waitpid(e->pid, NULL, 0);
+	munmap((void *)e->tunnels, sizeof(*e->tunnels));
 	e->pid = -1;
 }
