@@ -146,7 +146,6 @@ static void note_version(struct run *run, const char *name, const char *program)
 
 static void note_facts(const struct options *o, struct run *run)
 {
-	run_fact(run, "harness", "turnpike-harness " TURNPIKE_VERSION);
 	note_version(run, "turnpike", o->turnpike);
 	for (int i = 0; i < BROWSER_PRODUCTS; i++) {
 		if (o->browser[i][0])

@@ -44,6 +44,10 @@ static const char *const own_options[] = {
     LAB_SERVER_IP ":443",
     "--listen",
     LAB_SERVER_IP ":6503",
+    "--listen",
+    "[" LAB_SERVER_IP6 "]:3478",
+    "--listen",
+    "[" LAB_SERVER_IP6 "]:443",
     /* The lab's addresses are documentation ranges, which no relay should reach by default. */
     "--relay-allow",
     "203.0.113.0/24",

@@ -22,7 +22,7 @@
 static const struct {
 	int settle_ms, window_ms;
 } pace[GROUPS] = {
-    [GROUP_CALLS] = {1500, 2500},
+    [GROUP_CALLS] = {500, 2000},
     [GROUP_MATRIX] = {300, 1500},
 };
 

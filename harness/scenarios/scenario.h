@@ -22,12 +22,20 @@ enum scenario_group {
 	GROUPS,
 };
 
+/* Where the two clients are. */
+enum scenario_place {
+	PLACE_APART,    /* each behind a router of its own */
+	PLACE_LAN,      /* on one LAN behind side A's router */
+	PLACE_ISOLATED, /* the same, but they reach each other only by way of the router */
+};
+
 struct scenario {
 	const char *name;
 	const char *purpose;
 	enum scenario_group group;
 	const char *kind[LAB_SIDES]; /* names of NAT kinds; NULL in the matrix: the plan says */
 	enum browser_product product[LAB_SIDES];
+	enum scenario_place place;
 	const char *page_query; /* behind the page's address; NULL: nothing */
 	/* More options for the appliance, NULL at the end; wants .alone. NULL: none */
 	const char *const *server_options;

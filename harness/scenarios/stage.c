@@ -83,6 +83,23 @@ static void open_artifact_folder(struct stage *st)
 		st->steps_fd = stage_artifact(st, "steps.log");
 }
 
+static int place_clients(struct stage *st, struct why *why)
+{
+	enum scenario_place place = st->cell->scenario->place;
+	int err = 0;
+
+	if (place != PLACE_APART) {
+		stage_step(st, "putting both sides behind NAT kind %s", st->cell->kind[0]->name);
+		return lab_share_nat(st->lab, st->cell->kind[0], place == PLACE_ISOLATED, why);
+	}
+	for (int i = 0; i < LAB_SIDES && err == 0; i++) {
+		stage_step(st, "putting side %s behind NAT kind %s", lab_side_name(i),
+		           st->cell->kind[i]->name);
+		err = lab_set_nat(st->lab, i, st->cell->kind[i], why);
+	}
+	return err;
+}
+
 static int set_lab(struct stage *st, struct why *why)
 {
 	int64_t start = clock_mono_ms(), built;
@@ -92,11 +109,8 @@ static int set_lab(struct stage *st, struct why *why)
 		stage_step(st, "building the lab");
 		err = lab_new(&st->lab, why);
 	}
-	for (int i = 0; i < LAB_SIDES && err == 0; i++) {
-		stage_step(st, "putting side %s behind NAT kind %s", lab_side_name(i),
-		           st->cell->kind[i]->name);
-		err = lab_set_nat(st->lab, i, st->cell->kind[i], why);
-	}
+	if (err == 0)
+		err = place_clients(st, why);
 	built = clock_mono_ms();
 	result_measure(st->result, "lab", (double)(built - start), "ms");
 	for (int i = 0; i < LAB_SIDES && err == 0; i++) {
