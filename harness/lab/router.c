@@ -302,7 +302,6 @@ static int turn_client(struct lab *lab, enum lab_side side, struct why *why)
 	struct side *s = &lab->side[side];
 	int err;
 
-	s->client_n = 0;
 	snprintf(s->proxy_url, sizeof(s->proxy_url), "http://%s.1:" LAB_PROXY_PORT,
 	         side_plan[lab_router_side(lab, side)].lan);
 	err = router_address_client(lab, side, why);
@@ -317,6 +316,7 @@ int lab_set_nat(struct lab *lab, enum lab_side side, const struct nat_kind *kind
 	int err = shared ? move_guest(lab, false, false, why) : 0;
 
 	lab->side[side].kind = kind;
+	lab->side[side].client_n = 0;
 	if (err == 0)
 		err = turn_router(lab, side, why);
 	if (err == 0)
@@ -336,6 +336,7 @@ int lab_share_nat(struct lab *lab, const struct nat_kind *kind, bool isolated, s
 	if (err == 0)
 		err = move_guest(lab, true, isolated, why);
 	lab->side[LAB_A].kind = lab->side[LAB_B].kind = kind;
+	lab->side[LAB_A].client_n = lab->side[LAB_B].client_n = 0;
 	if (err == 0)
 		err = turn_router(lab, LAB_A, why);
 	for (int i = 0; i < LAB_SIDES && err == 0; i++)

@@ -36,6 +36,23 @@ static int verify_names(const struct lab *lab, enum lab_side side, struct why *w
 	return 0;
 }
 
+static bool more_silent(const struct nat_behaviour *seen, const struct nat_behaviour *claim)
+{
+	if (!seen->udp || !claim->udp)
+		return claim->udp;
+	return seen->filtering > claim->filtering;
+}
+
+/* True where what was seen misses something claimed, which may only be late. What was seen too
+ * much stays seen. */
+static bool may_be_late(const struct nat_claim *seen, const struct nat_claim *claim)
+{
+	return more_silent(&seen->v4, &claim->v4) || more_silent(&seen->v6, &claim->v6) ||
+	       seen->tcp > claim->tcp || (seen->no_ping && !claim->no_ping) ||
+	       (claim->rejected && !seen->rejected) || (claim->hairpin && !seen->hairpin) ||
+	       (seen->twice && !claim->twice);
+}
+
 int lab_verify_nat(struct lab *lab, enum lab_side side, struct why *why)
 {
 	const struct side *s = &lab->side[side];
@@ -49,7 +66,7 @@ int lab_verify_nat(struct lab *lab, enum lab_side side, struct why *why)
 		t.proxy_ip = proxy_ip;
 	}
 	t.nat64 = s->kind->client == NAT_CLIENT_NAT64;
-	/* Silence is a verdict here, so a mismatch is looked at again with more patience. */
+	/* Silence is a verdict here, so it is listened to again with more patience. */
 	for (t.patience_ms = SHORT_MS;; t.patience_ms = LONG_MS) {
 		int err = probe_nat(&t, &seen, why);
 
@@ -57,7 +74,7 @@ int lab_verify_nat(struct lab *lab, enum lab_side side, struct why *why)
 			return err;
 		if (nat_claim_equal(&seen, &s->kind->claim))
 			return verify_names(lab, side, why);
-		if (t.patience_ms == LONG_MS)
+		if (t.patience_ms == LONG_MS || !may_be_late(&seen, &s->kind->claim))
 			break;
 	}
 	return why_set(why, -E_CORRUPT,

@@ -13,8 +13,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -147,6 +150,49 @@ static int load_bad_rules(void *arg)
 	return 0;
 }
 
+/* A machine with ip and nft, and no more. */
+static int bare_path(struct why *why)
+{
+	static const char *const folders[] = {"/usr/sbin", "/usr/bin", "/sbin", "/bin"};
+	static const char *const programs[] = {"ip", "nft"};
+	char from[64], to[64];
+
+	mkdir(CONTAIN_WORK "/bin", 0700);
+	for (size_t p = 0; p < 2; p++) {
+		snprintf(to, sizeof(to), CONTAIN_WORK "/bin/%s", programs[p]);
+		for (size_t i = 0; i < 4 && access(to, X_OK) != 0; i++) {
+			snprintf(from, sizeof(from), "%s/%s", folders[i], programs[p]);
+			if (access(from, X_OK) == 0 && symlink(from, to) != 0)
+				return why_set(why, -E_IO, "symlink");
+		}
+	}
+	return setenv("PATH", CONTAIN_WORK "/bin", 1);
+}
+
+static int build_on_a_bare_machine(void *arg)
+{
+	static const struct lab_link slow = {.delay_ms = 10};
+	struct inside *in = arg;
+	struct lab *lab = NULL;
+	struct why *setup = &in->why[SETUP];
+	int err = bare_path(setup);
+
+	if (err == 0)
+		err = lab_new(&lab, setup);
+	if (err == 0) {
+		in->err[0] = lab_set_nat(lab, LAB_A, nat_find("nat64"), &in->why[0]);
+		in->err[1] = lab_set_nat(lab, LAB_A, nat_find("http-proxy"), &in->why[1]);
+		err = lab_set_nat(lab, LAB_A, nat_find("symmetric"), setup);
+	}
+	if (err == 0)
+		err = lab_verify_nat(lab, LAB_A, setup);
+	if (err == 0)
+		in->err[2] = lab_set_link(lab, LAB_A, &slow, &in->why[2]);
+	lab_free(lab);
+	in->err[SETUP] = err;
+	return 0;
+}
+
 static void run_inside(int (*fn)(void *arg))
 {
 	struct contain c;
@@ -193,6 +239,20 @@ static void test_refused_rule_is_named(void **state)
 	run_inside(load_bad_rules);
 	assert_int_not_equal(inside->err[0], 0);
 	assert_non_null(strstr(inside->why[0].text, "no such rule"));
+}
+
+static void test_only_the_kind_that_needs_a_program_asks_for_it(void **state)
+{
+	static const char *const package[] = {
+	    "Debian package tayga", "Debian package tinyproxy-bin", "Debian package iptables"};
+
+	(void)state;
+	run_inside(build_on_a_bare_machine);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(inside->err[i], -E_NOTFOUND);
+		if (!strstr(inside->why[i].text, package[i]))
+			fail_msg("%s", inside->why[i].text);
+	}
 }
 
 static int sleep_forever(void *arg)
@@ -254,6 +314,7 @@ int main(void)
 	    cmocka_unit_test(test_every_kind_behaves_as_claimed),
 	    cmocka_unit_test(test_broken_lab_is_found_out),
 	    cmocka_unit_test(test_refused_rule_is_named),
+	    cmocka_unit_test(test_only_the_kind_that_needs_a_program_asks_for_it),
 	};
 	int missing = namespaces_missing();
 
