@@ -252,6 +252,16 @@ static int wait_interface(int netns_fd, const char *name, pid_t pid, const char 
 	}
 }
 
+static int check_tun(struct why *why)
+{
+	if (access("/dev/net/tun", R_OK | W_OK) == 0)
+		return 0;
+	return why_set(why, errno == EACCES ? -E_DENIED : -E_UNSUPPORTED, "/dev/net/tun: %s (%s)",
+	               strerror(errno),
+	               errno == EACCES ? "chmod 666 /dev/net/tun, as it is on most systems"
+	                               : "modprobe tun; in Docker: --device /dev/net/tun");
+}
+
 /* tayga translates one to one between IPv6 and its pool; the router's own NAT does the rest. */
 int helper_start_nat64(struct lab *lab, enum lab_side side, struct why *why)
 {
@@ -261,11 +271,6 @@ int helper_start_nat64(struct lab *lab, enum lab_side side, struct why *why)
 	struct why detail;
 	int err;
 
-	if (access("/dev/net/tun", R_OK | W_OK) != 0)
-		return why_set(why, -E_UNSUPPORTED,
-		               "NAT kind %s: /dev/net/tun: %s (modprobe tun; in Docker: --device "
-		               "/dev/net/tun)",
-		               s->kind->name, strerror(errno));
 	snprintf(conf, sizeof(conf), CONTAIN_WORK "/tayga-%s.conf", side_plan[side].name);
 	snprintf(log, sizeof(log), CONTAIN_WORK "/tayga-%s.log", side_plan[side].name);
 	err = write_file(conf, &detail,
@@ -275,6 +280,8 @@ int helper_start_nat64(struct lab *lab, enum lab_side side, struct why *why)
 	                 "dynamic-pool 192.168.255.0/24\n");
 	if (err == 0)
 		err = start(argv, s->router_ns, "tayga", log, &s->helpers.nat64, &detail);
+	if (err == 0)
+		err = check_tun(&detail);
 	if (err == 0)
 		err = wait_interface(s->router_ns, "nat64", s->helpers.nat64, log, &detail);
 	if (err == 0)
