@@ -2,7 +2,7 @@
  *
  * The TURN client.
  */
-#include "harness/sim/turn_client.h"
+#include "harness/sim/turn_client_internal.h"
 
 #include "harness/sim/agent.h"
 #include "harness/sim/net.h"
@@ -16,59 +16,11 @@
 #define TRIES              12
 #define FALLBACK_MS        3000  /* then the stream is tried */
 #define KEEPALIVE_MS       25000 /* for the NATs */
-#define MESSAGE_MAX        320
-#define CHANNEL_FIRST      0x4000
 #define BINDING_INDICATION 0x0011
 
-struct request {
-	uint16_t method; /* 0: free */
-	uint8_t tid[12];
-	uint8_t tries;
-	bool by_stream;
-	uint64_t next_ms;
-	struct ep peer;
-	uint16_t number;
-	uint32_t lifetime_s;
-	size_t len;
-	_Alignas(8) uint8_t msg[MESSAGE_MAX];
-};
-
-struct peer {
-	uint32_t ip;
-	uint64_t refresh_ms;
-};
-
-struct chan {
-	struct ep peer;
-	uint64_t refresh_ms;
-	bool bound;
-};
-
-struct tc {
-	struct sim *sim;
-	struct tc_options options;
-	uint8_t token[8], own_token[8];
-	bool has_token;
-	const struct tc_user *user;
-	void *arg;
-	struct env_udp *udp, *stream;
-	struct env_timer *timer;
-	struct ep mapped, relayed;
-	char nonce[64];
-	uint32_t tids;
-	uint64_t fallback_ms, keepalive_ms, refresh_ms;
-	bool closing, lost, failed;
-	int code;
-	struct request request[TC_REQUESTS];
-	struct peer peer[TC_PEERS];
-	struct chan chan[TC_PEERS];
-	size_t peer_n, chan_n;
-};
-
 static void on_timer(void *arg);
-static void on_batch(void *arg, struct env_udp *u, struct datagram *d, size_t n);
 
-static struct agent *agent_of(const struct tc *tc)
+struct agent *tc_agent_of(const struct tc *tc)
 {
 	return &tc->sim->agent[tc->options.agent];
 }
@@ -160,7 +112,7 @@ static void add_allocate(struct tc *tc, struct wire *m)
 }
 
 /* Writes the request anew, with the nonce that we have now. */
-static void compose(struct tc *tc, struct request *r)
+void tc_compose(struct tc *tc, struct request *r)
 {
 	struct wire *m = start(tc, r->method);
 
@@ -173,10 +125,10 @@ static void compose(struct tc *tc, struct request *r)
 	if (r->method == W_CHANNEL_BIND || r->method == W_CREATE_PERMISSION)
 		add_xor_addr(m, 0x0012, r->peer);
 	if (r->method != W_BINDING && *tc->nonce) {
-		wire_add_str(m, 0x0006, agent_of(tc)->name);
+		wire_add_str(m, 0x0006, tc_agent_of(tc)->name);
 		wire_add_str(m, 0x0014, SIM_REALM);
 		wire_add_str(m, 0x0015, tc->nonce);
-		wire_add_integrity(m, agent_of(tc)->key);
+		wire_add_integrity(m, tc_agent_of(tc)->key);
 	}
 	memcpy(r->tid, m->buf + 8, sizeof(r->tid));
 	r->len = m->len;
@@ -185,7 +137,7 @@ static void compose(struct tc *tc, struct request *r)
 	r->next_ms = sim_now(tc->sim);
 }
 
-static void transmit(struct tc *tc, struct request *r)
+void tc_transmit(struct tc *tc, struct request *r)
 {
 	uint32_t wait = RTO_MS << (r->tries < 2 ? r->tries : 2);
 
@@ -194,8 +146,7 @@ static void transmit(struct tc *tc, struct request *r)
 	to_server(tc, r->by_stream, r->msg, r->len);
 }
 
-static void ask(struct tc *tc, uint16_t method, struct ep peer, uint16_t number,
-                uint32_t lifetime_s)
+void tc_ask(struct tc *tc, uint16_t method, struct ep peer, uint16_t number, uint32_t lifetime_s)
 {
 	struct request *r = tc->request;
 
@@ -208,27 +159,27 @@ static void ask(struct tc *tc, uint16_t method, struct ep peer, uint16_t number,
 	                      .number = number,
 	                      .lifetime_s = lifetime_s,
 	                      .by_stream = tc->stream && method != W_BINDING};
-	compose(tc, r);
-	transmit(tc, r);
+	tc_compose(tc, r);
+	tc_transmit(tc, r);
 	schedule(tc);
 }
 
 static int open_socket(struct tc *tc, struct ep local, struct env_udp **out)
 {
 	struct env_udp_params p = {
-	    .local = ep_addr(local), .fd = -1, .on_batch = on_batch, .arg = tc};
+	    .local = ep_addr(local), .fd = -1, .on_batch = tc_on_batch, .arg = tc};
 
 	return env_udp_open(tc->sim->env, &p, out);
 }
 
-static void destroy(struct tc *tc)
+void tc_destroy(struct tc *tc)
 {
 	env_udp_close(tc->udp);
 	if (tc->stream)
 		node_stream_closed(&tc->sim->node[tc->options.node], ep_of(&tc->stream->local));
 	env_udp_close(tc->stream);
 	env_timer_free(tc->timer);
-	agent_forget_client(agent_of(tc));
+	agent_forget_client(tc_agent_of(tc));
 	free(tc);
 }
 
@@ -246,15 +197,15 @@ struct tc *tc_new(struct sim *s, const struct tc_options *options, const struct 
 	tc->user = user;
 	tc->arg = arg;
 	tc->timer = env_timer_new(s->env, on_timer, tc);
-	if (!tc->timer || open_socket(tc, (struct ep){agent_of(tc)->ip, 0, 0}, &tc->udp)) {
+	if (!tc->timer || open_socket(tc, (struct ep){tc_agent_of(tc)->ip, 0, 0}, &tc->udp)) {
 		env_timer_free(tc->timer);
 		free(tc);
 		return NULL;
 	}
-	agent_of(tc)->clients++;
+	tc_agent_of(tc)->clients++;
 	tc->keepalive_ms = sim_now(s) + KEEPALIVE_MS;
 	tc->fallback_ms = sim_now(s) + FALLBACK_MS;
-	ask(tc, options->no_binding ? W_ALLOCATE : W_BINDING, tc->mapped, 0, 0);
+	tc_ask(tc, options->no_binding ? W_ALLOCATE : W_BINDING, tc->mapped, 0, 0);
 	return tc;
 }
 
@@ -264,17 +215,17 @@ void tc_close(struct tc *tc, bool word)
 		return;
 	tc->user = NULL;
 	if (!word || !tc->relayed.port || tc->lost || tc->stream) {
-		destroy(tc);
+		tc_destroy(tc);
 		return;
 	}
 	tc->closing = true;
 	memset(tc->request, 0, sizeof(tc->request));
 	tc->peer_n = tc->chan_n = 0;
 	tc->refresh_ms = tc->fallback_ms = 0;
-	ask(tc, W_REFRESH, tc->mapped, 0, 0);
+	tc_ask(tc, W_REFRESH, tc->mapped, 0, 0);
 }
 
-static void tell(struct tc *tc, enum tc_event event)
+void tc_tell(struct tc *tc, enum tc_event event)
 {
 	if (tc->user)
 		tc->user->event(tc->arg, tc, event);
@@ -291,11 +242,11 @@ static void fall_back(struct tc *tc)
 	for (size_t i = 0; i < TC_REQUESTS; i++)
 		if (tc->request[i].method != W_BINDING)
 			tc->request[i].method = 0;
-	ask(tc, W_ALLOCATE, tc->mapped, 0, 0);
+	tc_ask(tc, W_ALLOCATE, tc->mapped, 0, 0);
 }
 
 /* When to ask again for what lasts so long; late, where the client is lax. */
-static uint64_t refresh_at(struct tc *tc, uint32_t lasts_s)
+uint64_t tc_refresh_at(struct tc *tc, uint32_t lasts_s)
 {
 	uint32_t ahead = 20 + sim_dice(tc->sim, lasts_s < 400 ? 60 : 120);
 
@@ -311,10 +262,10 @@ static void give_up(struct tc *tc, struct request *r)
 	r->method = 0;
 	schedule(tc);
 	if (tc->closing) {
-		destroy(tc);
+		tc_destroy(tc);
 	} else if (method == W_ALLOCATE) {
 		tc->failed = true;
-		tell(tc, TC_FAILED);
+		tc_tell(tc, TC_FAILED);
 	}
 }
 
@@ -329,7 +280,7 @@ static bool retransmit(struct tc *tc, uint64_t now)
 			give_up(tc, r);
 			return false; /* it may be gone */
 		}
-		transmit(tc, r);
+		tc_transmit(tc, r);
 	}
 	return true;
 }
@@ -338,19 +289,20 @@ static void renew(struct tc *tc, uint64_t now)
 {
 	if (tc->refresh_ms && tc->refresh_ms <= now) {
 		tc->refresh_ms = now + 30000; /* unless the answer says when */
-		ask(tc, W_REFRESH, tc->mapped, 0,
-		    tc->options.lifetime_s ? tc->options.lifetime_s : NODE_LIFETIME_S);
+		tc_ask(tc, W_REFRESH, tc->mapped, 0,
+		       tc->options.lifetime_s ? tc->options.lifetime_s : NODE_LIFETIME_S);
 	}
 	for (size_t i = 0; i < tc->peer_n; i++) {
 		if (tc->peer[i].refresh_ms && tc->peer[i].refresh_ms <= now) {
 			tc->peer[i].refresh_ms = now + 30000;
-			ask(tc, W_CREATE_PERMISSION, (struct ep){tc->peer[i].ip, 9, 0}, 0, 0);
+			tc_ask(tc, W_CREATE_PERMISSION, (struct ep){tc->peer[i].ip, 9, 0}, 0, 0);
 		}
 	}
 	for (size_t i = 0; i < tc->chan_n; i++) {
 		if (tc->chan[i].refresh_ms && tc->chan[i].refresh_ms <= now) {
 			tc->chan[i].refresh_ms = now + 30000;
-			ask(tc, W_CHANNEL_BIND, tc->chan[i].peer, (uint16_t)(CHANNEL_FIRST + i), 0);
+			tc_ask(tc, W_CHANNEL_BIND, tc->chan[i].peer, (uint16_t)(CHANNEL_FIRST + i),
+			       0);
 		}
 	}
 }
@@ -384,7 +336,7 @@ void tc_permit(struct tc *tc, struct ep peer)
 	if (tc->peer_n == TC_PEERS)
 		return;
 	tc->peer[tc->peer_n++] = (struct peer){peer.ip, 0};
-	ask(tc, W_CREATE_PERMISSION, (struct ep){peer.ip, 9, 0}, 0, 0);
+	tc_ask(tc, W_CREATE_PERMISSION, (struct ep){peer.ip, 9, 0}, 0, 0);
 }
 
 static struct chan *chan_to(struct tc *tc, struct ep peer)
@@ -400,7 +352,7 @@ void tc_bind(struct tc *tc, struct ep peer)
 	if (!tc->relayed.port || chan_to(tc, peer) || tc->chan_n == TC_PEERS)
 		return;
 	tc->chan[tc->chan_n++] = (struct chan){.peer = peer};
-	ask(tc, W_CHANNEL_BIND, peer, (uint16_t)(CHANNEL_FIRST + tc->chan_n - 1), 0);
+	tc_ask(tc, W_CHANNEL_BIND, peer, (uint16_t)(CHANNEL_FIRST + tc->chan_n - 1), 0);
 }
 
 void tc_send(struct tc *tc, struct ep peer, const uint8_t *data, size_t len)
@@ -433,160 +385,6 @@ void tc_send_relayed(struct tc *tc, struct ep peer, const uint8_t *data, size_t 
 		wire_add(m, 0x0013, data, len);
 	}
 	to_server(tc, tc->stream != NULL, m->buf, m->len);
-}
-
-/* ---- answers ---- */
-
-static struct request *request_of(struct tc *tc, const uint8_t *reply)
-{
-	for (size_t i = 0; i < TC_REQUESTS; i++)
-		if (tc->request[i].method && !memcmp(tc->request[i].tid, reply + 8, 12))
-			return &tc->request[i];
-	return NULL;
-}
-
-static void on_challenge(struct tc *tc, struct request *r, const uint8_t *m, size_t len)
-{
-	size_t n;
-	const uint8_t *nonce = wire_get(m, len, 0x0015, &n);
-
-	if (!nonce || n >= sizeof(tc->nonce))
-		return;
-	memcpy(tc->nonce, nonce, n);
-	tc->nonce[n] = 0;
-	compose(tc, r);
-	transmit(tc, r);
-}
-
-static void on_allocated(struct tc *tc, const uint8_t *m, size_t len)
-{
-	struct addr a;
-	size_t n;
-	const uint8_t *token = wire_get(m, len, 0x0022, &n);
-	uint32_t lifetime_s = wire_get_u32(m, len, 0x000d);
-
-	if (!wire_get_xor_addr(m, len, 0x0016, &a) || lifetime_s < 150)
-		return;
-	tc->relayed = ep_of(&a);
-	tc->fallback_ms = 0;
-	tc->refresh_ms = refresh_at(tc, lifetime_s);
-	if (token && n == sizeof(tc->own_token)) {
-		memcpy(tc->own_token, token, n);
-		tc->has_token = true;
-	}
-	tell(tc, TC_READY);
-}
-
-static void on_success(struct tc *tc, const struct request *r, const uint8_t *m, size_t len)
-{
-	struct addr a;
-
-	switch (r->method) {
-	case W_BINDING:
-		if (!wire_get_xor_addr(m, len, 0x0020, &a))
-			return;
-		tc->mapped = ep_of(&a);
-		if (!tc->stream && !tc->relayed.port)
-			ask(tc, W_ALLOCATE, tc->mapped, 0, 0);
-		tell(tc, TC_MAPPED);
-		break;
-	case W_ALLOCATE:
-		on_allocated(tc, m, len);
-		break;
-	case W_REFRESH:
-		tc->refresh_ms = refresh_at(tc, wire_get_u32(m, len, 0x000d));
-		break;
-	case W_CREATE_PERMISSION:
-		for (size_t i = 0; i < tc->peer_n; i++)
-			if (tc->peer[i].ip == r->peer.ip)
-				tc->peer[i].refresh_ms = refresh_at(tc, 300);
-		break;
-	case W_CHANNEL_BIND:
-		tc->chan[r->number - CHANNEL_FIRST].bound = true;
-		tc->chan[r->number - CHANNEL_FIRST].refresh_ms = refresh_at(tc, 600);
-		break;
-	default:
-		break;
-	}
-}
-
-static void on_error(struct tc *tc, const struct request *r, int code)
-{
-	tc->code = code;
-	if (r->method == W_ALLOCATE) {
-		tc->failed = true;
-		tell(tc, TC_FAILED);
-	} else if (code == 437 && !tc->lost) {
-		tc->lost = true;
-		tc->refresh_ms = 0;
-		tell(tc, TC_LOST);
-	}
-}
-
-static void on_reply(struct tc *tc, const uint8_t *m, size_t len)
-{
-	struct request *r = request_of(tc, m), was;
-	int code = wire_error(m, len);
-	bool is_signed;
-
-	if (!r)
-		return; /* a retransmission's */
-	if (code == 401 || code == 438) {
-		on_challenge(tc, r, m, len);
-		return;
-	}
-	is_signed = r->method == W_BINDING || wire_integrity_ok(m, len, agent_of(tc)->key);
-	if (!sim_check(tc->sim, SIM_REPLY, is_signed, tc->options.call,
-	               "the integrity of a reply (method %u) is wrong", r->method))
-		return;
-	was = *r;
-	r->method = 0;
-	if (tc->closing)
-		destroy(tc);
-	else if (code)
-		on_error(tc, &was, code);
-	else
-		on_success(tc, &was, m, len);
-}
-
-static void on_data_indication(struct tc *tc, const uint8_t *m, size_t len)
-{
-	struct addr peer;
-	size_t n;
-	const uint8_t *data = wire_get(m, len, 0x0013, &n);
-
-	if (tc->user && data && wire_get_xor_addr(m, len, 0x0012, &peer))
-		tc->user->data(tc->arg, tc, ep_of(&peer), true, data, n);
-}
-
-static void on_channel_data(struct tc *tc, const uint8_t *m, size_t len)
-{
-	size_t i = (size_t)(m[0] << 8 | m[1]) - CHANNEL_FIRST, n = (size_t)(m[2] << 8 | m[3]);
-
-	if (tc->user && i < tc->chan_n && n <= len - 4)
-		tc->user->data(tc->arg, tc, tc->chan[i].peer, true, m + 4, n);
-}
-
-static void on_datagram(struct tc *tc, const struct datagram *d)
-{
-	if (d->len >= 20 && d->data[0] < 4) {
-		if (wire_type(d->data) == W_DATA)
-			on_data_indication(tc, d->data, d->len);
-		else
-			on_reply(tc, d->data, d->len);
-	} else if (d->len >= 4 && d->data[0] >= 0x40 && d->data[0] < 0x50) {
-		on_channel_data(tc, d->data, d->len);
-	} else if (tc->user) {
-		tc->user->data(tc->arg, tc, ep_of(&d->peer), false, d->data, d->len);
-	}
-}
-
-/* One datagram at a time: the environment delivers so, and the client may be gone after it. */
-static void on_batch(void *arg, struct env_udp *u, struct datagram *d, size_t n)
-{
-	(void)u;
-	if (n)
-		on_datagram(arg, d);
 }
 
 bool tc_has_udp(const struct tc *tc)

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What comes in to the TURN client: answers, and data of peers.
+ */
+#include "harness/sim/agent.h"
+#include "harness/sim/turn_client_internal.h"
+
+#include <string.h>
+
+static struct request *request_of(struct tc *tc, const uint8_t *reply)
+{
+	for (size_t i = 0; i < TC_REQUESTS; i++)
+		if (tc->request[i].method && !memcmp(tc->request[i].tid, reply + 8, 12))
+			return &tc->request[i];
+	return NULL;
+}
+
+static void on_challenge(struct tc *tc, struct request *r, const uint8_t *m, size_t len)
+{
+	size_t n;
+	const uint8_t *nonce = wire_get(m, len, 0x0015, &n);
+
+	if (!nonce || n >= sizeof(tc->nonce))
+		return;
+	memcpy(tc->nonce, nonce, n);
+	tc->nonce[n] = 0;
+	tc_compose(tc, r);
+	tc_transmit(tc, r);
+}
+
+static void on_allocated(struct tc *tc, const uint8_t *m, size_t len)
+{
+	struct addr a;
+	size_t n;
+	const uint8_t *token = wire_get(m, len, 0x0022, &n);
+	uint32_t lifetime_s = wire_get_u32(m, len, 0x000d);
+
+	if (!wire_get_xor_addr(m, len, 0x0016, &a) || lifetime_s < 150)
+		return;
+	tc->relayed = ep_of(&a);
+	tc->fallback_ms = 0;
+	tc->refresh_ms = tc_refresh_at(tc, lifetime_s);
+	if (token && n == sizeof(tc->own_token)) {
+		memcpy(tc->own_token, token, n);
+		tc->has_token = true;
+	}
+	tc_tell(tc, TC_READY);
+}
+
+static void on_success(struct tc *tc, const struct request *r, const uint8_t *m, size_t len)
+{
+	struct addr a;
+
+	switch (r->method) {
+	case W_BINDING:
+		if (!wire_get_xor_addr(m, len, 0x0020, &a))
+			return;
+		tc->mapped = ep_of(&a);
+		if (!tc->stream && !tc->relayed.port)
+			tc_ask(tc, W_ALLOCATE, tc->mapped, 0, 0);
+		tc_tell(tc, TC_MAPPED);
+		break;
+	case W_ALLOCATE:
+		on_allocated(tc, m, len);
+		break;
+	case W_REFRESH:
+		tc->refresh_ms = tc_refresh_at(tc, wire_get_u32(m, len, 0x000d));
+		break;
+	case W_CREATE_PERMISSION:
+		for (size_t i = 0; i < tc->peer_n; i++)
+			if (tc->peer[i].ip == r->peer.ip)
+				tc->peer[i].refresh_ms = tc_refresh_at(tc, 300);
+		break;
+	case W_CHANNEL_BIND:
+		tc->chan[r->number - CHANNEL_FIRST].bound = true;
+		tc->chan[r->number - CHANNEL_FIRST].refresh_ms = tc_refresh_at(tc, 600);
+		break;
+	default:
+		break;
+	}
+}
+
+static void on_error(struct tc *tc, const struct request *r, int code)
+{
+	tc->code = code;
+	if (r->method == W_ALLOCATE) {
+		tc->failed = true;
+		tc_tell(tc, TC_FAILED);
+	} else if (code == 437 && !tc->lost) {
+		tc->lost = true;
+		tc->refresh_ms = 0;
+		tc_tell(tc, TC_LOST);
+	}
+}
+
+static void on_reply(struct tc *tc, const uint8_t *m, size_t len)
+{
+	struct request *r = request_of(tc, m), was;
+	int code = wire_error(m, len);
+	bool is_signed;
+
+	if (!r)
+		return; /* a retransmission's */
+	if (code == 401 || code == 438) {
+		on_challenge(tc, r, m, len);
+		return;
+	}
+	is_signed = r->method == W_BINDING || wire_integrity_ok(m, len, tc_agent_of(tc)->key);
+	if (!sim_check(tc->sim, SIM_REPLY, is_signed, tc->options.call,
+	               "the integrity of a reply (method %u) is wrong", r->method))
+		return;
+	was = *r;
+	r->method = 0;
+	if (tc->closing)
+		tc_destroy(tc);
+	else if (code)
+		on_error(tc, &was, code);
+	else
+		on_success(tc, &was, m, len);
+}
+
+static void on_data_indication(struct tc *tc, const uint8_t *m, size_t len)
+{
+	struct addr peer;
+	size_t n;
+	const uint8_t *data = wire_get(m, len, 0x0013, &n);
+
+	if (tc->user && data && wire_get_xor_addr(m, len, 0x0012, &peer))
+		tc->user->data(tc->arg, tc, ep_of(&peer), true, data, n);
+}
+
+static void on_channel_data(struct tc *tc, const uint8_t *m, size_t len)
+{
+	size_t i = (size_t)(m[0] << 8 | m[1]) - CHANNEL_FIRST, n = (size_t)(m[2] << 8 | m[3]);
+
+	if (tc->user && i < tc->chan_n && n <= len - 4)
+		tc->user->data(tc->arg, tc, tc->chan[i].peer, true, m + 4, n);
+}
+
+static void on_datagram(struct tc *tc, const struct datagram *d)
+{
+	if (d->len >= 20 && d->data[0] < 4) {
+		if (wire_type(d->data) == W_DATA)
+			on_data_indication(tc, d->data, d->len);
+		else
+			on_reply(tc, d->data, d->len);
+	} else if (d->len >= 4 && d->data[0] >= 0x40 && d->data[0] < 0x50) {
+		on_channel_data(tc, d->data, d->len);
+	} else if (tc->user) {
+		tc->user->data(tc->arg, tc, ep_of(&d->peer), false, d->data, d->len);
+	}
+}
+
+/* One datagram at a time: the environment delivers so, and the client may be gone after it. */
+void tc_on_batch(void *arg, struct env_udp *u, struct datagram *d, size_t n)
+{
+	(void)u;
+	if (n)
+		on_datagram(arg, d);
+}
