@@ -23,7 +23,7 @@
 #define AGENTS_MIN   40
 #define AGENTS_MAX   50000
 #define TRIES        20
-#define RESTART_PPM  150   /* a second: a node about every two hours */
+#define RESTART_PPM  400   /* a second: a node every forty minutes */
 #define GREEDY_PPM   4000  /* a second */
 #define REBIND_PPM   30000 /* of calls */
 #define CRASH_PPM    15000
