@@ -166,7 +166,8 @@ static bool has_matrix(const struct plan *plan)
 
 static int run_plan(struct options *o, const struct plan *plan)
 {
-	struct scenario_options so = {.turnpike = o->turnpike, .artifacts_fd = o->artifacts_fd};
+	struct scenario_options so = {
+	    .turnpike = o->turnpike, .artifacts_fd = o->artifacts_fd, .capture = o->capture};
 	struct screen screen = {.live = isatty(STDERR_FILENO)};
 	struct run_view view = {
 	    .finished = show_finished, .progress = show_progress, .arg = &screen};

@@ -48,6 +48,7 @@ void options_help(FILE *f)
 	      "  --junit FILE       JUnit XML\n"
 	      "  --json FILE        JSON\n"
 	      "  --keep DIR         keep logs, browser consoles and screenshots there\n"
+	      "  --capture          record the packets at both NATs (for --html or --keep)\n"
 	      "\n"
 	      "Exit status: 0 all passed, 1 something failed, 2 wrong usage, 3 the lab could not\n"
 	      "be built on this machine, 4 nothing failed but the machine was too busy to judge\n"
@@ -85,6 +86,7 @@ enum {
 	OPT_JUNIT,
 	OPT_JSON,
 	OPT_KEEP,
+	OPT_CAPTURE,
 	OPT_HELP,
 };
 
@@ -107,6 +109,7 @@ static const struct option longs[] = {
     {"junit", required_argument, NULL, OPT_JUNIT},
     {"json", required_argument, NULL, OPT_JSON},
     {"keep", required_argument, NULL, OPT_KEEP},
+    {"capture", no_argument, NULL, OPT_CAPTURE},
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
 };
@@ -226,6 +229,9 @@ static int parse_word(struct options *o, struct said *said, int c, char *arg)
 	case OPT_JSON:
 		o->json = arg;
 		break;
+	case OPT_CAPTURE:
+		o->capture = true;
+		break;
 	case OPT_KEEP:
 		o->keep = arg;
 		break;
@@ -344,6 +350,9 @@ int options_parse(struct options *o, int argc, char **argv)
 		status = parse_word(o, &said, c, optarg);
 	if (status == EXIT_PASSED && optind < argc)
 		status = options_error("unexpected argument %s", argv[optind]);
+	if (status == EXIT_PASSED && o->capture && !o->html && !o->keep)
+		status =
+		    options_error("--capture has nowhere to go: add --html FILE or --keep DIR");
 	if (status == EXIT_PASSED)
 		status = find_turnpike(said.turnpike, o->turnpike);
 	if (status == EXIT_PASSED)

@@ -27,6 +27,7 @@ struct options {
 	char browser[BROWSER_PRODUCTS][PATH_MAX]; /* "" where none is installed */
 	char artifacts[PATH_MAX];                 /* folder; "" for none */
 	int artifacts_fd;
+	bool capture;
 	bool artifacts_vanish; /* the folder is ours: it goes once the reports are written */
 };
 

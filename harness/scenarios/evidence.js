@@ -153,8 +153,8 @@
 		for (const s of stats.values()) {
 			if (s.type === 'transport' && s.bytesReceived !== undefined)
 				carrier = s;
-			if (s.type === 'remote-inbound-rtp' && rtt === undefined)
-				rtt = s.roundTripTime;
+			if (s.type === 'remote-inbound-rtp' && !rtt && s.roundTripTime !== undefined)
+				rtt = s.roundTripTime; /* Firefox measures it here */
 			if (s.type === 'outbound-rtp')
 				sum.out += s.bytesSent || 0;
 			if (s.type !== 'inbound-rtp')

@@ -72,6 +72,7 @@ struct scenario_options {
 	const char *browser[BROWSER_PRODUCTS]; /* programs; "" where none is installed */
 	int artifacts_fd;                      /* folder for artifacts, or -1: none are kept */
 	unsigned soak_minutes;                 /* how long the soak runs; 0: as long as it must */
+	bool capture;                          /* the packets at both NATs are an artifact, too */
 };
 
 /* Plays a cell on a stage. All that goes wrong is told in r. False if the stage may be broken: it

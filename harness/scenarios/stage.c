@@ -7,6 +7,7 @@
 
 #include "harness/clock.h"
 #include "harness/lab/contain.h"
+#include "harness/scenarios/capture.h"
 #include "harness/scenarios/evidence.h"
 #include "harness/scenarios/inject.h"
 
@@ -19,10 +20,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FPS      10 /* two peers are then a light load even for two cores */
-#define OPEN_MS  20000
-#define FRESH_MS 10000
-#define BLANK    "about:blank"
+#define FPS           10 /* two peers are then a light load even for two cores */
+#define OPEN_MS       20000
+#define FRESH_MS      10000
+#define CAPTURE_BYTES (32 << 20)
+#define BLANK         "about:blank"
 
 const char *const stage_log_name[STAGE_LOGS] = {
     [STAGE_LOG_SERVER] = "server.log",       [STAGE_LOG_CONSOLE_A] = "console-a.log",
@@ -203,6 +205,38 @@ void stage_screenshots(struct stage *st, const char *name)
 	}
 }
 
+/* The packets at each NAT, if they are wanted. A cell does not fail for want of them. */
+static void start_captures(struct stage *st)
+{
+	for (int i = 0; i < LAB_SIDES && st->opt->capture && st->artifact_fd >= 0; i++) {
+		char file[32];
+		struct why why;
+		int fd;
+
+		snprintf(file, sizeof(file), "capture-%s.pcap", lab_side_name(i));
+		fd = stage_artifact(st, file);
+		if (fd < 0)
+			continue;
+		if (capture_start(&st->capture[i], lab_router_ns(st->lab, i), fd, CAPTURE_BYTES,
+		                  &why) != 0) {
+			write_step(st, why.text);
+			unlinkat(st->artifact_fd, file, 0);
+		}
+		close(fd);
+	}
+}
+
+static void stop_captures(struct stage *st)
+{
+	for (int i = 0; i < LAB_SIDES; i++) {
+		struct why why;
+
+		if (capture_stop(st->capture[i], &why) != 0)
+			write_step(st, why.text);
+		st->capture[i] = NULL;
+	}
+}
+
 /* What the pages remember. Never fails: it is for people. */
 static void save_evidence(struct stage *st)
 {
@@ -240,6 +274,7 @@ bool stage_enter(struct stage *st, const struct cell *cell, struct result *r)
 		result_no_lab(r, "%s", why.text);
 		return false;
 	}
+	start_captures(st);
 	err = start_appliance(st, &why);
 	for (int i = 0; i < LAB_SIDES && err == 0; i++)
 		err = open_page(st, i, &why);
@@ -261,6 +296,7 @@ void stage_leave(struct stage *st)
 		if (st->browser[i] && browser_open(st->browser[i], BLANK, OPEN_MS, &why) != 0)
 			st->broken = true;
 	}
+	stop_captures(st);
 	if (st->appliance && appliance_check(st->appliance, &why) != 0) {
 		result_fail(st->result, "The appliance should still run, but %s.", why.text);
 		st->broken = true;

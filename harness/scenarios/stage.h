@@ -38,7 +38,8 @@ struct stage {
 	int64_t started_ms;
 	int artifact_fd; /* folder of this cell's artifacts, or -1 */
 	int steps_fd;    /* steps.log in it, or -1 */
-	bool broken;     /* play() may set it: close the stage after this cell */
+	struct capture *capture[LAB_SIDES];
+	bool broken; /* play() may set it: close the stage after this cell */
 };
 
 /* An empty stage. */

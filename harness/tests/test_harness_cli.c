@@ -56,6 +56,7 @@ static void test_wrong_usage(void **state)
 	expect(ARGS("list", "more"), 2, "unexpected argument more");
 	expect(ARGS("run", "--only", "no-such"), 2, "there is no scenario no-such");
 	expect(ARGS("run", "--no-such-option"), 2, "unrecognized option");
+	expect(ARGS("run", "--capture"), 2, "add --html FILE or --keep DIR");
 	expect(ARGS("run", "--kinds", "none,cone"), 2, "there is no NAT kind cone");
 	expect(ARGS("run", "--shard", "3/2"), 2, "--shard wants I/N");
 	expect(ARGS("run", "--repeat", "0"), 2, "--repeat wants a number from 1");

@@ -308,7 +308,7 @@ const drawFiles = (r, c) => {
 };
 
 const NAMES = {
-	connected: 'Connected after', rtt: 'Round trip', picture_delay: 'Picture delay',
+	connected: 'Connected after', rtt: 'Round trip', echo: 'Echo after', picture_delay: 'Picture delay',
 	frame_rate_a: 'Frame rate at a', frame_rate_b: 'Frame rate at b', cpu_pressure: 'CPU pressure',
 	lab: 'Lab built in', probe: 'NATs proven in', appliance_ready: 'Server ready after',
 };
