@@ -126,21 +126,25 @@ int bidi_pump(struct bidi *b, int64_t wait_ms)
 	return err == -E_TIMEOUT ? 0 : err;
 }
 
-/* ---- values ---- */
+/* ---- values ----
+ *
+ * An object that occurs more than once is written once; elsewhere there is only its internalId. */
 
-static json_t *array_value(const json_t *items)
+static json_t *value_of(const json_t *remote, json_t *seen);
+
+static json_t *array_value(const json_t *items, json_t *seen)
 {
 	json_t *out = json_array(), *item;
 	size_t i;
 
 	json_array_foreach (items, i, item)
-		json_array_append_new(out, bidi_value(item));
+		json_array_append_new(out, value_of(item, seen));
 	return out;
 }
 
 /* Pairs of a key and a value; a key that is not a string belongs to a Map, which JSON cannot
  * hold. */
-static json_t *object_value(const json_t *pairs)
+static json_t *object_value(const json_t *pairs, json_t *seen)
 {
 	json_t *out = json_object(), *pair;
 	size_t i;
@@ -151,12 +155,26 @@ static json_t *object_value(const json_t *pairs)
 		const char *type = json_string_value(json_object_get(value, "type"));
 
 		if (key && type && strcmp(type, "undefined") != 0 && strcmp(type, "function") != 0)
-			json_object_set_new(out, key, bidi_value(value));
+			json_object_set_new(out, key, value_of(value, seen));
 	}
 	return out;
 }
 
-json_t *bidi_value(const json_t *remote)
+static json_t *container_value(const json_t *remote, const char *type, json_t *seen)
+{
+	const char *id = json_string_value(json_object_get(remote, "internalId"));
+	const json_t *value = json_object_get(remote, "value");
+	json_t *out;
+
+	if (!value && id && json_object_get(seen, id))
+		return json_incref(json_object_get(seen, id));
+	out = strcmp(type, "array") == 0 ? array_value(value, seen) : object_value(value, seen);
+	if (id)
+		json_object_set(seen, id, out);
+	return out;
+}
+
+static json_t *value_of(const json_t *remote, json_t *seen)
 {
 	const char *type = json_string_value(json_object_get(remote, "type"));
 	json_t *value = json_object_get(remote, "value");
@@ -171,12 +189,19 @@ json_t *bidi_value(const json_t *remote)
 			return json_integer(0);
 		return json_is_number(value) ? json_incref(value) : json_null();
 	}
-	if (strcmp(type, "array") == 0)
-		return array_value(value);
+	if (strcmp(type, "array") == 0 || strcmp(type, "object") == 0)
+		return container_value(remote, type, seen);
 	if (strcmp(type, "null") == 0 || strcmp(type, "undefined") == 0)
 		return json_null();
-	if (strcmp(type, "object") == 0)
-		return object_value(value);
 	return json_object(); /* a node, a promise, a typed array: nothing that JSON has a form for
 	                       */
+}
+
+json_t *bidi_value(const json_t *remote)
+{
+	json_t *seen = json_object();
+	json_t *value = seen ? value_of(remote, seen) : NULL;
+
+	json_decref(seen);
+	return value;
 }

@@ -50,6 +50,9 @@ static void test_remote_values(void **state)
 	    {"{'type':'date','value':'2026-11-22T12:57:46.087Z'}", "\"2026-11-22T12:57:46.087Z\""},
 	    {"{'type':'map','value':[[{'type':'number','value':1},{'type':'null'}]]}", "{}"},
 	    {"{'type':'object'}", "{}"},
+	    {"{'type':'array','value':[{'type':'object','internalId':'i','value':[['t',"
+	     "{'type':'number','value':1}]]},{'type':'object','internalId':'i'}]}",
+	     "[{\"t\":1},{\"t\":1}]"},
 	    {"{'type':'node','value':{'nodeType':1}}", "{}"},
 	    {"{}", "null"},
 	};

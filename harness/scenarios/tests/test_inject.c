@@ -59,6 +59,8 @@
 	"    since: await harness.evidence(Date.now() + 1)};"                                      \
 	"})()"
 
+static enum browser_product product; /* that the tests run with now */
+
 struct scene {
 	struct browser *browser;
 	char folder[64];
@@ -78,7 +80,7 @@ static int set_up(void **state)
 		return -1;
 	*state = s;
 	snprintf(s->folder, sizeof(s->folder), "/tmp/turnpike-browser-XXXXXX");
-	if (!mkdtemp(s->folder) || browser_find(BROWSER_CHROMIUM, NULL, program, &why) != 0 ||
+	if (!mkdtemp(s->folder) || browser_find(product, NULL, program, &why) != 0 ||
 	    asprintf(&script, "%s({peer: 90, hz: 600, fps: 10})", inject_js) < 0)
 		goto fail;
 	/* A file is a secure context, where there are media devices. */
@@ -88,6 +90,7 @@ static int set_up(void **state)
 		goto fail;
 	close(fd);
 	snprintf(url, sizeof(url), "file://%s/page.html", s->folder);
+	opt.product = product;
 	opt.program = program;
 	opt.folder = s->folder;
 	opt.script = script;
@@ -265,6 +268,19 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_diary_is_bounded, set_up, tear_down),
 	};
 
+	char program[PATH_MAX];
+	int failed = 0, ran = 0;
+	struct why why;
+
 	signal(SIGPIPE, SIG_IGN);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	for (product = 0; product < BROWSER_PRODUCTS; product++) {
+		if (browser_find(product, NULL, program, &why) != 0) {
+			fprintf(stderr, "left out: %s\n", why.text);
+			continue;
+		}
+		fprintf(stderr, "%s\n", program);
+		failed += cmocka_run_group_tests(tests, NULL, NULL);
+		ran++;
+	}
+	return ran ? failed : 1;
 }
