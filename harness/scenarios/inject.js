@@ -50,10 +50,34 @@
 
 	/* ---- every connection of the page ---- */
 
+	/* What the harness wants otherwise than the page has it: `servers` instead of its ICE servers,
+	 * `only` this one URI of them, `policy` instead of its iceTransportPolicy. */
+	let ice = {};
+	harness.setIce = wanted => {
+		ice = wanted;
+		return true;
+	};
+
+	/* The URIs that the page itself was given. */
+	harness.given = [];
+	const urlsOf = server => [].concat(server.urls || server.url || []);
+
+	const adapt = configuration => {
+		const out = {...configuration};
+		const servers = out.iceServers || [];
+		harness.given = servers.flatMap(urlsOf);
+		out.iceServers = (ice.servers || servers)
+			.map(s => ({...s, urls: urlsOf(s).filter(u => !ice.only || u === ice.only)}))
+			.filter(s => s.urls.length);
+		if (ice.policy)
+			out.iceTransportPolicy = ice.policy;
+		return out;
+	};
+
 	const Native = window.RTCPeerConnection;
 	window.RTCPeerConnection = class RTCPeerConnection extends Native {
-		constructor(...args) {
-			super(...args);
+		constructor(configuration, ...more) {
+			super(adapt(configuration), ...more);
 			const entry = {pc: this, connectedAt: 0, failedAt: 0, errors: [],
 				channel: echoChannel(this)};
 			harness.connections.push(entry);
@@ -66,6 +90,10 @@
 			this.addEventListener('icecandidateerror', e => {
 				entry.errors.push(`${e.errorCode} ${e.errorText} (${e.url})`);
 			});
+		}
+
+		setConfiguration(configuration) {
+			super.setConfiguration(adapt(configuration));
 		}
 	};
 

@@ -259,10 +259,50 @@ static void test_diary_is_bounded(void **state)
 	json_decref(evidence);
 }
 
+/* The configuration that a page's connection gets in the end, as JSON text. */
+#define CONFIGURE                                                                                  \
+	"(wanted => {"                                                                             \
+	"  harness.setIce(wanted);"                                                                \
+	"  const pc = new RTCPeerConnection({bundlePolicy: 'max-bundle', iceServers: ["            \
+	"    {urls: 'stun:a.test'}, {urls: ['turn:a.test', 'turn:a.test?transport=tcp'],"          \
+	"    username: 'u', credential: 'c'}]});"                                                  \
+	"  const c = pc.getConfiguration();"                                                       \
+	"  pc.close();"                                                                            \
+	"  return [c.bundlePolicy, c.iceTransportPolicy, harness.given.length,"                    \
+	"    c.iceServers.flatMap(s => s.urls).join(' ')].join('; ');"                             \
+	"})"
+
+static void expect_configuration(struct scene *s, const char *wanted, const char *text)
+{
+	json_t *value = NULL;
+	struct why why;
+	char js[2048];
+
+	snprintf(js, sizeof(js), CONFIGURE "(%s)", wanted);
+	if (browser_eval(s->browser, js, STEP_MS, &value, &why) != 0)
+		fail_msg("%s", why.text);
+	assert_string_equal(json_string_value(value), text);
+	json_decref(value);
+}
+
+static void test_ice_servers_of_the_page_and_of_the_harness(void **state)
+{
+	expect_configuration(
+	    *state, "{}", "max-bundle; all; 3; stun:a.test turn:a.test turn:a.test?transport=tcp");
+	expect_configuration(*state, "{only: 'turn:a.test?transport=tcp', policy: 'relay'}",
+	                     "max-bundle; relay; 3; turn:a.test?transport=tcp");
+	expect_configuration(*state,
+	                     "{servers: [{urls: 'turn:b.test', username: 'u', credential: 'c'}]}",
+	                     "max-bundle; all; 3; turn:b.test");
+	expect_configuration(*state, "{only: 'turn:not-given.test'}", "max-bundle; all; 3; ");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_lasting_media, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_ice_servers_of_the_page_and_of_the_harness, set_up,
+	                                    tear_down),
 	    cmocka_unit_test_setup_teardown(test_media_that_stops_while_watched, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_evidence_of_a_call, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_diary_is_bounded, set_up, tear_down),
