@@ -4,6 +4,8 @@
  */
 #include "harness/options.h"
 
+#include "harness/options_target.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -36,6 +38,19 @@ void options_help(FILE *f)
 	      "  --browsers A,B     browsers of the two sides in the matrix: chromium, firefox\n"
 	      "  --repeat N         everything N times\n"
 	      "  --shard I/N        the I-th of N parts, for CI machines side by side\n"
+	      "\n"
+	      "Against which TURN server (default: turnpike), started in the lab; turnpike serves\n"
+	      "page and signaling for all of them:\n"
+	      "  --target A,B       turnpike, coturn, or both, side by side in the reports\n"
+	      "  --coturn PATH      coturn's program (default: turnserver)\n"
+	      "  --turn URI         any other server: turn:203.0.113.13:3478?transport=udp, ...;\n"
+	      "                     may be given more than once\n"
+	      "  --user U, --credential C\n"
+	      "                     what it wants to know\n"
+	      "  --ice-servers FILE|URL\n"
+	      "                     the same as JSON: {\"iceServers\": [...]}\n"
+	      "  --start COMMAND    starts it, for sh; finds TURN_IP, TURN_IP6, TURN_CERT,\n"
+	      "                     TURN_KEY and TURN_DIR in its environment\n"
 	      "\n"
 	      "How:\n"
 	      "  --jobs N           labs side by side (default: one for each core)\n"
@@ -87,6 +102,13 @@ enum {
 	OPT_JSON,
 	OPT_KEEP,
 	OPT_CAPTURE,
+	OPT_TARGET,
+	OPT_COTURN,
+	OPT_TURN,
+	OPT_USER,
+	OPT_CREDENTIAL,
+	OPT_ICE_SERVERS,
+	OPT_START,
 	OPT_HELP,
 };
 
@@ -110,6 +132,13 @@ static const struct option longs[] = {
     {"json", required_argument, NULL, OPT_JSON},
     {"keep", required_argument, NULL, OPT_KEEP},
     {"capture", no_argument, NULL, OPT_CAPTURE},
+    {"target", required_argument, NULL, OPT_TARGET},
+    {"coturn", required_argument, NULL, OPT_COTURN},
+    {"turn", required_argument, NULL, OPT_TURN},
+    {"user", required_argument, NULL, OPT_USER},
+    {"credential", required_argument, NULL, OPT_CREDENTIAL},
+    {"ice-servers", required_argument, NULL, OPT_ICE_SERVERS},
+    {"start", required_argument, NULL, OPT_START},
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
 };
@@ -118,6 +147,7 @@ static const struct option longs[] = {
 struct said {
 	const char *turnpike;
 	const char *browser[BROWSER_PRODUCTS];
+	struct said_target target;
 };
 
 static int parse_number(const char *name, const char *text, unsigned long max, unsigned long *out)
@@ -172,6 +202,39 @@ static int parse_browsers(struct plan_options *p, char *text)
 			return options_error("there is no browser %s: say chromium or firefox",
 			                     wanted);
 		p->product[side] = (enum browser_product)product;
+	}
+	return EXIT_PASSED;
+}
+
+static int parse_target(struct said_target *said, int c, char *arg)
+{
+	switch (c) {
+	case OPT_TARGET:
+		said->targets = arg;
+		break;
+	case OPT_COTURN:
+		said->coturn = arg;
+		break;
+	case OPT_TURN:
+		if (said->turn_n == OFFER_MAX)
+			return options_error("--turn given more than %d times", OFFER_MAX);
+		said->turn[said->turn_n++] = arg;
+		break;
+	case OPT_USER:
+		said->user = arg;
+		break;
+	case OPT_CREDENTIAL:
+		said->credential = arg;
+		break;
+	case OPT_ICE_SERVERS:
+		said->ice_servers = arg;
+		break;
+	case OPT_START:
+		said->start = arg;
+		break;
+	default:
+		fputs("Try 'turnpike-harness --help'.\n", stderr);
+		return EXIT_USAGE;
 	}
 	return EXIT_PASSED;
 }
@@ -239,8 +302,7 @@ static int parse_word(struct options *o, struct said *said, int c, char *arg)
 		options_help(stdout);
 		exit(EXIT_PASSED);
 	default:
-		fputs("Try 'turnpike-harness --help'.\n", stderr);
-		return EXIT_USAGE;
+		return parse_target(&said->target, c, arg);
 	}
 	return status;
 }
@@ -354,6 +416,8 @@ int options_parse(struct options *o, int argc, char **argv)
 		status =
 		    options_error("--capture has nowhere to go: add --html FILE or --keep DIR");
 	if (status == EXIT_PASSED)
+		status = options_target(o, &said.target);
+	if (status == EXIT_PASSED)
 		status = find_turnpike(said.turnpike, o->turnpike);
 	if (status == EXIT_PASSED)
 		status = find_browsers(o, &said);
@@ -374,6 +438,8 @@ void options_close(struct options *o)
 {
 	FILE *files[] = {o->junit_file, o->json_file, o->html_file};
 
+	for (size_t i = 0; i < o->target_n; i++)
+		target_free(&o->target[i]);
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
 		if (files[i])
 			fclose(files[i]);

@@ -24,6 +24,9 @@ struct options {
 	const char *junit, *json, *html, *keep;
 	FILE *junit_file, *json_file, *html_file;
 	char turnpike[PATH_MAX];
+	char coturn[PATH_MAX]; /* "" unless it is a target */
+	struct target target[TARGETS_MAX];
+	size_t target_n;
 	char browser[BROWSER_PRODUCTS][PATH_MAX]; /* "" where none is installed */
 	char artifacts[PATH_MAX];                 /* folder; "" for none */
 	int artifacts_fd;

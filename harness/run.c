@@ -31,7 +31,7 @@ static void describe(struct result *r, const struct cell *c)
 {
 	result_init(r, c->name, c->scenario->purpose);
 	snprintf(r->group, sizeof(r->group), "%s", scenario_group_name(c->scenario->group));
-	snprintf(r->target, sizeof(r->target), "turnpike");
+	snprintf(r->target, sizeof(r->target), "%s", c->target->name);
 	r->state = RESULT_WAITING;
 	theory_text(&c->expect, r->expected, sizeof(r->expected));
 	for (int i = 0; i < LAB_SIDES; i++) {

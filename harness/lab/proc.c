@@ -217,3 +217,18 @@ out:
 		close(opt.fd[1]);
 	return err;
 }
+
+void proc_last_words(int log_fd, char *buf, size_t size)
+{
+	off_t end = lseek(log_fd, 0, SEEK_END);
+	off_t from = end > (off_t)size - 1 ? end - (off_t)size + 1 : 0;
+	ssize_t n = end > 0 ? pread(log_fd, buf, size - 1, from) : 0;
+	char *line;
+
+	buf[n > 0 ? n : 0] = '\0';
+	while (n > 0 && buf[n - 1] == '\n')
+		buf[--n] = '\0';
+	line = strrchr(buf, '\n');
+	if (line)
+		memmove(buf, line + 1, strlen(line + 1) + 1);
+}

@@ -44,4 +44,7 @@ int proc_run(const char *const argv[], int netns_fd, const char *input, int64_t 
 /* "exited with status 1" or "was killed by signal 11 (Segmentation fault)"; returns buf. */
 const char *proc_status_text(int status, char *buf, size_t size);
 
+/* The last line of what a program wrote to a file, for people. */
+void proc_last_words(int log_fd, char *buf, size_t size);
+
 #endif

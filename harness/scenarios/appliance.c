@@ -59,22 +59,6 @@ static const char *const own_options[] = {
 
 #define OWN_OPTIONS (sizeof(own_options) / sizeof(*own_options))
 
-/* The log's last line, for people. */
-static void last_words(int log_fd, char *buf, size_t size)
-{
-	off_t end = lseek(log_fd, 0, SEEK_END);
-	off_t from = end > (off_t)size - 1 ? end - (off_t)size + 1 : 0;
-	ssize_t n = end > 0 ? pread(log_fd, buf, size - 1, from) : 0;
-	char *line;
-
-	buf[n > 0 ? n : 0] = '\0';
-	while (n > 0 && buf[n - 1] == '\n')
-		buf[--n] = '\0';
-	line = strrchr(buf, '\n');
-	if (line)
-		memmove(buf, line + 1, strlen(line + 1) + 1);
-}
-
 static int connect_https(int server_ns, struct why *why)
 {
 	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_port = htons(443)};
@@ -160,7 +144,7 @@ int appliance_check(struct appliance *a, struct why *why)
 	if (a->pid <= 0 || proc_running(a->pid, &status))
 		return 0;
 	a->pid = -1;
-	last_words(a->log_fd, said, sizeof(said));
+	proc_last_words(a->log_fd, said, sizeof(said));
 	return why_set(why, -E_CLOSED, "turnpike serve %s; its last words: %s",
 	               proc_status_text(status, how, sizeof(how)), said);
 }
@@ -192,7 +176,7 @@ static int await_well(struct appliance *a, struct why *why)
 		if (err != 0)
 			return err;
 		if (clock_mono_ms() >= deadline) {
-			last_words(a->log_fd, said, sizeof(said));
+			proc_last_words(a->log_fd, said, sizeof(said));
 			return why_set(why, -E_TIMEOUT,
 			               "turnpike serve was not well after %d s: %.150s; its last "
 			               "words: %s",

@@ -15,9 +15,11 @@ struct plan_options {
 	size_t only_n;
 	const char *kinds[PLAN_WORDS]; /* the matrix over these; implies GROUP_MATRIX */
 	size_t kinds_n;
-	enum browser_product product[LAB_SIDES]; /* of the matrix */
-	unsigned repeat;                         /* each cell so often; 0 is 1 */
-	unsigned shard, shards;                  /* the shard-th of shards parts, from 1; 0: all */
+	enum browser_product product[LAB_SIDES];  /* of the matrix */
+	const struct target *target[TARGETS_MAX]; /* none: Turnpike. Borrowed by the plan. */
+	size_t target_n;
+	unsigned repeat;        /* each cell so often; 0 is 1 */
+	unsigned shard, shards; /* the shard-th of shards parts, from 1; 0: all */
 };
 
 struct plan {

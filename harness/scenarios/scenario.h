@@ -10,6 +10,7 @@
 #include "harness/browser/browser.h"
 #include "harness/lab/lab.h"
 #include "harness/report/result.h"
+#include "harness/scenarios/target.h"
 #include "harness/scenarios/verdict.h"
 
 struct stage;
@@ -61,6 +62,7 @@ const char *scenario_group_name(enum scenario_group group);
 struct cell {
 	char name[RESULT_NAME];
 	const struct scenario *scenario;
+	const struct target *target;
 	const struct nat_kind *kind[LAB_SIDES];
 	enum browser_product product[LAB_SIDES];
 	struct call_expect expect;

@@ -23,13 +23,14 @@
 #define FPS           10 /* two peers are then a light load even for two cores */
 #define OPEN_MS       20000
 #define FRESH_MS      10000
+#define JS_LIMIT_MS   10000
 #define CAPTURE_BYTES (32 << 20)
 #define BLANK         "about:blank"
 
 const char *const stage_log_name[STAGE_LOGS] = {
-    [STAGE_LOG_SERVER] = "server.log",       [STAGE_LOG_CONSOLE_A] = "console-a.log",
-    [STAGE_LOG_CONSOLE_B] = "console-b.log", [STAGE_LOG_BROWSER_A] = "browser-a.log",
-    [STAGE_LOG_BROWSER_B] = "browser-b.log",
+    [STAGE_LOG_SERVER] = "server.log",       [STAGE_LOG_TURN] = "turn.log",
+    [STAGE_LOG_CONSOLE_A] = "console-a.log", [STAGE_LOG_CONSOLE_B] = "console-b.log",
+    [STAGE_LOG_BROWSER_A] = "browser-a.log", [STAGE_LOG_BROWSER_B] = "browser-b.log",
 };
 
 static const struct peer_mark marks[LAB_SIDES] = {
@@ -137,6 +138,26 @@ static int start_appliance(struct stage *st, struct why *why)
 	return err;
 }
 
+/* The cells of a target come one after the other: servers change rarely. */
+static int start_target(struct stage *st, struct why *why)
+{
+	const struct target *t = st->cell->target;
+	int64_t start = clock_mono_ms();
+	int err;
+
+	if (t == st->target)
+		return 0;
+	target_stop(st->target_server);
+	st->target_server = NULL;
+	st->target = t;
+	if (t->own)
+		return 0;
+	stage_step(st, "starting %s", t->name);
+	err = target_start(&st->target_server, t, st->lab, st->log_fd[STAGE_LOG_TURN], why);
+	result_measure(st->result, "target_ready", (double)(clock_mono_ms() - start), "ms");
+	return err;
+}
+
 static int start_browser(struct stage *st, enum lab_side side, struct why *why)
 {
 	enum browser_product product = st->cell->product[side];
@@ -168,6 +189,26 @@ static int start_browser(struct stage *st, enum lab_side side, struct why *why)
 	return err;
 }
 
+/* Has the page use the target's ICE servers, whatever its own server says. */
+static int give_servers(struct stage *st, enum lab_side side, struct why *why)
+{
+	json_t *servers = target_servers(st->cell->target, lab_server_host(st->lab, side));
+	char *text = NULL, *js = NULL;
+	int err;
+
+	if (!servers)
+		return 0;
+	text = json_dumps(servers, JSON_COMPACT);
+	if (!text || asprintf(&js, "harness.setIce({servers: %s})", text) < 0)
+		err = why_set(why, -E_NOMEM, "out of memory");
+	else
+		err = browser_eval(st->browser[side], js, JS_LIMIT_MS, NULL, why);
+	free(js);
+	free(text);
+	json_decref(servers);
+	return err;
+}
+
 /* A page that nobody has seen before, at the appliance's address as this side calls it. */
 static int open_page(struct stage *st, enum lab_side side, struct why *why)
 {
@@ -185,7 +226,9 @@ static int open_page(struct stage *st, enum lab_side side, struct why *why)
 	err = browser_fresh(*b, lab_client_proxy(st->lab, side), FRESH_MS, why);
 	snprintf(url, sizeof(url), "https://%s/%s", lab_server_host(st->lab, side),
 	         query ? query : "");
-	return err ? err : browser_open(*b, url, OPEN_MS, why);
+	if (err == 0)
+		err = browser_open(*b, url, OPEN_MS, why);
+	return err ? err : give_servers(st, side, why);
 }
 
 void stage_screenshots(struct stage *st, const char *name)
@@ -276,6 +319,8 @@ bool stage_enter(struct stage *st, const struct cell *cell, struct result *r)
 	}
 	start_captures(st);
 	err = start_appliance(st, &why);
+	if (err == 0)
+		err = start_target(st, &why);
 	for (int i = 0; i < LAB_SIDES && err == 0; i++)
 		err = open_page(st, i, &why);
 	if (err != 0) {
@@ -301,6 +346,10 @@ void stage_leave(struct stage *st)
 		result_fail(st->result, "The appliance should still run, but %s.", why.text);
 		st->broken = true;
 	}
+	if (st->target_server && target_check(st->target_server, &why) != 0) {
+		result_fail(st->result, "%s should still run, but %s.", st->target->name, why.text);
+		st->broken = true;
+	}
 	if (st->steps_fd >= 0)
 		close(st->steps_fd);
 	if (st->artifact_fd >= 0)
@@ -318,6 +367,7 @@ void stage_close(struct stage *st, struct result *r)
 		for (int k = 0; k < BROWSER_PRODUCTS; k++)
 			browser_stop(st->browsers[i][k]);
 	}
+	target_stop(st->target_server);
 	stage_step(st, "stopping the appliance");
 	if (st->appliance && appliance_stop(st->appliance, &why) != 0)
 		result_fail(r, "The appliance should end well when asked to, but %s.", why.text);

@@ -13,6 +13,7 @@
  * stage. */
 enum stage_log {
 	STAGE_LOG_SERVER,
+	STAGE_LOG_TURN, /* of a target other than Turnpike */
 	STAGE_LOG_CONSOLE_A,
 	STAGE_LOG_CONSOLE_B,
 	STAGE_LOG_BROWSER_A,
@@ -28,6 +29,8 @@ struct stage {
 	int log_fd[STAGE_LOGS];
 	struct lab *lab;
 	struct appliance *appliance;
+	const struct target *target; /* whose server runs */
+	struct target_server *target_server;
 	struct browser *browsers[LAB_SIDES][BROWSER_PRODUCTS]; /* those that run */
 	struct peer_mark mark[LAB_SIDES];
 

@@ -8,9 +8,11 @@
 #include "harness/scenarios/theory.h"
 
 #include "base/error.h"
+#include "harness/scenarios/target.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* Kinds that behave alike towards the other side share a letter. */
 static const struct {
@@ -55,11 +57,64 @@ static const char *const path[] = {
     /* N */ "rrrrrrrddd",
 };
 
-/* How a side reaches the relay: the first that passes of udp, tcp, tls. Every port speaks
- * everything, so TURN over plain TCP passes where only port 443 does. */
-static const char *relay_protocol(char letter)
+/* Does what a server offers there get through to it? */
+static bool passes(char letter, const struct offer_entry *e)
 {
-	return strchr("UTX", letter) ? "tcp" : "udp";
+	if (strchr("VN", letter) && e->family == AF_INET)
+		return false; /* NAT64 translates names, not literals */
+	if (!strchr("VND", letter) && e->family == AF_INET6)
+		return false;
+	if (e->transport == OFFER_UDP)
+		return !strchr("UTX", letter);
+	return !strchr("TX", letter) || e->port == 443;
+}
+
+/* How a side reaches the relay: the first that passes of udp, tcp, tls; NULL: not at all. */
+static const char *relay_protocol(char letter, const struct offer *o)
+{
+	enum offer_transport best = OFFER_TRANSPORTS;
+
+	for (size_t i = 0; i < o->n; i++) {
+		const struct offer_entry *e = &o->entry[i];
+
+		if (e->turn && e->transport < best && passes(letter, e))
+			best = e->transport;
+	}
+	return best < OFFER_TRANSPORTS ? offer_transport_word(best) : NULL;
+}
+
+/* Does the server tell this side how others see it? TURN over UDP does so as STUN does. */
+static bool learns_reflexive(char letter, const struct offer *o)
+{
+	for (size_t i = 0; i < o->n; i++) {
+		if (o->entry[i].transport == OFFER_UDP && passes(letter, &o->entry[i]))
+			return true;
+	}
+	return false;
+}
+
+static bool has_udp(char letter)
+{
+	return !strchr("UTX", letter);
+}
+
+/* A direct path, and both (or one that needs no telling) know of it. */
+static bool goes_directly(char a, char b, const struct offer *o)
+{
+	if (path[strchr(order, a) - order][strchr(order, b) - order] == 'r')
+		return false;
+	if (a == 'O' || b == 'O' || (strchr("DVN", a) && strchr("DVN", b)))
+		return true; /* an end with an address that everybody can reach */
+	return learns_reflexive(a, o) && learns_reflexive(b, o);
+}
+
+/* One leg is enough where the other end can send to the relayed transport address, which is of
+ * IPv4. */
+static bool goes_relayed(char a, char b, const char *leg_a, const char *leg_b)
+{
+	if (leg_a && leg_b)
+		return true;
+	return (leg_a && has_udp(b) && b != 'V') || (leg_b && has_udp(a) && a != 'V');
 }
 
 static char letter_of(const struct nat_kind *kind)
@@ -71,25 +126,39 @@ static char letter_of(const struct nat_kind *kind)
 	return '\0';
 }
 
-int theory_expect(const struct nat_kind *a, const struct nat_kind *b, struct call_expect *out)
+int theory_expect_offer(const struct nat_kind *a, const struct nat_kind *b,
+                        const struct offer *offer, bool relay_only, struct call_expect *out)
 {
 	char la = letter_of(a), lb = letter_of(b);
+	const char *leg[2];
 
 	if (!la || !lb)
 		return -E_NOTFOUND;
 	*out = (struct call_expect){.path = PATH_DIRECT};
-	if (path[strchr(order, la) - order][strchr(order, lb) - order] == 'r') {
-		out->path = PATH_RELAY;
-		out->relay_protocol[0] = relay_protocol(la);
-		out->relay_protocol[1] = relay_protocol(lb);
-	}
+	if (!relay_only && goes_directly(la, lb, offer))
+		return 0;
+	leg[0] = relay_protocol(la, offer);
+	leg[1] = relay_protocol(lb, offer);
+	out->path = PATH_NONE;
+	if (relay_only ? !leg[0] || !leg[1] : !goes_relayed(la, lb, leg[0], leg[1]))
+		return 0;
+	out->path = PATH_RELAY;
+	out->both_legs = relay_only;
+	memcpy(out->relay_protocol, leg, sizeof(leg));
 	return 0;
+}
+
+int theory_expect(const struct nat_kind *a, const struct nat_kind *b, struct call_expect *out)
+{
+	return theory_expect_offer(a, b, &target_turnpike.offer, false, out);
 }
 
 const char *theory_text(const struct call_expect *e, char *buf, size_t size)
 {
 	if (e->path == PATH_DIRECT)
 		snprintf(buf, size, "direct");
+	else if (e->path == PATH_NONE)
+		snprintf(buf, size, "no connection possible");
 	else if (e->relay_protocol[0] && e->relay_protocol[1])
 		snprintf(buf, size, "relayed, a over %s, b over %s", e->relay_protocol[0],
 		         e->relay_protocol[1]);

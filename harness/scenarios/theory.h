@@ -8,12 +8,18 @@
 #define SCENARIOS_THEORY_H
 
 #include "harness/lab/nat.h"
+#include "harness/scenarios/offer.h"
 #include "harness/scenarios/verdict.h"
 
-/* 0, or -E_NOTFOUND for a kind that has no place in the table. */
+/* Where the server is Turnpike. 0, or -E_NOTFOUND for a kind that has no place in the table. */
 int theory_expect(const struct nat_kind *a, const struct nat_kind *b, struct call_expect *out);
 
-/* "direct", or "relayed, a over udp, b over tcp"; returns buf. */
+/* Where it offers this: what it does not offer, or not on a port that the NAT lets out, is no way.
+ * relay_only: the pages take no other path (iceTransportPolicy). */
+int theory_expect_offer(const struct nat_kind *a, const struct nat_kind *b,
+                        const struct offer *offer, bool relay_only, struct call_expect *out);
+
+/* "direct", "no connection possible", or "relayed, a over udp, b over tcp"; returns buf. */
 const char *theory_text(const struct call_expect *e, char *buf, size_t size);
 
 #endif

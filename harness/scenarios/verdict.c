@@ -104,7 +104,7 @@ enum path_class verdict_path(const struct peer_view v[VERDICT_PEERS])
 
 static const char *path_text(enum path_class path)
 {
-	return path == PATH_RELAY ? "relayed" : "direct";
+	return path == PATH_NONE ? "impossible" : path == PATH_RELAY ? "relayed" : "direct";
 }
 
 /* The likeliest cause of a failure, and where to fix it. */
@@ -427,11 +427,42 @@ static void excuse_busy_machine(const struct peer_view v[VERDICT_PEERS], struct 
 	}
 }
 
+/* Theory sees no way: that there is none is what is to be proven. */
+static void judge_no_way(const struct peer_mark mark[VERDICT_PEERS],
+                         const struct peer_view v[VERDICT_PEERS], struct result *r)
+{
+	bool both = true;
+
+	for (int i = 0; i < VERDICT_PEERS; i++) {
+		both = both && strcmp(v[i].state, "connected") == 0;
+		if (v[i].connections == 0)
+			result_fail(r,
+			            "%s should try to connect (in vain), but made no "
+			            "RTCPeerConnection; most likely: the call did not reach this "
+			            "end. Look at: the page's console and the server's log.",
+			            mark[i].name);
+	}
+	if (both)
+		result_fail(r,
+		            "No connection should be possible with what the server offers, but "
+		            "there is one (%s: %s/%s, %s: %s/%s); most likely: the NATs let more "
+		            "out than they claim, or the server listens where it was not said to. "
+		            "Look at: the candidate pair, and the server's log.",
+		            mark[0].name, v[0].local.type, v[0].remote.type, mark[1].name,
+		            v[1].local.type, v[1].remote.type);
+	else
+		snprintf(r->path, sizeof(r->path), "none, as expected");
+}
+
 bool verdict_judge(const struct call_expect *expect, const struct peer_mark mark[VERDICT_PEERS],
                    const struct peer_view v[VERDICT_PEERS], double answered_at_ms, struct result *r)
 {
 	bool connected = true;
 
+	if (expect->path == PATH_NONE) {
+		judge_no_way(mark, v, r);
+		return false;
+	}
 	for (int i = 0; i < VERDICT_PEERS; i++)
 		connected = check_connected(expect, &mark[i], &v[i], r) && connected;
 	if (!connected) {

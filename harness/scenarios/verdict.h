@@ -14,7 +14,11 @@
 
 #define VERDICT_PEERS 2
 
-enum path_class { PATH_DIRECT, PATH_RELAY };
+enum path_class {
+	PATH_DIRECT,
+	PATH_RELAY,
+	PATH_NONE, /* nothing that the server offers gets through: no call is possible */
+};
 
 /* One end of the selected candidate pair. */
 struct candidate_view {
@@ -71,7 +75,7 @@ int peer_view_parse(const json_t *json, struct peer_view *v);
 enum path_class verdict_path(const struct peer_view v[VERDICT_PEERS]);
 
 /* Notes failures, measures and the path in r. answered_at_ms: Unix time of the click on Answer.
- * False if there was no connection at all. */
+ * False if there was no connection at all, be it as expected. */
 bool verdict_judge(const struct call_expect *expect, const struct peer_mark mark[VERDICT_PEERS],
                    const struct peer_view v[VERDICT_PEERS], double answered_at_ms,
                    struct result *r);

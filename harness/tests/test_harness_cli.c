@@ -61,6 +61,15 @@ static void test_wrong_usage(void **state)
 	expect(ARGS("run", "--shard", "3/2"), 2, "--shard wants I/N");
 	expect(ARGS("run", "--repeat", "0"), 2, "--repeat wants a number from 1");
 	expect(ARGS("run", "--browsers", "chromium,lynx"), 2, "there is no browser lynx");
+	expect(ARGS("run", "--target", "cotrun"), 2, "there is no target cotrun");
+	expect(ARGS("run", "--target", "coturn", "--coturn", "/no/such"), 2,
+	       "there is no program /no/such: name coturn's turnserver");
+	expect(ARGS("run", "--turn", "turn:203.0.113.13"), 2, "--turn needs --user");
+	expect(ARGS("run", "--start", "true"), 2, "belong to --turn or --ice-servers");
+	expect(ARGS("run", "--ice-servers", "/dev/null", "--start", "true"), 2,
+	       "/dev/null: it is empty");
+	expect(ARGS("run", "--ice-servers", "http://127.0.0.1:1/", "--start", "true"), 2,
+	       "http://127.0.0.1:1/: Failed to connect");
 	expect(ARGS("run", "--turnpike", "/no/such"), 2, "there is no program /no/such");
 	expect(ARGS("run", "--turnpike", NOT_WELL, "--browser", "/no/such"), 2,
 	       "there is no browser at /no/such");

@@ -151,6 +151,28 @@ static void test_wrong_path(void **state)
 	expect_one_failure("the call should be direct, but it is relayed");
 }
 
+static void test_no_way_is_proven_by_failure(void **state)
+{
+	static const struct call_expect none = {.path = PATH_NONE};
+
+	(void)state;
+	strcpy(view[0].state, "failed");
+	strcpy(view[1].state, "connecting");
+	assert_false(judge(&none));
+	assert_int_equal(result.failure_n, 0);
+	assert_string_equal(result.path, "none, as expected");
+
+	set_up(NULL);
+	judge(&none);
+	expect_one_failure("No connection should be possible");
+
+	set_up(NULL);
+	strcpy(view[0].state, "none");
+	view[0].connections = 0;
+	judge(&none);
+	expect_one_failure("alice should try to connect");
+}
+
 static void test_ends_that_contradict(void **state)
 {
 	(void)state;
@@ -389,6 +411,7 @@ int main(void)
 	    cmocka_unit_test_setup(test_two_relay_legs_where_they_are_asked_for, set_up),
 	    cmocka_unit_test_setup(test_remote_relay_hidden_as_prflx_is_a_relay, set_up),
 	    cmocka_unit_test_setup(test_wrong_path, set_up),
+	    cmocka_unit_test_setup(test_no_way_is_proven_by_failure, set_up),
 	    cmocka_unit_test_setup(test_ends_that_contradict, set_up),
 	    cmocka_unit_test_setup(test_wrong_relay_protocol, set_up),
 	    cmocka_unit_test_setup(test_causes_of_no_connection, set_up),

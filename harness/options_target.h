@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The part of the command line that says against which servers to play.
+ */
+#ifndef HARNESS_OPTIONS_TARGET_H
+#define HARNESS_OPTIONS_TARGET_H
+
+#include "harness/options.h"
+
+/* What was said, before it is looked into. */
+struct said_target {
+	char *targets; /* words between commas; changed in place */
+	const char *coturn;
+	const char *turn[OFFER_MAX];
+	size_t turn_n;
+	const char *user, *credential;
+	const char *ice_servers; /* file or URL */
+	const char *start;
+};
+
+/* Makes the targets of a run, and has the plan play against them. EXIT_PASSED, or EXIT_USAGE after
+ * saying why on standard error. */
+int options_target(struct options *o, const struct said_target *said);
+
+#endif
