@@ -6,6 +6,7 @@
 #include "harness/lane.h"
 
 #include "harness/clock.h"
+#include "harness/lab/keeper.h"
 #include "harness/lab/proc.h"
 
 #include <errno.h>
@@ -122,7 +123,8 @@ int lane_start(struct lane_run *run, struct lane *l, struct why *why)
 	l->order_fd = order[1];
 	l->done_fd = done[0];
 	if (err == 0)
-		err = contain_start(&l->c, play_cells, &in, why);
+		err =
+		    (run->opt->against ? keeper_start : contain_start)(&l->c, play_cells, &in, why);
 	close_fd(&order[0]);
 	close_fd(&done[1]);
 	if (err != 0)

@@ -21,6 +21,11 @@ static int list(void)
 	for (size_t i = 0; i < scenarios_n; i++)
 		printf("  %-24s %-7s %s\n", scenarios[i].name,
 		       scenario_group_name(scenarios[i].group), scenarios[i].purpose);
+	printf("\nWith --against, a deployed server:\n"
+	       "  against-server           health, readiness and certificate\n"
+	       "  against-direct           a call from here to here, signaled by the server\n"
+	       "  against-relay-WAY-PORT   both ends bound to the relay, reached over udp, tcp or "
+	       "tls\n");
 	printf("\nNAT kinds; a pair of them, as port-restricted+symmetric, is a cell of the "
 	       "matrix:\n");
 	for (size_t i = 0; i < nat_kinds_n; i++)
@@ -146,7 +151,12 @@ static void note_version(struct run *run, const char *name, const char *program)
 
 static void note_facts(const struct options *o, struct run *run)
 {
-	note_version(run, "turnpike", o->turnpike);
+	if (o->against)
+		run_fact(run, "against", "%s", o->against->url);
+	else
+		note_version(run, "turnpike", o->turnpike);
+	if (o->coturn[0])
+		note_version(run, "coturn", o->coturn);
 	for (int i = 0; i < BROWSER_PRODUCTS; i++) {
 		if (o->browser[i][0])
 			note_version(run, browser_product_name((enum browser_product)i),
@@ -167,7 +177,11 @@ static bool has_matrix(const struct plan *plan)
 static int run_plan(struct options *o, const struct plan *plan)
 {
 	struct scenario_options so = {
-	    .turnpike = o->turnpike, .artifacts_fd = o->artifacts_fd, .capture = o->capture};
+	    .turnpike = o->turnpike,
+	    .against = o->against,
+	    .artifacts_fd = o->artifacts_fd,
+	    .capture = o->capture,
+	};
 	struct screen screen = {.live = isatty(STDERR_FILENO)};
 	struct run_view view = {
 	    .finished = show_finished, .progress = show_progress, .arg = &screen};
@@ -183,7 +197,11 @@ static int run_plan(struct options *o, const struct plan *plan)
 		return EXIT_FAILED;
 	}
 	report_text_head(stdout);
-	err = run_play(&run, plan, &so, o->jobs ? o->jobs : run_lanes_default(), signal_fd, &view);
+	err = run_play(&run, plan, &so,
+	               o->against ? 1
+	               : o->jobs  ? o->jobs
+	                          : run_lanes_default(),
+	               signal_fd, &view);
 	wipe(&screen);
 	if (has_matrix(plan))
 		report_text_groups(stdout, &run);
@@ -208,10 +226,11 @@ static int check_browsers(const struct options *o, const struct plan *plan)
 	for (size_t i = 0; i < plan->n; i++) {
 		for (int side = 0; side < LAB_SIDES; side++) {
 			enum browser_product product = plan->cell[i].product[side];
+			bool wanted = !plan->cell[i].scenario->no_pages;
 			char path[PATH_MAX];
 			struct why why;
 
-			if (o->browser[product][0])
+			if (!wanted || o->browser[product][0])
 				continue;
 			browser_find(product, NULL, path, &why);
 			fprintf(stderr, "turnpike-harness: %s wants a browser: %s\n",
@@ -222,15 +241,28 @@ static int check_browsers(const struct options *o, const struct plan *plan)
 	return EXIT_PASSED;
 }
 
+static int make_plan(struct options *o, struct plan *plan)
+{
+	struct why why;
+	int err;
+
+	if (o->against) {
+		against_ask(o->against);
+		err = against_plan(plan, o->against, &o->plan, &why);
+	} else {
+		err = plan_make(plan, &o->plan, &why);
+	}
+	return err == 0 ? EXIT_PASSED : options_error("%s", why.text);
+}
+
 static int do_run(int argc, char **argv)
 {
 	struct options o;
 	struct plan plan = {.n = 0};
-	struct why why;
 	int status = options_parse(&o, argc, argv);
 
-	if (status == EXIT_PASSED && plan_make(&plan, &o.plan, &why) != 0)
-		status = options_error("%s", why.text);
+	if (status == EXIT_PASSED)
+		status = make_plan(&o, &plan);
 	if (status == EXIT_PASSED)
 		status = check_browsers(&o, &plan);
 	if (status == EXIT_PASSED)

@@ -20,55 +20,63 @@
 
 void options_help(FILE *f)
 {
-	fputs("Usage: turnpike-harness run [OPTION]...\n"
-	      "       turnpike-harness list\n"
-	      "       turnpike-harness --help | --version\n"
-	      "\n"
-	      "Runs turnpike with real browsers behind real NATs, in network namespaces of\n"
-	      "its own. Needs no root. Nothing is left behind, whatever happens.\n"
-	      "\n"
-	      "What to play (default: --calls):\n"
-	      "  --calls            a call of each kind: the gate for CI\n"
-	      "  --matrix           a call between every pair of NAT kinds\n"
-	      "  --faults           calls in the middle of which something breaks\n"
-	      "  --all              all of these\n"
-	      "  --only NAME        this one, or those that fit a pattern ('*+symmetric'); may be\n"
-	      "                     given more than once\n"
-	      "  --kinds A,B,...    the matrix over these NAT kinds\n"
-	      "  --browsers A,B     browsers of the two sides in the matrix: chromium, firefox\n"
-	      "  --repeat N         everything N times\n"
-	      "  --shard I/N        the I-th of N parts, for CI machines side by side\n"
-	      "\n"
-	      "Against which TURN server (default: turnpike), started in the lab; turnpike serves\n"
-	      "page and signaling for all of them:\n"
-	      "  --target A,B       turnpike, coturn, or both, side by side in the reports\n"
-	      "  --coturn PATH      coturn's program (default: turnserver)\n"
-	      "  --turn URI         any other server: turn:203.0.113.13:3478?transport=udp, ...;\n"
-	      "                     may be given more than once\n"
-	      "  --user U, --credential C\n"
-	      "                     what it wants to know\n"
-	      "  --ice-servers FILE|URL\n"
-	      "                     the same as JSON: {\"iceServers\": [...]}\n"
-	      "  --start COMMAND    starts it, for sh; finds TURN_IP, TURN_IP6, TURN_CERT,\n"
-	      "                     TURN_KEY and TURN_DIR in its environment\n"
-	      "\n"
-	      "How:\n"
-	      "  --jobs N           labs side by side (default: one for each core)\n"
-	      "  --turnpike PATH    the server's program (default: beside this one)\n"
-	      "  --chromium PATH    the browser (default: chromium-headless-shell, chromium)\n"
-	      "  --firefox PATH     the browser (default: firefox-esr, firefox)\n"
-	      "\n"
-	      "Reports, beside the table on the terminal:\n"
-	      "  --html FILE        one page with everything: open it, attach it to a CI run\n"
-	      "  --junit FILE       JUnit XML\n"
-	      "  --json FILE        JSON\n"
-	      "  --keep DIR         keep logs, browser consoles and screenshots there\n"
-	      "  --capture          record the packets at both NATs (for --html or --keep)\n"
-	      "\n"
-	      "Exit status: 0 all passed, 1 something failed, 2 wrong usage, 3 the lab could not\n"
-	      "be built on this machine, 4 nothing failed but the machine was too busy to judge\n"
-	      "all of it.\n",
-	      f);
+	fputs(
+	    "Usage: turnpike-harness run [OPTION]...\n"
+	    "       turnpike-harness list\n"
+	    "       turnpike-harness --help | --version\n"
+	    "\n"
+	    "Runs turnpike with real browsers behind real NATs, in network namespaces of\n"
+	    "its own. Needs no root. Nothing is left behind, whatever happens.\n"
+	    "\n"
+	    "What to play (default: --calls):\n"
+	    "  --calls            a call of each kind: the gate for CI\n"
+	    "  --matrix           a call between every pair of NAT kinds\n"
+	    "  --faults           calls in the middle of which something breaks\n"
+	    "  --all              all of these\n"
+	    "  --only NAME        this one, or those that fit a pattern ('*+symmetric'); may be\n"
+	    "                     given more than once\n"
+	    "  --kinds A,B,...    the matrix over these NAT kinds\n"
+	    "  --browsers A,B     browsers of the two sides in the matrix: chromium, firefox\n"
+	    "  --repeat N         everything N times\n"
+	    "  --shard I/N        the I-th of N parts, for CI machines side by side\n"
+	    "\n"
+	    "Against which TURN server (default: turnpike), started in the lab; turnpike serves\n"
+	    "page and signaling for all of them:\n"
+	    "  --target A,B       turnpike, coturn, or both, side by side in the reports\n"
+	    "  --coturn PATH      coturn's program (default: turnserver)\n"
+	    "  --turn URI         any other server: turn:203.0.113.13:3478?transport=udp, ...;\n"
+	    "                     may be given more than once\n"
+	    "  --user U, --credential C\n"
+	    "                     what it wants to know\n"
+	    "  --ice-servers FILE|URL\n"
+	    "                     the same as JSON: {\"iceServers\": [...]}\n"
+	    "  --start COMMAND    starts it, for sh; finds TURN_IP, TURN_IP6, TURN_CERT,\n"
+	    "                     TURN_KEY and TURN_DIR in its environment\n"
+	    "\n"
+	    "A deployed server, from here, with no lab and no rights:\n"
+	    "  --against https://HOST[:PORT]\n"
+	    "                     health, certificate, a direct call, and a relayed one for each\n"
+	    "                     of its ICE servers\n"
+	    "  --key KEY          its access key, where guests need one (or TURNPIKE_KEY)\n"
+	    "  --insecure         accept a certificate that does not verify\n"
+	    "\n"
+	    "How:\n"
+	    "  --jobs N           labs side by side (default: one for each core)\n"
+	    "  --turnpike PATH    the server's program (default: beside this one)\n"
+	    "  --chromium PATH    the browser (default: chromium-headless-shell, chromium)\n"
+	    "  --firefox PATH     the browser (default: firefox-esr, firefox)\n"
+	    "\n"
+	    "Reports, beside the table on the terminal:\n"
+	    "  --html FILE        one page with everything: open it, attach it to a CI run\n"
+	    "  --junit FILE       JUnit XML\n"
+	    "  --json FILE        JSON\n"
+	    "  --keep DIR         keep logs, browser consoles and screenshots there\n"
+	    "  --capture          record the packets at both NATs (for --html or --keep)\n"
+	    "\n"
+	    "Exit status: 0 all passed, 1 something failed, 2 wrong usage, 3 the lab could not\n"
+	    "be built on this machine, 4 nothing failed but the machine was too busy to judge\n"
+	    "all of it.\n",
+	    f);
 }
 
 int options_error(const char *fmt, ...)
@@ -109,6 +117,9 @@ enum {
 	OPT_CREDENTIAL,
 	OPT_ICE_SERVERS,
 	OPT_START,
+	OPT_AGAINST,
+	OPT_KEY,
+	OPT_INSECURE,
 	OPT_HELP,
 };
 
@@ -139,6 +150,9 @@ static const struct option longs[] = {
     {"credential", required_argument, NULL, OPT_CREDENTIAL},
     {"ice-servers", required_argument, NULL, OPT_ICE_SERVERS},
     {"start", required_argument, NULL, OPT_START},
+    {"against", required_argument, NULL, OPT_AGAINST},
+    {"key", required_argument, NULL, OPT_KEY},
+    {"insecure", no_argument, NULL, OPT_INSECURE},
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
 };
@@ -231,6 +245,15 @@ static int parse_target(struct said_target *said, int c, char *arg)
 		break;
 	case OPT_START:
 		said->start = arg;
+		break;
+	case OPT_AGAINST:
+		said->against = arg;
+		break;
+	case OPT_KEY:
+		said->key = arg;
+		break;
+	case OPT_INSECURE:
+		said->insecure = true;
 		break;
 	default:
 		fputs("Try 'turnpike-harness --help'.\n", stderr);
@@ -417,7 +440,7 @@ int options_parse(struct options *o, int argc, char **argv)
 		    options_error("--capture has nowhere to go: add --html FILE or --keep DIR");
 	if (status == EXIT_PASSED)
 		status = options_target(o, &said.target);
-	if (status == EXIT_PASSED)
+	if (status == EXIT_PASSED && !o->against)
 		status = find_turnpike(said.turnpike, o->turnpike);
 	if (status == EXIT_PASSED)
 		status = find_browsers(o, &said);
@@ -440,6 +463,8 @@ void options_close(struct options *o)
 
 	for (size_t i = 0; i < o->target_n; i++)
 		target_free(&o->target[i]);
+	free(o->against);
+	o->against = NULL;
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
 		if (files[i])
 			fclose(files[i]);

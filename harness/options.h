@@ -5,6 +5,7 @@
 #ifndef HARNESS_OPTIONS_H
 #define HARNESS_OPTIONS_H
 
+#include "harness/scenarios/against.h"
 #include "harness/scenarios/plan.h"
 
 #include <limits.h>
@@ -24,7 +25,8 @@ struct options {
 	const char *junit, *json, *html, *keep;
 	FILE *junit_file, *json_file, *html_file;
 	char turnpike[PATH_MAX];
-	char coturn[PATH_MAX]; /* "" unless it is a target */
+	char coturn[PATH_MAX];   /* "" unless it is a target */
+	struct against *against; /* a deployed server instead of a lab, or NULL */
 	struct target target[TARGETS_MAX];
 	size_t target_n;
 	char browser[BROWSER_PRODUCTS][PATH_MAX]; /* "" where none is installed */

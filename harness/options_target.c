@@ -156,12 +156,40 @@ static int add_other(struct options *o, const struct said_target *said)
 	return EXIT_PASSED;
 }
 
+/* Questions that a deployed server answers otherwise than a lab. */
+static int against(struct options *o, const struct said_target *said)
+{
+	const char *key = said->key ? said->key : getenv("TURNPIKE_KEY");
+	const struct plan_options *p = &o->plan;
+	struct why why;
+
+	if (said->targets || said->turn_n > 0 || said->ice_servers || said->start)
+		return options_error("--against takes a deployed server as it is: no --target, "
+		                     "--turn, --ice-servers or --start");
+	for (int i = 0; i < GROUPS; i++) {
+		if (p->group[i] || p->kinds_n > 0)
+			return options_error("--against builds no lab: no --calls, --matrix, "
+			                     "--faults, --all or --kinds");
+	}
+	o->against = malloc(sizeof(*o->against));
+	if (!o->against)
+		return options_error("out of memory");
+	if (against_init(o->against, said->against, key && *key ? key : NULL, said->insecure,
+	                 &why) != 0)
+		return options_error("%s", why.text);
+	return EXIT_PASSED;
+}
+
 int options_target(struct options *o, const struct said_target *said)
 {
 	bool other = said->turn_n > 0 || said->ice_servers;
 	int status = EXIT_PASSED;
 	char *save;
 
+	if (said->against)
+		return against(o, said);
+	if (said->key || said->insecure)
+		return options_error("--key and --insecure belong to --against");
 	if (!other && (said->user || said->credential || said->start))
 		return options_error("--user, --credential and --start belong to --turn or "
 		                     "--ice-servers");

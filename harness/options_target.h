@@ -16,6 +16,8 @@ struct said_target {
 	const char *user, *credential;
 	const char *ice_servers; /* file or URL */
 	const char *start;
+	const char *against, *key;
+	bool insecure;
 };
 
 /* Makes the targets of a run, and has the plan play against them. EXIT_PASSED, or EXIT_USAGE after

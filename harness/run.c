@@ -35,7 +35,8 @@ static void describe(struct result *r, const struct cell *c)
 	r->state = RESULT_WAITING;
 	theory_text(&c->expect, r->expected, sizeof(r->expected));
 	for (int i = 0; i < LAB_SIDES; i++) {
-		snprintf(r->kind[i], sizeof(r->kind[i]), "%s", c->kind[i]->name);
+		if (c->kind[i])
+			snprintf(r->kind[i], sizeof(r->kind[i]), "%s", c->kind[i]->name);
 		snprintf(r->browser[i], sizeof(r->browser[i]), "%s",
 		         browser_product_word(c->product[i]));
 	}

@@ -6,6 +6,7 @@
 #include "harness/lab/contain.h"
 
 #include "harness/clock.h"
+#include "harness/lab/keeper.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -243,6 +244,11 @@ out:
 
 void contain_kill(struct contain *c)
 {
+	if (c->kept) {
+		keeper_end(c);
+		*c = (struct contain){.pid = -1, .lifeline_fd = -1};
+		return;
+	}
 	if (c->pid > 0) {
 		kill(c->pid, SIGKILL);
 		/* Returns only when the kernel has reaped every process inside. */

@@ -9,15 +9,20 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 /* Scratch space inside: on the tmpfs, gone with the container. */
 #define CONTAIN_WORK "/run/work"
 
+#define CONTAIN_FOLDER 256
+
 struct contain {
-	pid_t pid;       /* first process, as seen from outside */
-	int lifeline_fd; /* the inside sees it close when we die */
+	pid_t pid;                   /* first process, as seen from outside */
+	int lifeline_fd;             /* the inside sees it close when we die */
+	bool kept;                   /* no container: a keeper (keeper.h) */
+	char folder[CONTAIN_FOLDER]; /* its scratch space, as seen from outside */
 };
 
 /* Runs fn(arg) as the first process of a new container; its return value becomes the exit

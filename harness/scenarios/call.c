@@ -24,6 +24,7 @@ static const struct {
 } pace[GROUPS] = {
     [GROUP_CALLS] = {500, 2000},
     [GROUP_MATRIX] = {300, 1500},
+    [GROUP_AGAINST] = {1500, 2500},
 };
 
 static int join(struct stage *st, enum lab_side side, struct why *why)

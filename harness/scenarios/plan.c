@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int add(struct plan *plan, const struct cell *cell, struct why *why)
+int plan_add(struct plan *plan, const struct cell *cell, struct why *why)
 {
 	struct cell *more = realloc(plan->cell, (plan->n + 1) * sizeof(*more));
 
@@ -83,7 +83,7 @@ static int add_scenarios(struct plan *plan, const struct plan_options *opt,
 		}
 		err = expect_of_target(&cell, why);
 		if (err == 0)
-			err = add(plan, &cell, why);
+			err = plan_add(plan, &cell, why);
 		if (err != 0)
 			return err;
 	}
@@ -119,7 +119,7 @@ static int add_pair(struct plan *plan, const struct plan_options *opt, const str
 	if (theory_expect_offer(a, b, &target->offer, false, &cell.expect) != 0)
 		return why_set(why, -E_INVAL, "theory.c has no place for NAT kind %s or %s",
 		               a->name, b->name);
-	return add(plan, &cell, why);
+	return plan_add(plan, &cell, why);
 }
 
 static int add_matrix(struct plan *plan, const struct plan_options *opt,
@@ -170,10 +170,37 @@ static int repeat(struct plan *plan, unsigned times, struct why *why)
 			size_t len = strlen(cell.name);
 
 			snprintf(cell.name + len, sizeof(cell.name) - len, "#%u", k + 1);
-			err = add(plan, &cell, why);
+			err = plan_add(plan, &cell, why);
 		}
 	}
 	return err;
+}
+
+static int finish(struct plan *plan, const struct plan_options *opt, const bool *matched,
+                  struct why *why)
+{
+	for (size_t i = 0; i < opt->only_n; i++) {
+		if (!matched[i])
+			return why_set(why, -E_INVAL,
+			               "there is no scenario %s (see 'turnpike-harness list')",
+			               opt->only[i]);
+	}
+	if (opt->shards > 0)
+		keep_shard(plan, opt->shard, opt->shards);
+	return repeat(plan, opt->repeat, why);
+}
+
+int plan_choose(struct plan *plan, const struct plan_options *opt, struct why *why)
+{
+	bool matched[PLAN_WORDS] = {false};
+	size_t kept = 0;
+
+	for (size_t i = 0; i < plan->n; i++) {
+		if (opt->only_n == 0 || selected(opt, &plan->cell[i], plan->cell[i].name, matched))
+			plan->cell[kept++] = plan->cell[i];
+	}
+	plan->n = kept;
+	return finish(plan, opt, matched, why);
 }
 
 int plan_make(struct plan *plan, const struct plan_options *asked, struct why *why)
@@ -194,16 +221,8 @@ int plan_make(struct plan *plan, const struct plan_options *asked, struct why *w
 		if (err == 0)
 			err = add_matrix(plan, &opt, opt.target[i], matched, why);
 	}
-	for (size_t i = 0; i < opt.only_n && err == 0; i++) {
-		if (!matched[i])
-			err = why_set(why, -E_INVAL,
-			              "there is no scenario %s (see 'turnpike-harness list')",
-			              opt.only[i]);
-	}
-	if (err == 0 && opt.shards > 0)
-		keep_shard(plan, opt.shard, opt.shards);
 	if (err == 0)
-		err = repeat(plan, opt.repeat, why);
+		err = finish(plan, &opt, matched, why);
 	if (err != 0)
 		plan_free(plan);
 	return err;

@@ -29,6 +29,11 @@ struct plan {
 
 /* 0; -E_INVAL: why names the word that fits nothing; -E_NOMEM. plan_free() releases it. */
 int plan_make(struct plan *plan, const struct plan_options *opt, struct why *why);
+/* For plans that are made by hand: adds a cell; of these, keeps what only_n, repeat and shard say.
+ * -E_INVAL, -E_NOMEM. */
+int plan_add(struct plan *plan, const struct cell *cell, struct why *why);
+int plan_choose(struct plan *plan, const struct plan_options *opt, struct why *why);
+
 void plan_free(struct plan *plan);
 
 #endif

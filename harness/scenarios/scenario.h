@@ -14,12 +14,14 @@
 #include "harness/scenarios/verdict.h"
 
 struct stage;
+struct against;
 struct fault;
 
 enum scenario_group {
-	GROUP_CALLS,  /* one call of each kind: the gate */
-	GROUP_MATRIX, /* every pair of NAT kinds */
-	GROUP_FAULTS, /* something breaks in mid-call */
+	GROUP_CALLS,   /* one call of each kind: the gate */
+	GROUP_MATRIX,  /* every pair of NAT kinds */
+	GROUP_FAULTS,  /* something breaks in mid-call */
+	GROUP_AGAINST, /* a deployed server: against.h */
 	GROUPS,
 };
 
@@ -44,6 +46,7 @@ struct scenario {
 	const struct fault *fault; /* for scenario_fault() */
 	struct call_expect expect; /* of the matrix: ignored, theory.h says */
 	int64_t limit_ms;          /* for everything, building the lab included */
+	bool no_pages;             /* play() needs neither browsers nor pages */
 	bool alone;                /* leaves a stage behind that nobody else should play on */
 };
 
@@ -63,7 +66,8 @@ struct cell {
 	char name[RESULT_NAME];
 	const struct scenario *scenario;
 	const struct target *target;
-	const struct nat_kind *kind[LAB_SIDES];
+	const struct offer_entry *only; /* the one way to the relay, for both ends; NULL: any */
+	const struct nat_kind *kind[LAB_SIDES]; /* NULL outside the lab */
 	enum browser_product product[LAB_SIDES];
 	struct call_expect expect;
 };
@@ -72,6 +76,7 @@ struct cell {
 struct scenario_options {
 	const char *turnpike;                  /* the appliance's program */
 	const char *browser[BROWSER_PRODUCTS]; /* programs; "" where none is installed */
+	const struct against *against;         /* a deployed server; NULL: a lab is built */
 	int artifacts_fd;                      /* folder for artifacts, or -1: none are kept */
 	unsigned soak_minutes;                 /* how long the soak runs; 0: as long as it must */
 	bool capture;                          /* the packets at both NATs are an artifact, too */

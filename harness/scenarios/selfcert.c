@@ -4,11 +4,13 @@
  */
 #include "harness/scenarios/selfcert.h"
 
+#include <fcntl.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #define WEEK_S 604800
 
@@ -29,7 +31,9 @@ static bool sign(X509 *x, EVP_PKEY *key, const char *name)
 int selfcert_write(const char *name, const char *cert_path, const char *key_path, struct why *why)
 {
 	EVP_PKEY *key = EVP_EC_gen("P-256");
-	FILE *cert_file = fopen(cert_path, "we"), *key_file = fopen(key_path, "we");
+	/* A key is for its owner alone; servers refuse it otherwise. */
+	int key_fd = open(key_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	FILE *cert_file = fopen(cert_path, "we"), *key_file = fdopen(key_fd, "w");
 	X509 *x = X509_new();
 	bool ok = key && x && cert_file && key_file && sign(x, key, name) &&
 	          PEM_write_X509(cert_file, x) &&
@@ -37,7 +41,7 @@ int selfcert_write(const char *name, const char *cert_path, const char *key_path
 
 	if (cert_file && fclose(cert_file) != 0)
 		ok = false;
-	if (key_file && fclose(key_file) != 0)
+	if (key_file ? fclose(key_file) != 0 : key_fd >= 0 && close(key_fd) != 0)
 		ok = false;
 	X509_free(x);
 	EVP_PKEY_free(key);

@@ -6,7 +6,8 @@
 #include "harness/scenarios/stage.h"
 
 #include "harness/clock.h"
-#include "harness/lab/contain.h"
+#include "harness/lab/keeper.h"
+#include "harness/scenarios/against.h"
 #include "harness/scenarios/capture.h"
 #include "harness/scenarios/evidence.h"
 #include "harness/scenarios/inject.h"
@@ -43,6 +44,10 @@ void stage_init(struct stage *st, const struct scenario_options *opt, const int 
 	*st = (struct stage){.opt = opt, .artifact_fd = -1, .steps_fd = -1};
 	memcpy(st->log_fd, log_fd, sizeof(st->log_fd));
 	memcpy(st->mark, marks, sizeof(marks));
+	for (int i = 0; i < LAB_SIDES && opt->against; i++) {
+		snprintf(st->guest[i], sizeof(st->guest[i]), "%s-%d", marks[i].name, (int)getpid());
+		st->mark[i].name = st->guest[i];
+	}
 }
 
 int stage_artifact(const struct stage *st, const char *name)
@@ -164,15 +169,15 @@ static int start_browser(struct stage *st, enum lab_side side, struct why *why)
 	struct browser_options bo = {.name = st->mark[side].name,
 	                             .product = product,
 	                             .program = st->opt->browser[product],
-	                             .netns_fd = lab_client_ns(st->lab, side),
+	                             .netns_fd = st->lab ? lab_client_ns(st->lab, side) : -1,
 	                             .console_fd = st->log_fd[STAGE_LOG_CONSOLE_A + side],
 	                             .stderr_fd = st->log_fd[STAGE_LOG_BROWSER_A + side]};
 	char *script = NULL;
-	char folder[64];
+	char folder[CONTAIN_FOLDER + 32];
 	int err;
 
 	stage_step(st, "starting %s's browser", bo.name);
-	snprintf(folder, sizeof(folder), CONTAIN_WORK "/%s-%s", browser_product_word(product),
+	snprintf(folder, sizeof(folder), "%s/%s-%s", keeper_work(), browser_product_word(product),
 	         lab_side_name(side));
 	bo.folder = folder;
 	if (!*bo.program)
@@ -192,29 +197,51 @@ static int start_browser(struct stage *st, enum lab_side side, struct why *why)
 /* Has the page use the target's ICE servers, whatever its own server says. */
 static int give_servers(struct stage *st, enum lab_side side, struct why *why)
 {
-	json_t *servers = target_servers(st->cell->target, lab_server_host(st->lab, side));
+	const struct offer_entry *only = st->cell->only;
+	json_t *servers = NULL, *wanted;
 	char *text = NULL, *js = NULL;
 	int err;
 
-	if (!servers)
+	if (st->lab)
+		servers = target_servers(st->cell->target, lab_server_host(st->lab, side));
+	if (!servers && !only)
 		return 0;
-	text = json_dumps(servers, JSON_COMPACT);
-	if (!text || asprintf(&js, "harness.setIce({servers: %s})", text) < 0)
+	wanted = json_object();
+	if (servers)
+		json_object_set(wanted, "servers", servers);
+	if (only) {
+		json_object_set_new(wanted, "only", json_string(only->uri));
+		json_object_set_new(wanted, "policy", json_string("relay"));
+	}
+	text = json_dumps(wanted, JSON_COMPACT);
+	if (!text || asprintf(&js, "harness.setIce(%s)", text) < 0)
 		err = why_set(why, -E_NOMEM, "out of memory");
 	else
 		err = browser_eval(st->browser[side], js, JS_LIMIT_MS, NULL, why);
 	free(js);
 	free(text);
+	json_decref(wanted);
 	json_decref(servers);
 	return err;
 }
 
-/* A page that nobody has seen before, at the appliance's address as this side calls it. */
+/* The appliance as this side calls it, or the deployed server. */
+static const char *page_url(const struct stage *st, enum lab_side side, char *buf, size_t size)
+{
+	const char *query = st->cell->scenario->page_query;
+
+	if (st->opt->against)
+		return against_page(st->opt->against, buf, size);
+	snprintf(buf, size, "https://%s/%s", lab_server_host(st->lab, side), query ? query : "");
+	return buf;
+}
+
+/* A page that nobody has seen before. */
 static int open_page(struct stage *st, enum lab_side side, struct why *why)
 {
 	struct browser **b = &st->browsers[side][st->cell->product[side]];
-	const char *query = st->cell->scenario->page_query;
-	char url[256];
+	const char *proxy = st->lab ? lab_client_proxy(st->lab, side) : NULL;
+	char url[1024];
 	int err = 0;
 
 	if (!*b)
@@ -223,11 +250,9 @@ static int open_page(struct stage *st, enum lab_side side, struct why *why)
 		return err;
 	st->browser[side] = *b;
 	stage_step(st, "opening the page in %s's browser", st->mark[side].name);
-	err = browser_fresh(*b, lab_client_proxy(st->lab, side), FRESH_MS, why);
-	snprintf(url, sizeof(url), "https://%s/%s", lab_server_host(st->lab, side),
-	         query ? query : "");
+	err = browser_fresh(*b, proxy, FRESH_MS, why);
 	if (err == 0)
-		err = browser_open(*b, url, OPEN_MS, why);
+		err = browser_open(*b, page_url(st, side, url, sizeof(url)), OPEN_MS, why);
 	return err ? err : give_servers(st, side, why);
 }
 
@@ -312,16 +337,18 @@ bool stage_enter(struct stage *st, const struct cell *cell, struct result *r)
 	st->started_ms = clock_mono_ms();
 	st->browser[LAB_A] = st->browser[LAB_B] = NULL;
 	open_artifact_folder(st);
-	err = set_lab(st, &why);
+	err = st->opt->against ? 0 : set_lab(st, &why);
 	if (err != 0) {
 		result_no_lab(r, "%s", why.text);
 		return false;
 	}
-	start_captures(st);
-	err = start_appliance(st, &why);
-	if (err == 0)
-		err = start_target(st, &why);
-	for (int i = 0; i < LAB_SIDES && err == 0; i++)
+	if (!st->opt->against) {
+		start_captures(st);
+		err = start_appliance(st, &why);
+		if (err == 0)
+			err = start_target(st, &why);
+	}
+	for (int i = 0; i < LAB_SIDES && err == 0 && !cell->scenario->no_pages; i++)
 		err = open_page(st, i, &why);
 	if (err != 0) {
 		result_fail(r, "While %s: %s.", r->step, why.text);

@@ -33,6 +33,7 @@ struct stage {
 	struct target_server *target_server;
 	struct browser *browsers[LAB_SIDES][BROWSER_PRODUCTS]; /* those that run */
 	struct peer_mark mark[LAB_SIDES];
+	char guest[LAB_SIDES][32]; /* their names on a server that others use, too */
 
 	/* Of the cell that is being played. */
 	const struct cell *cell;

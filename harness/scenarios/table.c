@@ -286,6 +286,7 @@ const char *scenario_group_name(enum scenario_group group)
 	    [GROUP_CALLS] = "calls",
 	    [GROUP_MATRIX] = "matrix",
 	    [GROUP_FAULTS] = "faults",
+	    [GROUP_AGAINST] = "against",
 	};
 
 	return name[group];

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * A deployed Turnpike, proven from where the harness runs: no lab, no rights,
+ * the machine's own network. One cell for the server itself, one for a direct
+ * call, and one for each way to its relay.
+ */
+#ifndef SCENARIOS_AGAINST_H
+#define SCENARIOS_AGAINST_H
+
+#include "harness/scenarios/plan.h"
+#include "harness/scenarios/stage.h"
+
+struct against {
+	char url[512];   /* "https://host:port", nothing behind it */
+	char name[32];   /* its host, for results */
+	const char *key; /* access key, or NULL. Borrowed. */
+	bool insecure;   /* its certificate need not verify */
+	struct target target;
+	char no_relay[400]; /* why target.offer could not be learnt; "" if it was */
+};
+
+/* 0, or -E_INVAL: why says what is wrong with the URL. */
+int against_init(struct against *a, const char *url, const char *key, bool insecure,
+                 struct why *why);
+
+/* Asks the server for the ICE servers that a page would get. What comes of it lies in
+ * target.offer and no_relay. */
+void against_ask(struct against *a);
+
+/* The cells; of opt, only_n, repeat, shard and product are heeded. Codes as plan_make(). a is
+ * borrowed by the plan. */
+int against_plan(struct plan *plan, const struct against *a, const struct plan_options *opt,
+                 struct why *why);
+
+/* The page for a guest, key included; returns buf. */
+const char *against_page(const struct against *a, char *buf, size_t size);
+
+#endif
