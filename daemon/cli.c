@@ -8,6 +8,7 @@
 #include "daemon/conf_internal.h"
 #include "daemon/serve.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,18 +31,51 @@ static const struct verb verbs[] = {
      "Add a TURN user to the realm; prints the password it made, once. With --password-stdin the "
      "password is read from standard input"},
     {"user list", "[--json]", FLAG_JSON, 0, 0, cli_user_list, "List name, realm and time made"},
-    {"user del", "NAME", 0, 1, 1, cli_user_del, "Delete a TURN user from the realm"},
+    {"user del", "NAME", 0, 1, 1, cli_user_del, "Delete a TURN user from the realm; his calls end"},
+    {"user disable", "NAME", 0, 1, 1, cli_user_disable,
+     "Let a TURN user relay no more, and end his calls; he is kept"},
+    {"user enable", "NAME", 0, 1, 1, cli_user_enable, "Let a disabled TURN user relay again"},
     {"secret add", "[--value-stdin] [--json]", FLAG_VALUE_STDIN | FLAG_JSON, 0, 0, cli_secret_add,
      "Add a shared secret for time-limited credentials; prints the value it made, once. New "
      "credentials use the newest; all that are live verify"},
     {"secret list", "[--json]", FLAG_JSON, 0, 0, cli_secret_list,
      "List ID, state and times; never a value"},
-    {"secret retire", "ID", 0, 1, 1, cli_secret_retire,
-     "Stop accepting credentials made with a secret"},
-    {"token add", "[LABEL] [--json]", FLAG_JSON, 0, 1, cli_token_add,
-     "Add a token for the HTTP API; prints it, once"},
-    {"token list", "[--json]", FLAG_JSON, 0, 0, cli_token_list, "List ID, time made and label"},
+    {"secret retire", "ID [--after SECONDS]", FLAG_AFTER, 1, 1, cli_secret_retire,
+     "Stop accepting credentials made with a secret, at once or after a time (90, 10m, 24h, 7d); "
+     "until then it verifies, and new credentials use another"},
+    {"token add", "[LABEL] [--scope SCOPES] [--expires SECONDS] [--json]",
+     FLAG_SCOPE | FLAG_EXPIRES | FLAG_JSON, 0, 1, cli_token_add,
+     "Add a token for the HTTP API; prints it, once. It opens what its scopes say: issue "
+     "(credentials), metrics, admin (everything), or several with commas between them; "
+     "issue,metrics "
+     "if none is given"},
+    {"token list", "[--json]", FLAG_JSON, 0, 0, cli_token_list,
+     "List ID, scopes, time made, end, last use and label"},
     {"token del", "ID", 0, 1, 1, cli_token_del, "Delete a token"},
+    {"account add", "NAME [--admin] [--password-stdin] [--json]",
+     FLAG_ADMIN | FLAG_PASSWORD_STDIN | FLAG_JSON, 1, 1, cli_account_add,
+     "Add somebody who may sign in to the status page; prints the password it made, once"},
+    {"account list", "[--json]", FLAG_JSON, 0, 0, cli_account_list,
+     "List name, role and time made"},
+    {"account password", "NAME [--password-stdin] [--json]", FLAG_PASSWORD_STDIN | FLAG_JSON, 1, 1,
+     cli_account_password, "Give an account a new password; prints the one it made, once"},
+    {"account del", "NAME", 0, 1, 1, cli_account_del, "Delete an account"},
+    {"revoke", "USERNAME | --user NAME", FLAG_USER, 0, 1, cli_revoke,
+     "Revoke one time-limited credential (EXPIRY:NAME), or all that a user was given before now; "
+     "static users of that name are disabled. Their calls end within a second"},
+    {"unrevoke", "USERNAME | --user NAME", FLAG_USER, 0, 1, cli_unrevoke, "Undo a revocation"},
+    {"revocations", "[--json]", FLAG_JSON, 0, 0, cli_revocations,
+     "List what is revoked, since when and until when it matters"},
+    {"usage", "[--user NAME] [--from DAY] [--to DAY] [--json]",
+     FLAG_USER | FLAG_FROM | FLAG_TO | FLAG_JSON, 0, 0, cli_usage,
+     "Show who relayed how much on which day (UTC, YYYY-MM-DD); idle allocations are those that "
+     "relayed nothing"},
+    {"audit", "[--last N] [--json]", FLAG_LAST | FLAG_JSON, 0, 0, cli_audit,
+     "List who changed what, the latest last"},
+    {"backup", "FILE", 0, 1, 1, cli_backup,
+     "Copy the database into a new file, while a server runs or not; the copy is checked"},
+    {"restore", "FILE", 0, 1, 1, cli_restore,
+     "Put a backup in the place of the database, which is kept beside it; no server may run"},
     {"credentials", "NAME [--ttl SECONDS]", FLAG_TTL | FLAG_JSON, 1, 1, cli_credentials,
      "Print a time-limited credential and the iceServers for a client, as JSON"},
     {"check-config", "[--json]", FLAG_JSON, 0, 0, cli_check,
@@ -203,15 +237,26 @@ int cli_print_json(json_t *value, struct why *why)
 	return 0;
 }
 
-static const struct {
+static const struct flag {
 	const char *name;
 	unsigned flag;
+	size_t value; /* offset of a const char * in struct cli; 0: it takes none */
+	const char *metavar;
 } flag_names[] = {
-    {"--json", FLAG_JSON},
-    {"--password-stdin", FLAG_PASSWORD_STDIN},
-    {"--value-stdin", FLAG_VALUE_STDIN},
-    {"--ttl", FLAG_TTL},
+    {"--json", FLAG_JSON, 0, ""},
+    {"--password-stdin", FLAG_PASSWORD_STDIN, 0, ""},
+    {"--value-stdin", FLAG_VALUE_STDIN, 0, ""},
+    {"--admin", FLAG_ADMIN, 0, ""},
+    {"--ttl", FLAG_TTL, offsetof(struct cli, ttl), "SECONDS"},
+    {"--after", FLAG_AFTER, offsetof(struct cli, after), "SECONDS"},
+    {"--user", FLAG_USER, offsetof(struct cli, user), "NAME"},
+    {"--from", FLAG_FROM, offsetof(struct cli, from), "DAY"},
+    {"--to", FLAG_TO, offsetof(struct cli, to), "DAY"},
+    {"--scope", FLAG_SCOPE, offsetof(struct cli, scope), "SCOPES"},
+    {"--expires", FLAG_EXPIRES, offsetof(struct cli, expires), "SECONDS"},
+    {"--last", FLAG_LAST, offsetof(struct cli, last), "N"},
 };
+#define FLAG_N (sizeof(flag_names) / sizeof(*flag_names))
 
 static int unknown_flag(const char *arg, struct why *why)
 {
@@ -226,6 +271,19 @@ static int unknown_flag(const char *arg, struct why *why)
 	return why_set(why, CLI_EXIT_USE, "there is no option %s: see turnpike --help", name);
 }
 
+/* The flag that arg names; *value gets what stands behind a "=". */
+static const struct flag *find_flag(char *arg, const char **value)
+{
+	size_t len = strcspn(arg, "=");
+
+	*value = arg[len] ? arg + len + 1 : NULL;
+	for (size_t k = 0; k < FLAG_N; k++)
+		if (strlen(flag_names[k].name) == len && !memcmp(arg, flag_names[k].name, len) &&
+		    (!*value || flag_names[k].value))
+			return &flag_names[k];
+	return NULL;
+}
+
 /* Sorts what the configuration left of argv into flags and words, which begin with the verb. */
 static int parse_rest(int argc, char **argv, struct cli *cli, const char **words, int *word_n,
                       struct why *why)
@@ -234,7 +292,8 @@ static int parse_rest(int argc, char **argv, struct cli *cli, const char **words
 
 	*word_n = 0;
 	for (int i = 1; i < argc; i++) {
-		unsigned flag = 0;
+		const struct flag *flag;
+		const char *value;
 
 		if (!options || argv[i][0] != '-' || !argv[i][1]) {
 			if (*word_n == CLI_WORDS_MAX)
@@ -247,28 +306,26 @@ static int parse_rest(int argc, char **argv, struct cli *cli, const char **words
 			options = false;
 			continue;
 		}
-		for (size_t k = 0; k < sizeof(flag_names) / sizeof(*flag_names); k++)
-			if (!strcmp(argv[i], flag_names[k].name))
-				flag = flag_names[k].flag;
-		if (!strncmp(argv[i], "--ttl=", 6)) {
-			flag = FLAG_TTL;
-			cli->ttl = argv[i] + 6;
-		} else if (flag == FLAG_TTL) {
+		flag = find_flag(argv[i], &value);
+		if (!flag)
+			return unknown_flag(argv[i], why);
+		if (flag->value && !value) {
 			if (i + 1 == argc)
 				return why_set(why, CLI_EXIT_USE,
-				               "--ttl: the value is missing: write --ttl SECONDS");
-			cli->ttl = argv[++i];
-		} else if (!flag) {
-			return unknown_flag(argv[i], why);
+				               "%s: the value is missing: write %s %s", flag->name,
+				               flag->name, flag->metavar);
+			value = argv[++i];
 		}
-		cli->flags |= flag;
+		if (flag->value)
+			*(const char **)((char *)cli + flag->value) = value;
+		cli->flags |= flag->flag;
 	}
 	return 0;
 }
 
 static int check_usage(const struct verb *v, const struct cli *cli, struct why *why)
 {
-	for (size_t k = 0; k < sizeof(flag_names) / sizeof(*flag_names); k++)
+	for (size_t k = 0; k < FLAG_N; k++)
 		if (cli->flags & ~v->flags & flag_names[k].flag)
 			return why_set(why, CLI_EXIT_USE,
 			               "%s does not take %s: write turnpike %s %s", v->name,

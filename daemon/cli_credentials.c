@@ -6,6 +6,7 @@
 #include "daemon/endpoint.h"
 #include "daemon/ice.h"
 #include "store/name.h"
+#include "store/revoke.h"
 #include "store/snapshot.h"
 #include "store/store.h"
 
@@ -55,6 +56,10 @@ static int make_credential(struct cli *cli, const char *name, int64_t expires_at
 	secret = store_snapshot_secret(snap, 0, &len);
 	if (credential_make(secret, len, name, expires_at_s, out))
 		why_set(why, -E_INVAL, "the name is too long");
+	else if (store_snapshot_credential_revoked(snap, out->username))
+		why_set(why, -E_INVAL, "%s was revoked: ask again in a second", out->username);
+	else if (store_snapshot_user_revoked(snap, name) && store_reissue(s, out->username, why))
+		; /* his others were revoked: it would be taken for one of them */
 	else
 		status = 0;
 out:

@@ -19,7 +19,18 @@ enum {
 	FLAG_PASSWORD_STDIN = 1 << 1,
 	FLAG_VALUE_STDIN = 1 << 2,
 	FLAG_TTL = 1 << 3,
+	FLAG_AFTER = 1 << 4,
+	FLAG_USER = 1 << 5,
+	FLAG_FROM = 1 << 6,
+	FLAG_TO = 1 << 7,
+	FLAG_SCOPE = 1 << 8,
+	FLAG_EXPIRES = 1 << 9,
+	FLAG_ADMIN = 1 << 10,
+	FLAG_LAST = 1 << 11,
 };
+
+struct store;
+struct store_options;
 
 /* A parsed command. */
 struct cli {
@@ -29,7 +40,8 @@ struct cli {
 	const char *words[CLI_WORDS_MAX]; /* what follows the verb */
 	int word_n;
 	unsigned flags; /* that were given */
-	const char *ttl;
+	/* their values, where they have one */
+	const char *ttl, *after, *user, *from, *to, *scope, *expires, *last;
 };
 
 /* A verb returns an exit status; other than 0 it sets why. */
@@ -43,6 +55,19 @@ int cli_secret_retire(struct cli *cli, struct why *why);
 int cli_token_add(struct cli *cli, struct why *why);
 int cli_token_list(struct cli *cli, struct why *why);
 int cli_token_del(struct cli *cli, struct why *why);
+int cli_user_disable(struct cli *cli, struct why *why);
+int cli_user_enable(struct cli *cli, struct why *why);
+int cli_account_add(struct cli *cli, struct why *why);
+int cli_account_list(struct cli *cli, struct why *why);
+int cli_account_del(struct cli *cli, struct why *why);
+int cli_account_password(struct cli *cli, struct why *why);
+int cli_revoke(struct cli *cli, struct why *why);
+int cli_unrevoke(struct cli *cli, struct why *why);
+int cli_revocations(struct cli *cli, struct why *why);
+int cli_usage(struct cli *cli, struct why *why);
+int cli_audit(struct cli *cli, struct why *why);
+int cli_backup(struct cli *cli, struct why *why);
+int cli_restore(struct cli *cli, struct why *why);
 int cli_check(struct cli *cli, struct why *why);
 int cli_config(struct cli *cli, struct why *why);
 int cli_reload(struct cli *cli, struct why *why);
@@ -52,6 +77,37 @@ int cli_credentials(struct cli *cli, struct why *why);
 void cli_print_man(FILE *out);
 void cli_print_man_verb(FILE *out, const char *name, const char *args, const char *help);
 void cli_print_man_end(FILE *out);
+
+/* ---- what the verbs on the store share (cli_store.c) ---- */
+
+#define CLI_TIME_STRLEN  32
+#define CLI_ACTOR_STRLEN 32
+
+/* "2026-11-22T13:14:15Z" */
+const char *cli_time(int64_t when_s, char buf[CLI_TIME_STRLEN]);
+
+/* Whoever runs this, for the audit. */
+const char *cli_actor(char buf[CLI_ACTOR_STRLEN]);
+
+/* Exit status. make: makes the store where there is none. */
+int cli_open_store(struct cli *cli, bool make, struct store **s, struct why *why);
+
+/* One line: all of standard input, without its newline. */
+int cli_read_stdin(char *buf, size_t cap, const char *what, struct why *why);
+
+/* "30", "45s", "10m", "24h" or "7d"; name is the flag's. */
+int cli_parse_seconds(const char *name, const char *text, int64_t *out, struct why *why);
+int cli_parse_number(const char *name, const char *text, int64_t *out, struct why *why);
+
+/* One row of any list: as a line, or into rows. */
+struct listing {
+	json_t *rows; /* NULL: print lines */
+	size_t n;
+};
+
+int cli_start_list(struct cli *cli, struct listing *l, struct store **s, struct why *why);
+int cli_add_row(struct listing *l, json_t *row);
+int cli_end_list(struct listing *l, struct store *s, int status, const char *none, struct why *why);
 
 /* Prints and releases value, which may be NULL (out of memory). Exit status. */
 int cli_print_json(json_t *value, struct why *why);

@@ -53,6 +53,7 @@ enum conf_type {
 	CONF_PATH,
 	CONF_REALMS,
 	CONF_KEYS,
+	CONF_ORIGINS,
 	CONF_HOST,
 	CONF_INT,
 	CONF_BOOL,
@@ -70,6 +71,7 @@ enum conf_type {
 #define CONF_C_PATH     char *
 #define CONF_C_REALMS   struct conf_texts
 #define CONF_C_KEYS     struct conf_texts
+#define CONF_C_ORIGINS  struct conf_texts
 #define CONF_C_HOST     char *
 #define CONF_C_INT      int64_t
 #define CONF_C_BOOL     bool
@@ -138,6 +140,9 @@ void conf_print_values(FILE *out, const struct conf *conf, const struct conf_ori
 
 /* Whether an option takes effect by a reload (SIGHUP); false also for unknown names. */
 bool conf_is_reloadable(const char *name);
+
+/* The origin of a web page (RFC 6454): scheme://host or scheme://host:port, or "*". */
+bool conf_origin_valid(const char *origin);
 
 /* A host name (letters, digits, hyphens, underscores, dots) or an IP literal without brackets. */
 bool conf_host_valid(const char *host);

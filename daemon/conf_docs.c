@@ -18,6 +18,8 @@ static const char *type_text(enum conf_type type)
 		return "list of texts";
 	case CONF_KEYS:
 		return "list of keys";
+	case CONF_ORIGINS:
+		return "list of origins";
 	case CONF_HOST:
 		return "host name or address";
 	case CONF_INT:

@@ -76,6 +76,7 @@ static void print_value(FILE *out, const struct conf_option *o, const void *m)
 		break;
 	case CONF_REALMS:
 	case CONF_KEYS:
+	case CONF_ORIGINS:
 		print_texts(out, m);
 		break;
 	case CONF_INT:

@@ -180,13 +180,44 @@ static int parse_mapping(struct conf_mapping *m, const char *text, struct why *w
 
 static bool is_texts(enum conf_type type)
 {
-	return type == CONF_REALMS || type == CONF_KEYS;
+	return type == CONF_REALMS || type == CONF_KEYS || type == CONF_ORIGINS;
+}
+
+bool conf_origin_valid(const char *origin)
+{
+	const char *host = strstr(origin, "://");
+	char name[ELEMENT_MAX];
+	size_t len;
+
+	if (!strcmp(origin, "*"))
+		return true;
+	if (!host || host == origin || strlen(origin) >= sizeof(name) ||
+	    strspn(origin, "abcdefghijklmnopqrstuvwxyz0123456789+-.") != (size_t)(host - origin))
+		return false;
+	for (const char *c = origin; *c; c++) /* browsers send it so, and it is compared so */
+		if (isupper((unsigned char)*c))
+			return false;
+	host += 3;
+	len = *host == '[' ? strcspn(host, "]") : strcspn(host, ":");
+	snprintf(name, sizeof(name), "%.*s", (int)(len - (*host == '[')), host + (*host == '['));
+	if (!conf_host_valid(name))
+		return false;
+	host += len + (*host == '[' && host[len]);
+	return !*host || (*host == ':' && host[1] && strspn(host + 1, "0123456789") < 6 &&
+	                  !host[1 + strspn(host + 1, "0123456789")]);
 }
 
 static int check_text(const struct conf_option *o, const char *text, struct why *why)
 {
 	if (o->type == CONF_KEYS)
 		return oauth_key_parse(text, NULL, why);
+	if (o->type == CONF_ORIGINS)
+		return conf_origin_valid(text)
+		           ? 0
+		           : why_set(why, -E_PARSE,
+		                     "\"%.200s\" is not an origin: write https://HOST or "
+		                     "https://HOST:PORT, in lower case and without a path, or *",
+		                     text);
 	return realm_check(text, why) ? -E_PARSE : 0;
 }
 
@@ -358,6 +389,7 @@ int conf_value_set(struct conf *conf, const struct conf_option *o, const char *t
 		return set_ports(m, text, why);
 	case CONF_REALMS:
 	case CONF_KEYS:
+	case CONF_ORIGINS:
 	case CONF_ADDRS:
 	case CONF_IPS:
 	case CONF_PREFIXES:
@@ -386,6 +418,7 @@ void conf_value_clear(struct conf *conf, const struct conf_option *o)
 		break;
 	case CONF_REALMS:
 	case CONF_KEYS:
+	case CONF_ORIGINS:
 		clear_texts(m, o->secret);
 		break;
 	case CONF_ADDRS:

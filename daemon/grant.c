@@ -6,77 +6,183 @@
 
 #include "base/env_libevent.h"
 #include "base/error.h"
+#include "daemon/books.h"
 #include "daemon/endpoint.h"
+#include "daemon/issue_rate.h"
+#include "store/name.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #define ANONYMOUS_BYTES 6
+#define GUEST_STRLEN    32
+#define TRIES_MAX       60
 
-/* A key opens always, a wrong one never. Without one: a caller on this machine that is neither a
- * proxy's client nor a page from elsewhere. */
-bool grant_is_trusted(const struct grant *g, const struct web_caller *caller)
+/* A clock that nobody sets. */
+static uint64_t now_ms(void)
 {
-	struct store_snapshot_token token;
+	struct timespec ts;
 
-	if (caller->key)
-		return store_snapshot_token(g->users, caller->key, strlen(caller->key), time(NULL),
-		                            &token);
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* The token that a caller shows, if it opens what is wanted. An admin's opens everything. */
+static bool has_token(const struct grant *g, const struct web_caller *caller, unsigned scope,
+                      struct store_snapshot_token *token)
+{
+	if (!caller->key ||
+	    !store_snapshot_token(g->users, caller->key, strlen(caller->key), time(NULL), token) ||
+	    !(token->scopes & (scope | STORE_SCOPE_ADMIN)))
+		return false;
+	if (g->books)
+		books_token_used(g->books, token->id);
+	return true;
+}
+
+/* Without a key: a caller on this machine that is neither a proxy's client nor a page from
+ * elsewhere. */
+static bool is_local(const struct web_caller *caller)
+{
 	return addr_is_loopback(&caller->peer) && !caller->forwarded && !caller->foreign_origin;
 }
 
-static bool may_have(const struct grant *g, const struct web_caller *caller)
+bool grant_is_trusted(const struct grant *g, const struct web_caller *caller, unsigned scope)
 {
-	if (caller->key)
-		return grant_is_trusted(g, caller);
+	struct store_snapshot_token token;
+
+	return caller->key ? has_token(g, caller, scope, &token) : is_local(caller);
+}
+
+int grant_actor(const struct grant *g, const struct web_caller *caller, unsigned scope,
+                char actor[STORE_ACTOR_MAX])
+{
+	struct store_snapshot_token token;
+
+	if (!has_token(g, caller, scope, &token))
+		return -E_DENIED;
+	snprintf(actor, STORE_ACTOR_MAX, "token %lld %s", (long long)token.id, token.label);
+	return 0;
+}
+
+/* A wrong key opens nothing, also where none is needed. *token_id 0: a guest. */
+static bool may_have(const struct grant *g, const struct web_caller *caller, int64_t *token_id)
+{
+	struct store_snapshot_token token;
+
+	*token_id = 0;
+	if (caller->key) {
+		if (!has_token(g, caller, STORE_SCOPE_ISSUE, &token))
+			return false;
+		*token_id = token.id;
+		return true;
+	}
 	switch (g->conf->guests) {
 	case GUESTS_YES:
 	case GUESTS_PUBLIC:
 		return !caller->foreign_origin;
 	case GUESTS_LOCAL:
-		return grant_is_trusted(g, caller);
+		return is_local(caller);
 	case GUESTS_NO:
 		break;
 	}
 	return false;
 }
 
+/* A quota of its own for each who has no name. */
+static void make_name(char out[GUEST_STRLEN])
+{
+	uint8_t id[ANONYMOUS_BYTES];
+	size_t at = (size_t)snprintf(out, GUEST_STRLEN, CREDENTIAL_GUEST);
+
+	env_libevent_random(id, sizeof(id));
+	for (size_t i = 0; i < sizeof(id); i++)
+		at += (size_t)snprintf(out + at, GUEST_STRLEN - at, "%02x", id[i]);
+}
+
+/* With the newest secret. One that was revoked is not given out again: it would be for a second
+ * that somebody has had before, and another will do. */
+static int make_credential(struct grant *g, const char *name, struct ice_grant *out)
+{
+	struct credential *c = &out->credential;
+	int64_t expires_at_s = time(NULL) + out->ttl_s;
+	const char *secret;
+	size_t len;
+	int r;
+
+	secret = store_snapshot_secret(g->users, 0, &len);
+	for (int tries = 0;; tries++) {
+		bool all = store_snapshot_user_revoked(g->users, name);
+
+		r = credential_make(secret, len, name, expires_at_s - tries, c);
+		if (r || !store_snapshot_revoked(g->users, c->username, strlen(c->username)))
+			return r;
+		/* All of his were revoked: this one is new, and the workers must know it. */
+		if (all && !store_snapshot_credential_revoked(g->users, c->username))
+			return g->reissue ? g->reissue(g->reissue_ctx, c->username)
+			                  : -E_UNSUPPORTED;
+		if (tries == TRIES_MAX)
+			return -E_LIMIT;
+	}
+}
+
 int grant_for_caller(void *ctx, const struct web_caller *caller, const char *name, int64_t ttl_s,
                      const char *host, struct ice_grant *out)
 {
-	const struct grant *g = ctx;
+	struct grant *g = ctx;
 	const struct conf *conf = g->conf;
 	struct ice_endpoint ep[ENDPOINT_MAX];
-	char anonymous[2 * ANONYMOUS_BYTES + 1];
-	const char *secret;
-	size_t len, n;
+	char guest[GUEST_STRLEN];
+	unsigned wait_s = 0;
+	int64_t token_id;
+	size_t n;
 	int r;
 
-	if (!may_have(g, caller))
+	if (!may_have(g, caller, &token_id)) {
+		g->denied++;
 		return -E_DENIED;
+	}
 	if (!store_snapshot_secret_n(g->users))
 		return -E_NOTFOUND; /* all retired: nothing that we issued would be accepted */
-	if (ttl_s < 0)
+	if (ttl_s < 0 || text_check(name, 0, CREDENTIAL_NAME_MAX, "", NULL))
 		return -E_INVAL;
+	if (g->rate)
+		wait_s = issue_rate_take(g->rate, token_id, &caller->peer, now_ms());
+	if (wait_s) {
+		g->limited++;
+		out->retry_after_s = wait_s;
+		return -E_LIMIT;
+	}
 	if (!ttl_s)
 		ttl_s = conf->credential_ttl;
 	if (ttl_s > conf->max_credential_ttl)
 		ttl_s = conf->max_credential_ttl;
-	if (!*name) { /* a quota of its own for each */
-		uint8_t id[ANONYMOUS_BYTES];
-
-		env_libevent_random(id, sizeof(id));
-		for (size_t i = 0; i < sizeof(id); i++)
-			snprintf(anonymous + 2 * i, 3, "%02x", id[i]);
-		name = anonymous;
+	if (!*name) {
+		make_name(guest);
+		name = guest;
 	}
 	memset(out, 0, sizeof(*out));
 	out->ttl_s = ttl_s;
-	secret = store_snapshot_secret(g->users, 0, &len);
-	r = credential_make(secret, len, name, time(NULL) + ttl_s, &out->credential);
+	r = make_credential(g, name, out);
 	if (r)
 		return r;
 	n = endpoints(conf, ep);
-	return ice_grant_add_uris(out, *conf->public_host ? conf->public_host : host, ep, n);
+	r = ice_grant_add_uris(out, *conf->public_host ? conf->public_host : host, ep, n);
+	g->issued += !r;
+	return r;
+}
+
+enum web_cors grant_cors(const struct grant *g, const char *origin)
+{
+	const struct conf_texts *allowed = &g->conf->cors_origin;
+	enum web_cors cors = WEB_CORS_NO;
+
+	for (size_t i = 0; i < allowed->n; i++) {
+		if (!strcmp(allowed->v[i], origin))
+			return WEB_CORS_NAMED;
+		if (!strcmp(allowed->v[i], "*"))
+			cors = WEB_CORS_ANY;
+	}
+	return cors;
 }

@@ -9,17 +9,36 @@
 #include "daemon/ice.h"
 #include "daemon/web.h"
 #include "store/snapshot.h"
+#include "store/store.h"
+
+struct books;
+struct issue_rate;
 
 struct grant {
 	const struct conf *conf;
 	struct store_snapshot *users; /* borrowed; the owner swaps it for a newer one */
+	struct books *books;          /* borrowed; may be NULL: hears of tokens that are used */
+	struct issue_rate *rate;      /* borrowed; may be NULL: no limits */
+	/* Notes a credential for a user whose others were revoked (store_reissue()), and has the
+	 * workers know it. 0 or the store's codes. */
+	int (*reissue)(void *ctx, const char *username);
+	void *reissue_ctx;
+	uint64_t issued, denied, limited, revoked; /* since the start */
 };
 
-/* Whether the caller may see what is the operator's: it shows a key, or calls from this machine. */
-bool grant_is_trusted(const struct grant *g, const struct web_caller *caller);
+/* Whether the caller may see what is the operator's: it shows a key for it (STORE_SCOPE_...), or
+ * none and calls from this machine. */
+bool grant_is_trusted(const struct grant *g, const struct web_caller *caller, unsigned scope);
+
+/* Who the caller's token says that he is, for the audit. -E_DENIED without one of the scope. */
+int grant_actor(const struct grant *g, const struct web_caller *caller, unsigned scope,
+                char actor[STORE_ACTOR_MAX]);
 
 /* web_ops.grant, with a struct grant as ctx. */
 int grant_for_caller(void *ctx, const struct web_caller *caller, const char *name, int64_t ttl_s,
                      const char *host, struct ice_grant *out);
+
+/* web_ops.cors, by cors_origin. */
+enum web_cors grant_cors(const struct grant *g, const char *origin);
 
 #endif

@@ -2,22 +2,12 @@
  *
  * The routes of the HTTP interface.
  */
-#include "daemon/http_api.h"
+#include "daemon/http_api_internal.h"
 
 #include "signal/page.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define TTL_MAX_S (365 * 86400)
-
-struct call {
-	const struct web_ops *ops;
-	void *ctx;
-	const struct http_request *q;
-	struct http_response *r;
-};
 
 const char *http_status_text(int status)
 {
@@ -27,8 +17,10 @@ const char *http_status_text(int status)
 	} texts[] = {
 	    {200, "OK"},
 	    {201, "Created"},
+	    {204, "No Content"},
 	    {400, "Bad Request"},
 	    {401, "Unauthorized"},
+	    {403, "Forbidden"},
 	    {404, "Not Found"},
 	    {405, "Method Not Allowed"},
 	    {411, "Length Required"},
@@ -46,8 +38,7 @@ const char *http_status_text(int status)
 	return "Error";
 }
 
-/* Steals json. */
-static void answer_json(struct http_response *r, int status, json_t *json)
+void http_api_json(struct http_response *r, int status, json_t *json)
 {
 	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 
@@ -61,14 +52,16 @@ static void answer_json(struct http_response *r, int status, json_t *json)
 
 void http_api_error(struct http_response *r, int status, const char *code, const char *message)
 {
-	answer_json(r, status,
-	            json_pack("{s:{s:s,s:s}}", "error", "code", code, "message", message));
+	http_api_json(r, status,
+	              json_pack("{s:{s:s,s:s}}", "error", "code", code, "message", message));
 }
 
 void http_response_done(struct http_response *r)
 {
 	free(r->text);
+	free(r->headers);
 	r->text = NULL;
+	r->headers = NULL;
 }
 
 struct web_caller http_api_caller(const struct lws_origin *o, const char *key)
@@ -126,8 +119,7 @@ static int form_get(const char *body, const char *name, char **out)
 	return 0;
 }
 
-/* From the query string or the form. 0 with *out NULL when it is in neither. */
-static int get_param(const struct http_request *q, const char *name, char **out)
+int http_api_param(const struct http_request *q, const char *name, char **out)
 {
 	const char *in_query = q->query(q->query_ctx, name);
 
@@ -139,51 +131,21 @@ static int get_param(const struct http_request *q, const char *name, char **out)
 	return q->body ? form_get(q->body, name, out) : 0;
 }
 
-static int parse_ttl(const char *text, int64_t *ttl_s)
+static void get_health(const struct http_call *c)
 {
-	char *end;
-	long long n;
-
-	errno = 0;
-	n = strtoll(text, &end, 10);
-	if (errno || end == text || *end || n <= 0 || n > TTL_MAX_S)
-		return -E_PARSE;
-	*ttl_s = n;
-	return 0;
-}
-
-static int make_grant(const struct call *c, const char *key, const char *name, int64_t ttl_s,
-                      struct ice_grant *grant)
-{
-	struct web_caller caller = http_api_caller(&c->q->origin, key);
-	int rc = c->ops->grant(c->ctx, &caller, name, ttl_s, c->q->origin.host, grant);
-
-	if (rc == -E_DENIED)
-		http_api_error(c->r, 401, "unauthorized", "This needs a valid access key.");
-	else if (rc == -E_INVAL)
-		http_api_error(c->r, 400, "bad-request", "The name or the ttl is not allowed.");
-	else if (rc == -E_LIMIT)
-		http_api_error(c->r, 429, "rate-limited", "Too many requests. Try again later.");
-	else if (rc)
-		http_api_error(c->r, 500, "internal", error_text(rc));
-	return rc;
-}
-
-static void get_health(const struct call *c)
-{
-	answer_json(c->r, 200, json_pack("{s:s}", "status", "ok"));
+	http_api_json(c->r, 200, json_pack("{s:s}", "status", "ok"));
 }
 
 /* Whether a balancer may send new clients here. */
-static void get_ready(const struct call *c)
+static void get_ready(const struct http_call *c)
 {
 	bool ready = !c->ops->ready || c->ops->ready(c->ctx);
 
-	answer_json(c->r, ready ? 200 : 503,
-	            json_pack("{s:s}", "status", ready ? "ready" : "draining"));
+	http_api_json(c->r, ready ? 200 : 503,
+	              json_pack("{s:s}", "status", ready ? "ready" : "draining"));
 }
 
-static void get_metrics(const struct call *c)
+static void get_metrics(const struct http_call *c)
 {
 	struct web_caller caller = http_api_caller(&c->q->origin, c->q->bearer);
 	char *text = NULL;
@@ -205,95 +167,79 @@ static void get_metrics(const struct call *c)
 	c->r->body_len = strlen(text);
 }
 
-/* draft-uberti-behave-turn-rest-00 section 2 */
-static void get_turn(const struct call *c)
-{
-	static const char *const names[] = {"service", "username", "ttl", "key", "api"};
-	enum { SERVICE, USERNAME, TTL, KEY, API, PARAM_N };
-	char *param[PARAM_N] = {NULL};
-	struct ice_grant grant;
-	int64_t ttl_s = 0;
-	const char *key;
-	int rc = 0;
-
-	c->r->secret = true;
-	for (size_t i = 0; i < PARAM_N && !rc; i++)
-		rc = get_param(c->q, names[i], &param[i]);
-	if (rc) {
-		http_api_error(c->r, 400, "bad-request", "The form is malformed.");
-		goto out;
-	}
-	if (param[SERVICE] && strcmp(param[SERVICE], "turn") != 0) {
-		http_api_error(c->r, 400, "bad-request", "The service is turn.");
-		goto out;
-	}
-	if (param[TTL] && parse_ttl(param[TTL], &ttl_s)) {
-		http_api_error(c->r, 400, "bad-request", "The ttl is a number of seconds.");
-		goto out;
-	}
-	key = c->q->bearer ? c->q->bearer : param[KEY] ? param[KEY] : param[API];
-	if (!make_grant(c, key, param[USERNAME] ? param[USERNAME] : "", ttl_s, &grant))
-		answer_json(c->r, 200, ice_grant_rest(&grant));
-out:
-	for (size_t i = 0; i < PARAM_N; i++)
-		free(param[i]);
-}
-
-/* The form of Cloudflare's interface. */
-static void post_ice_servers(const struct call *c)
-{
-	json_t *body = NULL, *ttl, *name, *servers;
-	struct ice_grant grant;
-	int64_t ttl_s = 0;
-
-	c->r->secret = true;
-	if (c->q->body_len) {
-		body = json_loadb(c->q->body, c->q->body_len, JSON_REJECT_DUPLICATES, NULL);
-		if (!json_is_object(body)) {
-			http_api_error(c->r, 400, "bad-json", "The body is a JSON object.");
-			goto out;
-		}
-	}
-	ttl = json_object_get(body, "ttl");
-	if (ttl) {
-		ttl_s = json_integer_value(ttl);
-		if (ttl_s <= 0 || ttl_s > TTL_MAX_S) {
-			http_api_error(c->r, 400, "bad-request",
-			               "The ttl is a positive number of seconds.");
-			goto out;
-		}
-	}
-	name = json_object_get(body, "customIdentifier");
-	if (name && !json_is_string(name)) {
-		http_api_error(c->r, 400, "bad-request", "The customIdentifier is a string.");
-		goto out;
-	}
-	if (make_grant(c, c->q->bearer, name ? json_string_value(name) : "", ttl_s, &grant))
-		goto out;
-	servers = ice_grant_servers(&grant);
-	answer_json(c->r, 201, servers ? json_pack("{s:o}", "iceServers", servers) : NULL);
-out:
-	json_decref(body);
-}
-
-static void get_ws(const struct call *c)
+static void get_ws(const struct http_call *c)
 {
 	http_api_error(c->r, 426, "upgrade-required", "This path speaks WebSocket.");
 }
 
+enum {
+	ROUTE_SECRET = 1 << 0, /* no cache may keep the answer */
+	ROUTE_CORS = 1 << 1,   /* pages that cors_origin names may read it */
+};
+
+#define GET_HEAD    (HTTP_GET | HTTP_HEAD)
+#define CREDENTIALS (ROUTE_SECRET | ROUTE_CORS)
+
+/* A star stands for one part of the path. */
 static const struct route {
 	const char *path;
 	unsigned methods;
 	const char *allow;
-	void (*answer)(const struct call *c);
+	unsigned flags;
+	void (*answer)(const struct http_call *c);
 } routes[] = {
-    {"/healthz", HTTP_GET | HTTP_HEAD, "GET, HEAD", get_health},
-    {"/readyz", HTTP_GET | HTTP_HEAD, "GET, HEAD", get_ready},
-    {"/metrics", HTTP_GET | HTTP_HEAD, "GET, HEAD", get_metrics},
-    {"/turn", HTTP_GET | HTTP_HEAD | HTTP_POST, "GET, HEAD, POST", get_turn},
-    {"/api/v1/ice-servers", HTTP_POST, "POST", post_ice_servers},
-    {"/ws", HTTP_GET | HTTP_HEAD, "GET, HEAD", get_ws},
+    {"/healthz", GET_HEAD, "GET, HEAD", 0, get_health},
+    {"/readyz", GET_HEAD, "GET, HEAD", 0, get_ready},
+    {"/metrics", GET_HEAD, "GET, HEAD", 0, get_metrics},
+    {"/turn", GET_HEAD | HTTP_POST, "GET, HEAD, POST", CREDENTIALS, http_get_turn},
+    {"/api/v1/ice-servers", HTTP_POST, "POST", CREDENTIALS, http_post_ice_servers},
+    {"/v1/turn/keys/*/credentials/generate-ice-servers", HTTP_POST, "POST", CREDENTIALS,
+     http_post_ice_servers},
+    {"/v1/turn/keys/*/credentials/generate", HTTP_POST, "POST", CREDENTIALS, http_post_credentials},
+    {"/v1/turn/keys/*/credentials/*/revoke", HTTP_POST, "POST", CREDENTIALS,
+     http_post_cloudflare_revoke},
+    {"/api/v1/turn/credentials", GET_HEAD, "GET, HEAD", CREDENTIALS, http_get_metered},
+    {"/_matrix/client/v3/voip/turnServer", GET_HEAD, "GET, HEAD", CREDENTIALS, http_get_matrix},
+    {"/_matrix/client/r0/voip/turnServer", GET_HEAD, "GET, HEAD", CREDENTIALS, http_get_matrix},
+    {"/whip", GET_HEAD | HTTP_OPTIONS, "GET, HEAD, OPTIONS", CREDENTIALS, http_get_whip},
+    {"/whep", GET_HEAD | HTTP_OPTIONS, "GET, HEAD, OPTIONS", CREDENTIALS, http_get_whip},
+    {"/api/v1/revoke", HTTP_POST, "POST", CREDENTIALS, http_post_revoke},
+    {"/ws", GET_HEAD, "GET, HEAD", 0, get_ws},
 };
+
+/* The draft's own path is whatever the service's URL is, "/" too. */
+static const struct route root_route = {"/", GET_HEAD | HTTP_POST, "GET, HEAD, POST", CREDENTIALS,
+                                        http_get_turn};
+
+static bool path_matches(const char *pattern, const char *path, struct http_call *c)
+{
+	size_t captured = 0, len;
+
+	for (; *pattern && *pattern != '*'; pattern++, path++)
+		if (*pattern != *path)
+			return false;
+	if (!*pattern)
+		return !*path;
+	while (*pattern == '*' && captured < HTTP_CAPTURES) {
+		/* A name may hold a slash: the last star reaches to where the rest begins. */
+		const char *rest = pattern + 1, *end = NULL;
+
+		len = strcspn(rest, "*");
+		for (const char *at = path; (at = strchr(at, '/')); at++) {
+			if (strncmp(at, rest, len) != 0 || (!rest[len] && at[len]))
+				continue;
+			end = at;
+			break;
+		}
+		if (!end || end == path || (size_t)(end - path) >= sizeof(c->capture[0]))
+			return false;
+		memcpy(c->capture[captured], path, (size_t)(end - path));
+		c->capture[captured++][end - path] = 0;
+		path = end + len;
+		pattern = rest + len;
+	}
+	return !*pattern && !*path;
+}
 
 static void wrong_method(struct http_response *r, const char *allow)
 {
@@ -301,15 +247,62 @@ static void wrong_method(struct http_response *r, const char *allow)
 	r->allow = allow;
 }
 
+/* The Fetch standard's preflight: may the page make the request that it wants to make? */
+static void answer_preflight(struct http_call *c, const struct route *route)
+{
+	if (!c->r->cors_origin) {
+		http_api_error(c->r, 403, "foreign-origin",
+		               "This page may not ask: name its origin in cors_origin.");
+		return;
+	}
+	c->r->status = 204;
+	c->r->cors_methods = route->allow;
+}
+
+static void answer_route(struct http_call *c, const struct route *route)
+{
+	const struct http_request *q = c->q;
+	enum web_cors cors = WEB_CORS_NO;
+
+	c->r->secret = route->flags & ROUTE_SECRET;
+	if (route->flags & ROUTE_CORS && q->page_origin && *q->page_origin && c->ops->cors)
+		cors = c->ops->cors(c->ctx, q->page_origin);
+	if (cors != WEB_CORS_NO)
+		c->r->cors_origin = cors == WEB_CORS_ANY ? "*" : q->page_origin;
+	c->may_read = cors == WEB_CORS_NAMED;
+	if (q->preflight && route->flags & ROUTE_CORS)
+		answer_preflight(c, route);
+	else if (q->method & route->methods)
+		route->answer(c);
+	else
+		wrong_method(c->r, route->allow);
+}
+
+static bool is_draft(const struct http_request *q)
+{
+	char *service = NULL;
+	bool is;
+
+	if (strcmp(q->path, "/") != 0)
+		return false;
+	is = !http_api_param(q, "service", &service) && service;
+	free(service);
+	return is;
+}
+
 void http_api_answer(const struct web_ops *ops, void *ctx, const struct http_request *q,
                      struct http_response *r)
 {
-	const struct call c = {.ops = ops, .ctx = ctx, .q = q, .r = r};
+	struct http_call c = {.ops = ops, .ctx = ctx, .q = q, .r = r};
 	const struct page_file *file = page_find(q->path);
 
 	memset(r, 0, sizeof(*r));
+	if (is_draft(q)) {
+		answer_route(&c, &root_route);
+		return;
+	}
 	if (file) {
-		if (!(q->method & (HTTP_GET | HTTP_HEAD))) {
+		if (!(q->method & GET_HEAD)) {
 			wrong_method(r, "GET, HEAD");
 			return;
 		}
@@ -320,13 +313,10 @@ void http_api_answer(const struct web_ops *ops, void *ctx, const struct http_req
 		return;
 	}
 	for (size_t i = 0; i < sizeof(routes) / sizeof(*routes); i++) {
-		if (strcmp(routes[i].path, q->path) != 0)
-			continue;
-		if (q->method & routes[i].methods)
-			routes[i].answer(&c);
-		else
-			wrong_method(r, routes[i].allow);
-		return;
+		if (path_matches(routes[i].path, q->path, &c)) {
+			answer_route(&c, &routes[i]);
+			return;
+		}
 	}
 	http_api_error(r, 404, "not-found", "There is nothing at this path.");
 }

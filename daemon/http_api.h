@@ -12,6 +12,7 @@ enum http_method {
 	HTTP_HEAD = 1 << 1,
 	HTTP_POST = 1 << 2,
 	HTTP_OTHER = 1 << 3,
+	HTTP_OPTIONS = 1 << 4,
 };
 
 /* Looks up a parameter of the query string, decoded. Returns NULL when it is absent. The text
@@ -23,6 +24,8 @@ struct http_request {
 	char *path;
 	char *content_type; /* "" for none */
 	char *bearer;       /* the token of "Authorization: Bearer", or NULL */
+	char *page_origin;  /* the Origin header, "" for none */
+	bool preflight;     /* a browser asks for a page whether it may ask */
 	struct lws_origin origin;
 	http_query_fn query;
 	void *query_ctx;
@@ -33,9 +36,13 @@ struct http_request {
 struct http_response {
 	int status;
 	const char *content_type;
-	const char *allow; /* methods, for 405; else NULL */
-	bool secret;       /* no cache may keep it */
-	const void *body;  /* of constant storage, or the same as text */
+	const char *allow;        /* methods, for 405; else NULL */
+	const char *cors_origin;  /* who may read it, or NULL: lives as long as the request */
+	const char *cors_methods; /* of a preflight, or NULL */
+	unsigned retry_after_s;   /* 0: not said */
+	char *headers;            /* more lines, each with its end; malloc()ed, or NULL */
+	bool secret;              /* no cache may keep it */
+	const void *body;         /* of constant storage, or the same as text */
 	size_t body_len;
 	char *text; /* malloc()ed, or NULL */
 };

@@ -20,7 +20,8 @@
 struct ice_grant {
 	struct credential credential; /* username "expiry:name" and its password */
 	int64_t ttl_s;
-	size_t uri_n; /* stun: first, then turn: */
+	unsigned retry_after_s; /* of a grant that was refused for the rate */
+	size_t uri_n;           /* stun: first, then turn: */
 	char uri[ICE_URI_MAX][ICE_URI_STRLEN];
 };
 

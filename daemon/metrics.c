@@ -55,6 +55,12 @@ char *metrics_text(const struct metrics *m)
 	put(out, "counter", "connections_refused_total", m->connections_refused);
 	put(out, "gauge", "signal_connections", m->signal_peers);
 	put(out, "gauge", "signal_calls", m->signal_calls);
+	put(out, "counter", "credentials_issued_total", m->issued);
+	put(out, "counter", "credentials_denied_total", m->denied);
+	put(out, "counter", "credentials_rate_limited_total", m->rate_limited);
+	put(out, "counter", "revocations_total", m->revoked);
+	put(out, "counter", "store_batches_total", m->books.batches);
+	put(out, "counter", "store_failures_total", m->books.failures);
 	put(out, "gauge", "relay_workers", m->workers);
 	put(out, "gauge", "draining", m->draining);
 	if (fclose(out)) {

@@ -7,14 +7,17 @@
 #ifndef DAEMON_METRICS_H
 #define DAEMON_METRICS_H
 
+#include "daemon/books.h"
 #include "daemon/worker.h"
 
 struct metrics {
 	struct worker_report relay; /* summed over the workers */
 	size_t workers;
-	uint64_t signal_peers, signal_calls; /* now */
-	uint64_t connections;                /* TCP and DTLS, now */
-	uint64_t connections_refused;        /* for their number */
+	uint64_t signal_peers, signal_calls;            /* now */
+	uint64_t connections;                           /* TCP and DTLS, now */
+	uint64_t connections_refused;                   /* for their number */
+	uint64_t issued, denied, rate_limited, revoked; /* credentials */
+	struct books_stats books;
 	bool draining;
 };
 

@@ -6,8 +6,10 @@
 #include "daemon/serve.h"
 
 #include "base/env_libevent.h"
+#include "daemon/books.h"
 #include "daemon/front.h"
 #include "daemon/grant.h"
+#include "daemon/issue_rate.h"
 #include "daemon/listen.h"
 #include "daemon/metrics.h"
 #include "daemon/reload.h"
@@ -15,6 +17,7 @@
 #include "daemon/topology.h"
 #include "daemon/web.h"
 #include "daemon/worker.h"
+#include "store/revoke.h"
 #include "store/snapshot.h"
 #include "store/store.h"
 #include "turn/quota.h"
@@ -27,6 +30,7 @@
 #include <unistd.h>
 
 #define DRAIN_POLL_MS 100
+#define STORE_WAIT_MS 250
 #define STORE_POLL_MS 100 /* a change by the command line is heeded after so long */
 
 struct serve {
@@ -45,6 +49,8 @@ struct serve {
 	struct web *web;
 	struct front *front;
 	struct grant grant;
+	struct books *books;
+	struct issue_rate *rate;
 	struct event *poll, *rotate, *on_int, *on_term, *on_hup, *drain;
 	uint64_t drain_polls;
 	bool draining;
@@ -189,9 +195,12 @@ static int open_listeners(struct serve *s, struct why *why)
 static int start_worker(struct serve *s, const struct turn_conf *conf, struct why *why)
 {
 	struct turn_listener_conf *l = calloc(s->topo.udp_n, sizeof(*l));
+	struct worker_net net = *front_worker_net(s->front);
 	size_t n = 0;
 	int r = 0;
 
+	net.books = s->books;
+	net.usage_s = (unsigned)s->conf->usage_interval;
 	if (!l)
 		return why_set(why, -E_NOMEM, "out of memory");
 	for (; !r && n < s->topo.udp_n; n++) {
@@ -213,8 +222,8 @@ static int start_worker(struct serve *s, const struct turn_conf *conf, struct wh
 		while (n)
 			close(l[--n].fd);
 	} else {
-		r = worker_start(conf, l, n, s->users, s->nonce_key, front_worker_net(s->front),
-		                 &s->workers[s->worker_n], why);
+		r = worker_start(conf, l, n, s->users, s->nonce_key, &net, &s->workers[s->worker_n],
+		                 why);
 		if (!r) /* it holds on to what conf points into */
 			worker_set_settings(s->workers[s->worker_n++], s->reload.settings,
 			                    &front_worker_net(s->front)->conf);
@@ -248,6 +257,58 @@ static int on_grant(void *ctx, const struct web_caller *caller, const char *name
 	return grant_for_caller(&((struct serve *)ctx)->grant, caller, name, ttl_s, host, out);
 }
 
+static enum web_cors on_cors(void *ctx, const char *origin)
+{
+	return grant_cors(&((struct serve *)ctx)->grant, origin);
+}
+
+static void log_store_error(const char *event, const struct why *why)
+{
+	log_error(NULL, event, LOG_STR("error", why->text));
+}
+
+/* What was written is heeded at once: the caller may come back with it sooner than the poll. */
+static int on_reissue(void *ctx, const char *username)
+{
+	struct serve *s = ctx;
+	struct why why;
+	int r = store_reissue(s->store, username, &why);
+
+	if (!r)
+		r = reload_users(s, &why);
+	if (r)
+		log_store_error("credential-not-issued", &why);
+	return r;
+}
+
+/* Who may issue may take back one credential; all of a user is an administrator's business. */
+static int on_revoke(void *ctx, const struct web_caller *caller, const char *name, bool whole_user)
+{
+	unsigned scope = whole_user ? STORE_SCOPE_ADMIN : STORE_SCOPE_ISSUE;
+	char actor[STORE_ACTOR_MAX];
+	struct serve *s = ctx;
+	struct why why;
+	int r = grant_actor(&s->grant, caller, scope, actor);
+
+	if (r)
+		return r;
+	store_set_actor(s->store, actor);
+	r = whole_user ? store_revoke_user(s->store, name, s->conf->max_credential_ttl, NULL, &why)
+	               : store_revoke_credential(s->store, name, &why);
+	if (r == -E_INVAL || r == -E_STALE)
+		return r;
+	if (r) {
+		log_store_error("revocation-failed", &why);
+		return r;
+	}
+	s->grant.revoked++;
+	log_info(NULL, "revoked", LOG_STR(whole_user ? "user" : "credential", name),
+	         LOG_STR("by", actor));
+	if (reload_users(s, &why)) /* it is on the disk: the next poll tries again */
+		log_store_error("store", &why);
+	return 0;
+}
+
 static bool is_ready(void *ctx)
 {
 	return !((struct serve *)ctx)->draining;
@@ -262,8 +323,13 @@ static int on_metrics(void *ctx, const struct web_caller *caller, char **text)
 	                    .connections_refused = front_refused(s->front),
 	                    .draining = s->draining};
 
-	if (!grant_is_trusted(&s->grant, caller))
+	if (!grant_is_trusted(&s->grant, caller, STORE_SCOPE_METRICS))
 		return -E_DENIED;
+	m.issued = s->grant.issued;
+	m.denied = s->grant.denied;
+	m.rate_limited = s->grant.limited;
+	m.revoked = s->grant.revoked;
+	books_get_stats(s->books, &m.books);
 	metrics_collect(&m, s->workers, s->worker_n);
 	*text = metrics_text(&m);
 	return *text ? 0 : -E_NOMEM;
@@ -271,8 +337,11 @@ static int on_metrics(void *ctx, const struct web_caller *caller, char **text)
 
 static int start_web(struct serve *s, struct why *why)
 {
-	static const struct web_ops ops = {
-	    .grant = on_grant, .ready = is_ready, .metrics = on_metrics};
+	static const struct web_ops ops = {.grant = on_grant,
+	                                   .revoke = on_revoke,
+	                                   .cors = on_cors,
+	                                   .ready = is_ready,
+	                                   .metrics = on_metrics};
 	struct setup_cert paths;
 	struct web_conf conf;
 
@@ -296,6 +365,21 @@ static void tell_token(const char *token)
 	        token);
 }
 
+static int start_books(struct serve *s, struct why *why)
+{
+	const struct conf *c = s->conf;
+	const struct books_conf books = {.dir = c->data,
+	                                 .every_s = (unsigned)c->usage_interval,
+	                                 .users_max = c->usage_users,
+	                                 .usage_days = c->usage_days,
+	                                 .audit_rows = c->audit_rows,
+	                                 .audit_days = c->audit_days};
+	int r = books_start(&books, &s->books, why);
+
+	s->grant.books = s->books;
+	return r;
+}
+
 static int open_store(struct serve *s, struct why *why)
 {
 	char token[STORE_TOKEN_STRLEN];
@@ -306,7 +390,12 @@ static int open_store(struct serve *s, struct why *why)
 		r = setup_first_start(s->conf, s->store, token, &made, why);
 	if (!r && made)
 		tell_token(token);
-	return r ? r : reload_users(s, why);
+	if (!r)
+		r = reload_users(s, why);
+	if (r)
+		return r;
+	store_set_busy_timeout(s->store, STORE_WAIT_MS); /* from here on the loop waits with it */
+	return start_books(s, why);
 }
 
 static void on_hup(evutil_socket_t number, short what, void *arg)
@@ -362,7 +451,11 @@ static int start(struct serve *s, struct why *why)
 	s->settings.quota =
 	    turn_quota_new((uint32_t)s->conf->user_quota, (uint32_t)s->conf->total_quota);
 	s->grant.conf = s->conf;
-	if (!s->base || !s->settings.quota)
+	s->grant.rate = s->rate =
+	    issue_rate_new(s->conf->issue_rate_token, s->conf->issue_rate_address);
+	s->grant.reissue = on_reissue;
+	s->grant.reissue_ctx = s;
+	if (!s->base || !s->settings.quota || !s->rate)
 		return why_set(why, -E_NOMEM, "out of memory");
 	turn_quota_set_realm_max(s->settings.quota, (uint32_t)s->conf->realm_quota);
 	env_libevent_random(s->settings.ticket_key, sizeof(s->settings.ticket_key));
@@ -390,6 +483,7 @@ static void stop(struct serve *s)
 	web_stop(s->web); /* it says goodbye through the workers, too */
 	workers_stop(s->workers, s->worker_n);
 	reload_stop(&s->reload);
+	books_stop(s->books); /* the workers have told of the last */
 	front_free(s->front);
 	event_gone(s->poll);
 	event_gone(s->rotate);
@@ -401,6 +495,7 @@ static void stop(struct serve *s)
 	free(s->listeners);
 	topology_free(&s->topo);
 	turn_quota_free(s->settings.quota);
+	issue_rate_free(s->rate);
 	store_snapshot_unref(s->users);
 	store_close(s->store);
 	if (s->base)

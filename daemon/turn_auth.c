@@ -6,9 +6,12 @@
 #include "daemon/turn_auth.h"
 
 #include "store/credential.h"
+#include "store/store.h"
 
 #include <openssl/evp.h>
 #include <string.h>
+
+_Static_assert(TURN_KEYS_MAX >= STORE_SECRETS_MAX, "every live secret is tried");
 
 static void set_key(struct stun_key *key, const void *bytes, size_t len)
 {
@@ -72,6 +75,8 @@ static int keys(void *ctx, const struct turn_auth_query *q, struct turn_auth_ans
 
 	if (q->username &&
 	    !credential_parse(q->username, q->username_len, &out->expires_at_s, &name)) {
+		if (store_snapshot_revoked(auth->users, q->username, q->username_len))
+			return -E_NOTFOUND;
 		/* The quota is the person's, not the credential's: a new one gives no new quota. */
 		if (name < q->username + q->username_len) {
 			out->account = name;
@@ -99,8 +104,9 @@ static bool alive(void *ctx, const char *realm, const char *username, size_t len
 	int64_t expires_at_s;
 	const char *name;
 
-	return !credential_parse(username, len, &expires_at_s, &name) ||
-	       store_snapshot_user(auth->users, realm, username, len);
+	if (!credential_parse(username, len, &expires_at_s, &name))
+		return !store_snapshot_revoked(auth->users, username, len);
+	return store_snapshot_user(auth->users, realm, username, len);
 }
 
 const struct turn_auth_ops turn_auth_ops = {.keys = keys, .alive = alive};

@@ -32,12 +32,26 @@ struct web_caller {
 	bool tls;
 };
 
+enum web_cors {
+	WEB_CORS_NO,
+	WEB_CORS_NAMED, /* the operator has named this origin */
+	WEB_CORS_ANY,   /* he lets any page read the answer */
+};
+
 struct web_ops {
 	/* Makes a credential for name ("" for none) with URIs under host. ttl_s 0 asks for the
-	 * default. 0, -E_DENIED (401), -E_INVAL (400), -E_LIMIT (429); any other is our fault
-	 * (500). */
+	 * default. 0, -E_DENIED (401), -E_INVAL (400), -E_LIMIT (429; out->retry_after_s, alone,
+	 * says when), -E_NOMEM (500); any other is for the operator to mend (503). */
 	int (*grant)(void *ctx, const struct web_caller *caller, const char *name, int64_t ttl_s,
 	             const char *host, struct ice_grant *out);
+
+	/* Optional. Revokes one credential ("expiry:name") or all of a user; 0 when that is on the
+	 * disk. -E_DENIED (401), -E_INVAL (400), -E_STALE (it has expired); any other (503). */
+	int (*revoke)(void *ctx, const struct web_caller *caller, const char *name,
+	              bool whole_user);
+
+	/* Optional. Whether a page from that origin may read credentials. */
+	enum web_cors (*cors)(void *ctx, const char *origin);
 
 	/* Optional. False while no new work is wanted: /readyz says 503. */
 	bool (*ready)(void *ctx);

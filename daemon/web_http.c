@@ -14,7 +14,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define HEAD_MAX 2048
+#define HEAD_MAX 3072
 #define DISCARD_MAX                                                                                \
 	(1024 * 1024) /* of a body that was too big, so that the client can read why               \
 	               */
@@ -38,32 +38,59 @@ static const char security_headers[] =
     "Referrer-Policy: no-referrer\r\n"
     "Permissions-Policy: camera=(self), microphone=(self)\r\n";
 
+/* The Fetch standard, section "HTTP extensions". The origin was on a list, so it is well formed. */
+static void format_cors(char *out, size_t size, const struct http_response *r)
+{
+	int len = snprintf(out, size,
+	                   "Access-Control-Allow-Origin: %.300s\r\n"
+	                   "Access-Control-Expose-Headers: Link, Retry-After\r\n"
+	                   "Vary: Origin\r\n",
+	                   r->cors_origin);
+
+	if (r->cors_methods)
+		snprintf(out + len, size - (size_t)len,
+		         "Access-Control-Allow-Methods: %s\r\n"
+		         "Access-Control-Allow-Headers: Authorization, Content-Type\r\n"
+		         "Access-Control-Max-Age: 600\r\n",
+		         r->cors_methods);
+}
+
 static int format_head(char *head, size_t size, const struct http_response *r)
 {
+	char retry[48] = "", cors[768] = "";
+
+	if (r->retry_after_s)
+		snprintf(retry, sizeof(retry), "Retry-After: %u\r\n", r->retry_after_s);
+	if (r->cors_origin)
+		format_cors(cors, sizeof(cors), r);
 	return snprintf(head, size,
 	                "HTTP/1.1 %d %s\r\n"
-	                "Content-Type: %s\r\n"
+	                "%s%s%s"
 	                "Content-Length: %zu\r\n"
 	                "Cache-Control: %s\r\n"
-	                "%s%s%s%s%s%s"
+	                "%s%s%s%s%s%s%s%s%s"
 	                "Connection: close\r\n\r\n",
-	                r->status, http_status_text(r->status), r->content_type, r->body_len,
-	                r->secret ? "no-store" : "no-cache", security_headers,
+	                r->status, http_status_text(r->status),
+	                r->content_type ? "Content-Type: " : "",
+	                r->content_type ? r->content_type : "", r->content_type ? "\r\n" : "",
+	                r->body_len, r->secret ? "no-store" : "no-cache", security_headers,
 	                r->status == 401 ? "WWW-Authenticate: Bearer realm=\"turnpike\"\r\n" : "",
 	                r->status == 426 ? "Upgrade: websocket\r\n" : "", r->allow ? "Allow: " : "",
-	                r->allow ? r->allow : "", r->allow ? "\r\n" : "");
+	                r->allow ? r->allow : "", r->allow ? "\r\n" : "", retry, cors,
+	                r->headers ? r->headers : "");
 }
 
 /* Returns -1 for the callback: LWS sends what is left and closes. */
 static int write_response(struct lws *wsi, const struct http_response *r, bool head_only)
 {
 	size_t body_len = head_only ? 0 : r->body_len;
-	unsigned char *buf = malloc(LWS_PRE + HEAD_MAX + body_len);
+	size_t head_max = HEAD_MAX + (r->headers ? strlen(r->headers) : 0);
+	unsigned char *buf = malloc(LWS_PRE + head_max + body_len);
 	int head_len;
 
 	if (!buf)
 		return -1;
-	head_len = format_head((char *)buf + LWS_PRE, HEAD_MAX, r);
+	head_len = format_head((char *)buf + LWS_PRE, head_max, r);
 	if (body_len)
 		memcpy(buf + LWS_PRE + head_len, r->body, body_len);
 	lws_write(wsi, buf + LWS_PRE, (size_t)head_len + body_len, LWS_WRITE_HTTP);
@@ -87,9 +114,9 @@ static enum http_method method_of(struct lws *wsi, enum lws_token_indexes *uri)
 		enum lws_token_indexes uri;
 		enum http_method method;
 	} methods[] = {
-	    {WSI_TOKEN_GET_URI, HTTP_GET},       {WSI_TOKEN_HEAD_URI, HTTP_HEAD},
-	    {WSI_TOKEN_POST_URI, HTTP_POST},     {WSI_TOKEN_PUT_URI, HTTP_OTHER},
-	    {WSI_TOKEN_OPTIONS_URI, HTTP_OTHER}, {WSI_TOKEN_PATCH_URI, HTTP_OTHER},
+	    {WSI_TOKEN_GET_URI, HTTP_GET},         {WSI_TOKEN_HEAD_URI, HTTP_HEAD},
+	    {WSI_TOKEN_POST_URI, HTTP_POST},       {WSI_TOKEN_PUT_URI, HTTP_OTHER},
+	    {WSI_TOKEN_OPTIONS_URI, HTTP_OPTIONS}, {WSI_TOKEN_PATCH_URI, HTTP_OTHER},
 	    {WSI_TOKEN_DELETE_URI, HTTP_OTHER},
 	};
 
@@ -160,9 +187,13 @@ void web_http_free(struct http_session *s)
 	free(s->q.path);
 	free(s->q.content_type);
 	free(s->q.bearer);
+	free(s->q.page_origin);
 	free(s->q.body);
 	free(s);
 }
+
+/* As LWS has it: in lower case, with the colon. */
+static const char wants_method[] = "access-control-request-method:";
 
 static int session_new(struct lws *wsi, struct http_session **out)
 {
@@ -176,10 +207,13 @@ static int session_new(struct lws *wsi, struct http_session **out)
 	s->q.path = copy_header(wsi, uri);
 	s->q.content_type = copy_header(wsi, WSI_TOKEN_HTTP_CONTENT_TYPE);
 	s->q.bearer = bearer_of(wsi);
+	s->q.page_origin = copy_header(wsi, WSI_TOKEN_ORIGIN);
+	s->q.preflight = s->q.method == HTTP_OPTIONS && s->q.page_origin && *s->q.page_origin &&
+	                 lws_hdr_custom_length(wsi, wants_method, sizeof(wants_method) - 1) > 0;
 	s->q.query = query;
 	s->q.query_ctx = s;
 	lws_origin_read(wsi, &s->q.origin);
-	if (!s->q.path || !s->q.content_type) {
+	if (!s->q.path || !s->q.content_type || !s->q.page_origin) {
 		web_http_free(s);
 		return -E_NOMEM;
 	}

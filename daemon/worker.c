@@ -6,8 +6,10 @@
 
 #include "base/env_libevent.h"
 #include "base/log.h"
+#include "daemon/books.h"
 #include "daemon/mailbox.h"
 #include "daemon/turn_auth.h"
+#include "store/credential.h"
 #include "turn/mobility.h"
 
 #include <event2/event.h>
@@ -31,6 +33,7 @@ struct worker {
 	size_t peer_n;
 	bool stop;
 	struct settings *settings; /* what turn's configuration points into */
+	unsigned usage_part;
 	struct event *publish;
 	pthread_mutex_t report_lock;
 	struct worker_report report; /* under report_lock; the data path counts in its own place */
@@ -47,6 +50,41 @@ static void *run(void *arg)
 	return NULL;
 }
 
+/* A credential's user is the part behind its expiry; a guest's has no meaning. */
+static void on_usage(void *ctx, const struct turn_usage *u)
+{
+	static const char guest[] = CREDENTIAL_GUEST;
+	const struct worker *w = ctx;
+	const struct store_usage_counts n = {.allocations = u->begun,
+	                                     .sessions = u->relays,
+	                                     .idle_allocations = u->idle,
+	                                     .allocated_ms = (int64_t)u->allocated_ms,
+	                                     .relayed_s = u->relayed_s,
+	                                     .to_peer_packets = (int64_t)u->to_peer_packets,
+	                                     .to_peer_bytes = (int64_t)u->to_peer_bytes,
+	                                     .to_client_packets = (int64_t)u->to_client_packets,
+	                                     .to_client_bytes = (int64_t)u->to_client_bytes};
+	const char *user = u->username;
+	size_t len = u->username_len;
+	int64_t expires_at_s;
+
+	if (!u->third_party && !credential_parse(u->username, len, &expires_at_s, &user)) {
+		len = (size_t)(u->username + u->username_len - user);
+		if (len >= sizeof(guest) - 1 && !memcmp(user, guest, sizeof(guest) - 1))
+			len = 0;
+	}
+	books_usage(w->net_conf.books, env_wall_s(w->env) / 86400, user, len, &n);
+}
+
+/* A share of them each time, so that the many do not hold up the packets. */
+static void tell_usage(struct worker *w)
+{
+	unsigned parts = w->net_conf.usage_s * 1000 / WORKER_REPORT_MS;
+
+	if (w->net_conf.books)
+		turn_tell_usage(w->turn, w->usage_part++ % parts, parts);
+}
+
 static void on_publish(evutil_socket_t fd, short what, void *arg)
 {
 	struct worker *w = arg;
@@ -58,6 +96,7 @@ static void on_publish(evutil_socket_t fd, short what, void *arg)
 	w->report.env = w->env->stats;
 	w->report.allocations = turn_allocations(w->turn);
 	pthread_mutex_unlock(&w->report_lock);
+	tell_usage(w);
 }
 
 void worker_get_report(struct worker *w, struct worker_report *out)
@@ -231,6 +270,8 @@ int worker_start(const struct turn_conf *conf, const struct turn_listener_conf *
 	net_set_tls(w->net, net->tls);
 	turn_set_mobility(w->turn, &mobility_ops, w);
 	turn_set_nonce_key(w->turn, nonce_key);
+	if (net->books)
+		turn_set_usage(w->turn, on_usage, w);
 	for (; i < n; i++) {
 		r = turn_listen(w->turn, &listeners[i]);
 		if (r) {

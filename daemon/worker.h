@@ -13,6 +13,7 @@
 #include "turn/net/net.h"
 #include "turn/turn.h"
 
+struct books;
 struct worker;
 
 /* For the worker's connections. */
@@ -22,6 +23,8 @@ struct worker_net {
 	/* As in struct net_ops; called on the worker's thread. */
 	void (*http)(void *ctx, int fd, const struct net_client *from);
 	void *ctx;
+	struct books *books; /* borrowed; gets the usage */
+	unsigned usage_s;    /* how often, of the allocations that live */
 };
 
 /* Copies conf and listeners (whose sockets it takes over, also on failure); takes a reference of

@@ -10,7 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CREDENTIAL_NAME_MAX 255 /* bytes of the name behind the colon */
+#define CREDENTIAL_NAME_MAX 255      /* bytes of the name behind the colon */
+#define CREDENTIAL_GUEST    "guest-" /* a name made up for somebody who has none begins so */
 
 struct credential {
 	char username[CREDENTIAL_NAME_MAX + 24]; /* "1795326215:alice" */

@@ -444,6 +444,11 @@ bool store_snapshot_revoked(const struct store_snapshot *snap, const char *usern
 	       !find_revocation(snap, &snap->reissued, username, len);
 }
 
+bool store_snapshot_credential_revoked(const struct store_snapshot *snap, const char *username)
+{
+	return find_revocation(snap, &snap->credentials, username, strlen(username));
+}
+
 bool store_snapshot_user_revoked(const struct store_snapshot *snap, const char *name)
 {
 	return find_revocation(snap, &snap->revoked_users, name, strlen(name));

@@ -42,6 +42,9 @@ const struct store_keys *store_snapshot_user_by_hash(const struct store_snapshot
  * its user. */
 bool store_snapshot_revoked(const struct store_snapshot *snap, const char *username, size_t len);
 
+/* Whether it was revoked by itself. */
+bool store_snapshot_credential_revoked(const struct store_snapshot *snap, const char *username);
+
 /* Whether a user's credentials were revoked so lately that a new one needs store_reissue(). */
 bool store_snapshot_user_revoked(const struct store_snapshot *snap, const char *name);
 

@@ -320,6 +320,12 @@ void store_close(struct store *s)
 	free(s);
 }
 
+void store_set_busy_timeout(struct store *s, int busy_timeout_ms)
+{
+	s->options.busy_timeout_ms = busy_timeout_ms;
+	sqlite3_busy_timeout(s->db, busy_timeout_ms);
+}
+
 void store_set_actor(struct store *s, const char *actor)
 {
 	snprintf(s->actor, sizeof(s->actor), "%s", actor);

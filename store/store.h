@@ -42,6 +42,9 @@ int store_open(const char *dir, const struct store_options *options, struct stor
                struct why *why);
 void store_close(struct store *s);
 
+/* Instead of the one of the options. For a thread that must not wait long. */
+void store_set_busy_timeout(struct store *s, int busy_timeout_ms);
+
 /* The file's path; lives as long as the handle. */
 const char *store_path(const struct store *s);
 

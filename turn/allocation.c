@@ -231,6 +231,7 @@ void turn_alloc_close(struct turn_alloc *a, enum turn_close_reason reason)
 		HASH_DELETE(hh, t->allocs, a);
 	t->live--;
 	t->stats.allocations_closed++;
+	turn_usage_tell(a, true);
 	log_session(a, "closed", close_reasons[reason]);
 	turn_alloc_free(a);
 }

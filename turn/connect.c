@@ -283,6 +283,8 @@ void turn_tcp_count(struct turn_peer_conn *c, size_t to_peer, size_t to_client)
 	a->turn->stats.to_client_bytes += to_client;
 	a->to_peer_bytes += to_peer;
 	a->to_client_bytes += to_client;
+	if (to_peer || to_client)
+		turn_usage_mark(a);
 }
 
 /* Before the credentials are checked: the user's key is known to the allocation that the

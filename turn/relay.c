@@ -53,6 +53,7 @@ void turn_relay_to_peer(struct turn_half *half, const struct addr *wire, uint8_t
 	s->to_peer_bytes += len;
 	a->to_peer_packets++;
 	a->to_peer_bytes += len;
+	turn_usage_mark(a);
 }
 
 void turn_on_channel_data(const struct turn_path *path, uint8_t *data, size_t data_len)
@@ -133,6 +134,7 @@ static void from_peer(struct turn_half *half, struct datagram *d)
 	t->stats.to_client_bytes += d->len;
 	a->to_client_packets++;
 	a->to_client_bytes += d->len;
+	turn_usage_mark(a);
 }
 
 void turn_on_relay_batch(void *arg, struct env_udp *u, struct datagram *batch, size_t n)

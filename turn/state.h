@@ -101,6 +101,14 @@ struct turn_half {
 	uint64_t expires_ms; /* 0: there is none */
 };
 
+/* What was told of an allocation so far. */
+struct turn_told {
+	bool begun;
+	uint32_t relayed_s;
+	uint64_t allocated_ms;
+	uint64_t to_peer_packets, to_peer_bytes, to_client_packets, to_client_bytes;
+};
+
 struct turn_alloc {
 	UT_hash_handle hh;
 	struct turn_tuple tuple;
@@ -131,6 +139,9 @@ struct turn_alloc {
 	uint8_t tid[STUN_TID_LEN]; /* of the Allocate request, to know its retransmission */
 	uint64_t to_peer_packets, to_peer_bytes, to_client_packets, to_client_bytes;
 	uint64_t bandwidth_drops;
+	uint64_t second_ms; /* when the last second began in which something was relayed */
+	uint32_t relayed_s; /* such seconds */
+	struct turn_told told;
 	struct turn_rate rate[2]; /* by direction */
 	uint32_t user_credit[2];  /* bytes leased from the account's rate */
 	char id[20];
@@ -167,6 +178,8 @@ struct turn {
 	uint32_t sides;  /* numbers given */
 	struct turn_listener *listeners;
 	struct turn_link *links;
+	turn_usage_fn *usage; /* or NULL */
+	void *usage_ctx;
 	const struct turn_net_ops *net; /* or NULL */
 	void *net_ctx;
 	struct turn_peer_conn *conns; /* by id */
@@ -308,6 +321,18 @@ void turn_perms_recheck(struct turn_alloc *a);
 struct turn_chan *turn_chan_by_number(struct turn_alloc *a, uint16_t number);
 struct turn_chan *turn_chan_by_peer(struct turn_alloc *a, const struct addr *peer);
 void turn_chans_end(struct turn_alloc *a, int family);
+
+/* usage.c */
+void turn_usage_tell(struct turn_alloc *a, bool ended);
+
+/* On the data path: something is relayed now. */
+static inline void turn_usage_mark(struct turn_alloc *a)
+{
+	if (a->turn->now_ms - a->second_ms < 1000 && a->relayed_s)
+		return;
+	a->second_ms = a->turn->now_ms;
+	a->relayed_s++;
+}
 
 /* client.c */
 env_udp_batch_fn turn_on_client_batch;

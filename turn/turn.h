@@ -213,6 +213,28 @@ void turn_auth_answered(struct turn *t, uint64_t ticket);
 /* Users may have gone: closes the allocations of those that are no longer alive. */
 void turn_recheck_users(struct turn *t);
 
+/* What an allocation did since it was last told of. */
+struct turn_usage {
+	const char *realm, *username; /* the username of its credential: any bytes */
+	size_t username_len;
+	bool third_party;   /* the username is a key's name */
+	bool begun;         /* it is told of for the first time */
+	bool relays;        /* for the first time it has relayed something */
+	bool idle;          /* it has ended, and has never relayed anything */
+	uint32_t relayed_s; /* seconds in which something was relayed */
+	uint64_t allocated_ms;
+	uint64_t to_peer_packets, to_peer_bytes, to_client_packets, to_client_bytes;
+};
+
+/* Must not call back into turn; borrows u for the call. */
+typedef void turn_usage_fn(void *ctx, const struct turn_usage *u);
+
+/* From now on fn is told of each allocation that ends. */
+void turn_set_usage(struct turn *t, turn_usage_fn *fn, void *ctx);
+
+/* Has fn told of those that live, the part-th (from 0) of so many parts of them. */
+void turn_tell_usage(struct turn *t, unsigned part, unsigned parts);
+
 size_t turn_allocations(const struct turn *t);
 size_t turn_relayed_addresses(const struct turn *t); /* two for a dual allocation */
 const struct turn_stats *turn_get_stats(const struct turn *t);

@@ -114,7 +114,7 @@ static void test_turn_credentials(void **state)
 	f->grant_rc = -E_INVAL;
 	expect_status(f, "GET /turn HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad-request");
 	f->grant_rc = -E_CORRUPT;
-	expect_status(f, "GET /turn HTTP/1.1\r\nHost: h\r\n\r\n", 500, "stored data is damaged");
+	expect_status(f, "GET /turn HTTP/1.1\r\nHost: h\r\n\r\n", 503, "stored data is damaged");
 	f->grant_rc = 0;
 	/* a Host that is no host is not put into URIs */
 	expect_status(f, "GET /turn HTTP/1.1\r\nHost: a\"b<c>\r\n\r\n", 200, "turn:127.0.0.1:3478");

@@ -325,6 +325,19 @@ char *lab_verb(const struct lab_server *s, const char *verb, const char *in)
 	return lab_run(command, in);
 }
 
+int lab_try_verb(const struct lab_server *s, const char *verb, const char *in, char **out)
+{
+	char command[COMMAND_MAX];
+	struct lab_program p;
+	int status;
+
+	snprintf(command, sizeof(command), "%s --data %s %s", turnpike(), s->data, verb);
+	lab_start(&p, command, in);
+	status = lab_wait(&p, VERB_MS);
+	*out = lab_output(&p);
+	return status;
+}
+
 void lab_echo_start(struct lab_program *p, unsigned int port)
 {
 	char command[128];

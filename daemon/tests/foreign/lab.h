@@ -76,6 +76,8 @@ long lab_server_rss_kib(const struct lab_server *s);
 void lab_echo_start(struct lab_program *p, unsigned int port);
 /* A verb on the data folder, as in "user add alice --password-stdin". Output for free(). */
 char *lab_verb(const struct lab_server *s, const char *verb, const char *in);
+/* One that may fail: its exit status, as lab_wait(). *out is for free(). */
+int lab_try_verb(const struct lab_server *s, const char *verb, const char *in, char **out);
 /* The same before the server runs: makes the data folder of that name. */
 void lab_server_prepare(struct lab_server *s, const char *name);
 

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The books.
+ */
+#include "daemon/books.h"
+
+#include "base/log.h"
+#include "store/audit.h"
+#include "store/name.h"
+#include "store/revoke.h"
+#include "store/store.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <uthash.h>
+
+#define ROWS_MAX        20000 /* in memory, when no limit is set */
+#define TOKENS_MAX      64
+#define PRUNE_EVERY_S   3600
+#define BUSY_TIMEOUT_MS 3000
+
+struct row {
+	UT_hash_handle hh;
+	struct store_usage_counts n;
+	struct key {
+		int64_t day;
+		char user[USAGE_USER_STRLEN];
+	} key;
+};
+
+struct books {
+	pthread_t thread;
+	pthread_mutex_t lock; /* all down to the stats are under it */
+	pthread_cond_t wake;
+	struct row *rows;
+	struct token_use {
+		int64_t id, when_s;
+	} tokens[TOKENS_MAX];
+	size_t token_n;
+	struct books_stats stats;
+	bool stop;
+	/* the thread's own */
+	struct books_conf conf;
+	char *dir;
+	struct store *store;
+	int64_t pruned_s;
+	struct why last; /* what was logged; empty when all went well */
+};
+
+/* The name for the table: what cannot be shown, or is nobody's, has a common one. */
+static void user_of(char out[USAGE_USER_STRLEN], const char *user, size_t len)
+{
+	const char *instead = NULL;
+
+	if (!len)
+		instead = USAGE_ANONYMOUS;
+	else if (len >= USAGE_USER_STRLEN)
+		instead = "(too long)";
+	else {
+		memcpy(out, user, len);
+		out[len] = 0;
+		if (text_check(out, len, len, "", NULL))
+			instead = "(unprintable)";
+	}
+	if (instead)
+		snprintf(out, USAGE_USER_STRLEN, "%s", instead);
+}
+
+/* Under the lock. Out of memory, a count is lost. */
+static void add(struct books *b, struct key *key, const struct store_usage_counts *n)
+{
+	size_t max = b->conf.users_max ? 2 * (size_t)b->conf.users_max : ROWS_MAX;
+	struct row *r;
+
+	HASH_FIND(hh, b->rows, key, sizeof(*key), r);
+	if (!r && HASH_COUNT(b->rows) >= max) {
+		memset(key->user, 0, sizeof(key->user));
+		snprintf(key->user, sizeof(key->user), USAGE_OTHERS);
+		HASH_FIND(hh, b->rows, key, sizeof(*key), r);
+	}
+	if (!r) {
+		r = calloc(1, sizeof(*r));
+		if (!r)
+			return;
+		r->key = *key;
+		HASH_ADD(hh, b->rows, key, sizeof(r->key), r);
+	}
+	store_usage_sum(&r->n, n);
+}
+
+void books_usage(struct books *b, int64_t day, const char *user, size_t len,
+                 const struct store_usage_counts *n)
+{
+	struct key key;
+
+	memset(&key, 0, sizeof(key));
+	key.day = day;
+	user_of(key.user, user, len);
+	pthread_mutex_lock(&b->lock);
+	add(b, &key, n);
+	pthread_mutex_unlock(&b->lock);
+}
+
+void books_token_used(struct books *b, int64_t id)
+{
+	size_t i;
+
+	pthread_mutex_lock(&b->lock);
+	for (i = 0; i < b->token_n && b->tokens[i].id != id; i++)
+		;
+	if (i < TOKENS_MAX) {
+		b->tokens[i] = (struct token_use){.id = id, .when_s = time(NULL)};
+		b->token_n += i == b->token_n;
+	}
+	pthread_mutex_unlock(&b->lock);
+}
+
+void books_get_stats(struct books *b, struct books_stats *out)
+{
+	pthread_mutex_lock(&b->lock);
+	*out = b->stats;
+	pthread_mutex_unlock(&b->lock);
+}
+
+static void free_rows(struct row *rows)
+{
+	struct row *r, *next;
+
+	HASH_ITER (hh, rows, r, next) {
+		HASH_DEL(rows, r);
+		free(r);
+	}
+}
+
+/* ---- the thread ---- */
+
+static int write_usage(struct books *b, struct row *rows, struct why *why)
+{
+	size_t n = HASH_COUNT(rows), i = 0;
+	struct store_usage *list = calloc(n ? n : 1, sizeof(*list));
+	int err;
+
+	if (!list)
+		return why_set(why, -E_NOMEM, "out of memory");
+	for (struct row *r = rows; r; r = r->hh.next)
+		list[i++] = (struct store_usage){.day = r->key.day, .user = r->key.user, .n = r->n};
+	err = store_usage_add(b->store, list, n, b->conf.users_max, why);
+	free(list);
+	return err;
+}
+
+static int prune(struct books *b, struct why *why)
+{
+	const struct books_conf *c = &b->conf;
+	int64_t now_s = time(NULL);
+	int err = 0;
+
+	if (now_s - b->pruned_s < PRUNE_EVERY_S && now_s >= b->pruned_s)
+		return 0;
+	if (c->usage_days)
+		err = store_usage_prune(b->store, now_s / 86400 - c->usage_days + 1, why);
+	if (!err && (c->audit_rows || c->audit_days))
+		err = store_audit_prune(b->store, c->audit_rows, c->audit_days * 86400, why);
+	if (!err)
+		err = store_revocations_prune(b->store, why);
+	if (!err)
+		b->pruned_s = now_s;
+	return err;
+}
+
+/* Whoever holds the file for long would hold a stop, too. */
+static int open_store(struct books *b, struct why *why)
+{
+	static const struct store_options options = {.must_exist = true,
+	                                             .busy_timeout_ms = BUSY_TIMEOUT_MS};
+
+	return b->store ? 0 : store_open(b->dir, &options, &b->store, why);
+}
+
+static void log_result(struct books *b, int err, const struct why *why)
+{
+	if (err && strcmp(why->text, b->last.text) != 0)
+		log_error(NULL, "books", LOG_STR("error", why->text));
+	else if (!err && *b->last.text)
+		log_info(NULL, "books", LOG_STR("state", "written again"));
+	b->last = *why;
+	if (!err)
+		b->last.text[0] = 0;
+}
+
+static void put_back(struct books *b, struct row *rows)
+{
+	for (struct row *r = rows; r; r = r->hh.next)
+		add(b, &r->key, &r->n);
+}
+
+static void write_all(struct books *b)
+{
+	struct token_use tokens[TOKENS_MAX];
+	struct why why = {{0}};
+	struct row *rows;
+	size_t token_n;
+	int err;
+
+	pthread_mutex_lock(&b->lock);
+	rows = b->rows;
+	b->rows = NULL;
+	token_n = b->token_n;
+	memcpy(tokens, b->tokens, token_n * sizeof(*tokens));
+	b->token_n = 0;
+	pthread_mutex_unlock(&b->lock);
+
+	err = open_store(b, &why);
+	if (!err && rows)
+		err = write_usage(b, rows, &why);
+	pthread_mutex_lock(&b->lock);
+	b->stats.batches += !err && rows;
+	b->stats.failures += err != 0;
+	if (err)
+		put_back(b, rows);
+	pthread_mutex_unlock(&b->lock);
+	free_rows(rows);
+	for (size_t i = 0; !err && i < token_n; i++) /* coarse: one lost is no loss */
+		err = store_token_used(b->store, tokens[i].id, tokens[i].when_s, &why);
+	if (!err)
+		err = prune(b, &why);
+	log_result(b, err, &why);
+	/* A handle on a damaged file does not heal. */
+	if (err == -E_CORRUPT) {
+		store_close(b->store);
+		b->store = NULL;
+	}
+}
+
+static void *run(void *arg)
+{
+	struct books *b = arg;
+	struct timespec until;
+	bool stop = false;
+
+	while (!stop) {
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_sec += b->conf.every_s;
+		pthread_mutex_lock(&b->lock);
+		while (!b->stop && pthread_cond_timedwait(&b->wake, &b->lock, &until) != ETIMEDOUT)
+			;
+		stop = b->stop;
+		pthread_mutex_unlock(&b->lock);
+		write_all(b);
+	}
+	return NULL;
+}
+
+static int start_thread(struct books *b)
+{
+	sigset_t all, before;
+	int r;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	r = pthread_create(&b->thread, NULL, run, b);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (!r)
+		pthread_setname_np(b->thread, "books");
+	return r;
+}
+
+static void books_free(struct books *b)
+{
+	store_close(b->store);
+	free_rows(b->rows);
+	pthread_mutex_destroy(&b->lock);
+	pthread_cond_destroy(&b->wake);
+	free(b->dir);
+	free(b);
+}
+
+int books_start(const struct books_conf *conf, struct books **out, struct why *why)
+{
+	struct books *b = calloc(1, sizeof(*b));
+	pthread_condattr_t attr;
+
+	if (!b)
+		return why_set(why, -E_NOMEM, "out of memory");
+	b->conf = *conf;
+	b->dir = strdup(conf->dir);
+	pthread_mutex_init(&b->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&b->wake, &attr);
+	pthread_condattr_destroy(&attr);
+	if (!b->dir || start_thread(b)) {
+		books_free(b);
+		return why_set(why, -E_NOMEM, "cannot start the books' thread: out of memory");
+	}
+	*out = b;
+	return 0;
+}
+
+void books_stop(struct books *b)
+{
+	if (!b)
+		return;
+	pthread_mutex_lock(&b->lock);
+	b->stop = true;
+	pthread_cond_signal(&b->wake);
+	pthread_mutex_unlock(&b->lock);
+	pthread_join(b->thread, NULL);
+	books_free(b);
+}

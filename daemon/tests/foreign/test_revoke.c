@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Revocation and usage on a running server with two workers: who is revoked is
+ * out within a second, on each of them, over UDP and TCP, and stays out; the
+ * others do not notice. Who relayed how much is in the books.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/tests/foreign/lab.h"
+#include "daemon/tests/foreign/talker.h"
+#include "store/credential.h"
+
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define SERVER4 LAB_SERVER4 ":3478"
+#define OPTIONS                                                                                    \
+	"--workers 2 --relay-ports 50000-54999 --usage-interval 1 --listen " SERVER4               \
+	" --listen 127.0.0.1:8080"
+#define SECRET    "the-north-remembers-0123456789"
+#define AT_ONCE   1000 /* ms */
+#define UDP_N     8    /* their ports spread them over the workers */
+#define TALKERS_N 10   /* the last two by TCP */
+
+static struct lab_server server;
+
+struct person {
+	char user[64], password[64];
+	struct talker talkers[TALKERS_N];
+};
+
+static int start(void **state)
+{
+	(void)state;
+	lab_server_prepare(&server, "revoke");
+	free(lab_verb(&server, "secret add --value-stdin", SECRET "\n"));
+	lab_server_start(&server, "revoke", OPTIONS);
+	return 0;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	if (server.program.pid)
+		lab_server_stop(&server);
+	return 0;
+}
+
+static void credential(struct person *p, const char *name, long long ttl_s)
+{
+	snprintf(p->user, sizeof(p->user), "%lld:%s", (long long)time(NULL) + ttl_s, name);
+	credential_password(SECRET, strlen(SECRET), p->user, strlen(p->user), p->password);
+}
+
+static void open_all(struct person *p)
+{
+	for (int i = 0; i < TALKERS_N; i++) {
+		talker_open(&p->talkers[i], SERVER4, i >= UDP_N, NULL, p->user, p->password);
+		assert_int_equal(talker_login(&p->talkers[i]), 401);
+		assert_int_equal(talker_allocate(&p->talkers[i], NULL), 0);
+	}
+}
+
+static void close_all(struct person *p)
+{
+	for (int i = 0; i < TALKERS_N; i++)
+		talker_close(&p->talkers[i]);
+}
+
+/* How many of his allocations take a Refresh. */
+static int alive(struct person *p)
+{
+	int n = 0;
+
+	for (int i = 0; i < TALKERS_N; i++)
+		n += !talker_refresh(&p->talkers[i], 600);
+	return n;
+}
+
+/* Waits until n lines of the log say that an allocation of the user was closed as revoked. */
+static bool closed(const char *user, int n)
+{
+	unsigned long long since = lab_now_ms();
+	char line[128];
+
+	snprintf(line, sizeof(line), "event=closed reason=revoked user=%s ", user);
+	do {
+		char *log = lab_output(&server.program);
+		int found = 0;
+
+		for (char *at = log; (at = strstr(at, line)); at++)
+			found++;
+		free(log);
+		if (found >= n)
+			return true;
+		lab_sleep_ms(10);
+	} while (lab_now_ms() - since < AT_ONCE);
+	return false;
+}
+
+/* Both workers had some of it: the test would else not show what it is for. */
+static void on_both_workers(const char *user)
+{
+	char *log = lab_output(&server.program);
+	bool on[2] = {false, false};
+	char needle[96];
+
+	snprintf(needle, sizeof(needle), "user=%s ", user);
+	for (char *at = log; (at = strstr(at, needle)); at++) {
+		char *line = at;
+
+		while (line > log && line[-1] != '\n')
+			line--;
+		line = strstr(line, "id=t");
+		if (line && line < at && (line[4] == '0' || line[4] == '1'))
+			on[line[4] - '0'] = true;
+	}
+	free(log);
+	assert_true(on[0] && on[1]);
+}
+
+static int try_to_allocate(const struct person *p)
+{
+	struct talker t;
+	int code;
+
+	talker_open(&t, SERVER4, false, NULL, p->user, p->password);
+	talker_login(&t);
+	code = talker_allocate(&t, NULL);
+	if (!code)
+		talker_refresh(&t, 0);
+	talker_close(&t);
+	return code;
+}
+
+static void one_credential(void **state)
+{
+	struct person *mallory = calloc(1, sizeof(*mallory)), *bob = calloc(1, sizeof(*bob));
+	struct person other;
+	char verb[96];
+
+	(void)state;
+	credential(mallory, "mallory", 3600);
+	credential(bob, "bob", 3600);
+	credential(&other, "mallory", 3700);
+	open_all(mallory);
+	open_all(bob);
+	on_both_workers(mallory->user);
+	snprintf(verb, sizeof(verb), "revoke %s", mallory->user);
+	free(lab_verb(&server, verb, NULL));
+	assert_true(closed(mallory->user, TALKERS_N));
+	assert_int_equal(alive(mallory), 0);
+	assert_int_equal(alive(bob), TALKERS_N);
+	assert_int_equal(try_to_allocate(mallory), 401);
+	assert_int_equal(try_to_allocate(&other), 0); /* his other one still opens */
+	assert_int_equal(try_to_allocate(bob), 0);
+	/* also after a restart */
+	close_all(mallory);
+	close_all(bob);
+	lab_server_stop(&server);
+	lab_server_start(&server, "revoke", OPTIONS);
+	assert_int_equal(try_to_allocate(mallory), 401);
+	assert_int_equal(try_to_allocate(bob), 0);
+	free(mallory);
+	free(bob);
+}
+
+/* The CLI's answer, as a credential. */
+static void issue(struct person *p, const char *name)
+{
+	char verb[96], *said;
+	json_t *value;
+
+	snprintf(verb, sizeof(verb), "credentials %s --ttl 1000", name);
+	said = lab_verb(&server, verb, NULL);
+	value = json_loads(strchr(said, '{'), 0, NULL);
+	assert_non_null(value);
+	snprintf(p->user, sizeof(p->user), "%s",
+	         json_string_value(json_object_get(value, "username")));
+	snprintf(p->password, sizeof(p->password), "%s",
+	         json_string_value(json_object_get(value, "password")));
+	json_decref(value);
+	free(said);
+}
+
+static void all_of_a_user(void **state)
+{
+	struct person *eve = calloc(1, sizeof(*eve)), *bob = calloc(1, sizeof(*bob));
+	struct person fixed = {"eve", "static-password", {{0}}}, fresh;
+
+	(void)state;
+	free(lab_verb(&server, "user add eve --password-stdin", "static-password\n"));
+	credential(eve, "eve", 3600);
+	credential(bob, "bobby", 3600);
+	lab_sleep_ms(300);
+	open_all(eve);
+	open_all(bob);
+	open_all(&fixed);
+	free(lab_verb(&server, "revoke --user eve", NULL));
+	assert_true(closed(eve->user, TALKERS_N));
+	assert_true(closed("eve", TALKERS_N));
+	assert_int_equal(alive(eve), 0);
+	assert_int_equal(alive(&fixed), 0);
+	assert_int_equal(alive(bob), TALKERS_N);
+	assert_int_equal(try_to_allocate(eve), 401);
+	assert_int_equal(try_to_allocate(&fixed), 401);
+	/* What is issued from now on opens. */
+	issue(&fresh, "eve");
+	lab_sleep_ms(AT_ONCE / 2);
+	assert_int_equal(try_to_allocate(&fresh), 0);
+	assert_int_equal(try_to_allocate(eve), 401);
+	free(lab_verb(&server, "unrevoke --user eve", NULL));
+	free(lab_verb(&server, "user enable eve", NULL));
+	lab_sleep_ms(AT_ONCE / 2);
+	assert_int_equal(try_to_allocate(eve), 0);
+	assert_int_equal(try_to_allocate(&fixed), 0);
+	close_all(eve);
+	close_all(bob);
+	close_all(&fixed);
+	free(eve);
+	free(bob);
+}
+
+static void disabled_user(void **state)
+{
+	struct person *dan = calloc(1, sizeof(*dan));
+
+	(void)state;
+	strcpy(dan->user, "dan");
+	strcpy(dan->password, "static-password");
+	free(lab_verb(&server, "user add dan --password-stdin", "static-password\n"));
+	lab_sleep_ms(300);
+	open_all(dan);
+	free(lab_verb(&server, "user disable dan", NULL));
+	assert_true(closed("dan", TALKERS_N));
+	assert_int_equal(alive(dan), 0);
+	assert_int_equal(try_to_allocate(dan), 401);
+	free(lab_verb(&server, "user enable dan", NULL));
+	lab_sleep_ms(300);
+	assert_int_equal(try_to_allocate(dan), 0);
+	close_all(dan);
+	free(dan);
+}
+
+/* A number of the only row of a user's usage; -1 when there is none. */
+static long long usage_of(const char *user, const char *key)
+{
+	char verb[96], *said;
+	long long n = -1;
+	json_t *rows;
+
+	snprintf(verb, sizeof(verb), "usage --user %s --json", user);
+	said = lab_verb(&server, verb, NULL);
+	rows = json_loads(said, 0, NULL);
+	assert_true(json_is_array(rows));
+	if (json_array_size(rows)) /* two at midnight; the sum of them is what counts */
+		n = 0;
+	for (size_t i = 0; i < json_array_size(rows); i++)
+		n += json_integer_value(json_object_get(json_array_get(rows, i), key));
+	json_decref(rows);
+	free(said);
+	return n;
+}
+
+static void books(void **state)
+{
+	struct lab_program echo;
+	struct person uma, idle;
+	struct talker t, lazy;
+
+	(void)state;
+	lab_echo_start(&echo, 9999);
+	credential(&uma, "uma", 3600);
+	credential(&idle, "idle", 3600);
+	assert_int_equal(usage_of("uma", "allocations"), -1);
+	talker_open(&t, SERVER4, false, NULL, uma.user, uma.password);
+	talker_login(&t);
+	assert_int_equal(talker_allocate(&t, NULL), 0);
+	assert_int_equal(talker_permit(&t, LAB_PEER4 ":9999"), 0);
+	talker_open(&lazy, SERVER4, true, NULL, idle.user, idle.password);
+	talker_login(&lazy);
+	assert_int_equal(talker_allocate(&lazy, NULL), 0);
+	for (int i = 0; i < 25; i++) { /* 2.5 s */
+		talker_send_to(&t, LAB_PEER4 ":9999", "0123456789");
+		lab_sleep_ms(100);
+	}
+	lab_sleep_ms(2500);
+	/* They live, and are told of. */
+	assert_int_equal(usage_of("uma", "allocations"), 1);
+	assert_int_equal(usage_of("uma", "sessions"), 1);
+	assert_int_equal(usage_of("uma", "to_peer_packets"), 25);
+	assert_int_equal(usage_of("uma", "to_peer_bytes"), 250);
+	assert_in_range(usage_of("uma", "to_client_bytes"), 10, 250);
+	assert_in_range(usage_of("uma", "relayed_s"), 2, 4);
+	assert_in_range(usage_of("uma", "allocated_s"), 3, 20);
+	assert_int_equal(usage_of("idle", "allocations"), 1);
+	assert_int_equal(usage_of("idle", "sessions"), 0);
+	assert_int_equal(usage_of("idle", "idle_allocations"), 0); /* it may yet */
+	talker_refresh(&lazy, 0);
+	/* What is open when the server stops is told of then. */
+	talker_send_to(&t, LAB_PEER4 ":9999", "0123456789");
+	lab_sleep_ms(50);
+	lab_server_stop(&server);
+	assert_int_equal(usage_of("uma", "to_peer_packets"), 26);
+	assert_int_equal(usage_of("uma", "allocations"), 1);
+	assert_int_equal(usage_of("uma", "idle_allocations"), 0);
+	assert_int_equal(usage_of("idle", "idle_allocations"), 1);
+	assert_int_equal(usage_of("idle", "relayed_s"), 0);
+	lab_signal_and_wait(&echo, SIGKILL, AT_ONCE);
+	talker_close(&t);
+	talker_close(&lazy);
+}
+
+static void audited(void **state)
+{
+	char *said = lab_verb(&server, "audit", NULL);
+
+	(void)state;
+	assert_non_null(strstr(said, "\trevoke credential\t"));
+	assert_non_null(strstr(said, "\tcli uid 0\trevoke user\teve\n"));
+	assert_non_null(strstr(said, "\tuser disable\tdan@turnpike\n"));
+	assert_null(strstr(said, SECRET));
+	free(said);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(one_credential), cmocka_unit_test(all_of_a_user),
+	    cmocka_unit_test(disabled_user),  cmocka_unit_test(books),
+	    cmocka_unit_test(audited),
+	};
+
+	(void)argc;
+	lab_enter(argv);
+	return cmocka_run_group_tests(tests, start, stop);
+}
