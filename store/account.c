@@ -14,8 +14,9 @@
 #include <string.h>
 
 /* A hash to compare with when there is no such account: of a password that nobody knows. */
-static const char nobody[] = "$argon2id$v=19$m=65536,t=2,p=1$BqxJYl0c3eHgaFEMWENvdA"
-                             "$x57NJBoTfORqX8qsXyspgu/+hJ83mOEslPGxT1IMQPY";
+static const char nobody[crypto_pwhash_STRBYTES] =
+    "$argon2id$v=19$m=65536,t=2,p=1$BqxJYl0c3eHgaFEMWENvdA"
+    "$x57NJBoTfORqX8qsXyspgu/+hJ83mOEslPGxT1IMQPY";
 
 const char *store_role_text(enum store_role role)
 {

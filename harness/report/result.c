@@ -65,6 +65,8 @@ void result_begin(struct result *r)
 
 	clock_gettime(CLOCK_REALTIME, &ts);
 	r->state = RESULT_RUNNING;
+	r->raced = false;
+	r->tries++;
 	r->step[0] = r->path[0] = '\0';
 	r->failure_n = r->measure_n = 0;
 	r->started_ms = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;

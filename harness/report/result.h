@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,6 +46,8 @@ struct result {
 	char step[96];       /* what was being done last, for a death without words */
 	char path[96];       /* how the call ran: "relay udp, host/prflx" */
 	enum result_state state;
+	bool raced;         /* it failed by nothing but the outcome of a race: worth another try */
+	unsigned tries;     /* how often it was played */
 	int64_t started_ms; /* Unix time; 0: unknown */
 	int64_t duration_ms;
 	size_t failure_n;

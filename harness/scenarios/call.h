@@ -18,8 +18,8 @@
 /* Both join, A clicks B's name, B answers. answered_at_ms: Unix time of that click. */
 int call_place(struct stage *st, double *answered_at_ms, struct why *why);
 
-/* Waits until both ends are connected over a path of this class; not longer than ICE may take. */
-int call_await(struct stage *st, enum path_class path, struct why *why);
+/* Waits until both ends are connected over a path as expected; not longer than ICE may take. */
+int call_await(struct stage *st, const struct call_expect *expect, struct why *why);
 
 /* Both ends look at the call over the same window. */
 int call_observe(struct stage *st, int window_ms, struct peer_view v[LAB_SIDES], struct why *why);

@@ -206,7 +206,7 @@ static int begin(struct stage *st, struct why *why)
 	int err = call_place(st, &answered_at_ms, why);
 
 	if (err == 0)
-		err = call_await(st, st->cell->expect.path, why);
+		err = call_await(st, &st->cell->expect, why);
 	if (err == 0) {
 		clock_sleep_ms(SETTLE_MS);
 		err = call_observe(st, WINDOW_MS, v, why);

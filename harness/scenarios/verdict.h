@@ -74,6 +74,9 @@ int peer_view_parse(const json_t *json, struct peer_view *v);
  * knows a relay candidate for what it is. */
 enum path_class verdict_path(const struct peer_view v[VERDICT_PEERS]);
 
+/* Whether path and relay protocols are those expected. */
+bool verdict_path_fits(const struct call_expect *expect, const struct peer_view v[VERDICT_PEERS]);
+
 /* Notes failures, measures and the path in r. answered_at_ms: Unix time of the click on Answer.
  * False if there was no connection at all, be it as expected. */
 bool verdict_judge(const struct call_expect *expect, const struct peer_mark mark[VERDICT_PEERS],

@@ -372,6 +372,39 @@ static void test_views_that_are_no_views(void **state)
 	json_decref(json);
 }
 
+/* ICE may settle for a relay, or for TCP to it, milliseconds before the better way is there. */
+static void test_worse_path_may_be_a_lost_race(void **state)
+{
+	(void)state;
+	make_relayed();
+	judge(&direct);
+	assert_int_equal(result.state, RESULT_FAILED);
+	assert_true(result.raced);
+
+	set_up(NULL);
+	make_relayed();
+	strcpy(view[0].local.relay_protocol, "tcp");
+	judge(&relayed);
+	assert_int_equal(result.state, RESULT_FAILED);
+	assert_true(result.raced);
+
+	/* Better than theory allows is no bad luck, and neither is anything else that is wrong. */
+	set_up(NULL);
+	judge(&relayed);
+	assert_int_equal(result.state, RESULT_FAILED);
+	assert_false(result.raced);
+
+	set_up(NULL);
+	make_relayed();
+	view[0].echo_ms = -1;
+	judge(&direct);
+	assert_false(result.raced);
+
+	set_up(NULL);
+	judge(&direct);
+	assert_false(result.raced);
+}
+
 static void test_data_channel_without_echo(void **state)
 {
 	(void)state;
@@ -421,6 +454,7 @@ int main(void)
 	    cmocka_unit_test_setup(test_audio_faults, set_up),
 	    cmocka_unit_test_setup(test_views_that_are_no_views, set_up),
 	    cmocka_unit_test(test_views_that_are_no_views),
+	    cmocka_unit_test_setup(test_worse_path_may_be_a_lost_race, set_up),
 	    cmocka_unit_test_setup(test_data_channel_without_echo, set_up),
 	    cmocka_unit_test_setup(test_busy_machine_is_no_failure, set_up),
 	};
