@@ -124,7 +124,7 @@ static void check_flow(const struct fault *f, const struct fault_times *t,
 static void check_back(const struct fault *f, const struct fault_times *t,
                        const struct peer_mark *me, const struct pulse *p, struct result *r)
 {
-	char says[512];
+	char says[640];
 
 	if (strcmp(p->call, "connected") != 0 || strcmp(p->state, "connected") != 0) {
 		result_fail(r,
@@ -141,7 +141,7 @@ static void check_online(const struct fault *f, const struct fault_times *t,
                          const struct peer_mark mark[LAB_SIDES], const struct pulse p[LAB_SIDES],
                          struct result *r)
 {
-	char says[512];
+	char says[640];
 
 	if (f->expect.online_ms == 0)
 		return;
@@ -172,7 +172,7 @@ static void check_end(const struct fault *f, const struct fault_times *t,
                       struct result *r)
 {
 	const struct fault_expect *e = &f->expect;
-	char says[LAB_SIDES][512];
+	char says[LAB_SIDES][640];
 
 	for (int i = 0; i < LAB_SIDES; i++)
 		page_says(&p[i], says[i], sizeof(says[i]));
