@@ -41,8 +41,11 @@ static bool selected(const struct plan_options *opt, const struct cell *cell, co
 
 static void name_cell(struct cell *cell, const char *name)
 {
-	snprintf(cell->name, sizeof(cell->name), "%s%s%s", name, cell->target->own ? "" : "@",
-	         cell->target->own ? "" : cell->target->name);
+	/* Names of kinds, browsers and targets are short: the bounds are for the compiler. */
+	if (cell->target->own)
+		snprintf(cell->name, sizeof(cell->name), "%s", name);
+	else
+		snprintf(cell->name, sizeof(cell->name), "%.63s@%.31s", name, cell->target->name);
 }
 
 /* What the table expects of a scenario holds for Turnpike; of others theory knows more. */
