@@ -85,6 +85,11 @@ static const struct verb verbs[] = {
     {"reload", "[--json]", FLAG_JSON, 0, 0, cli_reload,
      "Have the server on the data directory read its configuration and its certificate again; says "
      "what has changed, what needs a restart, or why it was refused"},
+    {"import-coturn", "FILE [--userdb FILE] [--write DIR]", FLAG_USERDB | FLAG_WRITE, 1, 1,
+     cli_import,
+     "Print the configuration that a turnserver.conf (and its turndb) stands for, and say line by "
+     "line what was taken and what was not, and why. With --write: DIR/turnpike.conf, and users "
+     "and secrets in DIR/data"},
     {"help", "[VERB | config | man | man5 | markdown]", 0, 0, 2, run_help,
      "Explain a verb, print a configuration file with every default, or the manual pages"},
 };
@@ -254,6 +259,8 @@ static const struct flag {
     {"--to", FLAG_TO, offsetof(struct cli, to), "DAY"},
     {"--scope", FLAG_SCOPE, offsetof(struct cli, scope), "SCOPES"},
     {"--expires", FLAG_EXPIRES, offsetof(struct cli, expires), "SECONDS"},
+    {"--userdb", FLAG_USERDB, offsetof(struct cli, userdb), "FILE"},
+    {"--write", FLAG_WRITE, offsetof(struct cli, write), "DIR"},
     {"--last", FLAG_LAST, offsetof(struct cli, last), "N"},
 };
 #define FLAG_N (sizeof(flag_names) / sizeof(*flag_names))

@@ -27,6 +27,8 @@ enum {
 	FLAG_EXPIRES = 1 << 9,
 	FLAG_ADMIN = 1 << 10,
 	FLAG_LAST = 1 << 11,
+	FLAG_USERDB = 1 << 12,
+	FLAG_WRITE = 1 << 13,
 };
 
 struct store;
@@ -41,7 +43,7 @@ struct cli {
 	int word_n;
 	unsigned flags; /* that were given */
 	/* their values, where they have one */
-	const char *ttl, *after, *user, *from, *to, *scope, *expires, *last;
+	const char *ttl, *after, *user, *from, *to, *scope, *expires, *last, *userdb, *write;
 };
 
 /* A verb returns an exit status; other than 0 it sets why. */
@@ -70,6 +72,7 @@ int cli_backup(struct cli *cli, struct why *why);
 int cli_restore(struct cli *cli, struct why *why);
 int cli_check(struct cli *cli, struct why *why);
 int cli_config(struct cli *cli, struct why *why);
+int cli_import(struct cli *cli, struct why *why);
 int cli_reload(struct cli *cli, struct why *why);
 int cli_credentials(struct cli *cli, struct why *why);
 

@@ -28,6 +28,7 @@ enum conf_option_index {
 #define CONF(name, ...) OPTION_##name,
 #include "daemon/options.def"
 #undef CONF
+	OPTION_COUNT
 };
 
 /* The table as people read it: the head of a group, or one of its options. */

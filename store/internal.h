@@ -72,6 +72,14 @@ int store_copy_file(const char *from, const char *tmp, int busy_timeout_ms);
 /* fsyncs the folder of path. */
 int store_sync_dir(const char *path);
 
+/* ---- users.c ---- */
+
+struct store_keys;
+
+/* One user with ready keys, in an act of that name; the names were checked. */
+int user_insert(struct store *s, const char *realm, const char *name, const struct store_keys *keys,
+                const char *act, struct why *why);
+
 /* ---- schema.c ---- */
 
 #define APPLICATION_ID 0x54504b45 /* "TPKE": tells our files from other SQLite files */

@@ -29,22 +29,14 @@ static int derive_keys(const char *realm, const char *name, const char *password
 	return ok ? 0 : -E_UNSUPPORTED;
 }
 
-int store_user_add(struct store *s, const char *realm, const char *name, const char *password,
-                   struct why *why)
+int user_insert(struct store *s, const char *realm, const char *name, const struct store_keys *keys,
+                const char *act, struct why *why)
 {
-	struct store_keys keys;
 	sqlite3_stmt *stmt;
-	int err;
+	int err = store_act_begin(s, why);
 
-	if ((err = realm_check(realm, why)) || (err = name_check(name, why)) ||
-	    (err = text_check(password, 1, PASSWORD_MAX_LEN, "the password", why)))
+	if (err)
 		return err;
-	err = derive_keys(realm, name, password, &keys);
-	if (err)
-		return why_set(why, err, "OpenSSL refuses MD5, which TURN's keys need");
-	err = store_act_begin(s, why);
-	if (err)
-		goto out;
 	err = store_prepare(s,
 	                    "INSERT INTO turn_user "
 	                    "(realm, name, key_md5, key_sha256, userhash, created_at) "
@@ -54,9 +46,9 @@ int store_user_add(struct store *s, const char *realm, const char *name, const c
 		goto end;
 	sqlite3_bind_text(stmt, 1, realm, -1, SQLITE_STATIC);
 	sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);
-	sqlite3_bind_blob(stmt, 3, keys.md5, sizeof(keys.md5), SQLITE_STATIC);
-	sqlite3_bind_blob(stmt, 4, keys.sha256, sizeof(keys.sha256), SQLITE_STATIC);
-	sqlite3_bind_blob(stmt, 5, keys.userhash, sizeof(keys.userhash), SQLITE_STATIC);
+	sqlite3_bind_blob(stmt, 3, keys->md5, sizeof(keys->md5), SQLITE_STATIC);
+	sqlite3_bind_blob(stmt, 4, keys->sha256, sizeof(keys->sha256), SQLITE_STATIC);
+	sqlite3_bind_blob(stmt, 5, keys->userhash, sizeof(keys->userhash), SQLITE_STATIC);
 	sqlite3_bind_int64(stmt, 6, store_now_s(s));
 	err = store_run(s, stmt, "adding the user", why);
 	if (err && sqlite3_errcode(s->db) == SQLITE_CONSTRAINT_PRIMARYKEY)
@@ -65,8 +57,22 @@ int store_user_add(struct store *s, const char *realm, const char *name, const c
 		              "choose another name",
 		              name, realm);
 end:
-	err = store_act_end(s, err, why, "user add", "%s@%s", name, realm);
-out:
+	return store_act_end(s, err, why, act, "%s@%s", name, realm);
+}
+
+int store_user_add(struct store *s, const char *realm, const char *name, const char *password,
+                   struct why *why)
+{
+	struct store_keys keys;
+	int err;
+
+	if ((err = realm_check(realm, why)) || (err = name_check(name, why)) ||
+	    (err = text_check(password, 1, PASSWORD_MAX_LEN, "the password", why)))
+		return err;
+	err = derive_keys(realm, name, password, &keys);
+	if (err)
+		return why_set(why, err, "OpenSSL refuses MD5, which TURN's keys need");
+	err = user_insert(s, realm, name, &keys, "user add", why);
 	OPENSSL_cleanse(&keys, sizeof(keys));
 	return err;
 }

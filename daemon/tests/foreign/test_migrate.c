@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * From coturn to here: a database made by coturn's own turnadmin, imported, and
+ * its users and secrets at work in the server that comes of it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/tests/foreign/lab.h"
+#include "daemon/tests/foreign/talker.h"
+#include "store/credential.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define SERVER4 LAB_SERVER4 ":3478"
+
+static void write_file(const char *name, const char *text)
+{
+	char path[160];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", lab_dir(), name);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+__attribute__((format(printf, 1, 2))) static char *run(const char *format, ...)
+{
+	char command[1024];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(command, sizeof(command), format, ap);
+	va_end(ap);
+	return lab_run(command, NULL);
+}
+
+static void expect_in(const char *user, const char *password)
+{
+	struct talker t;
+
+	talker_open(&t, SERVER4, false, NULL, user, password);
+	assert_int_equal(talker_login(&t), 401);
+	assert_int_equal(talker_allocate(&t, NULL), 0);
+	assert_int_equal(talker_refresh(&t, 0), 0);
+	talker_close(&t);
+}
+
+static void by_secret(const char *secret)
+{
+	char user[64], password[64];
+
+	snprintf(user, sizeof(user), "%lld:carol", (long long)time(NULL) + 3600);
+	credential_password(secret, strlen(secret), user, strlen(user), password);
+	expect_in(user, password);
+}
+
+static void moves_in(void **state)
+{
+	const char *dir = lab_dir();
+	struct lab_program server;
+	struct talker t;
+	char command[512], *said;
+	struct stat st;
+
+	(void)state;
+	free(run("turnadmin -a -b %s/turndb -u alice -r example.org -p wonderland", dir));
+	free(run("turnadmin -s from-the-database -b %s/turndb -r example.org", dir));
+	free(run("turnadmin -A -b %s/turndb -u boss -p secret", dir));
+	write_file("turnserver.conf", "listening-ip=" LAB_SERVER4 "\n"
+	                              "min-port=50000\nmax-port=54999\n"
+	                              "realm=example.org\nlt-cred-mech\nfingerprint\nno-cli\n"
+	                              "use-auth-secret\nstatic-auth-secret=from-the-file\n"
+	                              "user=bob:builder\n"
+	                              "user=dora:0xbc807ee29df3c9ffa736523fb2c4e8ee\n"
+	                              "total-quota=100\nno-tlsv1\nno-tlsv1_1\n");
+	said = run("%s import-coturn %s/turnserver.conf --userdb %s/turndb --write %s/new",
+	           TURNPIKE_PROGRAM, dir, dir, dir);
+	assert_non_null(
+	    strstr(said, "user alice of realm example.org: taken: a user with his MD5"));
+	assert_non_null(strstr(said, "secret ******** of realm example.org: taken"));
+	assert_non_null(strstr(said, "admin user boss: NOT TAKEN"));
+	assert_non_null(strstr(said, "turnserver.conf:10: user=********: taken"));
+	assert_null(strstr(said, "builder"));
+	assert_null(strstr(said, "from-the"));
+	free(said);
+	snprintf(command, sizeof(command), "%s/new/turnpike.conf", dir);
+	assert_int_equal(stat(command, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+
+	snprintf(command, sizeof(command),
+	         "%s serve --drain-timeout 0 --config %s/new/turnpike.conf", TURNPIKE_PROGRAM, dir);
+	lab_start(&server, command, NULL);
+	if (!lab_wait_output(&server, "event=ready", 10000)) {
+		said = lab_output(&server);
+		lab_fail(said, said, "the server does not start");
+	}
+	expect_in("alice", "wonderland");
+	expect_in("bob", "builder");
+	by_secret("from-the-database");
+	by_secret("from-the-file");
+	talker_open(&t, SERVER4, false, NULL, "alice", "wrong");
+	assert_int_equal(talker_login(&t), 401);
+	assert_int_equal(talker_allocate(&t, NULL), 401);
+	talker_close(&t);
+	/* coturn's own client, too */
+	free(run("turnutils_uclient -s -n 5 -c -u alice -w wonderland -y " LAB_SERVER4));
+	assert_int_equal(lab_signal_and_wait(&server, SIGTERM, 5000), 0);
+
+	/* nothing that is there is overwritten */
+	snprintf(command, sizeof(command), "%s import-coturn %s/turnserver.conf --write %s/new",
+	         TURNPIKE_PROGRAM, dir, dir);
+	lab_start(&server, command, NULL);
+	assert_int_equal(lab_wait(&server, 5000), 1);
+	said = lab_output(&server);
+	assert_non_null(strstr(said, "File exists"));
+	free(said);
+}
+
+static void says_what_is_wrong(void **state)
+{
+	struct lab_program verb;
+	char command[512], *said;
+
+	(void)state;
+	write_file("bad.conf", "cert=/x.pem\nuserdb=/nonexistent/turndb\n");
+	snprintf(command, sizeof(command), "%s import-coturn %s/bad.conf", TURNPIKE_PROGRAM,
+	         lab_dir());
+	lab_start(&verb, command, NULL);
+	assert_int_equal(lab_wait(&verb, 5000), 1);
+	said = lab_output(&verb);
+	assert_non_null(strstr(said, "tls_cert = /x.pem\n"));
+	assert_non_null(strstr(said, "a certificate without a key"));
+	assert_non_null(strstr(said, "does not hold together"));
+	assert_non_null(strstr(said, "userdb: NOT TAKEN: cannot read /nonexistent/turndb"));
+	free(said);
+	/* a database of somebody else */
+	write_file("other.db", "not a database, but long enough to be looked at by SQLite ....");
+	snprintf(command, sizeof(command), "%s import-coturn %s/bad.conf --userdb %s/other.db",
+	         TURNPIKE_PROGRAM, lab_dir(), lab_dir());
+	lab_start(&verb, command, NULL);
+	assert_int_equal(lab_wait(&verb, 5000), 1);
+	said = lab_output(&verb);
+	assert_non_null(strstr(said, "no SQLite database"));
+	free(said);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(moves_in),
+	    cmocka_unit_test(says_what_is_wrong),
+	};
+
+	(void)argc;
+	lab_enter(argv);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
