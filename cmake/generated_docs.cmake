@@ -1,18 +1,41 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# The generated texts in docs/ are what the program prints. cmake -DPROGRAM=... -DDOCS=... [-DWRITE=1]
+# The generated texts in docs/ are what the programs print.
+# cmake -DPROGRAM=.../turnpike -DHARNESS=.../turnpike-harness -DDOCS=... [-DWRITE=1]
 cmake_minimum_required(VERSION 3.25)
+
+function(check file printed maker)
+	if(WRITE)
+		file(WRITE ${DOCS}/${file} "${printed}")
+	else()
+		file(READ ${DOCS}/${file} kept)
+		if(NOT kept STREQUAL printed)
+			message(SEND_ERROR "docs/${file} is not what `${maker}` prints: run ./dev docs")
+		endif()
+	endif()
+endfunction()
+
 foreach(pair "man:turnpike.8" "man5:turnpike.conf.5" "config:turnpike.conf.example" "markdown:configuration.md")
 	string(REPLACE ":" ";" pair ${pair})
 	list(GET pair 0 what)
 	list(GET pair 1 file)
 	execute_process(COMMAND ${PROGRAM} help ${what} OUTPUT_VARIABLE printed
 		COMMAND_ERROR_IS_FATAL ANY)
-	if(WRITE)
-		file(WRITE ${DOCS}/${file} "${printed}")
-	else()
-		file(READ ${DOCS}/${file} kept)
-		if(NOT kept STREQUAL printed)
-			message(SEND_ERROR "docs/${file} is not what `turnpike help ${what}` prints: run ./dev docs")
-		endif()
-	endif()
+	check(${file} "${printed}" "turnpike help ${what}")
 endforeach()
+
+# turnpike-harness(1) is its --help as it stands; roff takes a backslash, a hyphen and a dot or a
+# quote at the start of a line for its own.
+execute_process(COMMAND ${HARNESS} --help OUTPUT_VARIABLE help COMMAND_ERROR_IS_FATAL ANY)
+string(REPLACE "\\" "\\e" help "${help}")
+string(REPLACE "-" "\\-" help "${help}")
+string(REGEX REPLACE "\n([.'])" "\n\\\\&\\1" help "${help}")
+check(turnpike-harness.1 ".\\\" Made by: turnpike-harness --help
+.TH TURNPIKE\\-HARNESS 1
+.SH NAME
+turnpike\\-harness \\- real browsers behind real NATs, to prove that calls get through
+.SH DESCRIPTION
+.nf
+${help}.fi
+.SH SEE ALSO
+\\fBturnpike\\fR(8)
+" "turnpike-harness --help")
