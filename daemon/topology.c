@@ -176,6 +176,18 @@ static void warn_if_private(const struct topology *t)
 		                 "network allow its peers with relay_allow"));
 }
 
+/* Where listen holds a wildcard, only the host knows how many ports there are. */
+static void warn_if_few(const struct topology *t, const struct conf *conf)
+{
+	uint64_t ports = (uint64_t)(conf->relay_ports.max - conf->relay_ports.min + 1) * t->relay_n;
+
+	if ((uint64_t)conf->total_quota > ports)
+		log_warn(
+		    NULL, "few-relay-ports", LOG_INT("ports", ports),
+		    LOG_INT("total_quota", (uint64_t)conf->total_quota),
+		    LOG_STR("hint", "the quota cannot be reached: widen relay_ports, or lower it"));
+}
+
 int topology_new(const struct conf *conf, struct topology *t, struct why *why)
 {
 	struct addr *host = NULL;
@@ -199,6 +211,7 @@ int topology_new(const struct conf *conf, struct topology *t, struct why *why)
 	}
 	log_relays(t);
 	warn_if_private(t);
+	warn_if_few(t, conf);
 	return 0;
 }
 
