@@ -303,6 +303,78 @@ static void test_secret_and_credentials(void **state)
 	json_decref(value);
 }
 
+static void test_records(void **state)
+{
+	struct fixture *f = *state;
+	char command[160];
+	json_t *value;
+
+	OK(f, "user add alice");
+	OK(f, "user disable alice");
+	OK(f, "user list");
+	assert_non_null(strstr(f->out, "\tdisabled\n"));
+	OK(f, "user enable alice");
+	OK(f, "user list");
+	assert_null(strstr(f->out, "disabled"));
+	assert_int_equal(run(f, "user disable bob"), 1);
+
+	OK(f, "secret add");
+	OK(f, "secret add");
+	OK(f, "secret retire 1 --after 24h");
+	OK(f, "secret list");
+	assert_non_null(strstr(f->out, "1\tretiring\t"));
+	assert_non_null(strstr(f->out, "2\tlive\t"));
+	assert_int_equal(run(f, "secret retire 1 --after soon"), 2);
+
+	OK(f, "token add --scope issue,admin --expires=7d --json");
+	OK(f, "token list");
+	assert_non_null(strstr(f->out, "1\tissue,admin\t"));
+	assert_int_equal(run(f, "token add --scope root"), 2);
+	assert_int_equal(run(f, "user list --scope admin"), 2);
+
+	OK(f, "account add ann --admin");
+	OK(f, "account list --json");
+	value = parse(f);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(value, 0), "role")),
+	                    "admin");
+	json_decref(value);
+	OK(f, "account password ann --json");
+	OK(f, "account del ann");
+	assert_int_equal(run(f, "account del ann"), 1);
+
+	OK(f, "revoke --user alice");
+	OK(f, "revoke 99999999999:mallory");
+	assert_int_equal(run(f, "revoke"), 2);
+	assert_int_equal(run(f, "revoke alice --user alice"), 2);
+	assert_int_equal(run(f, "revoke alice"), 1);
+	OK(f, "revocations");
+	assert_non_null(strstr(f->out, "user\talice\t"));
+	assert_non_null(strstr(f->out, "credential\t99999999999:mallory\t"));
+	OK(f, "unrevoke --user=alice");
+	assert_int_equal(run(f, "unrevoke --user alice"), 1);
+
+	OK(f, "usage");
+	OK(f, "usage --from 2026-01-01 --to 2026-12-31 --json");
+	assert_int_equal(run(f, "usage --from monday"), 2);
+	assert_int_equal(run(f, "usage --from 2026-12-31 --to 2026-01-01"), 2);
+	OK(f, "audit --last 1");
+	assert_non_null(strstr(f->out, "\tunrevoke user\talice\n"));
+	OK(f, "audit --json");
+	value = parse(f);
+	assert_true(json_array_size(value) > 10);
+	json_decref(value);
+
+	snprintf(command, sizeof(command), "backup %s/copy", f->dir);
+	OK(f, command);
+	assert_int_equal(run(f, command), 1);
+	OK(f, "user del alice");
+	snprintf(command, sizeof(command), "restore %s/copy", f->dir);
+	OK(f, command);
+	OK(f, "user list");
+	assert_non_null(strstr(f->out, "alice"));
+	assert_int_equal(run(f, "restore /nowhere"), 1);
+}
+
 static void test_token(void **state)
 {
 	struct fixture *f = *state;
@@ -572,13 +644,13 @@ static void test_config(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    T(test_user),          T(test_odd_names),
-	    T(test_stdin),         T(test_secret_and_credentials),
-	    T(test_token),         T(test_no_store),
-	    T(test_usage),         T(test_help),
-	    T(test_check_config),  T(test_config),
-	    T(test_while_open),    T(test_full_output),
-	    T(test_damaged_store),
+	    T(test_user),        T(test_odd_names),
+	    T(test_stdin),       T(test_secret_and_credentials),
+	    T(test_records),     T(test_token),
+	    T(test_no_store),    T(test_usage),
+	    T(test_help),        T(test_check_config),
+	    T(test_config),      T(test_while_open),
+	    T(test_full_output), T(test_damaged_store),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
