@@ -168,7 +168,11 @@ int store_lock(const char *path, bool alone, int *fd, struct why *why)
 
 	if (asprintf(&lock, "%s.lock", path) < 0)
 		return why_set(why, -E_NOMEM, "opening the store: out of memory");
-	f = open(lock, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	/* It holds nothing, and a lock needs no right to write: root's command line may make it
+	 * for a server that is somebody else. */
+	f = open(lock, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (f >= 0)
+		fchmod(f, 0644); /* whatever the umask; only the owner can, and need */
 	if (f < 0)
 		err = why_set(why, error_from_errno(errno),
 		              "cannot make %s: %s: make room, and let this user write to its "

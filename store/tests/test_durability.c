@@ -267,6 +267,38 @@ static void test_missing_rights(void **state)
 	assert_int_equal(chmod(f->dir, 0700), 0);
 }
 
+static int open_and_add(const char *dir)
+{
+	struct store *s;
+	int err = store_open(dir, NULL, &s, NULL);
+
+	if (err)
+		return 1;
+	err = store_user_add(s, "r", "bob", "pw", NULL);
+	store_close(s);
+	return err ? 2 : 0;
+}
+
+/* Root's command line on the store of a server that is somebody else locks nobody out. */
+static void test_root_beside_the_owner(void **state)
+{
+	struct fixture *f = *state;
+	mode_t before = umask(077);
+	struct store *s;
+
+	if (geteuid())
+		skip();
+	assert_int_equal(store_open(f->dir, NULL, &s, &f->why), 0);
+	store_close(s);
+	assert_int_equal(chown(f->dir, 65534, 65534), 0);
+	assert_int_equal(chown(f->db, 65534, 65534), 0);
+	assert_int_equal(as_nobody(open_and_add, f->dir), 0);
+	assert_int_equal(store_open(f->dir, NULL, &s, &f->why), 0);
+	assert_int_equal(store_user_add(s, "r", "alice", "pw", &f->why), 0);
+	store_close(s);
+	umask(before);
+}
+
 static void test_loose_mode_is_tightened(void **state)
 {
 	struct fixture *f = *state;
@@ -483,6 +515,7 @@ int main(void)
 	    T(test_corrupt_file),
 	    T(test_missing_rights),
 	    T(test_loose_mode_is_tightened),
+	    T(test_root_beside_the_owner),
 	    T(test_missing_store),
 	    T(test_locked),
 	    T(test_open_keeps_locks),
