@@ -70,13 +70,29 @@ static void raise_limits(void)
 	log_info(NULL, "limits", LOG_INT("descriptors", limit.rlim_cur));
 }
 
+struct revoked_since {
+	const struct store_snapshot *before, *now;
+};
+
+static bool is_newly_revoked(void *ctx, const char *name)
+{
+	const struct revoked_since *since = ctx;
+
+	return store_snapshot_user_revoked(since->now, name) &&
+	       !store_snapshot_user_revoked(since->before, name);
+}
+
 static int reload_users(struct serve *s, struct why *why)
 {
+	struct revoked_since since = {.before = s->users};
 	struct store_snapshot *fresh;
 	int r = store_snapshot_load(s->store, &fresh, why);
 
 	if (r)
 		return r;
+	since.now = fresh;
+	if (s->web && since.before)
+		web_tell_revoked(s->web, is_newly_revoked, &since);
 	store_snapshot_unref(s->users);
 	s->users = fresh;
 	s->grant.users = fresh;

@@ -385,6 +385,16 @@ void web_stop(struct web *w)
 	free(w);
 }
 
+unsigned web_tell_revoked(struct web *w, bool (*whom)(void *ctx, const char *name), void *ctx)
+{
+	unsigned n = hub_tell(lws_hub_core(w->hub), whom, ctx, "credentials-revoked",
+	                      "Your relay credentials were revoked: calls over the relay end.");
+
+	if (n)
+		nest_kick(w->nest);
+	return n;
+}
+
 unsigned web_peer_count(const struct web *w)
 {
 	return hub_peer_count(lws_hub_core(w->hub));

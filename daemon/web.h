@@ -95,6 +95,10 @@ void web_set_limits(struct web *w, unsigned max_peers, unsigned rate_per_s);
  * NULL is legal. */
 void web_stop(struct web *w);
 
+/* Has the signaling clients whose names whom() picks told that their relay credentials are
+ * revoked; how many they were. */
+unsigned web_tell_revoked(struct web *w, bool (*whom)(void *ctx, const char *name), void *ctx);
+
 /* For statistics. */
 unsigned web_peer_count(const struct web *w);
 unsigned web_call_count(const struct web *w);

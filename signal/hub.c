@@ -236,6 +236,21 @@ void hub_error(struct hub_peer *p, const char *code, const char *message)
 	hub_error_for(p, code, message, NULL, NULL);
 }
 
+unsigned hub_tell(struct hub *h, bool (*whom)(void *ctx, const char *name), void *ctx,
+                  const char *code, const char *message)
+{
+	struct hub_peer *p;
+	unsigned n = 0;
+
+	DL_FOREACH (h->peers, p) {
+		if (!*p->name || p->away || !whom(ctx, p->name))
+			continue;
+		hub_error(p, code, message);
+		n++;
+	}
+	return n;
+}
+
 static struct hub_peer *find_id(struct hub *h, uint64_t id)
 {
 	struct hub_peer *p;

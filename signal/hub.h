@@ -97,6 +97,10 @@ void hub_text(struct hub_peer *p, const char *text, size_t len);
 /* Tells p that what it sent is refused: for faults that the binding sees. */
 void hub_error(struct hub_peer *p, const char *code, const char *message);
 
+/* Sends the error to each who is here and whose name whom() picks; how many they were. */
+unsigned hub_tell(struct hub *h, bool (*whom)(void *ctx, const char *name), void *ctx,
+                  const char *code, const char *message);
+
 /* Answers a request for ICE servers. The peer may be gone by now. Borrows servers. */
 void hub_ice_answer(struct hub *h, uint64_t peer_id, json_t *servers, int64_t ttl_s);
 

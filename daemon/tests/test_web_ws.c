@@ -417,6 +417,27 @@ static void test_goodbye(void **state)
 	client_close(b);
 }
 
+static bool is_ann(void *ctx, const char *name)
+{
+	(void)ctx;
+	return !strcmp(name, "ann");
+}
+
+static void test_told_of_a_revocation(void **state)
+{
+	struct fixture *f = *state;
+	struct client *ann = sign_in(f, "ann", false), *bob = sign_in(f, "bob", true);
+
+	expect_text(ann, "{\"type\":\"userlist\"");
+	assert_int_equal(web_tell_revoked(f->web, is_ann, NULL), 1);
+	expect_text(ann, "{\"type\":\"error\",\"code\":\"credentials-revoked\"");
+	/* and bob hears nothing of it */
+	ws_say(ann, "{\"type\":\"wave\",\"target\":\"bob\"}");
+	expect_text(bob, "{\"type\":\"wave\"");
+	client_close(ann);
+	client_close(bob);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -429,6 +450,7 @@ int main(void)
 	    T(test_bad_messages),
 	    T(test_close_handshake),
 	    T(test_ice_servers_over_websocket),
+	    T(test_told_of_a_revocation),
 	    T(test_full_house),
 	    T(test_silent_client_is_pinged_and_dropped),
 	    T(test_slow_client_does_not_hurt_the_others),
