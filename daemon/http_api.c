@@ -211,6 +211,18 @@ static const struct route {
 static const struct route root_route = {"/", GET_HEAD | HTTP_POST, "GET, HEAD, POST", CREDENTIALS,
                                         http_get_turn};
 
+bool http_api_route(size_t i, const char **path, const char **allow)
+{
+	size_t n = sizeof(routes) / sizeof(*routes);
+	const struct route *r = i < n ? &routes[i] : &root_route;
+
+	if (i > n)
+		return false;
+	*path = r->path;
+	*allow = r->allow;
+	return true;
+}
+
 static bool path_matches(const char *pattern, const char *path, struct http_call *c)
 {
 	size_t captured = 0, len;

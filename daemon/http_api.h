@@ -51,6 +51,10 @@ struct http_response {
 void http_api_answer(const struct web_ops *ops, void *ctx, const struct http_request *q,
                      struct http_response *r);
 
+/* For those who compare the routes with what is written of them: the i-th one's path, in which a
+ * star stands for one part, and its methods. False past the last. */
+bool http_api_route(size_t i, const char **path, const char **allow);
+
 /* An error answer: {"error":{"code":…,"message":…}}. */
 void http_api_error(struct http_response *r, int status, const char *code, const char *message);
 
