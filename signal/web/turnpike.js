@@ -320,9 +320,19 @@ export class Call extends Emitter {
 				this.#restartIce();
 			break;
 		case "hang-up":
-			this.#finish(this.state === "calling" ? `${this.peer} did not take the call.`
-			                                      : `${this.peer} has hung up.`);
+			this.#finish(this.#whyTheyLeft());
 			break;
+		}
+	}
+
+	#whyTheyLeft() {
+		switch (this.state) {
+		case "calling":
+			return `${this.peer} did not take the call.`;
+		case "reconnecting": // they, or the hub in their name, have given up
+			return "The connection was lost.";
+		default:
+			return `${this.peer} has hung up.`;
 		}
 	}
 
