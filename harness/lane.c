@@ -136,6 +136,7 @@ int lane_start(struct lane_run *run, struct lane *l, struct why *why)
 
 void lane_play(struct lane_run *run, struct lane *l, size_t cell)
 {
+	const struct scenario *s = run->plan->cell[cell].scenario;
 	struct result *r = &run->result[cell];
 
 	for (int i = 0; i < STAGE_LOGS; i++)
@@ -144,7 +145,8 @@ void lane_play(struct lane_run *run, struct lane *l, size_t cell)
 	l->cell = cell;
 	l->played++;
 	l->started_ms = clock_mono_ms();
-	l->deadline_ms = l->started_ms + run->plan->cell[cell].scenario->limit_ms;
+	l->deadline_ms =
+	    l->started_ms + s->limit_ms + (int64_t)scenario_soak_minutes(s, run->opt) * 60000;
 	result_begin(r);
 	result_step(r, "starting");
 	/* If the lane is gone already, its end shows on done_fd. */

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define REPEAT_MAX 10000
+#define SOAK_MAX   10080 /* a week */
 
 void options_help(FILE *f)
 {
@@ -32,6 +33,7 @@ void options_help(FILE *f)
 	    "  --calls            a call of each kind: the gate for CI\n"
 	    "  --matrix           a call between every pair of NAT kinds\n"
 	    "  --faults           calls in the middle of which something breaks\n"
+	    "  --soak MINUTES     how long its call that lasts does so (default: 2)\n"
 	    "  --all              all of these\n"
 	    "  --only NAME        this one, or those that fit a pattern ('*+symmetric'); may be\n"
 	    "                     given more than once\n"
@@ -100,6 +102,7 @@ enum {
 	OPT_KINDS,
 	OPT_BROWSERS,
 	OPT_REPEAT,
+	OPT_SOAK,
 	OPT_SHARD,
 	OPT_JOBS,
 	OPT_TURNPIKE,
@@ -131,6 +134,7 @@ static const struct option longs[] = {
     {"only", required_argument, NULL, OPT_ONLY},
     {"kinds", required_argument, NULL, OPT_KINDS},
     {"browsers", required_argument, NULL, OPT_BROWSERS},
+    {"soak", required_argument, NULL, OPT_SOAK},
     {"repeat", required_argument, NULL, OPT_REPEAT},
     {"shard", required_argument, NULL, OPT_SHARD},
     {"jobs", required_argument, NULL, OPT_JOBS},
@@ -290,6 +294,10 @@ static int parse_word(struct options *o, struct said *said, int c, char *arg)
 	case OPT_REPEAT:
 		status = parse_number("repeat", arg, REPEAT_MAX, &number);
 		p->repeat = (unsigned)number;
+		break;
+	case OPT_SOAK:
+		status = parse_number("soak", arg, SOAK_MAX, &number);
+		o->soak_minutes = (unsigned)number;
 		break;
 	case OPT_SHARD:
 		return parse_shard(p, arg);

@@ -26,6 +26,7 @@ struct fault_expect {
 	int watch_ms;
 	/* How the call runs afterwards; where it differs from before, that proves the fault. */
 	struct call_expect after;
+	bool any_path; /* it may run either way: of after, only the rest holds */
 	/* Signaling is lost and must be back so long after the heal. 0: it stays away. */
 	int online_ms;
 	/* back_ms is 0: both pages are idle so long after the strike, and one of them at least
@@ -44,6 +45,7 @@ struct fault {
 	int (*heal)(struct stage *st, const struct fault *f, struct why *why); /* NULL: it stays */
 	int heal_after_ms;
 	enum lab_side side; /* whom it hits, if it hits one side */
+	struct lab_link link;
 	struct fault_expect expect;
 };
 
@@ -85,10 +87,34 @@ void fault_judge(const struct fault *f, const struct fault_times *t,
                  const struct peer_mark mark[LAB_SIDES], const struct pulse p[LAB_SIDES],
                  struct result *r);
 
+/* ---- the steps, for other scenarios that last (fault.c) ---- */
+
+/* Places a call and judges it. */
+int fault_begin_call(struct stage *st, struct why *why);
+
+/* Judges the call that runs. Its measures are not noted. */
+int fault_judge_call(struct stage *st, const struct call_expect *e, struct why *why);
+
+int fault_start_pulses(struct stage *st, struct why *why);
+int fault_read_pulses(struct stage *st, struct pulse p[LAB_SIDES], struct why *why);
+
 /* ---- what can break (strike.c) ---- */
 
 int strike_kill(struct stage *st, const struct fault *f, struct why *why);
 int heal_start(struct stage *st, const struct fault *f, struct why *why);
+
+/* SIGTERM, which has to show on /readyz while media goes on; heals by a new start after its end. */
+int strike_drain(struct stage *st, const struct fault *f, struct why *why);
+int heal_drained(struct stage *st, const struct fault *f, struct why *why);
+
+/* Of the side's network (lab.h). */
+int strike_block_udp(struct stage *st, const struct fault *f, struct why *why);
+int strike_rebind(struct stage *st, const struct fault *f, struct why *why);
+int strike_client_address(struct stage *st, const struct fault *f, struct why *why);
+int strike_wan_address(struct stage *st, const struct fault *f, struct why *why);
+int strike_cut(struct stage *st, const struct fault *f, struct why *why);
+int heal_cut(struct stage *st, const struct fault *f, struct why *why);
+int strike_link(struct stage *st, const struct fault *f, struct why *why);
 
 /* The side's TCP connections with the appliance are reset, and new ones are refused. Then both
  * ends write a line of chat, so that client and server notice. */

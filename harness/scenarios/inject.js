@@ -321,6 +321,35 @@
 		return true;
 	};
 
+	/* ---- many calls in one page ---- */
+
+	const observeAll = async ms => {
+		const at = Date.now();
+		let last = at, ownGapMs = 0;
+		const timer = setInterval(() => {
+			ownGapMs = Math.max(ownGapMs, Date.now() - last - 100);
+			last = Date.now();
+		}, 100);
+		const ends = await Promise.all(harness.connections.map(async c => {
+			const before = await readStats(c.pc);
+			const echoed = echo(c.channel, ms);
+			await sleep(ms);
+			const after = await readStats(c.pc);
+			return {state: c.pc.connectionState, pair: pairText(after.pair),
+				relayOnly: c.pc.getConfiguration().iceTransportPolicy === 'relay',
+				frames: after.framesDecoded - before.framesDecoded,
+				packets: after.audioPackets - before.audioPackets, echoMs: await echoed};
+		}));
+		clearInterval(timer);
+		return {ends, ownGapMs};
+	};
+
+	/* As startObserving(), for every connection of the page; {ends, ownGapMs}. */
+	harness.startObservingAll = ms => {
+		harness.observed = observeAll(ms);
+		return true;
+	};
+
 	/* ---- how steadily media flows, while something breaks ---- */
 
 	const PULSE_MS = 100;

@@ -15,7 +15,9 @@
 
 struct stage;
 struct against;
+struct crowd;
 struct fault;
+struct soak;
 
 enum scenario_group {
 	GROUP_CALLS,   /* one call of each kind: the gate */
@@ -44,6 +46,8 @@ struct scenario {
 	const char *const *server_options;
 	void (*play)(struct stage *st);
 	const struct fault *fault; /* for scenario_fault() */
+	const struct crowd *crowd; /* for scenario_crowd() */
+	const struct soak *soak;   /* for scenario_soak() */
 	struct call_expect expect; /* of the matrix: ignored, theory.h says */
 	int64_t limit_ms;          /* for everything, building the lab included */
 	bool no_pages;             /* play() needs neither browsers nor pages */
@@ -89,6 +93,15 @@ bool scenario_play(struct stage *st, const struct cell *cell, struct result *r);
 /* Places a call from side A to side B by hand through the page, judges it from both ends, and
  * hangs up. */
 void scenario_call(struct stage *st);
+
+/* Many calls at once between the peers of two pages (crowd.h). */
+void scenario_crowd(struct stage *st);
+
+/* A relayed call that lasts (crowd.h). */
+void scenario_soak(struct stage *st);
+
+/* How long that is; 0 for any other scenario. It is beside limit_ms. */
+unsigned scenario_soak_minutes(const struct scenario *s, const struct scenario_options *opt);
 
 /* In the middle of a call, its fault strikes; judged is how the call comes through it (fault.h). */
 void scenario_fault(struct stage *st);

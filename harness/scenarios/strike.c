@@ -2,13 +2,17 @@
  *
  * What can break in mid-call, and how it heals.
  */
+#include "harness/clock.h"
 #include "harness/lab/proc.h"
 #include "harness/scenarios/call.h"
 #include "harness/scenarios/fault.h"
 
 #include <stdio.h>
 
-#define NFT_MS 20000
+#define NFT_MS      20000
+#define DRAINING_MS 3000 /* looked at so long; less than the scenario's drain_timeout */
+#define SILENT_MS   1500
+#define END_MS      15000
 
 int strike_kill(struct stage *st, const struct fault *f, struct why *why)
 {
@@ -20,6 +24,79 @@ int heal_start(struct stage *st, const struct fault *f, struct why *why)
 {
 	(void)f;
 	return appliance_again(st->appliance, why);
+}
+
+/* What runs goes on, and whoever balances load is told to look elsewhere. */
+int strike_drain(struct stage *st, const struct fault *f, struct why *why)
+{
+	struct pulse p[LAB_SIDES];
+	struct why gone;
+	int status, err = appliance_drain(st->appliance, why);
+
+	(void)f;
+	if (err != 0)
+		return err;
+	clock_sleep_ms(DRAINING_MS);
+	status = appliance_ask(st->appliance, "/readyz", &gone);
+	if (status != 503)
+		result_fail(st->result, "/readyz should answer 503 while it drains, but %s %d.",
+		            status < 0 ? gone.text : "answers", status);
+	status = appliance_ask(st->appliance, "/healthz", &gone);
+	if (status != 200)
+		result_fail(st->result, "/healthz should answer 200 while it drains, but %s %d.",
+		            status < 0 ? gone.text : "answers", status);
+	err = fault_read_pulses(st, p, why);
+	for (int i = 0; i < LAB_SIDES && err == 0; i++) {
+		if (p[i].picture.silent_ms > SILENT_MS || p[i].sound.silent_ms > SILENT_MS)
+			result_fail(
+			    st->result,
+			    "%s's call should go on while the appliance drains, but nothing "
+			    "came for %.1f s; most likely: the drain cuts what runs.",
+			    st->mark[i].name, p[i].picture.silent_ms / 1e3);
+	}
+	return err;
+}
+
+int heal_drained(struct stage *st, const struct fault *f, struct why *why)
+{
+	int err = appliance_await_end(st->appliance, END_MS, why);
+
+	return err ? err : heal_start(st, f, why);
+}
+
+int strike_block_udp(struct stage *st, const struct fault *f, struct why *why)
+{
+	return lab_block_udp(st->lab, f->side, true, why);
+}
+
+int strike_rebind(struct stage *st, const struct fault *f, struct why *why)
+{
+	return lab_rebind(st->lab, f->side, why);
+}
+
+int strike_client_address(struct stage *st, const struct fault *f, struct why *why)
+{
+	return lab_change_client_address(st->lab, f->side, why);
+}
+
+int strike_wan_address(struct stage *st, const struct fault *f, struct why *why)
+{
+	return lab_change_wan_address(st->lab, f->side, why);
+}
+
+int strike_cut(struct stage *st, const struct fault *f, struct why *why)
+{
+	return lab_cut_link(st->lab, f->side, true, why);
+}
+
+int heal_cut(struct stage *st, const struct fault *f, struct why *why)
+{
+	return lab_cut_link(st->lab, f->side, false, why);
+}
+
+int strike_link(struct stage *st, const struct fault *f, struct why *why)
+{
+	return lab_set_link(st->lab, f->side, &f->link, why);
 }
 
 static int server_rules(struct stage *st, const char *rules, struct why *why)
