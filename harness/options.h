@@ -22,7 +22,7 @@ enum exit_status {
 struct options {
 	struct plan_options plan;
 	unsigned soak_minutes; /* 0: the scenario's own */
-	size_t jobs; /* lanes; 0: as the machine bears */
+	size_t jobs;           /* lanes; 0: as the machine bears */
 	const char *junit, *json, *html, *keep;
 	FILE *junit_file, *json_file, *html_file;
 	char turnpike[PATH_MAX];
