@@ -132,6 +132,7 @@ static int judge(struct stage *st, struct why *why)
 			            lab_side_name((enum lab_side)side), c->calls,
 			            json_array_size(json_object_get(value, "ends")));
 		json_array_foreach (json_object_get(value, "ends"), i, end) {
+			relayed += json_is_true(json_object_get(end, "relayOnly"));
 			judge_end(st, (enum lab_side)side, i, end);
 			if (number(end, "echoMs") > echo)
 				echo = number(end, "echoMs");

@@ -417,6 +417,24 @@ const struct scenario scenarios[] = {
         .limit_ms = FAULT_LIMIT_MS,
     },
     {
+        .name = "fault-blackout-25s",
+        .purpose = "one side is cut off for 25 s: the call has failed, and is restarted",
+        .group = GROUP_FAULTS,
+        .kind = {"port-restricted", "port-restricted"},
+        .play = scenario_fault,
+        .expect = {.path = PATH_DIRECT},
+        .fault =
+            &(const struct fault){
+                .what = "the blackout of 25 s",
+                .strike = strike_cut,
+                .heal = heal_cut,
+                .heal_after_ms = 25000,
+                .side = LAB_A,
+                .expect = {.back_ms = 16000, .online_ms = 30000, .any_path = true},
+            },
+        .limit_ms = FAULT_LIMIT_MS,
+    },
+    {
         .name = "fault-blackout",
         .purpose = "one side is cut off for good: both pages end the call and say why",
         .group = GROUP_FAULTS,

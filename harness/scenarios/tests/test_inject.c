@@ -297,6 +297,41 @@ static void test_ice_servers_of_the_page_and_of_the_harness(void **state)
 	expect_configuration(*state, "{only: 'turn:not-given.test'}", "max-bundle; all; 3; ");
 }
 
+/* A counter that stands still for 1.5 s; sound that never does. */
+static void test_pulse_sees_a_gap(void **state)
+{
+	struct scene *s = *state;
+	json_t *pulse = NULL;
+	struct why why;
+	const char *js =
+	    "(async () => {"
+	    "  let frames = 0, packets = 0;"
+	    "  const wait = ms => new Promise(done => setTimeout(done, ms));"
+	    "  let running = true;"
+	    "  setInterval(() => { frames += running; packets++; }, 50);"
+	    "  harness.connections.push({errors: [], pc: {connectionState: 'connected',"
+	    "    getStats: async () => new Map(["
+	    "      ['v', {type: 'inbound-rtp', kind: 'video', framesDecoded: frames}],"
+	    "      ['a', {type: 'inbound-rtp', kind: 'audio', packetsReceived: packets,"
+	    "             packetsLost: Math.floor(packets / 4)}]])}});"
+	    "  harness.startPulse();"
+	    "  await wait(600); running = false; await wait(1500); running = true; await wait(600);"
+	    "  return harness.pulse();"
+	    "})()";
+
+	if (browser_eval(s->browser, js, STEP_MS, &pulse, &why) != 0)
+		fail_msg("%s", why.text);
+	assert_true(number(pulse, "picture", "longestMs") >= 1400);
+	assert_true(number(pulse, "picture", "silentMs") < 600);
+	assert_true(number(pulse, "picture", "gaps") == 1);
+	assert_true(number(pulse, "picture", "resumedAt") > 0);
+	assert_true(number(pulse, "sound", "gaps") == 0);
+	assert_true(number(pulse, "sound", "longestMs") < 1000);
+	assert_true(json_number_value(json_object_get(pulse, "lossPercent")) > 10 &&
+	            json_number_value(json_object_get(pulse, "lossPercent")) < 30);
+	json_decref(pulse);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -306,6 +341,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_media_that_stops_while_watched, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_evidence_of_a_call, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_diary_is_bounded, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_pulse_sees_a_gap, set_up, tear_down),
 	};
 
 	char program[PATH_MAX];
