@@ -215,6 +215,7 @@ static int on_row(void *ctx, enum coturn_table table, const char *const v[COTURN
 		import_left(im, "there is no web-admin: turnpike user, turnpike secret");
 		break;
 	}
+	im->directive = ""; /* what it showed ends here */
 	return im->failed ? -E_NOMEM : 0;
 }
 
