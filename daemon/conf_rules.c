@@ -151,6 +151,13 @@ static void check_tls(const struct rules *r)
 		          RULE_WHERE(r, tls_key));
 }
 
+static void check_user(const struct rules *r)
+{
+	if (*r->conf->run_as_group && !*r->conf->run_as)
+		rule_tell(r, "%s: a group without a user: set run_as, too",
+		          RULE_WHERE(r, run_as_group));
+}
+
 static void check_oauth(const struct rules *r)
 {
 	const struct conf *conf = r->conf;
@@ -348,6 +355,7 @@ void conf_rules(const struct conf *conf, const struct conf_origin *origins,
 	check_external_use(&r);
 	check_tls(&r);
 	check_times(&r);
+	check_user(&r);
 	check_oauth(&r);
 	check_alternates(&r);
 	check_realms(&r);

@@ -16,7 +16,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BACKLOG  1024
 #define PAUSE_MS 200 /* after the descriptors have run out */
 
 int listen_host_addresses(struct addr **out, size_t *n, struct why *why)
@@ -151,43 +150,16 @@ static void on_resume(evutil_socket_t fd, short what, void *arg)
 	evconnlistener_enable(((struct listener *)arg)->accept);
 }
 
-static int open_tcp(const struct addr *addr, int *out, struct why *why)
-{
-	int one = 1, err, fd;
-	char text[ADDR_STRLEN];
-
-	fd = socket(addr_family(addr), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd >= 0) {
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-		if (addr_family(addr) == AF_INET6)
-			setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-		if (!bind(fd, &addr->sa, addr_len(addr)) && !listen(fd, BACKLOG)) {
-			*out = fd;
-			return 0;
-		}
-	}
-	err = errno;
-	if (fd >= 0)
-		close(fd);
-	return why_set(why, error_from_errno(err),
-	               "listen: cannot listen on TCP %s: %s; choose another with listen",
-	               addr_format(addr, text), strerror(err));
-}
-
-int listener_new(struct event_base *base, const struct addr *addr, struct greeter *greeter,
-                 struct listener **out, struct why *why)
+int listener_new(struct event_base *base, int fd, struct greeter *greeter, struct listener **out,
+                 struct why *why)
 {
 	struct listener *l = calloc(1, sizeof(*l));
 	struct addr bound;
 	socklen_t len = sizeof(bound);
-	int fd = -1, r;
 
-	if (!l)
+	if (!l) {
+		close(fd);
 		return why_set(why, -E_NOMEM, "out of memory");
-	r = open_tcp(addr, &fd, why);
-	if (r) {
-		free(l);
-		return r;
 	}
 	l->greeter = greeter;
 	getsockname(fd, &bound.sa, &len);

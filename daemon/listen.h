@@ -31,10 +31,9 @@ int listen_host_addresses(struct addr **out, size_t *n, struct why *why);
 
 struct listener;
 
-/* Binds and listens on addr (wildcards are fine), and hands what it accepts to the greeter. 0 or a
- * code; why names the address and the fix. */
-int listener_new(struct event_base *base, const struct addr *addr, struct greeter *greeter,
-                 struct listener **out, struct why *why);
+/* Takes a listening socket, also on failure, and hands what it accepts to the greeter. -E_NOMEM. */
+int listener_new(struct event_base *base, int fd, struct greeter *greeter, struct listener **out,
+                 struct why *why);
 uint16_t listener_port(const struct listener *l);
 
 /* NULL is legal. */

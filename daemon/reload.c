@@ -85,6 +85,12 @@ static int change_pair(struct reload *r, const struct conf_changes *changes,
 	}
 	if (conf_changed(changes, "tls_cert") || conf_changed(changes, "tls_key")) {
 		*why = fault;
+		if (err == -E_DENIED && r->live->conf.sandbox)
+			why_set(
+			    why, err,
+			    "%.380s; with sandbox on, a folder that no file was in at the start "
+			    "wants a restart",
+			    fault.text);
 		return err;
 	}
 	log_error(NULL, "certificate-kept", LOG_STR("error", fault.text));

@@ -10,10 +10,15 @@
 #include "daemon/front.h"
 #include "daemon/grant.h"
 #include "daemon/issue_rate.h"
+#include "daemon/limits.h"
 #include "daemon/listen.h"
 #include "daemon/metrics.h"
+#include "daemon/privilege.h"
 #include "daemon/reload.h"
+#include "daemon/sandbox.h"
 #include "daemon/setup.h"
+#include "daemon/sockets.h"
+#include "daemon/supervise.h"
 #include "daemon/topology.h"
 #include "daemon/web.h"
 #include "daemon/worker.h"
@@ -26,12 +31,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
-#define DRAIN_POLL_MS 100
-#define STORE_WAIT_MS 250
-#define STORE_POLL_MS 100 /* a change by the command line is heeded after so long */
+#define READ_FILES_MAX 16 /* outside of the data directory, that a reload reads again */
+#define DRAIN_POLL_MS  100
+#define STORE_WAIT_MS  250
+#define STORE_POLL_MS  100 /* a change by the command line is heeded after so long */
 
 struct serve {
 	const struct conf *conf;
@@ -39,6 +44,8 @@ struct serve {
 	struct store *store;
 	struct store_snapshot *users;
 	struct topology topo;
+	struct sockets sockets;
+	struct supervise *supervise;
 	struct settings_base settings;
 	struct reload reload;
 	uint8_t nonce_key[TURN_NONCE_KEY_LEN];
@@ -56,19 +63,6 @@ struct serve {
 	bool draining;
 	struct why store_error; /* of the last poll, empty when it went well */
 };
-
-/* One relay socket an allocation: the more descriptors, the better. */
-static void raise_limits(void)
-{
-	struct rlimit limit;
-
-	if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
-	getrlimit(RLIMIT_NOFILE, &limit);
-	log_info(NULL, "limits", LOG_INT("descriptors", limit.rlim_cur));
-}
 
 struct revoked_since {
 	const struct store_snapshot *before, *now;
@@ -174,36 +168,27 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 	         LOG_INT("allocations", live));
 	if (s->draining || !live || !s->conf->drain_timeout ||
 	    add_timer(s, DRAIN_POLL_MS, on_drain, &s->drain)) {
+		supervise_stopping(s->supervise, 0);
 		event_base_loopbreak(s->base);
 		return;
 	}
 	s->draining = true;
+	supervise_stopping(s->supervise, (uint64_t)s->conf->drain_timeout);
 	for (size_t i = 0; i < s->worker_n; i++)
 		worker_set_draining(s->workers[i], true);
 }
 
-/* A port of 0 is one number for TCP and for UDP on all its addresses. */
 static int open_listeners(struct serve *s, struct why *why)
 {
-	const struct conf_addrs *listen = &s->conf->listen;
-
-	s->listeners = calloc(listen->n, sizeof(struct listener *));
+	s->listeners = calloc(s->sockets.tcp_n, sizeof(struct listener *));
 	if (!s->listeners)
 		return why_set(why, -E_NOMEM, "out of memory");
-	for (size_t i = 0; i < listen->n; i++) {
-		const struct addr *a = &listen->v[i];
-		int r = listener_new(s->base, a, front_greeter(s->front), &s->listeners[i], why);
+	for (; s->listener_n < s->sockets.tcp_n; s->listener_n++) {
+		int r = listener_new(s->base, sockets_take_tcp(&s->sockets, s->listener_n),
+		                     front_greeter(s->front), &s->listeners[s->listener_n], why);
 
 		if (r)
 			return r;
-		s->listener_n++;
-		for (size_t k = 0; k < s->topo.udp_n; k++) {
-			struct addr *u = &s->topo.udp[k].addr;
-
-			if (!addr_port(u) && addr_family(u) == addr_family(a) &&
-			    (addr_is_any(a) || addr_equal_ip(a, u)))
-				addr_put_port(u, listener_port(s->listeners[i]));
-		}
 	}
 	return 0;
 }
@@ -212,46 +197,32 @@ static int start_worker(struct serve *s, const struct turn_conf *conf, struct wh
 {
 	struct turn_listener_conf *l = calloc(s->topo.udp_n, sizeof(*l));
 	struct worker_net net = *front_worker_net(s->front);
-	size_t n = 0;
-	int r = 0;
+	int r;
 
 	net.books = s->books;
 	net.usage_s = (unsigned)s->conf->usage_interval;
 	if (!l)
 		return why_set(why, -E_NOMEM, "out of memory");
-	for (; !r && n < s->topo.udp_n; n++) {
+	for (size_t n = 0; n < s->topo.udp_n; n++) {
 		l[n].local = s->topo.udp[n].addr;
 		l[n].relay4 = topology_relay_for(&s->topo, &s->topo.udp[n], AF_INET);
 		l[n].relay6 = topology_relay_for(&s->topo, &s->topo.udp[n], AF_INET6);
 		l[n].external = topology_external(s->conf, &l[n].local);
 		l[n].discovery = topology_discovers(s->conf, &s->topo.udp[n]);
-		r = env_libevent_bind_udp(&l[n].local, true, &l[n].fd, why);
-		if (r) {
-			size_t used = strlen(why->text);
-
-			snprintf(why->text + used, sizeof(why->text) - used,
-			         "; choose another with listen");
-			break;
-		}
+		l[n].fd = sockets_take_udp(&s->sockets, conf->worker, n);
 	}
-	if (r) {
-		while (n)
-			close(l[--n].fd);
-	} else {
-		r = worker_start(conf, l, n, s->users, s->nonce_key, &net, &s->workers[s->worker_n],
-		                 why);
-		if (!r) /* it holds on to what conf points into */
-			worker_set_settings(s->workers[s->worker_n++], s->reload.settings,
-			                    &front_worker_net(s->front)->conf);
-	}
+	r = worker_start(conf, l, s->topo.udp_n, s->users, s->nonce_key, &net,
+	                 &s->workers[s->worker_n], why);
+	if (!r) /* it holds on to what conf points into */
+		worker_set_settings(s->workers[s->worker_n++], s->reload.settings,
+		                    &front_worker_net(s->front)->conf);
 	free(l);
 	return r;
 }
 
 static int start_workers(struct serve *s, struct why *why)
 {
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	size_t n = s->conf->workers ? (size_t)s->conf->workers : cores > 0 ? (size_t)cores : 1;
+	size_t n = s->sockets.worker_n;
 	struct turn_conf conf;
 	int r = 0;
 
@@ -416,9 +387,13 @@ static int open_store(struct serve *s, struct why *why)
 
 static void on_hup(evutil_socket_t number, short what, void *arg)
 {
+	struct serve *s = arg;
+
 	(void)number;
 	(void)what;
-	reload_run(&((struct serve *)arg)->reload);
+	supervise_reloading(s->supervise);
+	reload_run(&s->reload);
+	supervise_reloaded(s->supervise);
 }
 
 static int add_signal(struct serve *s, int number, event_callback_fn fn, struct event **out)
@@ -459,6 +434,64 @@ static int start_reload(struct serve *s, struct why *why)
 	return reload_start(&s->reload, s->base, why);
 }
 
+/* What needs root, or no longer must. Nothing but the main thread runs yet. */
+static int start_confined(struct serve *s, struct why *why)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	size_t workers = s->conf->workers ? (size_t)s->conf->workers
+	                 : cores > 0      ? (size_t)cores
+	                                  : 1;
+	struct limits_need need;
+	struct privilege p;
+	int r;
+
+	if ((r = privilege_resolve(s->conf, &p, why)) || (r = supervise_new(&s->supervise, why)) ||
+	    (r = topology_new(s->conf, &s->topo, why)))
+		return r;
+	need = limits_need(s->conf, s->topo.relay_n, s->topo.udp_n, workers);
+	limits_raise(&need);
+	if ((r = sockets_bind(&s->sockets, s->conf, &s->topo, workers, why)) ||
+	    (r = privilege_own_data(&p, s->conf->data, why)) ||
+	    (r = privilege_drop(&p, s->conf, why)) ||
+	    (r = privilege_check_data(&p, s->conf->data, why)) ||
+	    (r = privilege_check_readable(&p, s->conf->tls_cert, why)) ||
+	    (r = privilege_check_readable(&p, s->conf->tls_key, why)))
+		return r;
+	if (p.drop)
+		log_info(NULL, "root-dropped", LOG_STR("user", p.user), LOG_INT("uid", p.uid),
+		         LOG_INT("gid", p.gid));
+	else if (!p.uid)
+		log_warn(NULL, "runs-as-root",
+		         LOG_STR("hint", "name an ordinary user with the option run_as"));
+	return open_store(s, why);
+}
+
+static int confine(struct serve *s, struct why *why)
+{
+	const struct conf_input *in = s->reload.live->input;
+	const char *read[READ_FILES_MAX] = {s->conf->tls_cert, s->conf->tls_key};
+	size_t n =
+	    2 + sandbox_input_files(in->argc, in->argv, in->envp, read + 2, READ_FILES_MAX - 2);
+	struct sandbox_state state;
+	int r;
+
+	if (!s->conf->sandbox) {
+		log_warn(NULL, "sandbox", LOG_STR("hint", "sandbox = no: nothing confines this"));
+		return 0;
+	}
+	r = sandbox_enter(s->conf->data, read, n, &state, why);
+	if (r)
+		return r;
+	if (!state.landlock || !state.seccomp)
+		log_warn(NULL, "sandbox", LOG_INT("landlock_abi", state.landlock),
+		         LOG_STR("seccomp", state.seccomp ? "yes" : "no"),
+		         LOG_STR("hint", "this kernel or container does not offer all of it"));
+	else
+		log_info(NULL, "sandbox", LOG_INT("landlock_abi", state.landlock),
+		         LOG_STR("seccomp", "yes"));
+	return 0;
+}
+
 static int start(struct serve *s, struct why *why)
 {
 	int r;
@@ -476,8 +509,8 @@ static int start(struct serve *s, struct why *why)
 	turn_quota_set_realm_max(s->settings.quota, (uint32_t)s->conf->realm_quota);
 	env_libevent_random(s->settings.ticket_key, sizeof(s->settings.ticket_key));
 	env_libevent_random(s->nonce_key, sizeof(s->nonce_key));
-	raise_limits();
-	if ((r = open_store(s, why)) || (r = topology_new(s->conf, &s->topo, why)) ||
+	setenv("SQLITE_TMPDIR", s->conf->data, 1); /* the only place that will be left to it */
+	if ((r = start_confined(s, why)) || (r = confine(s, why)) ||
 	    (r = front_new(s->base, s->conf, &s->topo, &s->front, why)) ||
 	    (r = open_listeners(s, why)) || (r = start_workers(s, why)) || (r = start_web(s, why)))
 		return r;
@@ -501,6 +534,8 @@ static void stop(struct serve *s)
 	reload_stop(&s->reload);
 	books_stop(s->books); /* the workers have told of the last */
 	front_free(s->front);
+	sockets_close(&s->sockets);
+	supervise_free(s->supervise);
 	event_gone(s->poll);
 	event_gone(s->rotate);
 	event_gone(s->on_int);
@@ -535,6 +570,8 @@ int serve_main(struct conf_live *live)
 			log_info(NULL, "listening", LOG_ADDR("address", &s.topo.udp[i].addr));
 		log_info(NULL, "ready", LOG_STR("version", TURNPIKE_VERSION),
 		         LOG_INT("workers", s.worker_n));
+		if (supervise_ready(s.supervise, s.base, s.workers, s.worker_n))
+			log_error(NULL, "notify", LOG_STR("error", "out of memory"));
 		event_base_dispatch(s.base);
 	}
 	stop(&s);

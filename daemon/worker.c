@@ -15,6 +15,7 @@
 #include <event2/event.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 
 struct worker {
 	pthread_t thread;
+	unsigned int number;
 	struct event_base *base;
 	struct env *env;
 	struct mailbox *mail;
@@ -34,6 +36,8 @@ struct worker {
 	bool stop;
 	struct settings *settings; /* what turn's configuration points into */
 	unsigned usage_part;
+	unsigned pinged; /* the main thread's */
+	atomic_uint ponged;
 	struct event *publish;
 	pthread_mutex_t report_lock;
 	struct worker_report report; /* under report_lock; the data path counts in its own place */
@@ -42,7 +46,11 @@ struct worker {
 static void *run(void *arg)
 {
 	struct worker *w = arg;
+	char name[16];
 
+	/* By itself: for another thread it is a file of /proc, which the sandbox keeps shut. */
+	snprintf(name, sizeof(name), "relay-%u", w->number);
+	pthread_setname_np(pthread_self(), name);
 	while (!w->stop) {
 		event_base_loop(w->base, EVLOOP_ONCE);
 		env_libevent_flush(w->env);
@@ -147,21 +155,16 @@ static struct event_base *new_base(void)
 }
 
 /* Signals are the main thread's. */
-static int start_thread(struct worker *w, unsigned int number)
+static int start_thread(struct worker *w)
 {
 	sigset_t all, before;
-	char name[16];
 	int r;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	r = pthread_create(&w->thread, NULL, run, w);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (r)
-		return r;
-	snprintf(name, sizeof(name), "relay-%u", number);
-	pthread_setname_np(w->thread, name);
-	return 0;
+	return r;
 }
 
 static void take_stream(void *owner, void *arg)
@@ -280,7 +283,8 @@ int worker_start(const struct turn_conf *conf, const struct turn_listener_conf *
 			goto out;
 		}
 	}
-	r = start_thread(w, conf->worker);
+	w->number = conf->worker;
+	r = start_thread(w);
 	if (r) {
 		r = why_set(why, error_from_errno(r), "cannot start relay worker %u: %s",
 		            conf->worker, strerror(r));
@@ -352,6 +356,24 @@ void worker_set_draining(struct worker *w, bool draining)
 {
 	while (mailbox_post(w->mail, take_draining, draining ? w : NULL))
 		usleep(1000);
+}
+
+static void take_ping(void *owner, void *arg)
+{
+	(void)arg;
+	atomic_fetch_add(&((struct worker *)owner)->ponged, 1);
+}
+
+/* Want of memory is not the worker's death. */
+void worker_ping(struct worker *w)
+{
+	if (!mailbox_post(w->mail, take_ping, NULL))
+		w->pinged++;
+}
+
+bool worker_answered(const struct worker *w)
+{
+	return atomic_load(&w->ponged) == w->pinged;
 }
 
 static void take_nonce_key(void *owner, void *arg)

@@ -51,6 +51,11 @@ void worker_accept(struct worker *w, const struct net_client *c);
 /* For the handshakes from now on; takes a reference. */
 void worker_set_tls(struct worker *w, struct net_tls *tls);
 
+/* A sign of life: worker_answered() is false from a ping until the worker has heeded it. Both on
+ * the main thread. */
+void worker_ping(struct worker *w);
+bool worker_answered(const struct worker *w);
+
 /* What it has counted so far, at most WORKER_REPORT_MS old. From any thread. */
 #define WORKER_REPORT_MS 200
 struct worker_report {

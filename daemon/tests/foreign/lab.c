@@ -62,15 +62,23 @@ static void give_up(const char *reason)
 	exit(ci && !strcmp(ci, "true") ? 1 : 77);
 }
 
-void lab_enter(char **argv)
+static void enter(char **argv, bool as_root)
 {
 	char *again[LAB_ARGS_MAX] = {"unshare", "--user", "--map-root-user", "--net", "--"};
 	size_t n = 5;
 
+	if (as_root) {
+		again[1] = "--net";
+		again[2] = "--";
+		n = 3;
+	}
+
 	if (!getenv(INSIDE)) {
 		/* A program of its own does it: a process with threads (ThreadSanitizer has one)
 		 * may not. */
-		if (system("unshare --user --map-root-user --net true"))
+		if (as_root && geteuid())
+			give_up("changing users needs root");
+		if (!as_root && system("unshare --user --map-root-user --net true"))
 			give_up("unshare --user --map-root-user --net fails");
 		setenv(INSIDE, "1", 1);
 		for (size_t i = 0; argv[i] && n < LAB_ARGS_MAX - 1; i++)
@@ -84,6 +92,16 @@ void lab_enter(char **argv)
 	scratch_owner = getpid();
 	atexit(remove_scratch);
 	free(lab_run("ip -batch -", network));
+}
+
+void lab_enter(char **argv)
+{
+	enter(argv, false);
+}
+
+void lab_enter_as_root(char **argv)
+{
+	enter(argv, true);
 }
 
 unsigned long long lab_now_ms(void)

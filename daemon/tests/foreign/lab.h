@@ -28,6 +28,9 @@
  * why and exits with 77 (skipped), or with 1 under CI=true. */
 void lab_enter(char **argv);
 
+/* The same for a test that has to change users: real root stays root. 77 also for who is not. */
+void lab_enter_as_root(char **argv);
+
 /* The lab's scratch folder; removed at exit. */
 const char *lab_dir(void);
 

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The process as an operator and a service manager see it: what it tells
+ * them, and when it falls silent; its limits; the sandbox on every thread.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/tests/foreign/lab.h"
+#include "daemon/tests/foreign/talker.h"
+
+#include <dirent.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SERVER4     LAB_SERVER4 ":3478"
+#define OPTIONS     "--workers 2 --relay-ports 50000-50099 --listen " SERVER4
+#define WATCHDOG_MS 900
+#define LONG_MS     20000
+
+static int manager; /* its socket */
+
+static int open_manager(void)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s/notify", lab_dir());
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	setenv("NOTIFY_SOCKET", a.sun_path, 1);
+	return fd;
+}
+
+/* The next message within the time, or an empty one. */
+static const char *hear(int wait_ms)
+{
+	static char text[512];
+	struct pollfd p = {.fd = manager, .events = POLLIN};
+	ssize_t n = poll(&p, 1, wait_ms) == 1 ? recv(manager, text, sizeof(text) - 1, 0) : 0;
+
+	text[n > 0 ? n : 0] = 0;
+	return text;
+}
+
+static bool hear_until(const char *want, int wait_ms)
+{
+	unsigned long long end = lab_now_ms() + (unsigned)wait_ms;
+
+	while (lab_now_ms() < end)
+		if (strstr(hear((int)(end - lab_now_ms())), want))
+			return true;
+	return false;
+}
+
+/* The thread of that name. */
+static pid_t thread_of(pid_t pid, const char *name)
+{
+	char path[300], comm[32];
+	struct dirent *e;
+	pid_t found = 0;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	d = opendir(path);
+	assert_non_null(d);
+	while (!found && (e = readdir(d))) {
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/proc/%d/task/%s/comm", (int)pid, e->d_name);
+		f = fopen(path, "r");
+		if (f && fgets(comm, sizeof(comm), f) && !strncmp(comm, name, strlen(name)))
+			found = atoi(e->d_name);
+		if (f)
+			fclose(f);
+	}
+	closedir(d);
+	return found;
+}
+
+static void talks_to_the_manager(void **state)
+{
+	struct lab_server s = {.data = ""};
+	char usec[32];
+	pid_t relay;
+	struct talker t;
+
+	(void)state;
+	manager = open_manager();
+	snprintf(usec, sizeof(usec), "%d", WATCHDOG_MS * 1000);
+	setenv("WATCHDOG_USEC", usec, 1);
+	lab_server_start(&s, "managed", OPTIONS);
+	unsetenv("NOTIFY_SOCKET");
+	unsetenv("WATCHDOG_USEC");
+
+	/* ready means that it serves */
+	assert_true(hear_until("READY=1", LONG_MS));
+	talker_open(&t, SERVER4, false, NULL, "nobody", "nothing");
+	assert_int_equal(talker_login(&t), 401);
+	talker_close(&t);
+	assert_true(hear_until("WATCHDOG=1", LONG_MS));
+	assert_true(hear_until("WATCHDOG=1", LONG_MS));
+
+	/* one thread stands still: no more food, though all the others run */
+	relay = thread_of(s.program.pid, "relay-1");
+	assert_true(relay > 0);
+	assert_int_equal(ptrace(PTRACE_SEIZE, relay, NULL, NULL), 0);
+	assert_int_equal(ptrace(PTRACE_INTERRUPT, relay, NULL, NULL), 0);
+	assert_int_equal(waitpid(relay, NULL, __WALL), relay);
+	assert_true(lab_wait_output(&s.program, "event=worker-silent worker=1", LONG_MS));
+	while (*hear(0))
+		;
+	assert_false(hear_until("WATCHDOG=1", 2 * WATCHDOG_MS));
+	assert_int_equal(ptrace(PTRACE_DETACH, relay, NULL, NULL), 0);
+	assert_true(hear_until("WATCHDOG=1", LONG_MS));
+
+	/* Type=notify-reload wants the time, too */
+	kill(s.program.pid, SIGHUP);
+	assert_true(hear_until("RELOADING=1\nMONOTONIC_USEC=", LONG_MS));
+	assert_true(hear_until("READY=1", LONG_MS));
+	lab_server_stop(&s);
+	assert_true(hear_until("STOPPING=1", 1000));
+	close(manager);
+}
+
+static void refuses_a_wrong_manager(void **state)
+{
+	struct lab_program p;
+	char command[256], *said;
+
+	(void)state;
+	setenv("NOTIFY_SOCKET", "/nowhere/notify", 1);
+	snprintf(command, sizeof(command), "%s serve --data %s/none " OPTIONS, TURNPIKE_PROGRAM,
+	         lab_dir());
+	lab_start(&p, command, NULL);
+	unsetenv("NOTIFY_SOCKET");
+	assert_int_equal(lab_wait(&p, LONG_MS), 1);
+	said = lab_output(&p);
+	assert_non_null(strstr(said, "NOTIFY_SOCKET=/nowhere/notify cannot be reached"));
+	free(said);
+}
+
+/* The value of a line of every thread's status. */
+static void assert_status(pid_t pid, const char *name, const char *value)
+{
+	char path[300], line[256], want[64];
+	unsigned threads = 0;
+	struct dirent *e;
+	DIR *d;
+
+	snprintf(want, sizeof(want), "%s:\t%s\n", name, value);
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	d = opendir(path);
+	assert_non_null(d);
+	while ((e = readdir(d))) {
+		FILE *f;
+
+		if (e->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/task/%s/status", (int)pid, e->d_name);
+		f = fopen(path, "r");
+		assert_non_null(f);
+		while (fgets(line, sizeof(line), f)) {
+			if (strncmp(line, name, strlen(name)) != 0 || line[strlen(name)] != ':')
+				continue;
+			assert_string_equal(line, want);
+			threads++;
+		}
+		fclose(f);
+	}
+	closedir(d);
+	assert_true(threads >= 3);
+}
+
+static void confines_every_thread(void **state)
+{
+	struct lab_server s = {.data = ""};
+	char *said;
+
+	(void)state;
+	lab_server_start(&s, "confined", OPTIONS);
+	assert_status(s.program.pid, "Seccomp", "2");
+	assert_status(s.program.pid, "NoNewPrivs", "1");
+	lab_server_stop(&s);
+	lab_server_start(&s, "free", OPTIONS " --sandbox=no");
+	assert_status(s.program.pid, "Seccomp", "0");
+	said = lab_output(&s.program);
+	assert_non_null(strstr(said, "event=sandbox hint=\"sandbox = no"));
+	free(said);
+	lab_server_stop(&s);
+}
+
+static void says_what_it_lacks(void **state)
+{
+	struct lab_program p;
+	char command[512], *said;
+
+	(void)state;
+	snprintf(command, sizeof(command),
+	         "prlimit --nofile=500:500 %s serve --data %s/few --max-tcp-connections 300 "
+	         "--connections-per-address 300 " OPTIONS " --relay-ports 50000-50499",
+	         TURNPIKE_PROGRAM, lab_dir());
+	lab_start(&p, command, NULL);
+	assert_true(lab_wait_output(&p, "event=ready", LONG_MS));
+	assert_int_equal(lab_signal_and_wait(&p, SIGTERM, LONG_MS), 0);
+	said = lab_output(&p);
+	/* 500 relays, 300 connections, 1 address by 2 workers and TCP, 2 * 8, 128 spare */
+	if (!strstr(said, "event=limits descriptors=500 needed=947 relays=500 connections=300") ||
+	    !strstr(said, "LimitNOFILE=947"))
+		lab_fail(said, said, "no warning of the limit");
+	free(said);
+}
+
+static void explains_low_ports(void **state)
+{
+	struct lab_program p;
+	char command[512], *said;
+
+	(void)state;
+	snprintf(command, sizeof(command),
+	         "setpriv --inh-caps=-all --bounding-set=-all %s serve --data %s/low "
+	         "--listen " LAB_SERVER4 ":443",
+	         TURNPIKE_PROGRAM, lab_dir());
+	lab_start(&p, command, NULL);
+	assert_int_equal(lab_wait(&p, LONG_MS), 1);
+	said = lab_output(&p);
+	if (!strstr(said, "port 443 needs a right that this user lacks") ||
+	    !strstr(said, "AmbientCapabilities=CAP_NET_BIND_SERVICE") || !strstr(said, "setcap") ||
+	    !strstr(said, "ip_unprivileged_port_start=443"))
+		lab_fail(said, said, "no fix for port 443");
+	free(said);
+}
+
+static void refuses_a_wrong_user(void **state)
+{
+	static const struct {
+		const char *options, *said;
+	} cases[] = {
+	    {"--run-as no-such-user-here", "there is no user no-such-user-here: make it"},
+	    {"--run-as root", "run_as: root is what is to be given up"},
+	    {"--run-as nobody --run-as-group no-such-group", "there is no group no-such-group"},
+	    {"--run-as nobody --relay-ports 900-999",
+	     "relay_ports: nobody may not bind ports below"},
+	    {"--run-as-group nogroup", "a group without a user: set run_as, too"},
+	    /* the lab's root is one of a user namespace */
+	    {"--run-as nobody", "as in a user namespace: start as nobody there"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct lab_program p;
+		char command[512], *said;
+
+		snprintf(command, sizeof(command),
+		         "%s serve --data %s/user --listen " SERVER4 " %s", TURNPIKE_PROGRAM,
+		         lab_dir(), cases[i].options);
+		lab_start(&p, command, NULL);
+		assert_int_not_equal(lab_wait(&p, LONG_MS), 0);
+		said = lab_output(&p);
+		if (!strstr(said, cases[i].said))
+			lab_fail(said, said, "%s: not \"%s\"", cases[i].options, cases[i].said);
+		free(said);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(talks_to_the_manager),  cmocka_unit_test(refuses_a_wrong_manager),
+	    cmocka_unit_test(confines_every_thread), cmocka_unit_test(says_what_it_lacks),
+	    cmocka_unit_test(explains_low_ports),    cmocka_unit_test(refuses_a_wrong_user),
+	};
+
+	(void)argc;
+	lab_enter(argv);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,28 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# The systemd unit is one, and confined: unit.sh TURNPIKE docs/examples/turnpike.service
+# Exit 77 (skipped) without systemd-analyze, but under CI=true.
+set -eu
+THRESHOLD=20 # of systemd's "exposure", in tenths: 2.0 of 10
+program=$1 unit=$2
+if ! command -v systemd-analyze >/dev/null; then
+	echo "unit.sh: no systemd-analyze here: install the package systemd" >&2
+	[ "${CI:-}" != true ] || exit 1
+	exit 77
+fi
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+# verify wants the program to be there
+sed "s|/usr/bin/turnpike|$program|" "$unit" >"$dir/turnpike.service"
+said=$(systemd-analyze verify --man=no --generators=no "$dir/turnpike.service" 2>&1) || {
+	echo "$said"
+	exit 1
+}
+# what it ignores, it warns of
+if echo "$said" | grep turnpike.service; then
+	exit 1
+fi
+systemd-analyze security --offline=true --no-pager --threshold=$THRESHOLD "$dir/turnpike.service" || {
+	echo "unit.sh: the unit is more exposed than $THRESHOLD tenths" >&2
+	exit 1
+}
