@@ -16,6 +16,7 @@
 
 enum {
 	FLAG_JSON = 1 << 0,
+	FLAG_STUN = 1 << 30,
 	FLAG_PASSWORD_STDIN = 1 << 1,
 	FLAG_VALUE_STDIN = 1 << 2,
 	FLAG_TTL = 1 << 3,
@@ -43,6 +44,7 @@ struct cli {
 	int word_n;
 	unsigned flags; /* that were given */
 	/* their values, where they have one */
+	const char *stun;
 	const char *ttl, *after, *user, *from, *to, *scope, *expires, *last, *userdb, *write;
 };
 
@@ -73,6 +75,7 @@ int cli_restore(struct cli *cli, struct why *why);
 int cli_check(struct cli *cli, struct why *why);
 int cli_config(struct cli *cli, struct why *why);
 int cli_import(struct cli *cli, struct why *why);
+int cli_doctor(struct cli *cli, struct why *why);
 int cli_reload(struct cli *cli, struct why *why);
 int cli_credentials(struct cli *cli, struct why *why);
 

@@ -239,6 +239,7 @@ static int enter_seccomp(bool *on, struct why *why)
 	if (!filter)
 		return why_set(why, -E_NOMEM, "sandbox: out of memory");
 	seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+	seccomp_attr_set(filter, SCMP_FLTATR_API_SYSRAWRC, 1); /* the kernel's own reason */
 	/* A number that this architecture has not is below zero, and skipped. */
 	for (size_t i = 0; !r && i < sizeof(denied) / sizeof(*denied); i++)
 		if (denied[i] >= 0)
@@ -250,8 +251,8 @@ static int enter_seccomp(bool *on, struct why *why)
 		r = seccomp_load(filter);
 	seccomp_release(filter);
 	*on = !r;
-	/* -EINVAL: not in this kernel */
-	return !r || r == -EINVAL || r == -ENOSYS
+	/* these: not in this kernel, or a container's emulation of one */
+	return !r || r == -EINVAL || r == -ENOSYS || r == -EFAULT
 	           ? 0
 	           : why_set(why, -E_IO, "sandbox: seccomp: %s: set sandbox = no", strerror(-r));
 }

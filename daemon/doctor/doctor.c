@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The verb "doctor": looks at everything, and says what to change.
+ */
+#include "daemon/doctor/doctor.h"
+
+#include "daemon/cli_internal.h"
+#include "daemon/lockfile.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LINE_MAX_LEN 1400
+
+static const char *const levels[] = {"ok", "warn", "fail"};
+
+void doctor_say(struct doctor *d, enum doctor_level level, const char *check, const char *fmt, ...)
+{
+	char text[LINE_MAX_LEN], *fix;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	fix = strchr(text, '\n');
+	if (fix)
+		*fix++ = 0;
+	d->count[level]++;
+	if (d->findings) {
+		json_array_append_new(d->findings,
+		                      json_pack("{ss ss ss ss*}", "level", levels[level], "check",
+		                                check, "text", text, "fix", fix));
+		return;
+	}
+	printf("%-4s  %-11s  %s\n", levels[level], check, text);
+	if (fix)
+		printf("%-4s  %-11s  -> %s\n", "", "", fix);
+	fflush(stdout); /* the next one may take a while */
+}
+
+static void find_server(struct doctor *d)
+{
+	struct why why = {{0}};
+	char name[64];
+	int r = lockfile_find(d->conf->data, &d->server, &why);
+
+	if (!r)
+		doctor_say(d, DOCTOR_OK, "server", "process %d (%s) serves %s", (int)d->server,
+		           doctor_process(d->server, name), d->conf->data);
+	else
+		doctor_say(
+		    d, DOCTOR_FAIL, "server", "%s\n%s", why.text,
+		    r == -E_NOTFOUND
+		        ? "systemctl start turnpike, or turnpike serve; what needs a running "
+		          "server is not checked"
+		        : "run this as root, or as the server's user");
+}
+
+/* For a wildcard the first address that is not loopback stands for all. */
+static void choose_targets(struct doctor *d)
+{
+	for (size_t i = 0; i < d->conf->listen.n && d->target_n < DOCTOR_TARGETS_MAX; i++) {
+		const struct addr *l = &d->conf->listen.v[i];
+		const struct addr *best = NULL;
+
+		for (size_t k = 0; k < d->topo.udp_n; k++) {
+			const struct listen_addr *u = &d->topo.udp[k];
+
+			if (addr_port(l) != addr_port(&u->addr) ||
+			    addr_family(l) != addr_family(&u->addr) ||
+			    (!addr_is_any(l) && !addr_equal_ip(l, &u->addr)))
+				continue;
+			if (!best || (addr_is_loopback(best) && !u->loopback))
+				best = &u->addr;
+		}
+		if (!best || !addr_port(best))
+			continue;
+		d->target[d->target_n].local = *best;
+		d->target[d->target_n].public = topology_external(d->conf, best);
+		addr_put_port(&d->target[d->target_n].public, addr_port(best));
+		d->target_n++;
+	}
+}
+
+static int examine(struct doctor *d, struct why *why)
+{
+	int r;
+
+	log_set_level(LOG_LEVEL_ERROR); /* what the topology logs, the lines say better */
+	r = topology_new(d->conf, &d->topo, why);
+	if (r)
+		return r;
+	doctor_say(d, DOCTOR_OK, "config", "it is valid");
+	find_server(d);
+	choose_targets(d);
+	doctor_files(d);
+	doctor_cert(d);
+	doctor_host(d);
+	doctor_ports(d);
+	doctor_answers(d);
+	doctor_relay(d);
+	topology_free(&d->topo);
+	return 0;
+}
+
+int cli_doctor(struct cli *cli, struct why *why)
+{
+	struct doctor d = {.conf = &cli->conf, .stun = cli->stun};
+	bool json = cli->flags & FLAG_JSON;
+	int status;
+
+	signal(SIGPIPE, SIG_IGN);
+	if (json && !(d.findings = json_array()))
+		return why_set(why, CLI_EXIT_FAIL, "out of memory");
+	if (examine(&d, why)) {
+		doctor_say(&d, DOCTOR_FAIL, "config", "%s\ncorrect the configuration", why->text);
+		why->text[0] = 0;
+	}
+	status = d.count[DOCTOR_FAIL] ? CLI_EXIT_FAIL : 0;
+	if (json &&
+	    cli_print_json(json_pack("{sb so}", "ok", !status, "findings", d.findings), why))
+		return CLI_EXIT_FAIL;
+	if (!json)
+		printf("\n%u ok, %u to look at, %u broken\n", d.count[DOCTOR_OK],
+		       d.count[DOCTOR_WARN], d.count[DOCTOR_FAIL]);
+	return status;
+}

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What the network does: answers over each transport, addresses as others see
+ * them, and calls through the relay.
+ */
+#include "daemon/doctor/client.h"
+#include "daemon/doctor/doctor.h"
+
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+
+#define WAIT_MS 3000
+#define CHANNEL 0x4001
+
+static const char *failure(int r, char buf[64])
+{
+	if (r > 0)
+		snprintf(buf, 64, "error %d", r);
+	else
+		snprintf(buf, 64, "%s",
+		         r == -E_TIMEOUT  ? "no answer"
+		         : r == -E_CLOSED ? "connection refused or closed"
+		                          : error_text(r));
+	return buf;
+}
+
+/* ---- answers ---- */
+
+static void answer_fails(struct doctor *d, const struct doctor_target *t, enum client_transport tr,
+                         int r)
+{
+	char at[ADDR_STRLEN], reason[64];
+	const char *name = client_transport_name(tr), *fix;
+
+	if (r == -E_CLOSED)
+		fix =
+		    "something rejects it before it comes to the server: see the line of the port "
+		    "above, and reject rules of the firewall (nft list ruleset)";
+	else if (tr == CLIENT_TLS || tr == CLIENT_DTLS)
+		fix = "if plain TCP and UDP answer, look at the certificate and max_dtls_sessions; "
+		      "else at the firewall (nft list ruleset)";
+	else
+		fix = "a firewall drops it, most likely: nft list ruleset, or iptables-save; then "
+		      "binding_rate and the server's log";
+	doctor_say(d, DOCTOR_FAIL, "answers", "%s %s: %s to a STUN Binding request\n%s", name,
+	           addr_format(&t->local, at), failure(r, reason), fix);
+}
+
+static void ask_target(struct doctor *d, const struct doctor_target *t)
+{
+	char at[ADDR_STRLEN], seen[ADDR_STRLEN], list[64] = "";
+
+	for (int tr = 0; tr < CLIENT_TRANSPORTS; tr++) {
+		struct addr mapped;
+		struct client c;
+		int r;
+
+		if (tr == CLIENT_DTLS && !d->conf->max_dtls_sessions)
+			continue;
+		r = client_open(&c, tr, &t->local, NULL, NULL, NULL, WAIT_MS);
+		if (!r)
+			r = client_binding(&c, &mapped);
+		client_close(&c);
+		if (r) {
+			answer_fails(d, t, tr, r);
+			continue;
+		}
+		d->answers |= tr == CLIENT_UDP;
+		snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s",
+		         *list ? ", " : "", client_transport_name(tr));
+		if (tr == CLIENT_UDP && !addr_equal_ip(&mapped, &t->local) &&
+		    !addr_is_loopback(&t->local))
+			doctor_say(d, DOCTOR_WARN, "answers",
+			           "%s sees this host as %s\na NAT or a tunnel sits between the "
+			           "server and its own host: look for SNAT or masquerade rules "
+			           "that apply to local traffic",
+			           addr_format(&t->local, at), addr_format_ip(&mapped, seen));
+	}
+	if (*list)
+		doctor_say(d, DOCTOR_OK, "answers", "%s answers over %s",
+		           addr_format(&t->local, at), list);
+}
+
+static bool is_private(const struct addr *a)
+{
+	static const char *const ranges[] = {"10.0.0.0/8",    "172.16.0.0/12", "192.168.0.0/16",
+	                                     "100.64.0.0/10", "127.0.0.0/8",   "169.254.0.0/16",
+	                                     "fc00::/7",      "fe80::/10",     "::1/128"};
+	struct prefix p;
+
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(*ranges); i++)
+		if (!prefix_parse(&p, ranges[i]) && prefix_has(&p, a))
+			return true;
+	return false;
+}
+
+static void own_addresses(struct doctor *d)
+{
+	char a[ADDR_STRLEN], b[ADDR_STRLEN];
+	bool reach = false;
+
+	for (size_t i = 0; i < d->topo.relay_n; i++) {
+		const struct turn_relay *r = &d->topo.relay[i];
+
+		reach |= !is_private(&r->external);
+		if (!addr_equal_ip(&r->local, &r->external) && is_private(&r->external))
+			doctor_say(
+			    d, DOCTOR_WARN, "address",
+			    "external_ip calls %s %s, which is a private address\nset "
+			    "external_ip to the address that the Internet knows this host by",
+			    addr_format_ip(&r->local, a), addr_format_ip(&r->external, b));
+		else if (!addr_equal_ip(&r->local, &r->external))
+			doctor_say(d, DOCTOR_OK, "address", "%s is %s to clients (external_ip)",
+			           addr_format_ip(&r->local, a), addr_format_ip(&r->external, b));
+	}
+	if (reach)
+		return;
+	doctor_say(d, DOCTOR_WARN, "address",
+	           "every relayed address is a private one: clients elsewhere cannot reach them\n"
+	           "behind a one-to-one NAT set external_ip to the public address (ask with "
+	           "--stun HOST:PORT); in a closed network this is fine");
+}
+
+static int resolve(const char *text, int family, struct addr *out)
+{
+	struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_DGRAM}, *found;
+	char host[256], *port;
+
+	snprintf(host, sizeof(host), "%s", text);
+	port = strrchr(host, ':');
+	if (!port || port == host || !port[1])
+		return -E_INVAL;
+	*port++ = 0;
+	if (host[0] == '[' && port[-2] == ']') {
+		port[-2] = 0;
+		memmove(host, host + 1, strlen(host));
+	}
+	if (getaddrinfo(host, port, &hints, &found))
+		return -E_NOTFOUND;
+	memcpy(out, found->ai_addr, found->ai_addrlen);
+	freeaddrinfo(found);
+	return 0;
+}
+
+/* What somebody outside sees of each relay address must be what clients are told. */
+static void outside(struct doctor *d)
+{
+	char a[ADDR_STRLEN], b[ADDR_STRLEN], reason[64];
+	unsigned asked = 0;
+
+	for (size_t i = 0; d->stun && i < d->topo.relay_n; i++) {
+		const struct turn_relay *relay = &d->topo.relay[i];
+		struct addr to, seen;
+		struct client c;
+		int r;
+
+		if (addr_is_loopback(&relay->local) ||
+		    resolve(d->stun, addr_family(&relay->local), &to))
+			continue;
+		asked++;
+		r = client_open(&c, CLIENT_UDP, &to, &relay->local, NULL, NULL, WAIT_MS);
+		if (!r)
+			r = client_binding(&c, &seen);
+		client_close(&c);
+		if (r)
+			doctor_say(
+			    d, DOCTOR_WARN, "address",
+			    "%s, asked from %s: %s\nname another STUN server, or let UDP out",
+			    d->stun, addr_format_ip(&relay->local, a), failure(r, reason));
+		else if (addr_equal_ip(&seen, &relay->external))
+			doctor_say(d, DOCTOR_OK, "address", "%s sees %s as %s, as clients are told",
+			           d->stun, addr_format_ip(&relay->local, a),
+			           addr_format_ip(&seen, b));
+		else
+			doctor_say(d, DOCTOR_FAIL, "address",
+			           "clients are told %s, but %s sees %s\nset external_ip = %s",
+			           addr_format_ip(&relay->external, a), d->stun,
+			           addr_format_ip(&seen, b), b);
+	}
+	if (d->stun && !asked)
+		doctor_say(d, DOCTOR_WARN, "address",
+		           "--stun %s could not be asked from any relay address\nwrite a HOST:PORT "
+		           "that resolves to a family that listen has",
+		           d->stun);
+}
+
+void doctor_answers(struct doctor *d)
+{
+	for (size_t i = 0; d->server && i < d->target_n; i++)
+		ask_target(d, &d->target[i]);
+	own_addresses(d);
+	outside(d);
+}
+
+/* ---- the relay ---- */
+
+/* Two of our own allocations talk to each other. *step says how far it came. */
+static int echo(struct client *one, struct client *two, const char **step)
+{
+	struct addr a, b;
+	int r;
+
+	*step = "Allocate";
+	if ((r = client_allocate(one, &a)) || (r = client_allocate(two, &b)))
+		return r;
+	*step = "ChannelBind";
+	if ((r = client_bind(one, CHANNEL, &b)))
+		return r;
+	*step = "CreatePermission";
+	if ((r = client_permit(two, &a)))
+		return r;
+	*step = "echo";
+	for (int i = 0; i < 3; i++) { /* datagrams may be lost */
+		r = client_send(one, CHANNEL, NULL, "doctor asks");
+		if (!r)
+			r = client_receive(two, "doctor asks", WAIT_MS / 3);
+		if (!r)
+			r = client_send(two, 0, &a, "doctor answers");
+		if (!r)
+			r = client_receive(one, "doctor answers", WAIT_MS / 3);
+		if (r != -E_TIMEOUT)
+			break;
+	}
+	return r;
+}
+
+static int call(struct doctor *d, enum client_transport t, const struct addr *server,
+                const char **step)
+{
+	struct client one, two = {.fd = -1};
+	const char *user = d->credential.username, *password = d->credential.password;
+	int r = client_open(&one, t, server, NULL, user, password, WAIT_MS);
+
+	*step = "connection";
+	if (!r)
+		r = client_open(&two, t, server, NULL, user, password, WAIT_MS);
+	if (!r) {
+		r = echo(&one, &two, step);
+		if (strcmp(*step, "Allocate") != 0) { /* leave nothing behind */
+			client_release(&one);
+			client_release(&two);
+		}
+	}
+	client_close(&one);
+	client_close(&two);
+	return r;
+}
+
+static const char *fix_for(int r, const char *step)
+{
+	if (r == 401)
+		return "the server does not know the newest secret: is it on this data directory "
+		       "(--data)? is its realm this one (--realm)? is the clock right?";
+	if (r == 300)
+		return "it sends new clients to alternate_server: set redirect = no to serve here";
+	if (r == 403)
+		return "relay_deny covers the server's own relay address: narrow it; or set "
+		       "relay_allow to it in a closed network";
+	if (r == 486)
+		return "user_quota, realm_quota or total_quota is reached: raise it";
+	if (r == 508)
+		return "no relay port is left, or the server drains: widen relay_ports, see the "
+		       "lines of ports and descriptors above";
+	if (r == 500)
+		return "the server could not open a relay socket: see its log and the descriptors";
+	if (!strcmp(step, "echo"))
+		return "the relay's ports are shut: open UDP relay_ports in the host's firewall, "
+		       "also for what comes from the host itself";
+	return "see the line of this port above, and the server's log";
+}
+
+static void call_over(struct doctor *d, enum client_transport t, const struct doctor_target *at)
+{
+	const char *name = client_transport_name(t), *step, *local_step;
+	char text[ADDR_STRLEN], local[ADDR_STRLEN], reason[64];
+	int r = call(d, t, &at->public, &step);
+
+	addr_format(&at->public, text);
+	if (!r) {
+		doctor_say(d, DOCTOR_OK, "relay", "%s %s: allocated, and an echo came through",
+		           name, text);
+		return;
+	}
+	if (addr_equal(&at->public, &at->local)) {
+		doctor_say(d, DOCTOR_FAIL, "relay", "%s %s: %s: %s\n%s", name, text, step,
+		           failure(r, reason), fix_for(r, step));
+		return;
+	}
+	/* Behind a NAT that does not take its own address from inside, this proves nothing. */
+	failure(r, reason);
+	r = call(d, t, &at->local, &local_step);
+	addr_format(&at->local, local);
+	if (r && strcmp(local_step, "echo") != 0)
+		doctor_say(d, DOCTOR_FAIL, "relay", "%s %s, and %s: %s: %s\n%s", name, text, local,
+		           local_step, failure(r, (char[64]){0}), fix_for(r, local_step));
+	else
+		doctor_say(d, DOCTOR_WARN, "relay",
+		           "%s %s: %s: %s, while %s %s\nthe NAT in front does not turn its public "
+		           "address back inside (hairpinning), or does not forward the ports, or "
+		           "external_ip is wrong: try a client from outside; open the listen ports "
+		           "and UDP relay_ports there",
+		           name, text, step, reason, local, r ? "allocates" : "works in full");
+}
+
+void doctor_relay(struct doctor *d)
+{
+	for (size_t i = 0; d->server && d->has_credential && i < d->target_n; i++) {
+		const struct doctor_target *t = &d->target[i];
+		bool again = false;
+
+		/* One port of each family: they all speak everything. */
+		for (size_t k = 0; k < i; k++)
+			again |= addr_family(&d->target[k].local) == addr_family(&t->local);
+		for (int tr = 0; !again && tr < CLIENT_TRANSPORTS; tr++)
+			if (tr != CLIENT_DTLS || d->conf->max_dtls_sessions)
+				call_over(d, tr, t);
+	}
+}
