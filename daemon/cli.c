@@ -85,6 +85,8 @@ static const struct verb verbs[] = {
     {"reload", "[--json]", FLAG_JSON, 0, 0, cli_reload,
      "Have the server on the data directory read its configuration and its certificate again; says "
      "what has changed, what needs a restart, or why it was refused"},
+    {"health", "[--json]", FLAG_JSON, 0, 0, cli_health,
+     "Ask the server that runs with these settings whether it is well; for health checks"},
     {"import-coturn", "FILE [--userdb FILE] [--write DIR]", FLAG_USERDB | FLAG_WRITE, 1, 1,
      cli_import,
      "Print the configuration that a turnserver.conf (and its turndb) stands for, and say line by "

@@ -77,6 +77,7 @@ int cli_config(struct cli *cli, struct why *why);
 int cli_import(struct cli *cli, struct why *why);
 int cli_doctor(struct cli *cli, struct why *why);
 int cli_reload(struct cli *cli, struct why *why);
+int cli_health(struct cli *cli, struct why *why);
 int cli_credentials(struct cli *cli, struct why *why);
 
 /* The parts of the manual page around the options, in roff. */
