@@ -1,0 +1,367 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# ./dev docker-test: builds both images and tries them as an operator runs them. Needs root, and
+# Debian's docker.io. Everything happens in namespaces of its own, with a Docker daemon of its own:
+# no rule, bridge, image or container of this machine is touched, and all of it ends with us.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+server=45.45.0.1 # public, as far as a peer policy is concerned; seen by nobody but us
+peer=45.45.0.2
+cache=
+unset "${!TURNPIKE_@}"
+
+usage() {
+	cat <<'TEXT'
+usage: ./dev docker-test [--cache DIR]
+  --cache DIR   keep Docker's images and build cache there for the next time
+TEXT
+}
+
+while [ $# -gt 0 ]; do
+	case $1 in
+	--cache) cache=${2:?--cache: write --cache DIR}; shift 2 ;;
+	-h | --help) usage; exit 0 ;;
+	*) usage >&2; exit 2 ;;
+	esac
+done
+[ "$(id -u)" = 0 ] || { echo "docker-test: needs root: run ./dev docker-test with sudo" >&2; exit 1; }
+
+tmp=$(mktemp -d /tmp/turnpike-docker-XXXXXX)
+store=${cache:-$tmp/store}
+mkdir -p "$store"
+store=$(realpath "$store")
+export DOCKER_HOST=unix://$tmp/docker.sock DOCKER_BUILDKIT=0 DOCKER_CONFIG=$tmp/config
+daemon= inside= passed=0 failed=0
+
+# ---- a daemon ----
+
+# dies with its namespaces: containers, shims, mounts, bridges and rules too
+daemon_stop() {
+	[ -n "$daemon" ] || return 0
+	docker ps -aq 2>/dev/null | xargs -r docker rm -f >/dev/null 2>&1 || true
+	docker volume ls -q 2>/dev/null | xargs -r docker volume rm >/dev/null 2>&1 || true
+	[ -z "$inside" ] || kill -TERM "$inside" 2>/dev/null || true
+	for _ in $(seq 50); do
+		kill -0 "$daemon" 2>/dev/null || break
+		sleep 0.1
+	done
+	kill -KILL "$daemon" 2>/dev/null || true
+	wait "$daemon" 2>/dev/null || true
+	daemon= inside=
+}
+
+cleanup() {
+	local status=$?
+	trap - EXIT INT TERM HUP
+	daemon_stop
+	find /sys/fs/cgroup -depth -type d -path "*/turnpike-docker-$$*" -exec rmdir {} + 2>/dev/null || true
+	rm -rf --one-file-system "$tmp"
+	exit $status
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM HUP
+
+# daemon_start WHAT UNSHARE_ARGS SETUP DOCKERD_ARGS...
+daemon_start() {
+	local setup=$2
+	# shellcheck disable=SC2086
+	unshare --mount --pid --fork --kill-child --mount-proc $1 -- sh -c "$setup
+		exec dockerd \"\$@\"" sh \
+		--data-root "$store" --exec-root "$tmp/exec" --pidfile "$tmp/pid" \
+		-H "$DOCKER_HOST" --cgroup-parent "turnpike-docker-$$" "${@:3}" >>"$tmp/dockerd.log" 2>&1 &
+	daemon=$!
+	for _ in $(seq 150); do
+		inside=$(pgrep -P $daemon 2>/dev/null || true)
+		docker info >/dev/null 2>&1 && return 0
+		kill -0 $daemon 2>/dev/null || break
+		sleep 0.2
+	done
+	echo "docker-test: dockerd does not start; the end of its log:" >&2
+	tail -5 "$tmp/dockerd.log" >&2
+	exit 1
+}
+
+# Runs on the containers' host.
+on_host() {
+	nsenter -t "$inside" --net -- "$@"
+}
+
+in_daemon() {
+	nsenter -t "$inside" --net --pid --mount -- "$@"
+}
+
+# ---- what must hold ----
+
+say() {
+	printf '\033[1m== %s\033[0m\n' "$*"
+}
+
+pass() {
+	passed=$((passed + 1))
+	printf 'ok      %s\n' "$1"
+}
+
+fail() {
+	failed=$((failed + 1))
+	printf 'FAILED  %s\n' "$1"
+	[ -z "${2:-}" ] || tail -n 15 "$2" | sed 's/^/        /'
+}
+
+# check WHAT COMMAND...: it succeeds
+check() {
+	local what=$1
+	shift
+	if "$@" >"$tmp/out" 2>&1; then pass "$what"; else fail "$what" "$tmp/out"; fi
+}
+
+# refuse WHAT COMMAND...: it fails
+refuse() {
+	local what=$1
+	shift
+	if "$@" >"$tmp/out" 2>&1; then fail "$what" "$tmp/out"; else pass "$what"; fi
+}
+
+is() {
+	[ "$1" = "$2" ] || { echo "is: $1"; echo "not: $2"; return 1; }
+}
+
+# Its own health check says so, not we.
+healthy() {
+	local state i
+	for ((i = 0; i < 100; i++)); do
+		state=$(docker inspect -f '{{.State.Health.Status}}' "$1")
+		[ "$state" != healthy ] || return 0
+		sleep 0.2
+	done
+	docker inspect -f '{{json .State}}' "$1"
+	docker logs "$1" 2>&1 | tail
+	return 1
+}
+
+# uclient ARGS...: a foreign client, coturn's, on the containers' host. It exits 0 whatever was lost.
+# Without channels: the numbers that it picks for them are RFC 5766's.
+uclient() {
+	docker run --rm --network host --entrypoint /opt/coturn/usr/bin/turnutils_uclient turnpike-build -s "$@"
+}
+
+relays() {
+	uclient "$@" >"$tmp/uclient" 2>&1 || true
+	cat "$tmp/uclient"
+	grep -q 'Total lost packets 0 (0.000000%)' "$tmp/uclient" && ! grep -q 'tot_recv_msgs=0$' "$tmp/uclient"
+}
+
+# What both forms are started with.
+hardened=(--read-only --cap-drop ALL --security-opt no-new-privileges --health-interval 1s)
+
+# ---- the images ----
+
+base_image() {
+	[ -z "$(docker images -q debian:bookworm-slim)" ] || return 0
+	if timeout 20 docker pull -q debian:bookworm-slim >/dev/null 2>&1; then
+		echo "base image: Debian's own"
+		return 0
+	fi
+	echo "base image: no registry can be reached, made with debootstrap"
+	debootstrap --variant=minbase bookworm "$tmp/root" >"$tmp/debootstrap.log" 2>&1 ||
+		{ tail -5 "$tmp/debootstrap.log" >&2; exit 1; }
+	# what Debian's slim images leave out too
+	tar -C "$tmp/root" --exclude='./var/cache/apt/*' --exclude='./var/lib/apt/lists/*' \
+		--exclude='./usr/share/doc/*' --exclude='./usr/share/man/*' --exclude='./usr/share/info/*' \
+		--exclude='./usr/share/locale/*' --exclude='./var/log/*' -cf - . |
+		docker import - debian:bookworm-slim >/dev/null
+	rm -rf "$tmp/root"
+}
+
+image() {
+	docker build --network host "$@" . >"$tmp/build.log" 2>&1 && return 0
+	tail -30 "$tmp/build.log" >&2
+	echo "docker-test: the image does not build" >&2
+	exit 1
+}
+
+bytes() {
+	docker inspect -f '{{.Size}}' "$1"
+}
+
+size() {
+	local name=$1 all base
+	all=$(bytes "$name") base=$(bytes debian:bookworm-slim)
+	printf 'size    %-18s %4d MB: the base %d MB, ours %d MB\n' "$name" $((all / 1000000)) \
+		$((base / 1000000)) $(((all - base) / 1000000))
+}
+
+build_images() {
+	base_image
+	image --target build -t turnpike-build -f docker/Dockerfile
+	image -t turnpike -f docker/Dockerfile
+	image -t turnpike-harness -f docker/harness.Dockerfile
+	size turnpike
+	size turnpike-harness
+	check "image: under 100 MB, base and all" [ "$(bytes turnpike)" -lt 100000000 ]
+	check "image: an ordinary user" is "$(docker inspect -f '{{.Config.User}}' turnpike)" 999:999
+	check "image: stops by SIGTERM" is "$(docker inspect -f '{{.Config.StopSignal}}' turnpike)" SIGTERM
+	check "image: labelled" is \
+		"$(docker inspect -f '{{index .Config.Labels "org.opencontainers.image.licenses"}}' turnpike)" BSD-3-Clause
+}
+
+# ---- the forms ----
+
+host_form() {
+	local pid
+	docker volume create data >/dev/null
+	docker run -d --name host --network host "${hardened[@]}" -v data:/data \
+		-e TURNPIKE_DRAIN_TIMEOUT=20 turnpike >/dev/null
+	check "host form: healthy" healthy host
+	pid=$(docker exec host sh -c 'cat /proc/1/status')
+	check "host form: no capability, not even to gain" sh -c \
+		'echo "$1" | grep -q "^CapBnd:.0000000000000000$" && echo "$1" | grep -q "^NoNewPrivs:.1$" && echo "$1" | grep -q "^Uid:.999"' sh "$pid"
+	refuse "host form: the root is read-only" docker exec host sh -c ': >/usr/bin/x'
+	refuse "host form: no turnserver inside" docker exec host sh -c 'ls /usr/bin/turnserver /usr/sbin/turnserver || command -v turnserver'
+	refuse "health: says when nobody answers" docker exec -e TURNPIKE_LISTEN=127.0.0.1:9 host turnpike health
+	printf wonderland | docker exec -i host turnpike user add alice --password-stdin >"$tmp/out" 2>&1 ||
+		cat "$tmp/out"
+	check "host form: relays over UDP to a peer" relays -e $peer -n 50 -c -u alice -w wonderland $server
+	check "host form: relays over TCP to a peer" relays -t -e $peer -n 50 -c -u alice -w wonderland $server
+	check "host form: relays between two clients" relays -y -n 50 -c -u alice -w wonderland $server
+	refuse "host form: a wrong password relays nothing" relays -e $peer -n 5 -c -u alice -w wrong $server
+}
+
+# A call of two real browsers, directly and by each TURN URI.
+browser_call() {
+	local key
+	key=$(docker exec "$1" turnpike token add browsers --json | sed -n 's/.*"token": *"\([^"]*\)".*/\1/p')
+	check "$2: calls between browsers, direct and relayed by each TURN URI" \
+		docker run --rm --network host -e TURNPIKE_KEY="$key" turnpike-harness \
+		run --against "https://$server:8080" --insecure
+	grep -E '^against-|passed in' "$tmp/out" | sed 's/^/        /' || true
+}
+
+drains() {
+	local client began ended status=0
+	# 6 s of packets; what is lost tells whether the stop cut them off
+	relays -e $peer -n 300 -z 20 -c -u alice -w wonderland $server >"$tmp/drain" 2>&1 &
+	client=$!
+	for _ in $(seq 50); do
+		[ "$(allocations)" = 0 ] || break
+		sleep 0.1
+	done
+	check "drain: an allocation runs" [ "$(allocations)" != 0 ]
+	began=$(date +%s%N)
+	docker stop -t 40 host >/dev/null
+	ended=$(date +%s%N)
+	wait $client || status=$?
+	if [ $status = 0 ]; then
+		pass "drain: the running allocation lost nothing"
+	else
+		fail "drain: the running allocation lost nothing" "$tmp/drain"
+	fi
+	check "drain: the stop waited for it ($(((ended - began) / 1000000)) ms)" [ $((ended - began)) -gt 2000000000 ]
+	check "drain: the end is clean" is "$(docker inspect -f '{{.State.ExitCode}}' host)" 0
+	docker rm host >/dev/null
+}
+
+allocations() {
+	on_host curl -fsS "http://127.0.0.1:8080/metrics" 2>/dev/null |
+		awk '/^turnpike_turn_allocations / { n += $NF } END { print n + 0 }'
+}
+
+restarts() {
+	docker run -d --name host --network host "${hardened[@]}" -v data:/data turnpike >/dev/null
+	check "restart: healthy" healthy host
+	check "restart: the data is kept" relays -e $peer -n 10 -c -u alice -w wonderland $server
+	docker rm -f host >/dev/null
+}
+
+# The published range is small, and nothing but it is open.
+bridged_form() {
+	docker run -d --name bridged "${hardened[@]}" -v data:/data \
+		-p 3478:3478/udp -p 3478:3478/tcp -p 8080:8080/tcp -p 49152-49200:49152-49200/udp \
+		-e TURNPIKE_RELAY_PORTS=49152-49200 -e TURNPIKE_EXTERNAL_IP=$server turnpike >/dev/null
+	check "bridged form: healthy" healthy bridged
+	check "bridged form: relays over UDP to a peer" relays -e $peer -n 50 -c -u alice -w wonderland $server
+	check "bridged form: relays over TCP to a peer" relays -t -e $peer -n 50 -c -u alice -w wonderland $server
+	check "bridged form: relays between two clients" relays -y -n 50 -c -u alice -w wonderland $server
+	docker rm -f bridged >/dev/null
+}
+
+# The fixture was made by the program of that schema.
+upgrades() {
+	local old=$tmp/old
+	install -d -o 999 -g 999 -m 0700 "$old"
+	install -o 999 -g 999 -m 0600 store/tests/data/schema1.db "$old/turnpike.db"
+	docker run -d --name upgraded --network host "${hardened[@]}" -v "$old:/data" turnpike >/dev/null
+	check "upgrade: healthy on a database of schema 1" healthy upgraded
+	check "upgrade: its secret verifies" relays -e $peer -n 10 -c -u carol -W second-secret-of-the-old-schema $server
+	docker exec upgraded turnpike user list >"$tmp/users" 2>&1 || true
+	check "upgrade: its users are there" grep -q ^alice "$tmp/users"
+	docker stop -t 20 upgraded >/dev/null
+	check "upgrade: the schema is newer" [ "$(sqlite3 "$old/turnpike.db" 'PRAGMA user_version')" -gt 1 ]
+	check "upgrade: a backup of the old one is kept" is \
+		"$(sqlite3 "$old/turnpike.db.v1.bak" 'PRAGMA user_version; SELECT count(*) FROM turn_user')" $'1\n2'
+	docker rm upgraded >/dev/null
+}
+
+# As a step of a workflow would run it; the image is there already.
+action() {
+	local key
+	docker volume create action >/dev/null
+	docker run -d --name host --network host "${hardened[@]}" -v action:/data \
+		-e TURNPIKE_PUBLIC_HOST=$server turnpike >/dev/null
+	healthy host >/dev/null || true
+	key=$(docker exec host turnpike token add ci --json | sed -n 's/.*"token": *"\([^"]*\)".*/\1/p')
+	mkdir -p "$tmp/work"
+	check "action: plays against a server, writes reports, sets outputs" env GITHUB_WORKSPACE="$tmp/work" \
+		GITHUB_OUTPUT="$tmp/outputs" HTML=report/calls.html IMAGE=turnpike-harness TURNPIKE_KEY="$key" \
+		AGAINST="https://$server:8080" ARGS=--insecure docker/action/run.sh
+	check "action: its outputs are files" sh -c \
+		'. "$1" && grep -q "<html" "$html" && grep -q "<testsuite" "$junit" && [ -s "$json" ] && [ "$status" = 0 ]' sh "$tmp/outputs"
+	refuse "action: writes nowhere but into the workspace" env GITHUB_WORKSPACE="$tmp/work" \
+		HTML=../x.html IMAGE=turnpike-harness docker/action/run.sh
+	docker rm -f host >/dev/null
+}
+
+lab() {
+	check "harness image: a call between NATs, in a lab inside the container" \
+		docker run --rm --cap-add NET_ADMIN --cap-add SYS_ADMIN --security-opt systempaths=unconfined \
+		--security-opt apparmor=unconfined turnpike-harness run --only call-symmetric
+	grep -E '^call-|passed in' "$tmp/out" | sed 's/^/        /' || true
+	check "harness image: the same as an ordinary user" \
+		docker run --rm --user 65534 --security-opt seccomp=unconfined --security-opt systempaths=unconfined \
+		--security-opt apparmor=unconfined turnpike-harness run --only call-port-restricted
+	grep -E '^call-|passed in' "$tmp/out" | sed 's/^/        /' || true
+}
+
+# Another host, with coturn's echo server.
+peer_start() {
+	local pid
+	docker run -d --name peer --network none turnpike-build sleep infinity >/dev/null
+	pid=$(docker inspect -f '{{.State.Pid}}' peer) # in the daemon's namespace
+	in_daemon ip link set beside netns "$pid"
+	in_daemon nsenter -t "$pid" --net sh -c "ip link set beside up && ip addr add $peer/24 dev beside"
+	docker exec -d peer /opt/coturn/usr/bin/turnutils_peer -L $peer -p 3480
+}
+
+say "building, with a daemon that changes nothing of this machine's network"
+daemon_start "" : --bridge none --iptables=false --ip6tables=false --ip-forward=false
+build_images
+daemon_stop
+
+say "running, on a network of its own"
+# a host with one public address, and another host beside it
+daemon_start --net "ip link set lo up
+	ip link add out type veth peer name beside
+	ip addr add $server/24 dev out && ip link set out up"
+peer_start
+host_form
+browser_call host "host form"
+drains
+restarts
+bridged_form
+upgrades
+action
+lab
+daemon_stop
+
+printf '\n%d passed, %d failed\n' $passed $failed
+[ $failed = 0 ]
