@@ -36,8 +36,9 @@ static int open_manager(void)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	static int number;
 
-	snprintf(a.sun_path, sizeof(a.sun_path), "%s/notify", lab_dir());
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s/notify%d", lab_dir(), ++number);
 	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
 	setenv("NOTIFY_SOCKET", a.sun_path, 1);
 	return fd;
@@ -149,6 +150,88 @@ static void refuses_a_wrong_manager(void **state)
 	said = lab_output(&p);
 	assert_non_null(strstr(said, "NOTIFY_SOCKET=/nowhere/notify cannot be reached"));
 	free(said);
+}
+
+static int open_websocket(void)
+{
+	static const char hello[] = "GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+	                            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+	                            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+	                            "Sec-WebSocket-Protocol: json\r\n\r\n";
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char said[1024] = "";
+	struct addr to;
+
+	assert_int_equal(addr_parse(&to, SERVER4), 0);
+	assert_int_equal(connect(fd, &to.sa, addr_len(&to)), 0);
+	assert_int_equal(send(fd, hello, strlen(hello), MSG_NOSIGNAL), strlen(hello));
+	assert_true(recv(fd, said, sizeof(said) - 1, 0) > 0);
+	assert_non_null(strstr(said, " 101 "));
+	return fd;
+}
+
+/* A close frame with the code, after whatever else was said. */
+static bool is_closed_with(int fd, unsigned code)
+{
+	const uint8_t want[] = {0x88, 0x02, (uint8_t)(code >> 8), (uint8_t)code};
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	uint8_t all[8192];
+	size_t len = 0;
+	ssize_t n;
+
+	while (len < sizeof(all) && poll(&p, 1, LONG_MS) == 1 &&
+	       (n = recv(fd, all + len, sizeof(all) - len, 0)) > 0)
+		len += (size_t)n;
+	for (size_t i = 0; i + 3 < len; i++)
+		if (all[i] == want[0] && (all[i + 1] & 0x7f) >= 2 && all[i + 2] == want[2] &&
+		    all[i + 3] == want[3])
+			return true;
+	return false;
+}
+
+/* Whoever is there goes on, whoever comes is told where to go, and all hear the end. */
+static void tells_clients_that_it_stops(void **state)
+{
+	struct lab_server s = {.data = ""};
+	/* ALTERNATE-SERVER, not XORed: IPv4, port 3478, 8.8.4.4 */
+	static const uint8_t alternate[8] = {0, 1, 3478 >> 8, 3478 & 0xff, 8, 8, 4, 4};
+	struct talker here, late;
+	const uint8_t *where;
+	size_t len = 0;
+	int web, r = -1;
+
+	(void)state;
+	manager = open_manager();
+	lab_server_start(&s, "stops",
+	                 OPTIONS
+	                 " --alternate-server 8.8.4.4:3478 --redirect=no --drain-timeout 3");
+	unsetenv("NOTIFY_SOCKET");
+	free(lab_verb(&s, "user add dora --password-stdin", "explorer\n"));
+	web = open_websocket();
+	talker_open(&here, SERVER4, false, NULL, "dora", "explorer");
+	talker_login(&here);
+	for (int i = 0; i < 100 && (r = talker_allocate(&here, NULL)); i++)
+		lab_sleep_ms(50);
+	assert_int_equal(r, 0);
+	lab_sleep_ms(500); /* the workers tell their counts now and then */
+	kill(s.program.pid, SIGTERM);
+	assert_true(
+	    hear_until("STOPPING=1\nSTATUS=Draining\nEXTEND_TIMEOUT_USEC=13000000", LONG_MS));
+	talker_open(&late, SERVER4, false, NULL, "dora", "explorer");
+	talker_login(&late);
+	for (int i = 0; i < 20 && (r = talker_allocate(&late, NULL)) != 300; i++)
+		lab_sleep_ms(50);
+	assert_int_equal(r, 300);
+	where = wire_get(late.in.buf, late.in.len, 0x8023, &len);
+	assert_int_equal(len, 8);
+	assert_memory_equal(where, alternate, 8);
+	assert_int_equal(talker_refresh(&here, 600), 0);
+	assert_true(is_closed_with(web, 1001));
+	assert_int_equal(lab_wait(&s.program, LONG_MS), 0);
+	talker_close(&late);
+	talker_close(&here);
+	close(web);
+	close(manager);
 }
 
 /* The value of a line of every thread's status. */
@@ -278,8 +361,9 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(talks_to_the_manager),  cmocka_unit_test(refuses_a_wrong_manager),
-	    cmocka_unit_test(confines_every_thread), cmocka_unit_test(says_what_it_lacks),
-	    cmocka_unit_test(explains_low_ports),    cmocka_unit_test(refuses_a_wrong_user),
+	    cmocka_unit_test(confines_every_thread), cmocka_unit_test(tells_clients_that_it_stops),
+	    cmocka_unit_test(says_what_it_lacks),    cmocka_unit_test(explains_low_ports),
+	    cmocka_unit_test(refuses_a_wrong_user),
 	};
 
 	(void)argc;
