@@ -4,6 +4,7 @@
  */
 #include "daemon/cli.h"
 
+#include "daemon/admin.h"
 #include "daemon/cli_internal.h"
 #include "daemon/conf_internal.h"
 #include "daemon/serve.h"
@@ -78,6 +79,24 @@ static const struct verb verbs[] = {
      "Put a backup in the place of the database, which is kept beside it; no server may run"},
     {"credentials", "NAME [--ttl SECONDS]", FLAG_TTL | FLAG_JSON, 1, 1, cli_credentials,
      "Print a time-limited credential and the iceServers for a client, as JSON"},
+    {"status", "[--json]", FLAG_JSON, 0, 0, cli_status, "Say what the running server carries"},
+    {"sessions", "[--user NAME] [--json]", FLAG_USER | FLAG_JSON, 0, 0, cli_sessions,
+     "List the allocations that live on the running server, the newest first"},
+    {"close", "ID [--json]", FLAG_JSON, 1, 1, cli_close, "End an allocation of the running server"},
+    {"calls", "[--json]", FLAG_JSON, 0, 0, cli_calls,
+     "List the last calls that were signaled through the running server, the newest first"},
+    {"explain", "SESSION | --user NAME | --call ID [--json]", FLAG_USER | FLAG_CALL | FLAG_JSON, 0,
+     1, cli_explain,
+     "Tell what happened to a session, to a user's last ones, or in a call: signaling and TURN in "
+     "one "
+     "timeline, and a verdict in plain words"},
+    {"drain cancel", "[--json]", FLAG_JSON, 0, 0, cli_drain_cancel,
+     "Have a draining server take new allocations again"},
+    {"drain", "[--json]", FLAG_JSON, 0, 0, cli_drain,
+     "Have the running server take no new allocations; those that there are go on, and it does not "
+     "stop"},
+    {"log-level", "error|warn|info|debug [--json]", FLAG_JSON, 1, 1, cli_log_level,
+     "Change what the running server logs, until its next reload or start"},
     {"check-config", "[--json]", FLAG_JSON, 0, 0, cli_check,
      "Say every problem of the configuration, or ok"},
     {"config", "[--json]", FLAG_JSON, 0, 0, cli_config,
@@ -97,7 +116,7 @@ static const struct verb verbs[] = {
      "through the relay over each transport; says what is wrong and what to change. --stun names a "
      "STUN server outside, to compare the public address with; nobody is asked without it. Exit "
      "status 1 when something fails"},
-    {"help", "[VERB | config | man | man5 | markdown]", 0, 0, 2, run_help,
+    {"help", "[VERB | config | man | man5 | markdown | admin]", 0, 0, 2, run_help,
      "Explain a verb, print a configuration file with every default, or the manual pages"},
 };
 #define VERB_N (sizeof(verbs) / sizeof(*verbs))
@@ -216,7 +235,8 @@ static int run_help(struct cli *cli, struct why *why)
 	} texts[] = {{"config", conf_print_example},
 	             {"man", print_man},
 	             {"man5", conf_print_man5},
-	             {"markdown", conf_print_markdown}};
+	             {"markdown", conf_print_markdown},
+	             {"admin", admin_print_markdown}};
 	const struct verb *v;
 	int used;
 
@@ -268,6 +288,7 @@ static const struct flag {
     {"--expires", FLAG_EXPIRES, offsetof(struct cli, expires), "SECONDS"},
     {"--userdb", FLAG_USERDB, offsetof(struct cli, userdb), "FILE"},
     {"--write", FLAG_WRITE, offsetof(struct cli, write), "DIR"},
+    {"--call", FLAG_CALL, offsetof(struct cli, call), "ID"},
     {"--last", FLAG_LAST, offsetof(struct cli, last), "N"},
     {"--stun", FLAG_STUN, offsetof(struct cli, stun), "HOST:PORT"},
 };

@@ -30,6 +30,7 @@ enum {
 	FLAG_LAST = 1 << 11,
 	FLAG_USERDB = 1 << 12,
 	FLAG_WRITE = 1 << 13,
+	FLAG_CALL = 1 << 20,
 };
 
 struct store;
@@ -45,7 +46,7 @@ struct cli {
 	unsigned flags; /* that were given */
 	/* their values, where they have one */
 	const char *stun;
-	const char *ttl, *after, *user, *from, *to, *scope, *expires, *last, *userdb, *write;
+	const char *ttl, *after, *user, *from, *to, *scope, *expires, *last, *userdb, *write, *call;
 };
 
 /* A verb returns an exit status; other than 0 it sets why. */
@@ -78,6 +79,14 @@ int cli_import(struct cli *cli, struct why *why);
 int cli_doctor(struct cli *cli, struct why *why);
 int cli_reload(struct cli *cli, struct why *why);
 int cli_health(struct cli *cli, struct why *why);
+int cli_status(struct cli *cli, struct why *why);
+int cli_sessions(struct cli *cli, struct why *why);
+int cli_close(struct cli *cli, struct why *why);
+int cli_drain(struct cli *cli, struct why *why);
+int cli_drain_cancel(struct cli *cli, struct why *why);
+int cli_log_level(struct cli *cli, struct why *why);
+int cli_explain(struct cli *cli, struct why *why);
+int cli_calls(struct cli *cli, struct why *why);
 int cli_credentials(struct cli *cli, struct why *why);
 
 /* The parts of the manual page around the options, in roff. */

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ADMIN_PREFIX "/api/v1/admin/"
+
 const char *http_status_text(int status)
 {
 	static const struct {
@@ -17,12 +19,14 @@ const char *http_status_text(int status)
 	} texts[] = {
 	    {200, "OK"},
 	    {201, "Created"},
+	    {202, "Accepted"},
 	    {204, "No Content"},
 	    {400, "Bad Request"},
 	    {401, "Unauthorized"},
 	    {403, "Forbidden"},
 	    {404, "Not Found"},
 	    {405, "Method Not Allowed"},
+	    {409, "Conflict"},
 	    {411, "Length Required"},
 	    {413, "Content Too Large"},
 	    {426, "Upgrade Required"},
@@ -322,6 +326,10 @@ void http_api_answer(const struct web_ops *ops, void *ctx, const struct http_req
 		r->content_type = file->content_type;
 		r->body = file->data;
 		r->body_len = (size_t)(file->end - file->data);
+		return;
+	}
+	if (ops->admin && !strncmp(q->path, ADMIN_PREFIX, sizeof(ADMIN_PREFIX) - 1)) {
+		ops->admin(ctx, q, r);
 		return;
 	}
 	for (size_t i = 0; i < sizeof(routes) / sizeof(*routes); i++) {

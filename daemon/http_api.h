@@ -25,6 +25,7 @@ struct http_request {
 	char *content_type; /* "" for none */
 	char *bearer;       /* the token of "Authorization: Bearer", or NULL */
 	char *page_origin;  /* the Origin header, "" for none */
+	char *cookie;       /* the Cookie header, "" for none */
 	bool preflight;     /* a browser asks for a page whether it may ask */
 	struct lws_origin origin;
 	http_query_fn query;

@@ -149,7 +149,7 @@ static int run(struct reload *r, struct lockfile_report *report, struct why *why
 	return 0;
 }
 
-void reload_run(struct reload *r)
+void reload_run(struct reload *r, struct lockfile_report *out)
 {
 	struct lockfile_report report = {.serial = ++r->serial};
 	struct why why = {{0}};
@@ -160,6 +160,8 @@ void reload_run(struct reload *r)
 		    NULL, "configuration-kept",
 		    LOG_STR("hint", "the new one is refused as a whole, the old one runs on"));
 	lockfile_put_report(r->lock, &report);
+	if (out)
+		*out = report;
 }
 
 int reload_start(struct reload *r, struct event_base *base, struct why *why)

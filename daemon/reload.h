@@ -39,8 +39,8 @@ struct reload {
  * A lock that another server has is a warning. -E_NOMEM, or lockfile_take()'s codes. */
 int reload_start(struct reload *r, struct event_base *base, struct why *why);
 
-/* Reads everything again, and logs what became of it. */
-void reload_run(struct reload *r);
+/* Reads everything again, and logs what became of it; report (may be NULL) is told, too. */
+void reload_run(struct reload *r, struct lockfile_report *report);
 
 /* Ends what reload_start() began, and gives the settings back. */
 void reload_stop(struct reload *r);

@@ -6,7 +6,10 @@
 #include "daemon/serve.h"
 
 #include "base/env_libevent.h"
+#include "daemon/admin_http.h"
+#include "daemon/admin_socket.h"
 #include "daemon/books.h"
+#include "daemon/explain.h"
 #include "daemon/front.h"
 #include "daemon/grant.h"
 #include "daemon/issue_rate.h"
@@ -37,6 +40,7 @@
 #define DRAIN_POLL_MS  100
 #define STORE_WAIT_MS  250
 #define STORE_POLL_MS  100 /* a change by the command line is heeded after so long */
+#define SAMPLE_MS      1000
 
 struct serve {
 	const struct conf *conf;
@@ -58,9 +62,15 @@ struct serve {
 	struct grant grant;
 	struct books *books;
 	struct issue_rate *rate;
-	struct event *poll, *rotate, *on_int, *on_term, *on_hup, *drain;
+	struct history history;
+	struct explain *explain;
+	struct admin admin;
+	struct admin_http admin_http;
+	struct admin_socket *admin_socket;
+	struct event *poll, *rotate, *sample, *on_int, *on_term, *on_hup, *drain;
 	uint64_t drain_polls;
-	bool draining;
+	bool draining;          /* takes nothing new */
+	bool stopping;          /* and ends once what runs has ended */
 	struct why store_error; /* of the last poll, empty when it went well */
 };
 
@@ -144,6 +154,19 @@ static uint64_t live_allocations(const struct serve *s)
 	return m.relay.allocations;
 }
 
+static void set_draining(void *ctx, bool draining)
+{
+	struct serve *s = ctx;
+
+	draining |= s->stopping;
+	if (s->draining != draining)
+		log_info(NULL, draining ? "draining" : "drain-cancelled",
+		         LOG_INT("allocations", live_allocations(s)));
+	s->draining = draining;
+	for (size_t i = 0; i < s->worker_n; i++)
+		worker_set_draining(s->workers[i], draining);
+}
+
 static void on_drain(evutil_socket_t fd, short what, void *arg)
 {
 	struct serve *s = arg;
@@ -166,16 +189,15 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 	(void)what;
 	log_info(NULL, "stopping", LOG_STR("signal", strsignal((int)number)),
 	         LOG_INT("allocations", live));
-	if (s->draining || !live || !s->conf->drain_timeout ||
+	if (s->stopping || !live || !s->conf->drain_timeout ||
 	    add_timer(s, DRAIN_POLL_MS, on_drain, &s->drain)) {
 		supervise_stopping(s->supervise, 0);
 		event_base_loopbreak(s->base);
 		return;
 	}
-	s->draining = true;
+	s->stopping = true;
 	supervise_stopping(s->supervise, (uint64_t)s->conf->drain_timeout);
-	for (size_t i = 0; i < s->worker_n; i++)
-		worker_set_draining(s->workers[i], true);
+	set_draining(s, true);
 }
 
 static int open_listeners(struct serve *s, struct why *why)
@@ -233,6 +255,7 @@ static int start_workers(struct serve *s, struct why *why)
 	if (r)
 		return r;
 	conf = s->reload.settings->turn;
+	conf.journal = (uint32_t)((s->conf->explain_sessions + (int64_t)n - 1) / (int64_t)n);
 	for (conf.worker = 0; !r && conf.worker < n; conf.worker++)
 		r = start_worker(s, &conf, why);
 	return r;
@@ -296,9 +319,92 @@ static int on_revoke(void *ctx, const struct web_caller *caller, const char *nam
 	return 0;
 }
 
+static bool is_draining(void *ctx)
+{
+	return ((struct serve *)ctx)->draining;
+}
+
 static bool is_ready(void *ctx)
 {
-	return !((struct serve *)ctx)->draining;
+	return !is_draining(ctx);
+}
+
+static void on_signal_event(void *ctx, const struct hub_event *event)
+{
+	struct serve *s = ctx;
+
+	explain_signal(s->explain, event);
+}
+
+static void on_admin(void *ctx, const struct http_request *q, struct http_response *r)
+{
+	admin_http_answer(&((struct serve *)ctx)->admin_http, q, r);
+}
+
+/* An administrator's change is heeded before he hears that it was made. */
+static void heed(void *ctx)
+{
+	struct why why = {{0}};
+
+	if (reload_users(ctx, &why)) /* it is on the disk: the next poll tries again */
+		log_store_error("store", &why);
+}
+
+static void on_sample(evutil_socket_t fd, short what, void *arg)
+{
+	struct serve *s = arg;
+	struct metrics m = {.workers = 0};
+	struct history_input now;
+
+	(void)fd;
+	(void)what;
+	metrics_collect(&m, s->workers, s->worker_n);
+	now = (struct history_input){.to_peer_bytes = m.relay.turn.to_peer_bytes,
+	                             .to_client_bytes = m.relay.turn.to_client_bytes,
+	                             .allocations = m.relay.allocations,
+	                             .calls = web_call_count(s->web)};
+	history_add(&s->history, time(NULL), &now);
+}
+
+/* Before the web side, which asks it; the rest of what it reaches into comes later. */
+static int start_login(struct serve *s, struct why *why)
+{
+	s->admin_http.admin = &s->admin;
+	if (s->conf->explain_sessions) {
+		s->explain = explain_new((size_t)s->conf->explain_sessions);
+		if (!s->explain)
+			return why_set(why, -E_NOMEM, "out of memory");
+	}
+	return signin_start(s->base, s->conf->data, &s->admin_http.signin, why);
+}
+
+static int start_admin(struct serve *s, struct why *why)
+{
+	if (add_timer(s, SAMPLE_MS, on_sample, &s->sample))
+		return why_set(why, -E_NOMEM, "out of memory");
+	/* Two servers on one data directory: the command line speaks to the first. */
+	return s->reload.lock
+	           ? admin_socket_start(s->base, s->conf->data, &s->admin, &s->admin_socket, why)
+	           : 0;
+}
+
+static void fill_admin(struct serve *s)
+{
+	s->admin = (struct admin){.live = s->reload.live,
+	                          .store = s->store,
+	                          .workers = s->workers,
+	                          .worker_n = s->worker_n,
+	                          .web = s->web,
+	                          .front = s->front,
+	                          .grant = &s->grant,
+	                          .reload = &s->reload,
+	                          .history = &s->history,
+	                          .explain = s->explain,
+	                          .started_at_s = time(NULL),
+	                          .heed = heed,
+	                          .set_draining = set_draining,
+	                          .is_draining = is_draining,
+	                          .ctx = s};
 }
 
 static int on_metrics(void *ctx, const struct web_caller *caller, char **text)
@@ -327,6 +433,8 @@ static int start_web(struct serve *s, struct why *why)
 	static const struct web_ops ops = {.grant = on_grant,
 	                                   .revoke = on_revoke,
 	                                   .cors = on_cors,
+	                                   .signal_event = on_signal_event,
+	                                   .admin = on_admin,
 	                                   .ready = is_ready,
 	                                   .metrics = on_metrics};
 	struct setup_cert paths;
@@ -392,7 +500,7 @@ static void on_hup(evutil_socket_t number, short what, void *arg)
 	(void)number;
 	(void)what;
 	supervise_reloading(s->supervise);
-	reload_run(&s->reload);
+	reload_run(&s->reload, NULL);
 	supervise_reloaded(s->supervise);
 }
 
@@ -512,8 +620,10 @@ static int start(struct serve *s, struct why *why)
 	setenv("SQLITE_TMPDIR", s->conf->data, 1); /* the only place that will be left to it */
 	if ((r = start_confined(s, why)) || (r = confine(s, why)) ||
 	    (r = front_new(s->base, s->conf, &s->topo, &s->front, why)) ||
-	    (r = open_listeners(s, why)) || (r = start_workers(s, why)) || (r = start_web(s, why)))
+	    (r = open_listeners(s, why)) || (r = start_workers(s, why)) ||
+	    (r = start_login(s, why)) || (r = start_web(s, why)))
 		return r;
+	fill_admin(s);
 	front_open(s->front, s->web, s->workers, s->worker_n);
 	if (add_timer(s, STORE_POLL_MS, on_poll, &s->poll) ||
 	    add_timer(s, (uint64_t)s->conf->nonce_lifetime * 1000, on_rotate, &s->rotate) ||
@@ -521,15 +631,18 @@ static int start(struct serve *s, struct why *why)
 	    add_signal(s, SIGTERM, on_signal, &s->on_term) ||
 	    add_signal(s, SIGHUP, on_hup, &s->on_hup))
 		return why_set(why, -E_NOMEM, "out of memory");
-	return start_reload(s, why);
+	r = start_reload(s, why);
+	return r ? r : start_admin(s, why);
 }
 
 static void stop(struct serve *s)
 {
 	for (size_t i = 0; i < s->listener_n; i++)
 		listener_free(s->listeners[i]);
+	admin_socket_stop(s->admin_socket);
 	front_close_web(s->front);
 	web_stop(s->web); /* it says goodbye through the workers, too */
+	signin_stop(s->admin_http.signin);
 	workers_stop(s->workers, s->worker_n);
 	reload_stop(&s->reload);
 	books_stop(s->books); /* the workers have told of the last */
@@ -538,6 +651,7 @@ static void stop(struct serve *s)
 	supervise_free(s->supervise);
 	event_gone(s->poll);
 	event_gone(s->rotate);
+	event_gone(s->sample);
 	event_gone(s->on_int);
 	event_gone(s->on_term);
 	event_gone(s->on_hup);
@@ -547,6 +661,7 @@ static void stop(struct serve *s)
 	topology_free(&s->topo);
 	turn_quota_free(s->settings.quota);
 	issue_rate_free(s->rate);
+	explain_free(s->explain);
 	store_snapshot_unref(s->users);
 	store_close(s->store);
 	if (s->base)

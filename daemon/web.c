@@ -162,6 +162,14 @@ static int on_ice_servers(void *ctx, const struct lws_origin *origin,
 	return 0;
 }
 
+static void on_signal_event(void *ctx, const struct hub_event *event)
+{
+	struct web *w = ctx;
+
+	if (w->ops.signal_event)
+		w->ops.signal_event(w->ctx, event);
+}
+
 /* LWS would start with a pair that does not match, and lose the old one on reload. So the pair is
  * read here, and handed over to "into" (may be NULL) once it is known to be good. */
 static int load_pair(const char *cert_path, const char *key_path, SSL_CTX *into, struct why *why)
@@ -253,7 +261,8 @@ static int make_vhosts(struct web *w, struct why *why)
 int web_start(struct event_base *base, const struct web_conf *conf, const struct web_ops *ops,
               void *ctx, struct web **out, struct why *why)
 {
-	static const struct lws_hub_ops hub_ops = {.ice_servers = on_ice_servers};
+	static const struct lws_hub_ops hub_ops = {.ice_servers = on_ice_servers,
+	                                           .event = on_signal_event};
 	struct web *w;
 	int rc = 0;
 

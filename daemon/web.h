@@ -38,6 +38,9 @@ enum web_cors {
 	WEB_CORS_ANY,   /* he lets any page read the answer */
 };
 
+struct http_request;
+struct http_response;
+
 struct web_ops {
 	/* Makes a credential for name ("" for none) with URIs under host. ttl_s 0 asks for the
 	 * default. 0, -E_DENIED (401), -E_INVAL (400), -E_LIMIT (429; out->retry_after_s, alone,
@@ -55,6 +58,12 @@ struct web_ops {
 
 	/* Optional. False while no new work is wanted: /readyz says 503. */
 	bool (*ready)(void *ctx);
+
+	/* Optional. As in struct hub_ops. */
+	void (*signal_event)(void *ctx, const struct hub_event *event);
+
+	/* Optional. Fills the answer to whatever lies under /api/v1/admin/. */
+	void (*admin)(void *ctx, const struct http_request *q, struct http_response *r);
 
 	/* Optional. The text for /metrics, to be freed. 0, -E_DENIED or -E_NOMEM. */
 	int (*metrics)(void *ctx, const struct web_caller *caller, char **text);

@@ -188,6 +188,7 @@ void web_http_free(struct http_session *s)
 	free(s->q.content_type);
 	free(s->q.bearer);
 	free(s->q.page_origin);
+	free(s->q.cookie);
 	free(s->q.body);
 	free(s);
 }
@@ -208,12 +209,13 @@ static int session_new(struct lws *wsi, struct http_session **out)
 	s->q.content_type = copy_header(wsi, WSI_TOKEN_HTTP_CONTENT_TYPE);
 	s->q.bearer = bearer_of(wsi);
 	s->q.page_origin = copy_header(wsi, WSI_TOKEN_ORIGIN);
+	s->q.cookie = copy_header(wsi, WSI_TOKEN_HTTP_COOKIE);
 	s->q.preflight = s->q.method == HTTP_OPTIONS && s->q.page_origin && *s->q.page_origin &&
 	                 lws_hdr_custom_length(wsi, wants_method, sizeof(wants_method) - 1) > 0;
 	s->q.query = query;
 	s->q.query_ctx = s;
 	lws_origin_read(wsi, &s->q.origin);
-	if (!s->q.path || !s->q.content_type || !s->q.page_origin) {
+	if (!s->q.path || !s->q.content_type || !s->q.page_origin || !s->q.cookie) {
 		web_http_free(s);
 		return -E_NOMEM;
 	}

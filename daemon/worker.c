@@ -460,6 +460,33 @@ void worker_set_peers(struct worker *w, struct worker *const *all, size_t n)
 	}
 }
 
+struct errand {
+	void (*fn)(struct turn *t, void *arg);
+	void *arg;
+};
+
+static void take_errand(void *owner, void *arg)
+{
+	struct errand *e = arg;
+
+	e->fn(((struct worker *)owner)->turn, e->arg);
+	free(e);
+}
+
+int worker_run(struct worker *w, void (*fn)(struct turn *t, void *arg), void *arg)
+{
+	struct errand *e = malloc(sizeof(*e));
+
+	if (!e)
+		return -E_NOMEM;
+	*e = (struct errand){.fn = fn, .arg = arg};
+	if (mailbox_post(w->mail, take_errand, e)) {
+		free(e);
+		return -E_NOMEM;
+	}
+	return 0;
+}
+
 void workers_stop(struct worker **w, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {

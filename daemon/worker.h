@@ -69,6 +69,10 @@ void worker_get_report(struct worker *w, struct worker_report *out);
  * Before the first worker_accept(). */
 void worker_set_peers(struct worker *w, struct worker *const *all, size_t n);
 
+/* Has fn work with the worker's server, on its thread. fn frees arg. 0 or -E_NOMEM (then arg stays
+ * the caller's). */
+int worker_run(struct worker *w, void (*fn)(struct turn *t, void *arg), void *arg);
+
 /* Closes every allocation, ends the threads, frees. All together, since each may have mail for
  * another. */
 void workers_stop(struct worker **w, size_t n);

@@ -109,6 +109,14 @@ void hub_forget(struct hub_peer *p)
 	peer_free(p);
 }
 
+void hub_report(const struct hub_peer *p, enum hub_event_what what, const char *target, int code)
+{
+	const struct hub_event e = {.what = what, .name = p->name, .target = target, .code = code};
+
+	if (p->hub->ops.event && *p->name)
+		p->hub->ops.event(p->hub->ctx, &e);
+}
+
 void hub_leave(struct hub_peer *p)
 {
 	struct hub *h;
@@ -118,6 +126,7 @@ void hub_leave(struct hub_peer *p)
 		return;
 	h = p->hub;
 	p->closing = true;
+	hub_report(p, HUB_EVENT_LEFT, NULL, 0);
 	was_listed = *p->name != '\0';
 	if (may_return(p)) {
 		p->away = true;

@@ -49,6 +49,25 @@ struct hub_ice_request {
 	const char *key;  /* the access key it presents, or NULL */
 };
 
+/* What happens to connections and calls, for who keeps a record of it. */
+enum hub_event_what {
+	HUB_EVENT_NAMED, /* name: it has this name now */
+	HUB_EVENT_ICE,   /* was given ICE servers; code other than 0: was refused them */
+	HUB_EVENT_OFFER, /* to target; and so on */
+	HUB_EVENT_ANSWER,
+	HUB_EVENT_CANDIDATE,
+	HUB_EVENT_HANG_UP,   /* target NULL: to all its partners */
+	HUB_EVENT_UNREACHED, /* the target of one of these is not there, or away */
+	HUB_EVENT_LEFT,      /* its connection is gone */
+};
+
+/* Borrowed for the call. */
+struct hub_event {
+	enum hub_event_what what;
+	const char *name, *target; /* target may be NULL */
+	int code;
+};
+
 /* None of these may call the hub back, except ice_servers, which may answer at once. */
 struct hub_ops {
 	/* Queues one text frame for conn; copies text. 0; -E_LATER when a PASSED frame does not
@@ -65,6 +84,9 @@ struct hub_ops {
 	int (*ice_servers)(void *ctx, void *conn, const struct hub_ice_request *request);
 
 	int64_t (*now_ms)(void *ctx); /* monotonic */
+
+	/* Optional. Of connections that have a name. */
+	void (*event)(void *ctx, const struct hub_event *event);
 };
 
 void hub_conf_default(struct hub_conf *conf);

@@ -55,6 +55,7 @@ void hub_close_peer(struct hub_peer *p, enum hub_close code, const char *reason)
 void hub_broadcast_userlist(struct hub *h);
 struct hub_peer *hub_find_name(struct hub *h, const char *name);
 void hub_forget(struct hub_peer *p); /* frees one that is away */
+void hub_report(const struct hub_peer *p, enum hub_event_what what, const char *target, int code);
 
 /* An error that names the type and the target it is about; either may be NULL. */
 void hub_error_for(struct hub_peer *p, const char *code, const char *message, const char *type,

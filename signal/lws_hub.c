@@ -165,11 +165,22 @@ static int on_ice_servers(void *ctx, void *conn, const struct hub_ice_request *r
 	                          : -E_UNSUPPORTED;
 }
 
+static void on_hub_event(void *ctx, const struct hub_event *event)
+{
+	struct lws_hub *b = ctx;
+
+	if (b->ops.event)
+		b->ops.event(b->ctx, event);
+}
+
 struct lws_hub *lws_hub_new(const struct lws_hub_conf *conf, const struct lws_hub_ops *ops,
                             void *ctx)
 {
-	static const struct hub_ops core_ops = {
-	    .send = on_send, .close = on_close, .ice_servers = on_ice_servers, .now_ms = now_ms};
+	static const struct hub_ops core_ops = {.send = on_send,
+	                                        .close = on_close,
+	                                        .ice_servers = on_ice_servers,
+	                                        .now_ms = now_ms,
+	                                        .event = on_hub_event};
 	struct lws_hub *b = calloc(1, sizeof(*b));
 
 	if (!b)

@@ -44,6 +44,7 @@ struct lws_hub_ops {
 	/* Optional; as in struct hub_ops. */
 	int (*ice_servers)(void *ctx, const struct lws_origin *origin,
 	                   const struct hub_ice_request *request);
+	void (*event)(void *ctx, const struct hub_event *event);
 };
 
 struct lws_hub;

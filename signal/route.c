@@ -184,6 +184,7 @@ static void on_username(struct hub_peer *p, const struct message *m)
 		              m->type, NULL);
 		return;
 	}
+	hub_report(p, HUB_EVENT_NAMED, NULL, 0);
 	if (changed)
 		hub_send_json(p, json_pack("{s:I,s:s,s:s}", "id", (json_int_t)p->id, "type",
 		                           "rejectusername", "name", p->name));
@@ -224,6 +225,7 @@ static bool has_partner_to_be(struct hub_peer *p, const struct message *m, struc
 	}
 	*to = hub_find_name(p->hub, m->target);
 	if (!*to) {
+		hub_report(p, HUB_EVENT_UNREACHED, m->target, 0);
 		hub_error_for(p, "unknown-target", "Nobody of that name is here.", m->type,
 		              m->target);
 		return false;
@@ -233,6 +235,7 @@ static bool has_partner_to_be(struct hub_peer *p, const struct message *m, struc
 		return false;
 	}
 	if ((*to)->away) {
+		hub_report(p, HUB_EVENT_UNREACHED, m->target, 0);
 		hub_error_for(p, "target-away", "They have lost their connection for the moment.",
 		              m->type, m->target);
 		return false;
@@ -253,8 +256,10 @@ static void on_offer(struct hub_peer *p, const struct message *m)
 	else if (rc)
 		hub_error_for(p, "out-of-memory", "The server is out of memory.", m->type,
 		              m->target);
-	else
-		on_other(p, m);
+	if (rc)
+		return;
+	hub_report(p, HUB_EVENT_OFFER, m->target, 0);
+	on_other(p, m);
 }
 
 /* video-answer and new-ice-candidate. The offer made the call: an answer that comes after the
@@ -263,8 +268,11 @@ static void on_follow_up(struct hub_peer *p, const struct message *m)
 {
 	struct hub_peer *to;
 
-	if (has_partner_to_be(p, m, &to))
-		on_other(p, m);
+	if (!has_partner_to_be(p, m, &to))
+		return;
+	hub_report(p, strcmp(m->type, "video-answer") ? HUB_EVENT_CANDIDATE : HUB_EVENT_ANSWER,
+	           m->target, 0);
+	on_other(p, m);
 }
 
 static void on_hang_up(struct hub_peer *p, const struct message *m)
@@ -273,6 +281,7 @@ static void on_hang_up(struct hub_peer *p, const struct message *m)
 
 	/* The MDN client clears its target before it hangs up: "target":null is the end of
 	 * its own call, not of every call in the house. */
+	hub_report(p, HUB_EVENT_HANG_UP, m->target, 0);
 	if (!m->target) {
 		call_end_all(p); /* partners that are away go when their time is up */
 		return;
@@ -294,6 +303,7 @@ static void on_ice_servers(struct hub_peer *p, const struct message *m)
 
 	request.key = json_string_value(json_object_get(m->json, "key"));
 	rc = h->ops.ice_servers ? h->ops.ice_servers(h->ctx, p->conn, &request) : -E_UNSUPPORTED;
+	hub_report(p, HUB_EVENT_ICE, NULL, rc);
 	if (rc)
 		hub_ice_refuse(h, p->id, rc);
 }

@@ -118,6 +118,9 @@ int turn_alloc_add(struct turn_alloc *a)
 		return -E_NOMEM;
 	t->live++;
 	t->stats.allocations_made++;
+	turn_journal_begin(a);
+	turn_journal_note(a, TURN_EVENT_ALLOCATED,
+	                  &a->half[addr_family(&a->half[0].relayed) == AF_UNSPEC].relayed, 0);
 	log_session(a, "allocated", NULL);
 	return 0;
 }
@@ -232,6 +235,7 @@ void turn_alloc_close(struct turn_alloc *a, enum turn_close_reason reason)
 	t->live--;
 	t->stats.allocations_closed++;
 	turn_usage_tell(a, true);
+	turn_journal_end(a, close_reasons[reason]);
 	log_session(a, "closed", close_reasons[reason]);
 	turn_alloc_free(a);
 }

@@ -117,6 +117,13 @@ static bool try_session_key(struct turn_request *rq)
 	return true;
 }
 
+/* A 401, and why: for the journal, never for the client. */
+static int fault(struct turn_request *rq, enum turn_fault why)
+{
+	rq->fault = (uint8_t)why;
+	return 401;
+}
+
 /* "If the resulting value does not match the contents of the MESSAGE-INTEGRITY attribute or the
  * MESSAGE-INTEGRITY-SHA256 attribute, the server MUST reject the request with [...] 401" */
 static int match_keys(struct turn_request *rq)
@@ -127,7 +134,7 @@ static int match_keys(struct turn_request *rq)
 			return 0;
 		}
 	}
-	return 401;
+	return fault(rq, TURN_FAULT_PASSWORD);
 }
 
 /* RFC 7635 section 7: the key lies in the token, and USERNAME says which of ours opens it. Every
@@ -192,7 +199,7 @@ static int check_key(struct turn_request *rq)
 	}
 	/* "If the value of the USERNAME or USERHASH attribute is not valid [...] 401" */
 	if (r)
-		return 401;
+		return fault(rq, TURN_FAULT_USER);
 	return match_keys(rq);
 }
 
@@ -200,7 +207,7 @@ static int check_key(struct turn_request *rq)
  * server MUST generate an error response with an error code of 401 (Unauthenticated)." */
 static int check_integrity_present(struct turn_request *rq)
 {
-	return rq->msg.integrity_at ? 0 : 401;
+	return rq->msg.integrity_at ? 0 : fault(rq, TURN_FAULT_NO_CREDENTIAL);
 }
 
 /* "If the message contains a MESSAGE-INTEGRITY or a MESSAGE-INTEGRITY-SHA256 attribute, but is
@@ -254,7 +261,7 @@ static int check_algorithms(struct turn_request *rq)
 /* A realm that is none of ours has no users. */
 static int check_realm(struct turn_request *rq)
 {
-	return rq->realm_known ? 0 : 401;
+	return rq->realm_known ? 0 : fault(rq, TURN_FAULT_REALM);
 }
 
 /* "If the NONCE is no longer valid, the server MUST generate an error response with an error code
@@ -272,7 +279,7 @@ static int check_expiry(struct turn_request *rq)
 	if (!rq->auth.expires_at_s || rq->auth.expires_at_s >= env_wall_s(t->env))
 		return 0;
 	return rq->msg.method == STUN_ALLOCATE || rq->auth.third_party || t->conf.strict_expiry
-	           ? 401
+	           ? fault(rq, TURN_FAULT_EXPIRED)
 	           : 0;
 }
 

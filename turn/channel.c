@@ -117,6 +117,7 @@ int turn_channel_bind(struct turn_request *rq)
 	r = turn_perm_check_peer(a, &peer, true);
 	if (r) {
 		rq->turn->stats.policy_drops += r == 403;
+		turn_journal_note(a, TURN_EVENT_PEER_DENIED, &peer, r);
 		return r;
 	}
 	c = turn_chan_by_number(a, number);
@@ -133,6 +134,7 @@ int turn_channel_bind(struct turn_request *rq)
 	if (turn_perm_set(a, &peer))
 		return 508;
 	c->until_ms = rq->turn->now_ms + TURN_CHANNEL_MS;
+	turn_journal_note(a, TURN_EVENT_BOUND, &peer, number);
 	turn_reply_start(rq, STUN_SUCCESS);
 	turn_reply_send(rq);
 	return 0;

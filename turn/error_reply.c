@@ -90,6 +90,7 @@ void turn_reply_error(struct turn_request *rq, int code)
 		return;
 	}
 	count_error(&rq->turn->stats, code);
+	turn_journal_refused(rq, code);
 	if (code == 401 || code == 438) {
 		turn_challenge(rq, code);
 		return;

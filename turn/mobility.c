@@ -169,6 +169,7 @@ static void settle(struct turn_alloc *a, const struct turn_tuple *tuple,
 	a->tuple = *tuple;
 	a->path = *path;
 	HASH_ADD(hh, t->allocs, tuple, sizeof(a->tuple), a);
+	turn_journal_note(a, TURN_EVENT_MOVED, &path->client, 0);
 	if (!a->hh.tbl)
 		turn_alloc_doom(a);
 }
@@ -331,6 +332,7 @@ static void detach(struct turn_alloc *a)
 	struct turn *t = a->turn;
 	struct turn_mobile *m = a->mobile;
 
+	turn_journal_end(a, "moved");
 	stop_moving(m);
 	HASH_DELETE(hh, t->mobiles, m);
 	HASH_DELETE(hh, t->allocs, a);
@@ -405,6 +407,7 @@ static bool attach(struct turn *t, struct turn_alloc *a)
 	HASH_ADD(hh, t->mobiles, serial, sizeof(m->serial), m);
 	HASH_ADD(hh, t->allocs, tuple, sizeof(a->tuple), a);
 	t->live++;
+	turn_journal_begin(a);
 	turn_alloc_set_lifetime(a, 0, 0);
 	return ok && m->hh.tbl && a->hh.tbl;
 }

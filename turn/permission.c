@@ -140,6 +140,7 @@ int turn_create_permission(struct turn_request *rq)
 		r = turn_perm_check_peer(rq->alloc, &peer, false);
 		if (r) {
 			rq->turn->stats.policy_drops += r == 403;
+			turn_journal_note(rq->alloc, TURN_EVENT_PEER_DENIED, &peer, r);
 			return r;
 		}
 		fresh += !turn_perm_find(rq->alloc, &peer);
@@ -153,6 +154,7 @@ int turn_create_permission(struct turn_request *rq)
 	for (size_t i = 0; i < n; i++) {
 		stun_msg_peer(&rq->msg, i, &peer);
 		turn_perm_set(rq->alloc, &peer);
+		turn_journal_note(rq->alloc, TURN_EVENT_PERMITTED, &peer, 0);
 	}
 	turn_reply_start(rq, STUN_SUCCESS);
 	turn_reply_send(rq);

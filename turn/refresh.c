@@ -102,6 +102,7 @@ int turn_refresh(struct turn_request *rq)
 	}
 	if (!ends)
 		turn_alloc_set_lifetime(rq->alloc, halves, lifetime_s);
+	turn_journal_note(rq->alloc, TURN_EVENT_REFRESHED, NULL, 0);
 	reply(rq, ends ? 0 : lifetime_s);
 	return 0;
 }

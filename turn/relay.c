@@ -51,7 +51,8 @@ void turn_relay_to_peer(struct turn_half *half, const struct addr *wire, uint8_t
 	env_udp_send_as(half->udp, wire, data, len, tos, dont_fragment);
 	s->to_peer_packets++;
 	s->to_peer_bytes += len;
-	a->to_peer_packets++;
+	if (!a->to_peer_packets++)
+		turn_journal_note(a, TURN_EVENT_TO_PEER, wire, 0);
 	a->to_peer_bytes += len;
 	turn_usage_mark(a);
 }
@@ -82,6 +83,9 @@ void turn_on_channel_data(const struct turn_path *path, uint8_t *data, size_t da
 	}
 	if (!turn_perm_find(a, &c->peer)) {
 		t->stats.permission_drops++;
+		if (!a->noted_unpermitted)
+			turn_journal_note(a, TURN_EVENT_UNPERMITTED, &c->peer, 0);
+		a->noted_unpermitted = true;
 		return;
 	}
 	turn_relay_to_peer(half, &c->wire, data + CHANNEL_HEADER_LEN, len, path->tos, false);
@@ -106,6 +110,9 @@ static void from_peer(struct turn_half *half, struct datagram *d)
 
 	if (half->expires_ms <= t->now_ms || !turn_perm_find(a, &peer)) {
 		t->stats.permission_drops++;
+		if (!a->noted_stranger)
+			turn_journal_note(a, TURN_EVENT_STRANGER, &peer, 0);
+		a->noted_stranger = true;
 		return;
 	}
 	if (d->len > UDP_PAYLOAD_MAX - STUN_DATA_HEAD_MAX - 3) {
@@ -132,7 +139,8 @@ static void from_peer(struct turn_half *half, struct datagram *d)
 	turn_path_send_as(&a->path, start, total, d->tos);
 	t->stats.to_client_packets++;
 	t->stats.to_client_bytes += d->len;
-	a->to_client_packets++;
+	if (!a->to_client_packets++)
+		turn_journal_note(a, TURN_EVENT_TO_CLIENT, &peer, 0);
 	a->to_client_bytes += d->len;
 	turn_usage_mark(a);
 }

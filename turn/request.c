@@ -118,6 +118,7 @@ void turn_on_stun(const struct turn_path *path, uint8_t *buf, size_t len)
 	rq.key = NULL;
 	rq.realm = 0;
 	rq.sha256 = false;
+	rq.fault = TURN_FAULT_NONE;
 	rq.tuple = turn_tuple_of(path);
 	rq.alloc = turn_alloc_find(t, &rq.tuple);
 	if (rq.alloc && turn_alloc_expire(rq.alloc))

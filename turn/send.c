@@ -34,6 +34,9 @@ void turn_send(struct turn_request *rq)
 	perm = turn_perm_find(a, &peer);
 	if (!perm) {
 		rq->turn->stats.permission_drops++;
+		if (!a->noted_unpermitted)
+			turn_journal_note(a, TURN_EVENT_UNPERMITTED, &peer, 0);
+		a->noted_unpermitted = true;
 		return;
 	}
 	/* The permission was for the IP: the port is only known now. */

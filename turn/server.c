@@ -49,7 +49,9 @@ struct turn *turn_new(struct env *env, const struct turn_conf *conf,
 	t->tick = env_timer_new(env, on_tick, t);
 	t->unauth = turn_limiter_new(env, conf->unauth_rate);
 	t->bindings = turn_limiter_new(env, conf->binding_rate);
-	if (!t->tick || !t->unauth || !t->bindings) {
+	t->journal = conf->journal ? turn_journal_new(conf->journal) : NULL;
+	if (!t->tick || !t->unauth || !t->bindings || (conf->journal && !t->journal)) {
+		turn_journal_free(t->journal);
 		env_timer_free(t->tick);
 		turn_limiter_free(t->unauth);
 		turn_limiter_free(t->bindings);
@@ -84,6 +86,7 @@ void turn_free(struct turn *t)
 	env_timer_free(t->tick);
 	turn_limiter_free(t->unauth);
 	turn_limiter_free(t->bindings);
+	turn_journal_free(t->journal);
 	free(t);
 }
 

@@ -6,6 +6,7 @@
 #ifndef TURN_STATE_H
 #define TURN_STATE_H
 
+#include "turn/journal.h"
 #include "turn/rate.h"
 #include "turn/tcp.h"
 #include "turn/turn.h"
@@ -80,6 +81,7 @@ struct turn_chan {
 	X(TURN_CLOSE_EXPIRED, "expired")                                                           \
 	X(TURN_CLOSE_DELETED, "deleted")                                                           \
 	X(TURN_CLOSE_REVOKED, "revoked")                                                           \
+	X(TURN_CLOSE_OPERATOR, "operator")                                                         \
 	X(TURN_CLOSE_DISCONNECTED, "disconnected")                                                 \
 	X(TURN_CLOSE_SHUTDOWN, "shutdown")
 
@@ -119,6 +121,8 @@ struct turn_alloc {
 	uint16_t conn_n;
 	struct turn_mobile *mobile; /* NULL: it has no ticket */
 	struct turn_account *account;
+	struct turn_slot *record; /* in the journal; NULL: none */
+	bool noted_stranger, noted_unpermitted;
 	struct stun_key key; /* that the last request was proved with */
 	unsigned int realm;  /* index into the configuration's */
 	bool third_party;
@@ -203,6 +207,7 @@ struct turn {
 	size_t next_grave;
 	uint32_t total_credit[2]; /* bytes leased from the rate of all workers */
 	uint8_t indication_tid[STUN_TID_LEN];
+	struct turn_journal *journal; /* or NULL */
 	struct turn_stats stats;
 };
 
@@ -216,6 +221,7 @@ struct turn_request {
 	struct turn_peer_conn *conn;
 	unsigned int realm; /* index into the configuration's */
 	bool realm_known;   /* it is the one that the request names */
+	uint8_t fault;      /* enum turn_fault, of a 401 */
 	bool sha256;        /* the user's SHA-256 key is asked for, not the MD5 one */
 	struct turn_auth_answer auth;
 	char token_account[16];     /* the account of an access token */

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Who is signed in to the status page. A password takes its 100 ms and 64 MiB
+ * on a thread of its own (login.h), so signing in has two steps: begin() hands out a
+ * ticket, claim() turns it into a session once the password was found right.
+ * Sessions are kept in memory: a restart ends them.
+ */
+#ifndef DAEMON_SIGNIN_H
+#define DAEMON_SIGNIN_H
+
+#include "base/addr.h"
+#include "store/account.h"
+#include "store/name.h"
+
+#define SIGNIN_SECRET_STRLEN 65 /* 256 bits in hex, and NUL */
+#define SIGNIN_LIFE_S        (12 * 3600)
+#define SIGNIN_IDLE_S        3600
+#define SIGNIN_PER_MINUTE    10 /* tries from one source prefix (/24, /64), and for one name */
+
+struct event_base;
+struct signin;
+
+struct signin_who {
+	char name[NAME_MAX_LEN + 1];
+	enum store_role role;
+};
+
+/* dir is the store's; copied. 0 or -E_NOMEM. */
+int signin_start(struct event_base *base, const char *dir, struct signin **out, struct why *why);
+
+/* Copies name and password. 0 and a ticket; -E_LIMIT and in how many seconds to try again. */
+int signin_begin(struct signin *in, const struct addr *from, const char *name, const char *password,
+                 char ticket[SIGNIN_SECRET_STRLEN], unsigned *retry_s);
+
+/* 0 and a session's secret, once; -E_LATER; -E_DENIED: wrong name or password, or no such
+ * ticket; any other code: the store's. */
+int signin_claim(struct signin *in, struct store *store, const char *ticket,
+                 char session[SIGNIN_SECRET_STRLEN]);
+
+/* Whose session it is. s: the control thread's handle. -E_DENIED: nobody's, it has ended, or the
+ * account was deleted or has a new password. */
+int signin_check(struct signin *in, struct store *s, const char *session, struct signin_who *who);
+
+void signin_end(struct signin *in, const char *session);
+
+/* Waits for the check that is under way. NULL is legal. */
+void signin_stop(struct signin *in);
+
+#endif

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Administration of a running server with two workers: the same verbs over the
+ * socket (by the command line) and over HTTP, with a token and with a login.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/tests/foreign/lab.h"
+#include "daemon/tests/foreign/talker.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define SERVER4 LAB_SERVER4 ":3478"
+#define OPTIONS "--workers 2 --relay-ports 50000-54999 --listen " SERVER4
+#define URL     "http://" SERVER4 "/api/v1/admin/"
+#define N       6
+
+static struct lab_server server;
+static char admin_token[64], issue_token[64];
+
+static json_t *parse(char *said)
+{
+	char *start = strpbrk(said, "{[");
+	json_t *value = start ? json_loads(start, JSON_DISABLE_EOF_CHECK, NULL) : NULL;
+
+	if (!value)
+		lab_fail(said, said, "not JSON");
+	free(said);
+	return value;
+}
+
+static void add_token(const char *scope, char *out)
+{
+	char verb[64];
+	json_t *value;
+
+	snprintf(verb, sizeof(verb), "token add test --scope %s --json", scope);
+	value = parse(lab_verb(&server, verb, NULL));
+	snprintf(out, 64, "%s", json_string_value(json_object_get(value, "token")));
+	json_decref(value);
+}
+
+static int start(void **state)
+{
+	(void)state;
+	lab_server_prepare(&server, "admin");
+	free(lab_verb(&server, "user add alice --password-stdin", "wonderland\n"));
+	free(lab_verb(&server, "user add bob --password-stdin", "builder\n"));
+	add_token("admin", admin_token);
+	add_token("issue,metrics", issue_token);
+	free(lab_verb(&server, "account add root --admin --password-stdin", "correct horse\n"));
+	free(lab_verb(&server, "account add guest --password-stdin", "only looking\n"));
+	lab_server_start(&server, "admin", OPTIONS);
+	return 0;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	if (server.program.pid)
+		lab_server_stop(&server);
+	return 0;
+}
+
+/* The status; *body (may be NULL) gets the JSON. */
+static int http(const char *args, const char *path, json_t **body)
+{
+	char command[1024], *said, *code;
+	int status;
+
+	snprintf(command, sizeof(command),
+	         "curl -s --noproxy * --max-time 10 -w \\n%%{http_code} %s " URL "%s", args, path);
+	said = lab_run(command, NULL);
+	code = strrchr(said, '\n');
+	if (!code)
+		code = said + strlen(said) - 3;
+	status = atoi(code + (*code == '\n'));
+	if (body)
+		*body = parse(said);
+	else
+		free(said);
+	return status;
+}
+
+/* The lab splits commands at blanks: curl reads the header from a file. */
+static const char *bearer(const char *token)
+{
+	static char args[160];
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/header", lab_dir());
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fprintf(f, "Authorization: Bearer %s\n", token);
+	fclose(f);
+	snprintf(args, sizeof(args), "-H @%s", path);
+	return args;
+}
+
+static void open_one(struct talker *t, const char *user, const char *password, bool stream)
+{
+	talker_open(t, SERVER4, stream, NULL, user, password);
+	assert_int_equal(talker_login(t), 401);
+	assert_int_equal(talker_allocate(t, NULL), 0);
+}
+
+static json_t *verb_json(const char *verb)
+{
+	return parse(lab_verb(&server, verb, NULL));
+}
+
+static json_int_t number(const json_t *of, const char *name)
+{
+	return json_integer_value(json_object_get(of, name));
+}
+
+static void sessions_over_both(void **state)
+{
+	struct talker t[N];
+	char args[160], path[160], after[64], verb[64], id[32] = "", *out;
+	json_t *by_cli, *page, *s;
+	size_t i, seen = 0, tcp = 0;
+
+	(void)state;
+	for (i = 0; i < N; i++)
+		open_one(&t[i], i % 2 ? "bob" : "alice", i % 2 ? "builder" : "wonderland", i == 3);
+	assert_int_equal(talker_permit(&t[0], LAB_PEER4 ":9"), 0);
+	by_cli = verb_json("sessions --json");
+	assert_int_equal(json_array_size(by_cli), N);
+	json_array_foreach (by_cli, i, s) {
+		tcp += !strcmp(json_string_value(json_object_get(s, "transport")), "tcp");
+		seen += (size_t)number(s, "peers");
+		assert_non_null(
+		    strstr(json_string_value(json_array_get(json_object_get(s, "relayed"), 0)),
+		           LAB_SERVER4));
+		if (!strcmp(json_string_value(json_object_get(s, "user")), "bob"))
+			snprintf(id, sizeof(id), "%s", json_string_value(json_object_get(s, "id")));
+	}
+	assert_int_equal(tcp, 1);
+	assert_int_equal(seen, 1);
+	json_decref(by_cli);
+
+	/* in pages of two, each session once */
+	snprintf(args, sizeof(args), "%s", bearer(admin_token));
+	*after = 0;
+	seen = 0;
+	do {
+		snprintf(path, sizeof(path), "sessions?limit=2%s%s", *after ? "&after=" : "",
+		         after);
+		assert_int_equal(http(args, path, &page), 200);
+		assert_true(json_is_true(json_object_get(page, "complete")));
+		seen += json_array_size(json_object_get(page, "sessions"));
+		snprintf(after, sizeof(after), "%s",
+		         json_object_get(page, "next")
+		             ? json_string_value(json_object_get(page, "next"))
+		             : "");
+		json_decref(page);
+		assert_true(seen <= N);
+	} while (*after);
+	assert_int_equal(seen, N);
+	assert_int_equal(http(args, "sessions?user=bob", &page), 200);
+	assert_int_equal(json_array_size(json_object_get(page, "sessions")), N / 2);
+	json_decref(page);
+
+	/* one is closed, and only that one */
+	snprintf(verb, sizeof(verb), "close %s", id);
+	free(lab_verb(&server, verb, NULL));
+	seen = 0;
+	for (i = 0; i < N; i++)
+		seen += !talker_refresh(&t[i], 600);
+	assert_int_equal(seen, N - 1);
+	assert_int_equal(lab_try_verb(&server, verb, NULL, &out), 1);
+	assert_non_null(strstr(out, "no session"));
+	free(out);
+	for (i = 0; i < N; i++) {
+		talker_refresh(&t[i], 0);
+		talker_close(&t[i]);
+	}
+}
+
+static void who_may(void **state)
+{
+	char args[512];
+	json_t *body;
+
+	(void)state;
+	assert_int_equal(http("", "status", NULL), 401);
+	assert_int_equal(http(bearer("tp_wrong"), "status", NULL), 401);
+	assert_int_equal(http(bearer(issue_token), "status", NULL), 401);
+	assert_int_equal(http(bearer(admin_token), "status", &body), 200);
+	assert_int_equal(number(body, "workers"), 2);
+	json_decref(body);
+	assert_int_equal(http(bearer(admin_token), "no-such-verb", NULL), 405);
+	assert_int_equal(http(bearer(admin_token), "drain", NULL), 405); /* GET */
+	snprintf(args, sizeof(args), "%s -d {\"nme\":\"x\"}", bearer(admin_token));
+	assert_int_equal(http(args, "user/add", &body), 400);
+	assert_string_equal(
+	    json_string_value(json_object_get(json_object_get(body, "error"), "code")),
+	    "bad-request");
+	json_decref(body);
+}
+
+/* Signs in with curl's cookie jar; the status of the last step. */
+static int sign_in(const char *name, const char *password, const char *jar)
+{
+	char args[512], ticket[80];
+	json_t *body;
+	int status;
+
+	snprintf(args, sizeof(args), "--json {\"name\":\"%s\",\"password\":\"%s\"}", name,
+	         password);
+	status = http(args, "login", &body);
+	if (status != 202) {
+		json_decref(body);
+		return status;
+	}
+	snprintf(ticket, sizeof(ticket), "%s", json_string_value(json_object_get(body, "ticket")));
+	json_decref(body);
+	do {
+		lab_sleep_ms(100);
+		snprintf(args, sizeof(args), "-c %s/%s --json {\"ticket\":\"%s\"}", lab_dir(), jar,
+		         ticket);
+		status = http(args, "login/claim", NULL);
+	} while (status == 202);
+	return status;
+}
+
+static void login(void **state)
+{
+	char args[512], *audit;
+	json_t *body;
+
+	(void)state;
+	free(lab_verb(&server, "account password root --password-stdin", "horse-battery\n"));
+	free(lab_verb(&server, "account password guest --password-stdin", "onlylooking\n"));
+	assert_int_equal(sign_in("root", "wrong-password", "jar"), 401);
+	assert_int_equal(sign_in("nobody", "horse-battery", "jar"), 401);
+	assert_int_equal(sign_in("root", "horse-battery", "jar"), 200);
+	snprintf(args, sizeof(args), "-b %s/jar", lab_dir());
+	assert_int_equal(http(args, "whoami", &body), 200);
+	assert_string_equal(json_string_value(json_object_get(body, "actor")), "account root");
+	json_decref(body);
+	/* a page from elsewhere; and a form, which sends no JSON */
+	snprintf(args, sizeof(args), "-b %s/jar -H Origin:https://evil.example", lab_dir());
+	assert_int_equal(http(args, "whoami", NULL), 403);
+	snprintf(args, sizeof(args), "-b %s/jar -d {\"name\":\"x\"}", lab_dir());
+	assert_int_equal(http(args, "user/add", NULL), 403);
+	snprintf(args, sizeof(args), "-b %s/jar --json {\"name\":\"carol\"}", lab_dir());
+	assert_int_equal(http(args, "user/add", &body), 200);
+	assert_int_equal(json_string_length(json_object_get(body, "password")), 32);
+	json_decref(body);
+	/* who may only look */
+	assert_int_equal(sign_in("guest", "onlylooking", "jar2"), 200);
+	snprintf(args, sizeof(args), "-b %s/jar2", lab_dir());
+	assert_int_equal(http(args, "sessions", NULL), 200);
+	assert_int_equal(http(args, "audit", NULL), 403);
+	snprintf(args, sizeof(args), "-b %s/jar2 --json {\"name\":\"carol\"}", lab_dir());
+	assert_int_equal(http(args, "user/del", NULL), 403);
+	/* the act is in the audit, by its actor */
+	audit = lab_verb(&server, "audit", NULL);
+	if (!strstr(audit, "account root\tuser add\tcarol"))
+		lab_fail(audit, audit, "no user add by account root");
+	free(audit);
+	/* a new password ends what was opened with the old one */
+	lab_sleep_ms(1100);
+	free(lab_verb(&server, "account password root --password-stdin", "another-one\n"));
+	snprintf(args, sizeof(args), "-b %s/jar", lab_dir());
+	assert_int_equal(http(args, "whoami", NULL), 401);
+	/* guessing is slow */
+	for (int i = 0; i < 10; i++)
+		if (sign_in("root", "guess", "jar3") == 429)
+			return;
+	fail_msg("nobody stops who guesses");
+}
+
+static void drains(void **state)
+{
+	struct talker in, out;
+	char *audit;
+
+	(void)state;
+	open_one(&in, "alice", "wonderland", false);
+	free(lab_verb(&server, "drain", NULL));
+	lab_sleep_ms(100);
+	talker_open(&out, SERVER4, false, NULL, "alice", "wonderland");
+	assert_int_equal(talker_login(&out), 401);
+	assert_int_equal(talker_allocate(&out, NULL), 508);
+	assert_int_equal(talker_refresh(&in, 600), 0); /* who is here goes on */
+	free(lab_verb(&server, "drain cancel", NULL));
+	lab_sleep_ms(100);
+	assert_int_equal(talker_allocate(&out, NULL), 0);
+	audit = lab_verb(&server, "audit", NULL);
+	assert_non_null(strstr(audit, "socket uid 0\tdrain\t"));
+	assert_non_null(strstr(audit, "socket uid 0\tdrain cancel\t"));
+	free(audit);
+	talker_refresh(&in, 0);
+	talker_refresh(&out, 0);
+	talker_close(&in);
+	talker_close(&out);
+}
+
+static void the_rest_answers(void **state)
+{
+	static const char *const reads[] = {"status", "samples",  "users",       "secrets",
+	                                    "tokens", "accounts", "revocations", "usage",
+	                                    "audit",  "config"};
+	char args[160], path[160], *out;
+	struct stat st;
+	json_t *body;
+
+	(void)state;
+	snprintf(args, sizeof(args), "%s", bearer(admin_token));
+	for (size_t i = 0; i < sizeof(reads) / sizeof(*reads); i++) {
+		assert_int_equal(http(args, reads[i], &body), 200);
+		assert_true(json_object_size(body) > 0);
+		json_decref(body);
+	}
+	assert_int_equal(http(args, "samples?step=7", NULL), 400);
+	out = lab_verb(&server, "log-level debug", NULL);
+	free(out);
+	out = lab_verb(&server, "status", NULL);
+	assert_non_null(strstr(out, "2 workers"));
+	free(out);
+	snprintf(path, sizeof(path), "%s/admin.sock", server.data);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	lab_server_stop(&server);
+	assert_int_not_equal(stat(path, &st), 0);
+	assert_int_equal(lab_try_verb(&server, "status", NULL, &out), 1);
+	assert_non_null(strstr(out, "no server runs on"));
+	free(out);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(sessions_over_both),
+	    cmocka_unit_test(who_may),
+	    cmocka_unit_test(login),
+	    cmocka_unit_test(drains),
+	    cmocka_unit_test(the_rest_answers),
+	};
+
+	(void)argc;
+	lab_enter(argv);
+	return cmocka_run_group_tests(tests, start, stop);
+}

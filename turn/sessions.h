@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The live allocations of a worker's server, for its operator: what they are,
+ * and their end at his word. On the server's thread.
+ */
+#ifndef TURN_SESSIONS_H
+#define TURN_SESSIONS_H
+
+#include "turn/turn.h"
+
+#define TURN_SESSION_ID_STRLEN 20
+
+struct turn_session {
+	char id[TURN_SESSION_ID_STRLEN];
+	const char *realm, *username; /* of its credential: any bytes, not terminated */
+	size_t username_len;
+	bool third_party; /* the username is a key's name */
+	enum turn_protocol protocol;
+	struct addr client, relayed[2]; /* AF_UNSPEC: there is none of that family */
+	uint64_t created_ms, age_ms, expires_in_ms;
+	int64_t credential_expires_at_s; /* Unix time; 0: never */
+	unsigned peers, channels;        /* permissions and bindings that stand */
+	unsigned connections;            /* RFC 6062 */
+	uint64_t to_peer_packets, to_peer_bytes, to_client_packets, to_client_bytes;
+	uint64_t bandwidth_drops;
+};
+
+/* Which of them: older than the place (in the order of birth, then of worker and number) where an
+ * earlier listing ended, and, unless user is NULL, of that user: the username itself, or what
+ * stands behind its expiry. */
+struct turn_session_query {
+	uint64_t before_ms; /* created; UINT64_MAX: from the newest on */
+	unsigned before_worker;
+	uint64_t before_number;
+	const char *user;
+};
+
+/* Borrows s; must not call back into turn. True: go on. */
+typedef bool turn_session_fn(void *ctx, const struct turn_session *s);
+
+/* The newest first. */
+void turn_list_sessions(struct turn *t, const struct turn_session_query *query, turn_session_fn *fn,
+                        void *ctx);
+
+/* -E_NOTFOUND */
+int turn_close_session(struct turn *t, const char *id);
+
+/* The parts of an id ("t3-1f"). -E_PARSE. */
+int turn_session_id_parse(const char *id, unsigned *worker, uint64_t *number);
+
+/* Whether a username is the user's: equal, or "expiry:user". */
+bool turn_username_is(const char *username, size_t len, const char *user);
+
+const char *turn_protocol_text(enum turn_protocol protocol); /* "udp", "tcp", ... */
+
+#endif
