@@ -76,7 +76,7 @@ int agent_init(struct sim *s, uint32_t number)
 void agent_free(struct agent *a)
 {
 	leg_free(a->leg, false);
-	agent_end_greed(a);
+	agent_end_greed(a, false);
 	env_udp_close(a->web);
 	a->leg = NULL;
 	a->web = NULL;
@@ -140,7 +140,7 @@ void agent_crash(struct agent *a)
 	a->sim->counts.crashes++;
 	leg_free(a->leg, false);
 	a->leg = NULL;
-	agent_end_greed(a);
+	agent_end_greed(a, false);
 	env_udp_close(a->web);
 	a->web = NULL;
 	a->back_ms = sim_now(a->sim) + BACK_MS;
@@ -199,7 +199,7 @@ void agent_be_greedy(struct agent *a)
 		a->greedy[i] = tc_new(a->sim, &o, &greedy_user, a);
 }
 
-void agent_end_greed(struct agent *a)
+void agent_end_greed(struct agent *a, bool word)
 {
 	if (!a->greedy_ms)
 		return;
@@ -207,7 +207,7 @@ void agent_end_greed(struct agent *a)
 		sim_check(a->sim, SIM_QUOTA, false, 0, "user %u got %u allocations", a->number,
 		          a->greedy_got);
 	for (size_t i = 0; i < GREEDY_MAX; i++)
-		tc_close(a->greedy[i], true);
+		tc_close(a->greedy[i], word);
 	a->greedy_ms = 0;
 }
 

@@ -62,7 +62,7 @@ void agent_say(struct agent *a, const struct agent *to, const char *type, const 
 
 /* Takes more allocations than its quota, for a while. */
 void agent_be_greedy(struct agent *a);
-void agent_end_greed(struct agent *a);
+void agent_end_greed(struct agent *a, bool word);
 
 /* A call between two that are idle. NULL when out of memory. */
 struct call *call_new(struct sim *s, struct agent *from, struct agent *to, uint64_t lasts_ms);

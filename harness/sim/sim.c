@@ -110,7 +110,7 @@ static void tick(struct sim *s)
 		struct agent *a = &s->agent[i];
 
 		if (a->greedy_ms && a->greedy_ms <= now)
-			agent_end_greed(a);
+			agent_end_greed(a, true);
 		if (a->back_ms && a->back_ms <= now)
 			agent_join(a);
 	}
