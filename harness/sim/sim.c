@@ -10,6 +10,7 @@
 #include "harness/sim/leg.h"
 #include "harness/sim/net.h"
 #include "harness/sim/node.h"
+#include "harness/sim/turn_client.h"
 #include "harness/sim/watch.h"
 #include "turn/ports.h"
 #include "turn/quota.h"
@@ -237,6 +238,8 @@ static void tear_down(struct sim *s)
 
 	for (uint32_t i = 0; s->agent && i < s->agents; i++)
 		agent_free(&s->agent[i]);
+	while (s->clients)
+		tc_close(s->clients, false);
 	DL_FOREACH_SAFE(s->calls, c, next)
 	free(c);
 	for (unsigned int i = 0; s->node && i < s->conf.nodes; i++)

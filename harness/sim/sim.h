@@ -132,6 +132,7 @@ struct sim_trail {
 
 struct agent;
 struct call;
+struct tc;
 struct home;
 struct node;
 struct sim_hub;
@@ -150,6 +151,7 @@ struct sim {
 	struct agent *agent;
 	uint32_t agents;
 	struct call *calls;         /* that go on */
+	struct tc *clients;         /* all TURN clients, those that wait for a last answer too */
 	uint32_t last_call;         /* number */
 	bool over;                  /* no more calls are started */
 	struct wire wire;           /* scratch */

@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #define RTO_MS             500
 #define RTO_MAX_MS         2000
@@ -174,6 +175,7 @@ static int open_socket(struct tc *tc, struct ep local, struct env_udp **out)
 
 void tc_destroy(struct tc *tc)
 {
+	DL_DELETE(tc->sim->clients, tc);
 	env_udp_close(tc->udp);
 	if (tc->stream)
 		node_stream_closed(&tc->sim->node[tc->options.node], ep_of(&tc->stream->local));
@@ -202,6 +204,7 @@ struct tc *tc_new(struct sim *s, const struct tc_options *options, const struct 
 		free(tc);
 		return NULL;
 	}
+	DL_APPEND(s->clients, tc);
 	tc_agent_of(tc)->clients++;
 	tc->keepalive_ms = sim_now(s) + KEEPALIVE_MS;
 	tc->fallback_ms = sim_now(s) + FALLBACK_MS;

@@ -35,6 +35,7 @@ struct chan {
 };
 
 struct tc {
+	struct tc *prev, *next; /* in sim->clients */
 	struct sim *sim;
 	struct tc_options options;
 	uint8_t token[8], own_token[8];
