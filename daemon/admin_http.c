@@ -175,7 +175,8 @@ static void login(struct admin_http *h, const struct http_request *q, struct htt
 	        ? signin_begin(h->signin, &q->origin.peer, name, password, ticket, &retry_s)
 	        : -E_INVAL;
 	json_decref(body);
-	explicit_bzero(q->body, q->body_len);
+	if (q->body_len > 0)
+		explicit_bzero(q->body, q->body_len);
 	r->retry_after_s = retry_s;
 	if (rc == -E_LIMIT)
 		http_api_error(r, 429, "rate-limited", "Too many tries. Wait a little.");
