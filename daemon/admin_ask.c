@@ -68,7 +68,7 @@ int admin_ask(const char *dir, const char *verb, json_t *args, json_t **result, 
 {
 	const char *message;
 	json_t *said, *error;
-	int fd, r = connect_to(dir, &fd, why);
+	int fd = -1, r = connect_to(dir, &fd, why);
 
 	if (r) {
 		json_decref(args);
