@@ -6,7 +6,7 @@
 
 #include "base/addr.h"
 #include "base/buf.h"
-#include "daemon/conf.h"
+#include "daemon/conf/conf.h"
 
 #include <errno.h>
 #include <fcntl.h>

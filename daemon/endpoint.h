@@ -5,7 +5,7 @@
 #ifndef DAEMON_ENDPOINT_H
 #define DAEMON_ENDPOINT_H
 
-#include "daemon/conf.h"
+#include "daemon/conf/conf.h"
 #include "daemon/ice.h"
 
 #define ENDPOINT_MAX 4

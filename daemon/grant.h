@@ -5,9 +5,9 @@
 #ifndef DAEMON_GRANT_H
 #define DAEMON_GRANT_H
 
-#include "daemon/conf.h"
+#include "daemon/conf/conf.h"
 #include "daemon/ice.h"
-#include "daemon/web.h"
+#include "daemon/web/web.h"
 #include "store/snapshot.h"
 #include "store/store.h"
 

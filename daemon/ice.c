@@ -6,7 +6,7 @@
 
 #include "base/addr.h"
 #include "base/error.h"
-#include "daemon/conf.h"
+#include "daemon/conf/conf.h"
 
 #include <stdbool.h>
 #include <stdio.h>

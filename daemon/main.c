@@ -2,7 +2,7 @@
  *
  * The program's entry: everything begins with a verb.
  */
-#include "daemon/cli.h"
+#include "daemon/cli/cli.h"
 
 #include <unistd.h>
 

@@ -8,7 +8,7 @@
 #define DAEMON_METRICS_H
 
 #include "daemon/books.h"
-#include "daemon/worker.h"
+#include "daemon/relay/worker.h"
 
 struct metrics {
 	struct worker_report relay; /* summed over the workers */

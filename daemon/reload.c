@@ -8,10 +8,10 @@
 #include "base/log.h"
 #include "daemon/cert.h"
 #include "daemon/cert_watch.h"
-#include "daemon/front.h"
+#include "daemon/listen/front.h"
+#include "daemon/relay/worker.h"
 #include "daemon/setup.h"
-#include "daemon/web.h"
-#include "daemon/worker.h"
+#include "daemon/web/web.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -6,9 +6,9 @@
 #ifndef DAEMON_RELOAD_H
 #define DAEMON_RELOAD_H
 
-#include "daemon/conf_reload.h"
-#include "daemon/lockfile.h"
-#include "daemon/settings.h"
+#include "daemon/conf/conf_reload.h"
+#include "daemon/process/lockfile.h"
+#include "daemon/relay/settings.h"
 
 struct cert_watch;
 struct event_base;

@@ -5,7 +5,7 @@
 #ifndef DAEMON_SERVE_H
 #define DAEMON_SERVE_H
 
-#include "daemon/conf_reload.h"
+#include "daemon/conf/conf_reload.h"
 
 /* Serves until SIGTERM or SIGINT; SIGHUP reloads live. Returns the exit status of the process. */
 int serve_main(struct conf_live *live);

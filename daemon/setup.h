@@ -5,7 +5,7 @@
 #ifndef DAEMON_SETUP_H
 #define DAEMON_SETUP_H
 
-#include "daemon/conf.h"
+#include "daemon/conf/conf.h"
 #include "store/store.h"
 
 #include <limits.h>

@@ -5,7 +5,7 @@
  * crypto_pwhash_str) and never becomes a TURN key.
  *
  * Whatever takes a password here takes some 100 ms and 64 MiB: never call it
- * on a relay worker or on the control thread (see daemon/login.h).
+ * on a relay worker or on the control thread (see daemon/admin/login.h).
  */
 #ifndef STORE_ACCOUNT_H
 #define STORE_ACCOUNT_H

@@ -4,8 +4,8 @@
  */
 #include "daemon/doctor/doctor.h"
 
-#include "daemon/cli_internal.h"
-#include "daemon/lockfile.h"
+#include "daemon/cli/cli_internal.h"
+#include "daemon/process/lockfile.h"
 
 #include <signal.h>
 #include <stdarg.h>

@@ -6,8 +6,8 @@
 #ifndef DAEMON_DOCTOR_DOCTOR_H
 #define DAEMON_DOCTOR_DOCTOR_H
 
-#include "daemon/conf.h"
-#include "daemon/topology.h"
+#include "daemon/conf/conf.h"
+#include "daemon/relay/topology.h"
 #include "store/credential.h"
 
 #include <jansson.h>

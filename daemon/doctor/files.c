@@ -3,7 +3,7 @@
  * The data directory, the database, and a credential made from it.
  */
 #include "daemon/doctor/doctor.h"
-#include "daemon/privilege.h"
+#include "daemon/process/privilege.h"
 #include "store/snapshot.h"
 #include "store/store.h"
 

@@ -3,8 +3,8 @@
  * The host: descriptors, clock, kernel.
  */
 #include "daemon/doctor/doctor.h"
-#include "daemon/limits.h"
-#include "daemon/privilege.h"
+#include "daemon/process/limits.h"
+#include "daemon/process/privilege.h"
 
 #include <dirent.h>
 #include <inttypes.h>

@@ -4,7 +4,7 @@
  */
 #include "daemon/doctor/doctor.h"
 
-#include "daemon/privilege.h"
+#include "daemon/process/privilege.h"
 
 #include <ctype.h>
 #include <dirent.h>

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/conf.h"
+#include "daemon/conf/conf.h"
 #include "store/tests/tmpdir.h"
 
 #include <stdlib.h>
@@ -580,7 +580,7 @@ static void test_help_names_every_option(void **state)
 {
 	static const char *const names[] = {
 #define CONF(n, ...) #n,
-#include "daemon/options.def"
+#include "daemon/conf/options.def"
 #undef CONF
 	};
 	char *text = NULL;

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/import.h"
+#include "daemon/import/import.h"
 #include "store/tests/tmpdir.h"
 
 #include <ctype.h>

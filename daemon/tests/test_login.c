@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/login.h"
+#include "daemon/admin/login.h"
 #include "store/tests/tmpdir.h"
 
 #include <event2/event.h>

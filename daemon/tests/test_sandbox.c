@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/sandbox.h"
+#include "daemon/process/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>

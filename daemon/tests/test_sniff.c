@@ -4,7 +4,7 @@
  */
 #include "base/error.h"
 #include "base/tests/test.h"
-#include "daemon/sniff.h"
+#include "daemon/listen/sniff.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -8,7 +8,7 @@
 
 #include "base/log.h"
 #include "daemon/tests/web_client.h"
-#include "daemon/web.h"
+#include "daemon/web/web.h"
 
 struct fixture {
 	struct event_base *base;

@@ -12,9 +12,9 @@
 
 #include <cmocka.h>
 
-#include "daemon/http_api.h"
 #include "daemon/tests/foreign/lab.h"
 #include "daemon/tests/foreign/openapi.h"
+#include "daemon/web/http_api.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>

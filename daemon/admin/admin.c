@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The table of administrative verbs, and the way to them.
+ */
+#include "daemon/admin/admin_internal.h"
+
+#include "base/log.h"
+#include "store/audit.h"
+#include "store/store.h"
+
+#include <string.h>
+
+#define ARGS_MAX 6
+
+struct arg {
+	const char *name;
+	char type;   /* 's': text, 'i': number */
+	char needed; /* '!' */
+};
+
+static const struct verb {
+	const char *name;
+	bool reads; /* changes nothing: role "user" may, and GET */
+	bool admin; /* reads, but for admins */
+	admin_fn *fn;
+	struct arg args[ARGS_MAX];
+	const char *help;
+} verbs[] = {
+    {"status", true, false, admin_status, {{0}}, "Version, uptime, load, totals since the start"},
+    {"samples",
+     true,
+     false,
+     admin_samples,
+     {{"step", 'i', 0}},
+     "Bandwidth, allocations and calls over time: step 1 for ten minutes of seconds, 60 for a day "
+     "of minutes"},
+    {"sessions",
+     true,
+     false,
+     admin_sessions,
+     {{"limit", 'i', 0}, {"after", 's', 0}, {"user", 's', 0}},
+     "Live allocations over all workers, the newest first; after: the next of the page before"},
+    {"session close", false, false, admin_session_close, {{"id", 's', '!'}}, "End an allocation"},
+    {"explain",
+     true,
+     false,
+     admin_explain,
+     {{"session", 's', 0}, {"user", 's', 0}, {"call", 's', 0}},
+     "What happened to a session, to the last ones of a user, or to a call: a timeline and a "
+     "verdict"},
+    {"calls", true, false, admin_calls, {{0}}, "The last calls that were signaled here"},
+    {"users",
+     true,
+     false,
+     admin_users,
+     {{"limit", 'i', 0}, {"after", 's', 0}},
+     "Static TURN users"},
+    {"user add",
+     false,
+     false,
+     admin_user_add,
+     {{"name", 's', '!'}, {"password", 's', 0}, {"realm", 's', 0}},
+     "Add a static TURN user; without a password one is made, and told once"},
+    {"user del",
+     false,
+     false,
+     admin_user_del,
+     {{"name", 's', '!'}, {"realm", 's', 0}},
+     "Delete a static TURN user; his calls end"},
+    {"user enable",
+     false,
+     false,
+     admin_user_enable,
+     {{"name", 's', '!'}, {"realm", 's', 0}},
+     "Let a disabled user in again"},
+    {"user disable",
+     false,
+     false,
+     admin_user_disable,
+     {{"name", 's', '!'}, {"realm", 's', 0}},
+     "Let a user relay no more; his calls end"},
+    {"secrets", true, false, admin_secrets, {{0}}, "Shared secrets, without their values"},
+    {"secret add",
+     false,
+     false,
+     admin_secret_add,
+     {{"value", 's', 0}},
+     "Add a shared secret; the value that is made is told once"},
+    {"secret retire",
+     false,
+     false,
+     admin_secret_retire,
+     {{"id", 'i', '!'}, {"after_s", 'i', 0}},
+     "Stop accepting what a secret has made, at once or after a time"},
+    {"tokens", true, true, admin_tokens, {{0}}, "API tokens, without their texts"},
+    {"token add",
+     false,
+     false,
+     admin_token_add,
+     {{"label", 's', 0}, {"scopes", 's', 0}, {"expires_in_s", 'i', 0}},
+     "Add an API token; told once"},
+    {"token del", false, false, admin_token_del, {{"id", 'i', '!'}}, "Delete an API token"},
+    {"accounts", true, true, admin_accounts, {{0}}, "Who may sign in to the status page"},
+    {"revoke",
+     false,
+     false,
+     admin_revoke,
+     {{"user", 's', 0}, {"credential", 's', 0}},
+     "Revoke all that a user was given before now, or one credential; the calls end"},
+    {"unrevoke",
+     false,
+     false,
+     admin_unrevoke,
+     {{"user", 's', 0}, {"credential", 's', 0}},
+     "Undo a revocation"},
+    {"revocations", true, false, admin_revocations, {{0}}, "What is revoked"},
+    {"usage",
+     true,
+     false,
+     admin_usage,
+     {{"user", 's', 0}, {"from", 's', 0}, {"to", 's', 0}},
+     "Who relayed how much on which day (UTC)"},
+    {"audit", true, true, admin_audit_list, {{"last", 'i', 0}}, "Who changed what, latest last"},
+    {"drain",
+     false,
+     false,
+     admin_drain,
+     {{0}},
+     "Take no new allocations; those that there are go on. Does not stop the server"},
+    {"drain cancel", false, false, admin_drain_cancel, {{0}}, "Take new allocations again"},
+    {"reload", false, false, admin_reload, {{0}}, "Read configuration and certificate again"},
+    {"config", true, true, admin_config, {{0}}, "The settings in effect; secrets are masked"},
+    {"log level",
+     false,
+     false,
+     admin_log_level,
+     {{"level", 's', '!'}},
+     "Log error, warn, info or debug, until the next reload or start"},
+};
+#define VERB_N (sizeof(verbs) / sizeof(*verbs))
+
+static const struct verb *find(const char *name)
+{
+	for (size_t i = 0; i < VERB_N; i++)
+		if (!strcmp(verbs[i].name, name))
+			return &verbs[i];
+	return NULL;
+}
+
+bool admin_verb_reads(const char *verb)
+{
+	const struct verb *v = find(verb);
+
+	return v && v->reads;
+}
+
+const char *admin_verb_arg(const char *verb, size_t i, bool *number)
+{
+	const struct verb *v = find(verb);
+
+	if (!v || i >= ARGS_MAX || !v->args[i].name)
+		return NULL;
+	*number = v->args[i].type == 'i';
+	return v->args[i].name;
+}
+
+const char *admin_text(const struct admin_task *t, const char *name)
+{
+	return json_string_value(json_object_get(t->args, name));
+}
+
+int64_t admin_number(const struct admin_task *t, const char *name, int64_t def)
+{
+	const json_t *value = json_object_get(t->args, name);
+
+	return value ? json_integer_value(value) : def;
+}
+
+int admin_done(struct admin_task *t, json_t *result, struct why *why)
+{
+	t->result = result;
+	return result ? 0 : why_set(why, -E_NOMEM, "out of memory");
+}
+
+int admin_audit(struct admin_task *t, const char *act, const char *object, struct why *why)
+{
+	return store_audit_add(t->admin->store, act, object, why);
+}
+
+json_t *admin_string(const char *text, size_t len)
+{
+	json_t *s = json_stringn(text, len);
+	char ascii[512];
+
+	if (s)
+		return s;
+	if (len > sizeof(ascii))
+		len = sizeof(ascii);
+	for (size_t i = 0; i < len; i++)
+		ascii[i] = (unsigned char)text[i] < 0x80 && text[i] ? text[i] : '?';
+	return json_stringn(ascii, len);
+}
+
+static const struct arg *find_arg(const struct verb *v, const char *name)
+{
+	for (size_t i = 0; i < ARGS_MAX && v->args[i].name; i++)
+		if (!strcmp(v->args[i].name, name))
+			return &v->args[i];
+	return NULL;
+}
+
+static int check_args(const struct verb *v, const json_t *args, struct why *why)
+{
+	const char *name;
+	json_t *value;
+
+	if (args && !json_is_object(args))
+		return why_set(why, -E_INVAL, "the arguments are a JSON object");
+	json_object_foreach ((json_t *)(uintptr_t)args, name, value) {
+		const struct arg *arg = find_arg(v, name);
+
+		if (!arg)
+			return why_set(why, -E_INVAL, "%s takes no argument \"%.64s\"", v->name,
+			               name);
+		if (arg->type == 's' ? !json_is_string(value) : !json_is_integer(value))
+			return why_set(why, -E_INVAL, "%s: %s is a %s", v->name, name,
+			               arg->type == 's' ? "string" : "whole number");
+		if (arg->type == 's' &&
+		    strlen(json_string_value(value)) != json_string_length(value))
+			return why_set(why, -E_INVAL, "%s: %s holds a zero byte", v->name, name);
+	}
+	for (size_t i = 0; i < ARGS_MAX && v->args[i].name; i++)
+		if (v->args[i].needed && !json_object_get(args, v->args[i].name))
+			return why_set(why, -E_INVAL, "%s needs the argument \"%s\"", v->name,
+			               v->args[i].name);
+	return 0;
+}
+
+int admin_call(struct admin *a, const struct admin_caller *caller, const char *name,
+               const json_t *args, json_t **result, struct why *why)
+{
+	const struct verb *v = find(name);
+	struct admin_task t = {.admin = a, .caller = caller, .args = args};
+	int r;
+
+	if (!v)
+		return why_set(why, -E_NOTFOUND, "there is no verb \"%.64s\"", name);
+	if (caller->role != STORE_ROLE_ADMIN && (!v->reads || v->admin))
+		return why_set(why, -E_DENIED, "%s is for admins: %s may only look", v->name,
+		               caller->actor);
+	r = check_args(v, args, why);
+	if (r)
+		return r;
+	store_set_actor(a->store, caller->actor);
+	r = v->fn(&t, why);
+	if (!v->reads)
+		log_info(NULL, "admin", LOG_STR("act", v->name), LOG_STR("by", caller->actor),
+		         LOG_STR("result", r ? admin_code_text(r) : "ok"));
+	if (r) {
+		json_decref(t.result);
+		return r;
+	}
+	if (!v->reads)
+		a->heed(a->ctx);
+	*result = t.result;
+	return 0;
+}
+
+const char *admin_code_text(int code)
+{
+	switch (code) {
+	case -E_INVAL:
+	case -E_PARSE:
+		return "bad-request";
+	case -E_DENIED:
+		return "forbidden";
+	case -E_NOTFOUND:
+		return "not-found";
+	case -E_EXISTS:
+		return "exists";
+	case -E_LIMIT:
+		return "limit";
+	case -E_STALE:
+		return "expired";
+	case -E_UNSUPPORTED:
+		return "unsupported";
+	default:
+		return "unavailable";
+	}
+}
+
+void admin_print_verbs(FILE *out)
+{
+	fputs("| verb | who | arguments | |\n|---|---|---|---|\n", out);
+	for (size_t i = 0; i < VERB_N; i++) {
+		const struct verb *v = &verbs[i];
+
+		fprintf(out, "| `%s` | %s | ", v->name, v->reads && !v->admin ? "all" : "admin");
+		for (size_t k = 0; k < ARGS_MAX && v->args[k].name; k++)
+			fprintf(out, "%s`%s`%s", k ? ", " : "", v->args[k].name,
+			        v->args[k].needed ? "" : " (optional)");
+		fprintf(out, " | %s |\n", v->help);
+	}
+}

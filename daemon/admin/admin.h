@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What an operator may see and do on a running server: one table of verbs,
+ * JSON in and out, the same over the Unix socket (admin_socket.h) and over
+ * HTTPS (admin_http.h). Every act lands in the audit with its actor.
+ *
+ * On the control thread. docs/admin.md describes the verbs.
+ */
+#ifndef DAEMON_ADMIN_H
+#define DAEMON_ADMIN_H
+
+#include "daemon/admin/history.h"
+#include "daemon/conf/conf_reload.h"
+#include "store/account.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+struct ask;
+struct books;
+struct explain;
+struct front;
+struct grant;
+struct reload;
+struct store;
+struct web;
+struct worker;
+
+/* What the verbs reach into: borrowed. */
+struct admin {
+	const struct conf_live *live;
+	struct store *store;
+	struct worker *const *workers;
+	size_t worker_n;
+	struct web *web;
+	struct front *front;
+	struct grant *grant;
+	struct reload *reload;
+	const struct history *history;
+	struct explain *explain; /* may be NULL */
+	int64_t started_at_s;
+	/* The store has changed: has the server heed it at once. */
+	void (*heed)(void *ctx);
+	void (*set_draining)(void *ctx, bool draining);
+	bool (*is_draining)(void *ctx);
+	void *ctx;
+};
+
+struct admin_caller {
+	const char *actor; /* for the audit */
+	enum store_role role;
+};
+
+/* Runs a verb ("user add") with its arguments (an object, or NULL for none; borrowed). 0 and a new
+ * reference, or a code with why set: -E_INVAL (an argument, or no such verb), -E_DENIED (the role
+ * may not), -E_NOTFOUND, -E_EXISTS, -E_LIMIT, -E_STALE; any other is for the operator to mend. */
+int admin_call(struct admin *a, const struct admin_caller *caller, const char *verb,
+               const json_t *args, json_t **result, struct why *why);
+
+/* Whether the verb only looks; false also for one that there is not. */
+bool admin_verb_reads(const char *verb);
+
+/* The arguments of a verb, by number from 0: NULL past the last. *number: it is one. */
+const char *admin_verb_arg(const char *verb, size_t i, bool *number);
+
+/* A word for a code, for programs: "not-found". */
+const char *admin_code_text(int code);
+
+/* docs/admin.md */
+void admin_print_markdown(FILE *out);
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * docs/admin.md: the table of verbs, and what one has to know about them.
+ */
+#include "daemon/admin/admin_internal.h"
+
+static const char head[] =
+    "# Administration\n"
+    "\n"
+    "A running server is asked and told things by verbs, the same over three ways:\n"
+    "\n"
+    "- **The command line**, on the server's host: `turnpike status`, `sessions`, `close ID`, "
+    "`explain`, `drain`, `drain cancel`,\n"
+    "  `log-level`, `reload`. It speaks through the socket `admin.sock` in the data directory "
+    "(mode 0600); only root and the\n"
+    "  server's own user are served, whatever the file's mode has become. What changes the store "
+    "(`user`, `secret`, `token`,\n"
+    "  `revoke`, ...) works without a server, too: see turnpike(8).\n"
+    "- **The socket itself**: a JSON object a line, an answer a line.\n"
+    "- **HTTPS**: the verb `session close` is `POST /api/v1/admin/session/close`, with a JSON "
+    "object of arguments. What only\n"
+    "  looks is a GET, too, with the arguments in the query.\n"
+    "\n"
+    "Every act lands in the audit (`turnpike audit`) with its actor: `cli uid 0`, `socket uid 0`, "
+    "`token 3 grafana`,\n"
+    "`account alice`.\n"
+    "\n"
+    "## Who may\n"
+    "\n"
+    "| who | how | what |\n"
+    "|---|---|---|\n"
+    "| root, the server's user | the socket | everything |\n"
+    "| a token of scope `admin` | `Authorization: Bearer tp_...` (`turnpike token add --scope "
+    "admin`) | everything |\n"
+    "| an account of role admin | signs in (`turnpike account add NAME "
+    "--admin`) | everything |\n"
+    "| an account of role user | the same (`turnpike account add NAME`) | looks, without tokens, "
+    "accounts, audit and configuration |\n"
+    "\n"
+    "A login ends after 12 hours, after an hour without use, with a new password, and when the "
+    "server restarts. Its cookie is\n"
+    "HttpOnly, SameSite=Strict, Secure over HTTPS, and works only for requests from our own page, "
+    "in JSON. Ten tries a minute\n"
+    "are taken from one address (IPv4 /24, IPv6 /64) and for one name.\n"
+    "\n"
+    "Signing in takes two steps, since a password takes its time: `POST login` with `name` and "
+    "`password` gives a `ticket`\n"
+    "(202); `POST login/claim` with the `ticket` gives 202 until the password is checked, then 200 "
+    "and the cookie, or 401.\n"
+    "`POST logout` ends it, `GET whoami` tells who one is.\n"
+    "\n"
+    "## Verbs\n"
+    "\n";
+
+static const char tail[] =
+    "\n"
+    "Answers are JSON objects. Over HTTP a failure is a status and "
+    "`{\"error\":{\"code\":...,\"message\":...}}`: 400 `bad-request`,\n"
+    "401 `unauthorized`, 403 `forbidden`, 404 `not-found`, 409 `exists` or `limit`, 503 "
+    "`unavailable`; over the socket it is\n"
+    "`{\"ok\":false,\"error\":{...}}`.\n"
+    "\n"
+    "`sessions` gives a page; while there is a `next`, the next page is asked for with `after=` "
+    "it. `complete` is false when a\n"
+    "relay worker did not answer within half a second.\n"
+    "\n"
+    "## Examples\n"
+    "\n"
+    "```sh\n"
+    "TOKEN=$(turnpike --data /var/lib/turnpike token add ops --scope admin)\n"
+    "curl -H \"Authorization: Bearer $TOKEN\" https://turn.example.org/api/v1/admin/status\n"
+    "curl -H \"Authorization: Bearer $TOKEN\" "
+    "'https://turn.example.org/api/v1/admin/sessions?limit=20&user=alice'\n"
+    "curl -H \"Authorization: Bearer $TOKEN\" --json '{\"id\":\"t0-1f\"}' "
+    "https://turn.example.org/api/v1/admin/session/close\n"
+    "curl -H \"Authorization: Bearer $TOKEN\" --json '{\"user\":\"mallory\"}' "
+    "https://turn.example.org/api/v1/admin/revoke\n"
+    "curl -H \"Authorization: Bearer $TOKEN\" --json '{}' "
+    "https://turn.example.org/api/v1/admin/drain\n"
+    "echo '{\"verb\":\"status\"}' | socat - UNIX-CONNECT:/var/lib/turnpike/admin.sock\n"
+    "```\n"
+    "\n"
+    "`drain` takes no new allocations (508, or 300 to `alternate_server`) and turns `/readyz` to "
+    "503; it does not stop the\n"
+    "server: that is SIGTERM, which drains by itself. `drain cancel` takes it back.\n";
+
+void admin_print_markdown(FILE *out)
+{
+	fputs(head, out);
+	admin_print_verbs(out);
+	fputs(tail, out);
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Verbs over HTTP, and signing in.
+ */
+#include "daemon/admin/admin_http.h"
+
+#include "base/log.h"
+#include "daemon/grant.h"
+#include "daemon/web/http_api_internal.h"
+#include "store/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define COOKIE      "turnpike"
+#define VERB_MAX    48
+#define TEXT_DIGITS 18
+
+static bool is_json(const struct http_request *q)
+{
+	static const char type[] = "application/json";
+	size_t len = sizeof(type) - 1;
+
+	return !strncasecmp(q->content_type, type, len) &&
+	       (!q->content_type[len] || strchr("; \t", q->content_type[len]));
+}
+
+/* RFC 6265 section 5.4: name=value pairs between "; ". */
+static bool read_cookie(const char *header, char out[SIGNIN_SECRET_STRLEN])
+{
+	static const char name[] = COOKIE "=";
+	size_t len;
+
+	for (const char *at = header; at && *at; at += len + (at[len] == ';')) {
+		at += strspn(at, " ");
+		len = strcspn(at, ";");
+		if (strncmp(at, name, sizeof(name) - 1) != 0 ||
+		    len != sizeof(name) - 1 + SIGNIN_SECRET_STRLEN - 1)
+			continue;
+		memcpy(out, at + sizeof(name) - 1, SIGNIN_SECRET_STRLEN - 1);
+		out[SIGNIN_SECRET_STRLEN - 1] = 0;
+		return true;
+	}
+	return false;
+}
+
+static void set_cookie(const struct http_request *q, struct http_response *r, const char *value,
+                       int max_age_s)
+{
+	if (asprintf(&r->headers,
+	             "Set-Cookie: " COOKIE "=%s; Path=" ADMIN_HTTP_PREFIX
+	             "; Max-Age=%d; HttpOnly; SameSite=Strict%s\r\n",
+	             value, max_age_s, q->origin.tls ? "; Secure" : "") < 0)
+		r->headers = NULL;
+}
+
+static void refuse(struct http_response *r, int rc, const char *text)
+{
+	static const struct {
+		int rc, status;
+	} statuses[] = {{-E_INVAL, 400},  {-E_PARSE, 400}, {-E_DENIED, 403}, {-E_NOTFOUND, 404},
+	                {-E_EXISTS, 409}, {-E_LIMIT, 409}, {-E_STALE, 400},  {-E_NOMEM, 500}};
+	int status = 503;
+
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(*statuses); i++)
+		if (statuses[i].rc == rc)
+			status = statuses[i].status;
+	http_api_error(r, status, admin_code_text(rc), text);
+}
+
+/* 0 and who it is, or the status it was refused with. */
+static int authenticate(struct admin_http *h, const struct http_request *q, struct http_response *r,
+                        char actor[STORE_ACTOR_MAX], enum store_role *role, struct signin_who *who)
+{
+	struct web_caller caller = http_api_caller(&q->origin, q->bearer);
+	char session[SIGNIN_SECRET_STRLEN];
+
+	memset(who, 0, sizeof(*who));
+	*role = STORE_ROLE_ADMIN;
+	if (q->bearer) {
+		if (!grant_actor(h->admin->grant, &caller, STORE_SCOPE_ADMIN, actor))
+			return 0;
+		http_api_error(r, 401, "unauthorized",
+		               "This needs a token with the scope admin: turnpike token add "
+		               "--scope admin.");
+		return 401;
+	}
+	if (!read_cookie(q->cookie, session) ||
+	    signin_check(h->signin, h->admin->store, session, who)) {
+		http_api_error(r, 401, "unauthorized",
+		               "Sign in, or send a token with the scope admin.");
+		return 401;
+	}
+	if (q->origin.foreign_origin || (q->method == HTTP_POST && !is_json(q))) {
+		http_api_error(r, 403, "foreign-origin",
+		               "Only the status page itself may use its login, with JSON.");
+		return 403;
+	}
+	*role = who->role;
+	snprintf(actor, STORE_ACTOR_MAX, "account %.140s", who->name);
+	return 0;
+}
+
+static int body_of(const struct http_request *q, json_t **out, struct why *why)
+{
+	*out = NULL;
+	if (!q->body_len)
+		return 0;
+	*out = json_loadb(q->body, q->body_len, JSON_REJECT_DUPLICATES, NULL);
+	return json_is_object(*out) ? 0 : why_set(why, -E_INVAL, "The body is a JSON object.");
+}
+
+/* The verb's arguments, as far as the query has them. */
+static int query_of(const struct http_request *q, const char *verb, json_t **out, struct why *why)
+{
+	const char *name, *text;
+	bool number;
+
+	*out = json_object();
+	for (size_t i = 0; (name = admin_verb_arg(verb, i, &number)); i++) {
+		text = q->query(q->query_ctx, name);
+		if (!text)
+			continue;
+		if (number && (!*text || strlen(text) > TEXT_DIGITS ||
+		               strspn(text, "0123456789") != strlen(text)))
+			return why_set(why, -E_INVAL, "%s: %s is a whole number", verb, name);
+		json_object_set_new(
+		    *out, name, number ? json_integer(strtoll(text, NULL, 10)) : json_string(text));
+	}
+	return 0;
+}
+
+static void run_verb(struct admin_http *h, const struct http_request *q, struct http_response *r,
+                     const char *verb, const struct admin_caller *caller)
+{
+	json_t *args = NULL, *result;
+	struct why why = {{0}};
+	int rc;
+
+	if (q->method != HTTP_POST && !admin_verb_reads(verb)) {
+		http_api_error(r, 405, "method-not-allowed",
+		               "What changes something is asked for with POST.");
+		r->allow = "POST";
+		return;
+	}
+	rc = q->method == HTTP_POST ? body_of(q, &args, &why) : query_of(q, verb, &args, &why);
+	if (!rc)
+		rc = admin_call(h->admin, caller, verb, args, &result, &why);
+	json_decref(args);
+	if (rc)
+		refuse(r, rc, why.text[0] ? why.text : error_text(rc));
+	else
+		http_api_json(r, 200, result);
+}
+
+/* {"name","password"}: 202 with a ticket for the claim. */
+static void login(struct admin_http *h, const struct http_request *q, struct http_response *r)
+{
+	char ticket[SIGNIN_SECRET_STRLEN];
+	const char *name, *password;
+	json_t *body = NULL;
+	unsigned retry_s = 0;
+	int rc;
+
+	if (q->origin.foreign_origin || !is_json(q) || body_of(q, &body, NULL)) {
+		json_decref(body);
+		http_api_error(r, 400, "bad-request", "The body is a JSON object, from our page.");
+		return;
+	}
+	name = json_string_value(json_object_get(body, "name"));
+	password = json_string_value(json_object_get(body, "password"));
+	rc =
+	    name && password && strlen(name) <= NAME_MAX_LEN && strlen(password) <= PASSWORD_MAX_LEN
+	        ? signin_begin(h->signin, &q->origin.peer, name, password, ticket, &retry_s)
+	        : -E_INVAL;
+	json_decref(body);
+	if (q->body_len > 0)
+		explicit_bzero(q->body, q->body_len);
+	r->retry_after_s = retry_s;
+	if (rc == -E_LIMIT)
+		http_api_error(r, 429, "rate-limited", "Too many tries. Wait a little.");
+	else if (rc)
+		http_api_error(r, 400, "bad-request", "This needs a name and a password.");
+	else
+		http_api_json(r, 202, json_pack("{ss}", "ticket", ticket));
+}
+
+static void claim(struct admin_http *h, const struct http_request *q, struct http_response *r)
+{
+	char session[SIGNIN_SECRET_STRLEN];
+	const char *ticket;
+	struct signin_who who;
+	json_t *body = NULL;
+	int rc = -E_INVAL;
+
+	if (!q->origin.foreign_origin && is_json(q) && !body_of(q, &body, NULL)) {
+		ticket = json_string_value(json_object_get(body, "ticket"));
+		rc = ticket ? signin_claim(h->signin, h->admin->store, ticket, session) : -E_INVAL;
+	}
+	json_decref(body);
+	if (!rc)
+		rc = signin_check(h->signin, h->admin->store, session, &who);
+	if (rc == -E_LATER) {
+		http_api_json(r, 202, json_pack("{sb}", "pending", 1));
+	} else if (rc == -E_DENIED) {
+		http_api_error(r, 401, "unauthorized", "The name or the password is wrong.");
+	} else if (rc) {
+		refuse(r, rc, error_text(rc));
+	} else {
+		set_cookie(q, r, session, SIGNIN_LIFE_S);
+		http_api_json(
+		    r, 200,
+		    json_pack("{ss ss}", "name", who.name, "role", store_role_text(who.role)));
+	}
+}
+
+static void logout(struct admin_http *h, const struct http_request *q, struct http_response *r)
+{
+	char session[SIGNIN_SECRET_STRLEN];
+
+	if (!q->origin.foreign_origin && read_cookie(q->cookie, session))
+		signin_end(h->signin, session);
+	set_cookie(q, r, "", 0);
+	http_api_json(r, 200, json_object());
+}
+
+void admin_http_answer(struct admin_http *h, const struct http_request *q, struct http_response *r)
+{
+	const char *path = q->path + sizeof(ADMIN_HTTP_PREFIX) - 1;
+	char actor[STORE_ACTOR_MAX], verb[VERB_MAX];
+	struct admin_caller caller = {.actor = actor};
+	struct signin_who who;
+
+	r->secret = true;
+	if (!(q->method & (HTTP_GET | HTTP_HEAD | HTTP_POST))) {
+		http_api_error(r, 405, "method-not-allowed", "Use GET or POST.");
+		r->allow = "GET, HEAD, POST";
+		return;
+	}
+	if (q->method == HTTP_POST && !strcmp(path, "login")) {
+		login(h, q, r);
+	} else if (q->method == HTTP_POST && !strcmp(path, "login/claim")) {
+		claim(h, q, r);
+	} else if (q->method == HTTP_POST && !strcmp(path, "logout")) {
+		logout(h, q, r);
+	} else if (!authenticate(h, q, r, actor, &caller.role, &who)) {
+		snprintf(verb, sizeof(verb), "%s", path);
+		for (char *c = verb; *c; c++)
+			if (*c == '/' || *c == '-')
+				*c = ' ';
+		if (!strcmp(path, "whoami"))
+			http_api_json(r, 200,
+			              json_pack("{ss ss}", "actor", actor, "role",
+			                        store_role_text(caller.role)));
+		else
+			run_verb(h, q, r, verb, &caller);
+	}
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What the verbs' files share.
+ */
+#ifndef DAEMON_ADMIN_INTERNAL_H
+#define DAEMON_ADMIN_INTERNAL_H
+
+#include "daemon/admin/admin.h"
+
+/* One verb under way. */
+struct admin_task {
+	struct admin *admin;
+	const struct admin_caller *caller;
+	const json_t *args; /* checked: known names, right types, what is required is there */
+	json_t *result;     /* to be set */
+};
+
+typedef int admin_fn(struct admin_task *t, struct why *why);
+
+/* NULL or the default when it was not given. */
+const char *admin_text(const struct admin_task *t, const char *name);
+int64_t admin_number(const struct admin_task *t, const char *name, int64_t def);
+
+/* Takes over result; NULL is want of memory. */
+int admin_done(struct admin_task *t, json_t *result, struct why *why);
+
+/* An act that is not the store's own. */
+int admin_audit(struct admin_task *t, const char *act, const char *object, struct why *why);
+
+/* The table in Markdown. */
+void admin_print_verbs(FILE *out);
+
+/* Text of any bytes as a JSON string. */
+json_t *admin_string(const char *text, size_t len);
+
+admin_fn admin_status, admin_samples, admin_drain, admin_drain_cancel, admin_reload, admin_config,
+    admin_log_level, admin_backup;
+admin_fn admin_sessions, admin_session_close, admin_explain, admin_calls;
+admin_fn admin_users, admin_user_add, admin_user_del, admin_user_enable, admin_user_disable;
+admin_fn admin_secrets, admin_secret_add, admin_secret_retire;
+admin_fn admin_tokens, admin_token_add, admin_token_del;
+admin_fn admin_revoke, admin_unrevoke, admin_revocations, admin_usage, admin_audit_list,
+    admin_accounts;
+
+#endif

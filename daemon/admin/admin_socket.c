@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The admin socket's server side.
+ */
+#include "daemon/admin/admin_socket.h"
+
+#include "base/log.h"
+#include "daemon/admin/admin.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#define LINE_MAX_BYTES 65536
+#define CLIENTS_MAX    16
+#define IDLE_S         60
+
+struct client {
+	struct admin_socket *socket;
+	struct bufferevent *bev;
+	char actor[48];
+	struct client *prev, *next;
+};
+
+struct admin_socket {
+	struct event_base *base;
+	struct admin *admin;
+	struct event *listener;
+	struct client *clients;
+	unsigned client_n;
+	struct sockaddr_un addr;
+	int fd;
+	bool bound;
+};
+
+static void client_free(struct client *c)
+{
+	DL_DELETE(c->socket->clients, c);
+	c->socket->client_n--;
+	bufferevent_free(c->bev); /* closes the socket */
+	free(c);
+}
+
+static json_t *answer(struct client *c, const char *line, size_t len)
+{
+	const struct admin_caller caller = {.actor = c->actor, .role = STORE_ROLE_ADMIN};
+	json_t *request = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL), *result = NULL;
+	const char *verb = json_string_value(json_object_get(request, "verb"));
+	struct why why = {{0}};
+	int r;
+
+	if (!verb)
+		r = why_set(&why, -E_INVAL,
+		            "a request is a line {\"verb\":\"...\",\"args\":{...}}");
+	else
+		r = admin_call(c->socket->admin, &caller, verb, json_object_get(request, "args"),
+		               &result, &why);
+	json_decref(request);
+	if (!r)
+		return json_pack("{sb so}", "ok", 1, "result", result);
+	return json_pack("{sb s{ss si so}}", "ok", 0, "error", "code", admin_code_text(r), "number",
+	                 -r, "message", json_string(why.text));
+}
+
+static void on_read(struct bufferevent *bev, void *ctx)
+{
+	struct evbuffer *in = bufferevent_get_input(bev);
+	struct client *c = ctx;
+	char *line, *text;
+	json_t *said;
+	size_t len;
+
+	while ((line = evbuffer_readln(in, &len, EVBUFFER_EOL_LF))) {
+		said = answer(c, line, len);
+		text = said ? json_dumps(said, JSON_COMPACT) : NULL;
+		free(line);
+		json_decref(said);
+		if (!text) {
+			client_free(c);
+			return;
+		}
+		bufferevent_write(bev, text, strlen(text));
+		bufferevent_write(bev, "\n", 1);
+		free(text);
+	}
+	if (evbuffer_get_length(in) > LINE_MAX_BYTES)
+		client_free(c);
+}
+
+static void on_event(struct bufferevent *bev, short what, void *ctx)
+{
+	(void)bev;
+	(void)what;
+	client_free(ctx);
+}
+
+static void on_accept(evutil_socket_t listener, short what, void *ctx)
+{
+	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	const struct timeval idle = {.tv_sec = IDLE_S};
+	struct admin_socket *s = ctx;
+	struct ucred who = {.uid = (uid_t)-1};
+	socklen_t len = sizeof(who);
+	struct client *c;
+
+	(void)what;
+	if (fd < 0)
+		return;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) ||
+	    (who.uid != 0 && who.uid != geteuid())) {
+		log_warn(NULL, "admin-refused", LOG_INT("uid", who.uid));
+		close(fd);
+		return;
+	}
+	c = s->client_n < CLIENTS_MAX ? calloc(1, sizeof(*c)) : NULL;
+	if (c)
+		c->bev = bufferevent_socket_new(s->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	if (!c || !c->bev) {
+		close(fd);
+		free(c);
+		return;
+	}
+	c->socket = s;
+	snprintf(c->actor, sizeof(c->actor), "socket uid %u", (unsigned)who.uid);
+	DL_APPEND(s->clients, c);
+	s->client_n++;
+	bufferevent_setcb(c->bev, on_read, NULL, on_event, c);
+	bufferevent_set_timeouts(c->bev, &idle, &idle);
+	bufferevent_setwatermark(c->bev, EV_READ, 0, LINE_MAX_BYTES + 1);
+	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+}
+
+/* The mode is right from the first moment on. */
+static int bind_private(struct admin_socket *s)
+{
+	mode_t before = umask(0177);
+	int r = bind(s->fd, (struct sockaddr *)&s->addr, sizeof(s->addr));
+
+	umask(before);
+	return r;
+}
+
+int admin_socket_start(struct event_base *base, const char *dir, struct admin *admin,
+                       struct admin_socket **out, struct why *why)
+{
+	struct admin_socket *s = calloc(1, sizeof(*s));
+	int len, r = 0;
+
+	if (!s)
+		return why_set(why, -E_NOMEM, "out of memory");
+	s->base = base;
+	s->admin = admin;
+	s->addr.sun_family = AF_UNIX;
+	len = snprintf(s->addr.sun_path, sizeof(s->addr.sun_path), "%s/" ADMIN_SOCKET_NAME, dir);
+	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if ((size_t)len >= sizeof(s->addr.sun_path)) {
+		r = why_set(why, -E_INVAL,
+		            "%s/" ADMIN_SOCKET_NAME " is too long a path for a socket: choose a "
+		            "shorter one with data",
+		            dir);
+		goto out;
+	}
+	unlink(s->addr.sun_path);
+	s->bound = s->fd >= 0 && !bind_private(s);
+	if (!s->bound || listen(s->fd, CLIENTS_MAX)) {
+		r = why_set(why, error_from_errno(errno), "cannot listen on %s: %s",
+		            s->addr.sun_path, strerror(errno));
+		goto out;
+	}
+	s->listener = event_new(base, s->fd, EV_READ | EV_PERSIST, on_accept, s);
+	if (!s->listener || event_add(s->listener, NULL))
+		r = why_set(why, -E_NOMEM, "out of memory");
+out:
+	if (r)
+		admin_socket_stop(s);
+	else
+		*out = s;
+	return r;
+}
+
+void admin_socket_stop(struct admin_socket *s)
+{
+	if (!s)
+		return;
+	while (s->clients)
+		client_free(s->clients);
+	if (s->listener)
+		event_free(s->listener);
+	if (s->fd >= 0)
+		close(s->fd);
+	if (s->bound)
+		unlink(s->addr.sun_path);
+	free(s);
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Tickets and sessions.
+ */
+#include "daemon/admin/signin.h"
+
+#include "base/env_libevent.h"
+#include "base/log.h"
+#include "daemon/admin/login.h"
+#include "daemon/issue_rate.h"
+
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <utlist.h>
+
+#define SESSIONS   64
+#define TICKETS    8
+#define TICKET_S   60
+#define SECRET_LEN 32
+
+struct ticket {
+	char secret[SIGNIN_SECRET_STRLEN];
+	char name[NAME_MAX_LEN + 1];
+	int64_t begun_s;
+	bool done;
+	int result;
+	struct ticket *prev, *next;
+};
+
+struct session {
+	char secret[SIGNIN_SECRET_STRLEN]; /* "": free */
+	char name[NAME_MAX_LEN + 1];
+	int64_t opened_s, used_s, password_at_s;
+};
+
+struct signin {
+	struct login *login;
+	struct issue_rate *rate;
+	struct session sessions[SESSIONS];
+	struct ticket *tickets;
+	unsigned ticket_n;
+};
+
+static int64_t now_s(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec;
+}
+
+static void make_secret(char out[SIGNIN_SECRET_STRLEN])
+{
+	uint8_t bytes[SECRET_LEN];
+
+	env_libevent_random(bytes, sizeof(bytes));
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+}
+
+static bool same_secret(const char *known, const char *given)
+{
+	return strlen(given) == SIGNIN_SECRET_STRLEN - 1 && *known &&
+	       !CRYPTO_memcmp(known, given, SIGNIN_SECRET_STRLEN - 1);
+}
+
+static void ticket_free(struct signin *in, struct ticket *t)
+{
+	DL_DELETE(in->tickets, t);
+	in->ticket_n--;
+	free(t);
+}
+
+static void on_checked(void *ctx, int r, enum store_role role)
+{
+	struct ticket *t = ctx;
+
+	(void)role; /* it is read anew for each request */
+	t->result = r;
+	t->done = true;
+}
+
+int signin_start(struct event_base *base, const char *dir, struct signin **out, struct why *why)
+{
+	struct signin *in = calloc(1, sizeof(*in));
+
+	if (in) {
+		in->rate = issue_rate_new(SIGNIN_PER_MINUTE, SIGNIN_PER_MINUTE);
+		in->login = login_new(base, dir);
+	}
+	if (!in || !in->rate || !in->login) {
+		signin_stop(in);
+		return why_set(why, -E_NOMEM, "cannot start the login thread: out of memory");
+	}
+	*out = in;
+	return 0;
+}
+
+/* Nobody came back for these. */
+static void forget_old(struct signin *in)
+{
+	struct ticket *t, *next;
+
+	DL_FOREACH_SAFE(in->tickets, t, next)
+	if (t->done && now_s() - t->begun_s > TICKET_S)
+		ticket_free(in, t);
+}
+
+/* Guessing one account's password from many addresses is slow, too. */
+static int64_t number_of(const char *name)
+{
+	uint64_t h = 0xcbf29ce484222325u; /* FNV-1a */
+
+	for (; *name; name++)
+		h = (h ^ (uint8_t)*name) * 0x100000001b3u;
+	return (int64_t)(h >> 1 | 1);
+}
+
+int signin_begin(struct signin *in, const struct addr *from, const char *name, const char *password,
+                 char ticket[SIGNIN_SECRET_STRLEN], unsigned *retry_s)
+{
+	uint64_t now_ms = (uint64_t)now_s() * 1000;
+	struct ticket *t;
+	int r;
+
+	forget_old(in);
+	*retry_s = issue_rate_take(in->rate, 0, from, now_ms);
+	if (!*retry_s)
+		*retry_s = issue_rate_take(in->rate, number_of(name), NULL, now_ms);
+	if (*retry_s)
+		return -E_LIMIT;
+	*retry_s = 1;
+	if (in->ticket_n == TICKETS)
+		return -E_LIMIT;
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		return -E_NOMEM;
+	t->begun_s = now_s();
+	snprintf(t->name, sizeof(t->name), "%s", name);
+	make_secret(t->secret);
+	r = login_check(in->login, name, password, on_checked, t);
+	if (r) {
+		free(t);
+		return r;
+	}
+	memcpy(ticket, t->secret, sizeof(t->secret));
+	DL_APPEND(in->tickets, t);
+	in->ticket_n++;
+	*retry_s = 0;
+	return 0;
+}
+
+/* A free place, or that of who was last seen longest ago. */
+static struct session *place(struct signin *in)
+{
+	struct session *oldest = &in->sessions[0];
+
+	for (size_t i = 0; i < SESSIONS; i++) {
+		if (!*in->sessions[i].secret)
+			return &in->sessions[i];
+		if (in->sessions[i].used_s < oldest->used_s)
+			oldest = &in->sessions[i];
+	}
+	return oldest;
+}
+
+int signin_claim(struct signin *in, struct store *store, const char *ticket,
+                 char session[SIGNIN_SECRET_STRLEN])
+{
+	int64_t password_at_s = 0;
+	enum store_role role;
+	struct session *s;
+	struct ticket *t;
+	int r;
+
+	DL_FOREACH (in->tickets, t)
+		if (same_secret(t->secret, ticket))
+			break;
+	if (!t)
+		return -E_DENIED;
+	if (!t->done)
+		return -E_LATER;
+	r = t->result;
+	if (!r)
+		r = store_account_get(store, t->name, &role, &password_at_s, NULL);
+	if (!r) {
+		s = place(in);
+		memset(s, 0, sizeof(*s));
+		make_secret(s->secret);
+		memcpy(s->name, t->name, sizeof(s->name));
+		s->password_at_s = password_at_s;
+		s->opened_s = s->used_s = now_s();
+		memcpy(session, s->secret, sizeof(s->secret));
+	}
+	log_info(NULL, r ? "login-refused" : "login", LOG_STR("account", t->name));
+	ticket_free(in, t);
+	return r;
+}
+
+static struct session *find(struct signin *in, const char *secret)
+{
+	struct session *found = NULL;
+
+	for (size_t i = 0; i < SESSIONS; i++)
+		if (same_secret(in->sessions[i].secret, secret))
+			found = &in->sessions[i];
+	return found;
+}
+
+int signin_check(struct signin *in, struct store *store, const char *session,
+                 struct signin_who *who)
+{
+	struct session *s = find(in, session);
+	int64_t now = now_s(), password_at_s;
+
+	if (!s)
+		return -E_DENIED;
+	if (now - s->opened_s > SIGNIN_LIFE_S || now - s->used_s > SIGNIN_IDLE_S ||
+	    store_account_get(store, s->name, &who->role, &password_at_s, NULL) ||
+	    password_at_s != s->password_at_s) {
+		memset(s, 0, sizeof(*s));
+		return -E_DENIED;
+	}
+	s->used_s = now;
+	memcpy(who->name, s->name, sizeof(who->name));
+	return 0;
+}
+
+void signin_end(struct signin *in, const char *session)
+{
+	struct session *s = find(in, session);
+
+	if (s)
+		memset(s, 0, sizeof(*s));
+}
+
+void signin_stop(struct signin *in)
+{
+	if (!in)
+		return;
+	login_free(in->login);
+	while (in->tickets)
+		ticket_free(in, in->tickets);
+	issue_rate_free(in->rate);
+	OPENSSL_cleanse(in->sessions, sizeof(in->sessions));
+	free(in);
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The verbs that ask the running server, through its admin socket.
+ */
+#include "daemon/admin/admin_socket.h"
+#include "daemon/cli/cli_internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define PAGE 500
+
+static json_int_t number(const json_t *of, const char *name)
+{
+	return json_integer_value(json_object_get(of, name));
+}
+
+static const char *text(const json_t *of, const char *name)
+{
+	const char *s = json_string_value(json_object_get(of, name));
+
+	return s ? s : "";
+}
+
+/* Exit status; *result is set when that is 0. Steals args. */
+static int ask(const struct cli *cli, const char *verb, json_t *args, json_t **result,
+               struct why *why)
+{
+	return admin_ask(cli->conf.data, verb, args, result, why) ? CLI_EXIT_FAIL : 0;
+}
+
+/* 1234567 bytes as "1.2 MB". */
+static const char *bytes(json_int_t n, char buf[24])
+{
+	static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
+	double x = (double)n;
+	size_t u = 0;
+
+	for (; x >= 1000 && u + 1 < sizeof(units) / sizeof(*units); u++)
+		x /= 1000;
+	snprintf(buf, 24, u ? "%.1f %s" : "%.0f %s", x, units[u]);
+	return buf;
+}
+
+static const char *duration(json_int_t s, char buf[24])
+{
+	if (s < 60)
+		snprintf(buf, 24, "%" JSON_INTEGER_FORMAT "s", s);
+	else if (s < 3600)
+		snprintf(buf, 24, "%" JSON_INTEGER_FORMAT "m%02ds", s / 60, (int)(s % 60));
+	else
+		snprintf(buf, 24, "%" JSON_INTEGER_FORMAT "h%02dm", s / 3600, (int)(s % 3600 / 60));
+	return buf;
+}
+
+int cli_status(struct cli *cli, struct why *why)
+{
+	char a[24], b[24];
+	json_t *r;
+	int status = ask(cli, "status", NULL, &r, why);
+
+	if (status)
+		return status;
+	if (cli->flags & FLAG_JSON)
+		return cli_print_json(r, why);
+	printf("turnpike %s, process %d, up %s, %d workers%s\n", text(r, "version"),
+	       (int)number(r, "pid"), duration(number(r, "uptime_s"), a), (int)number(r, "workers"),
+	       json_is_true(json_object_get(r, "draining")) ? ", draining" : "");
+	printf("allocations  %" JSON_INTEGER_FORMAT " now, %" JSON_INTEGER_FORMAT
+	       " since the start\n",
+	       number(r, "allocations"), number(r, "allocations_made"));
+	printf("signaling    %" JSON_INTEGER_FORMAT " connections, %" JSON_INTEGER_FORMAT
+	       " calls\n",
+	       number(r, "signal_connections"), number(r, "signal_calls"));
+	printf("to peers     %s/s, %s since the start\n",
+	       bytes(number(r, "to_peer_bytes_per_s"), a), bytes(number(r, "to_peer_bytes"), b));
+	printf("to clients   %s/s, %s since the start\n",
+	       bytes(number(r, "to_client_bytes_per_s"), a),
+	       bytes(number(r, "to_client_bytes"), b));
+	json_decref(r);
+	return 0;
+}
+
+static void print_session(const json_t *s)
+{
+	char age[24], up[24], down[24];
+
+	printf("%-10s  %-24s  %-5s %-22s %-22s %8s %5d %10s %10s\n", text(s, "id"), text(s, "user"),
+	       text(s, "transport"), text(s, "client"),
+	       json_string_value(json_array_get(json_object_get(s, "relayed"), 0)),
+	       duration(number(s, "age_s"), age), (int)number(s, "peers"),
+	       bytes(number(s, "to_peer_bytes"), up), bytes(number(s, "to_client_bytes"), down));
+}
+
+/* All pages of them. */
+int cli_sessions(struct cli *cli, struct why *why)
+{
+	json_t *all = json_array(), *page, *s;
+	char after[64] = "";
+	bool complete = true;
+	int status;
+	size_t i;
+
+	do {
+		status = ask(cli, "sessions",
+		             json_pack("{si ss* ss*}", "limit", PAGE, "after",
+		                       *after ? after : NULL, "user", cli->user),
+		             &page, why);
+		if (status)
+			break;
+		json_array_extend(all, json_object_get(page, "sessions"));
+		complete &= json_is_true(json_object_get(page, "complete"));
+		snprintf(after, sizeof(after), "%s", text(page, "next"));
+		json_decref(page);
+	} while (*after);
+	if (!status && cli->flags & FLAG_JSON) {
+		status = cli_print_json(json_incref(all), why);
+	} else if (!status) {
+		if (json_array_size(all))
+			printf("%-10s  %-24s  %-5s %-22s %-22s %8s %5s %10s %10s\n", "session",
+			       "user", "by", "client", "relayed", "age", "peers", "to peers",
+			       "to client");
+		else
+			fputs("no sessions\n", stderr);
+		json_array_foreach (all, i, s)
+			print_session(s);
+	}
+	if (!complete)
+		fputs("turnpike: a relay worker has not answered: its sessions are missing\n",
+		      stderr);
+	json_decref(all);
+	return status;
+}
+
+/* Says the sentence, or prints the result. */
+static int act(struct cli *cli, const char *verb, json_t *args, const char *done, struct why *why)
+{
+	json_t *r;
+	int status = ask(cli, verb, args, &r, why);
+
+	if (status)
+		return status;
+	if (cli->flags & FLAG_JSON)
+		return cli_print_json(r, why);
+	fprintf(stderr, "%s\n", done);
+	json_decref(r);
+	return 0;
+}
+
+int cli_close(struct cli *cli, struct why *why)
+{
+	char done[96];
+
+	snprintf(done, sizeof(done), "session %.32s closed", cli->words[0]);
+	return act(cli, "session close", json_pack("{ss}", "id", cli->words[0]), done, why);
+}
+
+int cli_drain(struct cli *cli, struct why *why)
+{
+	json_t *r;
+	int status = ask(cli, "drain", NULL, &r, why);
+
+	if (status)
+		return status;
+	if (cli->flags & FLAG_JSON)
+		return cli_print_json(r, why);
+	fprintf(stderr,
+	        "draining: no new allocations, %" JSON_INTEGER_FORMAT
+	        " go on; turnpike drain cancel ends it\n",
+	        number(r, "allocations"));
+	json_decref(r);
+	return 0;
+}
+
+int cli_drain_cancel(struct cli *cli, struct why *why)
+{
+	return act(cli, "drain cancel", NULL, "new allocations are taken again", why);
+}
+
+int cli_log_level(struct cli *cli, struct why *why)
+{
+	return act(cli, "log level", json_pack("{ss}", "level", cli->words[0]),
+	           "the log level is changed until the next reload or start", why);
+}
+
+/* "13:14:15.123", of today or whenever. */
+static const char *clock_time(double at, char buf[24])
+{
+	time_t t = (time_t)at;
+	struct tm tm;
+	size_t n = localtime_r(&t, &tm) ? strftime(buf, 24, "%H:%M:%S", &tm) : 0;
+
+	snprintf(buf + n, 24 - n, ".%03d", (int)((at - (double)t) * 1000));
+	return buf;
+}
+
+static void print_event(const json_t *e)
+{
+	json_int_t count = number(e, "count");
+	char at[24], last[24];
+
+	printf("%s  %-9s  %-10s  %s", clock_time(json_number_value(json_object_get(e, "at")), at),
+	       text(e, "source"), text(e, "of"), text(e, "text"));
+	if (count > 1)
+		printf(" (%" JSON_INTEGER_FORMAT " times, last %s)", count,
+		       clock_time(json_number_value(json_object_get(e, "last_at")), last));
+	putchar('\n');
+}
+
+int cli_explain(struct cli *cli, struct why *why)
+{
+	const char *session = cli->word_n ? cli->words[0] : NULL;
+	json_t *r, *e;
+	int status;
+	size_t i;
+
+	if (!!session + !!cli->user + !!cli->call != 1)
+		return why_set(why, CLI_EXIT_USE,
+		               "explain: write turnpike explain SESSION, --user NAME or --call ID; "
+		               "turnpike sessions and turnpike calls list them");
+	status = ask(
+	    cli, "explain",
+	    json_pack("{ss* ss* ss*}", "session", session, "user", cli->user, "call", cli->call),
+	    &r, why);
+	if (status)
+		return status;
+	if (cli->flags & FLAG_JSON)
+		return cli_print_json(r, why);
+	json_array_foreach (json_object_get(r, "events"), i, e)
+		print_event(e);
+	printf("\n%s\n", text(r, "verdict"));
+	json_decref(r);
+	return 0;
+}
+
+int cli_calls(struct cli *cli, struct why *why)
+{
+	json_t *r, *c;
+	char at[24];
+	size_t i;
+	int status = ask(cli, "calls", NULL, &r, why);
+
+	if (status)
+		return status;
+	if (cli->flags & FLAG_JSON)
+		return cli_print_json(r, why);
+	json_array_foreach (json_object_get(r, "calls"), i, c)
+		printf("%-8s  %s  %s -> %s  %s, %d and %d candidates%s\n", text(c, "id"),
+		       clock_time(json_number_value(json_object_get(c, "begun_at")), at),
+		       text(c, "from"), text(c, "to"),
+		       number(c, "answers") ? "answered" : "not answered",
+		       (int)number(c, "candidates_from"), (int)number(c, "candidates_to"),
+		       json_is_true(json_object_get(c, "live")) ? ", goes on" : "");
+	if (!json_array_size(json_object_get(r, "calls")))
+		fputs("no calls\n", stderr);
+	json_decref(r);
+	return 0;
+}

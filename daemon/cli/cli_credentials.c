@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The verb "credentials": what a client needs, made offline from the store.
+ */
+#include "daemon/cli/cli_internal.h"
+#include "daemon/endpoint.h"
+#include "daemon/ice.h"
+#include "store/name.h"
+#include "store/revoke.h"
+#include "store/snapshot.h"
+#include "store/store.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static int parse_ttl(const struct cli *cli, int64_t *ttl_s, struct why *why)
+{
+	size_t digits;
+
+	*ttl_s = cli->conf.credential_ttl;
+	if (!cli->ttl)
+		return 0;
+	digits = strspn(cli->ttl, "0123456789");
+	if (!digits || cli->ttl[digits] || digits > 18 || !(*ttl_s = strtoll(cli->ttl, NULL, 10)))
+		return why_set(why, CLI_EXIT_USE,
+		               "--ttl: \"%.64s\" is not a time: write seconds, 1 to %" PRId64,
+		               cli->ttl, cli->conf.max_credential_ttl);
+	if (*ttl_s > cli->conf.max_credential_ttl)
+		return why_set(why, CLI_EXIT_USE,
+		               "--ttl: %" PRId64 " is above max_credential_ttl: write 1 to %" PRId64
+		               ", or raise the maximum",
+		               *ttl_s, cli->conf.max_credential_ttl);
+	return 0;
+}
+
+/* With the newest live secret, so that older ones can be retired once theirs have expired. */
+static int make_credential(struct cli *cli, const char *name, int64_t expires_at_s,
+                           struct credential *out, struct why *why)
+{
+	const struct store_options options = {.must_exist = true};
+	struct store_snapshot *snap = NULL;
+	struct store *s = NULL;
+	const char *secret;
+	size_t len;
+	int status = CLI_EXIT_FAIL;
+
+	if (store_open(cli->conf.data, &options, &s, why) || store_snapshot_load(s, &snap, why))
+		goto out;
+	if (!store_snapshot_secret_n(snap)) {
+		why_set(why, -E_NOTFOUND, "%s holds no live secret: make one by secret add",
+		        store_path(s));
+		goto out;
+	}
+	secret = store_snapshot_secret(snap, 0, &len);
+	if (credential_make(secret, len, name, expires_at_s, out))
+		why_set(why, -E_INVAL, "the name is too long");
+	else if (store_snapshot_credential_revoked(snap, out->username))
+		why_set(why, -E_INVAL, "%s was revoked: ask again in a second", out->username);
+	else if (store_snapshot_user_revoked(snap, name) && store_reissue(s, out->username, why))
+		; /* his others were revoked: it would be taken for one of them */
+	else
+		status = 0;
+out:
+	store_snapshot_unref(snap);
+	store_close(s);
+	return status;
+}
+
+int cli_credentials(struct cli *cli, struct why *why)
+{
+	struct ice_endpoint ep[ENDPOINT_MAX];
+	struct ice_grant grant = {.uri_n = 0};
+	char host[ICE_HOST_STRLEN];
+	const char *name = cli->words[0];
+	json_t *out;
+	size_t n;
+	int status = parse_ttl(cli, &grant.ttl_s, why);
+
+	if (status)
+		return status;
+	if (text_check(name, 0, CREDENTIAL_NAME_MAX, "the name", why))
+		return CLI_EXIT_FAIL;
+	n = endpoints(&cli->conf, ep);
+	if (!n)
+		return why_set(why, CLI_EXIT_FAIL,
+		               "listen has only ports that the system chooses: give one a number");
+	status =
+	    make_credential(cli, name, (int64_t)time(NULL) + grant.ttl_s, &grant.credential, why);
+	if (status)
+		return status;
+	endpoint_host(&cli->conf, host);
+	if (ice_grant_add_uris(&grant, host, ep, n))
+		return why_set(why, CLI_EXIT_FAIL, "no URI can be made for host %s", host);
+	out = ice_grant_rest(&grant);
+	if (out &&
+	    (json_object_set_new(out, "credential", json_string(grant.credential.password)) ||
+	     json_object_set_new(out, "expires", json_integer(grant.credential.expires_at_s)) ||
+	     json_object_set_new(out, "iceServers", ice_grant_servers(&grant)))) {
+		json_decref(out);
+		out = NULL;
+	}
+	return cli_print_json(out, why);
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Settings: from the command line, else the environment, else the file, else
+ * the default. daemon/conf/options.def is the table behind all of them.
+ */
+#ifndef DAEMON_CONF_H
+#define DAEMON_CONF_H
+
+#include "base/addr.h"
+#include "base/error.h"
+#include "base/log.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum conf_guests { GUESTS_LOCAL, GUESTS_YES, GUESTS_PUBLIC, GUESTS_NO };
+
+/* Lists own v. */
+struct conf_addrs {
+	struct addr *v; /* port 0 where the option names addresses without one */
+	size_t n;
+};
+
+struct conf_prefixes {
+	struct prefix *v;
+	size_t n;
+};
+
+struct conf_mapping {
+	struct addr local; /* AF_UNSPEC: every local address of external's family */
+	struct addr external;
+};
+
+struct conf_mappings {
+	struct conf_mapping *v;
+	size_t n;
+};
+
+struct conf_texts {
+	char **v;
+	size_t n;
+};
+
+struct conf_ports {
+	uint16_t min, max; /* both included */
+};
+
+/* TYPE of the table. */
+enum conf_type {
+	CONF_TEXT,
+	CONF_PATH,
+	CONF_REALMS,
+	CONF_KEYS,
+	CONF_ORIGINS,
+	CONF_HOST,
+	CONF_INT,
+	CONF_BOOL,
+	CONF_GUESTS,
+	CONF_LEVEL,
+	CONF_PORTS,
+	CONF_ADDRS,
+	CONF_IPS,
+	CONF_PREFIXES,
+	CONF_MAPPINGS,
+};
+
+/* The C type that holds it. Texts are never NULL; empty means unset. */
+#define CONF_C_TEXT     char *
+#define CONF_C_PATH     char *
+#define CONF_C_REALMS   struct conf_texts
+#define CONF_C_KEYS     struct conf_texts
+#define CONF_C_ORIGINS  struct conf_texts
+#define CONF_C_HOST     char *
+#define CONF_C_INT      int64_t
+#define CONF_C_BOOL     bool
+#define CONF_C_GUESTS   enum conf_guests
+#define CONF_C_LEVEL    enum log_level
+#define CONF_C_PORTS    struct conf_ports
+#define CONF_C_ADDRS    struct conf_addrs
+#define CONF_C_IPS      struct conf_addrs
+#define CONF_C_PREFIXES struct conf_prefixes
+#define CONF_C_MAPPINGS struct conf_mappings
+
+/* One member for each row of options.def: conf.realm, conf.listen.v[0], ... */
+struct conf {
+#define CONF(name, type, ...) CONF_C_##type name;
+#include "daemon/conf/options.def"
+#undef CONF
+};
+
+/*
+ * Takes what it knows ("--relay-ports 5000-6000", "--relay-ports=5000-6000", "--config FILE") out
+ * of argv and leaves the rest, in order, with *argc corrected; "--" ends the options and is left.
+ * envp may be NULL. The texts are copied. On success conf is for conf_free(); on failure it is
+ * empty. -E_INVAL: a flag is wrong (the caller's usage error); -E_PARSE: the environment, the
+ * file or the combination is; why names the place and the fix of the first problem. -E_NOMEM.
+ */
+int conf_load(int *argc, char **argv, char *const *envp, struct conf *conf, struct why *why);
+
+/* The same, and tells every problem, not only the first. */
+int conf_check(int *argc, char **argv, char *const *envp, struct conf *conf,
+               void (*problem)(void *ctx, const char *text), void *ctx, struct why *why);
+
+enum conf_source { SOURCE_DEFAULT, SOURCE_FILE, SOURCE_ENV, SOURCE_ARGS };
+#define CONF_WHERE_MAX 256
+
+/* Where an option's value came from. */
+struct conf_origin {
+	enum conf_source source;
+	char where[CONF_WHERE_MAX]; /* "turnpike.conf:12: listen", "TURNPIKE_LISTEN", "--listen" */
+};
+
+/* The same, and *origins gets an array as long as the table is, for free(); on failure NULL. */
+int conf_read(int *argc, char **argv, char *const *envp, struct conf *conf,
+              struct conf_origin **origins, void (*problem)(void *ctx, const char *text), void *ctx,
+              struct why *why);
+
+/* Frees what conf holds (not conf itself) and empties it. NULL is legal. */
+void conf_free(struct conf *conf);
+
+/* The options as --help shows them. */
+void conf_print_help(FILE *out);
+
+/* A configuration file with every option at its default, commented out. */
+void conf_print_example(FILE *out);
+
+/* The OPTIONS section of turnpike(8), in roff. */
+void conf_print_man(FILE *out);
+
+/* All of turnpike.conf(5), in roff. */
+void conf_print_man5(FILE *out);
+
+/* docs/configuration.md */
+void conf_print_markdown(FILE *out);
+
+/* The values in effect and where each came from; secrets are masked. */
+void conf_print_values(FILE *out, const struct conf *conf, const struct conf_origin *origins);
+
+/* Whether an option takes effect by a reload (SIGHUP); false also for unknown names. */
+bool conf_is_reloadable(const char *name);
+
+/* The origin of a web page (RFC 6454): scheme://host or scheme://host:port, or "*". */
+bool conf_origin_valid(const char *origin);
+
+/* A host name (letters, digits, hyphens, underscores, dots) or an IP literal without brackets. */
+bool conf_host_valid(const char *host);
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The table of options as texts for people: help, example file, manual page.
+ */
+#include "daemon/conf/conf_internal.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+void conf_print_wrapped(FILE *out, const char *prefix, const char *text, int width)
+{
+	int column = 0;
+
+	while (*text) {
+		int word = (int)strcspn(text, " ");
+
+		if (column && column + 1 + word > width) {
+			fputc('\n', out);
+			column = 0;
+		}
+		column += fprintf(out, "%s%.*s", column ? " " : prefix, word, text);
+		text += word;
+		text += strspn(text, " ");
+	}
+	fputc('\n', out);
+}
+
+static void describe(const struct conf_option *o, char *text, size_t cap)
+{
+	int n = snprintf(text, cap, "%s", o->help);
+
+	if (o->type == CONF_INT)
+		n += snprintf(text + n, cap - (size_t)n, " (%s%s%" PRId64 " to %" PRId64 ")",
+		              o->unit, *o->unit ? ", " : "", o->min, o->max);
+	if (*o->def)
+		snprintf(text + n, cap - (size_t)n, " [%s]", o->def);
+}
+
+static void print_help_option(FILE *out, const struct conf_option *o)
+{
+	char flag[CONF_NAME_MAX], env[CONF_NAME_MAX], text[1024];
+
+	describe(o, text, sizeof(text));
+	if (o->secret)
+		fprintf(out, "  %s in the file, or %s_FILE\n", o->name, conf_env_name(o, env));
+	else if (o->type == CONF_BOOL)
+		fprintf(out, "  %s[=no]\n", conf_flag_name(o, flag));
+	else
+		fprintf(out, "  %s %s%s\n", conf_flag_name(o, flag), o->metavar,
+		        conf_type_is_list(o->type) ? " ..." : "");
+	conf_print_wrapped(out, "      ", text, 80);
+}
+
+void conf_print_help(FILE *out)
+{
+	fputs("  --config FILE\n"
+	      "      Read settings from FILE: lines of \"key = value\", # comments "
+	      "(TURNPIKE_CONFIG)\n",
+	      out);
+	for (size_t i = 0; i < conf_row_n; i++) {
+		if (conf_rows[i].option)
+			print_help_option(out, conf_rows[i].option);
+		else
+			fprintf(out, "\n %s:\n", conf_rows[i].title);
+	}
+	fputs("\nOptions marked ... may repeat or hold several values separated by commas. Each\n"
+	      "option is also a key of the file (relay_ports) and an environment variable\n"
+	      "(TURNPIKE_RELAY_PORTS). The command line wins over the environment, the\n"
+	      "environment over the file.\n",
+	      out);
+}
+
+static void print_example_group(FILE *out, const struct conf_row *row)
+{
+	fprintf(out, "\n# ---- %s ----\n", row->title);
+	if (*row->intro)
+		conf_print_wrapped(out, "# ", row->intro, 80);
+}
+
+void conf_print_example(FILE *out)
+{
+	char text[1024];
+
+	fputs("# turnpike.conf: every option at its default. Remove the first # of a line to\n"
+	      "# change it. Lists are separated by commas, or the key is repeated. What is not\n"
+	      "# marked \"restart\" is heeded by `turnpike reload`.\n",
+	      out);
+	for (size_t i = 0; i < conf_row_n; i++) {
+		const struct conf_option *o = conf_rows[i].option;
+
+		if (!o) {
+			print_example_group(out, &conf_rows[i]);
+			continue;
+		}
+		fputc('\n', out);
+		describe(o, text, sizeof(text));
+		conf_print_wrapped(out, "# ", text, 80);
+		fprintf(out, "%s#%s =%s%s\n", o->reload ? "" : "# restart\n", o->name,
+		        *o->def ? " " : "", o->def);
+	}
+}
+
+/* roff takes a hyphen, a backslash and a dot at the start of a line for its own. */
+void conf_print_roff(FILE *out, const char *text)
+{
+	if (*text == '.' || *text == '\'')
+		fputs("\\&", out);
+	for (; *text; text++) {
+		if (*text == '\\')
+			fputs("\\e", out);
+		else if (*text == '-')
+			fputs("\\-", out);
+		else
+			fputc(*text, out);
+	}
+}
+
+void conf_print_man(FILE *out)
+{
+	char flag[CONF_NAME_MAX], text[1024];
+
+	fputs(".SH OPTIONS\n"
+	      "Each option is a flag, a key of the file (relay_ports) and an environment variable\n"
+	      "(TURNPIKE_RELAY_PORTS). The command line wins over the environment, the\n"
+	      "environment over the file. Lists are separated by commas, or the option is\n"
+	      "repeated. Secrets are not taken from the command line, but also from the file that\n"
+	      "TURNPIKE_\\fIOPTION\\fR_FILE names.\n"
+	      ".TP\n\\fB\\-\\-config\\fR \\fIFILE\\fR\n"
+	      "Read settings from FILE: lines of \"key = value\", # comments\n",
+	      out);
+	for (size_t i = 0; i < conf_row_n; i++) {
+		const struct conf_option *o = conf_rows[i].option;
+
+		if (!o) {
+			fputs(".SS ", out);
+			conf_print_roff(out, conf_rows[i].title);
+			fputc('\n', out);
+			continue;
+		}
+		fputs(".TP\n\\fB", out);
+		conf_print_roff(out, o->secret ? o->name : conf_flag_name(o, flag));
+		fputs("\\fR", out);
+		if (o->type != CONF_BOOL) {
+			fputs(" \\fI", out);
+			conf_print_roff(out, o->metavar);
+			fputs("\\fR", out);
+		}
+		fputc('\n', out);
+		describe(o, text, sizeof(text));
+		conf_print_roff(out, text);
+		fputc('\n', out);
+	}
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Connections on their way to the web and to the workers.
+ */
+#include "daemon/listen/front.h"
+
+#include "base/log.h"
+#include "daemon/relay/mailbox.h"
+#include "daemon/relay/worker.h"
+#include "daemon/setup.h"
+#include "daemon/web/web.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct front {
+	const struct conf *conf;
+	const struct topology *topo;
+	struct net_sources *sources;
+	struct greeter *greeter;
+	struct mailbox *mail; /* from the workers */
+	struct net_tls *tls;
+	struct worker_net net;
+	struct web *web; /* NULL before it starts and once it stops */
+	struct worker **workers;
+	size_t worker_n, next;
+};
+
+/* A web connection on its way from a worker, or until it closes. */
+struct visit {
+	struct front *front;
+	struct net_source *source;
+	struct web_origin origin;
+	int fd;
+};
+
+static void on_visit_end(void *ctx)
+{
+	struct visit *v = ctx;
+
+	net_sources_give(v->front->sources, v->source);
+	free(v);
+}
+
+static struct visit *new_visit(struct front *f, int fd, const struct addr *client,
+                               const struct addr *local)
+{
+	struct visit *v = calloc(1, sizeof(*v));
+
+	if (!v)
+		return NULL;
+	v->front = f;
+	v->fd = fd;
+	v->origin.told.peer = *client;
+	v->origin.told.local = *local;
+	v->origin.gone = on_visit_end;
+	v->origin.ctx = v;
+	return v;
+}
+
+/* Takes v and its socket. */
+static void enter_web(struct visit *v, bool handshake)
+{
+	struct front *f = v->front;
+
+	if (f->web) {
+		web_adopt_from(f->web, v->fd, handshake, &v->origin);
+		return;
+	}
+	close(v->fd);
+	on_visit_end(v);
+}
+
+static void take_web(void *ctx, const struct guest *g)
+{
+	struct front *f = ctx;
+	struct visit *v = new_visit(f, g->fd, &g->client, &g->local);
+
+	if (!v) {
+		net_sources_give(f->sources, g->source);
+		close(g->fd);
+		return;
+	}
+	v->source = g->source;
+	v->origin.told.tls = g->tls;
+	v->origin.told.forwarded = g->proxied;
+	enter_web(v, g->tls);
+}
+
+/* The workers' listeners and the main thread's have the same addresses. */
+static struct listen_addr listener_of(const struct front *f, const struct addr *local)
+{
+	for (size_t i = 0; i < f->topo->udp_n; i++)
+		if (addr_equal(&f->topo->udp[i].addr, local))
+			return f->topo->udp[i];
+	return (struct listen_addr){.addr = *local, .loopback = addr_is_loopback(local)};
+}
+
+static void take_turn(void *ctx, const struct guest *g)
+{
+	struct front *f = ctx;
+	struct listen_addr from = listener_of(f, &g->local);
+	struct net_client c = {.fd = g->fd,
+	                       .tls = g->tls,
+	                       .client = g->client,
+	                       .local = g->local,
+	                       .proxied = g->proxied,
+	                       .relay4 = topology_relay_for(f->topo, &from, AF_INET),
+	                       .relay6 = topology_relay_for(f->topo, &from, AF_INET6),
+	                       .source = g->source};
+
+	if (!f->worker_n) {
+		net_sources_give(f->sources, g->source);
+		close(g->fd);
+		return;
+	}
+	worker_accept(f->workers[f->next++ % f->worker_n], &c);
+}
+
+static const struct greeter_ops greeter_ops = {.web = take_web, .turn = take_turn};
+
+static void take_visit(void *owner, void *arg)
+{
+	(void)owner;
+	enter_web(arg, false);
+}
+
+/* On a worker's thread. Its own end of the connection is what counts for the limits. */
+static void on_http(void *ctx, int fd, const struct net_client *from)
+{
+	struct front *f = ctx;
+	struct visit *v = new_visit(f, fd, &from->client, &from->local);
+
+	if (!v) {
+		close(fd);
+		return;
+	}
+	v->origin.told.tls = true;
+	v->origin.told.forwarded = from->proxied;
+	if (mailbox_post(f->mail, take_visit, v)) {
+		close(fd);
+		free(v);
+	}
+}
+
+static int load_tls(const struct conf *conf, struct net_tls **out, struct why *why)
+{
+	struct setup_cert paths;
+
+	setup_cert_paths(conf, &paths);
+	return net_tls_load(paths.cert, paths.key, out, why);
+}
+
+static void fill_net(struct front *f)
+{
+	const struct conf *c = f->conf;
+
+	f->net = (struct worker_net){.conf = {.first_ms = (uint32_t)c->first_message_timeout * 1000,
+	                                      .idle_ms = (uint32_t)c->idle_timeout * 1000,
+	                                      .backlog_bytes = (uint32_t)c->client_backlog,
+	                                      .sessions_max = (uint32_t)c->max_dtls_sessions,
+	                                      .sources = f->sources},
+	                             .tls = f->tls,
+	                             .http = on_http,
+	                             .ctx = f};
+}
+
+int front_new(struct event_base *base, const struct conf *conf, const struct topology *topo,
+              struct front **out, struct why *why)
+{
+	struct front *f = calloc(1, sizeof(*f));
+	struct greeter_conf greeter = {.proxy_from = &conf->proxy_from,
+	                               .first_ms = (uint32_t)conf->first_message_timeout * 1000};
+	int r = -E_NOMEM;
+
+	if (!f)
+		return why_set(why, r, "out of memory");
+	f->conf = conf;
+	f->topo = topo;
+	f->mail = mailbox_new(base, f);
+	f->sources = net_sources_new((uint32_t)conf->connections_per_address,
+	                             (uint32_t)conf->max_tcp_connections);
+	greeter.sources = f->sources;
+	f->greeter = greeter_new(base, &greeter, &greeter_ops, f);
+	if (!f->mail || !f->sources || !f->greeter) {
+		why_set(why, r, "out of memory or descriptors");
+		goto out;
+	}
+	r = load_tls(conf, &f->tls, why);
+	if (r)
+		goto out;
+	fill_net(f);
+	*out = f;
+	return 0;
+out:
+	front_free(f);
+	return r;
+}
+
+struct greeter *front_greeter(struct front *f)
+{
+	return f->greeter;
+}
+
+const struct worker_net *front_worker_net(const struct front *f)
+{
+	return &f->net;
+}
+
+void front_open(struct front *f, struct web *web, struct worker **workers, size_t worker_n)
+{
+	f->web = web;
+	f->workers = workers;
+	f->worker_n = worker_n;
+	for (size_t i = 0; i < worker_n; i++)
+		worker_set_peers(workers[i], workers, worker_n);
+}
+
+void front_close_web(struct front *f)
+{
+	if (f)
+		f->web = NULL;
+}
+
+uint64_t front_connections(const struct front *f)
+{
+	return net_sources_total(f->sources);
+}
+
+uint64_t front_refused(const struct front *f)
+{
+	return greeter_refused(f->greeter);
+}
+
+void front_set_tls(struct front *f, struct net_tls *tls)
+{
+	net_tls_ref(tls);
+	net_tls_unref(f->tls);
+	f->tls = f->net.tls = tls;
+	for (size_t i = 0; i < f->worker_n; i++)
+		worker_set_tls(f->workers[i], tls);
+}
+
+void front_reconfigure(struct front *f)
+{
+	const struct conf *c = f->conf;
+
+	net_sources_set_limits(f->sources, (uint32_t)c->connections_per_address,
+	                       (uint32_t)c->max_tcp_connections);
+	greeter_set_first_ms(f->greeter, (uint32_t)c->first_message_timeout * 1000);
+	fill_net(f);
+}
+
+void front_free(struct front *f)
+{
+	if (!f)
+		return;
+	greeter_free(f->greeter);
+	mailbox_free(f->mail);
+	net_tls_unref(f->tls);
+	net_sources_free(f->sources);
+	free(f);
+}

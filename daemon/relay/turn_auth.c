@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Keys for the TURN server (RFC 8489 section 9.2.2 and 18.5: MD5 or SHA-256 of
+ * user:realm:password).
+ */
+#include "daemon/relay/turn_auth.h"
+
+#include "store/credential.h"
+#include "store/store.h"
+
+#include <openssl/evp.h>
+#include <string.h>
+
+_Static_assert(TURN_KEYS_MAX >= STORE_SECRETS_MAX, "every live secret is tried");
+
+static void set_key(struct stun_key *key, const void *bytes, size_t len)
+{
+	key->len = (uint8_t)len;
+	memcpy(key->bytes, bytes, len);
+}
+
+/* MD5 or SHA-256 of user:realm:password. */
+static void long_term_key(const struct turn_auth_query *q, const char *password,
+                          struct stun_key *key)
+{
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	unsigned int len = 0;
+
+	EVP_DigestInit_ex(md, q->sha256 ? EVP_sha256() : EVP_md5(), NULL);
+	EVP_DigestUpdate(md, q->username, q->username_len);
+	EVP_DigestUpdate(md, ":", 1);
+	EVP_DigestUpdate(md, q->realm, strlen(q->realm));
+	EVP_DigestUpdate(md, ":", 1);
+	EVP_DigestUpdate(md, password, strlen(password));
+	EVP_DigestFinal_ex(md, key->bytes, &len);
+	key->len = (uint8_t)len;
+	EVP_MD_CTX_free(md);
+}
+
+static int time_limited_keys(const struct turn_auth *auth, const struct turn_auth_query *q,
+                             struct turn_auth_answer *out)
+{
+	size_t n = store_snapshot_secret_n(auth->users);
+
+	if (!n)
+		return -E_NOTFOUND;
+	for (out->key_n = 0; out->key_n < n && out->key_n < TURN_KEYS_MAX; out->key_n++) {
+		size_t len;
+		const char *secret = store_snapshot_secret(auth->users, out->key_n, &len);
+		char password[32];
+
+		credential_password(secret, len, q->username, q->username_len, password);
+		long_term_key(q, password, &out->key[out->key_n]);
+	}
+	return 0;
+}
+
+/* A hash can be looked up, not undone: of a time-limited name, which nobody has written down, it
+ * says nothing. */
+static const struct store_keys *static_user(const struct turn_auth *auth,
+                                            const struct turn_auth_query *q,
+                                            struct turn_auth_answer *out)
+{
+	if (q->username)
+		return store_snapshot_user(auth->users, q->realm, q->username, q->username_len);
+	return store_snapshot_user_by_hash(auth->users, q->realm, q->userhash, &out->username,
+	                                   &out->username_len);
+}
+
+static int keys(void *ctx, const struct turn_auth_query *q, struct turn_auth_answer *out)
+{
+	const struct turn_auth *auth = ctx;
+	const struct store_keys *user;
+	const char *name;
+
+	if (q->username &&
+	    !credential_parse(q->username, q->username_len, &out->expires_at_s, &name)) {
+		if (store_snapshot_revoked(auth->users, q->username, q->username_len))
+			return -E_NOTFOUND;
+		/* The quota is the person's, not the credential's: a new one gives no new quota. */
+		if (name < q->username + q->username_len) {
+			out->account = name;
+			out->account_len = (size_t)(q->username + q->username_len - name);
+		}
+		return time_limited_keys(auth, q, out);
+	}
+	user = static_user(auth, q, out);
+	if (!user)
+		return -E_NOTFOUND;
+	out->account = out->username;
+	out->account_len = out->username_len;
+	out->expires_at_s = 0;
+	out->key_n = 1;
+	if (q->sha256)
+		set_key(&out->key[0], user->sha256, sizeof(user->sha256));
+	else
+		set_key(&out->key[0], user->md5, sizeof(user->md5));
+	return 0;
+}
+
+static bool alive(void *ctx, const char *realm, const char *username, size_t len)
+{
+	const struct turn_auth *auth = ctx;
+	int64_t expires_at_s;
+	const char *name;
+
+	if (!credential_parse(username, len, &expires_at_s, &name))
+		return !store_snapshot_revoked(auth->users, username, len);
+	return store_snapshot_user(auth->users, realm, username, len);
+}
+
+const struct turn_auth_ops turn_auth_ops = {.keys = keys, .alive = alive};

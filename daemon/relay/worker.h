@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * A relay worker: a thread with its own loop, environment and TURN server. It
+ * shares nothing with the others but the port pools and the quota; everything
+ * else reaches it through its mailbox.
+ */
+#ifndef DAEMON_WORKER_H
+#define DAEMON_WORKER_H
+
+#include "base/error.h"
+#include "daemon/relay/settings.h"
+#include "store/snapshot.h"
+#include "turn/net/net.h"
+#include "turn/turn.h"
+
+struct books;
+struct worker;
+
+/* For the worker's connections. */
+struct worker_net {
+	struct net_conf conf;
+	struct net_tls *tls; /* a reference is taken */
+	/* As in struct net_ops; called on the worker's thread. */
+	void (*http)(void *ctx, int fd, const struct net_client *from);
+	void *ctx;
+	struct books *books; /* borrowed; gets the usage */
+	unsigned usage_s;    /* how often, of the allocations that live */
+};
+
+/* Copies conf and listeners (whose sockets it takes over, also on failure); takes a reference of
+ * users. Starts the thread. 0 or a code with why set. */
+int worker_start(const struct turn_conf *conf, const struct turn_listener_conf *listeners, size_t n,
+                 struct store_snapshot *users, const uint8_t nonce_key[TURN_NONCE_KEY_LEN],
+                 const struct worker_net *net, struct worker **out, struct why *why);
+
+/* Users, secrets or tokens have changed: takes a reference; the allocations of users that are
+ * gone are closed. */
+void worker_set_users(struct worker *w, struct store_snapshot *users);
+
+/* A new configuration: takes a reference, copies net's limits and times. */
+void worker_set_settings(struct worker *w, struct settings *settings, const struct net_conf *net);
+
+/* While true, new clients are sent to the alternate, or get 508; those that are here go on. */
+void worker_set_draining(struct worker *w, bool draining);
+
+void worker_set_nonce_key(struct worker *w, const uint8_t key[TURN_NONCE_KEY_LEN]);
+
+/* Has it serve an accepted connection; takes its socket and its source. */
+void worker_accept(struct worker *w, const struct net_client *c);
+
+/* For the handshakes from now on; takes a reference. */
+void worker_set_tls(struct worker *w, struct net_tls *tls);
+
+/* A sign of life: worker_answered() is false from a ping until the worker has heeded it. Both on
+ * the main thread. */
+void worker_ping(struct worker *w);
+bool worker_answered(const struct worker *w);
+
+/* What it has counted so far, at most WORKER_REPORT_MS old. From any thread. */
+#define WORKER_REPORT_MS 200
+struct worker_report {
+	struct turn_stats turn;
+	struct env_stats env;
+	uint64_t allocations; /* now */
+};
+void worker_get_report(struct worker *w, struct worker_report *out);
+
+/* All workers in the order of their numbers, for what moves from one to another: borrowed.
+ * Before the first worker_accept(). */
+void worker_set_peers(struct worker *w, struct worker *const *all, size_t n);
+
+/* Has fn work with the worker's server, on its thread. fn frees arg. 0 or -E_NOMEM (then arg stays
+ * the caller's). */
+int worker_run(struct worker *w, void (*fn)(struct turn *t, void *arg), void *arg);
+
+/* Closes every allocation, ends the threads, frees. All together, since each may have mail for
+ * another. */
+void workers_stop(struct worker **w, size_t n);
+
+#endif

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Credentials over HTTP, in the shapes that clients of others know, so that
+ * they need not be changed: docs/credentials.md shows each.
+ */
+#include "daemon/web/http_api_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TTL_MAX_S     (365 * 86400)
+#define STORE_RETRY_S 10
+
+static int parse_ttl(const char *text, int64_t *ttl_s)
+{
+	char *end;
+	long long n;
+
+	errno = 0;
+	n = strtoll(text, &end, 10);
+	if (errno || end == text || *end || n <= 0 || n > TTL_MAX_S)
+		return -E_PARSE;
+	*ttl_s = n;
+	return 0;
+}
+
+/* What the operator has to mend, and what a caller may be told about it. */
+static void answer_fault(struct http_response *r, int rc)
+{
+	static const struct {
+		int rc;
+		const char *message;
+	} faults[] = {
+	    {-E_TIMEOUT,
+	     "The store is locked by another process: try again, or end what holds it."},
+	    {-E_IO,
+	     "The store cannot be written: make room on its disk. The server's log says more."},
+	    {-E_CORRUPT, "The store is damaged (stored data is damaged): restore a backup."},
+	    {-E_NOTFOUND, "There is no live secret: make one by turnpike secret add."},
+	};
+	const char *message = error_text(rc);
+
+	for (size_t i = 0; i < sizeof(faults) / sizeof(*faults); i++)
+		if (faults[i].rc == rc)
+			message = faults[i].message;
+	http_api_error(r, 503, "unavailable", message);
+	r->retry_after_s = STORE_RETRY_S;
+}
+
+static void answer_error(struct http_response *r, int rc, unsigned retry_after_s)
+{
+	if (rc == -E_DENIED)
+		http_api_error(r, 401, "unauthorized", "This needs a valid access key.");
+	else if (rc == -E_INVAL)
+		http_api_error(r, 400, "bad-request", "The name or the ttl is not allowed.");
+	else if (rc == -E_LIMIT)
+		http_api_error(r, 429, "rate-limited", "Too many requests. Try again later.");
+	else if (rc == -E_NOMEM)
+		http_api_error(r, 500, "internal", error_text(rc));
+	else
+		answer_fault(r, rc);
+	if (rc == -E_LIMIT)
+		r->retry_after_s = retry_after_s ? retry_after_s : 1;
+}
+
+static int make_grant(const struct http_call *c, const char *key, const char *name, int64_t ttl_s,
+                      struct ice_grant *grant)
+{
+	struct web_caller caller = http_api_caller(&c->q->origin, key);
+	int rc;
+
+	if (c->may_read)
+		caller.foreign_origin = false;
+	grant->retry_after_s = 0;
+	rc = c->ops->grant(c->ctx, &caller, name, ttl_s, c->q->origin.host, grant);
+	if (rc)
+		answer_error(c->r, rc, grant->retry_after_s);
+	return rc;
+}
+
+/* What a request of any shape may say. */
+struct asked {
+	char *param[6];
+	const char *key, *name;
+	int64_t ttl_s;
+};
+
+enum { SERVICE, USERNAME, TTL, KEY, API, API_KEY };
+
+static void asked_free(struct asked *a)
+{
+	for (size_t i = 0; i < sizeof(a->param) / sizeof(*a->param); i++)
+		free(a->param[i]);
+}
+
+/* Reads the query string and the form; false: it has answered. */
+static bool read_params(const struct http_call *c, struct asked *a)
+{
+	static const char *const names[] = {"service", "username", "ttl", "key", "api", "apiKey"};
+	int rc = 0;
+
+	memset(a, 0, sizeof(*a));
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names) && !rc; i++)
+		rc = http_api_param(c->q, names[i], &a->param[i]);
+	if (rc)
+		http_api_error(c->r, 400, "bad-request", "The form is malformed.");
+	else if (a->param[SERVICE] && strcmp(a->param[SERVICE], "turn") != 0)
+		http_api_error(c->r, 400, "bad-request", "The service is turn.");
+	else if (a->param[TTL] && parse_ttl(a->param[TTL], &a->ttl_s))
+		http_api_error(c->r, 400, "bad-request", "The ttl is a number of seconds.");
+	a->key = c->q->bearer    ? c->q->bearer
+	         : a->param[KEY] ? a->param[KEY]
+	         : a->param[API] ? a->param[API]
+	                         : a->param[API_KEY];
+	a->name = a->param[USERNAME] ? a->param[USERNAME] : "";
+	return !c->r->status;
+}
+
+/* The JSON body of a POST, NULL for none; false: it has answered. */
+static bool read_body(const struct http_call *c, json_t **body)
+{
+	*body = NULL;
+	if (!c->q->body_len)
+		return true;
+	*body = json_loadb(c->q->body, c->q->body_len, JSON_REJECT_DUPLICATES, NULL);
+	if (json_is_object(*body))
+		return true;
+	http_api_error(c->r, 400, "bad-json", "The body is a JSON object.");
+	return false;
+}
+
+/* draft-uberti-behave-turn-rest-00 section 2. Janus POSTs it, with api and key. */
+void http_get_turn(const struct http_call *c)
+{
+	struct ice_grant grant;
+	struct asked a;
+
+	if (read_params(c, &a) && !make_grant(c, a.key, a.name, a.ttl_s, &grant))
+		http_api_json(c->r, 200, ice_grant_rest(&grant));
+	asked_free(&a);
+}
+
+/* Matrix client-server API, section "voip": the draft's shape. */
+void http_get_matrix(const struct http_call *c)
+{
+	http_get_turn(c);
+}
+
+/* Metered's: a bare array of RTCIceServer. */
+void http_get_metered(const struct http_call *c)
+{
+	struct ice_grant grant;
+	struct asked a;
+
+	if (read_params(c, &a) && !make_grant(c, a.key, a.name, a.ttl_s, &grant))
+		http_api_json(c->r, 200, ice_grant_servers(&grant));
+	asked_free(&a);
+}
+
+/* Cloudflare's, and ours. */
+static bool grant_of_body(const struct http_call *c, struct ice_grant *grant)
+{
+	json_t *body = NULL, *ttl, *name;
+	int64_t ttl_s = 0;
+
+	if (!read_body(c, &body))
+		goto out;
+	ttl = json_object_get(body, "ttl");
+	if (ttl) {
+		ttl_s = json_integer_value(ttl);
+		if (ttl_s <= 0 || ttl_s > TTL_MAX_S) {
+			http_api_error(c->r, 400, "bad-request",
+			               "The ttl is a positive number of seconds.");
+			goto out;
+		}
+	}
+	name = json_object_get(body, "customIdentifier");
+	if (name && !json_is_string(name)) {
+		http_api_error(c->r, 400, "bad-request", "The customIdentifier is a string.");
+		goto out;
+	}
+	make_grant(c, c->q->bearer, name ? json_string_value(name) : "", ttl_s, grant);
+out:
+	json_decref(body);
+	return !c->r->status;
+}
+
+void http_post_ice_servers(const struct http_call *c)
+{
+	struct ice_grant grant;
+	json_t *servers;
+
+	if (!grant_of_body(c, &grant))
+		return;
+	servers = ice_grant_servers(&grant);
+	http_api_json(c->r, 201, servers ? json_pack("{s:o}", "iceServers", servers) : NULL);
+}
+
+/* Cloudflare's older one: a single RTCIceServer with all URLs. */
+void http_post_credentials(const struct http_call *c)
+{
+	struct ice_grant grant;
+	json_t *urls;
+
+	if (!grant_of_body(c, &grant))
+		return;
+	urls = json_array();
+	for (size_t i = 0; urls && i < grant.uri_n; i++)
+		json_array_append_new(urls, json_string(grant.uri[i]));
+	http_api_json(c->r, 201,
+	              json_pack("{s:{s:o,s:s,s:s}}", "iceServers", "urls", urls, "username",
+	                        grant.credential.username, "credential",
+	                        grant.credential.password));
+}
+
+/* RFC 9110 section 5.6.4: what a quoted-string must escape. Control characters are in no name. */
+static void put_quoted(FILE *out, const char *text)
+{
+	putc('"', out);
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			putc('\\', out);
+		putc(*text, out);
+	}
+	putc('"', out);
+}
+
+/* RFC 9725 section 4.6: Link: <turn:h>; rel="ice-server"; username="..."; credential="...". */
+static char *links(const struct ice_grant *g)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	if (!out)
+		return NULL;
+	for (size_t i = 0; i < g->uri_n; i++) {
+		fprintf(out, "Link: <%s>; rel=\"ice-server\"", g->uri[i]);
+		if (strncmp(g->uri[i], "stun:", 5) != 0) {
+			fputs("; username=", out);
+			put_quoted(out, g->credential.username);
+			fputs("; credential=", out);
+			put_quoted(out, g->credential.password);
+			fputs("; credential-type=\"password\"", out);
+		}
+		fputs("\r\n", out);
+	}
+	if (fclose(out)) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+void http_get_whip(const struct http_call *c)
+{
+	struct ice_grant grant;
+	struct asked a;
+
+	if (read_params(c, &a) && !make_grant(c, a.key, a.name, a.ttl_s, &grant)) {
+		c->r->headers = links(&grant);
+		if (c->r->headers)
+			c->r->status = 204;
+		else
+			http_api_error(c->r, 500, "internal", error_text(-E_NOMEM));
+	}
+	asked_free(&a);
+}
+
+static void take_back(const struct http_call *c, const char *name, bool whole_user)
+{
+	struct web_caller caller = http_api_caller(&c->q->origin, c->q->bearer);
+	int rc = c->ops->revoke ? c->ops->revoke(c->ctx, &caller, name, whole_user) : -E_DENIED;
+
+	if (!rc)
+		c->r->status = 204;
+	else if (rc == -E_INVAL)
+		http_api_error(c->r, 400, "bad-request",
+		               "A credential's username is EXPIRY:NAME; all of a user are revoked "
+		               "by {\"user\":NAME}.");
+	else if (rc == -E_STALE)
+		http_api_error(c->r, 404, "expired", "The credential has expired by itself.");
+	else
+		answer_error(c->r, rc, 0);
+}
+
+/* {"username":"1795326215:alice"} or {"user":"alice"} */
+void http_post_revoke(const struct http_call *c)
+{
+	json_t *body, *username, *user;
+
+	if (read_body(c, &body)) {
+		username = json_object_get(body, "username");
+		user = json_object_get(body, "user");
+		if (!username == !user || !json_is_string(username ? username : user))
+			http_api_error(c->r, 400, "bad-request",
+			               "The body names either a username (EXPIRY:NAME) or a user.");
+		else
+			take_back(c, json_string_value(username ? username : user), user);
+	}
+	json_decref(body);
+}
+
+void http_post_cloudflare_revoke(const struct http_call *c)
+{
+	take_back(c, c->capture[1], false);
+}

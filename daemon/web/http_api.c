@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The routes of the HTTP interface.
+ */
+#include "daemon/web/http_api_internal.h"
+
+#include "signal/page.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ADMIN_PREFIX "/api/v1/admin/"
+
+const char *http_status_text(int status)
+{
+	static const struct {
+		int status;
+		const char *text;
+	} texts[] = {
+	    {200, "OK"},
+	    {201, "Created"},
+	    {202, "Accepted"},
+	    {204, "No Content"},
+	    {400, "Bad Request"},
+	    {401, "Unauthorized"},
+	    {403, "Forbidden"},
+	    {404, "Not Found"},
+	    {405, "Method Not Allowed"},
+	    {409, "Conflict"},
+	    {411, "Length Required"},
+	    {413, "Content Too Large"},
+	    {426, "Upgrade Required"},
+	    {429, "Too Many Requests"},
+	    {500, "Internal Server Error"},
+	    {503, "Service Unavailable"},
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		if (texts[i].status == status)
+			return texts[i].text;
+	}
+	return "Error";
+}
+
+void http_api_json(struct http_response *r, int status, json_t *json)
+{
+	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+
+	json_decref(json);
+	r->content_type = "application/json";
+	r->text = text;
+	r->status = text ? status : 500;
+	r->body = text;
+	r->body_len = text ? strlen(text) : 0;
+}
+
+void http_api_error(struct http_response *r, int status, const char *code, const char *message)
+{
+	http_api_json(r, status,
+	              json_pack("{s:{s:s,s:s}}", "error", "code", code, "message", message));
+}
+
+void http_response_done(struct http_response *r)
+{
+	free(r->text);
+	free(r->headers);
+	r->text = NULL;
+	r->headers = NULL;
+}
+
+struct web_caller http_api_caller(const struct lws_origin *o, const char *key)
+{
+	return (struct web_caller){.peer = o->peer,
+	                           .key = key,
+	                           .forwarded = o->forwarded,
+	                           .foreign_origin = o->foreign_origin,
+	                           .tls = o->tls};
+}
+
+static int hex_digit(char c)
+{
+	static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+	const char *at = c ? strchr(digits, c) : NULL;
+
+	return at ? (int)(at - digits) % 16 : -1;
+}
+
+/* application/x-www-form-urlencoded, in place. A NUL or a bad escape spoils it. */
+static int form_decode(char *s)
+{
+	char *out = s;
+
+	for (; *s; s++) {
+		if (*s == '+') {
+			*out++ = ' ';
+		} else if (*s == '%') {
+			int high = hex_digit(s[1]), low = high < 0 ? -1 : hex_digit(s[2]);
+
+			if (low < 0 || !(high | low))
+				return -E_PARSE;
+			*out++ = (char)(high << 4 | low);
+			s += 2;
+		} else {
+			*out++ = *s;
+		}
+	}
+	*out = '\0';
+	return 0;
+}
+
+/* A parameter of a form body; *out is to be freed, NULL when it is absent. */
+static int form_get(const char *body, const char *name, char **out)
+{
+	size_t name_len = strlen(name), len;
+
+	for (; *body; body += len + (body[len] == '&')) {
+		len = strcspn(body, "&");
+		if (len > name_len && body[name_len] == '=' && !memcmp(body, name, name_len)) {
+			*out = strndup(body + name_len + 1, len - name_len - 1);
+			return *out ? form_decode(*out) : -E_NOMEM;
+		}
+	}
+	return 0;
+}
+
+int http_api_param(const struct http_request *q, const char *name, char **out)
+{
+	const char *in_query = q->query(q->query_ctx, name);
+
+	*out = NULL;
+	if (in_query) {
+		*out = strdup(in_query);
+		return *out ? 0 : -E_NOMEM;
+	}
+	return q->body ? form_get(q->body, name, out) : 0;
+}
+
+static void get_health(const struct http_call *c)
+{
+	http_api_json(c->r, 200, json_pack("{s:s}", "status", "ok"));
+}
+
+/* Whether a balancer may send new clients here. */
+static void get_ready(const struct http_call *c)
+{
+	bool ready = !c->ops->ready || c->ops->ready(c->ctx);
+
+	http_api_json(c->r, ready ? 200 : 503,
+	              json_pack("{s:s}", "status", ready ? "ready" : "draining"));
+}
+
+static void get_metrics(const struct http_call *c)
+{
+	struct web_caller caller = http_api_caller(&c->q->origin, c->q->bearer);
+	char *text = NULL;
+	int rc = c->ops->metrics ? c->ops->metrics(c->ctx, &caller, &text) : -E_NOTFOUND;
+
+	if (rc == -E_DENIED)
+		http_api_error(c->r, 401, "unauthorized", "This needs a valid access key.");
+	else if (rc == -E_NOTFOUND)
+		http_api_error(c->r, 404, "not-found", "There is nothing at this path.");
+	else if (rc)
+		http_api_error(c->r, 500, "internal", error_text(rc));
+	if (rc)
+		return;
+	c->r->secret = true;
+	c->r->status = 200;
+	c->r->content_type = "text/plain; version=0.0.4; charset=utf-8";
+	c->r->text = text;
+	c->r->body = text;
+	c->r->body_len = strlen(text);
+}
+
+static void get_ws(const struct http_call *c)
+{
+	http_api_error(c->r, 426, "upgrade-required", "This path speaks WebSocket.");
+}
+
+enum {
+	ROUTE_SECRET = 1 << 0, /* no cache may keep the answer */
+	ROUTE_CORS = 1 << 1,   /* pages that cors_origin names may read it */
+};
+
+#define GET_HEAD    (HTTP_GET | HTTP_HEAD)
+#define CREDENTIALS (ROUTE_SECRET | ROUTE_CORS)
+
+/* A star stands for one part of the path. */
+static const struct route {
+	const char *path;
+	unsigned methods;
+	const char *allow;
+	unsigned flags;
+	void (*answer)(const struct http_call *c);
+} routes[] = {
+    {"/healthz", GET_HEAD, "GET, HEAD", 0, get_health},
+    {"/readyz", GET_HEAD, "GET, HEAD", 0, get_ready},
+    {"/metrics", GET_HEAD, "GET, HEAD", 0, get_metrics},
+    {"/turn", GET_HEAD | HTTP_POST, "GET, HEAD, POST", CREDENTIALS, http_get_turn},
+    {"/api/v1/ice-servers", HTTP_POST, "POST", CREDENTIALS, http_post_ice_servers},
+    {"/v1/turn/keys/*/credentials/generate-ice-servers", HTTP_POST, "POST", CREDENTIALS,
+     http_post_ice_servers},
+    {"/v1/turn/keys/*/credentials/generate", HTTP_POST, "POST", CREDENTIALS, http_post_credentials},
+    {"/v1/turn/keys/*/credentials/*/revoke", HTTP_POST, "POST", CREDENTIALS,
+     http_post_cloudflare_revoke},
+    {"/api/v1/turn/credentials", GET_HEAD, "GET, HEAD", CREDENTIALS, http_get_metered},
+    {"/_matrix/client/v3/voip/turnServer", GET_HEAD, "GET, HEAD", CREDENTIALS, http_get_matrix},
+    {"/_matrix/client/r0/voip/turnServer", GET_HEAD, "GET, HEAD", CREDENTIALS, http_get_matrix},
+    {"/whip", GET_HEAD | HTTP_OPTIONS, "GET, HEAD, OPTIONS", CREDENTIALS, http_get_whip},
+    {"/whep", GET_HEAD | HTTP_OPTIONS, "GET, HEAD, OPTIONS", CREDENTIALS, http_get_whip},
+    {"/api/v1/revoke", HTTP_POST, "POST", CREDENTIALS, http_post_revoke},
+    {"/ws", GET_HEAD, "GET, HEAD", 0, get_ws},
+};
+
+/* The draft's own path is whatever the service's URL is, "/" too. */
+static const struct route root_route = {"/", GET_HEAD | HTTP_POST, "GET, HEAD, POST", CREDENTIALS,
+                                        http_get_turn};
+
+bool http_api_route(size_t i, const char **path, const char **allow)
+{
+	size_t n = sizeof(routes) / sizeof(*routes);
+	const struct route *r = i < n ? &routes[i] : &root_route;
+
+	if (i > n)
+		return false;
+	*path = r->path;
+	*allow = r->allow;
+	return true;
+}
+
+static bool path_matches(const char *pattern, const char *path, struct http_call *c)
+{
+	size_t captured = 0, len;
+
+	for (; *pattern && *pattern != '*'; pattern++, path++)
+		if (*pattern != *path)
+			return false;
+	if (!*pattern)
+		return !*path;
+	while (*pattern == '*' && captured < HTTP_CAPTURES) {
+		/* A name may hold a slash: the last star reaches to where the rest begins. */
+		const char *rest = pattern + 1, *end = NULL;
+
+		len = strcspn(rest, "*");
+		for (const char *at = path; (at = strchr(at, '/')); at++) {
+			if (strncmp(at, rest, len) != 0 || (!rest[len] && at[len]))
+				continue;
+			end = at;
+			break;
+		}
+		if (!end || end == path || (size_t)(end - path) >= sizeof(c->capture[0]))
+			return false;
+		memcpy(c->capture[captured], path, (size_t)(end - path));
+		c->capture[captured++][end - path] = 0;
+		path = end + len;
+		pattern = rest + len;
+	}
+	return !*pattern && !*path;
+}
+
+static void wrong_method(struct http_response *r, const char *allow)
+{
+	http_api_error(r, 405, "method-not-allowed", "This path does not take that method.");
+	r->allow = allow;
+}
+
+/* The Fetch standard's preflight: may the page make the request that it wants to make? */
+static void answer_preflight(struct http_call *c, const struct route *route)
+{
+	if (!c->r->cors_origin) {
+		http_api_error(c->r, 403, "foreign-origin",
+		               "This page may not ask: name its origin in cors_origin.");
+		return;
+	}
+	c->r->status = 204;
+	c->r->cors_methods = route->allow;
+}
+
+static void answer_route(struct http_call *c, const struct route *route)
+{
+	const struct http_request *q = c->q;
+	enum web_cors cors = WEB_CORS_NO;
+
+	c->r->secret = route->flags & ROUTE_SECRET;
+	if (route->flags & ROUTE_CORS && q->page_origin && *q->page_origin && c->ops->cors)
+		cors = c->ops->cors(c->ctx, q->page_origin);
+	if (cors != WEB_CORS_NO)
+		c->r->cors_origin = cors == WEB_CORS_ANY ? "*" : q->page_origin;
+	c->may_read = cors == WEB_CORS_NAMED;
+	if (q->preflight && route->flags & ROUTE_CORS)
+		answer_preflight(c, route);
+	else if (q->method & route->methods)
+		route->answer(c);
+	else
+		wrong_method(c->r, route->allow);
+}
+
+static bool is_draft(const struct http_request *q)
+{
+	char *service = NULL;
+	bool is;
+
+	if (strcmp(q->path, "/") != 0)
+		return false;
+	is = !http_api_param(q, "service", &service) && service;
+	free(service);
+	return is;
+}
+
+void http_api_answer(const struct web_ops *ops, void *ctx, const struct http_request *q,
+                     struct http_response *r)
+{
+	struct http_call c = {.ops = ops, .ctx = ctx, .q = q, .r = r};
+	const struct page_file *file = page_find(q->path);
+
+	memset(r, 0, sizeof(*r));
+	if (is_draft(q)) {
+		answer_route(&c, &root_route);
+		return;
+	}
+	if (file) {
+		if (!(q->method & GET_HEAD)) {
+			wrong_method(r, "GET, HEAD");
+			return;
+		}
+		r->status = 200;
+		r->content_type = file->content_type;
+		r->body = file->data;
+		r->body_len = (size_t)(file->end - file->data);
+		return;
+	}
+	if (ops->admin && !strncmp(q->path, ADMIN_PREFIX, sizeof(ADMIN_PREFIX) - 1)) {
+		ops->admin(ctx, q, r);
+		return;
+	}
+	for (size_t i = 0; i < sizeof(routes) / sizeof(*routes); i++) {
+		if (path_matches(routes[i].path, q->path, &c)) {
+			answer_route(&c, &routes[i]);
+			return;
+		}
+	}
+	http_api_error(r, 404, "not-found", "There is nothing at this path.");
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What the HTTP interface answers: requests in, responses out, no socket.
+ */
+#ifndef DAEMON_HTTP_API_H
+#define DAEMON_HTTP_API_H
+
+#include "daemon/web/web.h"
+
+enum http_method {
+	HTTP_GET = 1 << 0,
+	HTTP_HEAD = 1 << 1,
+	HTTP_POST = 1 << 2,
+	HTTP_OTHER = 1 << 3,
+	HTTP_OPTIONS = 1 << 4,
+};
+
+/* Looks up a parameter of the query string, decoded. Returns NULL when it is absent. The text
+ * lives until the next call. */
+typedef const char *(*http_query_fn)(void *ctx, const char *name);
+
+struct http_request {
+	enum http_method method;
+	char *path;
+	char *content_type; /* "" for none */
+	char *bearer;       /* the token of "Authorization: Bearer", or NULL */
+	char *page_origin;  /* the Origin header, "" for none */
+	char *cookie;       /* the Cookie header, "" for none */
+	bool preflight;     /* a browser asks for a page whether it may ask */
+	struct lws_origin origin;
+	http_query_fn query;
+	void *query_ctx;
+	char *body; /* NUL-terminated; NULL for none */
+	size_t body_len;
+};
+
+struct http_response {
+	int status;
+	const char *content_type;
+	const char *allow;        /* methods, for 405; else NULL */
+	const char *cors_origin;  /* who may read it, or NULL: lives as long as the request */
+	const char *cors_methods; /* of a preflight, or NULL */
+	unsigned retry_after_s;   /* 0: not said */
+	char *headers;            /* more lines, each with its end; malloc()ed, or NULL */
+	bool secret;              /* no cache may keep it */
+	const void *body;         /* of constant storage, or the same as text */
+	size_t body_len;
+	char *text; /* malloc()ed, or NULL */
+};
+
+/* Fills r. Whoever calls frees it with http_response_done(). */
+void http_api_answer(const struct web_ops *ops, void *ctx, const struct http_request *q,
+                     struct http_response *r);
+
+/* For those who compare the routes with what is written of them: the i-th one's path, in which a
+ * star stands for one part, and its methods. False past the last. */
+bool http_api_route(size_t i, const char **path, const char **allow);
+
+/* An error answer: {"error":{"code":…,"message":…}}. */
+void http_api_error(struct http_response *r, int status, const char *code, const char *message);
+
+/* The same reading of a caller for HTTP and for WebSockets. Borrows from o and key. */
+struct web_caller http_api_caller(const struct lws_origin *o, const char *key);
+
+/* The reason phrase of a status. */
+const char *http_status_text(int status);
+
+void http_response_done(struct http_response *r);
+
+#endif

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The libwebsockets context: two vhosts without listeners, on a libuv loop
+ * nested in the daemon's own.
+ */
+#include "daemon/web/web.h"
+
+#include "base/log.h"
+#include "daemon/web/http_api.h"
+#include "daemon/web/nest.h"
+#include "daemon/web/web_http.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#define DESTROY_WAIT_MS 2000
+
+struct web {
+	struct web_conf conf;
+	struct web_ops ops;
+	void *ctx;
+	char *cert_path;
+	char *key_path;
+	struct nest *nest;
+	struct lws_hub *hub;
+	struct lws_context *context; /* LWS itself clears it */
+	struct lws_vhost *plain;
+	struct lws_vhost *tls;
+	SSL_CTX *ssl; /* of tls, which owns it */
+	struct lws_protocols protocols[2];
+};
+
+/* What LWS keeps for each connection. */
+struct session {
+	void *ws;
+	struct http_session *http;
+};
+
+void web_conf_default(struct web_conf *conf)
+{
+	memset(conf, 0, sizeof(*conf));
+	conf->max_body = 16 * 1024;
+	conf->request_timeout_s = 15;
+	conf->goodbye_ms = 500;
+	lws_hub_conf_default(&conf->hub);
+}
+
+/* LWS ends its lines itself. */
+static void log_lws(enum log_level level, const char *line)
+{
+	char text[300];
+
+	snprintf(text, sizeof(text), "%.*s", (int)strcspn(line, "\n"), line);
+	log_at(level, NULL, "lws", LOG_STR("text", text));
+}
+
+static void log_aloud(int level, const char *line)
+{
+	(void)level;
+	log_lws(LOG_LEVEL_WARN, line);
+}
+
+/* Once it runs, what LWS complains about is what clients send. */
+static void log_quietly(int level, const char *line)
+{
+	(void)level;
+	log_lws(LOG_LEVEL_DEBUG, line);
+}
+
+static int on_upgrade(struct web *w, struct lws *wsi, const char *to)
+{
+	/* RFC 9110 section 7.8: an offer to upgrade to anything else may be ignored. */
+	if (strcasecmp(to, "websocket") != 0)
+		return web_http_head(&w->conf, &w->ops, w->ctx, wsi, NULL);
+	if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) <= 0)
+		return web_http_refuse(wsi, 400, "bad-request", "A WebSocket starts with a GET.");
+	if (!lws_hub_has_room(w->hub))
+		return web_http_refuse(wsi, 503, "full", "Too many connections. Try again later.");
+	return 0;
+}
+
+static void forget_origin(struct lws *wsi);
+
+static void free_http(struct session *s)
+{
+	if (!s)
+		return;
+	web_http_free(s->http);
+	s->http = NULL;
+}
+
+/* "json" is also protocols[0]: LWS sends every HTTP request there, and every WebSocket that asks
+ * for no subprotocol. */
+static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                  size_t len)
+{
+	struct session *s = user;
+	struct web *w;
+
+	switch ((int)reason) {
+	case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS: /* the vhost is being made */
+		w = lws_context_user(lws_get_context(wsi));
+		w->ssl = user;
+		return 0;
+	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+		w = lws_context_user(lws_get_context(wsi));
+		return on_upgrade(w, wsi, in);
+	case LWS_CALLBACK_HTTP:
+		w = lws_context_user(lws_get_context(wsi));
+		return web_http_head(&w->conf, &w->ops, w->ctx, wsi, &s->http);
+	case LWS_CALLBACK_WSI_DESTROY:
+		forget_origin(wsi);
+		return 0;
+	case LWS_CALLBACK_HTTP_BODY:
+		return s->http ? web_http_body(s->http, in, len) : -1;
+	case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+		return s->http ? web_http_done(s->http) : -1;
+	case LWS_CALLBACK_HTTP_DROP_PROTOCOL:
+	case LWS_CALLBACK_CLOSED_HTTP:
+		free_http(s);
+		return 0;
+	/* LWS turns a CONNECT into a raw tunnel. Not here. */
+	case LWS_CALLBACK_RAW_ADOPT:
+	case LWS_CALLBACK_RAW_RX:
+	case LWS_CALLBACK_RAW_WRITEABLE:
+		return -1;
+	case LWS_CALLBACK_ESTABLISHED:
+	case LWS_CALLBACK_RECEIVE:
+	case LWS_CALLBACK_SERVER_WRITEABLE:
+	case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL:
+	case LWS_CALLBACK_CLOSED:
+		if (!s)
+			return 0;
+		free_http(s);
+		w = lws_context_user(lws_get_context(wsi));
+		return lws_hub_callback(w->hub, wsi, reason, &s->ws, in, len);
+	}
+	return 0;
+}
+
+static int on_ice_servers(void *ctx, const struct lws_origin *origin,
+                          const struct hub_ice_request *request)
+{
+	struct web *w = ctx;
+	struct web_caller caller = http_api_caller(origin, request->key);
+	struct ice_grant grant;
+	json_t *servers;
+	int rc;
+
+	rc = w->ops.grant(w->ctx, &caller, request->name, 0, origin->host, &grant);
+	if (rc)
+		return rc;
+	servers = ice_grant_servers(&grant);
+	if (!servers)
+		return -E_NOMEM;
+	hub_ice_answer(lws_hub_core(w->hub), request->peer_id, servers, grant.ttl_s);
+	json_decref(servers);
+	return 0;
+}
+
+static void on_signal_event(void *ctx, const struct hub_event *event)
+{
+	struct web *w = ctx;
+
+	if (w->ops.signal_event)
+		w->ops.signal_event(w->ctx, event);
+}
+
+/* LWS would start with a pair that does not match, and lose the old one on reload. So the pair is
+ * read here, and handed over to "into" (may be NULL) once it is known to be good. */
+static int load_pair(const char *cert_path, const char *key_path, SSL_CTX *into, struct why *why)
+{
+	SSL_CTX *ssl = SSL_CTX_new(TLS_server_method());
+	STACK_OF(X509) *chain = NULL;
+	const char *fault = NULL;
+	char text[160];
+	int r = 0;
+
+	if (!ssl)
+		return why_set(why, -E_NOMEM, "out of memory");
+	if (SSL_CTX_use_certificate_chain_file(ssl, cert_path) != 1)
+		fault = cert_path;
+	else if (SSL_CTX_use_PrivateKey_file(ssl, key_path, SSL_FILETYPE_PEM) != 1)
+		fault = key_path;
+	else if (into && (SSL_CTX_get0_chain_certs(ssl, &chain) != 1 ||
+	                  SSL_CTX_use_cert_and_key(into, SSL_CTX_get0_certificate(ssl),
+	                                           SSL_CTX_get0_privatekey(ssl), chain, 1) != 1))
+		fault = cert_path;
+	if (fault) {
+		ERR_error_string_n(ERR_get_error(), text, sizeof(text));
+		r = why_set(why, -E_INVAL, "%s: cannot use it for TLS (%s)", fault, text);
+	}
+	ERR_clear_error();
+	SSL_CTX_free(ssl);
+	return r;
+}
+
+static void fill_common(const struct web *w, struct lws_context_creation_info *info)
+{
+	memset(info, 0, sizeof(*info));
+	info->gid = info->uid = (typeof(info->gid))-1;
+	info->timeout_secs = w->conf.request_timeout_s;
+	info->timeout_secs_ah_idle = w->conf.request_timeout_s;
+	info->keepalive_timeout = (int)w->conf.request_timeout_s;
+	info->options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
+	                LWS_SERVER_OPTION_VALIDATE_UTF8 | LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+}
+
+static int make_context(struct web *w, struct why *why)
+{
+	struct lws_context_creation_info info;
+	void *loop = nest_loop(w->nest);
+
+	fill_common(w, &info);
+	info.foreign_loops = &loop;
+	info.user = w;
+	info.pcontext = &w->context;
+	info.pt_serv_buf_size = LWS_HUB_RX_BYTES;
+	info.max_http_header_data = 8192;
+	w->context = lws_create_context(&info);
+	if (!w->context)
+		return why_set(why, -E_IO,
+		               "cannot start libwebsockets; is the package "
+		               "libwebsockets-evlib-uv installed?");
+	return 0;
+}
+
+static int make_vhosts(struct web *w, struct why *why)
+{
+	struct lws_context_creation_info info;
+
+	fill_common(w, &info);
+	info.protocols = w->protocols;
+	info.retry_and_idle_policy = lws_hub_policy(w->hub);
+	info.vhost_name = "plain";
+	/* LWS picks a vhost anew by the port and the Host header of each request: two different
+	 * numbers keep a TLS connection from landing on the plain one. */
+	info.port = CONTEXT_PORT_NO_LISTEN;
+	w->plain = lws_create_vhost(w->context, &info);
+	if (!w->plain)
+		return why_set(why, -E_IO, "cannot set up the web server");
+	if (!w->cert_path)
+		return 0;
+	info.vhost_name = "tls";
+	info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
+	info.ssl_cert_filepath = w->cert_path;
+	info.ssl_private_key_filepath = w->key_path;
+	info.ssl_options_set = SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1 | SSL_OP_NO_RENEGOTIATION;
+	info.alpn = "http/1.1";
+	w->tls = lws_create_vhost(w->context, &info);
+	if (!w->tls)
+		return why_set(why, -E_IO, "cannot set up the web server for TLS with %s",
+		               w->cert_path);
+	return 0;
+}
+
+int web_start(struct event_base *base, const struct web_conf *conf, const struct web_ops *ops,
+              void *ctx, struct web **out, struct why *why)
+{
+	static const struct lws_hub_ops hub_ops = {.ice_servers = on_ice_servers,
+	                                           .event = on_signal_event};
+	struct web *w;
+	int rc = 0;
+
+	if (!conf->cert_path != !conf->key_path)
+		return why_set(why, -E_INVAL, "TLS needs both a certificate and a key");
+	if (conf->cert_path)
+		rc = load_pair(conf->cert_path, conf->key_path, NULL, why);
+	if (rc)
+		return rc;
+	w = calloc(1, sizeof(*w));
+	if (!w)
+		return why_set(why, -E_NOMEM, "out of memory");
+	w->conf = *conf;
+	w->ops = *ops;
+	w->ctx = ctx;
+	w->cert_path = conf->cert_path ? strdup(conf->cert_path) : NULL;
+	w->key_path = conf->key_path ? strdup(conf->key_path) : NULL;
+	w->protocols[0] = (struct lws_protocols){
+	    .name = LWS_HUB_SUBPROTOCOL,
+	    .callback = on_lws,
+	    .per_session_data_size = sizeof(struct session),
+	    .rx_buffer_size = LWS_HUB_RX_BYTES,
+	};
+	w->hub = lws_hub_new(&conf->hub, &hub_ops, w);
+	if (!w->hub || (conf->cert_path && (!w->cert_path || !w->key_path))) {
+		rc = why_set(why, -E_NOMEM, "out of memory");
+		goto out;
+	}
+	lws_set_log_level(LLL_ERR | LLL_WARN, log_aloud);
+	rc = nest_new(base, &w->nest, why);
+	if (!rc)
+		rc = make_context(w, why);
+	if (!rc)
+		rc = make_vhosts(w, why);
+	lws_set_log_level(LLL_ERR | LLL_WARN, log_quietly);
+	if (!rc)
+		nest_kick(w->nest);
+out:
+	if (rc)
+		web_stop(w);
+	else
+		*out = w;
+	return rc;
+}
+
+int web_adopt(struct web *w, int fd, bool tls)
+{
+	struct lws *wsi;
+
+	if (tls && !w->tls) {
+		close(fd);
+		return -E_UNSUPPORTED;
+	}
+	wsi = lws_adopt_socket_vhost(tls ? w->tls : w->plain, fd); /* closes fd on failure */
+	nest_kick(w->nest);
+	return wsi ? 0 : -E_NOMEM;
+}
+
+int web_adopt_from(struct web *w, int fd, bool tls, const struct web_origin *origin)
+{
+	struct lws *wsi = NULL;
+	int r = -E_NOMEM;
+
+	if (tls && !w->tls) {
+		close(fd);
+		r = -E_UNSUPPORTED;
+	} else {
+		wsi = lws_adopt_socket_vhost(tls ? w->tls : w->plain, fd);
+		nest_kick(w->nest);
+	}
+	if (!wsi) {
+		origin->gone(origin->ctx);
+		return r;
+	}
+	lws_set_opaque_user_data(wsi, (void *)(uintptr_t)origin);
+	return 0;
+}
+
+static void forget_origin(struct lws *wsi)
+{
+	const struct web_origin *origin = lws_get_opaque_user_data(wsi);
+
+	if (!origin)
+		return;
+	lws_set_opaque_user_data(wsi, NULL);
+	origin->gone(origin->ctx);
+}
+
+int web_load_cert(struct web *w, const char *cert_path, const char *key_path, struct why *why)
+{
+	if (!w->ssl)
+		return why_set(why, -E_UNSUPPORTED, "the server was started without TLS");
+	return load_pair(cert_path, key_path, w->ssl, why);
+}
+
+void web_set_limits(struct web *w, unsigned max_peers, unsigned rate_per_s)
+{
+	lws_hub_set_limits(w->hub, max_peers, rate_per_s);
+}
+
+static bool is_deserted(void *ctx)
+{
+	return lws_hub_count(((struct web *)ctx)->hub) == 0;
+}
+
+/* On a foreign loop LWS closes its handles in a first call, the loop has to run for their
+ * callbacks, and a second call frees the rest. */
+static void destroy_context(struct web *w)
+{
+	lws_context_destroy(w->context);
+	nest_drain(w->nest, DESTROY_WAIT_MS, NULL, NULL);
+	if (w->context)
+		lws_context_destroy(w->context);
+}
+
+void web_stop(struct web *w)
+{
+	if (!w)
+		return;
+	if (w->context) {
+		lws_hub_shut(w->hub);
+		nest_drain(w->nest, (int)w->conf.goodbye_ms, is_deserted, w);
+		destroy_context(w);
+	}
+	nest_free(w->nest);
+	lws_hub_free(w->hub);
+	free(w->cert_path);
+	free(w->key_path);
+	free(w);
+}
+
+unsigned web_tell_revoked(struct web *w, bool (*whom)(void *ctx, const char *name), void *ctx)
+{
+	unsigned n = hub_tell(lws_hub_core(w->hub), whom, ctx, "credentials-revoked",
+	                      "Your relay credentials were revoked: calls over the relay end.");
+
+	if (n)
+		nest_kick(w->nest);
+	return n;
+}
+
+unsigned web_peer_count(const struct web *w)
+{
+	return hub_peer_count(lws_hub_core(w->hub));
+}
+
+unsigned web_call_count(const struct web *w)
+{
+	return hub_call_count(lws_hub_core(w->hub));
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * HTTP/1.1 over libwebsockets.
+ *
+ * Every answer closes its connection: on a connection that is kept alive,
+ * LWS 4.1 reads an unknown Upgrade header of the second request after it has
+ * freed it. Requests here are few, and browsers do not mind.
+ */
+#include "daemon/web/web_http.h"
+
+#include "daemon/web/http_api.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define HEAD_MAX 3072
+#define DISCARD_MAX                                                                                \
+	(1024 * 1024) /* of a body that was too big, so that the client can read why               \
+	               */
+
+struct http_session {
+	struct lws *wsi;
+	const struct web_ops *ops;
+	void *ctx;
+	struct http_request q;
+	size_t expected;
+	bool answered;
+	char param[1024];
+};
+
+static const char security_headers[] =
+    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' data:; media-src 'self' blob:; connect-src 'self'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'\r\n"
+    "X-Content-Type-Options: nosniff\r\n"
+    "X-Frame-Options: DENY\r\n"
+    "Referrer-Policy: no-referrer\r\n"
+    "Permissions-Policy: camera=(self), microphone=(self)\r\n";
+
+/* The Fetch standard, section "HTTP extensions". The origin was on a list, so it is well formed. */
+static void format_cors(char *out, size_t size, const struct http_response *r)
+{
+	int len = snprintf(out, size,
+	                   "Access-Control-Allow-Origin: %.300s\r\n"
+	                   "Access-Control-Expose-Headers: Link, Retry-After\r\n"
+	                   "Vary: Origin\r\n",
+	                   r->cors_origin);
+
+	if (r->cors_methods)
+		snprintf(out + len, size - (size_t)len,
+		         "Access-Control-Allow-Methods: %s\r\n"
+		         "Access-Control-Allow-Headers: Authorization, Content-Type\r\n"
+		         "Access-Control-Max-Age: 600\r\n",
+		         r->cors_methods);
+}
+
+static int format_head(char *head, size_t size, const struct http_response *r)
+{
+	char retry[48] = "", cors[768] = "";
+
+	if (r->retry_after_s)
+		snprintf(retry, sizeof(retry), "Retry-After: %u\r\n", r->retry_after_s);
+	if (r->cors_origin)
+		format_cors(cors, sizeof(cors), r);
+	return snprintf(head, size,
+	                "HTTP/1.1 %d %s\r\n"
+	                "%s%s%s"
+	                "Content-Length: %zu\r\n"
+	                "Cache-Control: %s\r\n"
+	                "%s%s%s%s%s%s%s%s%s"
+	                "Connection: close\r\n\r\n",
+	                r->status, http_status_text(r->status),
+	                r->content_type ? "Content-Type: " : "",
+	                r->content_type ? r->content_type : "", r->content_type ? "\r\n" : "",
+	                r->body_len, r->secret ? "no-store" : "no-cache", security_headers,
+	                r->status == 401 ? "WWW-Authenticate: Bearer realm=\"turnpike\"\r\n" : "",
+	                r->status == 426 ? "Upgrade: websocket\r\n" : "", r->allow ? "Allow: " : "",
+	                r->allow ? r->allow : "", r->allow ? "\r\n" : "", retry, cors,
+	                r->headers ? r->headers : "");
+}
+
+/* Returns -1 for the callback: LWS sends what is left and closes. */
+static int write_response(struct lws *wsi, const struct http_response *r, bool head_only)
+{
+	size_t body_len = head_only ? 0 : r->body_len;
+	size_t head_max = HEAD_MAX + (r->headers ? strlen(r->headers) : 0);
+	unsigned char *buf = malloc(LWS_PRE + head_max + body_len);
+	int head_len;
+
+	if (!buf)
+		return -1;
+	head_len = format_head((char *)buf + LWS_PRE, head_max, r);
+	if (body_len)
+		memcpy(buf + LWS_PRE + head_len, r->body, body_len);
+	lws_write(wsi, buf + LWS_PRE, (size_t)head_len + body_len, LWS_WRITE_HTTP);
+	free(buf);
+	return -1;
+}
+
+int web_http_refuse(struct lws *wsi, int status, const char *code, const char *message)
+{
+	struct http_response r = {0};
+
+	http_api_error(&r, status, code, message);
+	write_response(wsi, &r, false);
+	http_response_done(&r);
+	return -1;
+}
+
+static enum http_method method_of(struct lws *wsi, enum lws_token_indexes *uri)
+{
+	static const struct {
+		enum lws_token_indexes uri;
+		enum http_method method;
+	} methods[] = {
+	    {WSI_TOKEN_GET_URI, HTTP_GET},         {WSI_TOKEN_HEAD_URI, HTTP_HEAD},
+	    {WSI_TOKEN_POST_URI, HTTP_POST},       {WSI_TOKEN_PUT_URI, HTTP_OTHER},
+	    {WSI_TOKEN_OPTIONS_URI, HTTP_OPTIONS}, {WSI_TOKEN_PATCH_URI, HTTP_OTHER},
+	    {WSI_TOKEN_DELETE_URI, HTTP_OTHER},
+	};
+
+	for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++) {
+		*uri = methods[i].uri;
+		if (lws_hdr_total_length(wsi, *uri) > 0)
+			return methods[i].method;
+	}
+	return HTTP_OTHER;
+}
+
+/* A copy of a header, "" when it is absent; NULL when out of memory. */
+static char *copy_header(struct lws *wsi, enum lws_token_indexes token)
+{
+	int len = lws_hdr_total_length(wsi, token);
+	char *copy = calloc(1, (size_t)len + 1);
+
+	if (copy && len > 0 && lws_hdr_copy(wsi, copy, len + 1, token) < 0)
+		*copy = '\0';
+	return copy;
+}
+
+static const char *query(void *ctx, const char *name)
+{
+	struct http_session *s = ctx;
+	char key[32];
+
+	snprintf(key, sizeof(key), "%s=", name);
+	return lws_get_urlarg_by_name(s->wsi, key, s->param, sizeof(s->param));
+}
+
+/* RFC 9110 section 11.1: the scheme's name is case-insensitive. */
+static char *bearer_of(struct lws *wsi)
+{
+	static const char scheme[] = "bearer ";
+	char *value = copy_header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION), *token = NULL;
+
+	if (value && !strncasecmp(value, scheme, sizeof(scheme) - 1))
+		token =
+		    strdup(value + sizeof(scheme) - 1 + strspn(value + sizeof(scheme) - 1, " "));
+	free(value);
+	return token;
+}
+
+/* RFC 9112 section 6: 0 for no body. -E_UNSUPPORTED for a coding, -E_PARSE for a lie. */
+static int body_length(struct lws *wsi, size_t *len)
+{
+	char digits[24];
+	int n = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH);
+
+	*len = 0;
+	if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0)
+		return -E_UNSUPPORTED;
+	if (!n)
+		return 0;
+	if (n > 18 ||
+	    lws_hdr_copy(wsi, digits, sizeof(digits), WSI_TOKEN_HTTP_CONTENT_LENGTH) <= 0 ||
+	    strspn(digits, "0123456789") != strlen(digits))
+		return -E_PARSE;
+	*len = strtoul(digits, NULL, 10);
+	return 0;
+}
+
+void web_http_free(struct http_session *s)
+{
+	if (!s)
+		return;
+	free(s->q.path);
+	free(s->q.content_type);
+	free(s->q.bearer);
+	free(s->q.page_origin);
+	free(s->q.cookie);
+	free(s->q.body);
+	free(s);
+}
+
+/* As LWS has it: in lower case, with the colon. */
+static const char wants_method[] = "access-control-request-method:";
+
+static int session_new(struct lws *wsi, struct http_session **out)
+{
+	struct http_session *s = calloc(1, sizeof(*s));
+	enum lws_token_indexes uri;
+
+	if (!s)
+		return -E_NOMEM;
+	s->wsi = wsi;
+	s->q.method = method_of(wsi, &uri);
+	s->q.path = copy_header(wsi, uri);
+	s->q.content_type = copy_header(wsi, WSI_TOKEN_HTTP_CONTENT_TYPE);
+	s->q.bearer = bearer_of(wsi);
+	s->q.page_origin = copy_header(wsi, WSI_TOKEN_ORIGIN);
+	s->q.cookie = copy_header(wsi, WSI_TOKEN_HTTP_COOKIE);
+	s->q.preflight = s->q.method == HTTP_OPTIONS && s->q.page_origin && *s->q.page_origin &&
+	                 lws_hdr_custom_length(wsi, wants_method, sizeof(wants_method) - 1) > 0;
+	s->q.query = query;
+	s->q.query_ctx = s;
+	lws_origin_read(wsi, &s->q.origin);
+	if (!s->q.path || !s->q.content_type || !s->q.page_origin || !s->q.cookie) {
+		web_http_free(s);
+		return -E_NOMEM;
+	}
+	*out = s;
+	return 0;
+}
+
+int web_http_done(struct http_session *s)
+{
+	struct http_response r;
+
+	if (s->answered)
+		return -1;
+	http_api_answer(s->ops, s->ctx, &s->q, &r);
+	write_response(s->wsi, &r, s->q.method == HTTP_HEAD);
+	http_response_done(&r);
+	return -1;
+}
+
+int web_http_head(const struct web_conf *conf, const struct web_ops *ops, void *ctx,
+                  struct lws *wsi, struct http_session **slot)
+{
+	struct http_session *s;
+	size_t len;
+	int rc = body_length(wsi, &len);
+
+	if (rc == -E_UNSUPPORTED)
+		return web_http_refuse(wsi, 411, "length-required",
+		                       "Bodies come with a Content-Length here.");
+	if (rc)
+		return web_http_refuse(wsi, 400, "bad-request",
+		                       "The Content-Length is not a number.");
+	if (session_new(wsi, &s))
+		return -1;
+	s->ops = ops;
+	s->ctx = ctx;
+	s->expected = len;
+	if (!len) {
+		web_http_done(s);
+		web_http_free(s);
+		return -1;
+	}
+	if (len > conf->max_body) {
+		web_http_refuse(wsi, 413, "too-big", "The body is too big.");
+		s->answered = true;
+	} else {
+		s->q.body = calloc(1, len + 1);
+	}
+	if (!slot || (!s->q.body && !s->answered)) {
+		web_http_free(s);
+		return -1;
+	}
+	web_http_free(*slot);
+	*slot = s;
+	return 0;
+}
+
+int web_http_body(struct http_session *s, const void *in, size_t len)
+{
+	if (s->answered) {
+		s->q.body_len += len;
+		return s->q.body_len > DISCARD_MAX ? -1 : 0;
+	}
+	if (len > s->expected - s->q.body_len)
+		len = s->expected - s->q.body_len;
+	memcpy(s->q.body + s->q.body_len, in, len);
+	s->q.body_len += len;
+	return 0;
+}

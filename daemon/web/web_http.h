@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Carries HTTP requests between libwebsockets and http_api: one request a
+ * connection.
+ */
+#ifndef DAEMON_WEB_HTTP_H
+#define DAEMON_WEB_HTTP_H
+
+#include "daemon/web/web.h"
+
+struct http_session;
+
+/* The head of a request is there. Returns what the LWS callback has to return; when that is 0
+ * *slot holds a session that waits for the body. */
+int web_http_head(const struct web_conf *conf, const struct web_ops *ops, void *ctx,
+                  struct lws *wsi, struct http_session **slot);
+
+/* A part of the body. */
+int web_http_body(struct http_session *s, const void *in, size_t len);
+
+/* The body is complete. */
+int web_http_done(struct http_session *s);
+
+/* Answers with an error and has the connection closed. */
+int web_http_refuse(struct lws *wsi, int status, const char *code, const char *message);
+
+/* NULL is legal. */
+void web_http_free(struct http_session *s);
+
+#endif
