@@ -75,6 +75,7 @@ static int authenticate(struct admin_http *h, const struct http_request *q, stru
 {
 	struct web_caller caller = http_api_caller(&q->origin, q->bearer);
 	char session[SIGNIN_SECRET_STRLEN];
+	int rc;
 
 	memset(who, 0, sizeof(*who));
 	*role = STORE_ROLE_ADMIN;
@@ -86,8 +87,14 @@ static int authenticate(struct admin_http *h, const struct http_request *q, stru
 		               "--scope admin.");
 		return 401;
 	}
-	if (!read_cookie(q->cookie, session) ||
-	    signin_check(h->signin, h->admin->store, session, who)) {
+	rc = read_cookie(q->cookie, session)
+	         ? signin_check(h->signin, h->admin->store, session, who)
+	         : -E_DENIED;
+	if (rc && rc != -E_DENIED) {
+		refuse(r, rc, error_text(rc));
+		return r->status;
+	}
+	if (rc) {
 		http_api_error(r, 401, "unauthorized",
 		               "Sign in, or send a token with the scope admin.");
 		return 401;
