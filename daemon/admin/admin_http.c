@@ -132,8 +132,10 @@ static int query_of(const struct http_request *q, const char *verb, json_t **out
 		if (number && (!*text || strlen(text) > TEXT_DIGITS ||
 		               strspn(text, "0123456789") != strlen(text)))
 			return why_set(why, -E_INVAL, "%s: %s is a whole number", verb, name);
-		json_object_set_new(
-		    *out, name, number ? json_integer(strtoll(text, NULL, 10)) : json_string(text));
+		if (json_object_set_new(*out, name,
+		                        number ? json_integer(strtoll(text, NULL, 10))
+		                               : json_string(text)))
+			return why_set(why, -E_INVAL, "%s: %s is not valid UTF-8", verb, name);
 	}
 	return 0;
 }
@@ -226,7 +228,12 @@ static void logout(struct admin_http *h, const struct http_request *q, struct ht
 {
 	char session[SIGNIN_SECRET_STRLEN];
 
-	if (!q->origin.foreign_origin && read_cookie(q->cookie, session))
+	if (q->origin.foreign_origin) {
+		http_api_error(r, 403, "foreign-origin",
+		               "Only the status page itself may sign out.");
+		return;
+	}
+	if (read_cookie(q->cookie, session))
 		signin_end(h->signin, session);
 	set_cookie(q, r, "", 0);
 	http_api_json(r, 200, json_object());

@@ -22,12 +22,14 @@
 
 #define LINE_MAX_BYTES 65536
 #define CLIENTS_MAX    16
+#define UNREAD_MAX     (1024 * 1024) /* of answers: past it, nothing more is asked */
 #define IDLE_S         60
 
 struct client {
 	struct admin_socket *socket;
 	struct bufferevent *bev;
 	char actor[48];
+	bool ended; /* has said all; the rest of the answers is still to go out */
 	struct client *prev, *next;
 };
 
@@ -79,7 +81,13 @@ static void on_read(struct bufferevent *bev, void *ctx)
 	json_t *said;
 	size_t len;
 
-	while ((line = evbuffer_readln(in, &len, EVBUFFER_EOL_LF))) {
+	while (evbuffer_get_length(bufferevent_get_output(bev)) < UNREAD_MAX) {
+		line = evbuffer_readln(in, &len, EVBUFFER_EOL_LF);
+		if (!line) {
+			if (evbuffer_get_length(in) > LINE_MAX_BYTES)
+				client_free(c);
+			return;
+		}
 		said = answer(c, line, len);
 		text = said ? json_dumps(said, JSON_COMPACT) : NULL;
 		free(line);
@@ -92,15 +100,28 @@ static void on_read(struct bufferevent *bev, void *ctx)
 		bufferevent_write(bev, "\n", 1);
 		free(text);
 	}
-	if (evbuffer_get_length(in) > LINE_MAX_BYTES)
+	bufferevent_disable(bev, EV_READ); /* until he has read: on_written() */
+}
+
+static void on_written(struct bufferevent *bev, void *ctx)
+{
+	struct client *c = ctx;
+
+	if (c->ended) {
 		client_free(c);
+	} else if (!(bufferevent_get_enabled(bev) & EV_READ)) {
+		bufferevent_enable(bev, EV_READ);
+		on_read(bev, c);
+	}
 }
 
 static void on_event(struct bufferevent *bev, short what, void *ctx)
 {
-	(void)bev;
-	(void)what;
-	client_free(ctx);
+	struct client *c = ctx;
+
+	c->ended = what & BEV_EVENT_EOF && evbuffer_get_length(bufferevent_get_output(bev));
+	if (!c->ended)
+		client_free(c);
 }
 
 static void on_accept(evutil_socket_t listener, short what, void *ctx)
@@ -133,7 +154,7 @@ static void on_accept(evutil_socket_t listener, short what, void *ctx)
 	snprintf(c->actor, sizeof(c->actor), "socket uid %u", (unsigned)who.uid);
 	DL_APPEND(s->clients, c);
 	s->client_n++;
-	bufferevent_setcb(c->bev, on_read, NULL, on_event, c);
+	bufferevent_setcb(c->bev, on_read, on_written, on_event, c);
 	bufferevent_set_timeouts(c->bev, &idle, &idle);
 	bufferevent_setwatermark(c->bev, EV_READ, 0, LINE_MAX_BYTES + 1);
 	bufferevent_enable(c->bev, EV_READ | EV_WRITE);

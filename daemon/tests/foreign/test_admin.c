@@ -14,10 +14,15 @@
 #include "daemon/tests/foreign/talker.h"
 
 #include <jansson.h>
+#include <linux/sockios.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #define SERVER4 LAB_SERVER4 ":3478"
 #define OPTIONS "--workers 2 --relay-ports 50000-54999 --listen " SERVER4
@@ -259,6 +264,8 @@ static void login(void **state)
 	assert_int_equal(http(args, "user/add", &body), 200);
 	assert_int_equal(json_string_length(json_object_get(body, "password")), 32);
 	json_decref(body);
+	snprintf(args, sizeof(args), "-b %s/jar -H Origin:https://evil.example -d x", lab_dir());
+	assert_int_equal(http(args, "logout", NULL), 403);
 	/* who may only look */
 	assert_int_equal(sign_in("guest", "onlylooking", "jar2"), 200);
 	snprintf(args, sizeof(args), "-b %s/jar2", lab_dir());
@@ -309,6 +316,35 @@ static void drains(void **state)
 	talker_close(&out);
 }
 
+/* Who asks without reading is asked to wait; and who has said all still gets every answer. */
+static void answers_wait_for_their_reader(void **state)
+{
+	static const char line[] = "{\"verb\":\"config\"}\n";
+	enum { LEN = sizeof(line) - 1, ASKED = 2000 };
+	static char buf[ASKED * LEN];
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), unread = 0, answers = 0;
+	ssize_t n;
+
+	(void)state;
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/admin.sock", server.data);
+	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	for (size_t i = 0; i < ASKED; i++)
+		memcpy(buf + i * LEN, line, LEN);
+	assert_int_equal(write(fd, buf, sizeof(buf)), sizeof(buf));
+	lab_sleep_ms(1000);
+	free(lab_verb(&server, "status", NULL)); /* others are served meanwhile */
+	lab_sleep_ms(1000);
+	assert_int_equal(ioctl(fd, SIOCOUTQ, &unread), 0);
+	assert_true(unread > 0);
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		for (ssize_t i = 0; i < n; i++)
+			answers += buf[i] == '\n';
+	assert_int_equal(answers, ASKED);
+	close(fd);
+}
+
 static void the_rest_answers(void **state)
 {
 	static const char *const reads[] = {"status", "samples",  "users",       "secrets",
@@ -326,6 +362,7 @@ static void the_rest_answers(void **state)
 		json_decref(body);
 	}
 	assert_int_equal(http(args, "samples?step=7", NULL), 400);
+	assert_int_equal(http(args, "usage?user=%ff", NULL), 400); /* and not that of everybody */
 	out = lab_verb(&server, "log-level debug", NULL);
 	free(out);
 	out = lab_verb(&server, "status", NULL);
@@ -348,6 +385,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(who_may),
 	    cmocka_unit_test(login),
 	    cmocka_unit_test(drains),
+	    cmocka_unit_test(answers_wait_for_their_reader),
 	    cmocka_unit_test(the_rest_answers),
 	};
 
