@@ -240,20 +240,51 @@ static int hex_key(const char *text, uint8_t md5[16])
 	return 0;
 }
 
+/* Who comes first stays: the file's before the database's, as with coturn. */
+static bool find_user(const struct import *im, const char *realm, const char *name)
+{
+	const char *whole = im->realm ? im->realm : "";
+
+	for (size_t i = 0; i < im->user_n; i++) {
+		const struct import_user *u = &im->users[i];
+
+		if (!strcmp(u->name, name) &&
+		    !strcmp(u->realm ? u->realm : whole, realm && *realm ? realm : whole))
+			return true;
+	}
+	return false;
+}
+
 /* Without a realm: that of the configuration, which may come later. key and password: one. */
 static void add_user(struct import *im, const char *realm, const char *name, const char *password,
                      const char *key)
 {
 	struct import_user *users, u = {.realm = NULL};
+	struct why why = {{0}};
 
 	if (key && hex_key(key, u.md5)) {
 		import_left(im,
 		            "the key is no MD5 one: give the user a password (turnpike user add)");
 		return;
 	}
+	if ((password ? text_check(password, 1, PASSWORD_MAX_LEN, "the password", &why) : 0) ||
+	    name_check(name, &why)) {
+		import_left(im, "%s", why.text);
+		return;
+	}
+	if (im->auth_secret) {
+		import_left(im,
+		            "with use-auth-secret coturn heeds no user with a password: if he is "
+		            "meant, turnpike user add");
+		return;
+	}
 	if (!im->keeps_users) {
 		import_left(im, "users live in a database: name a folder for it with --write, or "
 		                "use turnpike user add");
+		return;
+	}
+	if (find_user(im, realm, name)) {
+		import_left(im, "there is one of that name before it, which stays");
 		return;
 	}
 	if (im->user_n == IMPORT_USERS) {
@@ -283,7 +314,7 @@ static void add_user(struct import *im, const char *realm, const char *name, con
 
 static void import_user(struct import *im, const char *value)
 {
-	const char *colon = strchr(value, ':');
+	const char *colon = strchr(value, ':'), *password;
 	char name[512];
 
 	if (!colon || (size_t)(colon - value) >= sizeof(name)) {
@@ -291,10 +322,11 @@ static void import_user(struct import *im, const char *value)
 		return;
 	}
 	snprintf(name, sizeof(name), "%.*s", (int)(colon - value), value);
-	if (!strncmp(colon + 1, "0x", 2))
-		add_user(im, NULL, name, NULL, colon + 3);
+	password = colon + 1 + strspn(colon + 1, " \t");
+	if (!strncmp(password, "0x", 2))
+		add_user(im, NULL, name, NULL, password + 2);
 	else
-		add_user(im, NULL, name, colon + 1, NULL);
+		add_user(im, NULL, name, password, NULL);
 }
 
 void import_user_key(struct import *im, const char *realm, const char *name, const char *key)
@@ -336,8 +368,11 @@ void import_realm_name(struct import *im, const char *realm)
 void import_secret_value(struct import *im, const char *value)
 {
 	const char *first = im->value[OPTION_shared_secret];
+	struct why why = {{0}};
 
-	if (!first) {
+	if (text_check(value, 1, SECRET_MAX_LEN, "the secret", &why)) {
+		import_left(im, "%s", why.text);
+	} else if (!first) {
 		take(im, OPTION_shared_secret, value);
 	} else if (!strcmp(first, value) || has(&im->secrets, value)) {
 		import_same(im, "it was there before");
@@ -554,7 +589,7 @@ bool import_is_secret(const char *name)
 	return !d || d->secret;
 }
 
-static bool is_off(const char *value)
+bool import_is_off(const char *value)
 {
 	return *value && strchr("0nNfF", *value) && strcasecmp(value, "none") != 0;
 }
@@ -565,7 +600,7 @@ bool import_directive(struct import *im, const char *name, const char *value)
 
 	if (!d)
 		return false;
-	if (d->flag && is_off(value))
+	if (d->flag && import_is_off(value))
 		import_same(im, "it is switched off");
 	else if (d->take)
 		d->take(im, value);
@@ -653,11 +688,6 @@ void import_finish(struct import *im)
 	snprintf(ports, sizeof(ports), "%u-%u", im->min_port, im->max_port);
 	put(im, OPTION_relay_ports, ports);
 	im->directive = "oauth";
-	if (im->value[OPTION_oauth_key] && !im->oauth) {
-		free(im->value[OPTION_oauth_key]);
-		im->value[OPTION_oauth_key] = NULL;
-		import_left(im, "the database has keys, but oauth is not set");
-	}
 	if (im->value[OPTION_oauth_key])
 		put(im, OPTION_oauth_server, im->server_name ? im->server_name : im->realm);
 }
