@@ -30,6 +30,7 @@
 #include "store/store.h"
 #include "turn/quota.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -583,6 +584,11 @@ static int confine(struct serve *s, struct why *why)
 	struct sandbox_state state;
 	int r;
 
+	for (size_t i = 2; i < n; i++)
+		if (access(read[i], R_OK) && errno == EACCES)
+			log_warn(NULL, "reload-will-fail", LOG_STR("file", read[i]),
+			         LOG_STR("hint", "root has read it, run_as may not: let that user "
+			                         "read it, too"));
 	if (!s->conf->sandbox) {
 		log_warn(NULL, "sandbox", LOG_STR("hint", "sandbox = no: nothing confines this"));
 		return 0;

@@ -111,6 +111,31 @@ static void drops_root(void **state)
 	lab_server_stop(&s);
 }
 
+/* Only root may read it: that is enough for the start, and not for a reload. */
+static void tells_what_a_reload_cannot_read(void **state)
+{
+	struct lab_server s = {.data = ""};
+	char options[320], path[160], *said;
+	FILE *f;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/roots.conf", lab_dir());
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs("log_level = info\n", f);
+	fclose(f);
+	assert_int_equal(chmod(path, 0600), 0);
+	snprintf(options, sizeof(options), OPTIONS " --config %s", path);
+	lab_server_start(&s, "roots", options);
+	said = lab_output(&s.program);
+	assert_line(said, "event=reload-will-fail");
+	free(said);
+	assert_int_equal(lab_try_verb(&s, "reload", NULL, &said), 1);
+	assert_line(said, "Permission denied: correct --config, or let the server's user read it");
+	free(said);
+	lab_server_stop(&s);
+}
+
 static void refused(const char *prepare, const char *options, const char *want)
 {
 	struct lab_program p;
@@ -202,6 +227,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(drops_root),
 	    cmocka_unit_test(root_leaves_nothing_in_the_way),
+	    cmocka_unit_test(tells_what_a_reload_cannot_read),
 	    cmocka_unit_test(says_whose_files_are_wrong),
 	};
 
