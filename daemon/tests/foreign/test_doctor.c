@@ -172,6 +172,39 @@ static void sees_a_server_down(void **state)
 	lab_signal_and_wait(&other, SIGKILL, 1000);
 }
 
+static void sees_a_server_that_hangs(void **state)
+{
+	char *said;
+
+	(void)state;
+	assert_int_equal(kill(server.program.pid, SIGSTOP), 0);
+	expect(server.data, OPTIONS, "fail", "server", "does not answer: it hangs",
+	       "systemctl restart");
+	assert_int_equal(lab_try_verb(&server, "sessions", NULL, &said), 1);
+	assert_non_null(strstr(said, "has not answered for"));
+	free(said);
+	assert_int_equal(kill(server.program.pid, SIGCONT), 0);
+}
+
+/* Ports that are reserved for others do not help; all of them do. */
+static void sees_ports_of_the_hosts_own_clients(void **state)
+{
+	static const char path[] = "/proc/sys/net/ipv4/ip_local_reserved_ports";
+	char command[128], *said;
+	int status;
+
+	(void)state;
+	snprintf(command, sizeof(command), "tee %s", path);
+	free(lab_run(command, "8080,50000-50050\n"));
+	expect(server.data, OPTIONS, "warn", "kernel", "overlap the ports that this host gives",
+	       "ip_local_reserved_ports=50000-50099");
+	free(lab_run(command, "8080,49000-50099\n"));
+	said = run(server.data, OPTIONS, &status);
+	assert_null(strstr(said, "overlap the ports"));
+	free(said);
+	free(lab_run(command, "\n"));
+}
+
 static void sees_a_firewall(void **state)
 {
 	(void)state;
@@ -363,6 +396,8 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(speaks_json),
 	    cmocka_unit_test(works_on_loopback),
 	    cmocka_unit_test(sees_a_server_down),
+	    cmocka_unit_test(sees_a_server_that_hangs),
+	    cmocka_unit_test(sees_ports_of_the_hosts_own_clients),
 	    cmocka_unit_test(sees_a_firewall),
 	    cmocka_unit_test(sees_bad_certificates),
 	    cmocka_unit_test(sees_a_wrong_external_ip),
