@@ -12,6 +12,7 @@
 
 #include "daemon/tests/foreign/lab.h"
 #include "daemon/tests/foreign/talker.h"
+#include "store/credential.h"
 
 #include <jansson.h>
 #include <linux/sockios.h>
@@ -22,6 +23,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SERVER4 LAB_SERVER4 ":3478"
@@ -60,6 +62,7 @@ static int start(void **state)
 	lab_server_prepare(&server, "admin");
 	free(lab_verb(&server, "user add alice --password-stdin", "wonderland\n"));
 	free(lab_verb(&server, "user add bob --password-stdin", "builder\n"));
+	free(lab_verb(&server, "secret add --value-stdin", "north\n"));
 	add_token("admin", admin_token);
 	add_token("issue,metrics", issue_token);
 	free(lab_verb(&server, "account add root --admin --password-stdin", "correct horse\n"));
@@ -191,6 +194,27 @@ static void sessions_over_both(void **state)
 		talker_refresh(&t[i], 0);
 		talker_close(&t[i]);
 	}
+}
+
+/* A name of another issuer's, who shares the secret. */
+static void a_name_commands_no_terminal(void **state)
+{
+	char user[64], password[64], *said;
+	struct talker t;
+
+	(void)state;
+	snprintf(user, sizeof(user),
+	         "%lld:\x1b[2J\xc2\x9b"
+	         "0mrick",
+	         (long long)time(NULL) + 60);
+	credential_password("north", 5, user, strlen(user), password);
+	open_one(&t, user, password, false);
+	said = lab_verb(&server, "sessions", NULL);
+	if (!strstr(said, ":?[2J?0mrick"))
+		lab_fail(said, said, "no session of rick");
+	free(said);
+	talker_refresh(&t, 0);
+	talker_close(&t);
 }
 
 static void who_may(void **state)
@@ -382,6 +406,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(sessions_over_both),
+	    cmocka_unit_test(a_name_commands_no_terminal),
 	    cmocka_unit_test(who_may),
 	    cmocka_unit_test(login),
 	    cmocka_unit_test(drains),
