@@ -240,7 +240,8 @@ int signin_claim(struct signin *in, struct store *store, const char *ticket,
 		s->opened_s = s->used_s = now_s();
 		memcpy(session, s->secret, sizeof(s->secret));
 	}
-	log_info(NULL, r ? "login-refused" : "login", LOG_STR("account", t->name));
+	log_info(NULL, r ? "login-refused" : "login", LOG_STR("account", t->name),
+	         LOG_ADDR("from", &t->from));
 	ticket_free(in, t);
 	return r;
 }
