@@ -539,6 +539,7 @@ static int start_reload(struct serve *s, struct why *why)
 	s->reload.workers = s->workers;
 	s->reload.worker_n = s->worker_n;
 	s->reload.applied = on_applied;
+	s->reload.reread = heed;
 	s->reload.ctx = s;
 	return reload_start(&s->reload, s->base, why);
 }
