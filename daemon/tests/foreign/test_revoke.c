@@ -25,7 +25,7 @@
 #define SERVER4 LAB_SERVER4 ":3478"
 #define OPTIONS                                                                                    \
 	"--workers 2 --relay-ports 50000-54999 --usage-interval 1 --listen " SERVER4               \
-	" --listen 127.0.0.1:8080"
+	" --max-credential-ttl 2592000 --listen 127.0.0.1:8080"
 #define SECRET    "the-north-remembers-0123456789"
 #define AT_ONCE   1000 /* ms */
 #define UDP_N     8    /* their ports spread them over the workers */
@@ -230,6 +230,21 @@ static void all_of_a_user(void **state)
 	free(bob);
 }
 
+/* Longer than the command line, which is told of no configuration, knows of by itself. */
+static void long_lasting(void **state)
+{
+	struct person *ida = calloc(1, sizeof(*ida));
+
+	(void)state;
+	credential(ida, "ida", 20 * 86400);
+	open_all(ida);
+	free(lab_verb(&server, "revoke --user ida", NULL));
+	assert_true(closed(ida->user, TALKERS_N));
+	assert_int_equal(try_to_allocate(ida), 401);
+	close_all(ida);
+	free(ida);
+}
+
 static void disabled_user(void **state)
 {
 	struct person *dan = calloc(1, sizeof(*dan));
@@ -336,8 +351,8 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(one_credential), cmocka_unit_test(all_of_a_user),
-	    cmocka_unit_test(disabled_user),  cmocka_unit_test(books),
-	    cmocka_unit_test(audited),
+	    cmocka_unit_test(long_lasting),   cmocka_unit_test(disabled_user),
+	    cmocka_unit_test(books),          cmocka_unit_test(audited),
 	};
 
 	(void)argc;
