@@ -196,6 +196,38 @@ static void sessions_over_both(void **state)
 	}
 }
 
+/* One by one; of two realms the name of one begins the other's. */
+static void users_in_pages(void **state)
+{
+	char args[160], path[256], after[192] = "";
+	const char *place;
+	size_t seen = 0;
+	json_t *page;
+	bool more;
+
+	(void)state;
+	free(lab_verb(&server, "user add zoe --realm turn", NULL));
+	free(lab_verb(&server, "user add amy --realm turn.example", NULL));
+	snprintf(args, sizeof(args), "%s", bearer(admin_token));
+	do {
+		snprintf(path, sizeof(path), "users?limit=1%s%s", *after ? "&after=" : "", after);
+		assert_int_equal(http(args, path, &page), 200);
+		more = json_is_true(json_object_get(page, "more"));
+		place = json_string_value(
+		    json_object_get(json_array_get(json_object_get(page, "users"), 0), "place"));
+		assert_non_null(place);
+		after[0] = 0;
+		for (const char *c = place; *c; c++)
+			snprintf(after + strlen(after), sizeof(after) - strlen(after), "%%%02x",
+			         (unsigned char)*c);
+		seen++;
+		json_decref(page);
+	} while (more && seen < 10);
+	assert_int_equal(seen, 4); /* with alice and bob */
+	free(lab_verb(&server, "user del zoe --realm turn", NULL));
+	free(lab_verb(&server, "user del amy --realm turn.example", NULL));
+}
+
 /* A name of another issuer's, who shares the secret. */
 static void a_name_commands_no_terminal(void **state)
 {
@@ -406,6 +438,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(sessions_over_both),
+	    cmocka_unit_test(users_in_pages),
 	    cmocka_unit_test(a_name_commands_no_terminal),
 	    cmocka_unit_test(who_may),
 	    cmocka_unit_test(login),
