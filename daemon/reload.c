@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "daemon/cert.h"
 #include "daemon/cert_watch.h"
+#include "daemon/conf/conf_served.h"
 #include "daemon/listen/front.h"
 #include "daemon/relay/worker.h"
 #include "daemon/setup.h"
@@ -116,6 +117,16 @@ static void change_over(struct reload *r, struct settings *fresh,
 	r->applied(r->ctx, changes);
 }
 
+/* For the command line. Two servers on one data directory: it speaks to the first. */
+static void note_served(const struct reload *r)
+{
+	struct why why;
+
+	if (r->lock && conf_served_write(&r->live->conf, r->live->origins, &why))
+		log_warn(NULL, "settings-not-noted", LOG_STR("error", why.text),
+		         LOG_STR("hint", "turnpike user add and its like want --realm again"));
+}
+
 static int run(struct reload *r, struct lockfile_report *report, struct why *why)
 {
 	struct conf_changes changes;
@@ -139,6 +150,7 @@ static int run(struct reload *r, struct lockfile_report *report, struct why *why
 		on_problem(report, why->text);
 		return err;
 	}
+	note_served(r);
 	log_info(NULL, "configuration-reloaded", LOG_STR("changed", changes.changed));
 	if (*changes.changed)
 		note(report, "changed: %s\n", changes.changed);
@@ -180,6 +192,8 @@ int reload_start(struct reload *r, struct event_base *base, struct why *why)
 		         LOG_STR("hint", "turnpike reload finds only that one: send SIGHUP"));
 		err = 0;
 	}
+	if (!err)
+		note_served(r);
 	return err;
 }
 

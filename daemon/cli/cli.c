@@ -7,6 +7,7 @@
 #include "daemon/admin/admin.h"
 #include "daemon/cli/cli_internal.h"
 #include "daemon/conf/conf_internal.h"
+#include "daemon/conf/conf_served.h"
 #include "daemon/serve.h"
 
 #include <stddef.h>
@@ -398,6 +399,12 @@ static int print_problems(const struct verb *v, const struct cli *cli, const str
 	return CLI_EXIT_FAIL;
 }
 
+/* The others are about the settings that are given here, and no other. */
+static bool is_about_a_server(const struct verb *v)
+{
+	return v->run != run_serve && v->run != cli_check && v->run != cli_import;
+}
+
 static int run(int argc, char **argv, char *const *envp, struct cli *cli, struct problems *p,
                struct why *why)
 {
@@ -419,6 +426,8 @@ static int run(int argc, char **argv, char *const *envp, struct cli *cli, struct
 		return status;
 	if (p->err && v->run != run_help)
 		return print_problems(v, cli, p, why);
+	if (!p->err && is_about_a_server(v))
+		conf_served_read(&cli->conf, cli->origins);
 	return v->run(cli, why);
 }
 
