@@ -13,22 +13,6 @@
 
 #define NAME "turn.example.org"
 
-static int setup(void **state)
-{
-	struct world *w = malloc(sizeof(*w));
-
-	world_init(w);
-	*state = w;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	world_stop(*state);
-	free(*state);
-	return 0;
-}
-
 struct token {
 	const char *name, *mac_key;
 	uint8_t key[32];
@@ -504,7 +488,7 @@ static void realm_quota(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(tokens), T(third_party), T(third_party_moves_its_own),
 	    T(third_party_is_opt_in), T(drain),       T(redirect),
