@@ -8,6 +8,7 @@
 #include "base/env_libevent.h"
 #include "daemon/admin/admin_http.h"
 #include "daemon/admin/admin_socket.h"
+#include "daemon/admin/ask.h"
 #include "daemon/admin/explain.h"
 #include "daemon/books.h"
 #include "daemon/grant.h"
@@ -103,6 +104,26 @@ static int reload_users(struct serve *s, struct why *why)
 	for (size_t i = 0; i < s->worker_n; i++)
 		worker_set_users(s->workers[i], fresh);
 	return 0;
+}
+
+static void nothing(struct turn *t, const void *question, void *answer)
+{
+	(void)t;
+	(void)question;
+	(void)answer;
+}
+
+/* The same, and comes back when the workers know it, too: who hears that it is done may be asked
+ * for a call the next moment. */
+static int heed(struct serve *s, struct why *why)
+{
+	int r = reload_users(s, why);
+	struct ask *a = r ? NULL : ask_new(s->worker_n, "", 0, 1);
+
+	if (a)
+		ask_workers(a, s->workers, s->worker_n, nothing);
+	ask_free(a);
+	return r;
 }
 
 static void on_poll(evutil_socket_t fd, short what, void *arg)
@@ -285,7 +306,7 @@ static int on_reissue(void *ctx, const char *username)
 	int r = store_reissue(s->store, username, &why);
 
 	if (!r)
-		r = reload_users(s, &why);
+		r = heed(s, &why);
 	if (r)
 		log_store_error("credential-not-issued", &why);
 	return r;
@@ -314,7 +335,7 @@ static int on_revoke(void *ctx, const struct web_caller *caller, const char *nam
 	s->grant.revoked++;
 	log_info(NULL, "revoked", LOG_STR(whole_user ? "user" : "credential", name),
 	         LOG_STR("by", actor));
-	if (reload_users(s, &why)) /* it is on the disk: the next poll tries again */
+	if (heed(s, &why)) /* it is on the disk: the next poll tries again */
 		log_store_error("store", &why);
 	return 0;
 }
@@ -342,11 +363,11 @@ static void on_admin(void *ctx, const struct http_request *q, struct http_respon
 }
 
 /* An administrator's change is heeded before he hears that it was made. */
-static void heed(void *ctx)
+static void on_changed(void *ctx)
 {
 	struct why why = {{0}};
 
-	if (reload_users(ctx, &why)) /* it is on the disk: the next poll tries again */
+	if (heed(ctx, &why)) /* it is on the disk: the next poll tries again */
 		log_store_error("store", &why);
 }
 
@@ -401,7 +422,7 @@ static void fill_admin(struct serve *s)
 	                          .history = &s->history,
 	                          .explain = s->explain,
 	                          .started_at_s = time(NULL),
-	                          .heed = heed,
+	                          .heed = on_changed,
 	                          .set_draining = set_draining,
 	                          .is_draining = is_draining,
 	                          .ctx = s};

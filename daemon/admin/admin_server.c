@@ -98,6 +98,12 @@ int admin_drain_cancel(struct admin_task *t, struct why *why)
 	return drain(t, false, why);
 }
 
+int admin_heed(struct admin_task *t, struct why *why)
+{
+	t->admin->heed(t->admin->ctx);
+	return admin_done(t, json_object(), why);
+}
+
 int admin_reload(struct admin_task *t, struct why *why)
 {
 	struct lockfile_report report;

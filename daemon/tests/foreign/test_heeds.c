@@ -84,6 +84,14 @@ static void user_add_and_del(void **state)
 	talker_open(&t, SERVER4, false, NULL, "alice", "wonderland");
 	assert_int_equal(talker_login(&t), 401);
 	assert_int_equal(talker_allocate(&t, NULL), 401);
+	/* each time before the verb ends, not at the next look at the store */
+	for (int i = 0; i < 10; i++) {
+		free(lab_verb(&server, "user add alice --password-stdin", "wonderland\n"));
+		assert_int_equal(talker_allocate(&t, NULL), 0);
+		assert_int_equal(talker_refresh(&t, 0), 0);
+		free(lab_verb(&server, "user del alice", NULL));
+		assert_int_equal(talker_allocate(&t, NULL), 401);
+	}
 	free(lab_verb(&server, "user add alice --password-stdin", "wonderland\n"));
 	assert_in_range(until(allocate, &t, 0), 0, AT_ONCE);
 	talker_close(&t);
