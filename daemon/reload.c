@@ -17,6 +17,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 /* For the log, one line each; for `turnpike reload`, together. */
 __attribute__((format(printf, 2, 3))) static void note(struct lockfile_report *report,
@@ -167,6 +168,9 @@ void reload_run(struct reload *r, struct lockfile_report *out)
 	struct why why = {{0}};
 
 	report.ok = !run(r, &report, &why);
+	r->refused = !report.ok;
+	if (report.ok)
+		r->loaded_at_s = time(NULL);
 	if (!report.ok)
 		log_error(
 		    NULL, "configuration-kept",
@@ -182,6 +186,7 @@ int reload_start(struct reload *r, struct event_base *base, struct why *why)
 	pid_t other = 0;
 	int err;
 
+	r->loaded_at_s = time(NULL);
 	setup_cert_paths(&r->live->conf, &paths);
 	r->watch = cert_watch_new(base, paths.cert, paths.key, on_watch, r);
 	if (!r->watch)

@@ -73,6 +73,7 @@ struct serve {
 	bool draining;          /* takes nothing new */
 	bool stopping;          /* and ends once what runs has ended */
 	struct why store_error; /* of the last poll, empty when it went well */
+	uint64_t signal_events[HUB_EVENT_N];
 };
 
 struct revoked_since {
@@ -354,6 +355,7 @@ static void on_signal_event(void *ctx, const struct hub_event *event)
 {
 	struct serve *s = ctx;
 
+	s->signal_events[event->what]++;
 	explain_signal(s->explain, event);
 }
 
@@ -431,19 +433,30 @@ static void fill_admin(struct serve *s)
 static int on_metrics(void *ctx, const struct web_caller *caller, char **text)
 {
 	struct serve *s = ctx;
-	struct metrics m = {.signal_peers = web_peer_count(s->web),
+	struct metrics m = {.topo = &s->topo,
+	                    .draining = s->draining,
+	                    .started_at_s = (uint64_t)s->admin.started_at_s,
+	                    .loaded_at_s = (uint64_t)s->reload.loaded_at_s,
+	                    .load_succeeded = !s->reload.refused,
+	                    .certificate_ends_at_s = (uint64_t)front_cert_expires_at_s(s->front),
+	                    .signal_peers = web_peer_count(s->web),
 	                    .signal_calls = web_call_count(s->web),
 	                    .connections = front_connections(s->front),
 	                    .connections_refused = front_refused(s->front),
-	                    .draining = s->draining};
+	                    .issued = s->grant.issued,
+	                    .denied = s->grant.denied,
+	                    .rate_limited = s->grant.limited,
+	                    .revoked = s->grant.revoked,
+	                    .logins_refused = signin_refused(s->admin_http.signin),
+	                    .store_up = !s->store_error.text[0],
+	                    .users = store_snapshot_user_n(s->users),
+	                    .secrets = store_snapshot_secret_n(s->users)};
 
 	if (!grant_is_trusted(&s->grant, caller, STORE_SCOPE_METRICS))
 		return -E_DENIED;
-	m.issued = s->grant.issued;
-	m.denied = s->grant.denied;
-	m.rate_limited = s->grant.limited;
-	m.revoked = s->grant.revoked;
+	memcpy(m.signal_events, s->signal_events, sizeof(m.signal_events));
 	books_get_stats(s->books, &m.books);
+	self_look(&m.self);
 	metrics_collect(&m, s->workers, s->worker_n);
 	*text = metrics_text(&m);
 	return *text ? 0 : -E_NOMEM;

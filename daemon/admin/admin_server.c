@@ -35,7 +35,7 @@ int admin_status(struct admin_task *t, struct why *why)
 	              (json_int_t)a->started_at_s, "uptime_s", (json_int_t)(now - a->started_at_s),
 	              "workers", (json_int_t)a->worker_n, "draining", a->is_draining(a->ctx),
 	              "allocations", (json_int_t)m.relay.allocations, "allocations_made",
-	              (json_int_t)m.relay.turn.allocations_made, "connections",
+	              (json_int_t)metrics_allocations_made(&m), "connections",
 	              (json_int_t)front_connections(a->front), "signal_connections",
 	              (json_int_t)web_peer_count(a->web), "signal_calls",
 	              (json_int_t)web_call_count(a->web), "to_peer_bytes",

@@ -42,6 +42,7 @@ struct signin {
 	struct session sessions[SESSIONS];
 	struct ticket *tickets;
 	unsigned ticket_n;
+	uint64_t refused;
 };
 
 static int64_t now_s(void)
@@ -195,6 +196,7 @@ int signin_claim(struct signin *in, struct store *store, const char *ticket,
 		s->opened_s = s->used_s = now_s();
 		memcpy(session, s->secret, sizeof(s->secret));
 	}
+	in->refused += r == -E_DENIED;
 	log_info(NULL, r ? "login-refused" : "login", LOG_STR("account", t->name));
 	ticket_free(in, t);
 	return r;
@@ -227,6 +229,11 @@ int signin_check(struct signin *in, struct store *store, const char *session,
 	s->used_s = now;
 	memcpy(who->name, s->name, sizeof(who->name));
 	return 0;
+}
+
+uint64_t signin_refused(const struct signin *in)
+{
+	return in->refused;
 }
 
 void signin_end(struct signin *in, const char *session)

@@ -68,6 +68,9 @@ static const char *refused(const struct turn_record *r, const struct turn_event 
 	case TURN_FAULT_REALM:
 		return say(buf, "The client named a realm that is not served here (401): see the "
 		                "option realm.");
+	case TURN_FAULT_TOKEN:
+		return say(buf, "None of our keys opens the access token (401): it is made with "
+		                "another oauth_key, for another oauth_server, or too old.");
 	case TURN_FAULT_NONE:
 	case TURN_FAULT_NO_CREDENTIAL:
 		break;

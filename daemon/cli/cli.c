@@ -9,6 +9,7 @@
 #include "daemon/cli/cli_internal.h"
 #include "daemon/conf/conf_internal.h"
 #include "daemon/conf/conf_served.h"
+#include "daemon/metrics.h"
 #include "daemon/serve.h"
 
 #include <stddef.h>
@@ -123,7 +124,7 @@ static const struct verb verbs[] = {
      "through the relay over each transport; says what is wrong and what to change. --stun names a "
      "STUN server outside, to compare the public address with; nobody is asked without it. Exit "
      "status 1 when something fails"},
-    {"help", "[VERB | config | man | man5 | markdown | admin]", 0, 0, 2, run_help,
+    {"help", "[VERB | config | man | man5 | markdown | admin | metrics]", 0, 0, 2, run_help,
      "Explain a verb, print a configuration file with every default, or the manual pages"},
 };
 #define VERB_N (sizeof(verbs) / sizeof(*verbs))
@@ -239,11 +240,9 @@ static int run_help(struct cli *cli, struct why *why)
 	static const struct {
 		const char *name;
 		void (*print)(FILE *out);
-	} texts[] = {{"config", conf_print_example},
-	             {"man", print_man},
-	             {"man5", conf_print_man5},
-	             {"markdown", conf_print_markdown},
-	             {"admin", admin_print_markdown}};
+	} texts[] = {{"config", conf_print_example},  {"man", print_man},
+	             {"man5", conf_print_man5},       {"markdown", conf_print_markdown},
+	             {"admin", admin_print_markdown}, {"metrics", metrics_print_markdown}};
 	const struct verb *v;
 	int used;
 
