@@ -66,7 +66,7 @@ enum {
 	X(unbound_channel_drops, "Packets from clients on a channel that is not bound")            \
 	X(peer_connections, "TCP connections with peers (RFC 6062)")                               \
 	X(connections, "TCP, TLS and DTLS connections of clients that came to a relay worker")     \
-	X(connections_refused, "DTLS sessions refused by max_dtls_sessions and the like")          \
+	X(connections_refused, "DTLS sessions refused by max_dtls_sessions and other limits")      \
 	X(connection_timeouts, "Connections closed since nothing came in time")                    \
 	X(failed_handshakes, "TLS and DTLS handshakes that failed")                                \
 	X(slow_client_drops, "Packets to clients that read their connection too slowly")           \
