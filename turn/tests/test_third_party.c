@@ -263,6 +263,9 @@ static void third_party(void **state)
 	assert_int_equal(ask(&h, W_ALLOCATE, "first", &t, t.mac_key, true), 401);
 	t.out[30] ^= 1;
 	assert_int_equal(ask(&h, W_ALLOCATE, "first", NULL, t.mac_key, true), 401);
+	assert_int_equal(turn_get_stats(w->turn)->faults[TURN_FAULT_TOKEN], 3);
+	assert_int_equal(turn_get_stats(w->turn)->faults[TURN_FAULT_PASSWORD], 1);
+	assert_int_equal(turn_get_stats(w->turn)->faults[TURN_FAULT_USER], 1);
 	assert_int_equal(ask(&h, W_ALLOCATE, "first", &t, t.mac_key, true), 0);
 	assert_int_equal(wire_get_u32(h.in.buf, h.in.len, 0x000d), 600);
 	/* what follows needs no token, only its key */

@@ -227,6 +227,33 @@ static void process_and_certificate(void **state)
 	json_decref(m);
 }
 
+/* The one in use counts, not the one in the file. */
+static void renewed_certificate(void **state)
+{
+	double now = (double)time(NULL), ends = 0;
+	char command[512], from[128], to[128];
+	json_t *m;
+
+	(void)state;
+	snprintf(
+	    command, sizeof(command),
+	    "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 10 "
+	    "-subj /CN=renewed -keyout %s/key.new -out %s/cert.new",
+	    server.data, server.data);
+	free(lab_run(command, NULL));
+	for (int i = 0; i < 2; i++) {
+		snprintf(from, sizeof(from), "%s/%s.new", server.data, i ? "cert" : "key");
+		snprintf(to, sizeof(to), "%s/%s.pem", server.data, i ? "cert" : "key");
+		assert_int_equal(rename(from, to), 0);
+	}
+	for (int i = 0; i < 20 && !(ends > 0 && ends < now + 11 * 86400.0); i++) {
+		m = scrape();
+		ends = exposition_value(m, "turnpike_certificate_expiry_timestamp_seconds");
+		json_decref(m);
+	}
+	assert_true(ends > now + 9 * 86400.0 && ends < now + 11 * 86400.0);
+}
+
 static void reloads(void **state)
 {
 	static const char at[] = "turnpike_config_last_reload_success_timestamp_seconds";
@@ -272,11 +299,9 @@ static void store_and_draining(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(reader_is_strict),
-	    cmocka_unit_test(form),
-	    cmocka_unit_test(counts_and_stays_as_small),
-	    cmocka_unit_test(process_and_certificate),
-	    cmocka_unit_test(reloads),
+	    cmocka_unit_test(reader_is_strict),          cmocka_unit_test(form),
+	    cmocka_unit_test(counts_and_stays_as_small), cmocka_unit_test(process_and_certificate),
+	    cmocka_unit_test(renewed_certificate),       cmocka_unit_test(reloads),
 	    cmocka_unit_test(store_and_draining),
 	};
 
