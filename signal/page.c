@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The client page's files, laid into the program by the assembler.
+ * The pages' files, laid into the program by the assembler.
  */
 #include "signal/page.h"
 
@@ -21,14 +21,28 @@ EMBED(page_style_css, "style.css")
 EMBED(page_app_js, "app.js")
 EMBED(page_turnpike_js, "turnpike.js")
 EMBED(page_icon_svg, "icon.svg")
+EMBED(page_check_html, "check.html")
+EMBED(page_check_css, "check.css")
+EMBED(page_check_js, "check.js")
+EMBED(page_check_words_js, "check-words.js")
+EMBED(page_probe_js, "probe.js")
+
+#define HTML "text/html; charset=utf-8"
+#define CSS  "text/css; charset=utf-8"
+#define JS   "text/javascript; charset=utf-8"
 
 static const struct page_file files[] = {
-    {"/", "text/html; charset=utf-8", page_index_html, page_index_html_end},
-    {"/index.html", "text/html; charset=utf-8", page_index_html, page_index_html_end},
-    {"/style.css", "text/css; charset=utf-8", page_style_css, page_style_css_end},
-    {"/app.js", "text/javascript; charset=utf-8", page_app_js, page_app_js_end},
-    {"/turnpike.js", "text/javascript; charset=utf-8", page_turnpike_js, page_turnpike_js_end},
+    {"/", HTML, page_index_html, page_index_html_end},
+    {"/index.html", HTML, page_index_html, page_index_html_end},
+    {"/style.css", CSS, page_style_css, page_style_css_end},
+    {"/app.js", JS, page_app_js, page_app_js_end},
+    {"/turnpike.js", JS, page_turnpike_js, page_turnpike_js_end},
     {"/icon.svg", "image/svg+xml", page_icon_svg, page_icon_svg_end},
+    {"/check", HTML, page_check_html, page_check_html_end},
+    {"/check.css", CSS, page_check_css, page_check_css_end},
+    {"/check.js", JS, page_check_js, page_check_js_end},
+    {"/check-words.js", JS, page_check_words_js, page_check_words_js_end},
+    {"/probe.js", JS, page_probe_js, page_probe_js_end},
 };
 
 const struct page_file *page_find(const char *path)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The files of the client page, built into the program.
+ * The files of the client page and of the self-test page, built into the program.
  */
 #ifndef SIGNAL_PAGE_H
 #define SIGNAL_PAGE_H
@@ -14,7 +14,7 @@ struct page_file {
 	const unsigned char *end;
 };
 
-/* "/" is the page itself. NULL when there is no such file. */
+/* "/" is the client page, "/check" the self-test. NULL when there is no such file. */
 const struct page_file *page_find(const char *path);
 
 #endif

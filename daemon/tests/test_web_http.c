@@ -49,6 +49,12 @@ static void test_health_and_page(void **state)
 	              "X-Content-Type-Options: nosniff\r\n");
 	expect_status(f, "GET /style.css HTTP/1.1\r\nHost: x\r\n\r\n", 200, "text/css");
 	expect_status(f, "GET /icon.svg HTTP/1.1\r\nHost: x\r\n\r\n", 200, "image/svg+xml");
+	expect_status(f, "GET /check HTTP/1.1\r\nHost: x\r\n\r\n", 200,
+	              "Content-Type: text/html; charset=utf-8\r\n");
+	expect_status(f, "GET /check.css HTTP/1.1\r\nHost: x\r\n\r\n", 200, "text/css");
+	expect_status(f, "GET /check.js HTTP/1.1\r\nHost: x\r\n\r\n", 200, "text/javascript");
+	expect_status(f, "GET /check-words.js HTTP/1.1\r\nHost: x\r\n\r\n", 200, "text/javascript");
+	expect_status(f, "GET /probe.js HTTP/1.1\r\nHost: x\r\n\r\n", 200, "text/javascript");
 	expect_status(f, "GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n", 404, "\"code\":\"not-found\"");
 	expect_status(f, "GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n", 404, NULL);
 	expect_status(f, "GET /ws HTTP/1.1\r\nHost: x\r\n\r\n", 426, "Upgrade: websocket\r\n");

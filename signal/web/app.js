@@ -38,9 +38,10 @@ const LINK_TEXT = { connecting: "connecting", open: "signing in", "signed-in": "
 const CALL_TEXT = { idle: "no call", calling: "calling", ringing: "incoming call", connecting: "connecting",
                     connected: "connected", reconnecting: "reconnecting" };
 
-function notice(text, askForKey = false) {
+function notice(text, askForKey = false, offerCheck = askForKey) {
 	$("notice-text").textContent = text;
 	$("key-form").hidden = !askForKey;
+	$("notice-check").hidden = !offerCheck;
 	$("notice").hidden = false;
 }
 
@@ -175,7 +176,7 @@ async function fetchIceServers() {
 			notice("This server needs an access key for relayed calls. " +
 			       "The call is tried without a relay.", true);
 		else
-			notice(`No relay for this call: ${e.message}`);
+			notice(`No relay for this call: ${e.message}`, false, true);
 		return [];
 	}
 }
@@ -193,6 +194,7 @@ function startCall(peer, options) {
 	call = new Call(hub, peer, { iceTransportPolicy: relayOnly ? "relay" : "all", ...options });
 	const mine = call;
 
+	$("failed-check").hidden = true;
 	$("local_video").srcObject = options.stream;
 	$("stage").dataset.video = "no";
 	paintAvatar($("avatar"), peer);
@@ -247,6 +249,7 @@ function closeCall(which, reason) {
 	$("route").hidden = true;
 	$("route").dataset.route = "";
 	delete $("route").dataset.rtt;
+	$("failed-check").hidden = !/connection/.test(reason ?? "");
 	$("placeholder-text").textContent = reason ? `${reason} Click a name to call.`
 	                                           : "Click a name to call.";
 	setCallState("idle");
