@@ -2,6 +2,7 @@
  *
  * The scenarios. A new one is a row here, and a file if it plays something new.
  */
+#include "harness/scenarios/check.h"
 #include "harness/scenarios/crowd.h"
 #include "harness/scenarios/fault.h"
 #include "harness/scenarios/scenario.h"
@@ -10,6 +11,22 @@
 
 #define CALL_LIMIT_MS  120000
 #define FAULT_LIMIT_MS 150000
+
+/* What all scenarios of the self-test page have. */
+#define CHECK_PAGE                                                                                 \
+	.group = GROUP_CALLS, .page_query = "check", .play = scenario_check,                       \
+	.limit_ms = CALL_LIMIT_MS
+#define CHECK_INSIDE(nat)                                                                          \
+	"browser=ok signaling=ok servers=ok stun=ok nat=" nat                                      \
+	" relay-udp-3478=ok relay-tcp-3478=ok relay-tcp-443=ok "
+#define CHECK_OPEN(nat) CHECK_INSIDE(nat) "outside=ok"
+#define CHECK_NO_UDP                                                                               \
+	"browser=ok signaling=ok servers=ok stun=bad:not-reached nat=none "                        \
+	"relay-udp-3478=bad:not-reached "
+/* Over the relay ports, as it stands before a server whose owner opened 3478 and 443 only. */
+#define CHECK_FIREWALL(from)                                                                       \
+	"table inet firewall { chain in { type filter hook input priority filter; policy accept; " \
+	"" from "udp dport 49152-65535 drop; }; }\n"
 
 const struct scenario scenarios[] = {
     {
@@ -180,6 +197,107 @@ const struct scenario scenarios[] = {
         .play = scenario_call,
         .expect = {.path = PATH_RELAY, .relay_protocol = {"tcp", "udp"}},
         .limit_ms = CALL_LIMIT_MS,
+    },
+
+    /* The self-test page. What it finds is what the lab is. */
+    {
+        .name = "check-nats",
+        .purpose = "the self-test tells a symmetric NAT from one that keeps its ports",
+        .kind = {"port-restricted", "symmetric"},
+        CHECK_PAGE,
+        .check = &(const struct check){.finds = {"direct: " CHECK_OPEN("ok"),
+                                                 "symmetric: " CHECK_OPEN("warn")}},
+    },
+    {
+        .name = "check-blocked",
+        .purpose = "the self-test sees that UDP is blocked, or all but TCP port 443",
+        .kind = {"udp-blocked", "tcp-443-only"},
+        CHECK_PAGE,
+        .check =
+            &(const struct check){
+                .finds = {"udp-blocked: " CHECK_NO_UDP "relay-tcp-3478=ok relay-tcp-443=ok "
+                          "outside=none",
+                          "udp-blocked: " CHECK_NO_UDP "relay-tcp-3478=bad:not-reached "
+                          "relay-tcp-443=ok outside=none"}},
+    },
+    {
+        .name = "check-public",
+        .purpose = "the self-test with a public address, and without IPv4",
+        .kind = {"none", "ipv6-only"},
+        CHECK_PAGE,
+        .check = &(const struct check){.finds = {"direct: " CHECK_OPEN("ok"),
+                                                 "direct: " CHECK_INSIDE("ok") "outside=none"}},
+    },
+    {
+        .name = "check-relay-firewall",
+        .purpose = "a firewall over the relay ports: the self-test names it",
+        .kind = {"port-restricted", "udp-blocked"},
+        CHECK_PAGE,
+        .check =
+            &(const struct check){
+                .server_rules = CHECK_FIREWALL(""),
+                .finds = {"relayed-packets-lost: browser=ok signaling=ok servers=ok stun=ok nat=ok "
+                          "relay-udp-3478=bad:relayed-packets-lost "
+                          "relay-tcp-3478=bad:relayed-packets-lost "
+                          "relay-tcp-443=bad:relayed-packets-lost outside=bad:relay-ports-closed",
+                          "relayed-packets-lost: " CHECK_NO_UDP
+                          "relay-tcp-3478=bad:relayed-packets-lost "
+                          "relay-tcp-443=bad:relayed-packets-lost outside=none"}},
+        .alone = true,
+    },
+    {
+        .name = "check-relay-firewall-outside",
+        .purpose = "the same, seen only by those who send from outside",
+        .kind = {"port-restricted", "symmetric"},
+        CHECK_PAGE,
+        .check = &(const struct check){.server_rules = CHECK_FIREWALL("iifname != \"lo\" "),
+                                       .finds = {"relay-ports-closed: " CHECK_INSIDE(
+                                                     "ok") "outside=bad:relay-ports-closed",
+                                                 "relay-ports-closed: " CHECK_INSIDE(
+                                                     "warn") "outside=bad:relay-ports-closed"}},
+        .alone = true,
+    },
+    {
+        .name = "check-firefox",
+        .purpose = "the self-test in Firefox",
+        .kind = {"symmetric", "udp-blocked"},
+        .product = {BROWSER_FIREFOX, BROWSER_FIREFOX},
+        CHECK_PAGE,
+        .check = &(const struct check){.finds = {"symmetric: " CHECK_OPEN("warn"),
+                                                 "udp-blocked: " CHECK_NO_UDP
+                                                 "relay-tcp-3478=ok relay-tcp-443=ok "
+                                                 "outside=none"}},
+    },
+    {
+        .name = "check-key",
+        .purpose = "no guests: the self-test asks for a key, and says that a wrong one is refused",
+        .kind = {"none", "none"},
+        CHECK_PAGE,
+        .server_options = (const char *const[]){"--guests", "no", NULL},
+        .check =
+            &(const struct check){
+                .steps = {{"#key", "not-a-key"}, {"#key-form button", NULL}},
+                .finds = {"key-refused: browser=ok signaling=ok servers=bad:key-refused",
+                          "access-key-needed: browser=ok signaling=ok "
+                          "servers=warn:access-key-needed"}},
+        .alone = true,
+    },
+
+    {
+        .name = "check-own-server",
+        .purpose = "the self-test of a server that one of them names: its password is wrong",
+        .kind = {"port-restricted", "full-cone"},
+        CHECK_PAGE,
+        .check =
+            &(const struct check){
+                .steps = {{"summary", NULL},
+                          {"#own-servers", "turn:203.0.113.10:3478?transport=udp"},
+                          {"#own-user", "mallory"},
+                          {"#own-password", "xyzzy-xyzzy"},
+                          {"#use-own", NULL}},
+                .finds = {"relay-credentials-refused: browser=ok signaling=ok servers=ok stun=ok "
+                          "nat=none relay-udp-3478=bad:credentials-refused outside=none",
+                          "direct: " CHECK_OPEN("ok")}},
     },
 
     /* Faults in mid-call. The times were measured (docs/harness.md) and have a margin for
