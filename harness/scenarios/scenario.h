@@ -108,6 +108,9 @@ unsigned scenario_soak_minutes(const struct scenario *s, const struct scenario_o
 /* Both pages are the self-test's; judged is what they find (check.h). */
 void scenario_check(struct stage *st);
 
+/* The same on an unknown network: judged is that they find no fault. */
+void scenario_check_sound(struct stage *st);
+
 /* In the middle of a call, its fault strikes; judged is how the call comes through it (fault.h). */
 void scenario_fault(struct stage *st);
 

@@ -5,7 +5,7 @@
 // window.checkResult: {state: "running" | "done", verdict: {level, code, title, text}, rows,
 // facts, report}. Tests and tickets read it; there is no secret in it.
 
-import { reportOf, rowsOf, verdictOf } from "./check-words.js";
+import { explain, reportOf, rowsOf, verdictOf } from "./check-words.js";
 import { allocate, askStun, echo, entriesOf, familyOf, hostCandidates, join, mapping,
          parseUrl, seenAs } from "./probe.js";
 
@@ -195,18 +195,23 @@ async function askRelay(r) {
 // The echoes themselves come one after the other: they would take each other's room.
 let turn = Promise.resolve();
 
+// Whether anything came through.
 async function tryEcho(r) {
 	const config = { iceServers: [r.server], iceTransportPolicy: "relay" };
-	const link = await join(config, config);
+	const link = await join(config, config), found = facts.relays[r.i];
 
 	if (link.channel) {
 		turn = turn.then(() => echo(link)).catch(() => ({ rttMs: null }));
-		facts.relays[r.i].echo = await turn;
+		found.echo = await turn;
+	} else if (link.error) { // it gave one relayed address, but not two
+		found.relay = null;
+		found.error = link.error;
 	} else {
-		facts.relays[r.i].echo = { rttMs: null };
+		found.echo = { rttMs: null };
 	}
 	link.close();
 	paint();
+	return found.echo?.rttMs != null;
 }
 
 function whyNotOutside(r) {
@@ -253,7 +258,8 @@ async function tryOutside(relays) {
 		{ iceServers: [{ urls: stun }] });
 	const ok = Boolean(link.channel), seen = ok ? await seenAs(link) : "";
 
-	const excuse = ok ? null : whyPerhapsNotOutside();
+	const excuse = ok ? null
+		: link.error ? explain(link.error, r).text : whyPerhapsNotOutside();
 
 	link.close();
 	facts.outside = excuse ? { ok, skipped: excuse }
@@ -275,8 +281,13 @@ async function probe(entries) {
 	paint();
 	await Promise.all([lookAtNat(entries),
 	                   ...relays.filter((r) => r.transport !== "dtls").map(askRelay)]);
-	await Promise.all([relays.length && tryOutside(relays),
-	                   ...relays.filter((r) => facts.relays[r.i].relay).map(tryEcho)]);
+	// With few allocations at a time, for there may be a quota; but what fails takes its time, and
+	// after one that did the others are tried at once.
+	const live = relays.filter((r) => facts.relays[r.i].relay);
+	let n = 0;
+	while (n < live.length && await tryEcho(live[n]))
+		n++;
+	await Promise.all([relays.length && tryOutside(relays), ...live.slice(n + 1).map(tryEcho)]);
 }
 
 /* ---- all of it ---- */

@@ -173,18 +173,23 @@ export async function allocate(entry) {
 const bare = ({ type, sdp }) => ({ type, sdp: sdp.replace(/^a=candidate:.*\r\n/gm, "") });
 
 // Two connections of this page, of these configurations, joined by a data channel that loses
-// packets as UDP does. Resolves to {a, b, channel, far, ms, close()}; channel is null if they did
-// not come together.
+// packets as UDP does. Resolves to {a, b, channel, far, ms, error, close()}; channel is null if they
+// did not come together, and error is then what a server said against it, or null.
 export async function join(configA, configB, limitMs = JOIN_MS) {
 	const started = performance.now();
 	const a = new RTCPeerConnection(configA), b = new RTCPeerConnection(configB);
-	const link = { a, b, channel: null, far: null, ms: 0, close: () => (a.close(), b.close()) };
+	const link = { a, b, channel: null, far: null, ms: 0, error: null,
+	               close: () => (a.close(), b.close()) };
 	const near = a.createDataChannel("check", { ordered: false, maxRetransmits: 0 });
 	let described;
 	const ready = new Promise((resolve) => { described = resolve; });
 	const trickle = (from, to) => {
 		from.onicecandidate = ({ candidate }) =>
 			ready.then(() => candidate && to.addIceCandidate(candidate)).catch(() => {});
+		from.onicecandidateerror = ({ errorCode, errorText }) => {
+			if (errorCode !== 701)
+				link.error = { code: errorCode, text: errorText ?? "" };
+		};
 	};
 
 	trickle(a, b);
@@ -208,7 +213,7 @@ export async function join(configA, configB, limitMs = JOIN_MS) {
 		if (await open)
 			link.channel = near;
 	} catch (e) {
-		link.error = e.message;
+		link.error = { code: 0, text: e.message };
 	}
 	link.ms = Math.round(performance.now() - started);
 	return link;
