@@ -5,16 +5,9 @@
 #ifndef SIGNAL_PAGE_H
 #define SIGNAL_PAGE_H
 
-#include <stddef.h>
-
-struct page_file {
-	const char *path; /* as in the URL */
-	const char *content_type;
-	const unsigned char *data;
-	const unsigned char *end;
-};
+#include "base/embed.h"
 
 /* "/" is the client page, "/check" the self-test. NULL when there is no such file. */
-const struct page_file *page_find(const char *path);
+const struct embed_file *page_find(const char *path);
 
 #endif

@@ -310,7 +310,7 @@ void http_api_answer(const struct web_ops *ops, void *ctx, const struct http_req
                      struct http_response *r)
 {
 	struct http_call c = {.ops = ops, .ctx = ctx, .q = q, .r = r};
-	const struct page_file *file = page_find(q->path);
+	const struct embed_file *file = page_find(q->path);
 
 	memset(r, 0, sizeof(*r));
 	if (is_draft(q)) {
