@@ -32,9 +32,9 @@ static const struct verb {
      true,
      false,
      admin_samples,
-     {{"step", 'i', 0}},
+     {{"step", 'i', 0}, {"since", 'i', 0}},
      "Bandwidth, allocations and calls over time: step 1 for ten minutes of seconds, 60 for a day "
-     "of minutes"},
+     "of minutes; since: only what is later than that Unix time"},
     {"sessions",
      true,
      false,

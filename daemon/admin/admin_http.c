@@ -5,6 +5,7 @@
 #include "daemon/admin/admin_http.h"
 
 #include "base/log.h"
+#include "daemon/admin/admin_internal.h"
 #include "daemon/grant.h"
 #include "daemon/web/http_api_internal.h"
 #include "store/store.h"
@@ -262,8 +263,10 @@ void admin_http_answer(struct admin_http *h, const struct http_request *q, struc
 	} else if (!authenticate(h, q, r, actor, &caller.role, &who)) {
 		if (!strcmp(path, "whoami"))
 			http_api_json(r, 200,
-			              json_pack("{ss ss}", "actor", actor, "role",
-			                        store_role_text(caller.role)));
+			              json_pack("{so ss ss*}", "actor",
+			                        admin_string(actor, strlen(actor)), "role",
+			                        store_role_text(caller.role), "name",
+			                        *who.name ? who.name : NULL));
 		else
 			run_verb(h, q, r, verb, &caller);
 	}

@@ -52,13 +52,15 @@ int admin_status(struct admin_task *t, struct why *why)
 /* Columns, not rows: a day of minutes is 1440 of them. */
 int admin_samples(struct admin_task *t, struct why *why)
 {
-	int64_t step = admin_number(t, "step", 1);
+	int64_t step = admin_number(t, "step", 1), since = admin_number(t, "since", 0);
 	json_t *at = json_array(), *to_peer = json_array(), *to_client = json_array();
 	json_t *allocations = json_array(), *calls = json_array();
 	const struct history_sample *s;
 
 	for (size_t i = 0;
 	     (step == 1 || step == 60) && (s = history_at(t->admin->history, (int)step, i)); i++) {
+		if (s->at_s <= since)
+			continue;
 		json_array_append_new(at, json_integer((json_int_t)s->at_s));
 		json_array_append_new(to_peer, json_integer((json_int_t)s->to_peer_rate));
 		json_array_append_new(to_client, json_integer((json_int_t)s->to_client_rate));
