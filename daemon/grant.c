@@ -164,6 +164,7 @@ int grant_for_caller(void *ctx, const struct web_caller *caller, const char *nam
 	}
 	memset(out, 0, sizeof(*out));
 	out->ttl_s = ttl_s;
+	out->strict = conf->strict_expiry;
 	r = make_credential(g, name, out);
 	if (r)
 		return r;

@@ -129,8 +129,9 @@ void hub_error(struct hub_peer *p, const char *code, const char *message);
 unsigned hub_tell(struct hub *h, bool (*whom)(void *ctx, const char *name), void *ctx,
                   const char *code, const char *message);
 
-/* Answers a request for ICE servers. The peer may be gone by now. Borrows servers. */
-void hub_ice_answer(struct hub *h, uint64_t peer_id, json_t *servers, int64_t ttl_s);
+/* Answers a request for ICE servers. The peer may be gone by now. Borrows servers. strict: what is
+ * opened with their credential ends with it. */
+void hub_ice_answer(struct hub *h, uint64_t peer_id, json_t *servers, int64_t ttl_s, bool strict);
 
 /* code: -E_DENIED, -E_LIMIT or any other of the table. */
 void hub_ice_refuse(struct hub *h, uint64_t peer_id, int code);

@@ -8,6 +8,8 @@ EMBED(page_index_html, "index.html")
 EMBED(page_style_css, "style.css")
 EMBED(page_app_js, "app.js")
 EMBED(page_turnpike_js, "turnpike.js")
+EMBED(page_signaling_js, "signaling.js")
+EMBED(page_ice_js, "ice.js")
 EMBED(page_icon_svg, "icon.svg")
 EMBED(page_check_html, "check.html")
 EMBED(page_check_css, "check.css")
@@ -21,6 +23,8 @@ static const struct embed_file files[] = {
     {"/style.css", EMBED_CSS, page_style_css, page_style_css_end},
     {"/app.js", EMBED_JS, page_app_js, page_app_js_end},
     {"/turnpike.js", EMBED_JS, page_turnpike_js, page_turnpike_js_end},
+    {"/signaling.js", EMBED_JS, page_signaling_js, page_signaling_js_end},
+    {"/ice.js", EMBED_JS, page_ice_js, page_ice_js_end},
     {"/icon.svg", EMBED_SVG, page_icon_svg, page_icon_svg_end},
     {"/check", EMBED_HTML, page_check_html, page_check_html_end},
     {"/check.css", EMBED_CSS, page_check_css, page_check_css_end},

@@ -47,6 +47,8 @@ static void test_health_and_page(void **state)
 	              "Content-Type: text/javascript");
 	expect_status(f, "GET /turnpike.js HTTP/1.1\r\nHost: x\r\n\r\n", 200,
 	              "X-Content-Type-Options: nosniff\r\n");
+	expect_status(f, "GET /signaling.js HTTP/1.1\r\nHost: x\r\n\r\n", 200, "text/javascript");
+	expect_status(f, "GET /ice.js HTTP/1.1\r\nHost: x\r\n\r\n", 200, "text/javascript");
 	expect_status(f, "GET /style.css HTTP/1.1\r\nHost: x\r\n\r\n", 200, "text/css");
 	expect_status(f, "GET /icon.svg HTTP/1.1\r\nHost: x\r\n\r\n", 200, "image/svg+xml");
 	expect_status(f, "GET /check HTTP/1.1\r\nHost: x\r\n\r\n", 200,

@@ -157,7 +157,7 @@ static int on_ice_servers(void *ctx, const struct lws_origin *origin,
 	servers = ice_grant_servers(&grant);
 	if (!servers)
 		return -E_NOMEM;
-	hub_ice_answer(lws_hub_core(w->hub), request->peer_id, servers, grant.ttl_s);
+	hub_ice_answer(lws_hub_core(w->hub), request->peer_id, servers, grant.ttl_s, grant.strict);
 	json_decref(servers);
 	return 0;
 }

@@ -2,7 +2,7 @@
 //
 // The page around turnpike.js.
 
-import { Call, Signaling } from "./turnpike.js";
+import { Call, IceServers, Signaling } from "./turnpike.js";
 
 const RING_MS = 45000;
 const ENDED_KEPT = 32;
@@ -167,18 +167,20 @@ async function openMedia() {
 	}
 }
 
-// The servers, right before each call: their credential is good for a limited time.
+// The servers, right before each call, which then renews their credential in time.
 async function fetchIceServers() {
+	const servers = new IceServers(() => hub.iceServers(settings.get("key")));
+
 	try {
-		return (await hub.iceServers(settings.get("key"))).iceServers;
+		await servers.renew();
 	} catch (e) {
 		if (e.code === "access-key-needed")
 			notice("This server needs an access key for relayed calls. " +
 			       "The call is tried without a relay.", true);
 		else
 			notice(`No relay for this call: ${e.message}`, false, true);
-		return [];
 	}
+	return servers;
 }
 
 /* ---- calls ---- */
