@@ -34,8 +34,9 @@ static bool is_newly_revoked(void *ctx, const char *name)
 {
 	const struct revoked_since *since = ctx;
 
-	return store_snapshot_user_revoked(since->now, name) &&
-	       !store_snapshot_user_revoked(since->before, name);
+	/* Also once more: he may have been given something since. */
+	return store_snapshot_user_revoked(since->now, name) >
+	       store_snapshot_user_revoked(since->before, name);
 }
 
 static int reload_users(struct serve *s, struct why *why)

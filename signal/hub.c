@@ -289,6 +289,11 @@ void hub_ice_refuse(struct hub *h, uint64_t peer_id, int code)
 		              "This server needs an access key for relayed calls.", "ice-servers",
 		              NULL);
 		break;
+	case -E_REVOKED:
+		hub_error_for(p, "credentials-revoked",
+		              "Your access to the relay was revoked by an administrator.",
+		              "ice-servers", NULL);
+		break;
 	case -E_LIMIT:
 		hub_error_for(p, "rate-limited", "Too many requests. Try again later.",
 		              "ice-servers", NULL);

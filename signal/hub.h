@@ -133,7 +133,7 @@ unsigned hub_tell(struct hub *h, bool (*whom)(void *ctx, const char *name), void
  * opened with their credential ends with it. */
 void hub_ice_answer(struct hub *h, uint64_t peer_id, json_t *servers, int64_t ttl_s, bool strict);
 
-/* code: -E_DENIED, -E_LIMIT or any other of the table. */
+/* code: -E_DENIED, -E_REVOKED, -E_LIMIT or any other of the table. */
 void hub_ice_refuse(struct hub *h, uint64_t peer_id, int code);
 
 uint64_t hub_peer_id(const struct hub_peer *p);

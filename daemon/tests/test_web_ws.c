@@ -225,6 +225,7 @@ static void test_ice_servers_over_websocket(void **state)
 	               "\"credential\":\"secret\"}],\"ttl\":3600,\"strict\":true}");
 	assert_string_equal(f->caller_key, "k1");
 	assert_true(f->caller.tls);
+	assert_true(f->caller.himself);
 	assert_false(f->caller.foreign_origin);
 	assert_false(f->caller.forwarded);
 	assert_true(addr_is_loopback(&f->caller.peer));

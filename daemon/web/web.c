@@ -151,6 +151,7 @@ static int on_ice_servers(void *ctx, const struct lws_origin *origin,
 	json_t *servers;
 	int rc;
 
+	caller.himself = true;
 	rc = w->ops.grant(w->ctx, &caller, request->name, 0, origin->host, &grant);
 	if (rc)
 		return rc;

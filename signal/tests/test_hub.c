@@ -359,6 +359,9 @@ static void test_ice_servers(void **state)
 	say(&h->a, "{\"type\":\"ice-servers\",\"key\":\"k%n\"}");
 	assert_string_equal(h->ice_key, "k%n");
 	expect_error(&h->a, "access-key-needed");
+	h->ice_rc = -E_REVOKED;
+	say(&h->a, "{\"type\":\"ice-servers\"}");
+	expect_error(&h->a, "credentials-revoked");
 	h->ice_rc = -E_LIMIT;
 	say(&h->a, "{\"type\":\"ice-servers\"}");
 	expect_error(&h->a, "rate-limited");
