@@ -632,6 +632,66 @@ const struct scenario scenarios[] = {
         .limit_ms = FAULT_LIMIT_MS,
     },
     {
+        .name = "fault-credential-renewed",
+        .purpose = "a relayed call lives over the end of its credentials: they are renewed",
+        .group = GROUP_FAULTS,
+        .kind = {"symmetric", "symmetric"},
+        .page_query = "?relay=1",
+        /* The shortest that it takes. What is refreshed with an expired credential ends. */
+        .server_options =
+            (const char *const[]){"--credential-ttl", "30", "--strict-expiry", "--default-lifetime",
+                                  "30", "--max-lifetime", "30", NULL},
+        .play = scenario_fault,
+        .expect = {.path = PATH_RELAY, .both_legs = true},
+        .fault =
+            &(const struct fault){
+                .what = "two expiries",
+                .strike = strike_expiries,
+                .expect = {.back_ms = 120000,
+                           .gap_ms = 1500,
+                           .after = {.path = PATH_RELAY, .both_legs = true}},
+            },
+        .limit_ms = FAULT_LIMIT_MS,
+        .alone = true,
+    },
+    {
+        .name = "fault-credential-expired",
+        .purpose = "a NAT forgets its mappings when the credentials of the call have expired",
+        .group = GROUP_FAULTS,
+        .kind = {"symmetric", "symmetric"},
+        .page_query = "?relay=1",
+        .server_options = (const char *const[]){"--credential-ttl", "30", NULL},
+        .play = scenario_fault,
+        .expect = {.path = PATH_RELAY, .both_legs = true},
+        .fault =
+            &(const struct fault){
+                .what = "rebinding the NAT",
+                .before = await_expiry,
+                .strike = strike_rebind,
+                .side = LAB_A,
+                .expect = {.back_ms = 20000, .watch_ms = 8000, .after = {.path = PATH_RELAY}},
+            },
+        .limit_ms = FAULT_LIMIT_MS,
+        .alone = true,
+    },
+    {
+        .name = "fault-user-revoked",
+        .purpose = "a user is revoked: his relayed call ends, and both are told why",
+        .group = GROUP_FAULTS,
+        .kind = {"symmetric", "symmetric"},
+        .page_query = "?relay=1",
+        .play = scenario_fault,
+        .expect = {.path = PATH_RELAY, .both_legs = true},
+        .fault =
+            &(const struct fault){
+                .what = "revoking alice",
+                .strike = strike_revoke,
+                .expect = {.silent_ms = 2000, .ends_ms = 4000, .reason = "access was revoked"},
+            },
+        .limit_ms = FAULT_LIMIT_MS,
+        .alone = true,
+    },
+    {
         .name = "fault-ten-calls",
         .purpose = "ten calls at once over one appliance, every other one relayed",
         .group = GROUP_FAULTS,
