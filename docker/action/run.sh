@@ -22,7 +22,7 @@ case $HTML in
 *) die "html: $HTML: must end with .html" 2 ;;
 esac
 case ${AGAINST:-} in
-'' | https://?* | http://?*) ;;
+'' | https://?*) ;;
 *) die "against: $AGAINST: write https://HOST[:PORT]" 2 ;;
 esac
 command -v docker >/dev/null || die "docker is not installed on this runner: use one that has it (ubuntu-*)"
