@@ -157,8 +157,9 @@ static void proxied(void **state)
 
 	(void)state;
 	serve(at, "127.0.0.1/32");
-	assert_int_equal(health(at, ""), 1);
+	assert_int_equal(health(at, "--proxy-from 192.0.2.1/32"), 1);
 	assert_int_equal(health(at, "--proxy-from 127.0.0.1/32"), 0);
+	assert_int_equal(health(at, ""), 0); /* it is known what the server was started with */
 }
 
 static void others(void **state)
