@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * A scenario: one row of the table in table.c, and a function that plays it on
- * a stage (a lab with appliance and browsers). A cell is a scenario with its
- * blanks filled in: which NATs, which browsers.
+ * A scenario: one row of the table (calls.def, checks.def, faults.def), and a function that plays
+ * it on a stage (a lab with appliance and browsers). A cell is a scenario with its blanks filled
+ * in: which NATs, which browsers.
  */
 #ifndef SCENARIOS_SCENARIO_H
 #define SCENARIOS_SCENARIO_H
