@@ -16,6 +16,7 @@
 	X(E_EXISTS, "exists already")                                                              \
 	X(E_IN_USE, "address in use")                                                              \
 	X(E_DENIED, "not allowed")                                                                 \
+	X(E_REVOKED, "revoked by an administrator")                                                \
 	X(E_STALE, "too old")                                                                      \
 	X(E_LATER, "the answer comes later")                                                       \
 	X(E_CLOSED, "closed by the other side")                                                    \

@@ -4,6 +4,8 @@
  */
 #include "daemon/endpoint.h"
 
+#include <sys/socket.h>
+
 static bool listens_on(const struct conf *conf, uint16_t port)
 {
 	for (size_t i = 0; i < conf->listen.n; i++)
@@ -57,4 +59,18 @@ void endpoint_host(const struct conf *conf, char host[ICE_HOST_STRLEN])
 			return;
 		}
 	}
+}
+
+int endpoint_greet(const struct conf *conf, int fd)
+{
+	static const char hello[] = "PROXY UNKNOWN\r\n";
+	struct addr own;
+	socklen_t len = sizeof(own);
+
+	if (getsockname(fd, &own.sa, &len))
+		return -1;
+	for (size_t i = 0; i < conf->proxy_from.n; i++)
+		if (prefix_has(&conf->proxy_from.v[i], &own))
+			return send(fd, hello, sizeof(hello) - 1, MSG_NOSIGNAL) < 0 ? -1 : 0;
+	return 0;
 }

@@ -101,6 +101,14 @@ static bool may_have(const struct grant *g, const struct web_caller *caller, int
 	return false;
 }
 
+/* An application that issues to others, with its token, knows whom it lets in again. Who was
+ * revoked does not get around that by asking himself. */
+static bool is_shut_out(const struct grant *g, const struct web_caller *caller, int64_t token_id,
+                        const char *name)
+{
+	return (caller->himself || !token_id) && store_snapshot_user_revoked(g->users, name);
+}
+
 /* A quota of its own for each who has no name. */
 static void make_name(char out[GUEST_STRLEN])
 {
@@ -158,6 +166,10 @@ int grant_for_caller(void *ctx, const struct web_caller *caller, const char *nam
 		return -E_NOTFOUND; /* all retired: nothing that we issued would be accepted */
 	if (ttl_s < 0 || text_check(name, 0, CREDENTIAL_NAME_MAX, "", NULL))
 		return -E_INVAL;
+	if (is_shut_out(g, caller, token_id, name)) {
+		g->denied++;
+		return -E_REVOKED;
+	}
 	if (g->rate)
 		wait_s = issue_rate_take(g->rate, token_id, &caller->peer, now_ms());
 	if (wait_s) {
@@ -175,6 +187,7 @@ int grant_for_caller(void *ctx, const struct web_caller *caller, const char *nam
 	}
 	memset(out, 0, sizeof(*out));
 	out->ttl_s = ttl_s;
+	out->strict = conf->strict_expiry;
 	r = make_credential(g, name, out);
 	if (r)
 		return r;

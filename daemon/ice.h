@@ -10,6 +10,7 @@
 #include "store/credential.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,7 @@
 struct ice_grant {
 	struct credential credential; /* username "expiry:name" and its password */
 	int64_t ttl_s;
+	bool strict;            /* what is opened with it ends when it expires */
 	unsigned retry_after_s; /* of a grant that was refused for the rate */
 	size_t uri_n;           /* stun: first, then turn: */
 	char uri[ICE_URI_MAX][ICE_URI_STRLEN];

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "daemon/cert.h"
 #include "daemon/cert_watch.h"
+#include "daemon/conf/conf_served.h"
 #include "daemon/listen/front.h"
 #include "daemon/relay/worker.h"
 #include "daemon/setup.h"
@@ -16,6 +17,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 /* For the log, one line each; for `turnpike reload`, together. */
 __attribute__((format(printf, 2, 3))) static void note(struct lockfile_report *report,
@@ -133,6 +135,16 @@ static void change_over(struct reload *r, struct settings *fresh,
 	r->applied(r->ctx, changes);
 }
 
+/* For the command line. Two servers on one data directory: it speaks to the first. */
+static void note_served(const struct reload *r)
+{
+	struct why why;
+
+	if (r->lock && conf_served_write(&r->live->conf, r->live->origins, &why))
+		log_warn(NULL, "settings-not-noted", LOG_STR("error", why.text),
+		         LOG_STR("hint", "turnpike user add and its like want --realm again"));
+}
+
 static int run(struct reload *r, struct lockfile_report *report, struct why *why)
 {
 	struct conf_changes changes;
@@ -156,6 +168,7 @@ static int run(struct reload *r, struct lockfile_report *report, struct why *why
 		on_problem(report, why->text);
 		return err;
 	}
+	note_served(r);
 	log_info(NULL, "configuration-reloaded", LOG_STR("changed", changes.changed));
 	if (*changes.changed)
 		note(report, "changed: %s\n", changes.changed);
@@ -172,6 +185,9 @@ void reload_run(struct reload *r, struct lockfile_report *out)
 	struct why why = {{0}};
 
 	report.ok = !run(r, &report, &why);
+	r->refused = !report.ok;
+	if (report.ok)
+		r->loaded_at_s = time(NULL);
 	if (!report.ok)
 		log_error(
 		    NULL, "configuration-kept",
@@ -187,6 +203,7 @@ int reload_start(struct reload *r, struct event_base *base, struct why *why)
 	pid_t other = 0;
 	int err;
 
+	r->loaded_at_s = time(NULL);
 	setup_cert_paths(&r->live->conf, &paths);
 	r->watch = cert_watch_new(base, paths.cert, paths.key, on_watch, r);
 	if (!r->watch)
@@ -197,6 +214,8 @@ int reload_start(struct reload *r, struct event_base *base, struct why *why)
 		         LOG_STR("hint", "turnpike reload finds only that one: send SIGHUP"));
 		err = 0;
 	}
+	if (!err)
+		note_served(r);
 	return err;
 }
 

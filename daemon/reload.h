@@ -34,6 +34,8 @@ struct reload {
 	struct cert_watch *watch;
 	struct lockfile *lock;
 	unsigned long serial;
+	bool refused;        /* the last one */
+	int64_t loaded_at_s; /* Unix time: when what is in effect was read */
 };
 
 /* Once the server runs: watches the certificate's files and takes the lock of the data directory.

@@ -3,35 +3,20 @@
  * Wires the house together: store, TURN workers, web and signaling on one
  * main loop, and takes them apart again.
  */
-#include "daemon/serve.h"
+#include "daemon/serve_internal.h"
 
 #include "base/env_libevent.h"
-#include "daemon/admin/admin_http.h"
-#include "daemon/admin/admin_socket.h"
-#include "daemon/admin/explain.h"
-#include "daemon/books.h"
-#include "daemon/grant.h"
-#include "daemon/issue_rate.h"
-#include "daemon/listen/front.h"
+#include "daemon/admin/ask.h"
 #include "daemon/listen/listen.h"
-#include "daemon/listen/sockets.h"
 #include "daemon/metrics.h"
 #include "daemon/process/limits.h"
 #include "daemon/process/privilege.h"
 #include "daemon/process/sandbox.h"
-#include "daemon/process/supervise.h"
-#include "daemon/relay/topology.h"
-#include "daemon/relay/worker.h"
-#include "daemon/reload.h"
+#include "daemon/serve.h"
 #include "daemon/setup.h"
-#include "daemon/web/web.h"
-#include "store/revoke.h"
-#include "store/snapshot.h"
-#include "store/store.h"
 #include "turn/quota.h"
 
 #include <errno.h>
-#include <event2/event.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,39 +26,6 @@
 #define DRAIN_POLL_MS  100
 #define STORE_WAIT_MS  250
 #define STORE_POLL_MS  100 /* a change by the command line is heeded after so long */
-#define SAMPLE_MS      1000
-
-struct serve {
-	const struct conf *conf;
-	struct event_base *base;
-	struct store *store;
-	struct store_snapshot *users;
-	struct topology topo;
-	struct sockets sockets;
-	struct supervise *supervise;
-	struct settings_base settings;
-	struct reload reload;
-	uint8_t nonce_key[TURN_NONCE_KEY_LEN];
-	struct worker **workers;
-	size_t worker_n;
-	struct listener **listeners;
-	size_t listener_n;
-	struct web *web;
-	struct front *front;
-	struct grant grant;
-	struct books *books;
-	struct issue_rate *rate;
-	struct history history;
-	struct explain *explain;
-	struct admin admin;
-	struct admin_http admin_http;
-	struct admin_socket *admin_socket;
-	struct event *poll, *rotate, *sample, *on_int, *on_term, *on_hup, *drain;
-	uint64_t drain_polls;
-	bool draining;          /* takes nothing new */
-	bool stopping;          /* and ends once what runs has ended */
-	struct why store_error; /* of the last poll, empty when it went well */
-};
 
 struct revoked_since {
 	const struct store_snapshot *before, *now;
@@ -83,8 +35,9 @@ static bool is_newly_revoked(void *ctx, const char *name)
 {
 	const struct revoked_since *since = ctx;
 
-	return store_snapshot_user_revoked(since->now, name) &&
-	       !store_snapshot_user_revoked(since->before, name);
+	/* Also once more: he may have been given something since. */
+	return store_snapshot_user_revoked(since->now, name) >
+	       store_snapshot_user_revoked(since->before, name);
 }
 
 static int reload_users(struct serve *s, struct why *why)
@@ -104,6 +57,26 @@ static int reload_users(struct serve *s, struct why *why)
 	for (size_t i = 0; i < s->worker_n; i++)
 		worker_set_users(s->workers[i], fresh);
 	return 0;
+}
+
+static void nothing(struct turn *t, const void *question, void *answer)
+{
+	(void)t;
+	(void)question;
+	(void)answer;
+}
+
+/* The same, and comes back when the workers know it, too: who hears that it is done may be asked
+ * for a call the next moment. */
+int serve_heed(struct serve *s, struct why *why)
+{
+	int r = reload_users(s, why);
+	struct ask *a = r ? NULL : ask_new(s->worker_n, "", 0, 1);
+
+	if (a)
+		ask_workers(a, s->workers, s->worker_n, nothing);
+	ask_free(a);
+	return r;
 }
 
 static void on_poll(evutil_socket_t fd, short what, void *arg)
@@ -138,7 +111,7 @@ static void on_rotate(evutil_socket_t fd, short what, void *arg)
 		worker_set_nonce_key(s->workers[i], s->nonce_key);
 }
 
-static int add_timer(struct serve *s, uint64_t every_ms, event_callback_fn fn, struct event **out)
+int serve_add_timer(struct serve *s, uint64_t every_ms, event_callback_fn fn, struct event **out)
 {
 	struct timeval tv = {.tv_sec = (time_t)(every_ms / 1000),
 	                     .tv_usec = (suseconds_t)(every_ms % 1000 * 1000)};
@@ -155,7 +128,7 @@ static uint64_t live_allocations(const struct serve *s)
 	return m.relay.allocations;
 }
 
-static void set_draining(void *ctx, bool draining)
+void serve_set_draining(void *ctx, bool draining)
 {
 	struct serve *s = ctx;
 
@@ -191,14 +164,14 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 	log_info(NULL, "stopping", LOG_STR("signal", strsignal((int)number)),
 	         LOG_INT("allocations", live));
 	if (s->stopping || !live || !s->conf->drain_timeout ||
-	    add_timer(s, DRAIN_POLL_MS, on_drain, &s->drain)) {
+	    serve_add_timer(s, DRAIN_POLL_MS, on_drain, &s->drain)) {
 		supervise_stopping(s->supervise, 0);
 		event_base_loopbreak(s->base);
 		return;
 	}
 	s->stopping = true;
 	supervise_stopping(s->supervise, (uint64_t)s->conf->drain_timeout);
-	set_draining(s, true);
+	serve_set_draining(s, true);
 }
 
 static int open_listeners(struct serve *s, struct why *why)
@@ -260,194 +233,6 @@ static int start_workers(struct serve *s, struct why *why)
 	for (conf.worker = 0; !r && conf.worker < n; conf.worker++)
 		r = start_worker(s, &conf, why);
 	return r;
-}
-
-static int on_grant(void *ctx, const struct web_caller *caller, const char *name, int64_t ttl_s,
-                    const char *host, struct ice_grant *out)
-{
-	return grant_for_caller(&((struct serve *)ctx)->grant, caller, name, ttl_s, host, out);
-}
-
-static enum web_cors on_cors(void *ctx, const char *origin)
-{
-	return grant_cors(&((struct serve *)ctx)->grant, origin);
-}
-
-static void log_store_error(const char *event, const struct why *why)
-{
-	log_error(NULL, event, LOG_STR("error", why->text));
-}
-
-/* What was written is heeded at once: the caller may come back with it sooner than the poll. */
-static int on_reissue(void *ctx, const char *username)
-{
-	struct serve *s = ctx;
-	struct why why;
-	int r = store_reissue(s->store, username, &why);
-
-	if (!r)
-		r = reload_users(s, &why);
-	if (r)
-		log_store_error("credential-not-issued", &why);
-	return r;
-}
-
-/* Who may issue may take back one credential; all of a user is an administrator's business. */
-static int on_revoke(void *ctx, const struct web_caller *caller, const char *name, bool whole_user)
-{
-	unsigned scope = whole_user ? STORE_SCOPE_ADMIN : STORE_SCOPE_ISSUE;
-	char actor[STORE_ACTOR_MAX];
-	struct serve *s = ctx;
-	struct why why;
-	int r = grant_actor(&s->grant, caller, scope, actor);
-
-	if (r)
-		return r;
-	store_set_actor(s->store, actor);
-	r = whole_user ? store_revoke_user(s->store, name, s->conf->max_credential_ttl, NULL, &why)
-	               : store_revoke_credential(s->store, name, &why);
-	if (r == -E_INVAL || r == -E_STALE)
-		return r;
-	if (r) {
-		log_store_error("revocation-failed", &why);
-		return r;
-	}
-	s->grant.revoked++;
-	log_info(NULL, "revoked", LOG_STR(whole_user ? "user" : "credential", name),
-	         LOG_STR("by", actor));
-	if (reload_users(s, &why)) /* it is on the disk: the next poll tries again */
-		log_store_error("store", &why);
-	return 0;
-}
-
-static bool is_draining(void *ctx)
-{
-	return ((struct serve *)ctx)->draining;
-}
-
-static bool is_ready(void *ctx)
-{
-	return !is_draining(ctx);
-}
-
-static void on_signal_event(void *ctx, const struct hub_event *event)
-{
-	struct serve *s = ctx;
-
-	explain_signal(s->explain, event);
-}
-
-static void on_admin(void *ctx, const struct http_request *q, struct http_response *r)
-{
-	admin_http_answer(&((struct serve *)ctx)->admin_http, q, r);
-}
-
-/* An administrator's change is heeded before he hears that it was made. */
-static void heed(void *ctx)
-{
-	struct why why = {{0}};
-
-	if (reload_users(ctx, &why)) /* it is on the disk: the next poll tries again */
-		log_store_error("store", &why);
-}
-
-static void on_sample(evutil_socket_t fd, short what, void *arg)
-{
-	struct serve *s = arg;
-	struct metrics m = {.workers = 0};
-	struct history_input now;
-
-	(void)fd;
-	(void)what;
-	metrics_collect(&m, s->workers, s->worker_n);
-	now = (struct history_input){.to_peer_bytes = m.relay.turn.to_peer_bytes,
-	                             .to_client_bytes = m.relay.turn.to_client_bytes,
-	                             .allocations = m.relay.allocations,
-	                             .calls = web_call_count(s->web)};
-	history_add(&s->history, time(NULL), &now);
-}
-
-/* Before the web side, which asks it; the rest of what it reaches into comes later. */
-static int start_login(struct serve *s, struct why *why)
-{
-	s->admin_http.admin = &s->admin;
-	if (s->conf->explain_sessions) {
-		s->explain = explain_new((size_t)s->conf->explain_sessions);
-		if (!s->explain)
-			return why_set(why, -E_NOMEM, "out of memory");
-	}
-	return signin_start(s->base, s->conf->data, &s->admin_http.signin, why);
-}
-
-static int start_admin(struct serve *s, struct why *why)
-{
-	if (add_timer(s, SAMPLE_MS, on_sample, &s->sample))
-		return why_set(why, -E_NOMEM, "out of memory");
-	/* Two servers on one data directory: the command line speaks to the first. */
-	return s->reload.lock
-	           ? admin_socket_start(s->base, s->conf->data, &s->admin, &s->admin_socket, why)
-	           : 0;
-}
-
-static void fill_admin(struct serve *s)
-{
-	s->admin = (struct admin){.live = s->reload.live,
-	                          .store = s->store,
-	                          .workers = s->workers,
-	                          .worker_n = s->worker_n,
-	                          .web = s->web,
-	                          .front = s->front,
-	                          .grant = &s->grant,
-	                          .reload = &s->reload,
-	                          .history = &s->history,
-	                          .explain = s->explain,
-	                          .started_at_s = time(NULL),
-	                          .heed = heed,
-	                          .set_draining = set_draining,
-	                          .is_draining = is_draining,
-	                          .ctx = s};
-}
-
-static int on_metrics(void *ctx, const struct web_caller *caller, char **text)
-{
-	struct serve *s = ctx;
-	struct metrics m = {.signal_peers = web_peer_count(s->web),
-	                    .signal_calls = web_call_count(s->web),
-	                    .connections = front_connections(s->front),
-	                    .connections_refused = front_refused(s->front),
-	                    .draining = s->draining};
-
-	if (!grant_is_trusted(&s->grant, caller, STORE_SCOPE_METRICS))
-		return -E_DENIED;
-	m.issued = s->grant.issued;
-	m.denied = s->grant.denied;
-	m.rate_limited = s->grant.limited;
-	m.revoked = s->grant.revoked;
-	books_get_stats(s->books, &m.books);
-	metrics_collect(&m, s->workers, s->worker_n);
-	*text = metrics_text(&m);
-	return *text ? 0 : -E_NOMEM;
-}
-
-static int start_web(struct serve *s, struct why *why)
-{
-	static const struct web_ops ops = {.grant = on_grant,
-	                                   .revoke = on_revoke,
-	                                   .cors = on_cors,
-	                                   .signal_event = on_signal_event,
-	                                   .admin = on_admin,
-	                                   .ready = is_ready,
-	                                   .metrics = on_metrics};
-	struct setup_cert paths;
-	struct web_conf conf;
-
-	setup_cert_paths(s->conf, &paths);
-	web_conf_default(&conf);
-	conf.cert_path = paths.cert;
-	conf.key_path = paths.key;
-	conf.hub.hub.max_peers = (unsigned)s->conf->max_connections;
-	conf.hub.hub.rate_per_s = (unsigned)s->conf->signal_rate;
-	return web_start(s->base, &conf, &ops, s, &s->web, why);
 }
 
 /* Told once, to whoever starts the appliance, and not to its log. */
@@ -517,6 +302,14 @@ static void event_gone(struct event *e)
 		event_free(e);
 }
 
+static void on_reread(void *ctx)
+{
+	struct why why = {{0}};
+
+	if (serve_heed(ctx, &why)) /* it is on the disk: the next poll tries again */
+		log_error(NULL, "store", LOG_STR("error", why.text));
+}
+
 static void on_applied(void *ctx, const struct conf_changes *changes)
 {
 	struct serve *s = ctx;
@@ -525,7 +318,7 @@ static void on_applied(void *ctx, const struct conf_changes *changes)
 		return;
 	event_gone(s->rotate);
 	s->rotate = NULL;
-	if (add_timer(s, (uint64_t)s->conf->nonce_lifetime * 1000, on_rotate, &s->rotate))
+	if (serve_add_timer(s, (uint64_t)s->conf->nonce_lifetime * 1000, on_rotate, &s->rotate))
 		log_error(NULL, "nonce-key-stays", LOG_STR("error", "out of memory"));
 }
 
@@ -539,7 +332,7 @@ static int start_reload(struct serve *s, struct why *why)
 	s->reload.workers = s->workers;
 	s->reload.worker_n = s->worker_n;
 	s->reload.applied = on_applied;
-	s->reload.reread = heed;
+	s->reload.reread = on_reread;
 	s->reload.ctx = s;
 	return reload_start(&s->reload, s->base, why);
 }
@@ -617,7 +410,7 @@ static int start(struct serve *s, struct why *why)
 	s->grant.conf = s->conf;
 	s->grant.rate = s->rate =
 	    issue_rate_new(s->conf->issue_rate_token, s->conf->issue_rate_address);
-	s->grant.reissue = on_reissue;
+	s->grant.reissue = serve_reissue;
 	s->grant.reissue_ctx = s;
 	if (!s->base || !s->settings.quota || !s->rate)
 		return why_set(why, -E_NOMEM, "out of memory");
@@ -628,18 +421,18 @@ static int start(struct serve *s, struct why *why)
 	if ((r = start_confined(s, why)) || (r = confine(s, why)) ||
 	    (r = front_new(s->base, s->conf, &s->topo, &s->front, why)) ||
 	    (r = open_listeners(s, why)) || (r = start_workers(s, why)) ||
-	    (r = start_login(s, why)) || (r = start_web(s, why)))
+	    (r = serve_start_login(s, why)) || (r = serve_start_web(s, why)))
 		return r;
-	fill_admin(s);
+	serve_fill_admin(s);
 	front_open(s->front, s->web, s->workers, s->worker_n);
-	if (add_timer(s, STORE_POLL_MS, on_poll, &s->poll) ||
-	    add_timer(s, (uint64_t)s->conf->nonce_lifetime * 1000, on_rotate, &s->rotate) ||
+	if (serve_add_timer(s, STORE_POLL_MS, on_poll, &s->poll) ||
+	    serve_add_timer(s, (uint64_t)s->conf->nonce_lifetime * 1000, on_rotate, &s->rotate) ||
 	    add_signal(s, SIGINT, on_signal, &s->on_int) ||
 	    add_signal(s, SIGTERM, on_signal, &s->on_term) ||
 	    add_signal(s, SIGHUP, on_hup, &s->on_hup))
 		return why_set(why, -E_NOMEM, "out of memory");
 	r = start_reload(s, why);
-	return r ? r : start_admin(s, why);
+	return r ? r : serve_start_admin(s, why);
 }
 
 static void stop(struct serve *s)

@@ -42,12 +42,15 @@ daemon_stop() {
 	docker ps -aq 2>/dev/null | xargs -r docker rm -f >/dev/null 2>&1 || true
 	docker volume ls -q 2>/dev/null | xargs -r docker volume rm >/dev/null 2>&1 || true
 	[ -z "$inside" ] || kill -TERM "$inside" 2>/dev/null || true
-	for _ in $(seq 50); do
+	for _ in $(seq 150); do
 		kill -0 "$daemon" 2>/dev/null || break
 		sleep 0.1
 	done
 	kill -KILL "$daemon" 2>/dev/null || true
 	wait "$daemon" 2>/dev/null || true
+	# Killed, it may still be dying, and must not answer for the next one.
+	while [ -n "$inside" ] && kill -0 "$inside" 2>/dev/null; do sleep 0.1; done
+	rm -f "$tmp/docker.sock"
 	daemon= inside=
 }
 
@@ -73,7 +76,7 @@ daemon_start() {
 	daemon=$!
 	for _ in $(seq 150); do
 		inside=$(pgrep -P $daemon 2>/dev/null || true)
-		docker info >/dev/null 2>&1 && return 0
+		[ -z "$inside" ] || ! docker info >/dev/null 2>&1 || return 0
 		kill -0 $daemon 2>/dev/null || break
 		sleep 0.2
 	done
@@ -126,17 +129,21 @@ is() {
 	[ "$1" = "$2" ] || { echo "is: $1"; echo "not: $2"; return 1; }
 }
 
-# Its own health check says so, not we.
-healthy() {
+# becomes STATE CONTAINER: its own health check says so, not we
+becomes() {
 	local state i
-	for ((i = 0; i < 100; i++)); do
-		state=$(docker inspect -f '{{.State.Health.Status}}' "$1")
-		[ "$state" != healthy ] || return 0
+	for ((i = 0; i < 150; i++)); do
+		state=$(docker inspect -f '{{.State.Health.Status}}' "$2")
+		[ "$state" != "$1" ] || return 0
 		sleep 0.2
 	done
-	docker inspect -f '{{json .State}}' "$1"
-	docker logs "$1" 2>&1 | tail
+	docker inspect -f '{{json .State}}' "$2"
+	docker logs "$2" 2>&1 | tail
 	return 1
+}
+
+healthy() {
+	becomes healthy "$1"
 }
 
 # uclient ARGS...: a foreign client, coturn's, on the containers' host. It exits 0 whatever was lost.
@@ -152,7 +159,8 @@ relays() {
 }
 
 # What both forms are started with.
-hardened=(--read-only --cap-drop ALL --security-opt no-new-privileges --health-interval 1s)
+hardened=(--read-only --cap-drop ALL --security-opt no-new-privileges
+	--health-interval 1s --health-timeout 3s --health-retries 2)
 
 # ---- the images ----
 
@@ -191,6 +199,35 @@ size() {
 		$((base / 1000000)) $(((all - base) / 1000000))
 }
 
+# What a program's packages are: those of the base not among them.
+packages() {
+	docker run --rm --network none --entrypoint dpkg-query "$1" -W -f '${Package}\n' | sort
+}
+
+others_turn() {
+	docker create --name look "$1" x >/dev/null
+	docker export look | tar -t | grep -iE 'turnserver|turnadmin|turnutils|coturn'
+}
+
+contents() {
+	# The tree, but for this folder, and nothing of it lost to .dockerignore.
+	if git -c safe.directory='*' ls-files ':!docker' >"$tmp/listed" 2>/dev/null; then
+		docker run --rm --network none turnpike-build find /src -type f -printf '%P\n' | sort >"$tmp/context"
+		check "image: every file of the tree reaches the build" sh -c \
+			'! sort "$1" | comm -23 - "$2" | grep .' sh "$tmp/listed" "$tmp/context"
+	fi
+	packages debian:bookworm-slim >"$tmp/base"
+	packages turnpike >"$tmp/ours"
+	{ docker run --rm --network none turnpike-build cat /build/turnpike.packages; echo libwebsockets-evlib-uv; } |
+		sort >"$tmp/linked"
+	check "image: no package but those of what is linked" sh -c \
+		'! comm -13 "$1" "$2" | comm -23 - "$3" | grep .' sh "$tmp/base" "$tmp/ours" "$tmp/linked"
+	check "image: this would find another TURN server" others_turn turnpike-build
+	docker rm look >/dev/null || true
+	refuse "image: there is none in it" others_turn turnpike
+	docker rm look >/dev/null || true
+}
+
 build_images() {
 	base_image
 	image --target build -t turnpike-build -f docker/Dockerfile
@@ -201,8 +238,12 @@ build_images() {
 	check "image: under 100 MB, base and all" [ "$(bytes turnpike)" -lt 100000000 ]
 	check "image: an ordinary user" is "$(docker inspect -f '{{.Config.User}}' turnpike)" 999:999
 	check "image: stops by SIGTERM" is "$(docker inspect -f '{{.Config.StopSignal}}' turnpike)" SIGTERM
+	check "image: a volume" is "$(docker inspect -f '{{json .Config.Volumes}}' turnpike)" '{"/data":{}}'
+	check "image: our own program is asked for its health" is \
+		"$(docker inspect -f '{{json .Config.Healthcheck.Test}}' turnpike)" '["CMD","/usr/bin/turnpike","health"]'
 	check "image: labelled" is \
 		"$(docker inspect -f '{{index .Config.Labels "org.opencontainers.image.licenses"}}' turnpike)" BSD-3-Clause
+	contents
 }
 
 # ---- the forms ----
@@ -217,8 +258,11 @@ host_form() {
 	check "host form: no capability, not even to gain" sh -c \
 		'echo "$1" | grep -q "^CapBnd:.0000000000000000$" && echo "$1" | grep -q "^NoNewPrivs:.1$" && echo "$1" | grep -q "^Uid:.999"' sh "$pid"
 	refuse "host form: the root is read-only" docker exec host sh -c ': >/usr/bin/x'
-	refuse "host form: no turnserver inside" docker exec host sh -c 'ls /usr/bin/turnserver /usr/sbin/turnserver || command -v turnserver'
 	refuse "health: says when nobody answers" docker exec -e TURNPIKE_LISTEN=127.0.0.1:9 host turnpike health
+	docker kill -s STOP host >/dev/null
+	check "health: a server that hangs is unhealthy" becomes unhealthy host
+	docker kill -s CONT host >/dev/null
+	check "health: and is well again" healthy host
 	printf wonderland | docker exec -i host turnpike user add alice --password-stdin >"$tmp/out" 2>&1 ||
 		cat "$tmp/out"
 	check "host form: relays over UDP to a peer" relays -e $peer -n 50 -c -u alice -w wonderland $server
@@ -290,40 +334,77 @@ bridged_form() {
 	docker rm -f bridged >/dev/null
 }
 
+# As the file says, in both forms; Debian's docker-compose reads it as Docker's own does.
+compose() {
+	EXTERNAL_IP=$server docker-compose -f docker/compose.yaml "$@"
+}
+
+composed() {
+	local id
+	check "compose: starts" compose up -d --no-build
+	id=$(compose ps -q turnpike)
+	check "compose: healthy" healthy "$id"
+	check "compose: confined, on the host's network" is \
+		"$(docker inspect -f '{{with .HostConfig}}{{.ReadonlyRootfs}} {{.CapDrop}} {{.SecurityOpt}} {{.NetworkMode}}{{end}}' "$id")" \
+		"true [ALL] [no-new-privileges:true] host"
+	printf wonderland | docker exec -i "$id" turnpike user add alice --password-stdin >"$tmp/out" 2>&1
+	check "compose: relays" relays -e $peer -n 10 -c -u alice -w wonderland $server
+	compose down >/dev/null 2>&1
+	check "compose, bridged: starts" compose --profile bridged up -d --no-build bridged
+	id=$(compose --profile bridged ps -q bridged)
+	check "compose, bridged: healthy" healthy "$id"
+	check "compose, bridged: relays, with the data of the other" relays -e $peer -n 10 -c -u alice -w wonderland $server
+	browser_call "$id" "compose, bridged"
+	compose --profile bridged down -v >/dev/null 2>&1
+}
+
 # The fixture was made by the program of that schema.
 upgrades() {
-	local old=$tmp/old
+	local old=$tmp/old before
+	before=$(find store/tests/data -name 'schema*.db' | sort -V | tail -n 1)
 	install -d -o 999 -g 999 -m 0700 "$old"
-	install -o 999 -g 999 -m 0600 store/tests/data/schema1.db "$old/turnpike.db"
+	install -o 999 -g 999 -m 0600 "$before" "$old/turnpike.db"
+	before=$(sqlite3 "$old/turnpike.db" 'PRAGMA user_version')
 	docker run -d --name upgraded --network host "${hardened[@]}" -v "$old:/data" turnpike >/dev/null
-	check "upgrade: healthy on a database of schema 1" healthy upgraded
+	check "upgrade: healthy on a database of schema $before" healthy upgraded
 	check "upgrade: its secret verifies" relays -e $peer -n 10 -c -u carol -W second-secret-of-the-old-schema $server
 	docker exec upgraded turnpike user list >"$tmp/users" 2>&1 || true
 	check "upgrade: its users are there" grep -q ^alice "$tmp/users"
 	docker stop -t 20 upgraded >/dev/null
-	check "upgrade: the schema is newer" [ "$(sqlite3 "$old/turnpike.db" 'PRAGMA user_version')" -gt 1 ]
+	check "upgrade: it was the previous schema" is "$(sqlite3 "$old/turnpike.db" 'PRAGMA user_version')" $((before + 1))
 	check "upgrade: a backup of the old one is kept" is \
-		"$(sqlite3 "$old/turnpike.db.v1.bak" 'PRAGMA user_version; SELECT count(*) FROM turn_user')" $'1\n2'
+		"$(sqlite3 "$old/turnpike.db.v$before.bak" 'PRAGMA user_version; SELECT count(*) FROM turn_user')" "$before"$'\n2'
 	docker rm upgraded >/dev/null
 }
 
-# As a step of a workflow would run it; the image is there already.
+# step VARIABLE=VALUE...: run.sh as a step of a workflow starts it
+step() {
+	rm -f "$tmp/work/outputs"
+	env GITHUB_WORKSPACE="$tmp/work" GITHUB_OUTPUT="$tmp/work/outputs" HTML=report/calls.html "$@"
+}
+
+# A runner is an ordinary user who may speak to Docker.
 action() {
-	local key
+	local key runner=(setpriv --reuid 12345 --regid 12345 --groups)
 	docker volume create action >/dev/null
 	docker run -d --name host --network host "${hardened[@]}" -v action:/data \
 		-e TURNPIKE_PUBLIC_HOST=$server turnpike >/dev/null
 	healthy host >/dev/null || true
 	key=$(docker exec host turnpike token add ci --json | sed -n 's/.*"token": *"\([^"]*\)".*/\1/p')
-	mkdir -p "$tmp/work"
-	check "action: plays against a server, writes reports, sets outputs" env GITHUB_WORKSPACE="$tmp/work" \
-		GITHUB_OUTPUT="$tmp/outputs" HTML=report/calls.html IMAGE=turnpike-harness TURNPIKE_KEY="$key" \
-		AGAINST="https://$server:8080" ARGS=--insecure docker/action/run.sh
+	runner+=("$(stat -c %g "$tmp/docker.sock")")
+	chmod 711 "$tmp"
+	install -d -m 777 "$tmp/work"
+	install -m 755 docker/action/run.sh "$tmp/run.sh"
+	check "action: plays against a server, writes reports, sets outputs" step IMAGE=turnpike-harness \
+		TURNPIKE_KEY="$key" AGAINST="https://$server:8080" ARGS=--insecure "${runner[@]}" "$tmp/run.sh"
 	check "action: its outputs are files" sh -c \
-		'. "$1" && grep -q "<html" "$html" && grep -q "<testsuite" "$junit" && [ -s "$json" ] && [ "$status" = 0 ]' sh "$tmp/outputs"
-	refuse "action: writes nowhere but into the workspace" env GITHUB_WORKSPACE="$tmp/work" \
-		HTML=../x.html IMAGE=turnpike-harness docker/action/run.sh
+		'. "$1" && grep -q "<html" "$html" && grep -q "<testsuite" "$junit" && [ -s "$json" ] && [ "$status" = 0 ]' sh "$tmp/work/outputs"
 	docker rm -f host >/dev/null
+	refuse "action: fails where the server is down" step IMAGE=turnpike-harness \
+		AGAINST="https://$server:8080" ARGS=--insecure "${runner[@]}" "$tmp/run.sh"
+	check "action: and has it in the report" sh -c '. "$1" && [ "$status" = 1 ] && grep -q "<failure" "$junit"' sh "$tmp/work/outputs"
+	check "action: builds the image, and plays in a lab" step ARGS="--only call-port-restricted" docker/action/run.sh
+	check "action: with what came of it" sh -c '. "$1" && grep -q "name=\"call-port-restricted\"" "$junit"' sh "$tmp/work/outputs"
 }
 
 lab() {
@@ -364,6 +445,7 @@ restarts
 browser_call host "host form"
 docker rm -f host >/dev/null
 bridged_form
+composed
 upgrades
 action
 lab

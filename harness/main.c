@@ -24,6 +24,7 @@ static int list(void)
 	printf("\nWith --against, a deployed server:\n"
 	       "  against-server           health, readiness and certificate\n"
 	       "  against-direct           a call from here to here, signaled by the server\n"
+	       "  against-check            what its self-test page finds from here\n"
 	       "  against-relay-WAY-PORT   both ends bound to the relay, reached over udp, tcp or "
 	       "tls\n");
 	printf("\nNAT kinds; a pair of them, as port-restricted+symmetric, is a cell of the "

@@ -268,13 +268,13 @@ static struct hub_peer *find_id(struct hub *h, uint64_t id)
 	return p;
 }
 
-void hub_ice_answer(struct hub *h, uint64_t peer_id, json_t *servers, int64_t ttl_s)
+void hub_ice_answer(struct hub *h, uint64_t peer_id, json_t *servers, int64_t ttl_s, bool strict)
 {
 	struct hub_peer *p = find_id(h, peer_id);
 
 	if (p)
-		hub_send_json(p, json_pack("{s:s,s:O,s:I}", "type", "ice-servers", "iceServers",
-		                           servers, "ttl", (json_int_t)ttl_s));
+		hub_send_json(p, json_pack("{s:s,s:O,s:I,s:b}", "type", "ice-servers", "iceServers",
+		                           servers, "ttl", (json_int_t)ttl_s, "strict", strict));
 }
 
 void hub_ice_refuse(struct hub *h, uint64_t peer_id, int code)
@@ -288,6 +288,11 @@ void hub_ice_refuse(struct hub *h, uint64_t peer_id, int code)
 		hub_error_for(p, "access-key-needed",
 		              "This server needs an access key for relayed calls.", "ice-servers",
 		              NULL);
+		break;
+	case -E_REVOKED:
+		hub_error_for(p, "credentials-revoked",
+		              "Your access to the relay was revoked by an administrator.",
+		              "ice-servers", NULL);
 		break;
 	case -E_LIMIT:
 		hub_error_for(p, "rate-limited", "Too many requests. Try again later.",

@@ -50,16 +50,22 @@ struct hub_ice_request {
 };
 
 /* What happens to connections and calls, for who keeps a record of it. */
-enum hub_event_what {
-	HUB_EVENT_NAMED, /* name: it has this name now */
-	HUB_EVENT_ICE,   /* was given ICE servers; code other than 0: was refused them */
-	HUB_EVENT_OFFER, /* to target; and so on */
-	HUB_EVENT_ANSWER,
-	HUB_EVENT_CANDIDATE,
-	HUB_EVENT_HANG_UP,   /* target NULL: to all its partners */
-	HUB_EVENT_UNREACHED, /* the target of one of these is not there, or away */
-	HUB_EVENT_LEFT,      /* its connection is gone */
-};
+#define HUB_EVENT_TABLE(X)                                                                         \
+	X(HUB_EVENT_NAMED, "named")     /* name: it has this name now */                           \
+	X(HUB_EVENT_ICE, "ice-servers") /* was given ICE servers; code not 0: was refused them */  \
+	X(HUB_EVENT_OFFER, "offer")     /* to target; and so on */                                 \
+	X(HUB_EVENT_ANSWER, "answer")                                                              \
+	X(HUB_EVENT_CANDIDATE, "candidate")                                                        \
+	X(HUB_EVENT_HANG_UP, "hang-up")     /* target NULL: to all its partners */                 \
+	X(HUB_EVENT_UNREACHED, "unreached") /* the target of one of these is not there, or away */ \
+	X(HUB_EVENT_LEFT, "left")           /* its connection is gone */
+
+#define X(name, text) name,
+enum hub_event_what { HUB_EVENT_TABLE(X) };
+#undef X
+#define X(name, text) +1
+enum { HUB_EVENT_N = HUB_EVENT_TABLE(X) };
+#undef X
 
 /* Borrowed for the call. */
 struct hub_event {
@@ -123,10 +129,11 @@ void hub_error(struct hub_peer *p, const char *code, const char *message);
 unsigned hub_tell(struct hub *h, bool (*whom)(void *ctx, const char *name), void *ctx,
                   const char *code, const char *message);
 
-/* Answers a request for ICE servers. The peer may be gone by now. Borrows servers. */
-void hub_ice_answer(struct hub *h, uint64_t peer_id, json_t *servers, int64_t ttl_s);
+/* Answers a request for ICE servers. The peer may be gone by now. Borrows servers. strict: what is
+ * opened with their credential ends with it. */
+void hub_ice_answer(struct hub *h, uint64_t peer_id, json_t *servers, int64_t ttl_s, bool strict);
 
-/* code: -E_DENIED, -E_LIMIT or any other of the table. */
+/* code: -E_DENIED, -E_REVOKED, -E_LIMIT or any other of the table. */
 void hub_ice_refuse(struct hub *h, uint64_t peer_id, int code);
 
 uint64_t hub_peer_id(const struct hub_peer *p);

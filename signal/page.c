@@ -1,41 +1,39 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The client page's files, laid into the program by the assembler.
+ * The pages' files, built into the program.
  */
 #include "signal/page.h"
-
-#include <string.h>
-
-/* TURNPIKE_PAGE_DIR comes from CMake, which also rebuilds this file when one of them changes. */
-#define EMBED(symbol, file)                                                                        \
-	__asm__(".section .rodata\n"                                                               \
-	        ".global " #symbol "\n"                                                            \
-	        ".global " #symbol "_end\n" #symbol ":\n"                                          \
-	        ".incbin \"" TURNPIKE_PAGE_DIR "/" file "\"\n" #symbol "_end:\n"                   \
-	        ".byte 0\n"                                                                        \
-	        ".previous\n");                                                                    \
-	extern const unsigned char symbol[], symbol##_end[];
 
 EMBED(page_index_html, "index.html")
 EMBED(page_style_css, "style.css")
 EMBED(page_app_js, "app.js")
 EMBED(page_turnpike_js, "turnpike.js")
+EMBED(page_signaling_js, "signaling.js")
+EMBED(page_ice_js, "ice.js")
 EMBED(page_icon_svg, "icon.svg")
+EMBED(page_check_html, "check.html")
+EMBED(page_check_css, "check.css")
+EMBED(page_check_js, "check.js")
+EMBED(page_check_words_js, "check-words.js")
+EMBED(page_probe_js, "probe.js")
 
-static const struct page_file files[] = {
-    {"/", "text/html; charset=utf-8", page_index_html, page_index_html_end},
-    {"/index.html", "text/html; charset=utf-8", page_index_html, page_index_html_end},
-    {"/style.css", "text/css; charset=utf-8", page_style_css, page_style_css_end},
-    {"/app.js", "text/javascript; charset=utf-8", page_app_js, page_app_js_end},
-    {"/turnpike.js", "text/javascript; charset=utf-8", page_turnpike_js, page_turnpike_js_end},
-    {"/icon.svg", "image/svg+xml", page_icon_svg, page_icon_svg_end},
+static const struct embed_file files[] = {
+    {"/", EMBED_HTML, page_index_html, page_index_html_end},
+    {"/index.html", EMBED_HTML, page_index_html, page_index_html_end},
+    {"/style.css", EMBED_CSS, page_style_css, page_style_css_end},
+    {"/app.js", EMBED_JS, page_app_js, page_app_js_end},
+    {"/turnpike.js", EMBED_JS, page_turnpike_js, page_turnpike_js_end},
+    {"/signaling.js", EMBED_JS, page_signaling_js, page_signaling_js_end},
+    {"/ice.js", EMBED_JS, page_ice_js, page_ice_js_end},
+    {"/icon.svg", EMBED_SVG, page_icon_svg, page_icon_svg_end},
+    {"/check", EMBED_HTML, page_check_html, page_check_html_end},
+    {"/check.css", EMBED_CSS, page_check_css, page_check_css_end},
+    {"/check.js", EMBED_JS, page_check_js, page_check_js_end},
+    {"/check-words.js", EMBED_JS, page_check_words_js, page_check_words_js_end},
+    {"/probe.js", EMBED_JS, page_probe_js, page_probe_js_end},
 };
 
-const struct page_file *page_find(const char *path)
+const struct embed_file *page_find(const char *path)
 {
-	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
-		if (!strcmp(files[i].path, path))
-			return &files[i];
-	}
-	return NULL;
+	return embed_find(files, sizeof(files) / sizeof(*files), path);
 }

@@ -449,9 +449,12 @@ bool store_snapshot_credential_revoked(const struct store_snapshot *snap, const 
 	return find_revocation(snap, &snap->credentials, username, strlen(username));
 }
 
-bool store_snapshot_user_revoked(const struct store_snapshot *snap, const char *name)
+int64_t store_snapshot_user_revoked(const struct store_snapshot *snap, const char *name)
 {
-	return find_revocation(snap, &snap->revoked_users, name, strlen(name));
+	const struct snapshot_revocation *r =
+	    find_revocation(snap, &snap->revoked_users, name, strlen(name));
+
+	return r ? r->until_s : 0;
 }
 
 size_t store_snapshot_user_n(const struct store_snapshot *snap)

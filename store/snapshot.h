@@ -45,8 +45,9 @@ bool store_snapshot_revoked(const struct store_snapshot *snap, const char *usern
 /* Whether it was revoked by itself. */
 bool store_snapshot_credential_revoked(const struct store_snapshot *snap, const char *username);
 
-/* Whether a user's credentials were revoked so lately that a new one needs store_reissue(). */
-bool store_snapshot_user_revoked(const struct store_snapshot *snap, const char *name);
+/* Until when a user's credentials are refused, so that a new one needs store_reissue(). 0: they are
+ * not. */
+int64_t store_snapshot_user_revoked(const struct store_snapshot *snap, const char *name);
 
 /* Live secrets: index 0 is the one to issue with, each is one to verify with. The newest first,
  * those that are going to retire last. */

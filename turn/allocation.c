@@ -117,7 +117,7 @@ int turn_alloc_add(struct turn_alloc *a)
 	if (!a->hh.tbl)
 		return -E_NOMEM;
 	t->live++;
-	t->stats.allocations_made++;
+	t->stats.made[a->path.side->protocol]++;
 	turn_journal_begin(a);
 	turn_journal_note(a, TURN_EVENT_ALLOCATED,
 	                  &a->half[addr_family(&a->half[0].relayed) == AF_UNSPEC].relayed, 0);
@@ -233,7 +233,7 @@ void turn_alloc_close(struct turn_alloc *a, enum turn_close_reason reason)
 	if (a->hh.tbl)
 		HASH_DELETE(hh, t->allocs, a);
 	t->live--;
-	t->stats.allocations_closed++;
+	t->stats.closed[reason]++;
 	turn_usage_tell(a, true);
 	turn_journal_end(a, close_reasons[reason]);
 	log_session(a, "closed", close_reasons[reason]);

@@ -117,10 +117,11 @@ static bool try_session_key(struct turn_request *rq)
 	return true;
 }
 
-/* A 401, and why: for the journal, never for the client. */
+/* A 401, and why: for the journal and the counters, never for the client. */
 static int fault(struct turn_request *rq, enum turn_fault why)
 {
 	rq->fault = (uint8_t)why;
+	rq->turn->stats.faults[why]++;
 	return 401;
 }
 
@@ -149,7 +150,7 @@ static int check_token(struct turn_request *rq)
 
 	if (!kid->value || turn_oauth_open(t->conf.oauth, kid->value, kid->len, token->value,
 	                                   token->len, env_wall_s(t->env), &grant))
-		return 401;
+		return fault(rq, TURN_FAULT_TOKEN);
 	if (!EVP_Digest(grant.key.bytes, grant.key.len, digest, NULL, EVP_sha256(), NULL))
 		return 500;
 	memcpy(rq->token_account, digest, sizeof(rq->token_account));

@@ -38,16 +38,6 @@ enum turn_event_what {
 #undef X
 };
 
-/* Why a credential was not taken. */
-enum turn_fault {
-	TURN_FAULT_NONE,
-	TURN_FAULT_NO_CREDENTIAL,
-	TURN_FAULT_REALM,
-	TURN_FAULT_USER, /* unknown or revoked */
-	TURN_FAULT_PASSWORD,
-	TURN_FAULT_EXPIRED,
-};
-
 struct turn_event {
 	uint64_t at_ms, last_ms; /* the first and the last of so many */
 	uint32_t count;

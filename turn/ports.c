@@ -208,6 +208,11 @@ bool turn_ports_is_tcp(struct turn_ports *p, uint16_t port)
 	return serves(p, port, PORT_TCP);
 }
 
+size_t turn_ports_size(struct turn_ports *p)
+{
+	return p->n;
+}
+
 size_t turn_ports_leased(struct turn_ports *p)
 {
 	size_t n;

@@ -48,6 +48,7 @@ bool turn_ports_is_leased(struct turn_ports *p, uint16_t port);
 void turn_ports_put_tcp(struct turn_ports *p, uint16_t port);
 bool turn_ports_is_tcp(struct turn_ports *p, uint16_t port);
 
+size_t turn_ports_size(struct turn_ports *p);   /* of the pool */
 size_t turn_ports_leased(struct turn_ports *p); /* reserved ones too */
 size_t turn_ports_reserved(struct turn_ports *p);
 

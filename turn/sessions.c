@@ -14,7 +14,10 @@
 const char *turn_protocol_text(enum turn_protocol protocol)
 {
 	static const char *const texts[] = {
-	    [TURN_UDP] = "udp", [TURN_TCP] = "tcp", [TURN_TLS] = "tls", [TURN_DTLS] = "dtls"};
+#define X(name, text) [name] = text,
+	    TURN_PROTOCOL_TABLE(X)
+#undef X
+	};
 
 	return texts[protocol];
 }

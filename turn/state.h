@@ -77,20 +77,6 @@ struct turn_chan {
 	struct addr wire; /* where it is sent: a relay of ours behind NAT has another address */
 };
 
-#define TURN_CLOSE_TABLE(X)                                                                        \
-	X(TURN_CLOSE_EXPIRED, "expired")                                                           \
-	X(TURN_CLOSE_DELETED, "deleted")                                                           \
-	X(TURN_CLOSE_REVOKED, "revoked")                                                           \
-	X(TURN_CLOSE_OPERATOR, "operator")                                                         \
-	X(TURN_CLOSE_DISCONNECTED, "disconnected")                                                 \
-	X(TURN_CLOSE_SHUTDOWN, "shutdown")
-
-enum turn_close_reason {
-#define X(name, text) name,
-	TURN_CLOSE_TABLE(X)
-#undef X
-};
-
 /* An allocation's relayed transport address of one family (RFC 8656 calls two of them a dual
  * allocation). */
 struct turn_half {

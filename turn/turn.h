@@ -9,6 +9,7 @@
 
 #include "base/env.h"
 #include "turn/nonce.h"
+#include "turn/stats.h"
 #include "turn/stun_msg.h"
 
 #include <stdbool.h>
@@ -110,9 +111,6 @@ struct turn_listener_conf {
 	bool discovery;
 };
 
-/* How the client talks to us. */
-enum turn_protocol { TURN_UDP, TURN_TCP, TURN_TLS, TURN_DTLS };
-
 /* A client's connection: who owns it feeds it with whole messages and carries out these. */
 struct turn_link_ops {
 	/* One whole message; copies it. May drop it when the client does not read: TURN is a
@@ -126,52 +124,6 @@ struct turn_link_params {
 	int relay4, relay6;          /* as for a listener */
 	const struct turn_link_ops *ops;
 	void *ctx;
-};
-
-/* Counts since the start. */
-#define TURN_STATS_TABLE(X)                                                                        \
-	X(binding_requests)                                                                        \
-	X(allocations_made)                                                                        \
-	X(moves)                                                                                   \
-	X(allocations_closed)                                                                      \
-	X(replies_300)                                                                             \
-	X(replies_401)                                                                             \
-	X(replies_403)                                                                             \
-	X(replies_437)                                                                             \
-	X(replies_438)                                                                             \
-	X(replies_486)                                                                             \
-	X(replies_508)                                                                             \
-	X(replies_other_errors)                                                                    \
-	X(unauth_drops)                                                                            \
-	X(binding_drops)                                                                           \
-	X(reflection_drops)                                                                        \
-	X(malformed)                                                                               \
-	X(unbound_channel_drops)                                                                   \
-	X(peer_connections)                                                                        \
-	X(connections)                                                                             \
-	X(connections_refused)                                                                     \
-	X(connection_timeouts)                                                                     \
-	X(failed_handshakes)                                                                       \
-	X(slow_client_drops)                                                                       \
-	X(dtls_cookies)                                                                            \
-	X(permission_drops)                                                                        \
-	X(policy_drops)                                                                            \
-	X(session_bandwidth_drops)                                                                 \
-	X(user_bandwidth_drops)                                                                    \
-	X(total_bandwidth_drops)                                                                   \
-	X(permissions_refused)                                                                     \
-	X(channels_refused)                                                                        \
-	X(icmp_to_client)                                                                          \
-	X(icmp_drops)                                                                              \
-	X(to_peer_packets)                                                                         \
-	X(to_peer_bytes)                                                                           \
-	X(to_client_packets)                                                                       \
-	X(to_client_bytes)
-
-struct turn_stats {
-#define X(name) uint64_t name;
-	TURN_STATS_TABLE(X)
-#undef X
 };
 
 /* Borrows env, conf's pointers and ops for its life; copies conf itself. NULL when out of memory.

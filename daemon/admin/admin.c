@@ -26,14 +26,15 @@ static const struct verb {
 	struct arg args[ARGS_MAX];
 	const char *help;
 } verbs[] = {
+    {"verbs", true, false, admin_verbs, {{0}}, "The verbs themselves, with their arguments"},
     {"status", true, false, admin_status, {{0}}, "Version, uptime, load, totals since the start"},
     {"samples",
      true,
      false,
      admin_samples,
-     {{"step", 'i', 0}},
+     {{"step", 'i', 0}, {"since", 'i', 0}},
      "Bandwidth, allocations and calls over time: step 1 for ten minutes of seconds, 60 for a day "
-     "of minutes"},
+     "of minutes; since: only what is later than that Unix time"},
     {"sessions",
      true,
      false,
@@ -128,6 +129,12 @@ static const struct verb {
      {{0}},
      "Take no new allocations; those that there are go on. Does not stop the server"},
     {"drain cancel", false, false, admin_drain_cancel, {{0}}, "Take new allocations again"},
+    {"heed",
+     true,
+     true,
+     admin_heed,
+     {{0}},
+     "Look at the store at once; the command line says it after a change of its own"},
     {"reload", false, false, admin_reload, {{0}}, "Read configuration and certificate again"},
     {"config", true, true, admin_config, {{0}}, "The settings in effect; secrets are masked"},
     {"log level",
@@ -291,6 +298,33 @@ const char *admin_code_text(int code)
 	default:
 		return "unavailable";
 	}
+}
+
+static json_t *describe_args(const struct verb *v)
+{
+	json_t *args = json_array();
+
+	for (size_t i = 0; i < ARGS_MAX && v->args[i].name; i++)
+		json_array_append_new(args, json_pack("{ss ss sb}", "name", v->args[i].name, "type",
+		                                      v->args[i].type == 'i' ? "integer" : "string",
+		                                      "required", v->args[i].needed != 0));
+	return args;
+}
+
+int admin_verbs(struct admin_task *t, struct why *why)
+{
+	json_t *all = json_array();
+
+	for (size_t i = 0; i < VERB_N; i++) {
+		const struct verb *v = &verbs[i];
+
+		json_array_append_new(
+		    all, json_pack("{ss sb ss so ss}", "verb", v->name, "reads", v->reads, "role",
+		                   store_role_text(v->reads && !v->admin ? STORE_ROLE_USER
+		                                                         : STORE_ROLE_ADMIN),
+		                   "arguments", describe_args(v), "help", v->help));
+	}
+	return admin_done(t, json_pack("{so}", "verbs", all), why);
 }
 
 void admin_print_verbs(FILE *out)

@@ -95,6 +95,7 @@ static const char *const faults[] = {
     [TURN_FAULT_USER] = ", user unknown, disabled or revoked",
     [TURN_FAULT_PASSWORD] = ", wrong password",
     [TURN_FAULT_EXPIRED] = ", credential expired",
+    [TURN_FAULT_TOKEN] = ", access token of no key of ours",
 };
 
 static void describe_turn(const struct turn_record *r, const struct turn_event *e, char *text,
@@ -192,10 +193,9 @@ static void add_session(struct story *s, const struct turn_record *r)
 static void add_call(struct story *s, const struct explain_call *c)
 {
 	static const char *const names[] = {
-	    [HUB_EVENT_NAMED] = "named",         [HUB_EVENT_ICE] = "ice-servers",
-	    [HUB_EVENT_OFFER] = "offer",         [HUB_EVENT_ANSWER] = "answer",
-	    [HUB_EVENT_CANDIDATE] = "candidate", [HUB_EVENT_HANG_UP] = "hang-up",
-	    [HUB_EVENT_UNREACHED] = "unreached", [HUB_EVENT_LEFT] = "left",
+#define X(name, text) [name] = text,
+	    HUB_EVENT_TABLE(X)
+#undef X
 	};
 	char text[160];
 

@@ -5,6 +5,7 @@
 #include "daemon/admin/admin_http.h"
 
 #include "base/log.h"
+#include "daemon/admin/admin_internal.h"
 #include "daemon/grant.h"
 #include "daemon/web/http_api_internal.h"
 #include "store/store.h"
@@ -16,6 +17,7 @@
 #define COOKIE      "turnpike"
 #define VERB_MAX    48
 #define TEXT_DIGITS 18
+#define LOOK        (HTTP_GET | HTTP_HEAD)
 
 static bool is_json(const struct http_request *q)
 {
@@ -147,12 +149,6 @@ static void run_verb(struct admin_http *h, const struct http_request *q, struct 
 	struct why why = {{0}};
 	int rc;
 
-	if (q->method != HTTP_POST && !admin_verb_reads(verb)) {
-		http_api_error(r, 405, "method-not-allowed",
-		               "What changes something is asked for with POST.");
-		r->allow = "POST";
-		return;
-	}
 	rc = q->method == HTTP_POST ? body_of(q, &args, &why) : query_of(q, verb, &args, &why);
 	if (!rc)
 		rc = admin_call(h->admin, caller, verb, args, &result, &why);
@@ -239,34 +235,52 @@ static void logout(struct admin_http *h, const struct http_request *q, struct ht
 	http_api_json(r, 200, json_object());
 }
 
+/* Of a path that is none's, POST: who tries that hears that there is none. */
+static unsigned methods_of(const char *path, const char *verb)
+{
+	if (!strcmp(path, "whoami"))
+		return LOOK;
+	return admin_verb_reads(verb) ? LOOK | HTTP_POST : HTTP_POST;
+}
+
+static void wrong_method(struct http_response *r, unsigned methods)
+{
+	http_api_error(r, 405, "method-not-allowed",
+	               "What looks is asked for with GET, what changes something with POST.");
+	r->allow = methods == LOOK        ? "GET, HEAD"
+	           : methods == HTTP_POST ? "POST"
+	                                  : "GET, HEAD, POST";
+}
+
 void admin_http_answer(struct admin_http *h, const struct http_request *q, struct http_response *r)
 {
 	const char *path = q->path + sizeof(ADMIN_HTTP_PREFIX) - 1;
 	char actor[STORE_ACTOR_MAX], verb[VERB_MAX];
 	struct admin_caller caller = {.actor = actor};
 	struct signin_who who;
+	unsigned methods;
 
 	r->secret = true;
-	if (!(q->method & (HTTP_GET | HTTP_HEAD | HTTP_POST))) {
-		http_api_error(r, 405, "method-not-allowed", "Use GET or POST.");
-		r->allow = "GET, HEAD, POST";
-		return;
-	}
-	if (q->method == HTTP_POST && !strcmp(path, "login")) {
+	snprintf(verb, sizeof(verb), "%s", path);
+	for (char *c = verb; *c; c++)
+		if (*c == '/' || *c == '-')
+			*c = ' ';
+	methods = methods_of(path, verb);
+	if (!(q->method & methods)) {
+		wrong_method(r, methods);
+	} else if (!strcmp(path, "login")) {
 		login(h, q, r);
-	} else if (q->method == HTTP_POST && !strcmp(path, "login/claim")) {
+	} else if (!strcmp(path, "login/claim")) {
 		claim(h, q, r);
-	} else if (q->method == HTTP_POST && !strcmp(path, "logout")) {
+	} else if (!strcmp(path, "logout")) {
 		logout(h, q, r);
 	} else if (!authenticate(h, q, r, actor, &caller.role, &who)) {
-		snprintf(verb, sizeof(verb), "%s", path);
-		for (char *c = verb; *c; c++)
-			if (*c == '/' || *c == '-')
-				*c = ' ';
 		if (!strcmp(path, "whoami"))
 			http_api_json(r, 200,
-			              json_pack("{ss ss}", "actor", actor, "role",
-			                        store_role_text(caller.role)));
+			              json_pack("{so ss ss*}", "actor",
+			                        admin_string(actor, strlen(actor)), "role",
+			                        store_role_text(caller.role), "name",
+			                        *who.name ? who.name : NULL));
 		else
 			run_verb(h, q, r, verb, &caller);
 	}

@@ -35,7 +35,7 @@ int admin_status(struct admin_task *t, struct why *why)
 	              (json_int_t)a->started_at_s, "uptime_s", (json_int_t)(now - a->started_at_s),
 	              "workers", (json_int_t)a->worker_n, "draining", a->is_draining(a->ctx),
 	              "allocations", (json_int_t)m.relay.allocations, "allocations_made",
-	              (json_int_t)m.relay.turn.allocations_made, "connections",
+	              (json_int_t)metrics_allocations_made(&m), "connections",
 	              (json_int_t)front_connections(a->front), "signal_connections",
 	              (json_int_t)web_peer_count(a->web), "signal_calls",
 	              (json_int_t)web_call_count(a->web), "to_peer_bytes",
@@ -52,13 +52,15 @@ int admin_status(struct admin_task *t, struct why *why)
 /* Columns, not rows: a day of minutes is 1440 of them. */
 int admin_samples(struct admin_task *t, struct why *why)
 {
-	int64_t step = admin_number(t, "step", 1);
+	int64_t step = admin_number(t, "step", 1), since = admin_number(t, "since", 0);
 	json_t *at = json_array(), *to_peer = json_array(), *to_client = json_array();
 	json_t *allocations = json_array(), *calls = json_array();
 	const struct history_sample *s;
 
 	for (size_t i = 0;
 	     (step == 1 || step == 60) && (s = history_at(t->admin->history, (int)step, i)); i++) {
+		if (s->at_s <= since)
+			continue;
 		json_array_append_new(at, json_integer((json_int_t)s->at_s));
 		json_array_append_new(to_peer, json_integer((json_int_t)s->to_peer_rate));
 		json_array_append_new(to_client, json_integer((json_int_t)s->to_client_rate));
@@ -94,6 +96,12 @@ int admin_drain(struct admin_task *t, struct why *why)
 int admin_drain_cancel(struct admin_task *t, struct why *why)
 {
 	return drain(t, false, why);
+}
+
+int admin_heed(struct admin_task *t, struct why *why)
+{
+	t->admin->heed(t->admin->ctx);
+	return admin_done(t, json_object(), why);
 }
 
 int admin_reload(struct admin_task *t, struct why *why)

@@ -52,6 +52,7 @@ struct signin {
 	struct session sessions[SESSIONS];
 	struct ticket *tickets;
 	unsigned ticket_n;
+	uint64_t refused;
 };
 
 static int64_t now_s(void)
@@ -240,6 +241,7 @@ int signin_claim(struct signin *in, struct store *store, const char *ticket,
 		s->opened_s = s->used_s = now_s();
 		memcpy(session, s->secret, sizeof(s->secret));
 	}
+	in->refused += r == -E_DENIED;
 	log_info(NULL, r ? "login-refused" : "login", LOG_STR("account", t->name),
 	         LOG_ADDR("from", &t->from));
 	ticket_free(in, t);
@@ -276,6 +278,11 @@ int signin_check(struct signin *in, struct store *store, const char *session,
 	s->used_s = now;
 	memcpy(who->name, s->name, sizeof(who->name));
 	return 0;
+}
+
+uint64_t signin_refused(const struct signin *in)
+{
+	return in->refused;
 }
 
 void signin_end(struct signin *in, const char *session)

@@ -43,6 +43,9 @@ int signin_claim(struct signin *in, struct store *store, const char *ticket,
  * account was deleted or has a new password. Any other code: the store's; the session stands. */
 int signin_check(struct signin *in, struct store *s, const char *session, struct signin_who *who);
 
+/* How many times the name or the password was wrong, since the start. */
+uint64_t signin_refused(const struct signin *in);
+
 void signin_end(struct signin *in, const char *session);
 
 /* Waits for the check that is under way. NULL is legal. */

@@ -4,6 +4,8 @@
  */
 #include "daemon/admin/verdict.h"
 
+#include "turn/stun_msg.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -68,6 +70,9 @@ static const char *refused(const struct turn_record *r, const struct turn_event 
 	case TURN_FAULT_REALM:
 		return say(buf, "The client named a realm that is not served here (401): see the "
 		                "option realm.");
+	case TURN_FAULT_TOKEN:
+		return say(buf, "None of our keys opens the access token (401): it is made with "
+		                "another oauth_key, for another oauth_server, or too old.");
 	case TURN_FAULT_NONE:
 	case TURN_FAULT_NO_CREDENTIAL:
 		break;
@@ -87,6 +92,17 @@ static const char *refused(const struct turn_record *r, const struct turn_event 
 	}
 }
 
+/* What would have let it talk to a peer, and was not given; 403 is an event of its own. */
+static const struct turn_event *unpermitted(const struct turn_record *r)
+{
+	for (size_t i = 0; i < r->event_n; i++)
+		if (r->event[i].what == TURN_EVENT_REFUSED &&
+		    (r->event[i].method == STUN_CHANNEL_BIND ||
+		     r->event[i].method == STUN_CREATE_PERMISSION))
+			return &r->event[i];
+	return NULL;
+}
+
 /* No data came to the client. */
 static const char *nothing_came(const struct turn_record *r, const struct explain_call *call,
                                 char *buf)
@@ -94,6 +110,7 @@ static const char *nothing_came(const struct turn_record *r, const struct explai
 	const struct turn_event *denied = find(r, TURN_EVENT_PEER_DENIED);
 	const struct turn_event *stranger = find(r, TURN_EVENT_STRANGER);
 	bool permitted = find(r, TURN_EVENT_PERMITTED) || find(r, TURN_EVENT_BOUND);
+	const struct turn_event *no = unpermitted(r);
 	char peer[ADDR_STRLEN];
 
 	if (stranger)
@@ -107,6 +124,12 @@ static const char *nothing_came(const struct turn_record *r, const struct explai
 		    "The client wanted to talk to a peer that is denied (%u Forbidden IP, %s): "
 		    "the other side offered only private addresses, or relay_allow is missing.",
 		    denied->code, addr_format_ip(&denied->addr, peer));
+	if (!permitted && no && no->method == STUN_CHANNEL_BIND && no->code == 400)
+		return say(buf, "The client's ChannelBind is malformed (400): an old client, whose "
+		                "channels are above 0x4FFF, needs the option legacy_channels.");
+	if (!permitted && no)
+		return say(buf, "The client was refused every permission to talk to a peer (%u).",
+		           no->code);
 	if (!permitted && call && !explain_count(call, HUB_EVENT_ANSWER, -1))
 		return say(buf, "The client allocated, but the call was never answered.");
 	if (!permitted && call &&

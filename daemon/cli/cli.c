@@ -5,8 +5,11 @@
 #include "daemon/cli/cli.h"
 
 #include "daemon/admin/admin.h"
+#include "daemon/admin/admin_socket.h"
 #include "daemon/cli/cli_internal.h"
 #include "daemon/conf/conf_internal.h"
+#include "daemon/conf/conf_served.h"
+#include "daemon/metrics.h"
 #include "daemon/serve.h"
 
 #include <stddef.h>
@@ -27,44 +30,49 @@ static int run_help(struct cli *cli, struct why *why);
 
 static const struct verb verbs[] = {
     {"serve", "", 0, 0, 0, run_serve, "Run the server in the foreground"},
-    {"user add", "NAME [--password-stdin] [--json]", FLAG_PASSWORD_STDIN | FLAG_JSON, 1, 1,
-     cli_user_add,
+    {"user add", "NAME [--password-stdin] [--json]",
+     FLAG_PASSWORD_STDIN | FLAG_JSON | CHANGES_STORE, 1, 1, cli_user_add,
      "Add a TURN user to the realm; prints the password it made, once. With --password-stdin the "
      "password is read from standard input"},
     {"user list", "[--json]", FLAG_JSON, 0, 0, cli_user_list, "List name, realm and time made"},
-    {"user del", "NAME", 0, 1, 1, cli_user_del, "Delete a TURN user from the realm; his calls end"},
-    {"user disable", "NAME", 0, 1, 1, cli_user_disable,
+    {"user del", "NAME", CHANGES_STORE, 1, 1, cli_user_del,
+     "Delete a TURN user from the realm; his calls end"},
+    {"user disable", "NAME", CHANGES_STORE, 1, 1, cli_user_disable,
      "Let a TURN user relay no more, and end his calls; he is kept"},
-    {"user enable", "NAME", 0, 1, 1, cli_user_enable, "Let a disabled TURN user relay again"},
-    {"secret add", "[--value-stdin] [--json]", FLAG_VALUE_STDIN | FLAG_JSON, 0, 0, cli_secret_add,
+    {"user enable", "NAME", CHANGES_STORE, 1, 1, cli_user_enable,
+     "Let a disabled TURN user relay again"},
+    {"secret add", "[--value-stdin] [--json]", FLAG_VALUE_STDIN | FLAG_JSON | CHANGES_STORE, 0, 0,
+     cli_secret_add,
      "Add a shared secret for time-limited credentials; prints the value it made, once. New "
      "credentials use the newest; all that are live verify"},
     {"secret list", "[--json]", FLAG_JSON, 0, 0, cli_secret_list,
      "List ID, state and times; never a value"},
-    {"secret retire", "ID [--after SECONDS]", FLAG_AFTER, 1, 1, cli_secret_retire,
+    {"secret retire", "ID [--after SECONDS]", FLAG_AFTER | CHANGES_STORE, 1, 1, cli_secret_retire,
      "Stop accepting credentials made with a secret, at once or after a time (90, 10m, 24h, 7d); "
      "until then it verifies, and new credentials use another"},
     {"token add", "[LABEL] [--scope SCOPES] [--expires SECONDS] [--json]",
-     FLAG_SCOPE | FLAG_EXPIRES | FLAG_JSON, 0, 1, cli_token_add,
+     FLAG_SCOPE | FLAG_EXPIRES | FLAG_JSON | CHANGES_STORE, 0, 1, cli_token_add,
      "Add a token for the HTTP API; prints it, once. It opens what its scopes say: issue "
      "(credentials), metrics, admin (everything), or several with commas between them; "
      "issue,metrics "
      "if none is given"},
     {"token list", "[--json]", FLAG_JSON, 0, 0, cli_token_list,
      "List ID, scopes, time made, end, last use and label"},
-    {"token del", "ID", 0, 1, 1, cli_token_del, "Delete a token"},
+    {"token del", "ID", CHANGES_STORE, 1, 1, cli_token_del, "Delete a token"},
     {"account add", "NAME [--admin] [--password-stdin] [--json]",
-     FLAG_ADMIN | FLAG_PASSWORD_STDIN | FLAG_JSON, 1, 1, cli_account_add,
+     FLAG_ADMIN | FLAG_PASSWORD_STDIN | FLAG_JSON | CHANGES_STORE, 1, 1, cli_account_add,
      "Add somebody who may sign in to the status page; prints the password it made, once"},
     {"account list", "[--json]", FLAG_JSON, 0, 0, cli_account_list,
      "List name, role and time made"},
-    {"account password", "NAME [--password-stdin] [--json]", FLAG_PASSWORD_STDIN | FLAG_JSON, 1, 1,
-     cli_account_password, "Give an account a new password; prints the one it made, once"},
-    {"account del", "NAME", 0, 1, 1, cli_account_del, "Delete an account"},
-    {"revoke", "USERNAME | --user NAME", FLAG_USER, 0, 1, cli_revoke,
+    {"account password", "NAME [--password-stdin] [--json]",
+     FLAG_PASSWORD_STDIN | FLAG_JSON | CHANGES_STORE, 1, 1, cli_account_password,
+     "Give an account a new password; prints the one it made, once"},
+    {"account del", "NAME", CHANGES_STORE, 1, 1, cli_account_del, "Delete an account"},
+    {"revoke", "USERNAME | --user NAME", FLAG_USER | CHANGES_STORE, 0, 1, cli_revoke,
      "Revoke one time-limited credential (EXPIRY:NAME), or all that a user was given before now; "
      "static users of that name are disabled. Their calls end within a second"},
-    {"unrevoke", "USERNAME | --user NAME", FLAG_USER, 0, 1, cli_unrevoke, "Undo a revocation"},
+    {"unrevoke", "USERNAME | --user NAME", FLAG_USER | CHANGES_STORE, 0, 1, cli_unrevoke,
+     "Undo a revocation"},
     {"revocations", "[--json]", FLAG_JSON, 0, 0, cli_revocations,
      "List what is revoked, since when and until when it matters"},
     {"usage", "[--user NAME] [--from DAY] [--to DAY] [--json]",
@@ -116,7 +124,7 @@ static const struct verb verbs[] = {
      "through the relay over each transport; says what is wrong and what to change. --stun names a "
      "STUN server outside, to compare the public address with; nobody is asked without it. Exit "
      "status 1 when something fails"},
-    {"help", "[VERB | config | man | man5 | markdown | admin]", 0, 0, 2, run_help,
+    {"help", "[VERB | config | man | man5 | markdown | admin | metrics]", 0, 0, 2, run_help,
      "Explain a verb, print a configuration file with every default, or the manual pages"},
 };
 #define VERB_N (sizeof(verbs) / sizeof(*verbs))
@@ -232,11 +240,9 @@ static int run_help(struct cli *cli, struct why *why)
 	static const struct {
 		const char *name;
 		void (*print)(FILE *out);
-	} texts[] = {{"config", conf_print_example},
-	             {"man", print_man},
-	             {"man5", conf_print_man5},
-	             {"markdown", conf_print_markdown},
-	             {"admin", admin_print_markdown}};
+	} texts[] = {{"config", conf_print_example},  {"man", print_man},
+	             {"man5", conf_print_man5},       {"markdown", conf_print_markdown},
+	             {"admin", admin_print_markdown}, {"metrics", metrics_print_markdown}};
 	const struct verb *v;
 	int used;
 
@@ -398,6 +404,22 @@ static int print_problems(const struct verb *v, const struct cli *cli, const str
 	return CLI_EXIT_FAIL;
 }
 
+/* The others are about the settings that are given here, and no other. */
+static bool is_about_a_server(const struct verb *v)
+{
+	return v->run != run_serve && v->run != cli_check && v->run != cli_import;
+}
+
+/* A server that runs looks ten times a second; it is to know before this ends. */
+static void tell_server(const struct cli *cli)
+{
+	json_t *result = NULL;
+	struct why why;
+
+	if (!admin_ask(cli->conf.data, "heed", NULL, &result, &why))
+		json_decref(result);
+}
+
 static int run(int argc, char **argv, char *const *envp, struct cli *cli, struct problems *p,
                struct why *why)
 {
@@ -419,7 +441,12 @@ static int run(int argc, char **argv, char *const *envp, struct cli *cli, struct
 		return status;
 	if (p->err && v->run != run_help)
 		return print_problems(v, cli, p, why);
-	return v->run(cli, why);
+	if (!p->err && is_about_a_server(v))
+		conf_served_read(&cli->conf, cli->origins);
+	status = v->run(cli, why);
+	if (!status && v->flags & CHANGES_STORE)
+		tell_server(cli);
+	return status;
 }
 
 /* --help and --version answer whatever the configuration looks like. */

@@ -4,6 +4,7 @@
  * it is well, as a container's health check or a script does.
  */
 #include "daemon/cli/cli_internal.h"
+#include "daemon/endpoint.h"
 
 #include <errno.h>
 #include <string.h>
@@ -52,7 +53,7 @@ static struct addr reach(const struct addr *listen)
 
 /* The status of an answer to GET /healthz; every port speaks HTTP. 0 if what answers is no HTTP
  * server, -1 and errno if nothing answers. */
-static int ask(const struct addr *to, int64_t deadline)
+static int ask(const struct conf *conf, const struct addr *to, int64_t deadline)
 {
 	static const char request[] =
 	    "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
@@ -64,7 +65,7 @@ static int ask(const struct addr *to, int64_t deadline)
 
 	if (fd < 0)
 		return -1;
-	if (limit(fd, deadline) || connect(fd, &to->sa, addr_len(to)) ||
+	if (limit(fd, deadline) || connect(fd, &to->sa, addr_len(to)) || endpoint_greet(conf, fd) ||
 	    send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) != (ssize_t)sizeof(request) - 1)
 		goto out;
 	while (len + 1 < sizeof(text)) { /* the status line is enough */
@@ -126,7 +127,7 @@ int cli_health(struct cli *cli, struct why *why)
 		if (!addr_port(&to))
 			continue; /* the system chose it, and told the server alone */
 		asked = true;
-		status = ask(&to, deadline);
+		status = ask(&cli->conf, &to, deadline);
 		if (status >= 0)
 			return judge(cli, &to, status, why);
 		why_set(why, CLI_EXIT_FAIL,

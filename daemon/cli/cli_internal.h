@@ -31,6 +31,7 @@ enum {
 	FLAG_USERDB = 1 << 12,
 	FLAG_WRITE = 1 << 13,
 	FLAG_CALL = 1 << 20,
+	CHANGES_STORE = 1 << 21, /* no flag: such a verb has a running server heed it */
 };
 
 struct store;

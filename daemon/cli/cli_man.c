@@ -47,6 +47,8 @@ void cli_print_man_end(FILE *out)
 	    "The self-made certificate, where tls_cert names no other.\n"
 	    ".TP\n\\fIDATA\\fR/turnpike.lock\n"
 	    "Locked while the server runs; says how the last reload went.\n"
+	    ".TP\n\\fIDATA\\fR/served.json\n"
+	    "What the server was started with, for the other verbs; no secrets.\n"
 	    ".SH EXIT STATUS\n"
 	    "0: done. 1: it failed. 2: it was called wrongly.\n"
 	    ".SH SEE ALSO\n"

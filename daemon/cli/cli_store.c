@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,12 +65,20 @@ int cli_parse_seconds(const char *name, const char *text, int64_t *out, struct w
 int cli_open_store(struct cli *cli, bool make, struct store **s, struct why *why)
 {
 	const struct store_options options = {.must_exist = !make};
+	char actor[CLI_ACTOR_STRLEN], path[PATH_MAX];
+	bool is_new;
 
-	char actor[CLI_ACTOR_STRLEN];
-
+	snprintf(path, sizeof(path), "%s/turnpike.db", cli->conf.data);
+	is_new = access(path, F_OK) && errno == ENOENT;
 	if (store_open(cli->conf.data, &options, s, why))
 		return CLI_EXIT_FAIL;
 	store_set_actor(*s, cli_actor(actor));
+	/* Before the first start that is right; else it went to where nobody looks. */
+	if (is_new)
+		fprintf(stderr,
+		        "turnpike: %s is new: name the directory of the server's with --data (or "
+		        "its file with --config) if that is another\n",
+		        path);
 	return 0;
 }
 

@@ -103,7 +103,7 @@ int conf_load(int *argc, char **argv, char *const *envp, struct conf *conf, stru
 int conf_check(int *argc, char **argv, char *const *envp, struct conf *conf,
                void (*problem)(void *ctx, const char *text), void *ctx, struct why *why);
 
-enum conf_source { SOURCE_DEFAULT, SOURCE_FILE, SOURCE_ENV, SOURCE_ARGS };
+enum conf_source { SOURCE_DEFAULT, SOURCE_FILE, SOURCE_ENV, SOURCE_ARGS, SOURCE_SERVED };
 #define CONF_WHERE_MAX 256
 
 /* Where an option's value came from. */

@@ -15,7 +15,8 @@ static json_t *describe(const struct conf *conf, const struct conf_origin *origi
 	static const char *const sources[] = {[SOURCE_DEFAULT] = "default",
 	                                      [SOURCE_FILE] = "file",
 	                                      [SOURCE_ENV] = "environment",
-	                                      [SOURCE_ARGS] = "command line"};
+	                                      [SOURCE_ARGS] = "command line",
+	                                      [SOURCE_SERVED] = "served"};
 	char *text = conf_value_text(conf, o);
 	bool masked = text && o->secret && *text;
 	json_t *json = NULL;

@@ -66,7 +66,8 @@ void conf_print_help(FILE *out)
 	fputs("\nOptions marked ... may repeat or hold several values separated by commas. Each\n"
 	      "option is also a key of the file (relay_ports) and an environment variable\n"
 	      "(TURNPIKE_RELAY_PORTS). The command line wins over the environment, the\n"
-	      "environment over the file.\n",
+	      "environment over the file. What is not set is, for the verbs that are about a\n"
+	      "server, as the last server on --data had it.\n",
 	      out);
 }
 

@@ -5,6 +5,8 @@
  */
 #include "daemon/doctor/client.h"
 
+#include "daemon/endpoint.h"
+
 #include <errno.h>
 #include <openssl/evp.h>
 #include <poll.h>
@@ -88,15 +90,13 @@ static int handshake(struct client *c, int wait_ms)
 }
 
 int client_open(struct client *c, enum client_transport t, const struct addr *server,
-                const struct addr *from, const char *user, const char *password, int wait_ms)
+                const struct addr *from, const struct conf *conf, int wait_ms)
 {
 	struct timeval slice = {.tv_sec = SLICE_S};
 	bool stream = t == CLIENT_TCP || t == CLIENT_TLS;
 
 	memset(c, 0, sizeof(*c));
 	c->transport = t;
-	c->user = user;
-	c->password = password;
 	c->fd = socket(addr_family(server), (stream ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
 	if (c->fd < 0)
 		return from_errno(errno);
@@ -104,7 +104,8 @@ int client_open(struct client *c, enum client_transport t, const struct addr *se
 	slice.tv_sec = wait_ms / 1000 + 1; /* of connect(), too */
 	setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &slice, sizeof(slice));
 	if ((from && bind(c->fd, &from->sa, addr_len(from))) ||
-	    connect(c->fd, &server->sa, addr_len(server)))
+	    connect(c->fd, &server->sa, addr_len(server)) ||
+	    (stream && endpoint_greet(conf, c->fd)))
 		return from_errno(errno);
 	return t == CLIENT_TLS || t == CLIENT_DTLS ? handshake(c, wait_ms) : 0;
 }

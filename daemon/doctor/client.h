@@ -8,6 +8,7 @@
 
 #include "base/addr.h"
 #include "base/error.h"
+#include "daemon/conf/conf.h"
 #include "turn/stun_msg.h"
 
 #include <openssl/ssl.h>
@@ -21,7 +22,7 @@ struct client {
 	enum client_transport transport;
 	SSL_CTX *ctx;
 	SSL *ssl;
-	const char *user, *password;
+	const char *user, *password; /* NULL until the caller sets them; borrowed */
 	char realm[128], nonce[128];
 	struct stun_key key;
 	bool has_key;
@@ -32,11 +33,11 @@ struct client {
 
 const char *client_transport_name(enum client_transport t);
 
-/* Connects, within wait_ms; from (may be NULL) is the local address. The certificate is not
- * checked: that is another line of the report. user and password are borrowed, and may be NULL.
+/* Connects, within wait_ms, to the server of this configuration; from (may be NULL) is the local
+ * address. The certificate is not checked: that is another line of the report.
  * -E_TIMEOUT, -E_CLOSED (refused), or another; c is for client_close() either way. */
 int client_open(struct client *c, enum client_transport t, const struct addr *server,
-                const struct addr *from, const char *user, const char *password, int wait_ms);
+                const struct addr *from, const struct conf *conf, int wait_ms);
 void client_close(struct client *c);
 
 /* 0, a STUN error code (above 0), -E_TIMEOUT for silence, -E_CLOSED, -E_PARSE. */

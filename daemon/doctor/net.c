@@ -58,7 +58,7 @@ static void ask_target(struct doctor *d, const struct doctor_target *t)
 
 		if (tr == CLIENT_DTLS && !d->conf->max_dtls_sessions)
 			continue;
-		r = client_open(&c, tr, &t->local, NULL, NULL, NULL, WAIT_MS);
+		r = client_open(&c, tr, &t->local, NULL, d->conf, WAIT_MS);
 		if (!r)
 			r = client_binding(&c, &mapped);
 		client_close(&c);
@@ -159,7 +159,7 @@ static void outside(struct doctor *d)
 		    resolve(d->stun, addr_family(&relay->local), &to))
 			continue;
 		asked++;
-		r = client_open(&c, CLIENT_UDP, &to, &relay->local, NULL, NULL, WAIT_MS);
+		r = client_open(&c, CLIENT_UDP, &to, &relay->local, d->conf, WAIT_MS);
 		if (!r)
 			r = client_binding(&c, &seen);
 		client_close(&c);
@@ -229,13 +229,14 @@ static int call(struct doctor *d, enum client_transport t, const struct addr *se
                 const char **step)
 {
 	struct client one, two = {.fd = -1};
-	const char *user = d->credential.username, *password = d->credential.password;
-	int r = client_open(&one, t, server, NULL, user, password, WAIT_MS);
+	int r = client_open(&one, t, server, NULL, d->conf, WAIT_MS);
 
 	*step = "connection";
 	if (!r)
-		r = client_open(&two, t, server, NULL, user, password, WAIT_MS);
+		r = client_open(&two, t, server, NULL, d->conf, WAIT_MS);
 	if (!r) {
+		one.user = two.user = d->credential.username;
+		one.password = two.password = d->credential.password;
 		r = echo(&one, &two, step);
 		if (strcmp(*step, "Allocate") != 0) { /* leave nothing behind */
 			client_release(&one);

@@ -56,7 +56,7 @@ __attribute__((format(printf, 2, 3))) void import_taken(struct import *im, const
 __attribute__((format(printf, 2, 3))) void import_same(struct import *im, const char *fmt, ...);
 __attribute__((format(printf, 2, 3))) void import_left(struct import *im, const char *fmt, ...);
 
-/* ---- import_take.c ---- */
+/* ---- import_take.c, import_net.c, import_users.c ---- */
 
 /* Takes what import_coturn.def says for the directive; false if there is none of the name. */
 bool import_directive(struct import *im, const char *name, const char *value);

@@ -242,6 +242,11 @@ void front_set_tls(struct front *f, struct net_tls *tls)
 		worker_set_tls(f->workers[i], tls);
 }
 
+int64_t front_cert_expires_at_s(const struct front *f)
+{
+	return net_tls_expires_at_s(f->tls);
+}
+
 void front_reconfigure(struct front *f)
 {
 	const struct conf *c = f->conf;

@@ -38,6 +38,9 @@ uint64_t front_refused(const struct front *f);
 /* For TURN's handshakes from now on; takes a reference. */
 void front_set_tls(struct front *f, struct net_tls *tls);
 
+/* Unix time at which the certificate in use ends; 0: not known. */
+int64_t front_cert_expires_at_s(const struct front *f);
+
 /* The configuration (whose address stays) has changed: limits and times of connections. The
  * workers' follow from front_worker_net(). */
 void front_reconfigure(struct front *f);

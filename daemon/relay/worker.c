@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 struct worker {
@@ -96,10 +97,13 @@ static void tell_usage(struct worker *w)
 static void on_publish(evutil_socket_t fd, short what, void *arg)
 {
 	struct worker *w = arg;
+	struct timespec cpu;
 
 	(void)fd;
 	(void)what;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
 	pthread_mutex_lock(&w->report_lock);
+	w->report.cpu_s = (double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9;
 	w->report.turn = *turn_get_stats(w->turn);
 	w->report.env = w->env->stats;
 	w->report.allocations = turn_allocations(w->turn);

@@ -62,6 +62,7 @@ struct worker_report {
 	struct turn_stats turn;
 	struct env_stats env;
 	uint64_t allocations; /* now */
+	double cpu_s;         /* its thread's */
 };
 void worker_get_report(struct worker *w, struct worker_report *out);
 

@@ -155,7 +155,10 @@ static void test_user(void **state)
 	assert_int_equal(strlen(f->out), STORE_PASSWORD_STRLEN);
 	assert_non_null(strstr(f->err, "alice"));
 	assert_null(strstr(f->err, strtok(f->out, "\n")));
+	/* Whoever has forgotten --data hears that no server knows of this. */
+	assert_non_null(strstr(f->err, "turnpike.db is new"));
 	OK(f, "user add bob --realm other --json");
+	assert_null(strstr(f->err, "is new"));
 	value = parse(f);
 	assert_string_equal(json_string_value(json_object_get(value, "realm")), "other");
 	assert_int_equal(json_string_length(json_object_get(value, "password")),

@@ -18,6 +18,7 @@
 
 static char dir[64];
 static pid_t server;
+static int log_fd = -1;
 static char said[1024]; /* by the verb, both streams */
 
 static int setup(void **state)
@@ -35,6 +36,9 @@ static int teardown(void **state)
 		waitpid(server, NULL, 0);
 		server = 0;
 	}
+	if (log_fd >= 0)
+		close(log_fd);
+	log_fd = -1;
 	tmpdir_remove(dir);
 	return 0;
 }
@@ -97,15 +101,15 @@ static void pretend(const char *answer, char at[32])
 	close(fd);
 }
 
-static void real(void **state)
+/* Starts the real one. */
+static void serve(char at[32], char *proxy_from)
 {
-	char at[32], log[8192] = "", data[80], both[80];
-	char *argv[] = {TURNPIKE_PROGRAM, "serve", "--data", data, "--listen", at,
-	                "--log-level",    "info",  NULL};
+	char log[8192] = "", data[80];
+	char *argv[] = {TURNPIKE_PROGRAM, "serve",    "--data",      data,   "--listen", at,
+	                "--proxy-from",   proxy_from, "--log-level", "info", NULL};
 	size_t len = 0;
 	int out[2];
 
-	(void)state;
 	snprintf(data, sizeof(data), "%s/data", dir);
 	close(listen_on(at));
 	assert_int_equal(pipe(out), 0);
@@ -122,6 +126,15 @@ static void real(void **state)
 		assert_true(n > 0);
 		log[len += (size_t)n] = 0;
 	}
+	log_fd = out[0]; /* its next lines have room in the pipe */
+}
+
+static void real(void **state)
+{
+	char at[32], both[80];
+
+	(void)state;
+	serve(at, "192.0.2.1/32");
 	assert_int_equal(health(at, ""), 0);
 	assert_true(says("healthy: 127.0.0.1:"));
 	assert_int_equal(health(at, "--json"), 0);
@@ -135,7 +148,18 @@ static void real(void **state)
 	assert_true(says("timed out"));
 	kill(server, SIGCONT);
 	assert_int_equal(health(at, ""), 0);
-	close(out[0]);
+}
+
+/* Behind a proxy on the same host: who comes from there has to say for whom. */
+static void proxied(void **state)
+{
+	char at[32];
+
+	(void)state;
+	serve(at, "127.0.0.1/32");
+	assert_int_equal(health(at, "--proxy-from 192.0.2.1/32"), 1);
+	assert_int_equal(health(at, "--proxy-from 127.0.0.1/32"), 0);
+	assert_int_equal(health(at, ""), 0); /* it is known what the server was started with */
 }
 
 static void others(void **state)
@@ -181,6 +205,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(real, setup, teardown),
+	    cmocka_unit_test_setup_teardown(proxied, setup, teardown),
 	    cmocka_unit_test_setup_teardown(others, setup, teardown),
 	    cmocka_unit_test_setup_teardown(nobody, setup, teardown),
 	};

@@ -47,15 +47,27 @@ static void test_health_and_page(void **state)
 	              "Content-Type: text/javascript");
 	expect_status(f, "GET /turnpike.js HTTP/1.1\r\nHost: x\r\n\r\n", 200,
 	              "X-Content-Type-Options: nosniff\r\n");
+	expect_status(f, "GET /signaling.js HTTP/1.1\r\nHost: x\r\n\r\n", 200, "text/javascript");
+	expect_status(f, "GET /ice.js HTTP/1.1\r\nHost: x\r\n\r\n", 200, "text/javascript");
 	expect_status(f, "GET /style.css HTTP/1.1\r\nHost: x\r\n\r\n", 200, "text/css");
 	expect_status(f, "GET /icon.svg HTTP/1.1\r\nHost: x\r\n\r\n", 200, "image/svg+xml");
+	expect_status(f, "GET /check HTTP/1.1\r\nHost: x\r\n\r\n", 200,
+	              "Content-Type: text/html; charset=utf-8\r\n");
+	expect_status(f, "GET /check.css HTTP/1.1\r\nHost: x\r\n\r\n", 200, "text/css");
+	expect_status(f, "GET /check.js HTTP/1.1\r\nHost: x\r\n\r\n", 200, "text/javascript");
+	expect_status(f, "GET /check-words.js HTTP/1.1\r\nHost: x\r\n\r\n", 200, "text/javascript");
+	expect_status(f, "GET /probe.js HTTP/1.1\r\nHost: x\r\n\r\n", 200, "text/javascript");
 	expect_status(f, "GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n", 404, "\"code\":\"not-found\"");
 	expect_status(f, "GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n", 404, NULL);
+	/* Where nothing is administered there is no page for it. */
+	expect_status(f, "GET /admin/ HTTP/1.1\r\nHost: x\r\n\r\n", 404, NULL);
 	expect_status(f, "GET /ws HTTP/1.1\r\nHost: x\r\n\r\n", 426, "Upgrade: websocket\r\n");
 
 	response = get(f, true, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
 	assert_non_null(strstr(response, "HTTP/1.1 200 OK\r\n"));
 	assert_non_null(strstr(response, "frame-ancestors 'none'"));
+	assert_non_null(strstr(response, "require-trusted-types-for 'script'"));
+	assert_non_null(strstr(response, "Cross-Origin-Resource-Policy: same-origin\r\n"));
 	assert_non_null(strstr(response, "Referrer-Policy: no-referrer"));
 	assert_null(strstr(response, "unsafe-inline"));
 	assert_non_null(strstr(response, "</html>"));

@@ -222,9 +222,10 @@ static void test_ice_servers_over_websocket(void **state)
 	ws_say(c, "{\"type\":\"ice-servers\",\"key\":\"k1\"}");
 	expect_text(c, "{\"type\":\"ice-servers\",\"iceServers\":[{\"urls\":"
 	               "[\"turn:relay.example:3478\"],\"username\":\"99:alice\","
-	               "\"credential\":\"secret\"}],\"ttl\":3600}");
+	               "\"credential\":\"secret\"}],\"ttl\":3600,\"strict\":true}");
 	assert_string_equal(f->caller_key, "k1");
 	assert_true(f->caller.tls);
+	assert_true(f->caller.himself);
 	assert_false(f->caller.foreign_origin);
 	assert_false(f->caller.forwarded);
 	assert_true(addr_is_loopback(&f->caller.peer));

@@ -3,7 +3,7 @@
 # The systemd unit is one, and confined: unit.sh TURNPIKE docs/examples/turnpike.service
 # Exit 77 (skipped) without systemd-analyze, but under CI=true.
 set -eu
-THRESHOLD=20 # of systemd's "exposure", in tenths: 2.0 of 10
+THRESHOLD=17 # of systemd's "exposure", in tenths: what it is, 1.7 of 10; nothing may be taken away
 program=$1 unit=$2
 if ! command -v systemd-analyze >/dev/null; then
 	echo "unit.sh: no systemd-analyze here: install the package systemd" >&2

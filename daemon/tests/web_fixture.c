@@ -47,6 +47,7 @@ int on_grant(void *ctx, const struct web_caller *caller, const char *name, int64
 	snprintf(out->credential.username, sizeof(out->credential.username), "99:%.64s", name);
 	snprintf(out->credential.password, sizeof(out->credential.password), "secret");
 	out->ttl_s = ttl_s ? ttl_s : 3600;
+	out->strict = true;
 	out->uri_n = 1;
 	snprintf(out->uri[0], sizeof(out->uri[0]), "turn:%s:3478", host);
 	return 0;

@@ -53,6 +53,10 @@ static void answer_error(struct http_response *r, int rc, unsigned retry_after_s
 {
 	if (rc == -E_DENIED)
 		http_api_error(r, 401, "unauthorized", "This needs a valid access key.");
+	else if (rc == -E_REVOKED)
+		http_api_error(
+		    r, 403, "revoked",
+		    "This user was revoked: only who has an access key may ask for him.");
 	else if (rc == -E_INVAL)
 		http_api_error(r, 400, "bad-request", "The name or the ttl is not allowed.");
 	else if (rc == -E_LIMIT)

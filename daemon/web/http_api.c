@@ -4,6 +4,7 @@
  */
 #include "daemon/web/http_api_internal.h"
 
+#include "daemon/admin/admin_page.h"
 #include "signal/page.h"
 
 #include <stdlib.h>
@@ -21,6 +22,7 @@ const char *http_status_text(int status)
 	    {201, "Created"},
 	    {202, "Accepted"},
 	    {204, "No Content"},
+	    {308, "Permanent Redirect"},
 	    {400, "Bad Request"},
 	    {401, "Unauthorized"},
 	    {403, "Forbidden"},
@@ -307,26 +309,46 @@ static bool is_draft(const struct http_request *q)
 	return is;
 }
 
+static void answer_file(const struct http_call *c, const struct embed_file *file)
+{
+	struct http_response *r = c->r;
+
+	if (!(c->q->method & GET_HEAD)) {
+		wrong_method(r, "GET, HEAD");
+		return;
+	}
+	r->status = 200;
+	r->content_type = file->content_type;
+	r->body = file->data;
+	r->body_len = (size_t)(file->end - file->data);
+}
+
+static void redirect(struct http_response *r, const char *path)
+{
+	r->status = 308;
+	if (asprintf(&r->headers, "Location: %s\r\n", path) < 0)
+		r->headers = NULL;
+}
+
 void http_api_answer(const struct web_ops *ops, void *ctx, const struct http_request *q,
                      struct http_response *r)
 {
 	struct http_call c = {.ops = ops, .ctx = ctx, .q = q, .r = r};
-	const struct page_file *file = page_find(q->path);
+	const struct embed_file *file = page_find(q->path);
 
 	memset(r, 0, sizeof(*r));
 	if (is_draft(q)) {
 		answer_route(&c, &root_route);
 		return;
 	}
+	if (!file && ops->admin)
+		file = admin_page_find(q->path);
 	if (file) {
-		if (!(q->method & GET_HEAD)) {
-			wrong_method(r, "GET, HEAD");
-			return;
-		}
-		r->status = 200;
-		r->content_type = file->content_type;
-		r->body = file->data;
-		r->body_len = (size_t)(file->end - file->data);
+		answer_file(&c, file);
+		return;
+	}
+	if (ops->admin && !strcmp(q->path, "/admin")) {
+		redirect(r, ADMIN_PAGE_PATH);
 		return;
 	}
 	if (ops->admin && !strncmp(q->path, ADMIN_PREFIX, sizeof(ADMIN_PREFIX) - 1)) {

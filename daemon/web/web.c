@@ -151,13 +151,14 @@ static int on_ice_servers(void *ctx, const struct lws_origin *origin,
 	json_t *servers;
 	int rc;
 
+	caller.himself = true;
 	rc = w->ops.grant(w->ctx, &caller, request->name, 0, origin->host, &grant);
 	if (rc)
 		return rc;
 	servers = ice_grant_servers(&grant);
 	if (!servers)
 		return -E_NOMEM;
-	hub_ice_answer(lws_hub_core(w->hub), request->peer_id, servers, grant.ttl_s);
+	hub_ice_answer(lws_hub_core(w->hub), request->peer_id, servers, grant.ttl_s, grant.strict);
 	json_decref(servers);
 	return 0;
 }

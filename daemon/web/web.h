@@ -31,6 +31,7 @@ struct web_caller {
 	bool forwarded;      /* a proxy speaks for somebody else: peer is the proxy's */
 	bool foreign_origin; /* the page that asks was loaded from elsewhere */
 	bool tls;
+	bool himself; /* who asks is who gets it, under the name that he signed in with */
 };
 
 enum web_cors {
@@ -44,8 +45,9 @@ struct http_response;
 
 struct web_ops {
 	/* Makes a credential for name ("" for none) with URIs under host. ttl_s 0 asks for the
-	 * default. 0, -E_DENIED (401), -E_INVAL (400), -E_LIMIT (429; out->retry_after_s, alone,
-	 * says when), -E_NOMEM (500); any other is for the operator to mend (503). */
+	 * default. 0, -E_DENIED (401), -E_REVOKED (403), -E_INVAL (400), -E_LIMIT (429;
+	 * out->retry_after_s, alone, says when), -E_NOMEM (500); any other is for the operator to
+	 * mend (503). */
 	int (*grant)(void *ctx, const struct web_caller *caller, const char *name, int64_t ttl_s,
 	             const char *host, struct ice_grant *out);
 

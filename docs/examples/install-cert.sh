@@ -29,7 +29,7 @@ put() {
 	mv -f "$dir/.$2.new" "$dir/$2"
 }
 
-mkdir -p "$dir"
+(umask 022 && mkdir -p "$dir") # and the folders above it: the server has to get through
 chmod 755 "$dir"
 put "$2" privkey.pem 640
 put "$1" fullchain.pem 644

@@ -135,6 +135,20 @@ int browser_write_base64(int fd, const char *base64, struct why *why)
 	return err;
 }
 
+int browser_take_text(struct browser *b, const char *method, json_t *result, const char *key,
+                      char *text, size_t size, struct why *why)
+{
+	const char *got = json_string_value(json_object_get(result, key));
+	int err = 0;
+
+	if (got && strlen(got) < size)
+		snprintf(text, size, "%s", got);
+	else
+		err = why_set(why, -E_PARSE, "%s: browser %s gave no %s", method, b->name, key);
+	json_decref(result);
+	return err;
+}
+
 int browser_start(struct browser **out, const struct browser_options *opt, struct why *why)
 {
 	struct browser *b = calloc(1, sizeof(*b));

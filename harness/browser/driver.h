@@ -45,4 +45,9 @@ __attribute__((format(printf, 3, 4))) void browser_log(struct browser *b, const 
 /* For drivers: writes a screenshot as it came, in base64 (may be NULL: an error). */
 int browser_write_base64(int fd, const char *base64, struct why *why);
 
+/* For drivers: copies the string behind the key of a method's result, which it takes over.
+ * -E_PARSE if there is none, or too long a one. */
+int browser_take_text(struct browser *b, const char *method, json_t *result, const char *key,
+                      char *text, size_t size, struct why *why);
+
 #endif

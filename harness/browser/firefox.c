@@ -335,18 +335,9 @@ static int call_for(struct browser *b, const char *method, json_t *params, int64
                     const char *key, char *text, size_t size, struct why *why)
 {
 	json_t *result = NULL;
-	const char *got;
 	int err = call(b, method, params, limit_ms, &result, why);
 
-	if (err != 0)
-		return err;
-	got = json_string_value(json_object_get(result, key));
-	if (got && strlen(got) < size)
-		snprintf(text, size, "%s", got);
-	else
-		err = why_set(why, -E_PARSE, "%s: browser %s gave no %s", method, b->name, key);
-	json_decref(result);
-	return err;
+	return err ? err : browser_take_text(b, method, result, key, text, size, why);
 }
 
 static int discard(struct browser *b, const struct firefox_page *p, int64_t limit_ms,

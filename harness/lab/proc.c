@@ -180,41 +180,71 @@ static void read_back(int fd, char *buf, size_t size)
 	}
 }
 
-int proc_run(const char *const argv[], int netns_fd, const char *input, int64_t limit_ms,
-             struct why *why)
+/* What it says to opt->fd[2] is what is told of a bad end. */
+static int run(const char *const argv[], const struct proc_opt *opt, int64_t limit_ms,
+               struct why *why)
 {
-	struct proc_opt opt = PROC_OPT_DEFAULT;
 	char said[320], how[96];
 	int status = 0, err;
 	pid_t pid;
 
-	opt.netns_fd = netns_fd;
-	opt.fd[0] = memory_file(input);
-	opt.fd[1] = opt.fd[2] = memory_file(NULL);
-	if (opt.fd[0] < 0 || opt.fd[1] < 0) {
-		err = why_set(why, -E_IO, "%s: memfd: %s", argv[0], strerror(errno));
-		goto out;
-	}
-	err = proc_spawn(argv, &opt, &pid, why);
+	err = proc_spawn(argv, opt, &pid, why);
 	if (err != 0)
-		goto out;
+		return err;
 	err = proc_wait(pid, limit_ms, &status);
 	if (err != 0) {
 		proc_stop(pid, 0);
-		why_set(why, err, "%s %s took longer than %lld ms", argv[0], argv[1] ? argv[1] : "",
-		        (long long)limit_ms);
-		goto out;
+		return why_set(why, err, "%s %s took longer than %lld ms", argv[0],
+		               argv[1] ? argv[1] : "", (long long)limit_ms);
 	}
-	if (status != 0) {
-		read_back(opt.fd[1], said, sizeof(said));
-		err = why_set(why, -E_IO, "%s %s %s: %s", argv[0], argv[1] ? argv[1] : "",
-		              proc_status_text(status, how, sizeof(how)), said);
-	}
-out:
+	if (status == 0)
+		return 0;
+	read_back(opt->fd[2], said, sizeof(said));
+	return why_set(why, -E_IO, "%s %s %s: %s", argv[0], argv[1] ? argv[1] : "",
+	               proc_status_text(status, how, sizeof(how)), said);
+}
+
+int proc_run(const char *const argv[], int netns_fd, const char *input, int64_t limit_ms,
+             struct why *why)
+{
+	struct proc_opt opt = PROC_OPT_DEFAULT;
+	int err;
+
+	opt.netns_fd = netns_fd;
+	opt.fd[0] = memory_file(input);
+	opt.fd[1] = opt.fd[2] = memory_file(NULL);
+	if (opt.fd[0] < 0 || opt.fd[1] < 0)
+		err = why_set(why, -E_IO, "%s: memfd: %s", argv[0], strerror(errno));
+	else
+		err = run(argv, &opt, limit_ms, why);
 	if (opt.fd[0] >= 0)
 		close(opt.fd[0]);
 	if (opt.fd[1] >= 0)
 		close(opt.fd[1]);
+	return err;
+}
+
+int proc_ask(const char *const argv[], int netns_fd, int64_t limit_ms, int *answer_fd,
+             struct why *why)
+{
+	struct proc_opt opt = PROC_OPT_DEFAULT;
+	int err;
+
+	opt.netns_fd = netns_fd;
+	opt.fd[1] = memory_file(NULL);
+	opt.fd[2] = memory_file(NULL);
+	if (opt.fd[1] < 0 || opt.fd[2] < 0)
+		err = why_set(why, -E_IO, "%s: memfd: %s", argv[0], strerror(errno));
+	else
+		err = run(argv, &opt, limit_ms, why);
+	if (opt.fd[2] >= 0)
+		close(opt.fd[2]);
+	if (err == 0) {
+		lseek(opt.fd[1], 0, SEEK_SET);
+		*answer_fd = opt.fd[1];
+	} else if (opt.fd[1] >= 0) {
+		close(opt.fd[1]);
+	}
 	return err;
 }
 

@@ -41,6 +41,11 @@ void proc_stop(pid_t pid, int64_t grace_ms);
 int proc_run(const char *const argv[], int netns_fd, const char *input, int64_t limit_ms,
              struct why *why);
 
+/* The same without input. What it wrote to standard output is a file, read from its beginning, to
+ * be closed by the caller. */
+int proc_ask(const char *const argv[], int netns_fd, int64_t limit_ms, int *answer_fd,
+             struct why *why);
+
 /* "exited with status 1" or "was killed by signal 11 (Segmentation fault)"; returns buf. */
 const char *proc_status_text(int status, char *buf, size_t size);
 

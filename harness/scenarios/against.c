@@ -44,9 +44,9 @@ int against_init(struct against *a, const char *url, const char *key, bool insec
 	return 0;
 }
 
-const char *against_page(const struct against *a, char *buf, size_t size)
+const char *against_page(const struct against *a, const char *name, char *buf, size_t size)
 {
-	snprintf(buf, size, "%s/%s%s", a->url, a->key ? "#key=" : "", a->key ? a->key : "");
+	snprintf(buf, size, "%s/%s%s%s", a->url, name, a->key ? "#key=" : "", a->key ? a->key : "");
 	return buf;
 }
 
@@ -239,6 +239,15 @@ static const struct scenario direct = {
     .limit_ms = CALL_LIMIT_MS,
 };
 
+static const struct scenario check = {
+    .name = "against-check",
+    .purpose = "what the server's self-test page finds from here",
+    .group = GROUP_AGAINST,
+    .page_query = "check",
+    .play = scenario_check_sound,
+    .limit_ms = CALL_LIMIT_MS,
+};
+
 static const struct scenario relay = {
     .name = "against-relay",
     .purpose = "both ends bound to the relay, reached in this one way",
@@ -306,6 +315,9 @@ int against_plan(struct plan *plan, const struct against *a, const struct plan_o
 		err = plan_add(plan, &cell, why);
 	cell = cell_of(a, &no_relay, opt);
 	if (err == 0 && a->no_relay[0])
+		err = plan_add(plan, &cell, why);
+	cell = cell_of(a, &check, opt);
+	if (err == 0 && !a->no_relay[0])
 		err = plan_add(plan, &cell, why);
 	if (err == 0)
 		err = add_relays(plan, a, opt, why);

@@ -32,7 +32,7 @@ void against_ask(struct against *a);
 int against_plan(struct plan *plan, const struct against *a, const struct plan_options *opt,
                  struct why *why);
 
-/* The page for a guest, key included; returns buf. */
-const char *against_page(const struct against *a, char *buf, size_t size);
+/* The page of this name ("" is the client page) for a guest, key included; returns buf. */
+const char *against_page(const struct against *a, const char *name, char *buf, size_t size);
 
 #endif

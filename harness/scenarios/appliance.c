@@ -23,6 +23,7 @@
 #define STOP_MS    8000 /* longer than its drain_timeout */
 #define KILL_MS    5000
 #define REQUEST_MS 2000
+#define VERB_MS    10000
 #define DATA       CONTAIN_WORK "/turnpike"
 
 struct appliance {
@@ -258,6 +259,25 @@ int appliance_await_end(struct appliance *a, int64_t limit_ms, struct why *why)
 		return 0;
 	return why_set(why, -E_CLOSED, "turnpike serve, asked to end, %s",
 	               proc_status_text(status, how, sizeof(how)));
+}
+
+int appliance_verb(struct appliance *a, const char *const *words, json_t **said, struct why *why)
+{
+	const char *argv[3 + APPLIANCE_WORDS + 1] = {a->program, "--data", DATA};
+	int fd = -1, err;
+
+	for (size_t n = 0; words[n] && n < APPLIANCE_WORDS; n++)
+		argv[3 + n] = words[n];
+	err = proc_ask(argv, a->server_ns, VERB_MS, &fd, why);
+	if (err != 0)
+		return err;
+	if (said) {
+		*said = json_loadfd(fd, 0, NULL);
+		if (!*said)
+			err = why_set(why, -E_PARSE, "turnpike %s gave no JSON", words[0]);
+	}
+	close(fd);
+	return err;
 }
 
 long appliance_rss_kb(const struct appliance *a)

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "harness/lab/lab.h"
 
+#include <jansson.h>
 #include <stdint.h>
 
 #define APPLIANCE_URL "https://" LAB_SERVER_IP "/"
@@ -17,6 +18,7 @@
 struct appliance;
 
 #define APPLIANCE_OPTIONS 16 /* that a scenario may add, words counted */
+#define APPLIANCE_WORDS   8  /* of a verb */
 
 /* Starts the program with a new data folder and more options (NULL at the end, borrowed; or NULL);
  * its output goes to log_fd (borrowed, readable). Returns once /healthz answers 200 over HTTPS.
@@ -40,6 +42,10 @@ int appliance_await_end(struct appliance *a, int64_t limit_ms, struct why *why);
 
 /* What a GET of the path answers: the status, or a code if nobody answers. */
 int appliance_ask(struct appliance *a, const char *path, struct why *why);
+
+/* A verb of its command line on the running appliance's data: words, NULL at the end. said, which
+ * may be NULL, gets what it prints as JSON: a new reference. */
+int appliance_verb(struct appliance *a, const char *const *words, json_t **said, struct why *why);
 
 /* Its resident memory, or -1. */
 long appliance_rss_kb(const struct appliance *a);

@@ -25,9 +25,9 @@
 	const stream = new MediaStream([canvas.captureStream(5).getVideoTracks()[0],
 		out.stream.getAudioTracks()[0]]);
 
-	const options = async (hub, i) => ({stream: stream.clone(),
+	const options = (hub, i) => ({stream: stream.clone(),
 		iceTransportPolicy: i % 2 ? 'relay' : 'all',
-		iceServers: (await hub.iceServers()).iceServers});
+		iceServers: () => hub.iceServers()});
 	const watch = (call, i) => {
 		call.addEventListener('ended', e => crowd.ended.push(`${side}${i}: ${e.detail}`));
 		return call;
@@ -35,17 +35,13 @@
 
 	/* Answers whoever calls. */
 	const answer = (hub, i) => {
-		let call = null, early = null;
-		hub.addEventListener('signal', async ({detail: m}) => {
-			if (call)
+		let call = null;
+		hub.addEventListener('signal', ({detail: m}) => {
+			if (call) {
 				call.receive(m);
-			else if (early && m.type === 'new-ice-candidate')
-				early.push(m);
-			else if (m.type === 'video-offer') {
-				early = [];
-				const o = await options(hub, i);
-				call = watch(new Call(hub, m.name, {...o, offer: m}), i);
-				call.accept(early);
+			} else if (m.type === 'video-offer') {
+				call = watch(new Call(hub, m.name, {...options(hub, i), offer: m}), i);
+				call.accept([]);
 			}
 		});
 	};
@@ -59,11 +55,11 @@
 	});
 
 	/* All at once. */
-	crowd.call = () => Promise.all(hubs.map(async (hub, i) => {
-		const call = watch(new Call(hub, `${other}${i}`, await options(hub, i)), i);
+	crowd.call = () => hubs.map((hub, i) => {
+		const call = watch(new Call(hub, `${other}${i}`, options(hub, i)), i);
 		hub.addEventListener('signal', ({detail: m}) => call.receive(m));
 		call.start();
-	})).then(() => true);
+	}).length;
 	crowd.connected = () =>
 		harness.connections.filter(c => c.pc.connectionState === 'connected').length;
 	return true;

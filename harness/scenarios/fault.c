@@ -251,7 +251,10 @@ void scenario_fault(struct stage *st)
 	int err = fault_begin_call(st, &why);
 
 	if (err == 0 && st->result->state == RESULT_RUNNING) {
-		err = fault_start_pulses(st, &why);
+		if (f->before)
+			err = f->before(st, f, &why);
+		if (err == 0)
+			err = fault_start_pulses(st, &why);
 		if (err == 0)
 			err = let_it_happen(st, &t, p, &why);
 		if (err == 0)

@@ -29,6 +29,9 @@ struct fault_expect {
 	bool any_path; /* it may run either way: of after, only the rest holds */
 	/* Signaling is lost and must be back so long after the heal. 0: it stays away. */
 	int online_ms;
+	/* back_ms is 0: nothing is seen or heard any more so long after the strike. 0: not judged.
+	 */
+	int silent_ms;
 	/* back_ms is 0: both pages are idle so long after the strike, and one of them at least
 	 * shows a reason with these words in it (the other may name the same in its own way). */
 	int ends_ms;
@@ -41,6 +44,8 @@ struct fault_expect {
 
 struct fault {
 	const char *what; /* "killing the appliance" */
+	/* What has to come first, before anything is timed; NULL: nothing */
+	int (*before)(struct stage *st, const struct fault *f, struct why *why);
 	int (*strike)(struct stage *st, const struct fault *f, struct why *why);
 	int (*heal)(struct stage *st, const struct fault *f, struct why *why); /* NULL: it stays */
 	int heal_after_ms;
@@ -97,6 +102,18 @@ int fault_judge_call(struct stage *st, const struct call_expect *e, struct why *
 
 int fault_start_pulses(struct stage *st, struct why *why);
 int fault_read_pulses(struct stage *st, struct pulse p[LAB_SIDES], struct why *why);
+
+/* ---- access to the relay in mid-call (access.c) ---- */
+
+/* Waits until all credentials that carry the call have expired. */
+int await_expiry(struct stage *st, const struct fault *f, struct why *why);
+
+/* Lives over two expiries. After each, media must flow through relays that were opened with a
+ * credential that is still good. */
+int strike_expiries(struct stage *st, const struct fault *f, struct why *why);
+
+/* Revokes the caller; the server has to close what he has open. */
+int strike_revoke(struct stage *st, const struct fault *f, struct why *why);
 
 /* ---- what can break (strike.c) ---- */
 

@@ -167,6 +167,20 @@ static bool gives(const struct pulse *p, const char *words)
 	return strstr(p->reason, words) || strstr(p->notice, words);
 }
 
+static void check_silence(const struct fault *f, const struct fault_times *t,
+                          const struct peer_mark *me, const char *what, const struct pulse *p,
+                          const struct flow *flow, struct result *r)
+{
+	double stopped_ms = p->now_ms - flow->silent_ms - t->struck_ms;
+
+	if (f->expect.silent_ms > 0 && stopped_ms > f->expect.silent_ms)
+		result_fail(
+		    r,
+		    "%s's %s should be gone %.1f s after %s, but was there for %.1f s; most "
+		    "likely: the relay still passes what it should not.",
+		    me->name, what, f->expect.silent_ms / 1e3, f->what, stopped_ms / 1e3);
+}
+
 static void check_end(const struct fault *f, const struct fault_times *t,
                       const struct peer_mark mark[LAB_SIDES], const struct pulse p[LAB_SIDES],
                       struct result *r)
@@ -185,6 +199,8 @@ static void check_end(const struct fault *f, const struct fault_times *t,
 		return;
 	}
 	for (int i = 0; i < LAB_SIDES; i++) {
+		check_silence(f, t, &mark[i], "picture", &p[i], &p[i].picture, r);
+		check_silence(f, t, &mark[i], "sound", &p[i], &p[i].sound, r);
 		if (strncmp(p[i].reason, NO_REASON, strlen(NO_REASON)) == 0)
 			result_fail(r,
 			            "%s should be told why the call ended after %s, but %s; most "

@@ -58,14 +58,16 @@
 		return true;
 	};
 
-	/* The URIs that the page itself was given. */
+	/* The URIs that the page itself was given, and the names and passwords for them. */
 	harness.given = [];
+	harness.secrets = new Set();
 	const urlsOf = server => [].concat(server.urls || server.url || []);
 
 	const adapt = configuration => {
 		const out = {...configuration};
 		const servers = out.iceServers || [];
 		harness.given = servers.flatMap(urlsOf);
+		servers.flatMap(s => [s.username, s.credential]).forEach(s => s && harness.secrets.add(s));
 		out.iceServers = (ice.servers || servers)
 			.map(s => ({...s, urls: urlsOf(s).filter(u => !ice.only || u === ice.only)}))
 			.filter(s => s.urls.length);

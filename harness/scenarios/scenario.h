@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * A scenario: one row of the table in table.c, and a function that plays it on
- * a stage (a lab with appliance and browsers). A cell is a scenario with its
- * blanks filled in: which NATs, which browsers.
+ * A scenario: one row of the table (calls.def, checks.def, faults.def), and a function that plays
+ * it on a stage (a lab with appliance and browsers). A cell is a scenario with its blanks filled
+ * in: which NATs, which browsers.
  */
 #ifndef SCENARIOS_SCENARIO_H
 #define SCENARIOS_SCENARIO_H
@@ -15,6 +15,7 @@
 
 struct stage;
 struct against;
+struct check;
 struct crowd;
 struct fault;
 struct soak;
@@ -47,6 +48,7 @@ struct scenario {
 	void (*play)(struct stage *st);
 	const struct fault *fault; /* for scenario_fault() */
 	const struct crowd *crowd; /* for scenario_crowd() */
+	const struct check *check; /* for scenario_check() */
 	const struct soak *soak;   /* for scenario_soak() */
 	struct call_expect expect; /* of the matrix: ignored, theory.h says */
 	int64_t limit_ms;          /* for everything, building the lab included */
@@ -102,6 +104,12 @@ void scenario_soak(struct stage *st);
 
 /* How long that is; 0 for any other scenario. It is beside limit_ms. */
 unsigned scenario_soak_minutes(const struct scenario *s, const struct scenario_options *opt);
+
+/* Both pages are the self-test's; judged is what they find (check.h). */
+void scenario_check(struct stage *st);
+
+/* The same on an unknown network: judged is that they find no fault. */
+void scenario_check_sound(struct stage *st);
 
 /* In the middle of a call, its fault strikes; judged is how the call comes through it (fault.h). */
 void scenario_fault(struct stage *st);

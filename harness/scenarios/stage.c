@@ -230,9 +230,11 @@ static const char *page_url(const struct stage *st, enum lab_side side, char *bu
 {
 	const char *query = st->cell->scenario->page_query;
 
+	if (!query)
+		query = "";
 	if (st->opt->against)
-		return against_page(st->opt->against, buf, size);
-	snprintf(buf, size, "https://%s/%s", lab_server_host(st->lab, side), query ? query : "");
+		return against_page(st->opt->against, query, buf, size);
+	snprintf(buf, size, "https://%s/%s", lab_server_host(st->lab, side), query);
 	return buf;
 }
 

@@ -72,7 +72,7 @@ static bool answers(const struct deployed *d)
 	return yes;
 }
 
-static int deploy(struct deployed *d, const char *guests)
+static int deploy(struct deployed *d, const char *guests, const char *quota)
 {
 	int64_t deadline = clock_mono_ms() + READY_MS;
 	struct proc_opt po = PROC_OPT_DEFAULT;
@@ -83,7 +83,7 @@ static int deploy(struct deployed *d, const char *guests)
 	                      "--tls-cert", cert, "--tls-key", key,
 	                      /* Both ends of the calls are on this machine. */
 	                      "--relay-allow", "0.0.0.0/0", "--relay-allow", "::/0", "--guests",
-	                      guests, NULL};
+	                      guests, "--user-quota", quota, NULL};
 
 	d->pid = -1;
 	d->port = free_port();
@@ -111,7 +111,7 @@ static int set_up(void **state)
 	struct deployed *d = calloc(1, sizeof(*d));
 
 	*state = d;
-	return d ? deploy(d, "local") : -1;
+	return d ? deploy(d, "local", "128") : -1;
 }
 
 static int set_up_with_key(void **state)
@@ -119,7 +119,15 @@ static int set_up_with_key(void **state)
 	struct deployed *d = calloc(1, sizeof(*d));
 
 	*state = d;
-	return d ? deploy(d, "no") : -1;
+	return d ? deploy(d, "no", "128") : -1;
+}
+
+static int set_up_with_quota(void **state)
+{
+	struct deployed *d = calloc(1, sizeof(*d));
+
+	*state = d;
+	return d ? deploy(d, "local", "1") : -1;
 }
 
 static int tear_down(void **state)
@@ -172,7 +180,8 @@ static void test_what_is_well_passes_over_every_transport(void **state)
 	}
 	expect_says("certificate expires in ");
 	expect_says("direct, host/host");
-	expect_says("5 of 5 passed");
+	expect_says("Calls from this network will work: directly in most cases");
+	expect_says("6 of 6 passed");
 }
 
 static void test_self_made_certificate_is_named(void **state)
@@ -245,6 +254,17 @@ static void test_server_that_does_not_run_is_named(void **state)
 	expect_says("most likely: the server does not run");
 }
 
+/* One allocation a user: two ends of one page are one too many. */
+static void test_what_the_self_test_finds_is_told(void **state)
+{
+	struct deployed *d = *state;
+
+	play(ARGS("--insecure", "--only", "against-check"), 1);
+	expect_says("The self-test page says: Relay over");
+	expect_says("The quota of this user is reached (486).");
+	assert_null(strstr(run.said, "Most often a firewall"));
+}
+
 /* In the middle of a call, with the browsers up. */
 static void test_nothing_is_left_when_the_harness_is_killed(void **state)
 {
@@ -283,6 +303,8 @@ int main(int argc, char **argv)
 	    cmocka_unit_test_setup_teardown(test_key_opens_the_relay, set_up_with_key, tear_down),
 	    cmocka_unit_test_setup_teardown(test_server_that_does_not_run_is_named, set_up,
 	                                    tear_down),
+	    cmocka_unit_test_setup_teardown(test_what_the_self_test_finds_is_told,
+	                                    set_up_with_quota, tear_down),
 	    cmocka_unit_test_setup_teardown(test_nothing_is_left_when_the_harness_is_killed, set_up,
 	                                    tear_down),
 	};

@@ -47,7 +47,7 @@ void answer(struct house *h)
 {
 	json_t *servers = json_pack("[{s:[s]}]", "urls", "stun:203.0.113.1:3478");
 
-	hub_ice_answer(h->hub, h->ice_peer, servers, 600);
+	hub_ice_answer(h->hub, h->ice_peer, servers, 600, true);
 	json_decref(servers);
 }
 

@@ -354,11 +354,14 @@ static void test_ice_servers(void **state)
 	assert_string_equal(h->ice_key, "(none)");
 	expect(&h->a,
 	       "{\"type\":\"ice-servers\",\"iceServers\":[{\"urls\":[\"stun:203.0.113.1:3478\"]}]"
-	       ",\"ttl\":600}");
+	       ",\"ttl\":600,\"strict\":true}");
 	h->ice_rc = -E_DENIED;
 	say(&h->a, "{\"type\":\"ice-servers\",\"key\":\"k%n\"}");
 	assert_string_equal(h->ice_key, "k%n");
 	expect_error(&h->a, "access-key-needed");
+	h->ice_rc = -E_REVOKED;
+	say(&h->a, "{\"type\":\"ice-servers\"}");
+	expect_error(&h->a, "credentials-revoked");
 	h->ice_rc = -E_LIMIT;
 	say(&h->a, "{\"type\":\"ice-servers\"}");
 	expect_error(&h->a, "rate-limited");

@@ -2,7 +2,7 @@
 //
 // The page around turnpike.js.
 
-import { Call, Signaling } from "./turnpike.js";
+import { Call, IceServers, Signaling } from "./turnpike.js";
 
 const RING_MS = 45000;
 const ENDED_KEPT = 32;
@@ -38,9 +38,10 @@ const LINK_TEXT = { connecting: "connecting", open: "signing in", "signed-in": "
 const CALL_TEXT = { idle: "no call", calling: "calling", ringing: "incoming call", connecting: "connecting",
                     connected: "connected", reconnecting: "reconnecting" };
 
-function notice(text, askForKey = false) {
+function notice(text, askForKey = false, offerCheck = askForKey) {
 	$("notice-text").textContent = text;
 	$("key-form").hidden = !askForKey;
+	$("notice-check").hidden = !offerCheck;
 	$("notice").hidden = false;
 }
 
@@ -166,18 +167,20 @@ async function openMedia() {
 	}
 }
 
-// The servers, right before each call: their credential is good for a limited time.
+// The servers, right before each call, which then renews their credential in time.
 async function fetchIceServers() {
+	const servers = new IceServers(() => hub.iceServers(settings.get("key")));
+
 	try {
-		return (await hub.iceServers(settings.get("key"))).iceServers;
+		await servers.renew();
 	} catch (e) {
 		if (e.code === "access-key-needed")
 			notice("This server needs an access key for relayed calls. " +
 			       "The call is tried without a relay.", true);
 		else
-			notice(`No relay for this call: ${e.message}`);
-		return [];
+			notice(`No relay for this call: ${e.message}`, false, true);
 	}
+	return servers;
 }
 
 /* ---- calls ---- */
@@ -193,6 +196,7 @@ function startCall(peer, options) {
 	call = new Call(hub, peer, { iceTransportPolicy: relayOnly ? "relay" : "all", ...options });
 	const mine = call;
 
+	$("failed-check").hidden = true;
 	$("local_video").srcObject = options.stream;
 	$("stage").dataset.video = "no";
 	paintAvatar($("avatar"), peer);
@@ -247,6 +251,7 @@ function closeCall(which, reason) {
 	$("route").hidden = true;
 	$("route").dataset.route = "";
 	delete $("route").dataset.rtt;
+	$("failed-check").hidden = !/connection/.test(reason ?? "");
 	$("placeholder-text").textContent = reason ? `${reason} Click a name to call.`
 	                                           : "Click a name to call.";
 	setCallState("idle");

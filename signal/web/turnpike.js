@@ -1,251 +1,51 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// Signaling and calls over a Turnpike hub (and any server that speaks MDN's chat protocol).
-// No DOM in here: a page of your own can use both classes.
+// Calls over a Turnpike hub (and any server that speaks MDN's chat protocol). No DOM in here: a
+// page of your own can use it, with signaling.js and ice.js beside it.
 //
 //   const hub = new Signaling("wss://host/ws");
 //   hub.addEventListener("users", (e) => show(e.detail));
 //   hub.signIn("alice");
-//   const call = new Call(hub, "bob", { stream, iceServers });
+//   const call = new Call(hub, "bob", { stream, iceServers: () => hub.iceServers() });
 //   call.addEventListener("track", (e) => (video.srcObject = e.detail));
 //   call.start();
-
-const RETRY_MS = [500, 1000, 2000, 4000, 8000, 15000];
-const ICE_SERVERS_WAIT_MS = 6000;
-const OUTBOX_MAX = 200;
-
-function randomId() {
-	const bytes = crypto.getRandomValues(new Uint8Array(16));
-	return Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
-}
-
-class Emitter extends EventTarget {
-	emit(type, detail) {
-		this.dispatchEvent(new CustomEvent(type, { detail }));
-	}
-}
-
-// The connection to the hub. It comes back by itself and claims its name again.
 //
-// Events: "state" (connecting, open, signed-in, closed), "name" (the one we were given),
-// "users" (names), "chat" ({name, text, date}), "signal" (a message of a call), "error" (of the
-// server: {code, message, target, for}).
-export class Signaling extends Emitter {
-	#url;
-	#socket = null;
-	#replaced = null; // the socket before this one, while both are open
-	#wanted = null; // the name the user asked for
-	#tries = 0;
-	#timer = 0;
-	#outbox = []; // messages of a call that waits for the connection
-	#iceRequest = null;
-	// Proves to the hub that a new connection is the old one: it then takes over its name and
-	// its calls at once, instead of after the old one's timeout.
-	#resume = randomId();
+// iceServers is an array, or a function that fetches {iceServers, ttl, strict} whenever the call
+// wants new ones: before it begins, well before the ttl (in seconds) is over, and before ICE
+// restarts. So a call outlives its credential. strict: true says that the TURN server ends what
+// was opened with a credential when that expires (Turnpike: strict_expiry); a call over its relay
+// then moves to a new one in time. From a server of your own:
+//
+//   iceServers: async () => (await fetch("/my/ice-servers")).json()
 
-	id = null;
-	name = null;
-	users = [];
-	state = "closed";
+import { IceServers } from "./ice.js";
+import { Emitter, randomId, Signaling } from "./signaling.js";
 
-	constructor(url) {
-		super();
-		this.#url = url;
-	}
-
-	signIn(name) {
-		this.#wanted = name;
-		if (this.state === "open" || this.state === "signed-in")
-			this.#claim();
-		else if (!this.#socket)
-			this.#connect();
-	}
-
-	close() {
-		this.#wanted = null;
-		clearTimeout(this.#timer);
-		this.#socket?.close();
-	}
-
-	// A message of a call; kept while the connection is away.
-	send(message) {
-		if (this.state === "signed-in")
-			this.#write(message);
-		else if (this.#outbox.length < OUTBOX_MAX)
-			this.#outbox.push(message);
-	}
-
-	forget(callId) {
-		this.#outbox = this.#outbox.filter((m) => m.call !== callId);
-	}
-
-	say(text) {
-		if (this.state !== "signed-in")
-			return false;
-		this.#write({ text, type: "message", id: this.id, date: Date.now() });
-		return true;
-	}
-
-	// Resolves to {iceServers, ttl}; rejects with an Error that has the server's code.
-	iceServers(key) {
-		this.#iceRequest?.reject(new Error("asked again"));
-		return new Promise((resolve, reject) => {
-			const timer = setTimeout(
-				() => reject(new Error("the server did not answer")), ICE_SERVERS_WAIT_MS);
-			this.#iceRequest = {
-				resolve: (v) => (clearTimeout(timer), resolve(v)),
-				reject: (e) => (clearTimeout(timer), reject(e)),
-			};
-			if (this.state === "signed-in")
-				this.#write(key ? { type: "ice-servers", key } : { type: "ice-servers" });
-			else
-				this.#iceRequest.reject(new Error("not connected"));
-		});
-	}
-
-	#write(message) {
-		this.#socket.send(JSON.stringify(message));
-	}
-
-	#enter(state) {
-		if (this.state === state)
-			return;
-		this.state = state;
-		this.emit("state", state);
-	}
-
-	#connect() {
-		this.#enter("connecting");
-		const socket = new WebSocket(this.#url, "json");
-		this.#socket = socket;
-		socket.onmessage = (e) => socket === this.#socket && this.#receive(e.data);
-		socket.onclose = (e) => socket === this.#socket && this.#closed(e);
-	}
-
-	// A new connection at once: after a change of network the old one may be dead without
-	// knowing it.
-	reconnect() {
-		if (this.#wanted === null || this.state === "connecting")
-			return;
-		clearTimeout(this.#timer);
-		// The old one stays until the new one has taken over: were it closed first, the hub
-		// would end our calls.
-		this.#replaced ??= this.#socket;
-		this.id = null;
-		this.#connect();
-	}
-
-	#closed(event) {
-		this.#socket = null;
-		this.id = null;
-		this.users = [];
-		this.#iceRequest?.reject(new Error("the connection was lost"));
-		this.#iceRequest = null;
-		this.#enter("closed");
-		this.emit("users", []);
-		if (this.#wanted === null)
-			return;
-		const base = RETRY_MS[Math.min(this.#tries++, RETRY_MS.length - 1)];
-		const wait = event.code === 1008 ? RETRY_MS.at(-1) : base;
-		this.#timer = setTimeout(() => this.#connect(), wait * (0.8 + 0.4 * Math.random()));
-	}
-
-	#claim() {
-		this.#write({
-			name: this.#wanted,
-			date: Date.now(),
-			id: this.id,
-			type: "username",
-			resume: this.#resume,
-		});
-	}
-
-	#receive(text) {
-		let m;
-		try {
-			m = JSON.parse(text);
-		} catch {
-			return;
-		}
-		switch (m.type) {
-		case "id":
-			this.id = m.id;
-			this.name = null;
-			this.#enter("open");
-			if (this.#wanted !== null)
-				this.#claim();
-			break;
-		case "rejectusername":
-			this.name = m.name;
-			if (this.state === "signed-in") // somebody else's list came in between
-				this.emit("name", this.name);
-			break;
-		case "userlist":
-			this.#onUsers(m.users);
-			break;
-		case "message":
-			this.emit("chat", { name: m.name, text: m.text, date: m.date });
-			break;
-		case "ice-servers":
-			this.#iceRequest?.resolve({ iceServers: m.iceServers, ttl: m.ttl });
-			this.#iceRequest = null;
-			break;
-		case "error":
-			this.#onError(m);
-			break;
-		default:
-			this.emit("signal", m);
-		}
-	}
-
-	#onUsers(users) {
-		// The first list after our username: the name was accepted as it is, or a
-		// rejectusername came before.
-		if (this.state === "open") {
-			this.name ??= this.#wanted;
-			if (users.includes(this.name)) {
-				this.#tries = 0;
-				this.#enter("signed-in");
-				this.#replaced?.close();
-				this.#replaced = null;
-				this.emit("name", this.name);
-				this.#outbox.splice(0).forEach((m) => this.#write(m));
-			} else {
-				this.name = null; // somebody else's list overtook our claim
-			}
-		}
-		this.users = users;
-		this.emit("users", users);
-	}
-
-	#onError(m) {
-		if (m.for === "ice-servers" && this.#iceRequest) {
-			this.#iceRequest.reject(Object.assign(new Error(m.message), { code: m.code }));
-			this.#iceRequest = null;
-			return;
-		}
-		if (m.code === "bad-name")
-			this.#wanted = null;
-		this.emit("error", m);
-	}
-}
+export { IceServers, Signaling };
 
 const ANSWER_WAIT_MS = 60000; // for the other end to answer
 const FIRST_CONNECTION_MS = 45000;
 const LOST_CONNECTION_MS = 90000;
 const RESTART_MS = [3000, 4000, 6000, 10000];
 const RESTART_PAUSE_MS = 2000; // both ends notice at about the same time: one restart is enough
+const MOVE_TRIES = 3; // to another relay,
+const MOVE_MS = 5000; // each with so much time
+const REVOKED = "credentials-revoked"; // the hub's code, which the other end gets as a reason
 
 // One call to one peer: MDN's perfect negotiation, with the callee as the polite end.
 //
-// Options: stream (ours), iceServers, iceTransportPolicy, offer (the message that rang, for the
-// callee), callId.
+// Options: stream (ours), iceServers (an array, a function, or IceServers that have been fetched),
+// iceTransportPolicy, offer (the message that rang, for the callee).
 // Events: "state" (calling, connecting, connected, reconnecting, ended), "track" (their stream),
 // "ended" (the reason, a sentence), "log" (a line).
 export class Call extends Emitter {
 	#hub;
+	#servers;
+	#policy;
 	#pc;
 	#polite;
+	#started = false;
+	#offerDue = false; // before the start there was something to offer already
 	#makingOffer = false;
 	#ignoreOffer = false;
 	#settingAnswer = false;
@@ -253,6 +53,7 @@ export class Call extends Emitter {
 	#offer;
 	#answerTimer = 0;
 	#restartTimer = 0;
+	#moveTimer = 0;
 	#restarts = 0;
 	#restartedAt = -Infinity;
 	#offers = 0; // the number of our last offer; its answer carries the same
@@ -272,22 +73,33 @@ export class Call extends Emitter {
 		// MDN's clients have no call ids; ours tell a restart of a call from a new one.
 		this.id = options.offer ? (options.offer.call ?? null) : randomId();
 		this.stream = options.stream;
-		this.#pc = new RTCPeerConnection({
-			iceServers: options.iceServers ?? [],
-			iceTransportPolicy: options.iceTransportPolicy ?? "all",
-		});
+		this.#servers = options.iceServers instanceof IceServers
+			? options.iceServers : new IceServers(options.iceServers);
+		this.#policy = options.iceTransportPolicy ?? "all";
+		this.#pc = new RTCPeerConnection(this.#configuration());
 		this.#listen();
+		this.#watchServers();
 	}
 
 	get connection() {
 		return this.#pc;
 	}
 
+	#configuration() {
+		return { iceServers: this.#servers.list, iceTransportPolicy: this.#policy };
+	}
+
 	// Offers, as the caller.
-	start() {
+	async start() {
 		this.#enter("calling");
 		this.#answerTimer = setTimeout(() => this.end("There was no answer."), ANSWER_WAIT_MS);
-		this.#addTracks(); // fires negotiationneeded
+		await this.#servers.freshen();
+		if (this.state === "ended")
+			return;
+		this.#started = true;
+		this.#addTracks(); // fires negotiationneeded, unless a data channel has done so before
+		if (this.#offerDue)
+			this.#negotiate();
 	}
 
 	// Answers, as the callee. candidates: those that came while it rang.
@@ -295,6 +107,7 @@ export class Call extends Emitter {
 		this.#enter("connecting");
 		this.#downSince = performance.now();
 		this.#queue(async () => {
+			await this.#servers.freshen();
 			await this.#pc.setRemoteDescription(this.#offer.sdp);
 			// Behind the offer: the tracks take the places it made for them, and one
 			// exchange is enough.
@@ -320,12 +133,14 @@ export class Call extends Emitter {
 				this.#restartIce();
 			break;
 		case "hang-up":
-			this.#finish(this.#whyTheyLeft());
+			this.#finish(this.#whyTheyLeft(m.reason));
 			break;
 		}
 	}
 
-	#whyTheyLeft() {
+	#whyTheyLeft(reason) {
+		if (reason === REVOKED)
+			return `${this.peer}'s access was revoked.`;
 		switch (this.state) {
 		case "calling":
 			return `${this.peer} did not take the call.`;
@@ -343,12 +158,12 @@ export class Call extends Emitter {
 		this.id = callId;
 	}
 
-	// Hangs up, and says why to our own user.
-	end(reason) {
+	// Hangs up, and says why to our own user; code, if there is one, tells the other end.
+	end(reason, code) {
 		if (this.state === "ended")
 			return;
 		this.#hub.forget(this.id);
-		this.#send("hang-up", {});
+		this.#send("hang-up", code ? { reason: code } : {});
 		this.#finish(reason);
 	}
 
@@ -401,6 +216,10 @@ export class Call extends Emitter {
 		// The callee's first word is an answer.
 		if (this.#polite && !this.#pc.remoteDescription)
 			return;
+		if (!this.#polite && !this.#started) {
+			this.#offerDue = true;
+			return;
+		}
 		try {
 			this.#makingOffer = true;
 			this.#offers++; // what still comes for the one before is late now
@@ -454,6 +273,7 @@ export class Call extends Emitter {
 			this.#enter("connecting");
 		}
 		if (description.type === "offer") {
+			await this.#servers.freshen(); // most likely an ICE restart
 			await this.#pc.setLocalDescription();
 			this.#sendAnswer(m);
 		}
@@ -476,8 +296,11 @@ export class Call extends Emitter {
 			if (candidate)
 				this.#send("new-ice-candidate", { candidate });
 		};
-		pc.onicecandidateerror = (e) =>
+		pc.onicecandidateerror = (e) => {
 			this.emit("log", `ICE server ${e.url}: ${e.errorCode} ${e.errorText}`);
+			if (e.errorCode === 401)
+				this.#servers.spoil();
+		};
 		pc.ontrack = ({ streams, track }) => {
 			const stream = streams[0] ?? new MediaStream([track]);
 
@@ -495,6 +318,57 @@ export class Call extends Emitter {
 				this.#finish("The call has ended.");
 		};
 		pc.onconnectionstatechange = () => this.#onConnectionState(pc.connectionState);
+	}
+
+	#watchServers() {
+		const servers = this.#servers;
+
+		servers.addEventListener("change", () => {
+			if (this.state === "ended")
+				return;
+			try {
+				this.#pc.setConfiguration(this.#configuration()); // from the next restart on
+			} catch (e) {
+				this.emit("log", `${e.name}: ${e.message}`);
+			}
+		});
+		servers.addEventListener("renewed", () => {
+			if (servers.strict)
+				this.#leaveRelay();
+		});
+		servers.addEventListener("failed", ({ detail }) => {
+			this.emit("log", `no new ICE servers: ${detail.message}`);
+			if (detail.code === REVOKED && this.#wasConnected)
+				this.#onRevoked();
+		});
+		this.#hub.addEventListener("error", this.#onHubError);
+	}
+
+	#onHubError = ({ detail }) => {
+		if (detail.code === REVOKED)
+			this.#onRevoked();
+	};
+
+	// Our relay was opened with a credential that was taken back. A direct call needs none.
+	async #onRevoked() {
+		const route = await this.route().catch(() => null);
+
+		if (this.state === "ended" || (route && route.local !== "relay"))
+			return;
+		this.end("Your access was revoked.", REVOKED);
+	}
+
+	// The relay that carries the call ends with the old credential: the media move to one that was
+	// opened with the new, while the old one still lives.
+	async #leaveRelay(tries = MOVE_TRIES, old = null) {
+		const route = await this.route().catch(() => null);
+
+		if (this.state !== "connected" || route?.local !== "relay" ||
+		    (old !== null && route.localId !== old))
+			return;
+		this.#restartIce();
+		if (tries > 1)
+			this.#moveTimer = setTimeout(() => this.#leaveRelay(tries - 1, route.localId), MOVE_MS);
 	}
 
 	#onConnectionState(state) {
@@ -546,23 +420,30 @@ export class Call extends Emitter {
 
 	// Only the caller offers: were both to, the callee would have to take its own offer back, and
 	// then Chromium shows no more of the other's picture. (MDN's clients do not know the question.)
-	#restartIce() {
+	async #restartIce() {
 		if (this.#polite && this.id) {
 			this.emit("log", "asking for an ICE restart");
 			this.#send("ice-restart", {});
 			return;
 		}
-		// Nobody answered the last offer: it was lost with the connection that should carry
-		// it. It may be stale by now, but only its answer makes room for the next one.
-		const unanswered = this.#pc.signalingState === "have-local-offer" && !this.#makingOffer;
-
-		if (!unanswered && performance.now() - this.#restartedAt < RESTART_PAUSE_MS)
+		if (!this.#isUnanswered() && performance.now() - this.#restartedAt < RESTART_PAUSE_MS)
 			return;
 		this.emit("log", "ICE restart");
 		this.#restartedAt = performance.now();
+		await this.#servers.freshen();
+		if (this.state === "ended")
+			return;
+		const unanswered = this.#isUnanswered();
+
 		this.#pc.restartIce();
 		if (unanswered)
 			this.#sendOffer();
+	}
+
+	// Nobody answered the last offer: it was lost with the connection that should carry it. It may
+	// be stale by now, but only its answer makes room for the next one.
+	#isUnanswered() {
+		return this.#pc.signalingState === "have-local-offer" && !this.#makingOffer;
 	}
 
 	#finish(reason) {
@@ -572,6 +453,9 @@ export class Call extends Emitter {
 
 		clearTimeout(this.#answerTimer);
 		clearTimeout(this.#restartTimer);
+		clearTimeout(this.#moveTimer);
+		this.#servers.close();
+		this.#hub.removeEventListener("error", this.#onHubError);
 		for (const name of ["negotiationneeded", "icecandidate", "icecandidateerror", "track",
 		                    "icegatheringstatechange", "signalingstatechange",
 		                    "connectionstatechange"])
@@ -612,6 +496,7 @@ export class Call extends Emitter {
 			protocol: local.candidateType === "relay" ? (local.relayProtocol ?? "udp")
 			        : relayed ? null : local.protocol,
 			local: local.candidateType,
+			localId: local.id,
 			remote: remote.candidateType,
 			rttMs: pair.currentRoundTripTime === undefined
 				? null : Math.round(pair.currentRoundTripTime * 1000),

@@ -7,6 +7,7 @@
 #include <openssl/err.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 
 struct net_tls {
 	atomic_int refs;
@@ -102,6 +103,14 @@ void net_tls_unref(struct net_tls *tls)
 	SSL_CTX_free(tls->stream);
 	SSL_CTX_free(tls->dgram);
 	free(tls);
+}
+
+int64_t net_tls_expires_at_s(const struct net_tls *tls)
+{
+	const X509 *cert = SSL_CTX_get0_certificate(tls->stream);
+	struct tm tm;
+
+	return cert && ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm) ? timegm(&tm) : 0;
 }
 
 SSL_CTX *net_tls_stream(const struct net_tls *tls)

@@ -10,6 +10,7 @@
 #include "base/error.h"
 
 #include <openssl/ssl.h>
+#include <stdint.h>
 
 struct net_tls;
 
@@ -20,6 +21,9 @@ int net_tls_load(const char *cert_path, const char *key_path, struct net_tls **o
 /* From any thread. NULL is legal for unref. */
 struct net_tls *net_tls_ref(struct net_tls *tls);
 void net_tls_unref(struct net_tls *tls);
+
+/* Unix time at which the certificate ends; 0: it does not say. */
+int64_t net_tls_expires_at_s(const struct net_tls *tls);
 
 SSL_CTX *net_tls_stream(const struct net_tls *tls);
 SSL_CTX *net_tls_dgram(const struct net_tls *tls);

@@ -11,32 +11,9 @@
 #include "turn/tests/world.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 static const uint8_t algorithms[] = {0, 2, 0, 0, 0, 1, 0, 0};
 static const uint8_t no_key[32];
-
-static int setup(void **state)
-{
-	struct world *w = malloc(sizeof(*w));
-
-	world_init(w);
-	*state = w;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	world_stop(*state);
-	free(*state);
-	return 0;
-}
-
-static struct world *start(void **state)
-{
-	world_start(*state);
-	return *state;
-}
 
 /* How a client of RFC 8489 asks; the fields bend its request. */
 struct ask {
@@ -111,7 +88,7 @@ static int ask(struct host *h, const struct ask *q)
 
 static void sha256_clients(void **state)
 {
-	struct world *w = start(state);
+	struct world *w = world_begin(state);
 	struct ask q = alice(W_ALLOCATE);
 	struct host h;
 	size_t n;
@@ -197,7 +174,7 @@ static void bid_down(void **state)
 {
 	static const uint8_t other[] = {0, 1, 0, 0, 0, 1, 0, 0},
 	                     swapped[] = {0, 1, 0, 0, 0, 2, 0, 0};
-	struct world *w = start(state);
+	struct world *w = world_begin(state);
 	struct ask q;
 	struct host h;
 	struct wire m;
@@ -407,7 +384,7 @@ static void classic_bindings(void **state)
 {
 	static const char *const from[] = {"198.51.100.5:258", "[2001:db8:1::5]:258"};
 	static const char *const to[] = {SERVER4, SERVER6};
-	struct world *w = start(state);
+	struct world *w = world_begin(state);
 
 	for (int i = 0; i < 2; i++) {
 		struct host h;
@@ -519,7 +496,7 @@ static void hostile_names(void **state)
 		size_t len;
 	} names[] = {{"%n%s%n%s%x", 10},  {"' OR 1=1;--", 11},    {"\"; DROP", 7}, {"a\0b", 3},
 	             {"\xff\xfe\x80", 3}, {"a\nlevel=error", 13}, {"\x1b[31m", 5}, {"", 0}};
-	struct world *w = start(state);
+	struct world *w = world_begin(state);
 	struct host h;
 	struct wire m;
 	char longest[513];
@@ -599,7 +576,7 @@ static void odd_offsets(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
 	const struct CMUnitTest tests[] = {
 	    T(sha256_clients),
 	    T(userhash),

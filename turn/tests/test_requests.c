@@ -8,35 +8,12 @@
 #include "turn/tests/world.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-
-static int setup(void **state)
-{
-	struct world *w = malloc(sizeof(*w));
-
-	world_init(w);
-	*state = w;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	world_stop(*state);
-	free(*state);
-	return 0;
-}
-
-static struct world *start(void **state)
-{
-	world_start(*state);
-	return *state;
-}
 
 static void binding(void **state)
 {
 	static const char *const from[] = {"198.51.100.5:1234", "[2001:db8:1::5]:1234"};
 	static const char *const to[] = {SERVER4, SERVER6};
-	struct world *w = start(state);
+	struct world *w = world_begin(state);
 
 	for (int i = 0; i < 2; i++) {
 		struct host h;
@@ -73,7 +50,7 @@ static void binding(void **state)
 static void silence(void **state)
 {
 	static const uint16_t types[] = {0x0101, 0x0111, 0x0002, 0x0005, 0x0ffe, 0x0017, 0x0013};
-	struct world *w = start(state);
+	struct world *w = world_begin(state);
 	struct host h;
 	struct wire m;
 	uint8_t garbage[64];
@@ -101,7 +78,7 @@ static void silence(void **state)
 
 static void credentials(void **state)
 {
-	struct world *w = start(state);
+	struct world *w = world_begin(state);
 	struct host h, other;
 	struct wire m;
 	uint8_t key[16];
@@ -178,7 +155,7 @@ static void credentials(void **state)
 
 static void expired_credentials(void **state)
 {
-	struct world *w = start(state);
+	struct world *w = world_begin(state);
 	struct host h, late;
 	struct addr relayed;
 
@@ -213,7 +190,7 @@ static void strict_expiry(void **state)
 
 static void keys_that_come_later(void **state)
 {
-	struct world *w = start(state);
+	struct world *w = world_begin(state);
 	struct host h;
 	struct wire m;
 	uint8_t key[16];
@@ -258,7 +235,7 @@ static void keys_that_come_later(void **state)
 
 static void allocate_checks(void **state)
 {
-	struct world *w = start(state);
+	struct world *w = world_begin(state);
 	struct host h;
 	struct wire m;
 	struct addr a, mapped;
@@ -305,7 +282,7 @@ static void allocate_checks(void **state)
 
 static void retransmissions_are_answered_alike(void **state)
 {
-	struct world *w = start(state);
+	struct world *w = world_begin(state);
 	struct host h;
 	struct wire m, first;
 	uint8_t key[16];
@@ -342,7 +319,7 @@ static void retransmissions_are_answered_alike(void **state)
 
 static void lifetimes(void **state)
 {
-	struct world *w = start(state);
+	struct world *w = world_begin(state);
 	struct host h;
 
 	host_open(w, &h, "198.51.100.5:1", "alice", "secret");
@@ -369,7 +346,7 @@ static void lifetimes(void **state)
 
 static void wrong_user(void **state)
 {
-	struct world *w = start(state);
+	struct world *w = world_begin(state);
 	struct host h;
 
 	host_open(w, &h, "198.51.100.5:1", "alice", "secret");
@@ -386,7 +363,7 @@ static void wrong_user(void **state)
 
 static void quota(void **state)
 {
-	struct world *w = start(state);
+	struct world *w = world_begin(state);
 	struct host h[14];
 
 	for (int i = 0; i < 14; i++) {
@@ -457,7 +434,7 @@ static int ask_even(struct host *h, bool reserve, struct addr *relayed, uint8_t 
 
 static void even_ports(void **state)
 {
-	struct world *w = start(state);
+	struct world *w = world_begin(state);
 	struct host a, b;
 	struct addr ra, rb;
 	struct wire m;
@@ -496,7 +473,7 @@ static void even_ports(void **state)
  * to it. */
 static void reserved_port_is_no_peer(void **state)
 {
-	struct world *w = start(state);
+	struct world *w = world_begin(state);
 	struct host a, b;
 	struct addr ra;
 	struct wire m;
@@ -522,7 +499,7 @@ static void reserved_port_is_no_peer(void **state)
 
 static void permissions_are_checked(void **state)
 {
-	struct world *w = start(state);
+	struct world *w = world_begin(state);
 	struct host h;
 	struct wire m;
 
@@ -563,7 +540,7 @@ static void permissions_are_checked(void **state)
 
 static void channel_rules(void **state)
 {
-	struct world *w = start(state);
+	struct world *w = world_begin(state);
 	struct host h;
 	struct wire m;
 
@@ -617,7 +594,7 @@ static void legacy_channel_numbers(void **state)
 
 static void revoked_users_lose_their_allocations(void **state)
 {
-	struct world *w = start(state);
+	struct world *w = world_begin(state);
 	struct host a, b;
 
 	host_open(w, &a, "198.51.100.5:1", "alice", "secret");
@@ -638,7 +615,7 @@ static void revoked_users_lose_their_allocations(void **state)
 /* A flood from forged addresses: what nobody vouches for leaves nothing behind. */
 static void spoofed_floods_leave_no_state(void **state)
 {
-	struct world *w = start(state);
+	struct world *w = world_begin(state);
 
 	for (int i = 0; i < 2000; i++) {
 		char addr[64];
@@ -656,7 +633,7 @@ static void spoofed_floods_leave_no_state(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
 	const struct CMUnitTest tests[] = {
 	    T(binding),
 	    T(silence),

@@ -13,22 +13,6 @@
 
 #define NAME "turn.example.org"
 
-static int setup(void **state)
-{
-	struct world *w = malloc(sizeof(*w));
-
-	world_init(w);
-	*state = w;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	world_stop(*state);
-	free(*state);
-	return 0;
-}
-
 struct token {
 	const char *name, *mac_key;
 	uint8_t key[32];
@@ -279,6 +263,9 @@ static void third_party(void **state)
 	assert_int_equal(ask(&h, W_ALLOCATE, "first", &t, t.mac_key, true), 401);
 	t.out[30] ^= 1;
 	assert_int_equal(ask(&h, W_ALLOCATE, "first", NULL, t.mac_key, true), 401);
+	assert_int_equal(turn_get_stats(w->turn)->faults[TURN_FAULT_TOKEN], 3);
+	assert_int_equal(turn_get_stats(w->turn)->faults[TURN_FAULT_PASSWORD], 1);
+	assert_int_equal(turn_get_stats(w->turn)->faults[TURN_FAULT_USER], 1);
 	assert_int_equal(ask(&h, W_ALLOCATE, "first", &t, t.mac_key, true), 0);
 	assert_int_equal(wire_get_u32(h.in.buf, h.in.len, 0x000d), 600);
 	/* what follows needs no token, only its key */
@@ -504,7 +491,7 @@ static void realm_quota(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(tokens), T(third_party), T(third_party_moves_its_own),
 	    T(third_party_is_opt_in), T(drain),       T(redirect),

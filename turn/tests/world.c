@@ -8,6 +8,8 @@
 #include "base/log.h"
 #include "base/tests/test.h"
 
+#include <stdlib.h>
+
 static bool is_user(const struct turn_auth_query *q, const char *name)
 {
 	uint8_t hash[32];
@@ -159,6 +161,28 @@ void world_stop(struct world *w)
 	turn_ports_free(w->ports6);
 	turn_quota_free(w->quota);
 	peer_policy_free(w->policy);
+}
+
+int world_setup(void **state)
+{
+	struct world *w = malloc(sizeof(*w));
+
+	world_init(w);
+	*state = w;
+	return 0;
+}
+
+int world_teardown(void **state)
+{
+	world_stop(*state);
+	free(*state);
+	return 0;
+}
+
+struct world *world_begin(void **state)
+{
+	world_start(*state);
+	return *state;
 }
 
 static void on_host(void *arg, struct env_udp *u, struct datagram *d, size_t n)

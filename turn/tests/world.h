@@ -59,6 +59,11 @@ void world_start_second(struct world *w);
 void world_stop(struct world *w);
 void world_run(struct world *w, uint64_t ms); /* and checks the invariants */
 
+/* The set-up of a cmocka test whose state is a world, its end, and its start. */
+int world_setup(void **state);
+int world_teardown(void **state);
+struct world *world_begin(void **state);
+
 void host_open(struct world *w, struct host *h, const char *addr, const char *user,
                const char *password);
 void host_close(struct host *h);

@@ -62,6 +62,18 @@ static void give_up(const char *reason)
 	exit(ci && !strcmp(ci, "true") ? 1 : 77);
 }
 
+/* Clients talk from the server's own address: their sockets keep off the ports that it relays from
+ * (50000 and above), or a relay cannot be bound there now and then. */
+static void spare_relay_ports(void)
+{
+	FILE *f = fopen("/proc/sys/net/ipv4/ip_local_port_range", "w");
+
+	if (!f || fputs("20000 49999\n", f) < 0 || fflush(f))
+		fprintf(stderr, "lab: clients may take ports of the relays: %s\n", strerror(errno));
+	if (f)
+		fclose(f);
+}
+
 static void enter(char **argv, bool as_root)
 {
 	char *again[LAB_ARGS_MAX] = {"unshare", "--user", "--map-root-user", "--net", "--"};
@@ -92,6 +104,7 @@ static void enter(char **argv, bool as_root)
 	scratch_owner = getpid();
 	atexit(remove_scratch);
 	free(lab_run("ip -batch -", network));
+	spare_relay_ports();
 }
 
 void lab_enter(char **argv)

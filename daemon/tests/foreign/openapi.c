@@ -5,10 +5,64 @@
  */
 #include "daemon/tests/foreign/openapi.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ANSWER_MAX (1 << 20)
+
+static char *compose(const struct openapi_request *q)
+{
+	const char *body = q->body ? q->body : "";
+	char *text;
+
+	assert_true(asprintf(&text,
+	                     "%s %s HTTP/1.1\r\nHost: turn.example.org\r\n"
+	                     "X-Forwarded-For: 192.0.2.1\r\n%s%s%s%s%s%s%s"
+	                     "Content-Type: %s\r\nContent-Length: %zu\r\n\r\n%s",
+	                     q->method, q->target, q->token ? "Authorization: Bearer " : "",
+	                     q->token ? q->token : "", q->token ? "\r\n" : "",
+	                     q->cookie ? "Cookie: turnpike=" : "", q->cookie ? q->cookie : "",
+	                     q->cookie ? "\r\n" : "", q->headers ? q->headers : "",
+	                     q->type && *q->type ? q->type : "text/plain", strlen(body), body) > 0);
+	return text;
+}
+
+struct openapi_answer openapi_ask(const struct openapi_request *q)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(OPENAPI_PORT)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct openapi_answer a = {0};
+	char *request = compose(q), *end;
+	size_t len = 0;
+	ssize_t n;
+
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	assert_int_equal(send(fd, request, strlen(request), MSG_NOSIGNAL), strlen(request));
+	free(request);
+	a.head = calloc(1, ANSWER_MAX);
+	assert_non_null(a.head);
+	while (len + 1 < ANSWER_MAX && (n = recv(fd, a.head + len, ANSWER_MAX - len - 1, 0)) > 0)
+		len += (size_t)n;
+	close(fd);
+	end = strstr(a.head, "\r\n\r\n");
+	if (sscanf(a.head, "HTTP/1.1 %d ", &a.status) != 1 || !end)
+		fail_msg("%s %s: no HTTP came back: %s", q->method, q->target, a.head);
+	a.body = end + 4;
+	return a;
+}
 
 json_t *openapi_deref(json_t *doc, json_t *node)
 {
@@ -120,6 +174,7 @@ static bool of_type(const char *type, const json_t *value)
 static bool fits_object(json_t *doc, json_t *schema, json_t *value, char why[OPENAPI_TEXT])
 {
 	json_t *properties = json_object_get(schema, "properties"), *item;
+	json_t *more = json_object_get(schema, "additionalProperties");
 	const char *key;
 	size_t i;
 
@@ -134,10 +189,12 @@ static bool fits_object(json_t *doc, json_t *schema, json_t *value, char why[OPE
 
 		if (property && !openapi_fits(doc, property, item, why))
 			return false;
-		if (!property && json_is_false(json_object_get(schema, "additionalProperties"))) {
+		if (!property && json_is_false(more)) {
 			snprintf(why, OPENAPI_TEXT, "%s is not described", key);
 			return false;
 		}
+		if (!property && json_is_object(more) && !openapi_fits(doc, more, item, why))
+			return false;
 	}
 	return true;
 }

@@ -19,6 +19,19 @@ struct openapi_answer {
 	const char *body;
 };
 
+#define OPENAPI_PORT  8080 /* where the server listens, on 127.0.0.1 */
+#define OPENAPI_ADMIN "/api/v1/admin/"
+
+/* What is NULL is left out. */
+struct openapi_request {
+	const char *method, *target, *token, *cookie, *type, *body;
+	const char *headers; /* more lines, each with CRLF */
+};
+
+/* On a connection of its own; fails the test when no HTTP comes back. A proxy seems to speak, so
+ * that nobody is taken for local. */
+struct openapi_answer openapi_ask(const struct openapi_request *q);
+
 /* Follows a $ref. */
 json_t *openapi_deref(json_t *doc, json_t *node);
 

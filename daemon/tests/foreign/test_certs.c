@@ -261,17 +261,21 @@ static void hook_installs(void **state)
 	char path[160];
 
 	(void)state;
-	free(sh("RENEWED_LINEAGE=$PWD/one CERT_DIR=$PWD/tls CERT_GROUP=root sh " HOOK));
-	snprintf(path, sizeof(path), "%s/tls/privkey.pem", lab_dir());
+	free(sh("RENEWED_LINEAGE=$PWD/one CERT_DIR=$PWD/etc/tls CERT_GROUP=root sh " HOOK));
+	snprintf(path, sizeof(path), "%s/etc/tls/privkey.pem", lab_dir());
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0640);
-	start_on("hook", "tls");
+	/* the server is not root: it gets through the folders above, too */
+	snprintf(path, sizeof(path), "%s/etc", lab_dir());
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0755);
+	start_on("hook", "etc/tls");
 	assert_true(all_show("one.example"));
 	begin(&sessions);
-	free(sh("RENEWED_LINEAGE=$PWD/two CERT_DIR=$PWD/tls CERT_GROUP=root sh " HOOK));
+	free(sh("RENEWED_LINEAGE=$PWD/two CERT_DIR=$PWD/etc/tls CERT_GROUP=root sh " HOOK));
 	expect_within("two.example", FOUND_MS);
 	/* with the program at hand, and the data directory: at once */
-	free(sh("PATH=%s:$PATH\nCERT_DATA=%s CERT_DIR=$PWD/tls CERT_GROUP=root "
+	free(sh("PATH=%s:$PATH\nCERT_DATA=%s CERT_DIR=$PWD/etc/tls CERT_GROUP=root "
 	        "sh " HOOK " three/fullchain.pem three/privkey.pem",
 	        PROGRAM_DIR, server.data));
 	expect_within("three.example", 900);

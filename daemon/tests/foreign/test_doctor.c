@@ -154,6 +154,21 @@ static void works_on_loopback(void **state)
 	lab_server_stop(&s);
 }
 
+/* Who comes from the proxy's address begins with its header, the doctor as well. */
+static void works_beside_a_proxy(void **state)
+{
+	struct lab_server s = {.data = ""};
+	const char *options =
+	    COMMON "--listen 127.0.0.1:3495 --relay-allow 127.0.0.0/8 --proxy-from 127.0.0.1/32";
+
+	(void)state;
+	lab_server_start(&s, "proxy", options);
+	expect(s.data, options, "ok", "answers", "127.0.0.1:3495 answers over UDP, TCP, TLS, DTLS",
+	       "");
+	expect(s.data, options, "ok", "relay", "TLS 127.0.0.1:3495: allocated", "");
+	lab_server_stop(&s);
+}
+
 static void sees_a_server_down(void **state)
 {
 	struct lab_server s = {.data = ""};
@@ -397,6 +412,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(is_content),
 	    cmocka_unit_test(speaks_json),
 	    cmocka_unit_test(works_on_loopback),
+	    cmocka_unit_test(works_beside_a_proxy),
 	    cmocka_unit_test(sees_a_server_down),
 	    cmocka_unit_test(sees_a_server_that_hangs),
 	    cmocka_unit_test(sees_ports_of_the_hosts_own_clients),

@@ -128,6 +128,18 @@ static void refusals(void **state)
 	talker_close(&w.t);
 }
 
+/* RFC 5766 had channels that RFC 8656 has no more. */
+static void an_old_client(void **state)
+{
+	struct who w;
+
+	(void)state;
+	assert_int_equal(allocate_as(&w, "methuselah", 600, SECRET), 0);
+	assert_int_equal(talker_bind(&w.t, 0x7000, ECHO), 400);
+	TELLS("--user methuselah", "ChannelBind refused: 400", "needs the option legacy_channels");
+	talker_close(&w.t);
+}
+
 static void echo_once(struct who *w)
 {
 	uint8_t packet[8] = {CHANNEL >> 8, CHANNEL & 0xff, 0, 4, 'p', 'i', 'n', 'g'};
@@ -292,9 +304,9 @@ static void calls(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(refusals),     cmocka_unit_test(it_went_well),
-	    cmocka_unit_test(nothing_came), cmocka_unit_test(by_session),
-	    cmocka_unit_test(calls),
+	    cmocka_unit_test(refusals),     cmocka_unit_test(an_old_client),
+	    cmocka_unit_test(it_went_well), cmocka_unit_test(nothing_came),
+	    cmocka_unit_test(by_session),   cmocka_unit_test(calls),
 	};
 
 	(void)argc;

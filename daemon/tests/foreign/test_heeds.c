@@ -84,6 +84,14 @@ static void user_add_and_del(void **state)
 	talker_open(&t, SERVER4, false, NULL, "alice", "wonderland");
 	assert_int_equal(talker_login(&t), 401);
 	assert_int_equal(talker_allocate(&t, NULL), 401);
+	/* each time before the verb ends, not at the next look at the store */
+	for (int i = 0; i < 10; i++) {
+		free(lab_verb(&server, "user add alice --password-stdin", "wonderland\n"));
+		assert_int_equal(talker_allocate(&t, NULL), 0);
+		assert_int_equal(talker_refresh(&t, 0), 0);
+		free(lab_verb(&server, "user del alice", NULL));
+		assert_int_equal(talker_allocate(&t, NULL), 401);
+	}
 	free(lab_verb(&server, "user add alice --password-stdin", "wonderland\n"));
 	assert_in_range(until(allocate, &t, 0), 0, AT_ONCE);
 	talker_close(&t);
@@ -95,6 +103,38 @@ static void user_add_and_del(void **state)
 	assert_in_range(until(refresh, &t, 401), 0, AT_ONCE);
 	assert_true(logged("event=closed reason=revoked user=alice"));
 	talker_close(&t);
+}
+
+/* Nobody tells the command line again what the server was started with. */
+static void verbs_mean_the_servers_settings(void **state)
+{
+	struct lab_server s;
+	struct talker t;
+	char *said;
+
+	(void)state;
+	lab_server_start(&s, "served", "--realm example.org --listen " LAB_SERVER4B ":3479");
+	free(lab_verb(&s, "user add dora --password-stdin", "explorer\n"));
+	talker_open(&t, LAB_SERVER4B ":3479", false, NULL, "dora", "explorer");
+	assert_int_equal(talker_login(&t), 401);
+	assert_in_range(until(allocate, &t, 0), 0, AT_ONCE);
+	talker_close(&t);
+	free(lab_verb(&s, "health", NULL));
+	said = lab_verb(&s, "credentials dora", NULL);
+	assert_non_null(strstr(said, ":3479"));
+	free(said);
+	said = lab_verb(&s, "config", NULL);
+	assert_non_null(strstr(said, "realm = example.org  # as the server on "));
+	assert_null(strstr(said, "served.json"));
+	free(said);
+	said = lab_verb(&s, "user list --realm other", NULL); /* what is said wins */
+	assert_non_null(strstr(said, "dora\texample.org"));
+	free(said);
+	lab_server_stop(&s);
+	/* and after its end: the next start is for the same realm */
+	said = lab_verb(&s, "user del dora", NULL);
+	assert_non_null(strstr(said, "realm example.org"));
+	free(said);
 }
 
 static void secret_retire(void **state)
@@ -247,9 +287,9 @@ static void reloads_the_certificate(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(user_add_and_del),        cmocka_unit_test(secret_retire),
-	    cmocka_unit_test(stops_when_told),         cmocka_unit_test(drains),
-	    cmocka_unit_test(reloads_the_certificate),
+	    cmocka_unit_test(user_add_and_del), cmocka_unit_test(verbs_mean_the_servers_settings),
+	    cmocka_unit_test(secret_retire),    cmocka_unit_test(stops_when_told),
+	    cmocka_unit_test(drains),           cmocka_unit_test(reloads_the_certificate),
 	};
 
 	(void)argc;

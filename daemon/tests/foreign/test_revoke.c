@@ -13,6 +13,7 @@
 
 #include "daemon/tests/foreign/lab.h"
 #include "daemon/tests/foreign/talker.h"
+#include "daemon/tests/web_client.h"
 #include "store/credential.h"
 
 #include <jansson.h>
@@ -245,6 +246,119 @@ static void long_lasting(void **state)
 	free(ida);
 }
 
+static bool is_of_type(const char *text, const char *type)
+{
+	json_t *m = json_loads(text, 0, NULL);
+	const char *its = json_string_value(json_object_get(m, "type"));
+	bool is = its && !strcmp(its, type);
+
+	json_decref(m);
+	return is;
+}
+
+/* The next message of the type, to be freed; what comes before it is passed over. */
+static char *hear(struct client *c, const char *type)
+{
+	struct ws_frame f;
+
+	while (ws_recv(c, &f)) {
+		if (f.opcode == WS_TEXT && is_of_type(f.data, type))
+			return f.data;
+		free(f.data);
+	}
+	fail_msg("no message of type %s came", type);
+	return NULL;
+}
+
+static void hear_revoked(struct client *c)
+{
+	char *said = hear(c, "error");
+
+	assert_non_null(strstr(said, "\"code\":\"credentials-revoked\""));
+	free(said);
+}
+
+/* What the signaling connection is given, as a credential. */
+static void ask_over(struct client *c, struct person *p)
+{
+	char *said;
+	json_t *m, *turn;
+
+	assert_true(ws_say(c, "{\"type\":\"ice-servers\"}"));
+	said = hear(c, "ice-servers");
+	m = json_loads(said, 0, NULL);
+	assert_true(json_is_false(json_object_get(m, "strict")));
+	turn = json_array_get(json_object_get(m, "iceServers"), 1);
+	snprintf(p->user, sizeof(p->user), "%s",
+	         json_string_value(json_object_get(turn, "username")));
+	snprintf(p->password, sizeof(p->password), "%s",
+	         json_string_value(json_object_get(turn, "credential")));
+	json_decref(m);
+	free(said);
+}
+
+/* The status of GET /turn?username=greta. */
+static int ask_over_http(const char *header)
+{
+	char config[256], *said;
+	int status;
+
+	snprintf(config, sizeof(config), "url = \"http://127.0.0.1:8080/turn?username=greta\"\n%s",
+	         header);
+	said = lab_run("curl -s -i -g --max-time 10 -K -", config);
+	status = atoi(strchr(said, ' '));
+	free(said);
+	return status;
+}
+
+/* Who asks for herself does not get around it by asking once more, with a key or without; who
+ * issues to others may let her in again. */
+static void guest_asks_again(void **state)
+{
+	struct event_base *base = event_base_new();
+	struct client *c = client_open(base, 8080, false);
+	struct person *greta = calloc(1, sizeof(*greta)), fresh;
+	char *said = lab_verb(&server, "token add app --scope issue", NULL), text[160], header[128];
+
+	(void)state;
+	snprintf(text, sizeof(text), "{\"type\":\"ice-servers\",\"key\":\"%.*s\"}",
+	         (int)strcspn(strstr(said, "tp_"), "\n"), strstr(said, "tp_"));
+	snprintf(header, sizeof(header), "header = \"Authorization: Bearer %.*s\"\n",
+	         (int)strcspn(strstr(said, "tp_"), "\n"), strstr(said, "tp_"));
+	free(said);
+	/* as a guest on this host */
+	free(ws_upgrade(c, "/ws", "Host: localhost:8080\r\nSec-WebSocket-Protocol: json\r\n"));
+	assert_true(ws_say(c, "{\"type\":\"username\",\"name\":\"greta\"}"));
+	ask_over(c, greta);
+	open_all(greta);
+	free(lab_verb(&server, "revoke --user greta", NULL));
+	assert_true(closed(greta->user, TALKERS_N));
+	hear_revoked(c);
+	assert_true(ws_say(c, "{\"type\":\"ice-servers\"}"));
+	hear_revoked(c);
+	assert_true(ws_say(c, text));
+	hear_revoked(c);
+	assert_int_equal(ask_over_http(""), 403);
+	assert_int_equal(ask_over_http(header), 200);
+	issue(&fresh, "greta");
+	lab_sleep_ms(AT_ONCE / 2);
+	assert_int_equal(try_to_allocate(&fresh), 0);
+	/* What she was given since can be taken back, too, and she hears of it. */
+	lab_sleep_ms(AT_ONCE);
+	free(lab_verb(&server, "revoke --user greta", NULL));
+	hear_revoked(c);
+	lab_sleep_ms(AT_ONCE / 2);
+	assert_int_equal(try_to_allocate(&fresh), 401);
+	free(lab_verb(&server, "unrevoke --user greta", NULL));
+	lab_sleep_ms(AT_ONCE / 2);
+	ask_over(c, &fresh);
+	assert_int_equal(try_to_allocate(&fresh), 0);
+	close_all(greta);
+	free(greta);
+	client_close(c);
+	event_base_free(base);
+}
+
 static void disabled_user(void **state)
 {
 	struct person *dan = calloc(1, sizeof(*dan));
@@ -351,8 +465,9 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(one_credential), cmocka_unit_test(all_of_a_user),
-	    cmocka_unit_test(long_lasting),   cmocka_unit_test(disabled_user),
-	    cmocka_unit_test(books),          cmocka_unit_test(audited),
+	    cmocka_unit_test(long_lasting),   cmocka_unit_test(guest_asks_again),
+	    cmocka_unit_test(disabled_user),  cmocka_unit_test(books),
+	    cmocka_unit_test(audited),
 	};
 
 	(void)argc;

@@ -74,6 +74,21 @@ static int http(const struct scene *s, const char *method, const char *path, con
 	return strchr(*out, ' ') ? atoi(strchr(*out, ' ')) : 0;
 }
 
+/* What /metrics says of one series. */
+static int metric(const struct scene *s, const char *name)
+{
+	char line[128], *said, *at;
+	int value;
+
+	assert_int_equal(http(s, "GET", "/metrics", NULL, &said), 200);
+	snprintf(line, sizeof(line), "\n%s ", name);
+	at = strstr(said, line);
+	assert_non_null(at);
+	value = atoi(at + strlen(line));
+	free(said);
+	return value;
+}
+
 /* Calls run, new ones come, and credentials are issued, from what was read last. */
 static void goes_on(struct scene *s)
 {
@@ -183,6 +198,9 @@ static void without_room(void **state)
 	can_be_drained(&s);
 	goes_on(&s);
 	assert_true(lab_wait_output(&s.server.program, "is full: make room", 3 * AT_ONCE));
+	for (int i = 0; i < 30 && !metric(&s, "turnpike_store_failures_total"); i++)
+		lab_sleep_ms(100);
+	assert_true(metric(&s, "turnpike_store_failures_total"));
 	snprintf(path, sizeof(path), "%s/full/ballast", lab_dir());
 	assert_int_equal(unlink(path), 0);
 	free(lab_verb(&s.server, "user add bob", NULL));
@@ -219,6 +237,7 @@ static void damaged(void **state)
 
 	(void)state;
 	begin(&s, "damaged");
+	assert_int_equal(metric(&s, "turnpike_store_up"), 1);
 	overwrite(&s, "");
 	overwrite(&s, "-wal");
 	goes_on(&s);
@@ -226,6 +245,7 @@ static void damaged(void **state)
 	can_be_drained(&s);
 	goes_on(&s);
 	assert_true(lab_wait_output(&s.server.program, "is damaged", AT_ONCE));
+	assert_int_equal(metric(&s, "turnpike_store_up"), 0);
 	end(&s);
 }
 

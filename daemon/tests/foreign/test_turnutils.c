@@ -94,9 +94,11 @@ static const struct row rows[] = {
     {"dual allocation, IPv6 peer", STATIC "-Z -n 20 " TO_PEER6 SERVER6, RELAYS, 20, NULL},
     {"DONT-FRAGMENT", STATIC "-g -n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
     {"DONT-FRAGMENT, send", STATIC "-g -s -n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
-    /* RFC 8016: uclient moves to another socket after its first steps */
-    {"mobility", STATIC "-M -n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
-    {"mobility, send", STATIC "-M -s -n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
+    /* RFC 8016: uclient moves to another socket after its first steps. It does so from an address
+     * of its own: others leave allocations behind, whose ports the system may give out again, and
+     * from the 5-tuple of another allocation no ticket is taken (437 or 400). */
+    {"mobility", STATIC "-L 77.7.0.31 -M -n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
+    {"mobility, send", STATIC "-L 77.7.0.32 -M -s -n 20 " TO_PEER4 SERVER, RELAYS, 40, NULL},
     /* over connections the client falls at random by itself (a segmentation fault; writing to what
      * it has closed), with coturn's own server as well: turn/tests/test_mobility.c moves there */
     {"mobility over tcp", STATIC "-M -t -n 20 " TO_PEER4 SERVER, ABUSES, 0, NULL},

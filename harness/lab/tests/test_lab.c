@@ -305,11 +305,31 @@ static void test_failing_program_is_quoted(void **state)
 	assert_int_equal(proc_run(argv, -1, "exit 0\n", 5000, &why), 0);
 }
 
+static void test_what_a_program_says(void **state)
+{
+	const char *const good[] = {"sh", "-c", "echo loud >&2; echo well said", NULL};
+	const char *const bad[] = {"sh", "-c", "echo half; echo of it broke >&2; exit 3", NULL};
+	char said[32] = "";
+	struct why why;
+	int fd = -1;
+
+	(void)state;
+	assert_int_equal(proc_ask(good, -1, 5000, &fd, &why), 0);
+	assert_int_equal(read(fd, said, sizeof(said)), strlen("well said\n"));
+	assert_string_equal(said, "well said\n");
+	close(fd);
+	fd = -1;
+	assert_int_equal(proc_ask(bad, -1, 5000, &fd, &why), -E_IO);
+	assert_string_equal(why.text, "sh -c exited with status 3: of it broke");
+	assert_int_equal(fd, -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_missing_program_is_named),
 	    cmocka_unit_test(test_failing_program_is_quoted),
+	    cmocka_unit_test(test_what_a_program_says),
 	    cmocka_unit_test(test_wait_ends_at_its_limit_and_kill_ends_all),
 	    cmocka_unit_test(test_every_kind_behaves_as_claimed),
 	    cmocka_unit_test(test_broken_lab_is_found_out),

@@ -157,6 +157,26 @@ static void test_an_end_with_a_reason(void **state)
 	expect_failure(&cut, &t, "the call should be over 100 s after the cut");
 }
 
+static void test_media_that_outlive_the_end(void **state)
+{
+	struct fault revoked = {
+	    .what = "revoking alice",
+	    .expect = {.ends_ms = 30000, .silent_ms = 2000, .reason = "revoked"}};
+	struct fault_times t = {.struck_ms = 1e6, .healed_ms = 1e6, .ended_ms = 1e6 + 19000};
+
+	(void)state;
+	for (int i = 0; i < LAB_SIDES; i++) {
+		strcpy(p[i].reason, "alice's access was revoked.");
+		p[i].picture.silent_ms = p[i].sound.silent_ms = 18500;
+	}
+	fault_judge(&revoked, &t, marks, p, &r);
+	assert_int_equal(r.failure_n, 0);
+	p[1].sound.silent_ms = 15000;
+	expect_failure(
+	    &revoked, &t,
+	    "bob's sound should be gone 2.0 s after revoking alice, but was there for 5.0");
+}
+
 static void test_a_link_that_is_not_as_set(void **state)
 {
 	struct fault lossy = {
@@ -189,11 +209,12 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup(f, set_up)
 	const struct CMUnitTest tests[] = {
-	    T(test_a_call_that_comes_back),    T(test_what_is_waited_for),
-	    T(test_a_call_that_dies),          T(test_media_that_stays_away),
-	    T(test_media_that_is_late),        T(test_a_gap_that_is_too_long),
-	    T(test_signaling_that_stays_away), T(test_an_end_with_a_reason),
-	    T(test_a_link_that_is_not_as_set), T(test_a_machine_without_time),
+	    T(test_a_call_that_comes_back),     T(test_what_is_waited_for),
+	    T(test_a_call_that_dies),           T(test_media_that_stays_away),
+	    T(test_media_that_is_late),         T(test_a_gap_that_is_too_long),
+	    T(test_signaling_that_stays_away),  T(test_an_end_with_a_reason),
+	    T(test_media_that_outlive_the_end), T(test_a_link_that_is_not_as_set),
+	    T(test_a_machine_without_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

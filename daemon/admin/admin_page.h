@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The files of the status page, built into the program. They hold nothing that
+ * is secret: what the page shows it asks for (admin_http.h), signed in.
+ */
+#ifndef DAEMON_ADMIN_PAGE_H
+#define DAEMON_ADMIN_PAGE_H
+
+#include "base/embed.h"
+
+#define ADMIN_PAGE_PATH "/admin/"
+
+/* NULL when there is no such file. */
+const struct embed_file *admin_page_find(const char *path);
+
+#endif

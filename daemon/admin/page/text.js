@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Numbers and times as people read them; names as they are.
+
+function scaled(n, units) {
+	let i = 0;
+
+	while (n >= 999.5 && i < units.length - 1) {
+		n /= 1000;
+		i++;
+	}
+	return `${n < 9.95 && i ? n.toFixed(1).replace(/\.0$/, "") : Math.round(n)} ${units[i]}`;
+}
+
+export const bytes = (n) => scaled(n, ["B", "kB", "MB", "GB", "TB", "PB"]);
+export const bitRate = (bytesPerS) => scaled(bytesPerS * 8, ["bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s"]);
+export const count = (n) => n.toLocaleString("en");
+
+// 75 becomes "1 min 15 s": the two largest units.
+export function duration(s) {
+	const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+	const first = units.findIndex(([, size]) => s >= size);
+
+	if (first < 0)
+		return "0 s";
+	return units.slice(first, first + 2).map(([name, size], i) => {
+		const n = Math.floor((i ? s % units[first][1] : s) / size);
+		return n || !i ? `${n} ${name}` : "";
+	}).filter(Boolean).join(" ");
+}
+
+const pad = (n) => String(n).padStart(2, "0");
+
+// Of Unix times, in the browser's time zone.
+export function clock(at, seconds = true) {
+	const d = new Date(at * 1000);
+
+	return `${pad(d.getHours())}:${pad(d.getMinutes())}${seconds ? `:${pad(d.getSeconds())}` : ""}`;
+}
+
+export function dateTime(at) {
+	const d = new Date(at * 1000);
+
+	return at ? `${d.getFullYear()}-${pad(d.getMonth() + 1)}-${pad(d.getDate())} ${clock(at)}` : "–";
+}
+
+// What cannot be seen, or turns the text around it, is shown by its number: a name that an attacker
+// has chosen should not look like another.
+export function visible(text) {
+	return String(text).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (c) =>
+		`⟨U+${c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Who relayed how much on which day.
+
+import { look } from "./api.js";
+import { el, field, form, linkTo, nameOf, setText } from "./dom.js";
+import { Table } from "./table.js";
+import { bytes, count, duration } from "./text.js";
+
+const SHOWN = 500;
+
+export function usage(root, ctx) {
+	const { user = "", from = "", to = "" } = ctx.params;
+	const more = el("p", { class: "hint" }), sum = el("p", { class: "hint" });
+	const table = new Table("usage", { label: "Usage", key: (u) => `${u.day} ${u.user}`,
+		empty: "Nothing was relayed in that time.", columns: [
+			{ head: "Day (UTC)", text: (u) => u.day },
+			{ head: "User", class: "wide", make: (u) => linkTo("usage", { user: u.user, from, to }, nameOf(u.user)) },
+			{ head: "Sessions", number: true, text: (u) => count(u.sessions) },
+			{ head: "Idle", number: true, text: (u) => count(u.idle_allocations) },
+			{ head: "Relayed for", number: true, text: (u) => duration(u.relayed_s) },
+			{ head: "Allocated for", number: true, text: (u) => duration(Math.round(u.allocated_ms / 1000)) },
+			{ head: "To peers", number: true, text: (u) => bytes(u.to_peer_bytes) },
+			{ head: "To clients", number: true, text: (u) => bytes(u.to_client_bytes) },
+		] });
+
+	root.append(el("section", { class: "panel" }, el("h2", {}, "Usage"),
+		form({ class: "row", id: "usage-form" }, (v) => ctx.go("usage", v),
+			field({ label: "User", name: "user", value: user, type: "search", placeholder: "all" }),
+			field({ label: "From", name: "from", value: from, type: "date" }),
+			field({ label: "To", name: "to", value: to, type: "date" }),
+			el("button", { class: "small" }, "Show")),
+		sum, table.element, more));
+	return {
+		periodMs: 10000,
+		async refresh() {
+			const told = await look("usage", { user, from, to }), rows = told.usage.toReversed();
+			const total = (name) => rows.reduce((n, u) => n + u[name], 0);
+
+			table.show(rows.slice(0, SHOWN));
+			setText(sum, rows.length ? `${from || to ? "In that time" : "In the last 31 days"}: ` +
+				`${count(total("sessions"))} sessions, ${duration(total("relayed_s"))} relayed, ` +
+				`${bytes(total("to_peer_bytes"))} to peers, ${bytes(total("to_client_bytes"))} to clients.` : "");
+			more.hidden = rows.length <= SHOWN && !told.more;
+			setText(more, `The latest ${SHOWN} of ${told.more ? "more than " : ""}${count(rows.length)} rows: ` +
+				"name a user or fewer days.");
+		},
+	};
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What the server on a data directory was started with, for the command line:
+ * `turnpike --data DIR user add` means that server's realm, and the doctor its
+ * ports, though neither was told them again.
+ */
+#ifndef DAEMON_CONF_SERVED_H
+#define DAEMON_CONF_SERVED_H
+
+#include "daemon/conf/conf.h"
+
+/* Replaces DATA/served.json: what is not at its default, without secrets. 0, -E_NOMEM, or the
+ * system's code. */
+int conf_served_write(const struct conf *conf, const struct conf_origin *origins, struct why *why);
+
+/* Gives each option that nobody has set the value that the last server on conf->data had, with its
+ * origin. What is not there, not readable or not known is passed over: it is a guess, and the
+ * default is the next best. */
+void conf_served_read(struct conf *conf, struct conf_origin *origins);
+
+#endif

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Whom coturn knew: users, realms, secrets, keys of access tokens.
+ */
+#include "daemon/import/import_take.h"
+
+#include "daemon/oauth_key.h"
+#include "store/name.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int hex_key(const char *text, uint8_t md5[16])
+{
+	if (strlen(text) != 32 || text[strspn(text, "0123456789abcdefABCDEF")])
+		return -E_PARSE;
+	for (int i = 0; i < 16; i++) {
+		unsigned v;
+
+		if (sscanf(text + 2 * i, "%2x", &v) != 1)
+			return -E_PARSE;
+		md5[i] = (uint8_t)v;
+	}
+	return 0;
+}
+
+/* Who comes first stays: the file's before the database's, as with coturn. */
+static bool find_user(const struct import *im, const char *realm, const char *name)
+{
+	const char *whole = im->realm ? im->realm : "";
+
+	for (size_t i = 0; i < im->user_n; i++) {
+		const struct import_user *u = &im->users[i];
+
+		if (!strcmp(u->name, name) &&
+		    !strcmp(u->realm ? u->realm : whole, realm && *realm ? realm : whole))
+			return true;
+	}
+	return false;
+}
+
+/* Without a realm: that of the configuration, which may come later. key and password: one. */
+static void add_user(struct import *im, const char *realm, const char *name, const char *password,
+                     const char *key)
+{
+	struct import_user *users, u = {.realm = NULL};
+	struct why why = {{0}};
+
+	if (key && hex_key(key, u.md5)) {
+		import_left(im,
+		            "the key is no MD5 one: give the user a password (turnpike user add)");
+		return;
+	}
+	if ((password ? text_check(password, 1, PASSWORD_MAX_LEN, "the password", &why) : 0) ||
+	    name_check(name, &why)) {
+		import_left(im, "%s", why.text);
+		return;
+	}
+	if (im->auth_secret) {
+		import_left(im,
+		            "with use-auth-secret coturn heeds no user with a password: if he is "
+		            "meant, turnpike user add");
+		return;
+	}
+	if (!im->keeps_users) {
+		import_left(im, "users live in a database: name a folder for it with --write, or "
+		                "use turnpike user add");
+		return;
+	}
+	if (find_user(im, realm, name)) {
+		import_left(im, "there is one of that name before it, which stays");
+		return;
+	}
+	if (im->user_n == IMPORT_USERS) {
+		import_left(im, "more than %d users", IMPORT_USERS);
+		return;
+	}
+	users = reallocarray(im->users, im->user_n + 1, sizeof(*users));
+	if (users)
+		im->users = users;
+	u.realm = realm && *realm ? import_copy(im, realm) : NULL;
+	u.name = import_copy(im, name);
+	u.password = password ? import_copy(im, password) : NULL;
+	im->failed |= !users;
+	if (im->failed) {
+		free(u.realm);
+		free(u.name);
+		free(u.password);
+		return;
+	}
+	im->users[im->user_n++] = u;
+	if (realm && *realm)
+		import_realm_name(im, realm);
+	import_taken(im, key ? "a user with his MD5 key; as with coturn his clients use SHA-1 "
+	                       "integrity, not SHA-256: a new password changes that"
+	                     : "a user");
+}
+
+void import_user(struct import *im, const char *value)
+{
+	const char *colon = strchr(value, ':'), *password;
+	char name[512];
+
+	if (!colon || (size_t)(colon - value) >= sizeof(name)) {
+		import_left(im, "the value is not NAME:PASSWORD");
+		return;
+	}
+	snprintf(name, sizeof(name), "%.*s", (int)(colon - value), value);
+	password = colon + 1 + strspn(colon + 1, " \t");
+	if (!strncmp(password, "0x", 2))
+		add_user(im, NULL, name, NULL, password + 2);
+	else
+		add_user(im, NULL, name, password, NULL);
+}
+
+void import_user_key(struct import *im, const char *realm, const char *name, const char *key)
+{
+	add_user(im, realm, name, NULL, key);
+}
+
+void import_realm(struct import *im, const char *value)
+{
+	struct why why = {{0}};
+
+	if (realm_check(value, &why)) {
+		import_left(im, "%s", why.text);
+		return;
+	}
+	free(im->realm);
+	im->realm = import_copy(im, value);
+	import_taken(im, "realm");
+}
+
+/* Another realm, of a user in the database. */
+void import_realm_name(struct import *im, const char *realm)
+{
+	const char *all = im->value[OPTION_realm];
+	size_t len = strlen(realm);
+
+	if (im->realm && !strcmp(im->realm, realm))
+		return;
+	for (const char *at = all; at && *at; at += strspn(at, ",")) {
+		size_t n = strcspn(at, ",");
+
+		if (n == len && !strncmp(at, realm, n))
+			return;
+		at += n;
+	}
+	import_put(im, OPTION_realm, realm);
+}
+
+void import_secret_value(struct import *im, const char *value)
+{
+	const char *first = im->value[OPTION_shared_secret];
+	struct why why = {{0}};
+
+	if (text_check(value, 1, SECRET_MAX_LEN, "the secret", &why)) {
+		import_left(im, "%s", why.text);
+	} else if (!first) {
+		import_take(im, OPTION_shared_secret, value);
+	} else if (!strcmp(first, value) || import_has(&im->secrets, value)) {
+		import_same(im, "it was there before");
+	} else if (!im->keeps_users) {
+		import_left(im, "further secrets live in the database: name a folder for it with "
+		                "--write, or use turnpike secret add --value-stdin");
+	} else {
+		import_add(im, &im->secrets, value);
+		import_taken(im, "a secret of the database");
+	}
+}
+
+void import_secret(struct import *im, const char *value)
+{
+	import_secret_value(im, value);
+}
+
+void import_separator(struct import *im, const char *value)
+{
+	if (!strcmp(value, ":") || !strcmp(value, "58"))
+		import_same(im, "the separator is ':'");
+	else
+		import_left(im, "the separator is ':': change the issuer of the credentials");
+}
+
+void import_userdb(struct import *im, const char *value)
+{
+	free(im->userdb);
+	im->userdb = import_copy(im, value);
+	import_taken(im, "read, unless --userdb names another");
+}
+
+void import_oauth(struct import *im, const char *value)
+{
+	(void)value;
+	im->oauth = true;
+	import_taken(im, "with the keys of the database");
+}
+
+void import_server_name(struct import *im, const char *value)
+{
+	free(im->server_name);
+	im->server_name = import_copy(im, value);
+	import_taken(im, "oauth_server, if there are keys");
+}
+
+void import_oauth_key(struct import *im, const char *kid, const char *key)
+{
+	struct why why = {{0}};
+	char text[512];
+
+	if ((size_t)snprintf(text, sizeof(text), "%s:%s", kid, key) >= sizeof(text) ||
+	    oauth_key_parse(text, NULL, &why))
+		import_left(im, "%s", *why.text ? why.text : "the key is too long");
+	else
+		import_take(im, OPTION_oauth_key, text);
+	explicit_bzero(text, sizeof(text));
+}
+
+void import_finish_realm(struct import *im)
+{
+	char *others = im->value[OPTION_realm];
+
+	im->value[OPTION_realm] = NULL;
+	if (!im->realm && !others)
+		im->realm = import_copy(im, "turnpike"); /* coturn's own would be the host's name */
+	im->directive = "realm";
+	if (im->realm)
+		import_put(im, OPTION_realm, im->realm);
+	if (others && (!im->realm || strcmp(others, im->realm) != 0))
+		import_put(im, OPTION_realm, others);
+	free(others);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The running server, for the files that wire it: serve.c takes it up and down,
+ * serve_web.c answers what comes in over the web side.
+ */
+#ifndef DAEMON_SERVE_INTERNAL_H
+#define DAEMON_SERVE_INTERNAL_H
+
+#include "daemon/admin/admin_http.h"
+#include "daemon/admin/admin_socket.h"
+#include "daemon/admin/explain.h"
+#include "daemon/books.h"
+#include "daemon/grant.h"
+#include "daemon/issue_rate.h"
+#include "daemon/listen/front.h"
+#include "daemon/listen/sockets.h"
+#include "daemon/process/supervise.h"
+#include "daemon/relay/topology.h"
+#include "daemon/relay/worker.h"
+#include "daemon/reload.h"
+#include "daemon/web/web.h"
+#include "store/snapshot.h"
+#include "store/store.h"
+
+#include <event2/event.h>
+
+struct serve {
+	const struct conf *conf;
+	struct event_base *base;
+	struct store *store;
+	struct store_snapshot *users;
+	struct topology topo;
+	struct sockets sockets;
+	struct supervise *supervise;
+	struct settings_base settings;
+	struct reload reload;
+	uint8_t nonce_key[TURN_NONCE_KEY_LEN];
+	struct worker **workers;
+	size_t worker_n;
+	struct listener **listeners;
+	size_t listener_n;
+	struct web *web;
+	struct front *front;
+	struct grant grant;
+	struct books *books;
+	struct issue_rate *rate;
+	struct history history;
+	struct explain *explain;
+	struct admin admin;
+	struct admin_http admin_http;
+	struct admin_socket *admin_socket;
+	struct event *poll, *rotate, *sample, *on_int, *on_term, *on_hup, *drain;
+	uint64_t drain_polls;
+	bool draining;          /* takes nothing new */
+	bool stopping;          /* and ends once what runs has ended */
+	struct why store_error; /* of the last poll, empty when it went well */
+	uint64_t signal_events[HUB_EVENT_N];
+};
+
+/* ---- serve.c ---- */
+
+/* The store has changed: users and secrets are read, and every worker knows of it before this
+ * returns. 0 or the store's codes. */
+int serve_heed(struct serve *s, struct why *why);
+
+void serve_set_draining(void *ctx, bool draining);
+
+/* 0 or -E_NOMEM. */
+int serve_add_timer(struct serve *s, uint64_t every_ms, event_callback_fn fn, struct event **out);
+
+/* ---- serve_web.c ---- */
+
+/* Before the web side, which asks it; the rest of what it reaches into comes later. */
+int serve_start_login(struct serve *s, struct why *why);
+int serve_start_web(struct serve *s, struct why *why);
+/* Once all that it reaches into is there. */
+void serve_fill_admin(struct serve *s);
+/* Once the lock of the data directory was tried. */
+int serve_start_admin(struct serve *s, struct why *why);
+
+/* grant.reissue, with a struct serve as ctx. */
+int serve_reissue(void *ctx, const char *username);
+
+#endif
