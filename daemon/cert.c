@@ -152,8 +152,15 @@ out:
 
 static FILE *open_pem(const char *path, int *err, struct why *why)
 {
-	FILE *file = fopen(path, "re");
+	struct stat st;
+	FILE *file;
 
+	/* A pipe would hold the loop until somebody writes to it. */
+	if (!stat(path, &st) && !S_ISREG(st.st_mode)) {
+		*err = why_set(why, -E_INVAL, "%s is not a regular file: correct the path", path);
+		return NULL;
+	}
+	file = fopen(path, "re");
 	if (!file)
 		*err = why_set(why, error_from_errno(errno),
 		               "cannot read %s: %s: correct the path, or let this user read "

@@ -13,6 +13,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #define ANONYMOUS_BYTES 6
@@ -41,11 +42,21 @@ static bool has_token(const struct grant *g, const struct web_caller *caller, un
 	return true;
 }
 
+/* As it is called from here. By a name comes who was passed on by a proxy that does not say so, and
+ * a page of a stranger's whose name was made to lead here (DNS rebinding). */
+static bool is_called_as_local(const char *host)
+{
+	struct addr a;
+
+	return !addr_parse_ip(&a, host, 0) || !strcasecmp(host, "localhost");
+}
+
 /* Without a key: a caller on this machine that is neither a proxy's client nor a page from
  * elsewhere. */
 static bool is_local(const struct web_caller *caller)
 {
-	return addr_is_loopback(&caller->peer) && !caller->forwarded && !caller->foreign_origin;
+	return addr_is_loopback(&caller->peer) && !caller->forwarded && !caller->foreign_origin &&
+	       is_called_as_local(caller->host);
 }
 
 bool grant_is_trusted(const struct grant *g, const struct web_caller *caller, unsigned scope)

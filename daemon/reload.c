@@ -101,6 +101,23 @@ static int change_pair(struct reload *r, const struct conf_changes *changes,
 	return 0;
 }
 
+/* A secret of a configuration that is then refused for its certificate would stay. */
+static int change_secret(struct reload *r, const struct conf_changes *changes, struct why *why)
+{
+	struct setup_cert paths;
+	int err = 0;
+
+	if (!conf_changed(changes, "shared_secret"))
+		return 0;
+	setup_cert_paths(&r->live->conf, &paths);
+	if (conf_changed(changes, "tls_cert") || conf_changed(changes, "tls_key"))
+		err = cert_check(paths.cert, paths.key, NULL, why);
+	if (!err)
+		err = setup_secret(&r->live->conf, r->store, why);
+	r->reread(r->ctx);
+	return err;
+}
+
 static void change_over(struct reload *r, struct settings *fresh,
                         const struct conf_changes *changes)
 {
@@ -138,8 +155,8 @@ static int run(struct reload *r, struct lockfile_report *report, struct why *why
 	if (err)
 		return err;
 	err = settings_new(&r->live->conf, r->topo, r->base, &fresh, why);
-	if (!err && conf_changed(&changes, "shared_secret"))
-		err = setup_secret(&r->live->conf, r->store, why);
+	if (!err)
+		err = change_secret(r, &changes, why);
 	if (!err)
 		err = change_pair(r, &changes, report, why);
 	if (!err)

@@ -29,6 +29,7 @@ struct reload {
 	struct worker **workers;
 	size_t worker_n;
 	void (*applied)(void *ctx, const struct conf_changes *changes);
+	void (*reread)(void *ctx); /* the store was read: what came with that is to be heeded */
 	void *ctx;
 	struct cert_watch *watch;
 	struct lockfile *lock;

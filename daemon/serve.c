@@ -16,6 +16,7 @@
 #include "daemon/setup.h"
 #include "turn/quota.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -301,6 +302,14 @@ static void event_gone(struct event *e)
 		event_free(e);
 }
 
+static void on_reread(void *ctx)
+{
+	struct why why = {{0}};
+
+	if (serve_heed(ctx, &why)) /* it is on the disk: the next poll tries again */
+		log_error(NULL, "store", LOG_STR("error", why.text));
+}
+
 static void on_applied(void *ctx, const struct conf_changes *changes)
 {
 	struct serve *s = ctx;
@@ -323,6 +332,7 @@ static int start_reload(struct serve *s, struct why *why)
 	s->reload.workers = s->workers;
 	s->reload.worker_n = s->worker_n;
 	s->reload.applied = on_applied;
+	s->reload.reread = on_reread;
 	s->reload.ctx = s;
 	return reload_start(&s->reload, s->base, why);
 }
@@ -368,6 +378,11 @@ static int confine(struct serve *s, struct why *why)
 	struct sandbox_state state;
 	int r;
 
+	for (size_t i = 2; i < n; i++)
+		if (access(read[i], R_OK) && errno == EACCES)
+			log_warn(NULL, "reload-will-fail", LOG_STR("file", read[i]),
+			         LOG_STR("hint", "root has read it, run_as may not: let that user "
+			                         "read it, too"));
 	if (!s->conf->sandbox) {
 		log_warn(NULL, "sandbox", LOG_STR("hint", "sandbox = no: nothing confines this"));
 		return 0;

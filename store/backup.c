@@ -55,7 +55,7 @@ static int run_copy(sqlite3 *to, sqlite3 *from, int busy_timeout_ms)
 	return 0;
 }
 
-int store_copy_file(const char *from, const char *tmp, int busy_timeout_ms)
+int store_copy_file(const char *from, const char *tmp, bool give, int busy_timeout_ms)
 {
 	sqlite3 *in = NULL, *out = NULL;
 	int fd = open(tmp, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
@@ -63,6 +63,8 @@ int store_copy_file(const char *from, const char *tmp, int busy_timeout_ms)
 
 	if (fd < 0)
 		return errno == EEXIST ? -E_EXISTS : -E_IO;
+	if (give)
+		store_give(fd, tmp);
 	close(fd);
 	if (sqlite3_open_v2(from, &in, SQLITE_OPEN_READONLY, NULL) ||
 	    sqlite3_busy_timeout(in, busy_timeout_ms) ||
@@ -165,7 +167,7 @@ int store_backup(struct store *s, const char *file, struct why *why)
 		goto out;
 	}
 	errno = 0;
-	err = store_copy_file(s->path, tmp, s->options.busy_timeout_ms);
+	err = store_copy_file(s->path, tmp, false, s->options.busy_timeout_ms);
 	if (err == -E_EXISTS) {
 		err = why_set(why, err, "%s is in the way: delete it", tmp);
 		goto out;
@@ -247,7 +249,7 @@ static int put_in_place(const char *file, const char *path, char *kept, size_t k
 		return why_set(why, -E_NOMEM, "restoring: out of memory");
 	unlink(tmp);
 	errno = 0;
-	err = store_copy_file(file, tmp, 0);
+	err = store_copy_file(file, tmp, true, 0);
 	if (err)
 		explain_copy(err, file, path, why);
 	else

@@ -29,6 +29,10 @@ struct store {
  * -E_TIMEOUT, -E_IN_USE (alone). */
 int store_lock(const char *path, bool alone, int *fd, struct why *why);
 
+/* What root has just made (with O_EXCL) in the data directory belongs to its owner: else the server
+ * that is somebody else could not use it. */
+void store_give(int fd, const char *path);
+
 /* Sets *generation: it grows with each change of what snapshots hold. */
 int store_generation(struct store *s, int64_t *generation, struct why *why);
 
@@ -66,8 +70,9 @@ int token_hash(const char *token, size_t len, uint8_t out[STORE_HASH_LEN]);
 
 /* ---- backup.c ---- */
 
-/* Copies a database file into tmp (0600), which must not exist, as one file. -E_IO. */
-int store_copy_file(const char *from, const char *tmp, int busy_timeout_ms);
+/* Copies a database file into tmp (0600), which must not exist, as one file. give: as
+ * store_give(). -E_IO. */
+int store_copy_file(const char *from, const char *tmp, bool give, int busy_timeout_ms);
 
 /* fsyncs the folder of path. */
 int store_sync_dir(const char *path);

@@ -138,7 +138,7 @@ static int backup(struct store *s, int64_t version, struct why *why)
 		goto out;
 	}
 	unlink(tmp);
-	err = store_copy_file(s->path, tmp, s->options.busy_timeout_ms);
+	err = store_copy_file(s->path, tmp, true, s->options.busy_timeout_ms);
 	if (!err)
 		err = rename(tmp, path) ? -E_IO : store_sync_dir(path);
 	if (err)

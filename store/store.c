@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,14 +121,25 @@ int random_text(char *text, size_t bytes_len)
 	return 0;
 }
 
+void store_give(int fd, const char *path)
+{
+	char *copy = geteuid() ? NULL : strdup(path);
+	struct stat st;
+
+	if (copy && !stat(dirname(copy), &st) && st.st_uid && fchown(fd, st.st_uid, st.st_gid))
+		(void)0; /* as on a file system that knows no owners: opening it will say */
+	free(copy);
+}
+
 /*
- * SQLite would create the file with the umask's mode: so it is made here first. The file is never
- * opened here: close(2) would drop the POSIX locks of every handle that this process has on it.
+ * SQLite would create the file with the umask's mode: so it is made here first. One that is there
+ * is never opened here: close(2) would drop the POSIX locks of every handle that this process has
+ * on it.
  */
 static int make_file(struct store *s, const char *dir, struct why *why)
 {
 	struct stat st;
-	int dir_fd;
+	int dir_fd, fd;
 
 	if (!s->options.must_exist) {
 		if (mkdir(dir, 0700) && errno != EEXIST)
@@ -136,7 +148,11 @@ static int make_file(struct store *s, const char *dir, struct why *why)
 			    "cannot make the data directory %s: %s: make it, or set data "
 			    "to another one",
 			    dir, strerror(errno));
-		if (mknod(s->path, S_IFREG | 0600, 0) && errno != EEXIST)
+		fd = open(s->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		if (fd >= 0) {
+			store_give(fd, s->path);
+			close(fd);
+		} else if (errno != EEXIST)
 			return why_set(why, error_from_errno(errno),
 			               "cannot make %s: %s: let this user write to its directory",
 			               s->path, strerror(errno));
@@ -170,7 +186,11 @@ int store_lock(const char *path, bool alone, int *fd, struct why *why)
 		return why_set(why, -E_NOMEM, "opening the store: out of memory");
 	/* It holds nothing, and a lock needs no right to write: root's command line may make it
 	 * for a server that is somebody else. */
-	f = open(lock, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	f = open(lock, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (f >= 0)
+		store_give(f, lock);
+	else if (errno == EEXIST)
+		f = open(lock, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (f >= 0)
 		fchmod(f, 0644); /* whatever the umask; only the owner can, and need */
 	if (f < 0)

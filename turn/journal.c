@@ -10,7 +10,8 @@
 #include <string.h>
 #include <utlist.h>
 
-#define REFUSED_PART 4 /* of the sessions' number */
+#define REFUSED_PART 4   /* of the sessions' number */
+#define REFUSED_MAX  512 /* each refusal looks through them all */
 
 struct turn_slot {
 	struct turn_record r;
@@ -45,6 +46,8 @@ struct turn_journal *turn_journal_new(uint32_t sessions)
 		return NULL;
 	j->session_n = sessions;
 	j->refused_n = sessions / REFUSED_PART + 1;
+	if (j->refused_n > REFUSED_MAX)
+		j->refused_n = REFUSED_MAX;
 	j->slots = calloc(j->session_n + j->refused_n, sizeof(*j->slots));
 	if (!j->slots) {
 		free(j);
@@ -218,6 +221,24 @@ void turn_journal_refused(struct turn_request *rq, int code)
 	add(&s->r, &e);
 }
 
+/* As turn_username_is(), of what is kept of a long name. */
+static bool is_user(const struct turn_record *r, const char *user)
+{
+	size_t digits = 0, len = r->username_len;
+	const char *name = r->username;
+
+	if (turn_username_is(name, len, user))
+		return true;
+	if (len < TURN_JOURNAL_NAME)
+		return false;
+	while (digits < len && name[digits] >= '0' && name[digits] <= '9')
+		digits++;
+	if (!strncmp(name, user, len))
+		return true;
+	return digits && digits < len && name[digits] == ':' &&
+	       !strncmp(name + digits + 1, user, len - digits - 1);
+}
+
 void turn_find_records(struct turn *t, const struct turn_record_query *q,
                        void (*fn)(void *ctx, const struct turn_record *r), void *ctx)
 {
@@ -228,7 +249,7 @@ void turn_find_records(struct turn *t, const struct turn_record_query *q,
 		struct turn_slot *s = &j->slots[i];
 
 		if (!s->r.begun_ms || (q->id && strcmp(s->r.id, q->id) != 0) ||
-		    (q->user && !turn_username_is(s->r.username, s->r.username_len, q->user)) ||
+		    (q->user && !is_user(&s->r, q->user)) ||
 		    (q->client && !addr_equal_ip(&s->r.client, q->client)))
 			continue;
 		if (s->owner) {

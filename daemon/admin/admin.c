@@ -189,9 +189,13 @@ int admin_done(struct admin_task *t, json_t *result, struct why *why)
 	return result ? 0 : why_set(why, -E_NOMEM, "out of memory");
 }
 
-int admin_audit(struct admin_task *t, const char *act, const char *object, struct why *why)
+void admin_audit(struct admin_task *t, const char *act, const char *object)
 {
-	return store_audit_add(t->admin->store, act, object, why);
+	struct why why = {{0}};
+
+	if (store_audit_add(t->admin->store, act, object, &why))
+		log_error(NULL, "not-in-the-audit", LOG_STR("act", act), LOG_STR("object", object),
+		          LOG_STR("by", t->caller->actor), LOG_STR("error", why.text));
 }
 
 json_t *admin_string(const char *text, size_t len)

@@ -5,6 +5,7 @@
 #include "daemon/admin/admin_socket.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,14 @@
 #include <unistd.h>
 
 #define WAIT_S 15
+
+static int silent(struct why *why)
+{
+	return why_set(why, -E_TIMEOUT,
+	               "the server has not answered for %d s: it hangs, or has very much to do: "
+	               "see its log",
+	               WAIT_S);
+}
 
 static int connect_to(const char *dir, int *out, struct why *why)
 {
@@ -36,6 +45,8 @@ static int connect_to(const char *dir, int *out, struct why *why)
 		            "no server runs on %s: start it, or name its data directory with "
 		            "--data",
 		            dir);
+	else if (errno == EAGAIN)
+		r = silent(why);
 	else
 		r = why_set(why, error_from_errno(errno),
 		            "cannot reach the server through %s: %s: run this as root or as the "
@@ -47,16 +58,19 @@ static int connect_to(const char *dir, int *out, struct why *why)
 }
 
 /* One line there, one line back. */
-static json_t *exchange(int fd, const char *verb, json_t *args)
+static json_t *exchange(int fd, const char *verb, json_t *args, bool *late)
 {
 	json_t *request = json_pack("{ss sO*}", "verb", verb, "args", args), *said = NULL;
 	FILE *f = request ? fdopen(dup(fd), "r+") : NULL;
 	char *line = NULL;
 	size_t cap = 0;
 
+	*late = false;
 	if (f && !json_dumpf(request, f, JSON_COMPACT) && fputc('\n', f) != EOF && !fflush(f) &&
 	    getline(&line, &cap, f) > 0)
 		said = json_loads(line, 0, NULL);
+	else
+		*late = f && errno == EAGAIN;
 	if (f)
 		fclose(f);
 	free(line);
@@ -69,16 +83,19 @@ int admin_ask(const char *dir, const char *verb, json_t *args, json_t **result, 
 	const char *message;
 	json_t *said, *error;
 	int fd = -1, r = connect_to(dir, &fd, why);
+	bool late;
 
 	if (r) {
 		json_decref(args);
 		return r;
 	}
-	said = exchange(fd, verb, args);
+	said = exchange(fd, verb, args, &late);
 	json_decref(args);
 	close(fd);
 	if (json_is_true(json_object_get(said, "ok"))) {
 		*result = json_incref(json_object_get(said, "result"));
+	} else if (late) {
+		r = silent(why);
 	} else {
 		error = json_object_get(said, "error");
 		message = json_string_value(json_object_get(error, "message"));

@@ -77,6 +77,7 @@ static int authenticate(struct admin_http *h, const struct http_request *q, stru
 {
 	struct web_caller caller = http_api_caller(&q->origin, q->bearer);
 	char session[SIGNIN_SECRET_STRLEN];
+	int rc;
 
 	memset(who, 0, sizeof(*who));
 	*role = STORE_ROLE_ADMIN;
@@ -88,8 +89,14 @@ static int authenticate(struct admin_http *h, const struct http_request *q, stru
 		               "--scope admin.");
 		return 401;
 	}
-	if (!read_cookie(q->cookie, session) ||
-	    signin_check(h->signin, h->admin->store, session, who)) {
+	rc = read_cookie(q->cookie, session)
+	         ? signin_check(h->signin, h->admin->store, session, who)
+	         : -E_DENIED;
+	if (rc && rc != -E_DENIED) {
+		refuse(r, rc, error_text(rc));
+		return r->status;
+	}
+	if (rc) {
 		http_api_error(r, 401, "unauthorized",
 		               "Sign in, or send a token with the scope admin.");
 		return 401;
@@ -127,8 +134,10 @@ static int query_of(const struct http_request *q, const char *verb, json_t **out
 		if (number && (!*text || strlen(text) > TEXT_DIGITS ||
 		               strspn(text, "0123456789") != strlen(text)))
 			return why_set(why, -E_INVAL, "%s: %s is a whole number", verb, name);
-		json_object_set_new(
-		    *out, name, number ? json_integer(strtoll(text, NULL, 10)) : json_string(text));
+		if (json_object_set_new(*out, name,
+		                        number ? json_integer(strtoll(text, NULL, 10))
+		                               : json_string(text)))
+			return why_set(why, -E_INVAL, "%s: %s is not valid UTF-8", verb, name);
 	}
 	return 0;
 }
@@ -215,7 +224,12 @@ static void logout(struct admin_http *h, const struct http_request *q, struct ht
 {
 	char session[SIGNIN_SECRET_STRLEN];
 
-	if (!q->origin.foreign_origin && read_cookie(q->cookie, session))
+	if (q->origin.foreign_origin) {
+		http_api_error(r, 403, "foreign-origin",
+		               "Only the status page itself may sign out.");
+		return;
+	}
+	if (read_cookie(q->cookie, session))
 		signin_end(h->signin, session);
 	set_cookie(q, r, "", 0);
 	http_api_json(r, 200, json_object());

@@ -24,8 +24,9 @@ int64_t admin_number(const struct admin_task *t, const char *name, int64_t def);
 /* Takes over result; NULL is want of memory. */
 int admin_done(struct admin_task *t, json_t *result, struct why *why);
 
-/* An act that is not the store's own. */
-int admin_audit(struct admin_task *t, const char *act, const char *object, struct why *why);
+/* An act that is not the store's own. When the store cannot be written it goes to the log alone: a
+ * server with a full disk can be drained. */
+void admin_audit(struct admin_task *t, const char *act, const char *object);
 
 /* The table in Markdown. */
 void admin_print_verbs(FILE *out);

@@ -206,7 +206,6 @@ int admin_session_close(struct admin_task *t, struct why *why)
 	if (!closed)
 		return why_set(why, -E_NOTFOUND, "no session %s lives: see the list of sessions",
 		               id);
-	if (admin_audit(t, "session close", id, why))
-		return -E_IO;
+	admin_audit(t, "session close", id);
 	return admin_done(t, json_pack("{ss}", "closed", id), why);
 }

@@ -11,6 +11,7 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,31 +23,42 @@
 
 #define LINE_MAX_BYTES 65536
 #define CLIENTS_MAX    16
+#define UNREAD_MAX     (1024 * 1024) /* of answers: past it, nothing more is asked */
 #define IDLE_S         60
+#define PAUSE_MS       200
 
 struct client {
 	struct admin_socket *socket;
 	struct bufferevent *bev;
 	char actor[48];
+	bool ended; /* has said all; the rest of the answers is still to go out */
 	struct client *prev, *next;
 };
 
 struct admin_socket {
 	struct event_base *base;
 	struct admin *admin;
-	struct event *listener;
+	struct event *listener, *resume;
 	struct client *clients;
 	unsigned client_n;
 	struct sockaddr_un addr;
 	int fd;
+	int spare; /* a descriptor for who asks why there are none left; -1: he has it */
 	bool bound;
 };
+
+static void keep_spare(struct admin_socket *s)
+{
+	if (s->spare < 0)
+		s->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
 
 static void client_free(struct client *c)
 {
 	DL_DELETE(c->socket->clients, c);
 	c->socket->client_n--;
 	bufferevent_free(c->bev); /* closes the socket */
+	keep_spare(c->socket);
 	free(c);
 }
 
@@ -79,7 +91,13 @@ static void on_read(struct bufferevent *bev, void *ctx)
 	json_t *said;
 	size_t len;
 
-	while ((line = evbuffer_readln(in, &len, EVBUFFER_EOL_LF))) {
+	while (evbuffer_get_length(bufferevent_get_output(bev)) < UNREAD_MAX) {
+		line = evbuffer_readln(in, &len, EVBUFFER_EOL_LF);
+		if (!line) {
+			if (evbuffer_get_length(in) > LINE_MAX_BYTES)
+				client_free(c);
+			return;
+		}
 		said = answer(c, line, len);
 		text = said ? json_dumps(said, JSON_COMPACT) : NULL;
 		free(line);
@@ -92,26 +110,67 @@ static void on_read(struct bufferevent *bev, void *ctx)
 		bufferevent_write(bev, "\n", 1);
 		free(text);
 	}
-	if (evbuffer_get_length(in) > LINE_MAX_BYTES)
+	bufferevent_disable(bev, EV_READ); /* until he has read: on_written() */
+}
+
+static void on_written(struct bufferevent *bev, void *ctx)
+{
+	struct client *c = ctx;
+
+	if (c->ended) {
 		client_free(c);
+	} else if (!(bufferevent_get_enabled(bev) & EV_READ)) {
+		bufferevent_enable(bev, EV_READ);
+		on_read(bev, c);
+	}
 }
 
 static void on_event(struct bufferevent *bev, short what, void *ctx)
 {
-	(void)bev;
+	struct client *c = ctx;
+
+	c->ended = what & BEV_EVENT_EOF && evbuffer_get_length(bufferevent_get_output(bev));
+	if (!c->ended)
+		client_free(c);
+}
+
+/* Out of descriptors, a pause, or the loop would spin. */
+static int take_one(struct admin_socket *s)
+{
+	static const struct timeval pause = {.tv_usec = PAUSE_MS * 1000};
+	int fd = accept4(s->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE) && s->spare >= 0) {
+		close(s->spare);
+		s->spare = -1;
+		fd = accept4(s->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	}
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
+		event_del(s->listener);
+		event_add(s->resume, &pause);
+	}
+	return fd;
+}
+
+static void on_resume(evutil_socket_t fd, short what, void *ctx)
+{
+	struct admin_socket *s = ctx;
+
+	(void)fd;
 	(void)what;
-	client_free(ctx);
+	event_add(s->listener, NULL);
 }
 
 static void on_accept(evutil_socket_t listener, short what, void *ctx)
 {
-	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	const struct timeval idle = {.tv_sec = IDLE_S};
 	struct admin_socket *s = ctx;
 	struct ucred who = {.uid = (uid_t)-1};
 	socklen_t len = sizeof(who);
 	struct client *c;
+	int fd = take_one(s);
 
+	(void)listener;
 	(void)what;
 	if (fd < 0)
 		return;
@@ -119,6 +178,7 @@ static void on_accept(evutil_socket_t listener, short what, void *ctx)
 	    (who.uid != 0 && who.uid != geteuid())) {
 		log_warn(NULL, "admin-refused", LOG_INT("uid", who.uid));
 		close(fd);
+		keep_spare(s);
 		return;
 	}
 	c = s->client_n < CLIENTS_MAX ? calloc(1, sizeof(*c)) : NULL;
@@ -127,13 +187,14 @@ static void on_accept(evutil_socket_t listener, short what, void *ctx)
 	if (!c || !c->bev) {
 		close(fd);
 		free(c);
+		keep_spare(s);
 		return;
 	}
 	c->socket = s;
 	snprintf(c->actor, sizeof(c->actor), "socket uid %u", (unsigned)who.uid);
 	DL_APPEND(s->clients, c);
 	s->client_n++;
-	bufferevent_setcb(c->bev, on_read, NULL, on_event, c);
+	bufferevent_setcb(c->bev, on_read, on_written, on_event, c);
 	bufferevent_set_timeouts(c->bev, &idle, &idle);
 	bufferevent_setwatermark(c->bev, EV_READ, 0, LINE_MAX_BYTES + 1);
 	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
@@ -159,6 +220,8 @@ int admin_socket_start(struct event_base *base, const char *dir, struct admin *a
 		return why_set(why, -E_NOMEM, "out of memory");
 	s->base = base;
 	s->admin = admin;
+	s->spare = -1;
+	keep_spare(s);
 	s->addr.sun_family = AF_UNIX;
 	len = snprintf(s->addr.sun_path, sizeof(s->addr.sun_path), "%s/" ADMIN_SOCKET_NAME, dir);
 	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -177,7 +240,8 @@ int admin_socket_start(struct event_base *base, const char *dir, struct admin *a
 		goto out;
 	}
 	s->listener = event_new(base, s->fd, EV_READ | EV_PERSIST, on_accept, s);
-	if (!s->listener || event_add(s->listener, NULL))
+	s->resume = evtimer_new(base, on_resume, s);
+	if (!s->listener || !s->resume || event_add(s->listener, NULL))
 		r = why_set(why, -E_NOMEM, "out of memory");
 out:
 	if (r)
@@ -195,8 +259,12 @@ void admin_socket_stop(struct admin_socket *s)
 		client_free(s->clients);
 	if (s->listener)
 		event_free(s->listener);
+	if (s->resume)
+		event_free(s->resume);
 	if (s->fd >= 0)
 		close(s->fd);
+	if (s->spare >= 0)
+		close(s->spare);
 	if (s->bound)
 		unlink(s->addr.sun_path);
 	free(s);

@@ -52,7 +52,9 @@ static int each_user(void *ctx, const struct store_user *u)
 	struct rows *rows = ctx;
 	char key[REALM_MAX_LEN + NAME_MAX_LEN + 2];
 
-	snprintf(key, sizeof(key), "%s/%s", u->realm, u->name);
+	/* A tab is in neither, and sorts before all that is: the keys' order is that of the rows.
+	 */
+	snprintf(key, sizeof(key), "%s\t%s", u->realm, u->name);
 	if (rows->after && strcmp(key, rows->after) <= 0)
 		return 0;
 	if ((int64_t)json_array_size(rows->array) == rows->max) {

@@ -22,6 +22,7 @@ struct check {
 	void *ctx;
 	int r;
 	enum store_role role;
+	int64_t password_at_s;
 };
 
 struct login {
@@ -53,7 +54,7 @@ static void deliver(void *owner, void *arg)
 	struct check *c = arg;
 
 	if (!l->freed)
-		c->done(c->ctx, c->r, c->role);
+		c->done(c->ctx, c->r, c->role, c->password_at_s);
 	check_free(c);
 }
 
@@ -66,6 +67,9 @@ static void run_check(const struct login *l, struct check *c)
 	c->r = store_open(l->dir, &options, &s, NULL);
 	if (c->r)
 		return;
+	/* In this order: one that is changed in between is not taken for the new one. */
+	if (store_account_get(s, c->name, &c->role, &c->password_at_s, NULL))
+		c->password_at_s = 0;
 	c->r = store_account_check(s, c->name, c->password, &c->role, NULL);
 	store_close(s);
 }

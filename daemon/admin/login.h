@@ -14,8 +14,9 @@ struct login;
 
 #define LOGIN_QUEUE_MAX 16 /* waiting; each takes 64 MiB while it is its turn */
 
-/* On the loop's thread. r: 0 and the role, -E_DENIED, or the store's codes. */
-typedef void login_done_fn(void *ctx, int r, enum store_role role);
+/* On the loop's thread. r: 0, the role and when the password that was right was set; -E_DENIED, or
+ * the store's codes. */
+typedef void login_done_fn(void *ctx, int r, enum store_role role, int64_t password_at_s);
 
 /* Copies dir, the store's. NULL when out of memory. */
 struct login *login_new(struct event_base *base, const char *dir);

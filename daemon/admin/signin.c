@@ -17,14 +17,16 @@
 #include <utlist.h>
 
 #define SESSIONS   64
-#define TICKETS    8
+#define TICKETS    64 /* more than can be waiting for login.h */
 #define TICKET_S   60
+#define KNOWN      64
 #define SECRET_LEN 32
 
 struct ticket {
 	char secret[SIGNIN_SECRET_STRLEN];
 	char name[NAME_MAX_LEN + 1];
-	int64_t begun_s;
+	struct addr from;
+	int64_t begun_s, password_at_s;
 	bool done;
 	int result;
 	struct ticket *prev, *next;
@@ -36,9 +38,17 @@ struct session {
 	int64_t opened_s, used_s, password_at_s;
 };
 
+/* Who has signed in from where: others' wrong guesses at the name do not keep him out. */
+struct known {
+	char name[NAME_MAX_LEN + 1];
+	struct addr from;
+};
+
 struct signin {
 	struct login *login;
 	struct issue_rate *rate;
+	struct known known[KNOWN];
+	size_t known_n;
 	struct session sessions[SESSIONS];
 	struct ticket *tickets;
 	unsigned ticket_n;
@@ -75,12 +85,13 @@ static void ticket_free(struct signin *in, struct ticket *t)
 	free(t);
 }
 
-static void on_checked(void *ctx, int r, enum store_role role)
+static void on_checked(void *ctx, int r, enum store_role role, int64_t password_at_s)
 {
 	struct ticket *t = ctx;
 
 	(void)role; /* it is read anew for each request */
 	t->result = r;
+	t->password_at_s = password_at_s;
 	t->done = true;
 }
 
@@ -89,7 +100,7 @@ int signin_start(struct event_base *base, const char *dir, struct signin **out, 
 	struct signin *in = calloc(1, sizeof(*in));
 
 	if (in) {
-		in->rate = issue_rate_new(SIGNIN_PER_MINUTE, SIGNIN_PER_MINUTE);
+		in->rate = issue_rate_new(SIGNIN_NAME_PER_MINUTE, SIGNIN_PER_MINUTE);
 		in->login = login_new(base, dir);
 	}
 	if (!in || !in->rate || !in->login) {
@@ -100,14 +111,43 @@ int signin_start(struct event_base *base, const char *dir, struct signin **out, 
 	return 0;
 }
 
-/* Nobody came back for these. */
-static void forget_old(struct signin *in)
+/* Nobody came back for these. Past max, the oldest makes room: who leaves his tickets lie must not
+ * keep others out. */
+static void forget_old(struct signin *in, unsigned max)
 {
 	struct ticket *t, *next;
 
 	DL_FOREACH_SAFE(in->tickets, t, next)
-	if (t->done && now_s() - t->begun_s > TICKET_S)
+	if (t->done && (now_s() - t->begun_s > TICKET_S || in->ticket_n > max))
 		ticket_free(in, t);
+}
+
+/* The same prefix, as issue_rate.c counts them. */
+static bool same_source(const struct addr *a, const struct addr *b)
+{
+	size_t a_len, b_len;
+	const uint8_t *x = addr_ip(a, &a_len), *y = addr_ip(b, &b_len);
+
+	return a_len == b_len && !memcmp(x, y, a_len == 4 ? 3 : 8);
+}
+
+static bool is_known(const struct signin *in, const char *name, const struct addr *from)
+{
+	for (size_t i = 0; i < KNOWN && i < in->known_n; i++)
+		if (!strcmp(in->known[i].name, name) && same_source(&in->known[i].from, from))
+			return true;
+	return false;
+}
+
+static void make_known(struct signin *in, const struct ticket *t)
+{
+	struct known *k = &in->known[in->known_n % KNOWN];
+
+	if (is_known(in, t->name, &t->from))
+		return;
+	memcpy(k->name, t->name, sizeof(k->name));
+	k->from = t->from;
+	in->known_n++;
 }
 
 /* Guessing one account's password from many addresses is slow, too. */
@@ -127,9 +167,9 @@ int signin_begin(struct signin *in, const struct addr *from, const char *name, c
 	struct ticket *t;
 	int r;
 
-	forget_old(in);
+	forget_old(in, TICKETS - 1);
 	*retry_s = issue_rate_take(in->rate, 0, from, now_ms);
-	if (!*retry_s)
+	if (!*retry_s && !is_known(in, name, from))
 		*retry_s = issue_rate_take(in->rate, number_of(name), NULL, now_ms);
 	if (*retry_s)
 		return -E_LIMIT;
@@ -140,6 +180,7 @@ int signin_begin(struct signin *in, const struct addr *from, const char *name, c
 	if (!t)
 		return -E_NOMEM;
 	t->begun_s = now_s();
+	t->from = *from;
 	snprintf(t->name, sizeof(t->name), "%s", name);
 	make_secret(t->secret);
 	r = login_check(in->login, name, password, on_checked, t);
@@ -177,6 +218,7 @@ int signin_claim(struct signin *in, struct store *store, const char *ticket,
 	struct ticket *t;
 	int r;
 
+	forget_old(in, TICKETS);
 	DL_FOREACH (in->tickets, t)
 		if (same_secret(t->secret, ticket))
 			break;
@@ -187,7 +229,10 @@ int signin_claim(struct signin *in, struct store *store, const char *ticket,
 	r = t->result;
 	if (!r)
 		r = store_account_get(store, t->name, &role, &password_at_s, NULL);
+	if (r == -E_NOTFOUND || (!r && password_at_s != t->password_at_s))
+		r = -E_DENIED; /* it was changed since it was found right */
 	if (!r) {
+		make_known(in, t);
 		s = place(in);
 		memset(s, 0, sizeof(*s));
 		make_secret(s->secret);
@@ -197,7 +242,8 @@ int signin_claim(struct signin *in, struct store *store, const char *ticket,
 		memcpy(session, s->secret, sizeof(s->secret));
 	}
 	in->refused += r == -E_DENIED;
-	log_info(NULL, r ? "login-refused" : "login", LOG_STR("account", t->name));
+	log_info(NULL, r ? "login-refused" : "login", LOG_STR("account", t->name),
+	         LOG_ADDR("from", &t->from));
 	ticket_free(in, t);
 	return r;
 }
@@ -216,13 +262,16 @@ int signin_check(struct signin *in, struct store *store, const char *session,
                  struct signin_who *who)
 {
 	struct session *s = find(in, session);
-	int64_t now = now_s(), password_at_s;
+	int64_t now = now_s(), password_at_s = 0;
+	int r = 0;
 
 	if (!s)
 		return -E_DENIED;
-	if (now - s->opened_s > SIGNIN_LIFE_S || now - s->used_s > SIGNIN_IDLE_S ||
-	    store_account_get(store, s->name, &who->role, &password_at_s, NULL) ||
-	    password_at_s != s->password_at_s) {
+	if (now - s->opened_s <= SIGNIN_LIFE_S && now - s->used_s <= SIGNIN_IDLE_S)
+		r = store_account_get(store, s->name, &who->role, &password_at_s, NULL);
+	if (r && r != -E_NOTFOUND)
+		return r; /* the store cannot be read just now: that ends no session */
+	if (password_at_s != s->password_at_s) {
 		memset(s, 0, sizeof(*s));
 		return -E_DENIED;
 	}

@@ -15,7 +15,9 @@
 #define SIGNIN_SECRET_STRLEN 65 /* 256 bits in hex, and NUL */
 #define SIGNIN_LIFE_S        (12 * 3600)
 #define SIGNIN_IDLE_S        3600
-#define SIGNIN_PER_MINUTE    10 /* tries from one source prefix (/24, /64), and for one name */
+#define SIGNIN_PER_MINUTE    10 /* tries from one source prefix (/24, /64) */
+/* for one name, from prefixes that nobody has signed in from by that name since the start */
+#define SIGNIN_NAME_PER_MINUTE 60
 
 struct event_base;
 struct signin;
@@ -38,7 +40,7 @@ int signin_claim(struct signin *in, struct store *store, const char *ticket,
                  char session[SIGNIN_SECRET_STRLEN]);
 
 /* Whose session it is. s: the control thread's handle. -E_DENIED: nobody's, it has ended, or the
- * account was deleted or has a new password. */
+ * account was deleted or has a new password. Any other code: the store's; the session stands. */
 int signin_check(struct signin *in, struct store *s, const char *session, struct signin_who *who);
 
 /* How many times the name or the password was wrong, since the start. */

@@ -104,7 +104,7 @@ static int fill_store(const struct import *im, const char *data, struct why *why
 	}
 	for (size_t i = 0; !r && i < im->secrets.n; i++) {
 		r = store_secret_add(s, im->secrets.v[i], NULL, NULL, why);
-		if (r == -E_EXISTS || r == -E_LIMIT) {
+		if (r == -E_EXISTS || r == -E_LIMIT || r == -E_INVAL) {
 			fprintf(stderr, "turnpike: a secret: NOT TAKEN: %s\n", why->text);
 			r = 0;
 		}

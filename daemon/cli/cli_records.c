@@ -3,7 +3,9 @@
  * The verbs on what the store keeps besides users, secrets and tokens:
  * accounts, revocations, usage, the audit, and the file itself.
  */
+#include "daemon/admin/admin_socket.h"
 #include "daemon/cli/cli_internal.h"
+#include "daemon/conf/conf_internal.h"
 #include "store/account.h"
 #include "store/audit.h"
 #include "store/backup.h"
@@ -133,6 +135,24 @@ static int check_whom(struct cli *cli, const char *verb, struct why *why)
 	return 0;
 }
 
+/* How long what was given out may last: the server knows best, whose configuration this may not be.
+ * Without one, as long as any may. */
+static int64_t horizon(const struct cli *cli)
+{
+	struct why why;
+	json_t *all = NULL;
+	const char *value;
+	int64_t s = 0;
+
+	if (!admin_ask(cli->conf.data, "config", NULL, &all, &why)) {
+		value = json_string_value(
+		    json_object_get(json_object_get(all, "max_credential_ttl"), "value"));
+		s = value ? strtoll(value, NULL, 10) : 0;
+	}
+	json_decref(all);
+	return s > 0 ? s : conf_options[OPTION_max_credential_ttl].max;
+}
+
 int cli_revoke(struct cli *cli, struct why *why)
 {
 	unsigned disabled = 0;
@@ -143,9 +163,8 @@ int cli_revoke(struct cli *cli, struct why *why)
 		status = cli_open_store(cli, false, &s, why);
 	if (status)
 		return status;
-	if (cli->user
-	        ? store_revoke_user(s, cli->user, cli->conf.max_credential_ttl, &disabled, why)
-	        : store_revoke_credential(s, cli->words[0], why))
+	if (cli->user ? store_revoke_user(s, cli->user, horizon(cli), &disabled, why)
+	              : store_revoke_credential(s, cli->words[0], why))
 		status = CLI_EXIT_FAIL;
 	else if (!cli->user)
 		fprintf(stderr, "credential %s revoked\n", cli->words[0]);

@@ -204,8 +204,9 @@ static void load_file(struct loader *l)
 		return;
 	file = fopen(l->config, "re");
 	if (!file) {
-		tellf(l, "%.200s: cannot read the configuration file: %s: correct --config",
-		      l->config, strerror(errno));
+		tellf(l, "%.200s: cannot read the configuration file: %s: correct --config%s",
+		      l->config, strerror(errno),
+		      errno == EACCES ? ", or let the server's user read it" : "");
 		return;
 	}
 	l->source = SOURCE_FILE;

@@ -4,6 +4,7 @@
  */
 #include "daemon/doctor/doctor.h"
 
+#include "daemon/admin/admin_socket.h"
 #include "daemon/cli/cli_internal.h"
 #include "daemon/process/lockfile.h"
 
@@ -40,15 +41,33 @@ void doctor_say(struct doctor *d, enum doctor_level level, const char *check, co
 	fflush(stdout); /* the next one may take a while */
 }
 
+/* Connected, and no word: whoever may not ask, or finds no socket, learns nothing. */
+static bool is_silent(const struct doctor *d)
+{
+	json_t *status = NULL;
+	struct why why;
+	int r = admin_ask(d->conf->data, "status", NULL, &status, &why);
+
+	json_decref(status);
+	return r == -E_TIMEOUT;
+}
+
 static void find_server(struct doctor *d)
 {
 	struct why why = {{0}};
 	char name[64];
 	int r = lockfile_find(d->conf->data, &d->server, &why);
 
-	if (!r)
+	if (!r && !(d->silent = is_silent(d)))
 		doctor_say(d, DOCTOR_OK, "server", "process %d (%s) serves %s", (int)d->server,
 		           doctor_process(d->server, name), d->conf->data);
+	else if (!r)
+		doctor_say(
+		    d, DOCTOR_FAIL, "server",
+		    "process %d (%s) serves %s and does not answer: it hangs\nsee its log "
+		    "(journalctl -u turnpike), then systemctl restart turnpike; what needs a "
+		    "running server is not checked",
+		    (int)d->server, doctor_process(d->server, name), d->conf->data);
 	else
 		doctor_say(
 		    d, DOCTOR_FAIL, "server", "%s\n%s", why.text,
@@ -99,8 +118,10 @@ static int examine(struct doctor *d, struct why *why)
 	doctor_cert(d);
 	doctor_host(d);
 	doctor_ports(d);
-	doctor_answers(d);
-	doctor_relay(d);
+	if (!d->silent) {
+		doctor_answers(d);
+		doctor_relay(d);
+	}
 	topology_free(&d->topo);
 	return 0;
 }

@@ -27,6 +27,7 @@ struct doctor {
 	const struct conf *conf;
 	struct topology topo;
 	pid_t server;     /* 0: none runs on the data directory */
+	bool silent;      /* it runs, and answers nobody */
 	const char *stun; /* HOST:PORT of somebody outside, or NULL */
 	json_t *findings; /* NULL: they are printed */
 	unsigned count[3];

@@ -129,19 +129,37 @@ static void check_buffers(struct doctor *d)
 	}
 }
 
+/* Whether "a,b-c,..." holds all from low to high; the kernel sorts and joins them. */
+static bool are_reserved(const char *path, long long low, long long high)
+{
+	FILE *f = fopen(path, "re");
+	long long first, last;
+	bool all = false;
+	int sep;
+
+	while (f && fscanf(f, "%lld", &first) == 1) {
+		last = first;
+		sep = fgetc(f);
+		if (sep == '-' && fscanf(f, "%lld", &last) == 1)
+			sep = fgetc(f);
+		all |= first <= low && last >= high;
+		if (sep != ',')
+			break;
+	}
+	if (f)
+		fclose(f);
+	return all;
+}
+
 static void check_local_ports(struct doctor *d)
 {
 	const char *path = "/proc/sys/net/ipv4/ip_local_port_range";
+	const char *reserved = "/proc/sys/net/ipv4/ip_local_reserved_ports";
 	long long low = doctor_proc_number(path, 0), high = doctor_proc_number(path, 1);
 	const struct conf_ports *p = &d->conf->relay_ports;
-	char reserved[256] = "";
-	FILE *f = fopen("/proc/sys/net/ipv4/ip_local_reserved_ports", "re");
 
-	if (f && !fgets(reserved, sizeof(reserved), f))
-		reserved[0] = 0;
-	if (f)
-		fclose(f);
-	if (low < 0 || high < p->min || low > p->max || reserved[0] > ' ')
+	if (low < 0 || high < p->min || low > p->max ||
+	    are_reserved(reserved, p->min > low ? p->min : low, p->max < high ? p->max : high))
 		return;
 	doctor_say(d, DOCTOR_WARN, "kernel",
 	           "relay_ports %u-%u overlap the ports that this host gives its own clients "

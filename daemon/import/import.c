@@ -132,6 +132,22 @@ static void show(char out[SHOWN_MAX], const char *name, const char *value)
 			*p = '?';
 }
 
+/* What decides about lines that may come before it. */
+static void look_ahead(struct import *im, FILE *file)
+{
+	char line[4096], *name, *value;
+
+	while (fgets(line, sizeof(line), file)) {
+		line[strcspn(line, "\r\n")] = 0;
+		split(line, &name, &value);
+		if (!strcmp(name, "static-auth-secret") ||
+		    (!strcmp(name, "use-auth-secret") && !import_is_off(value)))
+			im->auth_secret = true;
+	}
+	explicit_bzero(line, sizeof(line));
+	rewind(file);
+}
+
 int import_file(struct import *im, const char *path, struct why *why)
 {
 	const char *base = strrchr(path, '/');
@@ -143,6 +159,7 @@ int import_file(struct import *im, const char *path, struct why *why)
 		return why_set(why, error_from_errno(errno),
 		               "cannot read %s: %s: correct the path, or run this as root", path,
 		               strerror(errno));
+	look_ahead(im, file);
 	for (unsigned number = 1; !r && fgets(line, sizeof(line), file); number++) {
 		size_t len = strlen(line);
 
@@ -194,11 +211,22 @@ static int on_row(void *ctx, enum coturn_table table, const char *const v[COTURN
 		import_user_key(im, v[0], v[1], v[2]);
 		break;
 	case COTURN_SECRET:
-		import_secret_value(im, v[1]);
+		if (im->auth_secret)
+			import_secret_value(im, v[1]);
+		else
+			import_left(im,
+			            "use-auth-secret is not set: coturn does not heed it; if it is "
+			            "meant, turnpike secret add --value-stdin");
 		break;
 	case COTURN_ALLOWED:
 	case COTURN_DENIED:
-		import_range(im, table == COTURN_ALLOWED, v[1]);
+		if (table == COTURN_ALLOWED && *v[0] &&
+		    (!im->realm || strcmp(v[0], im->realm) != 0))
+			import_left(im,
+			            "it would be open to all realms: if that is meant, write it "
+			            "into relay_allow");
+		else
+			import_range(im, table == COTURN_ALLOWED, v[1]);
 		break;
 	case COTURN_ORIGIN:
 		import_left(im, "realms do not depend on the ORIGIN attribute, which browsers do "
@@ -209,7 +237,10 @@ static int on_row(void *ctx, enum coturn_table table, const char *const v[COTURN
 		                "session_bandwidth");
 		break;
 	case COTURN_OAUTH:
-		import_oauth_key(im, v[1], v[2]);
+		if (im->oauth)
+			import_oauth_key(im, v[1], v[2]);
+		else
+			import_left(im, "oauth is not set");
 		break;
 	case COTURN_ADMIN:
 		import_left(im, "there is no web-admin: turnpike user, turnpike secret");

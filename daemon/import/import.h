@@ -34,6 +34,7 @@ struct import {
 	unsigned port, tls_port, alt_ports[2], min_port, max_port;
 	size_t alt_n;
 	bool no_tls, no_dtls, oauth, private_peers;
+	bool auth_secret; /* somewhere in the file: coturn then heeds no user with a password */
 	char *realm, *server_name, *userdb;
 	struct import_user *users;
 	size_t user_n;
@@ -60,6 +61,8 @@ __attribute__((format(printf, 2, 3))) void import_left(struct import *im, const 
 /* Takes what import_coturn.def says for the directive; false if there is none of the name. */
 bool import_directive(struct import *im, const char *name, const char *value);
 bool import_is_secret(const char *name);
+/* As coturn reads the value of a flag. */
+bool import_is_off(const char *value);
 /* A row of allowed_peer_ip or denied_peer_ip, and of others. */
 void import_range(struct import *im, bool allow, const char *range);
 void import_user_key(struct import *im, const char *realm, const char *name, const char *key);

@@ -213,7 +213,7 @@ bool import_is_secret(const char *name)
 	return !d || d->secret;
 }
 
-static bool is_off(const char *value)
+bool import_is_off(const char *value)
 {
 	return *value && strchr("0nNfF", *value) && strcasecmp(value, "none") != 0;
 }
@@ -224,7 +224,7 @@ bool import_directive(struct import *im, const char *name, const char *value)
 
 	if (!d)
 		return false;
-	if (d->flag && is_off(value))
+	if (d->flag && import_is_off(value))
 		import_same(im, "it is switched off");
 	else if (d->take)
 		d->take(im, value);
@@ -250,11 +250,6 @@ void import_finish(struct import *im)
 	snprintf(ports, sizeof(ports), "%u-%u", im->min_port, im->max_port);
 	import_put(im, OPTION_relay_ports, ports);
 	im->directive = "oauth";
-	if (im->value[OPTION_oauth_key] && !im->oauth) {
-		free(im->value[OPTION_oauth_key]);
-		im->value[OPTION_oauth_key] = NULL;
-		import_left(im, "the database has keys, but oauth is not set");
-	}
 	if (im->value[OPTION_oauth_key])
 		import_put(im, OPTION_oauth_server, im->server_name ? im->server_name : im->realm);
 }

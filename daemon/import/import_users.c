@@ -24,20 +24,51 @@ static int hex_key(const char *text, uint8_t md5[16])
 	return 0;
 }
 
+/* Who comes first stays: the file's before the database's, as with coturn. */
+static bool find_user(const struct import *im, const char *realm, const char *name)
+{
+	const char *whole = im->realm ? im->realm : "";
+
+	for (size_t i = 0; i < im->user_n; i++) {
+		const struct import_user *u = &im->users[i];
+
+		if (!strcmp(u->name, name) &&
+		    !strcmp(u->realm ? u->realm : whole, realm && *realm ? realm : whole))
+			return true;
+	}
+	return false;
+}
+
 /* Without a realm: that of the configuration, which may come later. key and password: one. */
 static void add_user(struct import *im, const char *realm, const char *name, const char *password,
                      const char *key)
 {
 	struct import_user *users, u = {.realm = NULL};
+	struct why why = {{0}};
 
 	if (key && hex_key(key, u.md5)) {
 		import_left(im,
 		            "the key is no MD5 one: give the user a password (turnpike user add)");
 		return;
 	}
+	if ((password ? text_check(password, 1, PASSWORD_MAX_LEN, "the password", &why) : 0) ||
+	    name_check(name, &why)) {
+		import_left(im, "%s", why.text);
+		return;
+	}
+	if (im->auth_secret) {
+		import_left(im,
+		            "with use-auth-secret coturn heeds no user with a password: if he is "
+		            "meant, turnpike user add");
+		return;
+	}
 	if (!im->keeps_users) {
 		import_left(im, "users live in a database: name a folder for it with --write, or "
 		                "use turnpike user add");
+		return;
+	}
+	if (find_user(im, realm, name)) {
+		import_left(im, "there is one of that name before it, which stays");
 		return;
 	}
 	if (im->user_n == IMPORT_USERS) {
@@ -67,7 +98,7 @@ static void add_user(struct import *im, const char *realm, const char *name, con
 
 void import_user(struct import *im, const char *value)
 {
-	const char *colon = strchr(value, ':');
+	const char *colon = strchr(value, ':'), *password;
 	char name[512];
 
 	if (!colon || (size_t)(colon - value) >= sizeof(name)) {
@@ -75,10 +106,11 @@ void import_user(struct import *im, const char *value)
 		return;
 	}
 	snprintf(name, sizeof(name), "%.*s", (int)(colon - value), value);
-	if (!strncmp(colon + 1, "0x", 2))
-		add_user(im, NULL, name, NULL, colon + 3);
+	password = colon + 1 + strspn(colon + 1, " \t");
+	if (!strncmp(password, "0x", 2))
+		add_user(im, NULL, name, NULL, password + 2);
 	else
-		add_user(im, NULL, name, colon + 1, NULL);
+		add_user(im, NULL, name, password, NULL);
 }
 
 void import_user_key(struct import *im, const char *realm, const char *name, const char *key)
@@ -120,8 +152,11 @@ void import_realm_name(struct import *im, const char *realm)
 void import_secret_value(struct import *im, const char *value)
 {
 	const char *first = im->value[OPTION_shared_secret];
+	struct why why = {{0}};
 
-	if (!first) {
+	if (text_check(value, 1, SECRET_MAX_LEN, "the secret", &why)) {
+		import_left(im, "%s", why.text);
+	} else if (!first) {
 		import_take(im, OPTION_shared_secret, value);
 	} else if (!strcmp(first, value) || import_has(&im->secrets, value)) {
 		import_same(im, "it was there before");

@@ -125,6 +125,19 @@ static int not_owner(const struct privilege *p, const char *dir, const char *nam
 	               dir);
 }
 
+/* What the server writes itself; a backup that root has put beside it is nobody's business. */
+static bool is_written(const char *name)
+{
+	static const char *const names[] = {
+	    "turnpike.db",      "turnpike.db-wal", "turnpike.db-shm", "turnpike.db-journal",
+	    "turnpike.db.lock", "turnpike.lock",   "cert.pem",        "key.pem"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (!strcmp(names[i], name))
+			return true;
+	return false;
+}
+
 /* 1: empty. */
 static int check_entries(const struct privilege *p, const char *dir, int fd, struct why *why)
 {
@@ -142,7 +155,8 @@ static int check_entries(const struct privilege *p, const char *dir, int fd, str
 		    !strcmp(e->d_name, "lost+found"))
 			continue;
 		r = 0;
-		if (!fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) && st.st_uid != p->uid)
+		if (is_written(e->d_name) && !fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) &&
+		    st.st_uid != p->uid)
 			r = not_owner(p, dir, e->d_name, why);
 	}
 	closedir(d);

@@ -13,6 +13,7 @@
 #include "store/tests/tmpdir.h"
 
 #include <ctype.h>
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -159,6 +160,8 @@ static void test_what_becomes_of_it(void **state)
 	expect("static-auth-secret=north\nstatic-auth-secret=south\n", OPTION_shared_secret,
 	       "north", ":2: static-auth-secret=********: NOT TAKEN");
 	expect("user=alice:wonderland\n", OPTION_realm, "turnpike", "user=********: NOT TAKEN");
+	expect("static-auth-secret=\n", OPTION_shared_secret, NULL,
+	       "NOT TAKEN: the secret is empty");
 	expect("stale-nonce\n", OPTION_nonce_lifetime, "600", NULL);
 	expect("stale-nonce=0\n", OPTION_nonce_lifetime, "86400", NULL);
 	expect("stale-nonce=7\n", OPTION_nonce_lifetime, NULL, "60 to 86400");
@@ -228,6 +231,79 @@ static void test_ranges(void **state)
 	assert_int_equal(import_range_check(""), -E_PARSE);
 }
 
+/* With a database for the users: what is said to be taken is what will be there. */
+static void test_users(void **state)
+{
+	struct import im;
+	char *said = import(&im,
+	                    "user = frank :  pw\r\n\tuser=carol:one\nuser=carol:two\nuser=:x\n"
+	                    "user=erin:\nuser=123:pw\nuser=dave:0xZZ\n"
+	                    "user=eve:0xbc807ee29df3c9ffa736523fb2c4e8ee\nuse-auth-secret=no\n",
+	                    true);
+
+	(void)state;
+	assert_int_equal(im.user_n, 3);
+	assert_int_equal(im.taken, 3);
+	assert_int_equal(im.left, 5);
+	assert_string_equal(im.users[0].name, "frank ");
+	assert_string_equal(im.users[0].password, "pw");
+	assert_string_equal(im.users[1].password, "one");
+	assert_string_equal(im.users[2].name, "eve");
+	assert_non_null(strstr(said, ":3: user=********: NOT TAKEN: there is one of that name"));
+	import_free(&im);
+	free(said);
+
+	/* coturn lets in the one kind or the other: who was kept out stays out */
+	said = import(&im, "user=test:test\nstatic-auth-secret=north\n", true);
+	assert_int_equal(im.user_n, 0);
+	assert_non_null(strstr(said, ":1: user=********: NOT TAKEN: with use-auth-secret"));
+	import_free(&im);
+	free(said);
+}
+
+static void run(const char *db, const char *sql)
+{
+	sqlite3 *handle;
+
+	assert_int_equal(sqlite3_open(db, &handle), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(handle, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(handle);
+}
+
+/* Rows that coturn does not heed, or heeds for one realm only, open nothing. */
+static void test_rows_that_are_not_in_force(void **state)
+{
+	char db[96], *said;
+	struct import im;
+	struct why why;
+	size_t len;
+
+	(void)state;
+	snprintf(db, sizeof(db), "%s/turndb", dir);
+	run(db,
+	    "CREATE TABLE turn_secret (realm TEXT, value TEXT);"
+	    "CREATE TABLE allowed_peer_ip (realm TEXT, ip_range TEXT);"
+	    "CREATE TABLE oauth_key (kid TEXT, ikm_key TEXT, realm TEXT);"
+	    "INSERT INTO turn_secret VALUES ('a.org', 'old');"
+	    "INSERT INTO allowed_peer_ip VALUES ('a.org', '10.0.0.1'), ('b.org', '10.0.0.2');"
+	    "INSERT INTO oauth_key VALUES ('k', 'MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI=', "
+	    "'');");
+	free(import(&im, "realm=a.org\nlt-cred-mech\n", true));
+	im.report = open_memstream(&said, &len);
+	assert_int_equal(import_db(&im, db, &why), 0);
+	import_finish(&im);
+	fclose(im.report);
+	assert_null(im.value[OPTION_shared_secret]);
+	assert_int_equal(im.secrets.n, 0);
+	assert_null(im.value[OPTION_oauth_key]);
+	assert_string_equal(im.value[OPTION_relay_allow], "10.0.0.1/32");
+	assert_non_null(strstr(said, "secret ******** of realm a.org: NOT TAKEN"));
+	assert_non_null(strstr(said, "10.0.0.2 of realm b.org: NOT TAKEN"));
+	assert_non_null(strstr(said, "oauth_key k: NOT TAKEN: oauth is not set"));
+	import_free(&im);
+	free(said);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -235,6 +311,8 @@ int main(void)
 	    cmocka_unit_test(test_programs_options),
 	    cmocka_unit_test(test_what_becomes_of_it),
 	    cmocka_unit_test(test_ranges),
+	    cmocka_unit_test(test_users),
+	    cmocka_unit_test(test_rows_that_are_not_in_force),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);

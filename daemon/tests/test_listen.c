@@ -237,6 +237,8 @@ static bool is_closed(struct client *c)
 
 #define HEALTH "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 #define GRANT  "GET /turn?service=turn&username=x HTTP/1.1\r\nHost: localhost\r\n\r\n"
+#define GRANT_BY_NAME                                                                              \
+	"GET /turn?service=turn&username=x HTTP/1.1\r\nHost: rebound.example:80\r\n\r\n"
 #define UPGRADE                                                                                    \
 	"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"       \
 	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"             \
@@ -464,6 +466,10 @@ static void proxies(void **state)
 	/* as themselves, they are local */
 	client_open(&c, "127.0.0.1", SOCK_STREAM);
 	assert_int_equal(http(&c, GRANT), 200);
+	client_close(&c);
+	/* but not by a name: of a stranger's page that was made to lead here, or a proxy's */
+	client_open(&c, "127.0.0.1", SOCK_STREAM);
+	assert_int_equal(http(&c, GRANT_BY_NAME), 401);
 	client_close(&c);
 	assert_true(tls_open(&c, "127.0.0.1", NULL)); /* through our TLS, too */
 	assert_int_equal(http(&c, GRANT), 200);

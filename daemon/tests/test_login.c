@@ -32,18 +32,20 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	f->ticks++;
 }
 
-static void on_answer(void *ctx, int r, enum store_role role)
+static void on_answer(void *ctx, int r, enum store_role role, int64_t password_at_s)
 {
 	struct fixture *f = ctx;
 
+	(void)password_at_s;
 	f->codes[f->answers++] = r;
 	f->role = role;
 	if (f->answers == 3)
 		event_base_loopbreak(f->base);
 }
 
-static void ignore(void *ctx, int r, enum store_role role)
+static void ignore(void *ctx, int r, enum store_role role, int64_t password_at_s)
 {
+	(void)password_at_s;
 	(void)ctx;
 	(void)r;
 	(void)role;

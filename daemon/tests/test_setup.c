@@ -143,6 +143,9 @@ static void test_bad_certificates(void **state)
 	assert_int_equal(cert_make("/nonexistent/c", "/nonexistent/k", names, 1, 0, &f->why),
 	                 -E_NOTFOUND);
 	assert_int_equal(cert_check(f->paths.cert, f->paths.key, NULL, &f->why), -E_NOTFOUND);
+	assert_int_equal(mkfifo(f->paths.cert, 0600), 0); /* it must not wait for a writer */
+	assert_int_equal(cert_check(f->paths.cert, f->paths.key, NULL, &f->why), -E_INVAL);
+	assert_int_equal(unlink(f->paths.cert), 0);
 	snprintf(other, sizeof(other), "%s/other.pem", f->dir);
 	assert_int_equal(cert_make(other, f->paths.key, names, 1, 0, &f->why), 0);
 	assert_int_equal(cert_make(f->paths.cert, f->paths.key, names, 1, 0, &f->why), 0);

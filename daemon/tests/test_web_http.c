@@ -201,6 +201,7 @@ static void test_lying_lengths(void **state)
 	client_send(c, "POST /turn HTTP/1.1\r\nHost: h\r\nContent-Length: 17000\r\n\r\n", 56);
 	while (!strstr((char *)c->in, "too-big"))
 		assert_true(client_more(c, CLIENT_WAIT_MS));
+	assert_non_null(strstr((char *)c->in, "Cache-Control: no-store"));
 	client_close(c); /* in the middle */
 	still_serves(f);
 }

@@ -162,12 +162,11 @@ char *ws_upgrade(struct client *c, const char *path, const char *extra)
 {
 	char text[1024], *end, *head;
 
-	snprintf(
-	    text, sizeof(text),
-	    "GET %s HTTP/1.1\r\nHost: relay.example:6503\r\nConnection: keep-alive, Upgrade\r\n"
-	    "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-	    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n",
-	    path, extra);
+	snprintf(text, sizeof(text),
+	         "GET %s HTTP/1.1\r\n%sConnection: keep-alive, Upgrade\r\n"
+	         "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+	         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n",
+	         path, strstr(extra, "Host: ") ? "" : "Host: relay.example:6503\r\n", extra);
 	client_send(c, text, strlen(text));
 	while (!(end = strstr((char *)c->in, "\r\n\r\n"))) {
 		if (!client_more(c, CLIENT_WAIT_MS))

@@ -48,8 +48,8 @@ bool client_more(struct client *c, int wait_ms);
 /* Sends the text, reads up to the end of the stream; returns all of it (to be freed). */
 char *client_talk(struct client *c, const char *text);
 
-/* Opens a WebSocket. extra: further header lines, each with CRLF. Returns the response's head
- * (to be freed). */
+/* Opens a WebSocket. extra: further header lines, each with CRLF; Host, too. Returns the response's
+ * head (to be freed). */
 char *ws_upgrade(struct client *c, const char *path, const char *extra);
 bool ws_send(struct client *c, bool fin, unsigned opcode, const void *data, size_t len);
 bool ws_say(struct client *c, const char *text);

@@ -74,6 +74,7 @@ struct web_caller http_api_caller(const struct lws_origin *o, const char *key)
 {
 	return (struct web_caller){.peer = o->peer,
 	                           .key = key,
+	                           .host = o->host,
 	                           .forwarded = o->forwarded,
 	                           .foreign_origin = o->foreign_origin,
 	                           .tls = o->tls};

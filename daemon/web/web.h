@@ -27,6 +27,7 @@ struct web_conf {
 struct web_caller {
 	struct addr peer;
 	const char *key;     /* the access key it presents, or NULL */
+	const char *host;    /* what it calls us by, without the port */
 	bool forwarded;      /* a proxy speaks for somebody else: peer is the proxy's */
 	bool foreign_origin; /* the page that asks was loaded from elsewhere */
 	bool tls;

@@ -103,7 +103,7 @@ static int write_response(struct lws *wsi, const struct http_response *r, bool h
 
 int web_http_refuse(struct lws *wsi, int status, const char *code, const char *message)
 {
-	struct http_response r = {0};
+	struct http_response r = {.secret = true};
 
 	http_api_error(&r, status, code, message);
 	write_response(wsi, &r, false);

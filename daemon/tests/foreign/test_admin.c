@@ -12,12 +12,19 @@
 
 #include "daemon/tests/foreign/lab.h"
 #include "daemon/tests/foreign/talker.h"
+#include "store/credential.h"
 
 #include <jansson.h>
+#include <linux/sockios.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
 
 #define SERVER4 LAB_SERVER4 ":3478"
 #define OPTIONS "--workers 2 --relay-ports 50000-54999 --listen " SERVER4
@@ -55,6 +62,7 @@ static int start(void **state)
 	lab_server_prepare(&server, "admin");
 	free(lab_verb(&server, "user add alice --password-stdin", "wonderland\n"));
 	free(lab_verb(&server, "user add bob --password-stdin", "builder\n"));
+	free(lab_verb(&server, "secret add --value-stdin", "north\n"));
 	add_token("admin", admin_token);
 	add_token("issue,metrics", issue_token);
 	free(lab_verb(&server, "account add root --admin --password-stdin", "correct horse\n"));
@@ -188,6 +196,59 @@ static void sessions_over_both(void **state)
 	}
 }
 
+/* One by one; of two realms the name of one begins the other's. */
+static void users_in_pages(void **state)
+{
+	char args[160], path[256], after[192] = "";
+	const char *place;
+	size_t seen = 0;
+	json_t *page;
+	bool more;
+
+	(void)state;
+	free(lab_verb(&server, "user add zoe --realm turn", NULL));
+	free(lab_verb(&server, "user add amy --realm turn.example", NULL));
+	snprintf(args, sizeof(args), "%s", bearer(admin_token));
+	do {
+		snprintf(path, sizeof(path), "users?limit=1%s%s", *after ? "&after=" : "", after);
+		assert_int_equal(http(args, path, &page), 200);
+		more = json_is_true(json_object_get(page, "more"));
+		place = json_string_value(
+		    json_object_get(json_array_get(json_object_get(page, "users"), 0), "place"));
+		assert_non_null(place);
+		after[0] = 0;
+		for (const char *c = place; *c; c++)
+			snprintf(after + strlen(after), sizeof(after) - strlen(after), "%%%02x",
+			         (unsigned char)*c);
+		seen++;
+		json_decref(page);
+	} while (more && seen < 10);
+	assert_int_equal(seen, 4); /* with alice and bob */
+	free(lab_verb(&server, "user del zoe --realm turn", NULL));
+	free(lab_verb(&server, "user del amy --realm turn.example", NULL));
+}
+
+/* A name of another issuer's, who shares the secret. */
+static void a_name_commands_no_terminal(void **state)
+{
+	char user[64], password[64], *said;
+	struct talker t;
+
+	(void)state;
+	snprintf(user, sizeof(user),
+	         "%lld:\x1b[2J\xc2\x9b"
+	         "0mrick",
+	         (long long)time(NULL) + 60);
+	credential_password("north", 5, user, strlen(user), password);
+	open_one(&t, user, password, false);
+	said = lab_verb(&server, "sessions", NULL);
+	if (!strstr(said, ":?[2J?0mrick"))
+		lab_fail(said, said, "no session of rick");
+	free(said);
+	talker_refresh(&t, 0);
+	talker_close(&t);
+}
+
 static void who_may(void **state)
 {
 	char args[512];
@@ -259,6 +320,8 @@ static void login(void **state)
 	assert_int_equal(http(args, "user/add", &body), 200);
 	assert_int_equal(json_string_length(json_object_get(body, "password")), 32);
 	json_decref(body);
+	snprintf(args, sizeof(args), "-b %s/jar -H Origin:https://evil.example -d x", lab_dir());
+	assert_int_equal(http(args, "logout", NULL), 403);
 	/* who may only look */
 	assert_int_equal(sign_in("guest", "onlylooking", "jar2"), 200);
 	snprintf(args, sizeof(args), "-b %s/jar2", lab_dir());
@@ -309,6 +372,35 @@ static void drains(void **state)
 	talker_close(&out);
 }
 
+/* Who asks without reading is asked to wait; and who has said all still gets every answer. */
+static void answers_wait_for_their_reader(void **state)
+{
+	static const char line[] = "{\"verb\":\"config\"}\n";
+	enum { LEN = sizeof(line) - 1, ASKED = 2000 };
+	static char buf[ASKED * LEN];
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), unread = 0, answers = 0;
+	ssize_t n;
+
+	(void)state;
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/admin.sock", server.data);
+	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	for (size_t i = 0; i < ASKED; i++)
+		memcpy(buf + i * LEN, line, LEN);
+	assert_int_equal(write(fd, buf, sizeof(buf)), sizeof(buf));
+	lab_sleep_ms(1000);
+	free(lab_verb(&server, "status", NULL)); /* others are served meanwhile */
+	lab_sleep_ms(1000);
+	assert_int_equal(ioctl(fd, SIOCOUTQ, &unread), 0);
+	assert_true(unread > 0);
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		for (ssize_t i = 0; i < n; i++)
+			answers += buf[i] == '\n';
+	assert_int_equal(answers, ASKED);
+	close(fd);
+}
+
 static void the_rest_answers(void **state)
 {
 	static const char *const reads[] = {"status", "samples",  "users",       "secrets",
@@ -326,6 +418,7 @@ static void the_rest_answers(void **state)
 		json_decref(body);
 	}
 	assert_int_equal(http(args, "samples?step=7", NULL), 400);
+	assert_int_equal(http(args, "usage?user=%ff", NULL), 400); /* and not that of everybody */
 	out = lab_verb(&server, "log-level debug", NULL);
 	free(out);
 	out = lab_verb(&server, "status", NULL);
@@ -345,9 +438,12 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(sessions_over_both),
+	    cmocka_unit_test(users_in_pages),
+	    cmocka_unit_test(a_name_commands_no_terminal),
 	    cmocka_unit_test(who_may),
 	    cmocka_unit_test(login),
 	    cmocka_unit_test(drains),
+	    cmocka_unit_test(answers_wait_for_their_reader),
 	    cmocka_unit_test(the_rest_answers),
 	};
 

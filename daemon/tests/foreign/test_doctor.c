@@ -187,6 +187,49 @@ static void sees_a_server_down(void **state)
 	lab_signal_and_wait(&other, SIGKILL, 1000);
 }
 
+static void sees_a_server_that_hangs(void **state)
+{
+	char *said;
+
+	(void)state;
+	assert_int_equal(kill(server.program.pid, SIGSTOP), 0);
+	expect(server.data, OPTIONS, "fail", "server", "does not answer: it hangs",
+	       "systemctl restart");
+	assert_int_equal(lab_try_verb(&server, "sessions", NULL, &said), 1);
+	assert_non_null(strstr(said, "has not answered for"));
+	free(said);
+	assert_int_equal(kill(server.program.pid, SIGCONT), 0);
+}
+
+static void write_to(const char *path, const char *text)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "tee %s", path);
+	free(lab_run(command, text));
+}
+
+/* Ports that are reserved for others do not help; all of them do. */
+static void sees_ports_of_the_hosts_own_clients(void **state)
+{
+	static const char reserved[] = "/proc/sys/net/ipv4/ip_local_reserved_ports",
+	                  range[] = "/proc/sys/net/ipv4/ip_local_port_range";
+	char *said;
+	int status;
+
+	(void)state;
+	write_to(range, "32768 60999\n"); /* the lab keeps its clients off the relays */
+	write_to(reserved, "8080,50000-50050\n");
+	expect(server.data, OPTIONS, "warn", "kernel", "overlap the ports that this host gives",
+	       "ip_local_reserved_ports=50000-50099");
+	write_to(reserved, "8080,49000-50099\n");
+	said = run(server.data, OPTIONS, &status);
+	assert_null(strstr(said, "overlap the ports"));
+	free(said);
+	write_to(reserved, "\n");
+	write_to(range, "20000 49999\n");
+}
+
 static void sees_a_firewall(void **state)
 {
 	(void)state;
@@ -317,6 +360,8 @@ static void sees_no_descriptors(void **state)
 	free(lab_run(command, NULL));
 	expect(s.data, options, "fail", "descriptors", "are in use: new clients are turned away",
 	       "LimitNOFILE=");
+	/* and who wants to know why still gets an answer */
+	free(lab_verb(&s, "status", NULL));
 	lab_signal_and_wait(&s.program, SIGKILL, 1000); /* it has no room to end well */
 }
 
@@ -379,6 +424,8 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(works_on_loopback),
 	    cmocka_unit_test(works_beside_a_proxy),
 	    cmocka_unit_test(sees_a_server_down),
+	    cmocka_unit_test(sees_a_server_that_hangs),
+	    cmocka_unit_test(sees_ports_of_the_hosts_own_clients),
 	    cmocka_unit_test(sees_a_firewall),
 	    cmocka_unit_test(sees_bad_certificates),
 	    cmocka_unit_test(sees_a_wrong_external_ip),

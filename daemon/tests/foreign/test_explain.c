@@ -57,7 +57,7 @@ static int stop(void **state)
 /* Fails unless what is told of it holds all the texts, in their order. */
 static void tells(const char *of, size_t n, const char *const *texts)
 {
-	char verb[128], *said, *at;
+	char verb[256], *said, *at;
 
 	snprintf(verb, sizeof(verb), "explain %s", of);
 	at = said = lab_verb(&server, verb, NULL);
@@ -75,9 +75,13 @@ static void tells(const char *of, size_t n, const char *const *texts)
 		tells(of, sizeof(texts_) / sizeof(*texts_), texts_);                               \
 	} while (0)
 
+#define LONG_NAME                                                                                  \
+	"@a-person-with-a-rather-long-name-0123456789012345678901234567890123456789:"              \
+	"matrix.a-server-with-a-long-name.example.org"
+
 struct who {
 	struct talker t;
-	char user[64], password[64];
+	char user[192], password[64];
 	struct addr relayed;
 };
 
@@ -107,6 +111,10 @@ static void refusals(void **state)
 	assert_int_equal(allocate_as(&w, "mallory", 600, SECRET), 401);
 	talker_close(&w.t);
 	TELLS("--user mallory", "The user is unknown, disabled or revoked");
+	/* a name as of Matrix, longer than what is kept of it */
+	assert_int_equal(allocate_as(&w, LONG_NAME, 600, "another secret"), 401);
+	talker_close(&w.t);
+	TELLS("--user " LONG_NAME, "The password is wrong");
 	/* at last the right one: the refusal is in the timeline of the session */
 	snprintf(w.user, sizeof(w.user), "%lld:second", (long long)time(NULL) + 600);
 	talker_open(&w.t, SERVER4, false, NULL, w.user, "wrong");

@@ -66,11 +66,51 @@ static void by_secret(const char *secret)
 	expect_in(user, password);
 }
 
+#define COMMON                                                                                     \
+	"listening-ip=" LAB_SERVER4 "\nmin-port=50000\nmax-port=54999\n"                           \
+	"realm=example.org\nlt-cred-mech\nfingerprint\nno-cli\n"                                   \
+	"total-quota=100\nno-tlsv1\nno-tlsv1_1\n"
+
+/* What was said of the import of that file and of the database into the folder "to". */
+static char *import(const char *file, const char *to)
+{
+	const char *dir = lab_dir();
+	char *said = run("%s import-coturn %s/%s --userdb %s/turndb --write %s/%s",
+	                 TURNPIKE_PROGRAM, dir, file, dir, dir, to);
+
+	assert_null(strstr(said, "builder"));
+	assert_null(strstr(said, "from-the"));
+	return said;
+}
+
+static void serve(struct lab_program *server, const char *from)
+{
+	char command[512], *said;
+
+	snprintf(command, sizeof(command),
+	         "%s serve --drain-timeout 0 --config %s/%s/turnpike.conf", TURNPIKE_PROGRAM,
+	         lab_dir(), from);
+	lab_start(server, command, NULL);
+	if (!lab_wait_output(server, "event=ready", 10000)) {
+		said = lab_output(server);
+		lab_fail(said, said, "the server does not start");
+	}
+}
+
+static void expect_out(const char *user, const char *password)
+{
+	struct talker t;
+
+	talker_open(&t, SERVER4, false, NULL, user, password);
+	assert_int_equal(talker_login(&t), 401);
+	assert_int_equal(talker_allocate(&t, NULL), 401);
+	talker_close(&t);
+}
+
 static void moves_in(void **state)
 {
 	const char *dir = lab_dir();
 	struct lab_program server;
-	struct talker t;
 	char command[512], *said;
 	struct stat st;
 
@@ -78,42 +118,23 @@ static void moves_in(void **state)
 	free(run("turnadmin -a -b %s/turndb -u alice -r example.org -p wonderland", dir));
 	free(run("turnadmin -s from-the-database -b %s/turndb -r example.org", dir));
 	free(run("turnadmin -A -b %s/turndb -u boss -p secret", dir));
-	write_file("turnserver.conf", "listening-ip=" LAB_SERVER4 "\n"
-	                              "min-port=50000\nmax-port=54999\n"
-	                              "realm=example.org\nlt-cred-mech\nfingerprint\nno-cli\n"
-	                              "use-auth-secret\nstatic-auth-secret=from-the-file\n"
-	                              "user=bob:builder\n"
-	                              "user=dora:0xbc807ee29df3c9ffa736523fb2c4e8ee\n"
-	                              "total-quota=100\nno-tlsv1\nno-tlsv1_1\n");
-	said = run("%s import-coturn %s/turnserver.conf --userdb %s/turndb --write %s/new",
-	           TURNPIKE_PROGRAM, dir, dir, dir);
+	write_file("turnserver.conf", COMMON "user=bob:builder\n"
+	                                     "user=dora:0xbc807ee29df3c9ffa736523fb2c4e8ee\n");
+	said = import("turnserver.conf", "new");
 	assert_non_null(
 	    strstr(said, "user alice of realm example.org: taken: a user with his MD5"));
-	assert_non_null(strstr(said, "secret ******** of realm example.org: taken"));
+	assert_non_null(strstr(said, "secret ******** of realm example.org: NOT TAKEN"));
 	assert_non_null(strstr(said, "admin user boss: NOT TAKEN"));
-	assert_non_null(strstr(said, "turnserver.conf:10: user=********: taken"));
-	assert_null(strstr(said, "builder"));
-	assert_null(strstr(said, "from-the"));
+	assert_non_null(strstr(said, "turnserver.conf:11: user=********: taken"));
 	free(said);
 	snprintf(command, sizeof(command), "%s/new/turnpike.conf", dir);
 	assert_int_equal(stat(command, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
 
-	snprintf(command, sizeof(command),
-	         "%s serve --drain-timeout 0 --config %s/new/turnpike.conf", TURNPIKE_PROGRAM, dir);
-	lab_start(&server, command, NULL);
-	if (!lab_wait_output(&server, "event=ready", 10000)) {
-		said = lab_output(&server);
-		lab_fail(said, said, "the server does not start");
-	}
+	serve(&server, "new");
 	expect_in("alice", "wonderland");
 	expect_in("bob", "builder");
-	by_secret("from-the-database");
-	by_secret("from-the-file");
-	talker_open(&t, SERVER4, false, NULL, "alice", "wrong");
-	assert_int_equal(talker_login(&t), 401);
-	assert_int_equal(talker_allocate(&t, NULL), 401);
-	talker_close(&t);
+	expect_out("alice", "wrong");
 	/* coturn's own client, too */
 	free(run("turnutils_uclient -s -n 5 -c -u alice -w wonderland -y " LAB_SERVER4));
 	assert_int_equal(lab_signal_and_wait(&server, SIGTERM, 5000), 0);
@@ -126,6 +147,27 @@ static void moves_in(void **state)
 	said = lab_output(&server);
 	assert_non_null(strstr(said, "File exists"));
 	free(said);
+}
+
+/* With secrets, coturn lets in no user with a password: nor do we then. */
+static void moves_in_with_secrets(void **state)
+{
+	struct lab_program server;
+	char *said;
+
+	(void)state;
+	write_file("secrets.conf", COMMON "user=bob:builder\nuse-auth-secret\n"
+	                                  "static-auth-secret=from-the-file\n");
+	said = import("secrets.conf", "secrets");
+	assert_non_null(strstr(said, "secret ******** of realm example.org: taken"));
+	assert_non_null(strstr(said, "user alice of realm example.org: NOT TAKEN"));
+	assert_non_null(strstr(said, "secrets.conf:11: user=********: NOT TAKEN"));
+	free(said);
+	serve(&server, "secrets");
+	by_secret("from-the-database");
+	by_secret("from-the-file");
+	expect_out("bob", "builder");
+	assert_int_equal(lab_signal_and_wait(&server, SIGTERM, 5000), 0);
 }
 
 static void says_what_is_wrong(void **state)
@@ -160,6 +202,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(moves_in),
+	    cmocka_unit_test(moves_in_with_secrets),
 	    cmocka_unit_test(says_what_is_wrong),
 	};
 

@@ -111,6 +111,31 @@ static void drops_root(void **state)
 	lab_server_stop(&s);
 }
 
+/* Only root may read it: that is enough for the start, and not for a reload. */
+static void tells_what_a_reload_cannot_read(void **state)
+{
+	struct lab_server s = {.data = ""};
+	char options[320], path[160], *said;
+	FILE *f;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/roots.conf", lab_dir());
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs("log_level = info\n", f);
+	fclose(f);
+	assert_int_equal(chmod(path, 0600), 0);
+	snprintf(options, sizeof(options), OPTIONS " --config %s", path);
+	lab_server_start(&s, "roots", options);
+	said = lab_output(&s.program);
+	assert_line(said, "event=reload-will-fail");
+	free(said);
+	assert_int_equal(lab_try_verb(&s, "reload", NULL, &said), 1);
+	assert_line(said, "Permission denied: correct --config, or let the server's user read it");
+	free(said);
+	lab_server_stop(&s);
+}
+
 static void refused(const char *prepare, const char *options, const char *want)
 {
 	struct lab_program p;
@@ -138,6 +163,46 @@ static void refused(const char *prepare, const char *options, const char *want)
 	free(said);
 }
 
+static void owned_by_nobody(const struct lab_server *s, const char *name)
+{
+	char path[160];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/%s", s->data, name);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_uid, 65534);
+}
+
+/* Whatever root's command line does in the data folder, the server starts again. */
+static void root_leaves_nothing_in_the_way(void **state)
+{
+	struct lab_server s = {.data = ""};
+	char path[160], verb[192];
+
+	(void)state;
+	lab_server_prepare(&s, "handed");
+	snprintf(path, sizeof(path), "chown nobody:nogroup %s", s.data);
+	free(lab_run(path, NULL));
+	/* root makes the store */
+	free(lab_verb(&s, "user add dora --password-stdin", "explorer\n"));
+	owned_by_nobody(&s, "turnpike.db");
+	owned_by_nobody(&s, "turnpike.db.lock");
+	lab_server_start(&s, "handed", OPTIONS);
+	/* keeps a backup there */
+	snprintf(verb, sizeof(verb), "backup %s/root.copy", s.data);
+	free(lab_verb(&s, verb, NULL));
+	lab_server_stop(&s);
+	lab_server_start(&s, "handed", OPTIONS);
+	lab_server_stop(&s);
+	/* and goes back to it */
+	snprintf(verb, sizeof(verb), "restore %s/root.copy", s.data);
+	free(lab_verb(&s, verb, NULL));
+	owned_by_nobody(&s, "turnpike.db");
+	lab_server_start(&s, "handed", OPTIONS);
+	free(lab_verb(&s, "user list", NULL));
+	lab_server_stop(&s);
+}
+
 static void says_whose_files_are_wrong(void **state)
 {
 	char options[512];
@@ -161,6 +226,8 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(drops_root),
+	    cmocka_unit_test(root_leaves_nothing_in_the_way),
+	    cmocka_unit_test(tells_what_a_reload_cannot_read),
 	    cmocka_unit_test(says_whose_files_are_wrong),
 	};
 

@@ -344,6 +344,45 @@ static void refuses_as_a_whole(void **state)
 	lab_server_stop(&server);
 }
 
+static char *secrets(void)
+{
+	return lab_verb(&server, "secret list", NULL);
+}
+
+/* A refused configuration's secret opens nothing; and looking for it hides no change of the store
+ * that came a moment before. */
+static void heeds_the_store_all_the_same(void **state)
+{
+	char *before, *after, verb[64], name[16];
+	struct talker t;
+
+	(void)state;
+	start_with("store", "");
+	free(lab_verb(&server, "secret add --value-stdin", "north\n"));
+	free(lab_verb(&server, "secret add --value-stdin", "south\n"));
+	before = secrets();
+	refused("shared_secret = east\ntls_cert = /nonexistent/c\ntls_key = /nonexistent/k\n",
+	        "/nonexistent/c");
+	after = secrets();
+	assert_string_equal(before, after);
+	free(before);
+	free(after);
+	for (int i = 0; i < 5; i++) {
+		configure(i % 2 ? "shared_secret = south\n" : "shared_secret = north\n");
+		snprintf(name, sizeof(name), "u%d", i);
+		snprintf(verb, sizeof(verb), "user add %s --password-stdin", name);
+		free(lab_verb(&server, verb, "wonderland\n"));
+		kill(server.program.pid, SIGHUP); /* sooner than the server looks by itself */
+		lab_sleep_ms(500);
+		talker_open(&t, SERVER4, false, NULL, name, "wonderland");
+		assert_int_equal(talker_login(&t), 401);
+		assert_int_equal(talker_allocate(&t, NULL), 0);
+		assert_int_equal(talker_refresh(&t, 0), 0);
+		talker_close(&t);
+	}
+	lab_server_stop(&server);
+}
+
 static void finds_no_server(void **state)
 {
 	struct lab_program verb;
@@ -399,6 +438,7 @@ int main(int argc, char **argv)
 	    T(changes_the_web),
 	    T(names_what_needs_a_restart),
 	    T(refuses_as_a_whole),
+	    T(heeds_the_store_all_the_same),
 	    T(finds_no_server),
 	};
 

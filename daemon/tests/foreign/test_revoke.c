@@ -26,7 +26,7 @@
 #define SERVER4 LAB_SERVER4 ":3478"
 #define OPTIONS                                                                                    \
 	"--workers 2 --relay-ports 50000-54999 --usage-interval 1 --listen " SERVER4               \
-	" --listen 127.0.0.1:8080"
+	" --max-credential-ttl 2592000 --listen 127.0.0.1:8080"
 #define SECRET    "the-north-remembers-0123456789"
 #define AT_ONCE   1000 /* ms */
 #define UDP_N     8    /* their ports spread them over the workers */
@@ -231,6 +231,21 @@ static void all_of_a_user(void **state)
 	free(bob);
 }
 
+/* Longer than the command line, which is told of no configuration, knows of by itself. */
+static void long_lasting(void **state)
+{
+	struct person *ida = calloc(1, sizeof(*ida));
+
+	(void)state;
+	credential(ida, "ida", 20 * 86400);
+	open_all(ida);
+	free(lab_verb(&server, "revoke --user ida", NULL));
+	assert_true(closed(ida->user, TALKERS_N));
+	assert_int_equal(try_to_allocate(ida), 401);
+	close_all(ida);
+	free(ida);
+}
+
 static bool is_of_type(const char *text, const char *type)
 {
 	json_t *m = json_loads(text, 0, NULL);
@@ -311,7 +326,8 @@ static void guest_asks_again(void **state)
 	snprintf(header, sizeof(header), "header = \"Authorization: Bearer %.*s\"\n",
 	         (int)strcspn(strstr(said, "tp_"), "\n"), strstr(said, "tp_"));
 	free(said);
-	free(ws_upgrade(c, "/ws", "Sec-WebSocket-Protocol: json\r\n"));
+	/* as a guest on this host */
+	free(ws_upgrade(c, "/ws", "Host: localhost:8080\r\nSec-WebSocket-Protocol: json\r\n"));
 	assert_true(ws_say(c, "{\"type\":\"username\",\"name\":\"greta\"}"));
 	ask_over(c, greta);
 	open_all(greta);
@@ -448,11 +464,9 @@ static void audited(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(one_credential),
-	    cmocka_unit_test(all_of_a_user),
-	    cmocka_unit_test(guest_asks_again),
-	    cmocka_unit_test(disabled_user),
-	    cmocka_unit_test(books),
+	    cmocka_unit_test(one_credential), cmocka_unit_test(all_of_a_user),
+	    cmocka_unit_test(long_lasting),   cmocka_unit_test(guest_asks_again),
+	    cmocka_unit_test(disabled_user),  cmocka_unit_test(books),
 	    cmocka_unit_test(audited),
 	};
 

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Signing in while others try to keep one out, or to keep what they had.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "daemon/admin/login.h"
+#include "daemon/admin/signin.h"
+#include "store/store.h"
+#include "store/tests/tmpdir.h"
+
+#include <event2/event.h>
+#include <sqlite3.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ADMIN    "198.51.100.7"
+#define STRANGER "203.0.113.9"
+#define PASSWORD "correct horse"
+
+/* Wrong, and no time is spent on hashing it: store_account_check(). */
+static char guessed[PASSWORD_MAX_LEN + 2];
+
+struct fixture {
+	char dir[64];
+	struct event_base *base;
+	struct store *store;
+	struct signin *in;
+	int64_t now_s;
+	unsigned settled;
+};
+
+/* A clock of the store's own: passwords are told apart by their seconds. */
+static int64_t now(void *ctx)
+{
+	return ((struct fixture *)ctx)->now_s;
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	const struct store_options options = {.now_s = now, .now_ctx = f, .busy_timeout_ms = 1};
+
+	tmpdir_make(f->dir);
+	f->now_s = 1000000;
+	assert_int_equal(store_open(f->dir, &options, &f->store, NULL), 0);
+	assert_int_equal(store_account_add(f->store, "ann", PASSWORD, STORE_ROLE_ADMIN, NULL), 0);
+	f->base = event_base_new();
+	assert_int_equal(signin_start(f->base, f->dir, &f->in, NULL), 0);
+	memset(guessed, 'x', sizeof(guessed) - 1);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	signin_stop(f->in);
+	store_close(f->store);
+	event_base_free(f->base);
+	tmpdir_remove(f->dir);
+	free(f);
+	return 0;
+}
+
+static int begin(struct fixture *f, const char *ip, const char *name, const char *password,
+                 char ticket[SIGNIN_SECRET_STRLEN])
+{
+	struct addr from;
+	unsigned retry_s;
+
+	assert_int_equal(addr_parse_ip(&from, ip, 4000), 0);
+	return signin_begin(f->in, &from, name, password, ticket, &retry_s);
+}
+
+static int claim(struct fixture *f, const char *ticket, char session[SIGNIN_SECRET_STRLEN])
+{
+	int r;
+
+	while ((r = signin_claim(f->in, f->store, ticket, session)) == -E_LATER) {
+		event_base_loop(f->base, EVLOOP_NONBLOCK);
+		usleep(2000);
+	}
+	return r;
+}
+
+static int sign_in(struct fixture *f, const char *ip, char session[SIGNIN_SECRET_STRLEN])
+{
+	char ticket[SIGNIN_SECRET_STRLEN];
+	int r = begin(f, ip, "ann", PASSWORD, ticket);
+
+	return r ? r : claim(f, ticket, session);
+}
+
+/* The thread takes them in turn: once the last is known, all are. */
+static void settle(struct fixture *f)
+{
+	char ticket[SIGNIN_SECRET_STRLEN], session[SIGNIN_SECRET_STRLEN], ip[32], name[32];
+	int r;
+
+	do {
+		event_base_loop(f->base, EVLOOP_NONBLOCK);
+		usleep(2000);
+		assert_true(f->settled < 5000); /* the tickets' own end is not waited for */
+		snprintf(ip, sizeof(ip), "192.%u.%u.1", f->settled >> 8, f->settled & 255);
+		snprintf(name, sizeof(name), "nobody%u", f->settled++);
+		r = begin(f, ip, name, guessed, ticket);
+	} while (r == -E_LIMIT); /* the queue is full */
+	assert_int_equal(r, 0);
+	assert_int_equal(claim(f, ticket, session), -E_DENIED);
+}
+
+/* From ever new prefixes; the result of the last try, and how many came before it. */
+static int guess(struct fixture *f, int prefix, int max, int *n)
+{
+	char ticket[SIGNIN_SECRET_STRLEN], ip[32];
+	int r = 0;
+
+	for (*n = 0; *n < max; ++*n) {
+		snprintf(ip, sizeof(ip), "203.%d.%d.9", prefix, *n);
+		r = begin(f, ip, "ann", guessed, ticket);
+	}
+	return r;
+}
+
+static void abandoned_tickets_keep_nobody_out(void **state)
+{
+	char ticket[SIGNIN_SECRET_STRLEN], session[SIGNIN_SECRET_STRLEN], ip[32], name[32];
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 80; i++) {
+		snprintf(ip, sizeof(ip), "203.0.%d.9", i / 8);
+		snprintf(name, sizeof(name), "eve%d", i);
+		assert_int_equal(begin(f, ip, name, guessed, ticket), 0);
+		if (i % 8 == 7)
+			settle(f);
+	}
+	assert_int_equal(sign_in(f, ADMIN, session), 0);
+}
+
+static void guesses_at_a_name_keep_its_owner_in(void **state)
+{
+	char ticket[SIGNIN_SECRET_STRLEN], session[SIGNIN_SECRET_STRLEN];
+	struct fixture *f = *state;
+	int r = 0, n = 0;
+
+	/* one guesser is stopped before he has used up the name */
+	while (n < 20 && !(r = begin(f, STRANGER, "ann", guessed, ticket)))
+		n++;
+	assert_int_equal(r, -E_LIMIT);
+	assert_int_equal(n, SIGNIN_PER_MINUTE);
+	settle(f);
+	assert_int_equal(sign_in(f, ADMIN, session), 0);
+
+	/* many of them have, but not for who was here before */
+	guess(f, 1, 2 * SIGNIN_NAME_PER_MINUTE, &n);
+	settle(f);
+	assert_int_equal(guess(f, 2, LOGIN_QUEUE_MAX - 3, &n), -E_LIMIT);
+	assert_int_equal(begin(f, "198.18.3.3", "ann", PASSWORD, ticket), -E_LIMIT);
+	assert_int_equal(sign_in(f, "198.51.100.99", session), 0);
+}
+
+static void a_ticket_of_the_old_password_opens_nothing(void **state)
+{
+	char ticket[SIGNIN_SECRET_STRLEN], session[SIGNIN_SECRET_STRLEN];
+	struct fixture *f = *state;
+
+	assert_int_equal(begin(f, STRANGER, "ann", PASSWORD, ticket), 0);
+	settle(f);
+	f->now_s += 10;
+	assert_int_equal(store_account_set_password(f->store, "ann", "battery staple", NULL), 0);
+	assert_int_equal(claim(f, ticket, session), -E_DENIED);
+}
+
+static void run(const struct fixture *f, const char *sql)
+{
+	char path[128];
+	sqlite3 *db;
+
+	snprintf(path, sizeof(path), "%s/turnpike.db", f->dir);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+static void an_unreadable_store_ends_no_session(void **state)
+{
+	char session[SIGNIN_SECRET_STRLEN];
+	struct fixture *f = *state;
+	struct signin_who who;
+	int r;
+
+	assert_int_equal(sign_in(f, ADMIN, session), 0);
+	assert_int_equal(signin_check(f->in, f->store, session, &who), 0);
+	run(f, "ALTER TABLE account RENAME TO gone");
+	r = signin_check(f->in, f->store, session, &who);
+	assert_int_not_equal(r, 0);
+	assert_int_not_equal(r, -E_DENIED);
+	run(f, "ALTER TABLE gone RENAME TO account");
+	assert_int_equal(signin_check(f->in, f->store, session, &who), 0);
+	assert_string_equal(who.name, "ann");
+	run(f, "DELETE FROM account");
+	assert_int_equal(signin_check(f->in, f->store, session, &who), -E_DENIED);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    T(abandoned_tickets_keep_nobody_out),
+	    T(guesses_at_a_name_keep_its_owner_in),
+	    T(a_ticket_of_the_old_password_opens_nothing),
+	    T(an_unreadable_store_ends_no_session),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
