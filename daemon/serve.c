@@ -22,10 +22,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define READ_FILES_MAX 16 /* outside of the data directory, that a reload reads again */
-#define DRAIN_POLL_MS  100
-#define STORE_WAIT_MS  250
-#define STORE_POLL_MS  100 /* a change by the command line is heeded after so long */
+#define READ_FILES_MAX    16 /* outside of the data directory, that a reload reads again */
+#define DRAIN_POLL_MS     100
+#define STORE_WAIT_MS     250
+#define STORE_RETRY_POLLS 10  /* while it cannot be read */
+#define STORE_POLL_MS     100 /* a change by the command line is heeded after so long */
 
 struct revoked_since {
 	const struct store_snapshot *before, *now;
@@ -87,7 +88,12 @@ static void on_poll(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (store_changed(s->store, &changed, &why) || (changed && reload_users(s, &why))) {
+	if (s->store_error.text[0] && ++s->store_polls < STORE_RETRY_POLLS)
+		return;
+	s->store_polls = 0;
+	/* What could not be read once is not told as a change again. */
+	if (store_changed(s->store, &changed, &why) ||
+	    ((changed || s->store_error.text[0]) && reload_users(s, &why))) {
 		/* Running on with what we know; said once, not ten times a second. */
 		if (strcmp(why.text, s->store_error.text) != 0)
 			log_error(NULL, "store", LOG_STR("error", why.text));

@@ -54,6 +54,7 @@ struct serve {
 	bool draining;          /* takes nothing new */
 	bool stopping;          /* and ends once what runs has ended */
 	struct why store_error; /* of the last poll, empty when it went well */
+	unsigned store_polls;   /* since it was last tried, while there is an error */
 	uint64_t signal_events[HUB_EVENT_N];
 };
 
