@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * turnpike-load: what a packet, a transaction or a message costs the server, as
+ * a ratio to coturn in the same run where it is asked for. It loads only what it has
+ * started itself.
+ */
+#include "harness/clock.h"
+#include "harness/lab/contain.h"
+#include "harness/lab/proc.h"
+#include "harness/load/load.h"
+#include "harness/load/server.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define ROUNDS_MAX  25
+#define SECONDS_MAX 120 /* permissions last 300 */
+#define LOADS_MAX   16
+#define LIP_MS      5000
+
+static const struct load loads[] = {
+    {"webrtc", "100 allocations, 30,000 packets/s: audio, and video evenly", LOAD_PACED, 100, 0,
+     30000, 1, false, false},
+    {"webrtc-bursts", "the same, video in frames of 4 packets", LOAD_PACED, 100, 0, 30000, 4, false,
+     false},
+    {"small", "1,000 allocations, 100 bytes, saturated", LOAD_SATURATED, 1000, 100, 0, 0, false,
+     false},
+    {"large", "1,000 allocations, 1,100 bytes, saturated", LOAD_SATURATED, 1000, 1100, 0, 0, false,
+     false},
+    {"one", "1 allocation, 100 bytes, saturated", LOAD_SATURATED, 1, 100, 0, 0, false, false},
+    {"hot", "1 allocation, 1,100 bytes, 100,000 packets/s", LOAD_PACED, 1, 1100, 100000, 1, false,
+     false},
+    {"hairpin", "100 allocations in pairs, both ends relayed here, 1,100 bytes, saturated",
+     LOAD_SATURATED, 100, 1100, 0, 0, false, true},
+    {"indications", "100 allocations, Send and Data indications, 100 bytes, saturated",
+     LOAD_SATURATED, 100, 100, 0, 0, true, false},
+    {"churn", "allocations made and ended, 16 at a time: 401, Allocate, Refresh of 0", LOAD_CHURN,
+     16, 0, 0, 0, false, false},
+    {"binding", "Binding requests, 16 at a time", LOAD_BINDING, 16, 0, 0, 0, false, false},
+    {"signal", "100 clients of the hub, messages from one to another, 50 under way",
+     LOAD_SIGNAL_ROUTED, 100, 300, 0, 0, false, false},
+    {"signal-1000", "1,000 clients of the hub, 50 messages under way", LOAD_SIGNAL_ROUTED, 1000,
+     300, 0, 0, false, false},
+};
+#define LOAD_N (sizeof(loads) / sizeof(*loads))
+
+struct options {
+	bool signal; /* the hub's loads, not the relay's */
+	const struct load *load[LOADS_MAX];
+	size_t load_n;
+	char turnpike[PATH_MAX];
+	const char *against; /* coturn's program, or NULL */
+	const char *json;
+	double seconds;
+	int rounds;
+};
+
+static void usage(FILE *out)
+{
+	fputs(
+	    "usage: turnpike-load turn [OPTION ...]     load the relay\n"
+	    "       turnpike-load signal [OPTION ...]   load the signaling hub\n"
+	    "       turnpike-load list                  the loads\n\n"
+	    "Starts the server in a network namespace of its own, one relay thread on the first\n"
+	    "core, and loads it over loopback from the last; nothing else can be reached. Says "
+	    "the\n"
+	    "run time of all the server's threads for each packet that came through, how much of "
+	    "a\n"
+	    "core that was, and what was lost. Needs no root.\n\n"
+	    "  --only LOAD         one load; may repeat [all of the verb's]\n"
+	    "  --against coturn    the same loads for coturn in turn, and the ratio of each round\n"
+	    "                      (or a path to a turnserver)\n"
+	    "  --rounds N          how often (1 to 25) [3]\n"
+	    "  --seconds S         how long each, after a warm-up of 0.3 (0.1 to 120) [3]\n"
+	    "  --turnpike FILE     the server [turnpike beside this program]\n"
+	    "  --json FILE         the figures of every round\n\n"
+	    "Figures of a busy machine, or of one core, say little: compare ratios. A share near\n"
+	    "100 % of a core means saturated; below it, the load was what it was asked to be, or\n"
+	    "this program was the slower one. Exit status: 0, 1 if a load could not be played, 2\n"
+	    "for wrong usage, 77 if this machine gives no namespaces.\n",
+	    out);
+}
+
+static bool is_signal(const struct load *l)
+{
+	return l->kind == LOAD_SIGNAL_ROUTED;
+}
+
+static int list(void)
+{
+	for (size_t i = 0; i < LOAD_N; i++)
+		printf("  %-14s %-7s %s\n", loads[i].name, is_signal(&loads[i]) ? "signal" : "turn",
+		       loads[i].what);
+	return 0;
+}
+
+/* ---- the command line ---- */
+
+static int wrong(const char *fmt, const char *what)
+{
+	fputs("turnpike-load: ", stderr);
+	fprintf(stderr, fmt, what);
+	fputs(": see --help\n", stderr);
+	return 2;
+}
+
+static int take_load(struct options *o, const char *name)
+{
+	for (size_t i = 0; i < LOAD_N; i++) {
+		if (strcmp(loads[i].name, name) != 0 || is_signal(&loads[i]) != o->signal)
+			continue;
+		if (o->load_n == LOADS_MAX)
+			return wrong("--only %s is one too many", name);
+		o->load[o->load_n++] = &loads[i];
+		return 0;
+	}
+	return wrong("there is no such load: %s", name);
+}
+
+static int take_number(const char *name, const char *text, double least, double most, double *out)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtod(text, &end);
+	if (errno || end == text || *end || !(*out >= least && *out <= most))
+		return wrong("%s is out of its bounds, or no number", name);
+	return 0;
+}
+
+static int take_option(struct options *o, const char *name, const char *value)
+{
+	double number = 0;
+	int r = 0;
+
+	if (!value)
+		return wrong("%s: the value is missing", name);
+	if (!strcmp(name, "--only"))
+		return take_load(o, value);
+	if (!strcmp(name, "--against")) {
+		o->against = strcmp(value, "coturn") ? value : "turnserver";
+	} else if (!strcmp(name, "--rounds")) {
+		r = take_number(name, value, 1, ROUNDS_MAX, &number);
+		o->rounds = (int)number;
+	} else if (!strcmp(name, "--seconds")) {
+		r = take_number(name, value, 0.1, SECONDS_MAX, &o->seconds);
+	} else if (!strcmp(name, "--turnpike")) {
+		if (!realpath(value, o->turnpike))
+			return wrong("--turnpike %s: there is no such file", value);
+	} else if (!strcmp(name, "--json")) {
+		o->json = value;
+	} else {
+		return wrong("there is no option %s", name);
+	}
+	return r;
+}
+
+static void beside_us(char out[PATH_MAX])
+{
+	ssize_t n = readlink("/proc/self/exe", out, PATH_MAX - sizeof("turnpike"));
+	char *slash;
+
+	out[n < 0 ? 0 : n] = 0;
+	slash = strrchr(out, '/');
+	strcpy(slash ? slash + 1 : out, "turnpike");
+}
+
+/* 0, an exit status, or -1: done already. */
+static int parse(int argc, char **argv, struct options *o)
+{
+	*o = (struct options){.rounds = 3, .seconds = 3};
+	beside_us(o->turnpike);
+	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
+			usage(stdout);
+			return -1;
+		}
+	}
+	if (argc < 2)
+		return wrong("the verb is missing: write %s", "turn, signal or list");
+	if (!strcmp(argv[1], "list") && argc == 2)
+		return list() - 1;
+	o->signal = !strcmp(argv[1], "signal");
+	if (!o->signal && strcmp(argv[1], "turn") != 0)
+		return wrong("there is no verb %s", argv[1]);
+	for (int i = 2; i < argc; i += 2) {
+		int r = take_option(o, argv[i], argv[i + 1]);
+
+		if (r)
+			return r;
+	}
+	if (o->signal && o->against)
+		return wrong("%s is for the relay: coturn has no hub", "--against");
+	for (size_t i = 0; i < LOAD_N && !o->load_n; i++)
+		for (; i < LOAD_N; i++)
+			if (is_signal(&loads[i]) == o->signal)
+				o->load[o->load_n++] = &loads[i];
+	return 0;
+}
+
+/* ---- rounds ---- */
+
+static int play(const struct load *l, const struct server_kind *kind, const char *program,
+                double seconds, struct measure *m, struct why *why)
+{
+	struct server s;
+	int r = server_start(&s, kind, program, why);
+
+	if (r)
+		return r;
+	switch (l->kind) {
+	case LOAD_SATURATED:
+	case LOAD_PACED:
+		r = load_relay(l, &s, seconds, m, why);
+		break;
+	case LOAD_BINDING:
+	case LOAD_CHURN:
+		r = load_requests(l, &s, seconds, m, why);
+		break;
+	case LOAD_SIGNAL_ROUTED:
+		r = load_signal(l, &s, seconds, m, why);
+		break;
+	}
+	server_stop(&s);
+	return r;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static double median(double *v, int n)
+{
+	qsort(v, (size_t)n, sizeof(*v), by_value);
+	return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
+}
+
+static json_t *describe(const struct measure *m)
+{
+	return json_pack("{sI sI sI sf sf sf sI sI}", "done", (json_int_t)m->done, "lost",
+	                 (json_int_t)m->lost, "late", (json_int_t)m->late, "seconds", m->seconds,
+	                 "cpu_us", m->cpu_us, "busy", m->busy, "p50_us", (json_int_t)m->p50_us,
+	                 "p99_us", (json_int_t)m->p99_us);
+}
+
+/* The median round, by what one cost. */
+static void print_server(const char *name, const struct measure *m, int n)
+{
+	double cpu[ROUNDS_MAX];
+	const struct measure *mid = m;
+	uint64_t lost = 0, late = 0, done = 0;
+
+	for (int i = 0; i < n; i++) {
+		cpu[i] = m[i].cpu_us;
+		lost += m[i].lost;
+		late += m[i].late;
+		done += m[i].done;
+	}
+	qsort(cpu, (size_t)n, sizeof(*cpu), by_value);
+	for (int i = 0; i < n; i++)
+		if (m[i].cpu_us == cpu[(n - 1) / 2])
+			mid = &m[i];
+	printf("  %-9s %8.2f µs each (%.2f to %.2f)  %8.0f/s  %3.0f %% of a core  "
+	       "p50 %u µs, p99 %u µs  lost %.3f %%",
+	       name, mid->cpu_us, cpu[0], cpu[n - 1], (double)mid->done / mid->seconds,
+	       100 * mid->busy, mid->p50_us, mid->p99_us,
+	       100.0 * (double)lost / (double)(done + lost));
+	if (late)
+		printf("  (%.1f %% left late: this machine is too busy)",
+		       100.0 * (double)late / (double)(done + lost));
+	putchar('\n');
+}
+
+/* The two take turns, and change who begins: the machine's speed drifts. */
+static int compare(const struct options *o, const struct load *l, json_t *out, struct why *why)
+{
+	const struct server_kind *const kind[2] = {&server_turnpike, &server_coturn};
+	const char *const program[2] = {o->turnpike, o->against};
+	struct measure m[2][ROUNDS_MAX];
+	double ratio[ROUNDS_MAX];
+	int servers = o->against ? 2 : 1;
+	json_t *rounds = json_array();
+
+	printf("%s: %s\n", l->name, l->what);
+	for (int i = 0; i < o->rounds; i++) {
+		json_t *round = json_object();
+
+		for (int k = 0; k < servers; k++) {
+			int which = (i + k) % servers;
+			int r = play(l, kind[which], program[which], o->seconds, &m[which][i], why);
+
+			if (r) {
+				json_decref(round);
+				json_decref(rounds);
+				return r;
+			}
+			json_object_set_new(round, kind[which]->name, describe(&m[which][i]));
+		}
+		if (servers == 2)
+			ratio[i] = m[0][i].cpu_us / m[1][i].cpu_us;
+		json_array_append_new(rounds, round);
+	}
+	for (int k = 0; k < servers; k++)
+		print_server(kind[k]->name, m[k], o->rounds);
+	if (servers == 2) {
+		double mid = median(ratio, o->rounds);
+
+		printf("  ratio     %8.2f (%.2f to %.2f)\n", mid, ratio[0], ratio[o->rounds - 1]);
+		json_object_set_new(out, l->name,
+		                    json_pack("{so sf}", "rounds", rounds, "ratio", mid));
+	} else {
+		json_object_set_new(out, l->name, json_pack("{so}", "rounds", rounds));
+	}
+	fflush(stdout);
+	return 0;
+}
+
+struct inside {
+	const struct options *o;
+	int json_fd;
+};
+
+/* The first process of the container. */
+static int run_inside(void *arg)
+{
+	static const char *const lo[] = {"ip", "link", "set", "lo", "up", NULL};
+	const struct inside *in = arg;
+	json_t *all = json_object();
+	struct why why;
+	int r = proc_run(lo, -1, NULL, LIP_MS, &why);
+
+	for (size_t i = 0; i < in->o->load_n && !r; i++)
+		r = compare(in->o, in->o->load[i], all, &why);
+	if (!r && in->json_fd >= 0 && json_dumpfd(all, in->json_fd, JSON_INDENT(2)))
+		r = why_set(&why, -E_IO, "cannot write %s", in->o->json);
+	json_decref(all);
+	if (r)
+		fprintf(stderr, "turnpike-load: %s\n", why.text);
+	return r ? 1 : 0;
+}
+
+static int run(const struct options *o)
+{
+	struct rlimit files;
+	struct contain c;
+	struct inside in = {.o = o, .json_fd = -1};
+	struct why why;
+	sigset_t ends;
+	int status, fd, r;
+
+	if (!getrlimit(RLIMIT_NOFILE, &files)) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	if (o->json) {
+		FILE *file = fopen(o->json, "we");
+
+		if (!file)
+			return wrong("--json %s: it cannot be written", o->json);
+		in.json_fd = fileno(file);
+	}
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGINT);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGHUP);
+	sigprocmask(SIG_BLOCK, &ends, NULL);
+	fd = signalfd(-1, &ends, SFD_CLOEXEC);
+	r = contain_start(&c, run_inside, &in, &why);
+	if (r) {
+		fprintf(stderr, "turnpike-load: %s\n", why.text);
+		return r == -E_UNSUPPORTED || r == -E_DENIED ? 77 : 1;
+	}
+	r = contain_wait(&c, INT64_MAX / 4, fd, &status);
+	contain_kill(&c);
+	return r || !WIFEXITED(status) ? 1 : WEXITSTATUS(status);
+}
+
+int main(int argc, char **argv)
+{
+	struct options o;
+	int r = parse(argc, argv, &o);
+
+	return r ? (r < 0 ? 0 : r) : run(&o);
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Starting Turnpike and coturn alike: one relay thread, the first core, no
+ * limit that the load would meet.
+ */
+#include "harness/load/server.h"
+
+#include "harness/clock.h"
+#include "harness/lab/contain.h"
+#include "harness/lab/proc.h"
+#include "harness/load/load.h"
+#include "turn/tests/wire.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define READY_MS 10000
+#define STOP_MS  5000
+#define ASK_MS   100
+#define VERB_MS  20000
+
+/* The server gets the first core and whoever loads it the last: neither takes the other's time. A
+ * child inherits this. */
+static void pin(bool server)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	cpu_set_t set;
+
+	if (cores < 2)
+		return;
+	CPU_ZERO(&set);
+	CPU_SET(server ? 0 : (size_t)cores - 1, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+static int spawn(struct server *s, const char *const argv[], struct why *why)
+{
+	struct proc_opt po = PROC_OPT_DEFAULT;
+	int r;
+
+	po.fd[1] = po.fd[2] = s->log_fd;
+	pin(true);
+	r = proc_spawn(argv, &po, &s->pid, why);
+	pin(false);
+	return r;
+}
+
+/* A database of its own for each. */
+static int spawn_turnpike(struct server *s, const char *program, struct why *why)
+{
+	char data[] = "--data=" CONTAIN_WORK "/data-XXXXXX";
+	const char *const add[] = {program, data,      "--realm=" LOAD_REALM, "user",
+	                           "add",   LOAD_USER, "--password-stdin",    NULL};
+	const char *const serve[] = {program,
+	                             "serve",
+	                             data,
+	                             "--realm=" LOAD_REALM,
+	                             "--listen=127.0.0.1:3478,127.0.0.1:8080",
+	                             "--workers=1",
+	                             "--relay-allow=127.0.0.0/8",
+	                             "--user-quota=0",
+	                             "--session-bandwidth=0",
+	                             "--user-bandwidth=0",
+	                             "--unauth-rate=0",
+	                             "--binding-rate=0",
+	                             "--signal-rate=100000",
+	                             "--connections-per-address=0",
+	                             "--drain-timeout=0",
+	                             "--log-level=warn",
+	                             NULL};
+	int r;
+
+	if (!mkdtemp(strchr(data, '/')))
+		return why_set(why, error_from_errno(errno), "no folder: %s", strerror(errno));
+	r = proc_run(add, -1, LOAD_PASSWORD "\n", VERB_MS, why);
+	return r ? r : spawn(s, serve, why);
+}
+
+static int spawn_coturn(struct server *s, const char *program, struct why *why)
+{
+	const char *const argv[] = {program,
+	                            "-n", /* no configuration file of this machine's */
+	                            "--listening-ip=127.0.0.1",
+	                            "--relay-ip=127.0.0.1",
+	                            "--listening-port=3478",
+	                            "--relay-threads=1",
+	                            "--allow-loopback-peers",
+	                            "--lt-cred-mech",
+	                            "--realm=" LOAD_REALM,
+	                            "--user=" LOAD_USER ":" LOAD_PASSWORD,
+	                            "--no-tls",
+	                            "--no-dtls",
+	                            "--no-cli",
+	                            "--no-rfc5780",
+	                            "--log-file=/dev/null",
+	                            "--pidfile=" CONTAIN_WORK "/coturn.pid",
+	                            "--userdb=" CONTAIN_WORK "/coturn.db",
+	                            NULL};
+
+	return spawn(s, argv, why);
+}
+
+const struct server_kind server_turnpike = {"turnpike", "turnpike", spawn_turnpike};
+const struct server_kind server_coturn = {"coturn", "turnserver", spawn_coturn};
+
+int server_check(const struct server *s, struct why *why)
+{
+	char how[96], said[300];
+	int status;
+
+	if (proc_running(s->pid, &status))
+		return 0;
+	proc_last_words(s->log_fd, said, sizeof(said));
+	return why_set(why, -E_CLOSED, "%s %s; its last words: %s", s->name,
+	               proc_status_text(status, how, sizeof(how)), said);
+}
+
+/* Does it answer a Binding request? */
+static bool answers(void)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	static struct wire ask;
+	struct addr to;
+	bool came;
+
+	addr_parse_ip(&to, LOAD_IP, LOAD_PORT);
+	wire_start(&ask, W_BINDING, 1);
+	came = fd >= 0 && !connect(fd, &to.sa, addr_len(&to)) &&
+	       send(fd, ask.buf, ask.len, 0) > 0 && poll(&p, 1, ASK_MS) == 1 &&
+	       recv(fd, ask.buf, sizeof(ask.buf), 0) > 0;
+	if (fd >= 0)
+		close(fd);
+	return came;
+}
+
+int server_start(struct server *s, const struct server_kind *kind, const char *program,
+                 struct why *why)
+{
+	int64_t deadline;
+	int r;
+
+	*s = (struct server){.name = kind->name, .pid = -1};
+	s->log_fd = open(CONTAIN_WORK, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (s->log_fd < 0)
+		return why_set(why, error_from_errno(errno), "no log file: %s", strerror(errno));
+	r = kind->spawn(s, program ? program : kind->program, why);
+	deadline = clock_mono_ms() + READY_MS;
+	while (!r && !answers()) {
+		r = server_check(s, why);
+		if (!r && clock_mono_ms() > deadline)
+			r = why_set(why, -E_TIMEOUT, "%s does not answer on " LOAD_IP ":%d",
+			            s->name, LOAD_PORT);
+		if (!r)
+			clock_sleep_ms(30);
+	}
+	if (r)
+		server_stop(s);
+	return r;
+}
+
+uint64_t server_run_ns(const struct server *s)
+{
+	char path[320];
+	uint64_t sum = 0, run;
+	struct dirent *e;
+	DIR *tasks;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)s->pid);
+	tasks = opendir(path);
+	while (tasks && (e = readdir(tasks))) {
+		snprintf(path, sizeof(path), "/proc/%d/task/%s/schedstat", (int)s->pid, e->d_name);
+		f = *e->d_name == '.' ? NULL : fopen(path, "re");
+		if (f && fscanf(f, "%" SCNu64, &run) == 1)
+			sum += run;
+		if (f)
+			fclose(f);
+	}
+	if (tasks)
+		closedir(tasks);
+	return sum;
+}
+
+void server_stop(struct server *s)
+{
+	proc_stop(s->pid, STOP_MS);
+	if (s->log_fd >= 0)
+		close(s->log_fd);
+	s->pid = -1;
+	s->log_fd = -1;
+}
