@@ -10,20 +10,23 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <linux/errqueue.h>
+#include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
-#define RX_SLOTS   64    /* datagrams that one turn of the loop can hold */
-#define RX_BATCH   32    /* at most this many in one recvmmsg */
-#define RX_ROUNDS  4     /* recvmmsg calls a wake-up, then the other sockets have their turn */
-#define RX_MAX     65535 /* longest datagram */
-#define TX_MAX     256   /* queued datagrams */
-#define COPY_BYTES (256 * 1024)
-#define SOCKET_BUF (4 * 1024 * 1024)
-#define ERRORS_MAX 16 /* ICMP errors a wake-up */
+#define RX_SLOTS    64    /* datagrams that one turn of the loop can hold */
+#define RX_BATCH    32    /* at most this many in one recvmmsg */
+#define RX_ROUNDS   4     /* recvmmsg calls a wake-up, then the other sockets have their turn */
+#define RX_MAX      65535 /* longest datagram */
+#define TX_MAX      256   /* queued datagrams */
+#define TX_TOGETHER 64    /* of them in one sendmmsg */
+#define RUN_BYTES   65000 /* of datagrams that the kernel cuts from one (UDP_SEGMENT) */
+#define COPY_BYTES  (256 * 1024)
+#define SOCKET_BUF  (4 * 1024 * 1024)
+#define ERRORS_MAX  16 /* ICMP errors a wake-up */
 
 #define ICMP4_UNREACHABLE 3
 #define ICMP4_FRAG_NEEDED 4
@@ -40,9 +43,16 @@ struct tx {
 	bool dont_fragment;
 };
 
-/* Room for the TOS of one datagram and, where it goes out, for IPV6_DONTFRAG. */
+/* Queued one behind the other, to one address and alike, but that the last may be shorter: the
+ * kernel takes them as one and cuts it, once it has gone through all of UDP and IP. */
+struct run {
+	struct tx *tx;
+	unsigned int n;
+};
+
+/* Room for the TOS of one datagram and, where it goes out, for IPV6_DONTFRAG and UDP_SEGMENT. */
 struct control {
-	_Alignas(struct cmsghdr) uint8_t buf[2 * CMSG_SPACE(sizeof(int))];
+	_Alignas(struct cmsghdr) uint8_t buf[3 * CMSG_SPACE(sizeof(int))];
 };
 
 struct udp {
@@ -75,6 +85,7 @@ struct env_le {
 	size_t tx_used;
 	struct udp *pending; /* sockets with something queued */
 	struct udp *reading; /* the socket whose batch is being delivered, NULL once it closed */
+	bool no_runs;        /* the kernel, or a device, does not cut datagrams */
 };
 
 static struct env_le *env_le(struct env *env)
@@ -124,34 +135,43 @@ static bool is_v6(const struct udp *u)
 	return addr_family(&u->udp.local) == AF_INET6;
 }
 
-static void put_control(struct msghdr *h, struct control *c, int level, int type, int value)
+static void put_control(struct msghdr *h, struct control *c, int level, int type, const void *value,
+                        size_t len)
 {
 	struct cmsghdr *m;
 
 	h->msg_control = c->buf;
 	m = (struct cmsghdr *)(c->buf + h->msg_controllen);
-	h->msg_controllen += CMSG_SPACE(sizeof(value));
+	h->msg_controllen += CMSG_SPACE(len);
 	m->cmsg_level = level;
 	m->cmsg_type = type;
-	m->cmsg_len = CMSG_LEN(sizeof(value));
-	memcpy(CMSG_DATA(m), &value, sizeof(value));
+	m->cmsg_len = CMSG_LEN(len);
+	memcpy(CMSG_DATA(m), value, len);
 }
 
-static void prepare(const struct udp *u, struct tx *tx, struct msghdr *h, struct control *c)
+/* iov has room for the run. */
+static void prepare(const struct udp *u, const struct run *run, struct msghdr *h, struct control *c,
+                    struct iovec *iov)
 {
+	const struct tx *first = run->tx, *tx = first;
+	int tos = first->tos, one = 1;
+	uint16_t size = (uint16_t)first->iov.iov_len;
+
 	memset(h, 0, sizeof(*h));
-	h->msg_name = &tx->to;
-	h->msg_namelen = addr_len(&tx->to);
-	h->msg_iov = &tx->iov;
-	h->msg_iovlen = 1;
-	if (is_v6(u)) {
-		if (tx->tos)
-			put_control(h, c, IPPROTO_IPV6, IPV6_TCLASS, tx->tos);
-		if (tx->dont_fragment)
-			put_control(h, c, IPPROTO_IPV6, IPV6_DONTFRAG, 1);
-	} else if (tx->tos) {
-		put_control(h, c, IPPROTO_IP, IP_TOS, tx->tos);
-	}
+	h->msg_name = (void *)(uintptr_t)&first->to;
+	h->msg_namelen = addr_len(&first->to);
+	h->msg_iov = iov;
+	h->msg_iovlen = run->n;
+	for (unsigned int i = 0; i < run->n; i++, tx = tx->next)
+		iov[i] = tx->iov;
+	if (tos && is_v6(u))
+		put_control(h, c, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
+	else if (tos)
+		put_control(h, c, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
+	if (first->dont_fragment && is_v6(u))
+		put_control(h, c, IPPROTO_IPV6, IPV6_DONTFRAG, &one, sizeof(one));
+	if (run->n > 1)
+		put_control(h, c, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size));
 }
 
 /* IPv4 knows DF only as a socket's option. Else OMIT: without DF, and, unlike DONT, "fragmentation
@@ -163,8 +183,11 @@ static void set_df(int fd, bool on)
 	setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &how, sizeof(how));
 }
 
+/* What the kernel does not take as one goes out one by one. */
+static void send_singly(struct udp *u, const struct run *run);
+
 /* The kernel's refusal of one datagram costs that one. */
-static void send_all(struct udp *u, struct mmsghdr *msgs, struct tx **txs, unsigned int n)
+static void send_all(struct udp *u, struct mmsghdr *msgs, const struct run *runs, unsigned int n)
 {
 	struct env_stats *stats = &u->udp.env->stats;
 	bool retried = false;
@@ -172,13 +195,20 @@ static void send_all(struct udp *u, struct mmsghdr *msgs, struct tx **txs, unsig
 	for (unsigned int done = 0; done < n;) {
 		int sent = sendmmsg(u->fd, msgs + done, n - done, 0);
 
+		for (int i = 0; i < sent; i++)
+			stats->sent += runs[done++].n;
 		if (sent > 0) {
-			stats->sent += (unsigned int)sent;
-			done += (unsigned int)sent;
 			retried = false;
 		} else if (errno != EINTR) {
-			bool too_long = errno == EMSGSIZE && txs[done]->dont_fragment;
+			const struct run *run = &runs[done];
+			bool too_long = errno == EMSGSIZE && run->tx->dont_fragment;
 
+			if (run->n > 1 && errno != EAGAIN) {
+				env_le(u->udp.env)->no_runs |= errno == EIO || errno == ENOPROTOOPT;
+				send_singly(u, run);
+				done++;
+				continue;
+			}
 			/* Where errors are asked for, ICMP's answer to an earlier datagram is told
 			 * to the next call, whomever that is for. */
 			if (u->on_error && errno != EAGAIN && !too_long && !retried) {
@@ -186,33 +216,72 @@ static void send_all(struct udp *u, struct mmsghdr *msgs, struct tx **txs, unsig
 				continue;
 			}
 			if (too_long)
-				u->refused = txs[done]->to;
-			stats->send_drops++;
+				u->refused = run->tx->to;
+			stats->send_drops += run->n;
 			done++;
 			retried = false;
 		}
 	}
 }
 
+static void send_singly(struct udp *u, const struct run *run)
+{
+	struct run one = {run->tx, 1};
+
+	for (unsigned int i = 0; i < run->n; i++, one.tx = one.tx->next) {
+		struct mmsghdr msg;
+		struct control control;
+		struct iovec iov;
+
+		prepare(u, &one, &msg.msg_hdr, &control, &iov);
+		send_all(u, &msg, &one, 1);
+	}
+}
+
+/* The longest run from tx on, of at most so many. */
+static struct run find_run(const struct udp *u, struct tx *tx, unsigned int most)
+{
+	struct run run = {tx, 1};
+	size_t size = tx->iov.iov_len, bytes = size;
+	const struct tx *last = tx;
+
+	if (env_le(u->udp.env)->no_runs || !size)
+		return run;
+	for (struct tx *next = tx->next; next && run.n < most; last = next, next = next->next) {
+		bytes += next->iov.iov_len;
+		if (last->iov.iov_len != size || next->iov.iov_len > size || !next->iov.iov_len ||
+		    bytes > RUN_BYTES || next->tos != tx->tos ||
+		    next->dont_fragment != tx->dont_fragment || !addr_equal(&next->to, &tx->to))
+			break;
+		run.n++;
+	}
+	return run;
+}
+
 /* Sends the socket's queue in order. */
 static void udp_flush(struct udp *u)
 {
-	struct mmsghdr msgs[RX_BATCH];
-	struct control control[RX_BATCH];
-	struct tx *txs[RX_BATCH], *tx = u->tx_head;
+	struct mmsghdr msgs[TX_TOGETHER];
+	struct control control[TX_TOGETHER];
+	struct iovec iov[TX_TOGETHER];
+	struct run runs[TX_TOGETHER];
+	struct tx *tx = u->tx_head;
 
 	while (tx) {
 		bool df = tx->dont_fragment && !is_v6(u);
-		unsigned int n = 0;
+		unsigned int n = 0, used = 0;
 
-		for (; tx && n < RX_BATCH && (is_v6(u) || tx->dont_fragment == df);
-		     tx = tx->next, n++) {
-			txs[n] = tx;
-			prepare(u, tx, &msgs[n].msg_hdr, &control[n]);
+		while (tx && used < TX_TOGETHER && (is_v6(u) || tx->dont_fragment == df)) {
+			runs[n] = find_run(u, tx, TX_TOGETHER - used);
+			prepare(u, &runs[n], &msgs[n].msg_hdr, &control[n], &iov[used]);
+			used += runs[n].n;
+			for (unsigned int i = 0; i < runs[n].n; i++)
+				tx = tx->next;
+			n++;
 		}
 		if (df)
 			set_df(u->fd, true);
-		send_all(u, msgs, txs, n);
+		send_all(u, msgs, runs, n);
 		if (df)
 			set_df(u->fd, false);
 	}

@@ -259,6 +259,12 @@ static void in_narrow_network(const char *ip)
 	run(&w, 50);
 	if (w.got_b != 3 || w.got_len != 1000)
 		_exit(3);
+	/* alike, but each more than the network carries whole: the kernel cannot cut them apart */
+	for (int i = 0; i < 3; i++)
+		env_udp_send(w.a, &w.b->local, big, 2000);
+	run(&w, 50);
+	if (w.got_b != 6 || w.got_len != 2000)
+		_exit(8);
 	/* a batch that stops at it tries it once more */
 	if (!w.errors || w.errors > 2 || w.error.mtu != 1500 ||
 	    !addr_equal(&w.error.peer, &w.b->local))
@@ -297,6 +303,92 @@ static void real_dont_fragment(void **state)
 			skip();
 		}
 		assert_int_equal(WEXITSTATUS(status), 0);
+	}
+}
+
+struct heard {
+	size_t len;
+	uint8_t number, tos;
+};
+
+struct ear {
+	struct heard v[256];
+	size_t n;
+};
+
+static void on_heard(void *arg, struct env_udp *u, struct datagram *d, size_t n)
+{
+	struct ear *e = arg;
+
+	(void)u;
+	for (size_t i = 0; i < n; i++)
+		e->v[e->n++] = (struct heard){d[i].len, d[i].len ? d[i].data[0] : 0, d[i].tos};
+}
+
+/* Datagrams that are alike leave together; they arrive as what they were, and in their order. */
+static void real_datagrams_alike(void **state)
+{
+	static const struct {
+		size_t times, len;
+		uint8_t tos;
+		bool to_c, df;
+	} sent[] = {
+	    {70, 1100, 0, false, false},                              /* more than one run holds */
+	    {1, 300, 0, false, false},                                /* the shorter end of it */
+	    {2, 1100, 0, false, false},   {1, 1200, 0, false, false}, /* longer: not of it */
+	    {3, 100, 0, true, false},     {3, 100, 0, false, false},   {1, 100, 0, true, false},
+	    {2, 100, 0xb8, false, false}, {2, 100, 0, false, false},   {2, 100, 0, false, true},
+	    {2, 0, 0, false, false},      {3, 30000, 0, false, false},
+	};
+	static const char *const ips[] = {"127.0.0.1", "::1"};
+	static uint8_t data[30000];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct world w = {.base = event_base_new()};
+		static struct ear ear[2];
+		struct env_udp_params p = {.fd = -1, .on_batch = on_heard};
+		struct env_udp *from, *to[2];
+		size_t at[2] = {0, 0};
+		uint8_t number = 0;
+
+		memset(ear, 0, sizeof(ear));
+		w.env = env_libevent_new(w.base);
+		addr_parse_ip(&p.local, ips[i], 0);
+		assert_int_equal(env_udp_open(w.env, &p, &from), 0);
+		for (int k = 0; k < 2; k++) {
+			p.arg = &ear[k];
+			assert_int_equal(env_udp_open(w.env, &p, &to[k]), 0);
+		}
+		for (size_t s = 0; s < sizeof(sent) / sizeof(*sent); s++) {
+			for (size_t t = 0; t < sent[s].times; t++) {
+				data[0] = ++number;
+				env_udp_send_as(from, &to[sent[s].to_c]->local, data, sent[s].len,
+				                sent[s].tos, sent[s].df);
+			}
+		}
+		run(&w, 60);
+		number = 0;
+		for (size_t s = 0; s < sizeof(sent) / sizeof(*sent); s++) {
+			for (size_t t = 0; t < sent[s].times; t++) {
+				const struct ear *e = &ear[sent[s].to_c];
+				const struct heard *h = &e->v[at[sent[s].to_c]++];
+
+				assert_int_equal(h->len, sent[s].len);
+				assert_int_equal(h->number, sent[s].len ? number + 1 : 0);
+				assert_int_equal(h->tos, sent[s].tos);
+				number++;
+			}
+		}
+		assert_int_equal(ear[0].n, at[0]);
+		assert_int_equal(ear[1].n, at[1]);
+		assert_int_equal(w.env->stats.sent, number);
+		assert_int_equal(w.env->stats.send_drops, 0);
+		for (int k = 0; k < 2; k++)
+			env_udp_close(to[k]);
+		env_udp_close(from);
+		env_libevent_free(w.env);
+		event_base_free(w.base);
 	}
 }
 
@@ -454,6 +546,7 @@ int main(void)
 	    cmocka_unit_test(real),
 	    cmocka_unit_test(real_errors),
 	    cmocka_unit_test(real_dont_fragment),
+	    cmocka_unit_test(real_datagrams_alike),
 	    cmocka_unit_test(on_virtual_time),
 	    cmocka_unit_test(virtual_runs_repeat),
 	};
