@@ -85,7 +85,10 @@ struct env_le {
 	size_t tx_used;
 	struct udp *pending; /* sockets with something queued */
 	struct udp *reading; /* the socket whose batch is being delivered, NULL once it closed */
-	bool no_runs;        /* the kernel, or a device, does not cut datagrams */
+	uint64_t
+	    turn_ns; /* when the loop last began, or came to the end of, a turn for datagrams */
+	uint64_t turn_received;
+	bool no_runs; /* the kernel, or a device, does not cut datagrams */
 };
 
 static struct env_le *env_le(struct env *env)
@@ -316,6 +319,34 @@ void env_libevent_flush(struct env *env)
 {
 	tx_flush(env_le(env));
 	env_le(env)->rx_used = 0;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* Waking up costs more than relaying a packet. Where turns take that long by themselves, there is
+ * work enough for each. */
+void env_libevent_gather(struct env *env, unsigned int us)
+{
+	struct env_le *e = env_le(env);
+	uint64_t now, due = e->turn_ns + us * UINT64_C(1000);
+	struct timespec until;
+
+	if (!us || env->stats.received == e->turn_received)
+		return;
+	e->turn_received = env->stats.received;
+	e->turn_ns = now = now_ns();
+	if (now >= due)
+		return;
+	e->turn_ns = due;
+	until.tv_sec = (time_t)(due / 1000000000u);
+	until.tv_nsec = (long)(due % 1000000000u);
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
 }
 
 static void le_udp_send(struct env_udp *udp, const struct addr *to, const uint8_t *data, size_t len,

@@ -20,6 +20,11 @@ void env_libevent_free(struct env *env);
 /* Sends what is queued. Call after each turn of the event loop (EVLOOP_ONCE). */
 void env_libevent_flush(struct env *env);
 
+/* Between two turns of the loop: where one follows upon the other, sleeps until so many
+ * microseconds have passed since the last one began, so that datagrams gather and are worked off
+ * together. One that comes after a pause as long never waits. 0: no sleep at all. */
+void env_libevent_gather(struct env *env, unsigned int us);
+
 /* Cryptographically secure bytes, from any thread and without an environment. */
 void env_libevent_random(void *out, size_t len);
 

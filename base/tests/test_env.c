@@ -392,6 +392,36 @@ static void real_datagrams_alike(void **state)
 	}
 }
 
+/* Not the first, nor when nothing has come; else not before the time is over. */
+static void real_turns_gather(void **state)
+{
+	struct world w = {.base = event_base_new()};
+	struct env_udp_params p = {.fd = -1, .on_batch = on_b, .arg = &w};
+	uint64_t since;
+
+	(void)state;
+	w.env = env_libevent_new(w.base);
+	addr_parse_ip(&p.local, "127.0.0.1", 0);
+	assert_int_equal(env_udp_open(w.env, &p, &w.a), 0);
+	env_udp_send(w.a, &w.a->local, (const uint8_t *)"x", 1);
+	run(&w, 30);
+	assert_int_equal(w.got_b, 1);
+	since = env_now_ms(w.env);
+	env_libevent_gather(w.env, 10000000);
+	assert_true(env_now_ms(w.env) - since < 5000);
+	env_libevent_gather(w.env, 10000000);
+	assert_true(env_now_ms(w.env) - since < 5000);
+	env_udp_send(w.a, &w.a->local, (const uint8_t *)"y", 1);
+	run(&w, 30);
+	env_libevent_gather(w.env, 0);
+	env_libevent_gather(w.env, 200000);
+	assert_int_equal(w.got_b, 2);
+	assert_true(env_now_ms(w.env) - since >= 199);
+	env_udp_close(w.a);
+	env_libevent_free(w.env);
+	event_base_free(w.base);
+}
+
 static void virtual_runs_repeat(void **state)
 {
 	struct env *a = env_virtual_new(7), *b = env_virtual_new(7), *c = env_virtual_new(8);
@@ -547,6 +577,7 @@ int main(void)
 	    cmocka_unit_test(real_errors),
 	    cmocka_unit_test(real_dont_fragment),
 	    cmocka_unit_test(real_datagrams_alike),
+	    cmocka_unit_test(real_turns_gather),
 	    cmocka_unit_test(on_virtual_time),
 	    cmocka_unit_test(virtual_runs_repeat),
 	};

@@ -95,6 +95,7 @@ int settings_new(const struct conf *conf, const struct topology *topo,
 		settings_unref(s);
 		return r;
 	}
+	s->gather_us = (unsigned)conf->gather_time;
 	fill_oauth(s, conf);
 	fill_turn(s, conf, topo, base);
 	*out = s;

@@ -55,6 +55,7 @@ static void *run(void *arg)
 	while (!w->stop) {
 		event_base_loop(w->base, EVLOOP_ONCE);
 		env_libevent_flush(w->env);
+		env_libevent_gather(w->env, w->settings ? w->settings->gather_us : 0);
 	}
 	return NULL;
 }
