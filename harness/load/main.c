@@ -66,28 +66,26 @@ struct options {
 
 static void usage(FILE *out)
 {
-	fputs(
-	    "usage: turnpike-load turn [OPTION ...]     load the relay\n"
-	    "       turnpike-load signal [OPTION ...]   load the signaling hub\n"
-	    "       turnpike-load list                  the loads\n\n"
-	    "Starts the server in a network namespace of its own, one relay thread on the first\n"
-	    "core, and loads it over loopback from the last; nothing else can be reached. Says "
-	    "the\n"
-	    "run time of all the server's threads for each packet that came through, how much of "
-	    "a\n"
-	    "core that was, and what was lost. Needs no root.\n\n"
-	    "  --only LOAD         one load; may repeat [all of the verb's]\n"
-	    "  --against coturn    the same loads for coturn in turn, and the ratio of each round\n"
-	    "                      (or a path to a turnserver)\n"
-	    "  --rounds N          how often (1 to 25) [3]\n"
-	    "  --seconds S         how long each, after a warm-up of 0.3 (0.1 to 120) [3]\n"
-	    "  --turnpike FILE     the server [turnpike beside this program]\n"
-	    "  --json FILE         the figures of every round\n\n"
-	    "Figures of a busy machine, or of one core, say little: compare ratios. A share near\n"
-	    "100 % of a core means saturated; below it, the load was what it was asked to be, or\n"
-	    "this program was the slower one. Exit status: 0, 1 if a load could not be played, 2\n"
-	    "for wrong usage, 77 if this machine gives no namespaces.\n",
-	    out);
+	fputs("usage: turnpike-load turn [OPTION ...]     load the relay\n"
+	      "       turnpike-load signal [OPTION ...]   load the signaling hub\n"
+	      "       turnpike-load list                  the loads\n\n"
+	      "Starts the server in a network namespace of its own, one relay thread on the\n"
+	      "first core, and loads it over loopback from the last; nothing else can be\n"
+	      "reached. Says the run time of all the server's threads for each packet that came\n"
+	      "through, how much of a core that was, and what was lost. Needs no root.\n\n"
+	      "  --only LOAD         one load; may repeat [all of the verb's]\n"
+	      "  --against coturn    the same loads for coturn in turn, and the ratio of each\n"
+	      "                      round (or a path to a turnserver)\n"
+	      "  --rounds N          how often (1 to 25) [3]\n"
+	      "  --seconds S         how long each, after a warm-up of 0.3 (0.1 to 120) [3]\n"
+	      "  --turnpike FILE     the server [turnpike beside this program]\n"
+	      "  --json FILE         the figures of every round\n\n"
+	      "Other settings of turnpike come from the environment (TURNPIKE_GATHER_TIME=0).\n"
+	      "Figures of a busy machine, or of one core, say little: compare ratios. A share\n"
+	      "near 100 % of a core means saturated; below it, the load was what it was asked\n"
+	      "to be, or this program was the slower one. Exit status: 0, 1 if a load could not\n"
+	      "be played, 2 for wrong usage, 77 if this machine gives no namespaces.\n",
+	      out);
 }
 
 static bool is_signal(const struct load *l)
