@@ -85,10 +85,8 @@ struct env_le {
 	size_t tx_used;
 	struct udp *pending; /* sockets with something queued */
 	struct udp *reading; /* the socket whose batch is being delivered, NULL once it closed */
-	uint64_t
-	    turn_ns; /* when the loop last began, or came to the end of, a turn for datagrams */
-	uint64_t turn_received;
-	bool no_runs; /* the kernel, or a device, does not cut datagrams */
+	uint64_t turn_ns;    /* begin or end of the last turn that was to gather */
+	bool no_runs;        /* the kernel, or a device, does not cut datagrams */
 };
 
 static struct env_le *env_le(struct env *env)
@@ -337,11 +335,8 @@ void env_libevent_gather(struct env *env, unsigned int us)
 	uint64_t now, due = e->turn_ns + us * UINT64_C(1000);
 	struct timespec until;
 
-	if (!us || env->stats.received == e->turn_received)
-		return;
-	e->turn_received = env->stats.received;
 	e->turn_ns = now = now_ns();
-	if (now >= due)
+	if (!us || now >= due)
 		return;
 	e->turn_ns = due;
 	until.tv_sec = (time_t)(due / 1000000000u);

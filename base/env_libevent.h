@@ -20,9 +20,10 @@ void env_libevent_free(struct env *env);
 /* Sends what is queued. Call after each turn of the event loop (EVLOOP_ONCE). */
 void env_libevent_flush(struct env *env);
 
-/* Between two turns of the loop: where one follows upon the other, sleeps until so many
- * microseconds have passed since the last one began, so that datagrams gather and are worked off
- * together. One that comes after a pause as long never waits. 0: no sleep at all. */
+/* After a turn of the loop whose like may wait a little: where it follows closely upon the one
+ * before, sleeps until so many microseconds have passed since that began, so that datagrams gather
+ * and are worked off together. One that comes after a pause as long never waits. 0: no sleep at
+ * all. */
 void env_libevent_gather(struct env *env, unsigned int us);
 
 /* Cryptographically secure bytes, from any thread and without an environment. */

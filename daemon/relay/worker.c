@@ -35,6 +35,7 @@ struct worker {
 	struct worker *const *peers;
 	size_t peer_n;
 	bool stop;
+	uint64_t relayed;          /* packets, when it was last looked at */
 	struct settings *settings; /* what turn's configuration points into */
 	unsigned usage_part;
 	unsigned pinged; /* the main thread's */
@@ -43,6 +44,16 @@ struct worker {
 	pthread_mutex_t report_lock;
 	struct worker_report report; /* under report_lock; the data path counts in its own place */
 };
+
+/* Media may gather; who waits for an answer to a request is answered at once. */
+static bool has_relayed(struct worker *w)
+{
+	const struct turn_stats *s = turn_get_stats(w->turn);
+	uint64_t before = w->relayed;
+
+	w->relayed = s->to_peer_packets + s->to_client_packets;
+	return w->relayed != before;
+}
 
 static void *run(void *arg)
 {
@@ -55,7 +66,8 @@ static void *run(void *arg)
 	while (!w->stop) {
 		event_base_loop(w->base, EVLOOP_ONCE);
 		env_libevent_flush(w->env);
-		env_libevent_gather(w->env, w->settings ? w->settings->gather_us : 0);
+		if (has_relayed(w))
+			env_libevent_gather(w->env, w->settings ? w->settings->gather_us : 0);
 	}
 	return NULL;
 }

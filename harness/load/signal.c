@@ -16,6 +16,7 @@
 #define WINDOW   50
 #define TOGETHER 50 /* who join at a time */
 #define JOIN_MS  60000
+#define QUIET_MS 500
 #define TURN_MS  100
 #define OUT_MAX  1024
 #define IN_MAX   65536
@@ -39,6 +40,7 @@ struct crowd {
 	size_t size;
 	int err; /* of the first who failed */
 	struct why why;
+	int64_t heard_ms; /* anything at all */
 	struct tally tally;
 };
 
@@ -73,6 +75,7 @@ static void on_receive(struct peer *p, struct lws *wsi, const char *bytes, size_
 {
 	bool whole = lws_is_final_fragment(wsi) && !lws_remaining_packet_payload(wsi);
 
+	p->crowd->heard_ms = clock_mono_ms();
 	if (p->in_len + len < IN_MAX)
 		memcpy(p->in + p->in_len, bytes, len);
 	p->in_len += len;
@@ -169,6 +172,11 @@ static int join(struct crowd *c, size_t i)
 	return 0;
 }
 
+static void turn_on_time(lws_sorted_usec_list_t *s)
+{
+	(void)s; /* it is there to end lws_service() */
+}
+
 /* Some at a time: the list of users goes to everybody each time, and the hub merges what comes
  * close together. */
 static void join_all(struct crowd *c)
@@ -186,9 +194,19 @@ static void join_all(struct crowd *c)
 	}
 }
 
-static void turn_on_time(lws_sorted_usec_list_t *s)
+/* Until the lists of users have all come: they are the hub's work, too. */
+static void settle(struct crowd *c)
 {
-	(void)s; /* it is there to end lws_service() */
+	lws_sorted_usec_list_t wake = {0};
+	int64_t deadline = clock_mono_ms() + JOIN_MS;
+
+	while (!c->err && clock_mono_ms() - c->heard_ms < QUIET_MS) {
+		lws_sul_schedule(c->context, 0, &wake, turn_on_time, TURN_MS * LWS_US_PER_MS);
+		lws_service(c->context, 0);
+		if (clock_mono_ms() > deadline)
+			fail(c, -E_TIMEOUT, "the hub does not come to rest");
+	}
+	lws_sul_schedule(c->context, 0, &wake, NULL, LWS_SET_TIMER_USEC_CANCEL);
 }
 
 static void send_and_answer(struct crowd *c, const struct server *s, double seconds)
@@ -226,6 +244,7 @@ int load_signal(const struct load *l, const struct server *s, double seconds, st
 		fail(&c, -E_NOMEM, "out of memory");
 	else
 		join_all(&c);
+	settle(&c);
 	if (!c.err)
 		send_and_answer(&c, s, seconds);
 	r = c.err ? why_set(why, c.err, "%s", c.why.text) : tally_end(&c.tally, m, why);
