@@ -160,6 +160,13 @@ static void run_verb(struct admin_http *h, const struct http_request *q, struct 
 }
 
 /* {"name","password"}: 202 with a ticket for the claim. */
+/* Whether the password came where others could read it: over plain HTTP from another host, and no
+ * proxy says that it spoke TLS with the browser. */
+static bool is_in_the_open(const struct lws_origin *o)
+{
+	return !o->tls && !o->forwarded && !addr_is_loopback(&o->peer);
+}
+
 static void login(struct admin_http *h, const struct http_request *q, struct http_response *r)
 {
 	char ticket[SIGNIN_SECRET_STRLEN];
@@ -171,6 +178,13 @@ static void login(struct admin_http *h, const struct http_request *q, struct htt
 	if (q->origin.foreign_origin || !is_json(q) || body_of(q, &body, NULL)) {
 		json_decref(body);
 		http_api_error(r, 400, "bad-request", "The body is a JSON object, from our page.");
+		return;
+	}
+	if (is_in_the_open(&q->origin)) {
+		json_decref(body);
+		http_api_error(r, 403, "https-needed",
+		               "A password is not taken over plain HTTP from another host: open "
+		               "this page over https, which the same port speaks.");
 		return;
 	}
 	name = json_string_value(json_object_get(body, "name"));

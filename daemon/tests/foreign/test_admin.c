@@ -28,7 +28,7 @@
 
 #define SERVER4 LAB_SERVER4 ":3478"
 #define OPTIONS "--workers 2 --relay-ports 50000-54999 --listen " SERVER4
-#define URL     "http://" SERVER4 "/api/v1/admin/"
+#define URL     "https://" SERVER4 "/api/v1/admin/"
 #define N       6
 
 static struct lab_server server;
@@ -86,7 +86,7 @@ static int http(const char *args, const char *path, json_t **body)
 	int status;
 
 	snprintf(command, sizeof(command),
-	         "curl -s --noproxy * --max-time 10 -w \\n%%{http_code} %s " URL "%s", args, path);
+	         "curl -sk --noproxy * --max-time 10 -w \\n%%{http_code} %s " URL "%s", args, path);
 	said = lab_run(command, NULL);
 	code = strrchr(said, '\n');
 	if (!code)
@@ -296,6 +296,32 @@ static int sign_in(const char *name, const char *password, const char *jar)
 	return status;
 }
 
+/* A password that others could read on its way is not taken. */
+static void password_in_the_open(void **state)
+{
+	static const struct {
+		const char *args;
+		int status;
+	} ways[] = {{"", 403},
+	            {"-H X-Forwarded-For:203.0.113.7", 202}, /* a proxy, which spoke TLS */
+	            {"-k", 202}};
+	char command[512], *said;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
+		snprintf(command, sizeof(command),
+		         "curl -s --noproxy * --max-time 10 -w \\n%%{http_code} %s --json "
+		         "{\"name\":\"nobody\",\"password\":\"x\"} http%s://" SERVER4
+		         "/api/v1/admin/login",
+		         ways[i].args, i == 2 ? "s" : "");
+		said = lab_run(command, NULL);
+		assert_int_equal(atoi(strrchr(said, '\n') + 1), ways[i].status);
+		if (ways[i].status == 403)
+			assert_non_null(strstr(said, "https-needed"));
+		free(said);
+	}
+}
+
 static void login(void **state)
 {
 	char args[512], *audit;
@@ -441,6 +467,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(users_in_pages),
 	    cmocka_unit_test(a_name_commands_no_terminal),
 	    cmocka_unit_test(who_may),
+	    cmocka_unit_test(password_in_the_open),
 	    cmocka_unit_test(login),
 	    cmocka_unit_test(drains),
 	    cmocka_unit_test(answers_wait_for_their_reader),
