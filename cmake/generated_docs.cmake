@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The generated texts in docs/ are what the programs print.
-# cmake -DPROGRAM=.../turnpike -DHARNESS=.../turnpike-harness -DDOCS=... [-DWRITE=1]
+# cmake -DPROGRAM=.../turnpike -DHARNESS=.../turnpike-harness -DLOAD=.../turnpike-load -DDOCS=... [-DWRITE=1]
 cmake_minimum_required(VERSION 3.25)
 
 function(check file printed maker)
@@ -23,19 +23,26 @@ foreach(pair "man:turnpike.8" "man5:turnpike.conf.5" "config:turnpike.conf.examp
 	check(${file} "${printed}" "turnpike help ${what}")
 endforeach()
 
-# turnpike-harness(1) is its --help as it stands; roff takes a backslash, a hyphen and a dot or a
+# These pages are the programs' --help as it stands; roff takes a backslash, a hyphen and a dot or a
 # quote at the start of a line for its own.
-execute_process(COMMAND ${HARNESS} --help OUTPUT_VARIABLE help COMMAND_ERROR_IS_FATAL ANY)
-string(REPLACE "\\" "\\e" help "${help}")
-string(REPLACE "-" "\\-" help "${help}")
-string(REGEX REPLACE "\n([.'])" "\n\\\\&\\1" help "${help}")
-check(turnpike-harness.1 ".\\\" Made by: turnpike-harness --help
-.TH TURNPIKE\\-HARNESS 1
+function(check_help_page program name what)
+	execute_process(COMMAND ${program} --help OUTPUT_VARIABLE help COMMAND_ERROR_IS_FATAL ANY)
+	string(REPLACE "\\" "\\e" help "${help}")
+	string(REPLACE "-" "\\-" help "${help}")
+	string(REGEX REPLACE "\n([.'])" "\n\\\\&\\1" help "${help}")
+	string(REPLACE "-" "\\-" roff "${name}")
+	string(TOUPPER "${roff}" title)
+	check(${name}.1 ".\\\" Made by: ${name} --help
+.TH ${title} 1
 .SH NAME
-turnpike\\-harness \\- real browsers behind real NATs, to prove that calls get through
+${roff} \\- ${what}
 .SH DESCRIPTION
 .nf
 ${help}.fi
 .SH SEE ALSO
 \\fBturnpike\\fR(8)
-" "turnpike-harness --help")
+" "${name} --help")
+endfunction()
+
+check_help_page(${HARNESS} turnpike-harness "real browsers behind real NATs, to prove that calls get through")
+check_help_page(${LOAD} turnpike-load "what a relayed packet, a request and a message cost the server")

@@ -21,5 +21,5 @@ install(CODE "
 	file(WRITE \"\${unit}\" \"\${text}\")
 	" COMPONENT server)
 
-install(TARGETS turnpike-harness RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT harness)
-install(FILES docs/turnpike-harness.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT harness)
+install(TARGETS turnpike-harness turnpike-load RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT harness)
+install(FILES docs/turnpike-harness.1 docs/turnpike-load.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT harness)
