@@ -6,66 +6,26 @@
  */
 #include "base/env_libevent.h"
 
+#include "base/env_libevent_internal.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <linux/errqueue.h>
-#include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
-#define RX_SLOTS    64    /* datagrams that one turn of the loop can hold */
-#define RX_BATCH    32    /* at most this many in one recvmmsg */
-#define RX_ROUNDS   4     /* recvmmsg calls a wake-up, then the other sockets have their turn */
-#define RX_MAX      65535 /* longest datagram */
-#define TX_MAX      256   /* queued datagrams */
-#define TX_TOGETHER 64    /* of them in one sendmmsg */
-#define RUN_BYTES   65000 /* of datagrams that the kernel cuts from one (UDP_SEGMENT) */
-#define COPY_BYTES  (256 * 1024)
-#define SOCKET_BUF  (4 * 1024 * 1024)
-#define ERRORS_MAX  16 /* ICMP errors a wake-up */
+#define RX_BATCH   32 /* at most this many in one recvmmsg */
+#define RX_ROUNDS  4  /* recvmmsg calls a wake-up, then the other sockets have their turn */
+#define SOCKET_BUF (4 * 1024 * 1024)
+#define ERRORS_MAX 16 /* ICMP errors a wake-up */
 
 #define ICMP4_UNREACHABLE 3
 #define ICMP4_FRAG_NEEDED 4
 #define ICMP6_TOO_BIG     2
-
-/* Not a multiple of the page size, so that slots do not fight for the same cache sets. */
-#define RX_STRIDE (ENV_HEADROOM + RX_MAX + 1 + ENV_TAILROOM + 1080)
-
-struct tx {
-	struct tx *next;
-	struct addr to;
-	struct iovec iov;
-	uint8_t tos;
-	bool dont_fragment;
-};
-
-/* Queued one behind the other, to one address and alike, but that the last may be shorter: the
- * kernel takes them as one and cuts it, once it has gone through all of UDP and IP. */
-struct run {
-	struct tx *tx;
-	unsigned int n;
-};
-
-/* Room for the TOS of one datagram and, where it goes out, for IPV6_DONTFRAG and UDP_SEGMENT. */
-struct control {
-	_Alignas(struct cmsghdr) uint8_t buf[3 * CMSG_SPACE(sizeof(int))];
-};
-
-struct udp {
-	struct env_udp udp; /* first */
-	struct event *event;
-	env_udp_batch_fn *on_batch;
-	env_udp_error_fn *on_error;
-	void *arg;
-	int fd;
-	struct addr refused; /* whom the last datagram that was too long to leave whole was for */
-	struct tx *tx_head, **tx_tail; /* queued, in order */
-	struct udp *pending_next, **pending_prev;
-};
 
 struct timer {
 	struct env_timer timer; /* first */
@@ -73,26 +33,6 @@ struct timer {
 	env_timer_fn *fn;
 	void *arg;
 };
-
-struct env_le {
-	struct env env; /* first */
-	struct event_base *base;
-	uint8_t *arena; /* RX_SLOTS * RX_STRIDE */
-	size_t rx_used; /* slots in use since the last flush */
-	uint8_t *copy;  /* COPY_BYTES */
-	size_t copy_used;
-	struct tx tx[TX_MAX];
-	size_t tx_used;
-	struct udp *pending; /* sockets with something queued */
-	struct udp *reading; /* the socket whose batch is being delivered, NULL once it closed */
-	uint64_t turn_ns;    /* begin or end of the last turn that was to gather */
-	bool no_runs;        /* the kernel, or a device, does not cut datagrams */
-};
-
-static struct env_le *env_le(struct env *env)
-{
-	return (struct env_le *)env;
-}
 
 static uint64_t le_now_ms(struct env *env)
 {
@@ -131,191 +71,9 @@ static void le_random(struct env *env, void *out, size_t len)
 	env_libevent_random(out, len);
 }
 
-static bool is_v6(const struct udp *u)
-{
-	return addr_family(&u->udp.local) == AF_INET6;
-}
-
-static void put_control(struct msghdr *h, struct control *c, int level, int type, const void *value,
-                        size_t len)
-{
-	struct cmsghdr *m;
-
-	h->msg_control = c->buf;
-	m = (struct cmsghdr *)(c->buf + h->msg_controllen);
-	h->msg_controllen += CMSG_SPACE(len);
-	m->cmsg_level = level;
-	m->cmsg_type = type;
-	m->cmsg_len = CMSG_LEN(len);
-	memcpy(CMSG_DATA(m), value, len);
-}
-
-/* iov has room for the run. */
-static void prepare(const struct udp *u, const struct run *run, struct msghdr *h, struct control *c,
-                    struct iovec *iov)
-{
-	const struct tx *first = run->tx, *tx = first;
-	int tos = first->tos, one = 1;
-	uint16_t size = (uint16_t)first->iov.iov_len;
-
-	memset(h, 0, sizeof(*h));
-	h->msg_name = (void *)(uintptr_t)&first->to;
-	h->msg_namelen = addr_len(&first->to);
-	h->msg_iov = iov;
-	h->msg_iovlen = run->n;
-	for (unsigned int i = 0; i < run->n; i++, tx = tx->next)
-		iov[i] = tx->iov;
-	if (tos && is_v6(u))
-		put_control(h, c, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
-	else if (tos)
-		put_control(h, c, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
-	if (first->dont_fragment && is_v6(u))
-		put_control(h, c, IPPROTO_IPV6, IPV6_DONTFRAG, &one, sizeof(one));
-	if (run->n > 1)
-		put_control(h, c, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size));
-}
-
-/* IPv4 knows DF only as a socket's option. Else OMIT: without DF, and, unlike DONT, "fragmentation
- * needed" is still reported for datagrams that went out with it. */
-static void set_df(int fd, bool on)
-{
-	int how = on ? IP_PMTUDISC_PROBE : IP_PMTUDISC_OMIT;
-
-	setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &how, sizeof(how));
-}
-
-/* What the kernel does not take as one goes out one by one. */
-static void send_singly(struct udp *u, const struct run *run);
-
-/* The kernel's refusal of one datagram costs that one. */
-static void send_all(struct udp *u, struct mmsghdr *msgs, const struct run *runs, unsigned int n)
-{
-	struct env_stats *stats = &u->udp.env->stats;
-	bool retried = false;
-
-	for (unsigned int done = 0; done < n;) {
-		int sent = sendmmsg(u->fd, msgs + done, n - done, 0);
-
-		for (int i = 0; i < sent; i++)
-			stats->sent += runs[done++].n;
-		if (sent > 0) {
-			retried = false;
-		} else if (errno != EINTR) {
-			const struct run *run = &runs[done];
-			bool too_long = errno == EMSGSIZE && run->tx->dont_fragment;
-
-			if (run->n > 1 && errno != EAGAIN) {
-				env_le(u->udp.env)->no_runs |= errno == EIO || errno == ENOPROTOOPT;
-				send_singly(u, run);
-				done++;
-				continue;
-			}
-			/* Where errors are asked for, ICMP's answer to an earlier datagram is told
-			 * to the next call, whomever that is for. */
-			if (u->on_error && errno != EAGAIN && !too_long && !retried) {
-				retried = true;
-				continue;
-			}
-			if (too_long)
-				u->refused = run->tx->to;
-			stats->send_drops += run->n;
-			done++;
-			retried = false;
-		}
-	}
-}
-
-static void send_singly(struct udp *u, const struct run *run)
-{
-	struct run one = {run->tx, 1};
-
-	for (unsigned int i = 0; i < run->n; i++, one.tx = one.tx->next) {
-		struct mmsghdr msg;
-		struct control control;
-		struct iovec iov;
-
-		prepare(u, &one, &msg.msg_hdr, &control, &iov);
-		send_all(u, &msg, &one, 1);
-	}
-}
-
-/* The longest run from tx on, of at most so many. */
-static struct run find_run(const struct udp *u, struct tx *tx, unsigned int most)
-{
-	struct run run = {tx, 1};
-	size_t size = tx->iov.iov_len, bytes = size;
-	const struct tx *last = tx;
-
-	if (env_le(u->udp.env)->no_runs || !size)
-		return run;
-	for (struct tx *next = tx->next; next && run.n < most; last = next, next = next->next) {
-		bytes += next->iov.iov_len;
-		if (last->iov.iov_len != size || next->iov.iov_len > size || !next->iov.iov_len ||
-		    bytes > RUN_BYTES || next->tos != tx->tos ||
-		    next->dont_fragment != tx->dont_fragment || !addr_equal(&next->to, &tx->to))
-			break;
-		run.n++;
-	}
-	return run;
-}
-
-/* Sends the socket's queue in order. */
-static void udp_flush(struct udp *u)
-{
-	struct mmsghdr msgs[TX_TOGETHER];
-	struct control control[TX_TOGETHER];
-	struct iovec iov[TX_TOGETHER];
-	struct run runs[TX_TOGETHER];
-	struct tx *tx = u->tx_head;
-
-	while (tx) {
-		bool df = tx->dont_fragment && !is_v6(u);
-		unsigned int n = 0, used = 0;
-
-		while (tx && used < TX_TOGETHER && (is_v6(u) || tx->dont_fragment == df)) {
-			runs[n] = find_run(u, tx, TX_TOGETHER - used);
-			prepare(u, &runs[n], &msgs[n].msg_hdr, &control[n], &iov[used]);
-			used += runs[n].n;
-			for (unsigned int i = 0; i < runs[n].n; i++)
-				tx = tx->next;
-			n++;
-		}
-		if (df)
-			set_df(u->fd, true);
-		send_all(u, msgs, runs, n);
-		if (df)
-			set_df(u->fd, false);
-	}
-	u->tx_head = NULL;
-	u->tx_tail = &u->tx_head;
-}
-
-static void pending_remove(struct udp *u)
-{
-	if (!u->pending_prev)
-		return;
-	*u->pending_prev = u->pending_next;
-	if (u->pending_next)
-		u->pending_next->pending_prev = u->pending_prev;
-	u->pending_prev = NULL;
-}
-
-/* Sends everything queued; received data stays where it is. */
-static void tx_flush(struct env_le *e)
-{
-	while (e->pending) {
-		struct udp *u = e->pending;
-
-		udp_flush(u);
-		pending_remove(u);
-	}
-	e->tx_used = 0;
-	e->copy_used = 0;
-}
-
 void env_libevent_flush(struct env *env)
 {
-	tx_flush(env_le(env));
+	env_le_flush_all(env_le(env));
 	env_le(env)->rx_used = 0;
 }
 
@@ -344,40 +102,6 @@ void env_libevent_gather(struct env *env, unsigned int us)
 	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
 }
 
-static void le_udp_send(struct env_udp *udp, const struct addr *to, const uint8_t *data, size_t len,
-                        uint8_t tos, bool dont_fragment)
-{
-	struct udp *u = (struct udp *)udp;
-	struct env_le *e = env_le(udp->env);
-	struct tx *tx;
-
-	if (e->tx_used == TX_MAX)
-		tx_flush(e);
-	if (data < e->arena || data >= e->arena + (size_t)RX_SLOTS * RX_STRIDE) {
-		assert(len <= COPY_BYTES);
-		if (e->copy_used + len > COPY_BYTES)
-			tx_flush(e);
-		data = memcpy(e->copy + e->copy_used, data, len);
-		e->copy_used += len;
-	}
-	tx = &e->tx[e->tx_used++];
-	tx->next = NULL;
-	tx->to = *to;
-	tx->iov.iov_base = (void *)(uintptr_t)data;
-	tx->iov.iov_len = len;
-	tx->tos = tos;
-	tx->dont_fragment = dont_fragment;
-	*u->tx_tail = tx;
-	u->tx_tail = &tx->next;
-	if (!u->pending_prev) {
-		u->pending_next = e->pending;
-		u->pending_prev = &e->pending;
-		if (e->pending)
-			e->pending->pending_prev = &u->pending_next;
-		e->pending = u;
-	}
-}
-
 static uint8_t tos_of(struct msghdr *h)
 {
 	for (struct cmsghdr *m = CMSG_FIRSTHDR(h); m; m = CMSG_NXTHDR(h, m)) {
@@ -399,7 +123,7 @@ static size_t receive(struct env_le *e, struct udp *u, struct datagram *batch, s
 	struct mmsghdr msgs[RX_BATCH];
 	struct iovec iov[RX_BATCH];
 	struct addr from[RX_BATCH];
-	struct control control[RX_BATCH];
+	_Alignas(struct cmsghdr) uint8_t control[RX_BATCH][CMSG_SPACE(sizeof(int))]; /* the TOS */
 	size_t want, n = 0;
 	int got;
 
@@ -415,8 +139,8 @@ static size_t receive(struct env_le *e, struct udp *u, struct datagram *batch, s
 		msgs[i].msg_hdr.msg_namelen = sizeof(from[i]);
 		msgs[i].msg_hdr.msg_iov = &iov[i];
 		msgs[i].msg_hdr.msg_iovlen = 1;
-		msgs[i].msg_hdr.msg_control = control[i].buf;
-		msgs[i].msg_hdr.msg_controllen = sizeof(control[i].buf);
+		msgs[i].msg_hdr.msg_control = control[i];
+		msgs[i].msg_hdr.msg_controllen = sizeof(control[i]);
 	}
 	got = recvmmsg(u->fd, msgs, (unsigned int)want, MSG_DONTWAIT, NULL);
 	if (got < 0 && errno != EAGAIN) /* it told an ICMP error and forgot it */
@@ -537,7 +261,7 @@ int env_libevent_bind_udp(const struct addr *local, bool reuse_port, int *out, s
 	if (family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &pmtu, sizeof(pmtu));
 	else
-		set_df(fd, false);
+		env_le_set_df(fd, false);
 	if (family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, &one, sizeof(one));
 	else
@@ -574,7 +298,7 @@ static int le_udp_open(struct env *env, const struct env_udp_params *p, struct e
 	r = -E_IO;
 	if (getsockname(u->fd, &u->udp.local.sa, &len))
 		goto out;
-	if (p->on_error && is_v6(u))
+	if (p->on_error && env_le_is_v6(u))
 		setsockopt(u->fd, IPPROTO_IPV6, IPV6_RECVERR, &one, sizeof(one));
 	else if (p->on_error)
 		setsockopt(u->fd, IPPROTO_IP, IP_RECVERR, &one, sizeof(one));
@@ -599,8 +323,7 @@ static int le_udp_release(struct env_udp *udp)
 	struct env_le *e = env_le(udp->env);
 	int fd = u->fd;
 
-	udp_flush(u);
-	pending_remove(u);
+	env_le_flush_udp(u);
 	if (e->reading == u)
 		e->reading = NULL;
 	event_free(u->event);
@@ -666,7 +389,7 @@ static const struct env_ops le_ops = {
     .wall_s = le_wall_s,
     .random = le_random,
     .udp_open = le_udp_open,
-    .udp_send = le_udp_send,
+    .udp_send = env_le_send,
     .udp_release = le_udp_release,
     .udp_discard = le_udp_discard,
     .udp_close = le_udp_close,
