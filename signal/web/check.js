@@ -231,9 +231,11 @@ function whyNotOutside(r) {
 const PRIVATE = /^(10|127|169\.254|192\.168|172\.(1[6-9]|2\d|3[01])|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7]))\.|^\[?(f[cd]|fe[89ab]|::1)/i;
 
 // It did not come through. Is there a better reason than a fault of the server?
-function whyPerhapsNotOutside() {
+function whyPerhapsNotOutside(relayed) {
 	const seen = facts.stun.flatMap((s) => s.addresses);
 
+	if ([...seen, ...(facts.host?.addresses ?? [])].includes(relayed))
+		return `This device is the server's own host (${relayed}), to which relays do not send (403 Forbidden). Check from another one.`;
 	if (seen.length && seen.every((a) => PRIVATE.test(a)))
 		return `The server sees this device as ${seen[0]}, a private address, to which relays do not send (403 Forbidden). Check from outside of its network.`;
 	if (facts.nat.kind === "none" && !facts.stun.some((s) => s.families.length))
@@ -254,16 +256,17 @@ async function tryOutside(relays) {
 		facts.outside = { ok: false, skipped };
 		return;
 	}
+	const relayed = facts.relays[r.i].relay.address;
 	const link = await join({ iceServers: [r.server], iceTransportPolicy: "relay" },
 		{ iceServers: [{ urls: stun }] });
 	const ok = Boolean(link.channel), seen = ok ? await seenAs(link) : "";
 
 	const excuse = ok ? null
-		: link.error ? explain(link.error, r).text : whyPerhapsNotOutside();
+		: link.error ? explain(link.error, r).text : whyPerhapsNotOutside(relayed);
 
 	link.close();
 	facts.outside = excuse ? { ok, skipped: excuse }
-		: { ok, ms: link.ms, seen, address: facts.relays[r.i].relay.address };
+		: { ok, ms: link.ms, seen, address: relayed };
 	if (facts.nat.kind === "unknown" && MAPPING_SEEN[seen])
 		facts.nat = { kind: MAPPING_SEEN[seen], ports: [] };
 	paint();
