@@ -34,13 +34,18 @@ struct timer {
 	void *arg;
 };
 
-static uint64_t le_now_ms(struct env *env)
+static uint64_t now_ns(void)
 {
 	struct timespec ts;
 
-	(void)env;
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static uint64_t le_now_ms(struct env *env)
+{
+	(void)env;
+	return now_ns() / 1000000u;
 }
 
 static int64_t le_wall_s(struct env *env)
@@ -77,14 +82,6 @@ void env_libevent_flush(struct env *env)
 	env_le(env)->rx_used = 0;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 /* Waking up costs more than relaying a packet. Where turns take that long by themselves, there is
  * work enough for each. */
 void env_libevent_gather(struct env *env, unsigned int us)
@@ -93,8 +90,10 @@ void env_libevent_gather(struct env *env, unsigned int us)
 	uint64_t now, due = e->turn_ns + us * UINT64_C(1000);
 	struct timespec until;
 
+	if (!us)
+		return;
 	e->turn_ns = now = now_ns();
-	if (!us || now >= due)
+	if (now >= due)
 		return;
 	e->turn_ns = due;
 	until.tv_sec = (time_t)(due / 1000000000u);

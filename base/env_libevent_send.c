@@ -195,11 +195,8 @@ void env_le_flush_udp(struct udp *u)
 
 void env_le_flush_all(struct env_le *e)
 {
-	while (e->pending) {
-		struct udp *u = e->pending;
-
-		env_le_flush_udp(u);
-	}
+	while (e->pending)
+		env_le_flush_udp(e->pending);
 	e->tx_used = 0;
 	e->copy_used = 0;
 }

@@ -262,3 +262,16 @@ void proc_last_words(int log_fd, char *buf, size_t size)
 	if (line)
 		memmove(buf, line + 1, strlen(line + 1) + 1);
 }
+
+int proc_check(pid_t *pid, const char *name, int log_fd, struct why *why)
+{
+	char how[96], said[300];
+	int status;
+
+	if (*pid <= 0 || proc_running(*pid, &status))
+		return 0;
+	*pid = -1;
+	proc_last_words(log_fd, said, sizeof(said));
+	return why_set(why, -E_CLOSED, "%s %s; its last words: %s", name,
+	               proc_status_text(status, how, sizeof(how)), said);
+}

@@ -49,6 +49,10 @@ int proc_ask(const char *const argv[], int netns_fd, int64_t limit_ms, int *answ
 /* "exited with status 1" or "was killed by signal 11 (Segmentation fault)"; returns buf. */
 const char *proc_status_text(int status, char *buf, size_t size);
 
+/* 0 while the child runs, or where there is none (*pid <= 0). -E_CLOSED, once, when it has ended:
+ * it is reaped, *pid is -1, and why tells how it ended and its last words in log_fd. */
+int proc_check(pid_t *pid, const char *name, int log_fd, struct why *why);
+
 /* The last line of what a program wrote to a file, for people. */
 void proc_last_words(int log_fd, char *buf, size_t size);
 

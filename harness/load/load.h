@@ -53,11 +53,11 @@ struct server;
 
 /* Each plays the load for so long, against the server on LOAD_IP. -E_TIMEOUT, -E_CLOSED, -E_DENIED
  * (the server refused: why says what), or want of resources. */
-int load_relay(const struct load *l, const struct server *s, double seconds, struct measure *m,
+int load_relay(const struct load *l, struct server *s, double seconds, struct measure *m,
                struct why *why);
-int load_requests(const struct load *l, const struct server *s, double seconds, struct measure *m,
+int load_requests(const struct load *l, struct server *s, double seconds, struct measure *m,
                   struct why *why);
-int load_signal(const struct load *l, const struct server *s, double seconds, struct measure *m,
+int load_signal(const struct load *l, struct server *s, double seconds, struct measure *m,
                 struct why *why);
 
 /* Nanoseconds, monotonic. */

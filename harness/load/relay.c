@@ -150,7 +150,7 @@ static void pace(struct flows *f, const struct timetable *t, struct tally *y)
 	y->lost = sent > y->done ? sent - y->done : 0;
 }
 
-int load_relay(const struct load *l, const struct server *s, double seconds, struct measure *m,
+int load_relay(const struct load *l, struct server *s, double seconds, struct measure *m,
                struct why *why)
 {
 	struct timetable table = {0};

@@ -106,7 +106,7 @@ static int play(struct talk *k, struct pollfd *p, const struct load *l, struct t
 	return r;
 }
 
-int load_requests(const struct load *l, const struct server *s, double seconds, struct measure *m,
+int load_requests(const struct load *l, struct server *s, double seconds, struct measure *m,
                   struct why *why)
 {
 	struct talk *k = calloc(l->flows, sizeof(*k));

@@ -112,16 +112,9 @@ static int spawn_coturn(struct server *s, const char *program, struct why *why)
 const struct server_kind server_turnpike = {"turnpike", "turnpike", spawn_turnpike};
 const struct server_kind server_coturn = {"coturn", "turnserver", spawn_coturn};
 
-int server_check(const struct server *s, struct why *why)
+int server_check(struct server *s, struct why *why)
 {
-	char how[96], said[300];
-	int status;
-
-	if (proc_running(s->pid, &status))
-		return 0;
-	proc_last_words(s->log_fd, said, sizeof(said));
-	return why_set(why, -E_CLOSED, "%s %s; its last words: %s", s->name,
-	               proc_status_text(status, how, sizeof(how)), said);
+	return proc_check(&s->pid, s->name, s->log_fd, why);
 }
 
 /* Does it answer a Binding request? */

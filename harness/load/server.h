@@ -32,8 +32,8 @@ int server_start(struct server *s, const struct server_kind *kind, const char *p
 /* Nanoseconds that all of its threads have run. 0 when it is gone. */
 uint64_t server_run_ns(const struct server *s);
 
-/* 0 while it runs; -E_CLOSED with its last words. */
-int server_check(const struct server *s, struct why *why);
+/* 0 while it runs; -E_CLOSED, once, with its last words. */
+int server_check(struct server *s, struct why *why);
 
 void server_stop(struct server *s);
 

@@ -209,7 +209,7 @@ static void settle(struct crowd *c)
 	lws_sul_schedule(c->context, 0, &wake, NULL, LWS_SET_TIMER_USEC_CANCEL);
 }
 
-static void send_and_answer(struct crowd *c, const struct server *s, double seconds)
+static void send_and_answer(struct crowd *c, struct server *s, double seconds)
 {
 	lws_sorted_usec_list_t wake = {0};
 
@@ -227,7 +227,7 @@ static void send_and_answer(struct crowd *c, const struct server *s, double seco
 	lws_sul_schedule(c->context, 0, &wake, NULL, LWS_SET_TIMER_USEC_CANCEL);
 }
 
-int load_signal(const struct load *l, const struct server *s, double seconds, struct measure *m,
+int load_signal(const struct load *l, struct server *s, double seconds, struct measure *m,
                 struct why *why)
 {
 	const struct lws_context_creation_info info = {.port = CONTEXT_PORT_NO_LISTEN,

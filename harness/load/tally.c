@@ -17,7 +17,7 @@ uint64_t load_now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-int tally_start(struct tally *t, const struct server *s, double seconds, struct why *why)
+int tally_start(struct tally *t, struct server *s, double seconds, struct why *why)
 {
 	*t = (struct tally){.server = s, .every = 1};
 	t->sample = malloc(TALLY_SAMPLES * sizeof(*t->sample));

@@ -11,7 +11,7 @@
 #define TALLY_SAMPLES (1u << 19)
 
 struct tally {
-	const struct server *server;
+	struct server *server;
 	uint64_t warm_ns, end_ns, lasts_ns;
 	uint64_t run_ns; /* of the server: at warm_ns, and once it is over, between the two */
 	bool counting, over;
@@ -21,7 +21,7 @@ struct tally {
 };
 
 /* Starts the clock. 0 or -E_NOMEM. */
-int tally_start(struct tally *t, const struct server *s, double seconds, struct why *why);
+int tally_start(struct tally *t, struct server *s, double seconds, struct why *why);
 
 /* False when the time is over. To be asked often: it also notes the end of the warm-up. What comes
  * through later still counts, if it was sent before. */

@@ -139,15 +139,7 @@ static int ask_health(int server_ns, struct why *why)
 
 int appliance_check(struct appliance *a, struct why *why)
 {
-	char how[96], said[300];
-	int status;
-
-	if (a->pid <= 0 || proc_running(a->pid, &status))
-		return 0;
-	a->pid = -1;
-	proc_last_words(a->log_fd, said, sizeof(said));
-	return why_set(why, -E_CLOSED, "turnpike serve %s; its last words: %s",
-	               proc_status_text(status, how, sizeof(how)), said);
+	return proc_check(&a->pid, "turnpike serve", a->log_fd, why);
 }
 
 static int spawn(struct appliance *a, struct why *why)

@@ -202,15 +202,7 @@ static int ask(const struct target_server *s, struct why *why)
 
 int target_check(struct target_server *s, struct why *why)
 {
-	char how[96], said[300];
-	int status;
-
-	if (s->pid <= 0 || proc_running(s->pid, &status))
-		return 0;
-	s->pid = -1;
-	proc_last_words(s->log_fd, said, sizeof(said));
-	return why_set(why, -E_CLOSED, "%s %s; its last words: %s", s->target->name,
-	               proc_status_text(status, how, sizeof(how)), said);
+	return proc_check(&s->pid, s->target->name, s->log_fd, why);
 }
 
 static int await(struct target_server *s, struct why *why)

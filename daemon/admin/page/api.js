@@ -45,7 +45,7 @@ function post(path, args) {
 }
 
 // Arguments that are "", null or undefined are not sent.
-const given = (args) => Object.fromEntries(
+export const given = (args) => Object.fromEntries(
 	Object.entries(args).filter(([, v]) => v !== "" && v !== null && v !== undefined));
 
 // A verb that only looks.

@@ -2,6 +2,7 @@
 //
 // Elements, made from JavaScript alone: a string is a text, never markup.
 
+import { given } from "./api.js";
 import { visible } from "./text.js";
 
 export const $ = (id) => document.getElementById(id);
@@ -35,9 +36,9 @@ export function nameOf(text) {
 
 // An address of a view: #sessions?user=alice
 export function hashOf(view, params = {}) {
-	const set = Object.entries(params).filter(([, v]) => v !== "" && v !== null && v !== undefined);
+	const query = String(new URLSearchParams(given(params)));
 
-	return `#${view}${set.length ? `?${new URLSearchParams(set)}` : ""}`;
+	return `#${view}${query && `?${query}`}`;
 }
 
 export function linkTo(view, params, ...children) {
