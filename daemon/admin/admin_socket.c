@@ -43,22 +43,30 @@ struct admin_socket {
 	unsigned client_n;
 	struct sockaddr_un addr;
 	int fd;
+	int null;  /* what the spare is a copy of */
 	int spare; /* a descriptor for who asks why there are none left; -1: he has it */
 	bool bound;
 };
 
-static void keep_spare(struct admin_socket *s)
+/* What a client has had becomes the spare in one step: between a close and an open, another
+ * thread would take it, and keep it. */
+static void close_client(struct admin_socket *s, int fd)
 {
-	if (s->spare < 0)
-		s->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (s->spare < 0 && dup3(s->null, fd, O_CLOEXEC) == fd)
+		s->spare = fd;
+	else
+		close(fd);
 }
 
 static void client_free(struct client *c)
 {
+	int fd = bufferevent_getfd(c->bev);
+
 	DL_DELETE(c->socket->clients, c);
 	c->socket->client_n--;
-	bufferevent_free(c->bev); /* closes the socket */
-	keep_spare(c->socket);
+	bufferevent_disable(c->bev, EV_READ | EV_WRITE); /* it is freed later: no longer watched */
+	bufferevent_free(c->bev);
+	close_client(c->socket, fd);
 	free(c);
 }
 
@@ -177,17 +185,15 @@ static void on_accept(evutil_socket_t listener, short what, void *ctx)
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) ||
 	    (who.uid != 0 && who.uid != geteuid())) {
 		log_warn(NULL, "admin-refused", LOG_INT("uid", who.uid));
-		close(fd);
-		keep_spare(s);
+		close_client(s, fd);
 		return;
 	}
 	c = s->client_n < CLIENTS_MAX ? calloc(1, sizeof(*c)) : NULL;
 	if (c)
-		c->bev = bufferevent_socket_new(s->base, fd, BEV_OPT_CLOSE_ON_FREE);
+		c->bev = bufferevent_socket_new(s->base, fd, 0);
 	if (!c || !c->bev) {
-		close(fd);
+		close_client(s, fd);
 		free(c);
-		keep_spare(s);
 		return;
 	}
 	c->socket = s;
@@ -220,8 +226,8 @@ int admin_socket_start(struct event_base *base, const char *dir, struct admin *a
 		return why_set(why, -E_NOMEM, "out of memory");
 	s->base = base;
 	s->admin = admin;
-	s->spare = -1;
-	keep_spare(s);
+	s->null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	s->spare = fcntl(s->null, F_DUPFD_CLOEXEC, 0);
 	s->addr.sun_family = AF_UNIX;
 	len = snprintf(s->addr.sun_path, sizeof(s->addr.sun_path), "%s/" ADMIN_SOCKET_NAME, dir);
 	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -265,6 +271,8 @@ void admin_socket_stop(struct admin_socket *s)
 		close(s->fd);
 	if (s->spare >= 0)
 		close(s->spare);
+	if (s->null >= 0)
+		close(s->null);
 	if (s->bound)
 		unlink(s->addr.sun_path);
 	free(s);

@@ -202,8 +202,12 @@ static int echo(struct client *one, struct client *two, const char **step)
 	int r;
 
 	*step = "Allocate";
-	if ((r = client_allocate(one, &a)) || (r = client_allocate(two, &b)))
+	if ((r = client_allocate(one, &a)))
 		return r;
+	if ((r = client_allocate(two, &b))) {
+		client_release(one); /* of the last port there was, perhaps */
+		return r;
+	}
 	*step = "ChannelBind";
 	if ((r = client_bind(one, CHANNEL, &b)))
 		return r;
