@@ -9,10 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHANNEL_MIN        0x4000
-#define CHANNEL_MAX        0x4fff
-#define CHANNEL_LEGACY_MAX 0x7ffe /* RFC 5766 */
-#define CHANS_AT_FIRST     4
+#define CHANNEL_MIN 0x4000
+#define CHANNEL_MAX 0x4fff
+#define CHANNEL_LEGACY_MAX                                                                         \
+	0x7fff /* RFC 5766 section 11 (11.2 says 0x7ffe): coturn's client draws it */
+#define CHANS_AT_FIRST 4
 
 /* Clients count up from 0x4000, so the number itself tells the place; for one that does not, all
  * are looked at. Expired ones, too. */

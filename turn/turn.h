@@ -93,7 +93,7 @@ struct turn_conf {
 	uint64_t user_bandwidth;     /* of an account's allocations */
 	uint64_t total_bandwidth;    /* of all */
 	uint32_t connections_max;    /* to peers, a TCP allocation */
-	bool legacy_channels;        /* 0x5000 to 0x7FFE, too (RFC 5766) */
+	bool legacy_channels;        /* 0x5000 to 0x7FFF, too (RFC 5766) */
 	bool mobility;               /* a client may move to another address (RFC 8016) */
 	uint8_t ticket_key[TURN_TICKET_KEY_LEN]; /* the same for all workers */
 	bool strict_expiry;                      /* an expired credential cannot refresh, either */

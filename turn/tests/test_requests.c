@@ -587,8 +587,9 @@ static void legacy_channel_numbers(void **state)
 	world_start(w);
 	host_open(w, &h, "198.51.100.5:1", "alice", "secret");
 	assert_int_equal(host_allocate(&h, NULL), 0);
-	assert_int_equal(host_bind(&h, 0x7ffe, "8.8.8.8:1"), 0);
-	assert_int_equal(host_bind(&h, 0x7fff, "8.8.8.8:2"), 400);
+	assert_int_equal(host_bind(&h, 0x5000, "8.8.8.8:1"), 0);
+	assert_int_equal(host_bind(&h, 0x7fff, "8.8.8.8:2"), 0);
+	assert_int_equal(host_bind(&h, 0x8000, "8.8.8.8:3"), 400);
 	host_close(&h);
 }
 
