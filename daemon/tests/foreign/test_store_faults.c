@@ -276,7 +276,7 @@ static void kill_group(pid_t pid)
 	waitpid(pid, NULL, 0);
 }
 
-/* How many names of the list were acknowledged; each must be in the text. */
+/* How many names of the list were acknowledged; each must be in the text, if there is one. */
 static int all_there(const struct scene *s, const char *what, const char *text)
 {
 	char path[160], name[64], line[80];
@@ -288,7 +288,7 @@ static int all_there(const struct scene *s, const char *what, const char *text)
 	while (file && fgets(name, sizeof(name), file)) {
 		name[strcspn(name, "\n")] = 0;
 		snprintf(line, sizeof(line), "\"%s\"", name);
-		if (!strstr(text, line))
+		if (text && !strstr(text, line))
 			fail_msg("%s %s was acknowledged and is gone", what, name);
 		n++;
 	}
@@ -301,6 +301,7 @@ static void killed(void **state)
 {
 	struct scene s;
 	char *users, *tokens, verb[160];
+	unsigned int longer = 150;
 	int n;
 
 	(void)state;
@@ -309,7 +310,9 @@ static void killed(void **state)
 	for (int round = 0; round < ROUNDS; round++) {
 		pid_t adds[2] = {start_adding(&s, round, "user"), start_adding(&s, round, "token")};
 
-		lab_sleep_ms(150 + 23 * (unsigned int)(round % 13));
+		lab_sleep_ms(longer + 23 * (unsigned int)(round % 13));
+		if (all_there(&s, "user", NULL) + all_there(&s, "token", NULL) <= round)
+			longer += 50; /* the machine is a slow one */
 		/* every fifth time the server dies with them */
 		if (round % 5 == 4)
 			lab_signal_and_wait(&s.server.program, SIGKILL, AT_ONCE);
