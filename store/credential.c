@@ -5,29 +5,20 @@
 #include "store/credential.h"
 
 #include "base/error.h"
+#include "base/hmac.h"
 
 #include <inttypes.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-
-#define SHA1_LEN 20
 
 void credential_password(const void *secret, size_t secret_len, const char *username, size_t len,
                          char out[32])
 {
-	uint8_t mac[SHA1_LEN];
+	uint8_t mac[HMAC_SHA1_LEN];
 
-	if (!HMAC(EVP_sha1(), secret_len ? secret : "", (int)secret_len,
-	          (const unsigned char *)username, len, mac, NULL)) {
-		/* Out of memory: whatever comes out must not be a password that one can guess. */
-		if (getrandom(mac, sizeof(mac), 0) != (ssize_t)sizeof(mac))
-			abort();
-	}
+	hmac(HMAC_SHA1, secret, secret_len, username, len, mac);
 	EVP_EncodeBlock((unsigned char *)out, mac, sizeof(mac));
 	OPENSSL_cleanse(mac, sizeof(mac));
 }

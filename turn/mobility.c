@@ -12,13 +12,13 @@
 #include "turn/mobility.h"
 
 #include "base/error.h"
+#include "base/hmac.h"
 #include "base/log.h"
 #include "turn/quota.h"
 #include "turn/state.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,13 +55,12 @@ static bool tuple_equal(const struct turn_tuple *a, const struct turn_tuple *b)
 static void make_ticket(const struct turn *t, const struct ticket *ticket,
                         uint8_t out[TICKET_LEN + 1])
 {
-	uint8_t raw[RAW_LEN], mac[EVP_MAX_MD_SIZE];
-	unsigned int mac_len;
+	uint8_t raw[RAW_LEN], mac[HMAC_SHA256_LEN];
 
 	raw[0] = ticket->worker;
 	memcpy(raw + 1, &ticket->serial, 8); /* only we read it: in our own byte order */
 	memcpy(raw + 9, ticket->chance, CHANCE_LEN);
-	HMAC(EVP_sha256(), t->conf.ticket_key, TURN_TICKET_KEY_LEN, raw, CLEAR_LEN, mac, &mac_len);
+	hmac(HMAC_SHA256, t->conf.ticket_key, TURN_TICKET_KEY_LEN, raw, CLEAR_LEN, mac);
 	memcpy(raw + CLEAR_LEN, mac, MAC_LEN);
 	EVP_EncodeBlock(out, raw, RAW_LEN);
 }

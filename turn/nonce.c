@@ -4,9 +4,10 @@
  */
 #include "turn/nonce.h"
 
+#include "base/hmac.h"
+
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <string.h>
 
 #define FEATURES_LEN 3
@@ -77,16 +78,15 @@ static bool decode24(const uint8_t *text, uint32_t *out)
 static void prove(const uint8_t key[TURN_NONCE_KEY_LEN], uint32_t features,
                   const struct addr *client, uint8_t raw[RAW_LEN], char out[TURN_NONCE_PROOF_LEN])
 {
-	uint8_t input[FEATURES_LEN + TIME_LEN + PORT_LEN + 16], mac[EVP_MAX_MD_SIZE];
-	unsigned int mac_len;
+	uint8_t input[FEATURES_LEN + TIME_LEN + PORT_LEN + 16], mac[HMAC_SHA256_LEN];
 	size_t ip_len;
 	const uint8_t *ip = addr_ip(client, &ip_len);
 
 	put24(input, features);
 	memcpy(input + FEATURES_LEN, raw, TIME_LEN + PORT_LEN);
 	memcpy(input + FEATURES_LEN + TIME_LEN + PORT_LEN, ip, ip_len);
-	HMAC(EVP_sha256(), key, TURN_NONCE_KEY_LEN, input,
-	     FEATURES_LEN + TIME_LEN + PORT_LEN + ip_len, mac, &mac_len);
+	hmac(HMAC_SHA256, key, TURN_NONCE_KEY_LEN, input,
+	     FEATURES_LEN + TIME_LEN + PORT_LEN + ip_len, mac);
 	memcpy(raw + TIME_LEN + PORT_LEN, mac, MAC_LEN);
 	encode(raw, RAW_LEN, true, out, TURN_NONCE_PROOF_LEN);
 }

@@ -7,10 +7,10 @@
 #include "turn/net/internal.h"
 
 #include "base/error.h"
+#include "base/hmac.h"
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
-#include <openssl/hmac.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -121,11 +121,9 @@ static BIO_METHOD *new_bio_method(void)
 static void make_cookie(const struct dtls *d, const struct session *s, int which,
                         uint8_t out[COOKIE_LEN])
 {
-	uint8_t mac[EVP_MAX_MD_SIZE];
-	unsigned int len;
+	uint8_t mac[HMAC_SHA256_LEN];
 
-	HMAC(EVP_sha256(), d->secret[which], SECRET_LEN, (const uint8_t *)&s->key, sizeof(s->key),
-	     mac, &len);
+	hmac(HMAC_SHA256, d->secret[which], SECRET_LEN, &s->key, sizeof(s->key), mac);
 	memcpy(out, mac, COOKIE_LEN);
 }
 
