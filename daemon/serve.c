@@ -41,6 +41,13 @@ static bool is_newly_revoked(void *ctx, const char *name)
 	       store_snapshot_user_revoked(since->before, name);
 }
 
+static void tell_stale(void *ctx, const char *username)
+{
+	struct serve *s = ctx;
+
+	web_tell_stale(s->web, strchr(username, ':') + 1); /* the store takes EXPIRY:NAME only */
+}
+
 static int reload_users(struct serve *s, struct why *why)
 {
 	struct revoked_since since = {.before = s->users};
@@ -50,8 +57,10 @@ static int reload_users(struct serve *s, struct why *why)
 	if (r)
 		return r;
 	since.now = fresh;
-	if (s->web && since.before)
+	if (s->web && since.before) {
 		web_tell_revoked(s->web, is_newly_revoked, &since);
+		store_snapshot_newly_revoked(fresh, since.before, tell_stale, s);
+	}
 	store_snapshot_unref(s->users);
 	s->users = fresh;
 	s->grant.users = fresh;

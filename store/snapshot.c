@@ -449,6 +449,18 @@ bool store_snapshot_credential_revoked(const struct store_snapshot *snap, const 
 	return find_revocation(snap, &snap->credentials, username, strlen(username));
 }
 
+void store_snapshot_newly_revoked(const struct store_snapshot *now,
+                                  const struct store_snapshot *before,
+                                  void (*each)(void *ctx, const char *username), void *ctx)
+{
+	for (size_t i = 0; i < now->credentials.n; i++) {
+		const char *username = now->text + now->credentials.v[i].name.off;
+
+		if (!store_snapshot_credential_revoked(before, username))
+			each(ctx, username);
+	}
+}
+
 int64_t store_snapshot_user_revoked(const struct store_snapshot *snap, const char *name)
 {
 	const struct snapshot_revocation *r =

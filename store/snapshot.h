@@ -45,6 +45,11 @@ bool store_snapshot_revoked(const struct store_snapshot *snap, const char *usern
 /* Whether it was revoked by itself. */
 bool store_snapshot_credential_revoked(const struct store_snapshot *snap, const char *username);
 
+/* Those that were revoked by themselves since an earlier snapshot. username is borrowed. */
+void store_snapshot_newly_revoked(const struct store_snapshot *now,
+                                  const struct store_snapshot *before,
+                                  void (*each)(void *ctx, const char *username), void *ctx);
+
 /* Until when a user's credentials are refused, so that a new one needs store_reissue(). 0: they are
  * not. */
 int64_t store_snapshot_user_revoked(const struct store_snapshot *snap, const char *name);

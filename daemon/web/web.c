@@ -395,14 +395,31 @@ void web_stop(struct web *w)
 	free(w);
 }
 
-unsigned web_tell_revoked(struct web *w, bool (*whom)(void *ctx, const char *name), void *ctx)
+static unsigned tell(struct web *w, bool (*whom)(void *ctx, const char *name), void *ctx,
+                     const char *code, const char *message)
 {
-	unsigned n = hub_tell(lws_hub_core(w->hub), whom, ctx, "credentials-revoked",
-	                      "Your relay credentials were revoked: calls over the relay end.");
+	unsigned n = hub_tell(lws_hub_core(w->hub), whom, ctx, code, message);
 
 	if (n)
 		nest_kick(w->nest);
 	return n;
+}
+
+unsigned web_tell_revoked(struct web *w, bool (*whom)(void *ctx, const char *name), void *ctx)
+{
+	return tell(w, whom, ctx, "credentials-revoked",
+	            "Your relay credentials were revoked: calls over the relay end.");
+}
+
+static bool is_he(void *ctx, const char *name)
+{
+	return !strcmp(ctx, name);
+}
+
+unsigned web_tell_stale(struct web *w, const char *name)
+{
+	return tell(w, is_he, (void *)name, "ice-servers-stale",
+	            "A relay credential of yours was revoked: ask for new ICE servers.");
 }
 
 unsigned web_peer_count(const struct web *w)

@@ -111,6 +111,9 @@ void web_stop(struct web *w);
  * revoked; how many they were. */
 unsigned web_tell_revoked(struct web *w, bool (*whom)(void *ctx, const char *name), void *ctx);
 
+/* Tells who is of that name that one of the credentials was: another one is to be had. */
+unsigned web_tell_stale(struct web *w, const char *name);
+
 /* For statistics. */
 unsigned web_peer_count(const struct web *w);
 unsigned web_call_count(const struct web *w);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Access to the relay in mid-call: a credential expires, a user is revoked. What
- * carries the call is asked of the server (turnpike sessions), not of the pages.
+ * Access to the relay in mid-call: a credential expires, a credential or a user is
+ * revoked. What carries the call is asked of the server (turnpike sessions), not of the pages.
  */
 #include "harness/clock.h"
 #include "harness/scenarios/call.h"
@@ -170,29 +170,50 @@ static int revoked_n(int log_fd, off_t from, const char *user)
 	return n;
 }
 
-int strike_revoke(struct stage *st, const struct fault *f, struct why *why)
+/* Revokes what the words say. The server has to close the caller's allocations, at once. */
+static int take_back(struct stage *st, const struct fault *f, const char *const words[], int n,
+                     struct why *why)
 {
 	const char *user = st->mark[CALLER].name;
-	const char *const words[] = {"revoke", "--user", user, NULL};
 	int log_fd = st->log_fd[STAGE_LOG_SERVER];
 	off_t from = lseek(log_fd, 0, SEEK_END);
-	struct relayed had;
 	int64_t deadline;
-	int n, err = read_relayed(st, CALLER, &had, why);
+	int closed, err = appliance_verb(st->appliance, words, NULL, why);
 
-	if (err == 0)
-		err = appliance_verb(st->appliance, words, NULL, why);
 	if (err != 0)
 		return err;
 	deadline = clock_mono_ms() + REVOKED_MS;
-	while ((n = revoked_n(log_fd, from, user)) < had.allocations && clock_mono_ms() < deadline)
+	while ((closed = revoked_n(log_fd, from, user)) < n && clock_mono_ms() < deadline)
 		clock_sleep_ms(LOG_LOOK_MS);
 	result_measure(st->result, "revoked_after",
 	               (double)(clock_mono_ms() - deadline + REVOKED_MS), "ms");
-	if (had.allocations == 0 || n < had.allocations)
+	if (n == 0 || closed < n)
 		result_fail(st->result,
 		            "the server should close %s's %d allocations within %.0f s of %s, but "
 		            "closed %d; most likely: its workers did not hear of it.",
-		            user, had.allocations, REVOKED_MS / 1e3, f->what, n);
+		            user, n, REVOKED_MS / 1e3, f->what, closed);
 	return 0;
+}
+
+int strike_revoke(struct stage *st, const struct fault *f, struct why *why)
+{
+	const char *const words[] = {"revoke", "--user", st->mark[CALLER].name, NULL};
+	struct relayed had;
+	int err = read_relayed(st, CALLER, &had, why);
+
+	return err ? err : take_back(st, f, words, had.allocations, why);
+}
+
+int strike_revoke_credential(struct stage *st, const struct fault *f, struct why *why)
+{
+	char username[96];
+	const char *const words[] = {"revoke", username, NULL};
+	struct relayed had;
+	int err = read_relayed(st, CALLER, &had, why);
+
+	if (err != 0)
+		return err;
+	snprintf(username, sizeof(username), "%" PRId64 ":%s", had.last_expiry_s,
+	         st->mark[CALLER].name);
+	return take_back(st, f, words, had.allocations, why);
 }

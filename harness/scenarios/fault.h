@@ -115,6 +115,9 @@ int strike_expiries(struct stage *st, const struct fault *f, struct why *why);
 /* Revokes the caller; the server has to close what he has open. */
 int strike_revoke(struct stage *st, const struct fault *f, struct why *why);
 
+/* Only the credential that the caller's relay was opened with. */
+int strike_revoke_credential(struct stage *st, const struct fault *f, struct why *why);
+
 /* ---- what can break (strike.c) ---- */
 
 int strike_kill(struct stage *st, const struct fault *f, struct why *why);

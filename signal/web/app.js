@@ -477,6 +477,8 @@ hub.addEventListener("error", ({ detail }) => {
 		call.end(detail.message);
 	else if (ours)
 		console.info(`[call ${call.peer}] ${detail.for}: ${detail.message}`); // it tries again
+	else if (detail.code === "ice-servers-stale")
+		console.info(detail.message); // the call sees to it
 	else if (detail.for !== "new-ice-candidate" && detail.for !== "hang-up")
 		notice(detail.message ?? "The server refused a message.");
 	if (detail.code === "bad-name")

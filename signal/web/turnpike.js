@@ -31,6 +31,7 @@ const RESTART_PAUSE_MS = 2000; // both ends notice at about the same time: one r
 const MOVE_TRIES = 3; // to another relay,
 const MOVE_MS = 5000; // each with so much time
 const REVOKED = "credentials-revoked"; // the hub's code, which the other end gets as a reason
+const STALE = "ice-servers-stale"; // the hub's code
 
 // One call to one peer: MDN's perfect negotiation, with the callee as the polite end.
 //
@@ -345,8 +346,13 @@ export class Call extends Emitter {
 	}
 
 	#onHubError = ({ detail }) => {
-		if (detail.code === REVOKED)
+		if (detail.code === REVOKED) {
 			this.#onRevoked();
+		} else if (detail.code === STALE) {
+			// One credential was taken back, and the relay that it opened is gone.
+			this.#servers.spoil();
+			this.#leaveRelay();
+		}
 	};
 
 	// Our relay was opened with a credential that was taken back. A direct call needs none.
@@ -359,7 +365,7 @@ export class Call extends Emitter {
 	}
 
 	// The relay that carries the call ends with the old credential: the media move to one that was
-	// opened with the new, while the old one still lives.
+	// opened with the new, if possible while the old one still lives.
 	async #leaveRelay(tries = MOVE_TRIES, old = null) {
 		const route = await this.route().catch(() => null);
 

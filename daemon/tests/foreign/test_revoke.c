@@ -297,6 +297,18 @@ static void ask_over(struct client *c, struct person *p)
 	free(said);
 }
 
+static struct client *sign_in(struct event_base *base, const char *name)
+{
+	struct client *c = client_open(base, 8080, false);
+	char text[96];
+
+	free(ws_upgrade(c, "/ws", "Host: localhost:8080\r\nSec-WebSocket-Protocol: json\r\n"));
+	snprintf(text, sizeof(text), "{\"type\":\"username\",\"name\":\"%s\"}", name);
+	assert_true(ws_say(c, text));
+	free(hear(c, "userlist"));
+	return c;
+}
+
 /* The status of GET /turn?username=greta. */
 static int ask_over_http(const char *header)
 {
@@ -316,7 +328,7 @@ static int ask_over_http(const char *header)
 static void guest_asks_again(void **state)
 {
 	struct event_base *base = event_base_new();
-	struct client *c = client_open(base, 8080, false);
+	struct client *c = sign_in(base, "greta"); /* as a guest on this host */
 	struct person *greta = calloc(1, sizeof(*greta)), fresh;
 	char *said = lab_verb(&server, "token add app --scope issue", NULL), text[160], header[128];
 
@@ -326,9 +338,6 @@ static void guest_asks_again(void **state)
 	snprintf(header, sizeof(header), "header = \"Authorization: Bearer %.*s\"\n",
 	         (int)strcspn(strstr(said, "tp_"), "\n"), strstr(said, "tp_"));
 	free(said);
-	/* as a guest on this host */
-	free(ws_upgrade(c, "/ws", "Host: localhost:8080\r\nSec-WebSocket-Protocol: json\r\n"));
-	assert_true(ws_say(c, "{\"type\":\"username\",\"name\":\"greta\"}"));
 	ask_over(c, greta);
 	open_all(greta);
 	free(lab_verb(&server, "revoke --user greta", NULL));
@@ -356,6 +365,39 @@ static void guest_asks_again(void **state)
 	close_all(greta);
 	free(greta);
 	client_close(c);
+	event_base_free(base);
+}
+
+/* The one that leaked ends; she is told to get another, which opens. Nobody else is. */
+static void guest_gets_another(void **state)
+{
+	struct event_base *base = event_base_new();
+	struct client *hanna = sign_in(base, "hanna"), *ann = sign_in(base, "ann");
+	struct person *leaked = calloc(1, sizeof(*leaked)), fresh;
+	char verb[96], *said;
+
+	(void)state;
+	ask_over(hanna, leaked);
+	open_all(leaked);
+	snprintf(verb, sizeof(verb), "revoke %s", leaked->user);
+	free(lab_verb(&server, verb, NULL));
+	assert_true(closed(leaked->user, TALKERS_N));
+	said = hear(hanna, "error");
+	assert_non_null(strstr(said, "\"code\":\"ice-servers-stale\""));
+	free(said);
+	ask_over(hanna, &fresh);
+	assert_string_not_equal(fresh.user, leaked->user);
+	assert_int_equal(try_to_allocate(&fresh), 0);
+	assert_int_equal(try_to_allocate(leaked), 401);
+	/* The first error that she hears is her own. */
+	assert_true(ws_say(ann, "{\"type\":\"error\"}"));
+	said = hear(ann, "error");
+	assert_non_null(strstr(said, "\"code\":\"server-only\""));
+	free(said);
+	close_all(leaked);
+	free(leaked);
+	client_close(hanna);
+	client_close(ann);
 	event_base_free(base);
 }
 
@@ -464,9 +506,13 @@ static void audited(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(one_credential), cmocka_unit_test(all_of_a_user),
-	    cmocka_unit_test(long_lasting),   cmocka_unit_test(guest_asks_again),
-	    cmocka_unit_test(disabled_user),  cmocka_unit_test(books),
+	    cmocka_unit_test(one_credential),
+	    cmocka_unit_test(all_of_a_user),
+	    cmocka_unit_test(long_lasting),
+	    cmocka_unit_test(guest_asks_again),
+	    cmocka_unit_test(guest_gets_another),
+	    cmocka_unit_test(disabled_user),
+	    cmocka_unit_test(books),
 	    cmocka_unit_test(audited),
 	};
 
