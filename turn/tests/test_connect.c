@@ -623,6 +623,56 @@ static void peers_come(void **state)
 	end(t);
 }
 
+/* Whatever state they are in; and who hears of an identifier too late does not get in by it. */
+static void revoked_users_lose_their_connections(void **state)
+{
+	struct stream s, other, data;
+	struct tcp *t = begin(&s);
+	struct handle *h, *hers, *bobs;
+	struct addr from;
+	struct wire m;
+	uint32_t id;
+
+	(void)state;
+	stream_open(t, &other, "198.51.100.6:1");
+	stream_open(t, &data, "198.51.100.5:2");
+	other.user = "bob";
+	other.password = "hunter2";
+	login(&other);
+	assert_int_equal(allocate(&s, 6), 0);
+	hers = find(t, true);
+	assert_int_equal(allocate(&other, 6), 0);
+	connect_ok(&other, PEER, &bobs);
+	bobs->joined = &other;
+	id = connect_ok(&s, PEER, &h);
+	assert_int_equal(bind_code(&data, id), 401);
+	assert_int_equal(bind_code(&data, id), 0);
+	assert_ptr_equal(h->joined, &data);
+	turn_link_free(data.link);
+	id = connect_ok(&s, "9.9.9.9:4001", &h);
+	start_connect(&s, &m, "9.9.9.9:4002"); /* under way */
+	tell(&s, &m);
+	assert_int_equal(permit(&s, PEER), 0);
+	assert_int_equal(addr_parse(&from, "9.9.9.9:4003"), 0);
+	assert_int_equal(turn_tcp_accepted(hers->alloc, &from, new_handle(t)), 0);
+	assert_int_equal(t->open, 2 + 5);
+	t->w.alice_gone = true;
+	turn_recheck_users(t->w.turn);
+	world_run(&t->w, 0);
+	assert_int_equal(t->open, 2);
+	assert_true(bobs->used);
+	assert_int_equal(turn_ports_leased(t->w.ports4), 1);
+	stream_open(t, &data, "198.51.100.5:3");
+	assert_int_equal(bind_code(&data, id), 401);
+	assert_int_equal(bind_code(&data, id), 401);
+	assert_int_equal(connect_code(&s, PEER), 401);
+	assert_int_equal(refresh(&other, 0), 0);
+	stream_close(&s);
+	stream_close(&other);
+	stream_close(&data);
+	end(t);
+}
+
 /* From one relayed address to another: legal for TCP on TCP ports alone. */
 static void hairpins(void **state)
 {
@@ -659,6 +709,7 @@ int main(void)
 	    cmocka_unit_test(connects_with_a_token),
 	    cmocka_unit_test(binds),
 	    cmocka_unit_test(peers_come),
+	    cmocka_unit_test(revoked_users_lose_their_connections),
 	    cmocka_unit_test(hairpins),
 	};
 

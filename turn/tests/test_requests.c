@@ -613,6 +613,33 @@ static void revoked_users_lose_their_allocations(void **state)
 	host_close(&b);
 }
 
+/* The port of the pair that nobody came for is not lost with the user, nor his by its token. */
+static void revoked_users_lose_their_reservations(void **state)
+{
+	struct world *w = world_begin(state);
+	struct host a;
+	struct addr ra;
+	struct wire m;
+	uint8_t token[8];
+
+	host_open(w, &a, "198.51.100.5:1", "alice", "secret");
+	assert_int_equal(host_login(&a), 401);
+	assert_int_equal(ask_even(&a, true, &ra, token), 0);
+	assert_int_equal(turn_ports_leased(w->ports4), 2);
+	w->alice_gone = true;
+	turn_recheck_users(w->turn);
+	world_run(w, 0);
+	assert_int_equal(turn_ports_reserved(w->ports4), 1);
+	assert_int_equal(turn_ports_leased(w->ports4), 1);
+	host_request(&a, &m, W_ALLOCATE);
+	wire_add_u32(&m, 0x0019, 17u << 24);
+	wire_add(&m, 0x0022, token, 8);
+	assert_int_equal(host_ask(&a, &m), 401);
+	world_run(w, 32000);
+	assert_int_equal(turn_ports_leased(w->ports4), 0);
+	host_close(&a);
+}
+
 /* A flood from forged addresses: what nobody vouches for leaves nothing behind. */
 static void spoofed_floods_leave_no_state(void **state)
 {
@@ -654,6 +681,7 @@ int main(void)
 	    T(channel_rules),
 	    T(legacy_channel_numbers),
 	    T(revoked_users_lose_their_allocations),
+	    T(revoked_users_lose_their_reservations),
 	    T(spoofed_floods_leave_no_state),
 	};
 

@@ -17,11 +17,14 @@
 #include "store/credential.h"
 
 #include <jansson.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #define SERVER4 LAB_SERVER4 ":3478"
 #define OPTIONS                                                                                    \
@@ -173,6 +176,72 @@ static void one_credential(void **state)
 	assert_int_equal(try_to_allocate(bob), 0);
 	free(mallory);
 	free(bob);
+}
+
+/* A connection from the relay to a peer, bound to one of the client's (RFC 6062). */
+struct relayed_tcp {
+	struct talker control, data;
+	int listener, peer;
+};
+
+static void relay_tcp(struct relayed_tcp *r, const struct person *p)
+{
+	struct addr at;
+	struct wire m;
+	uint32_t id;
+	char heard[5];
+
+	assert_int_equal(addr_parse(&at, LAB_PEER4 ":9998"), 0);
+	r->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(r->listener, &at.sa, addr_len(&at)), 0);
+	assert_int_equal(listen(r->listener, 1), 0);
+	talker_open(&r->control, SERVER4, true, NULL, p->user, p->password);
+	talker_open(&r->data, SERVER4, true, NULL, p->user, p->password);
+	assert_int_equal(talker_login(&r->control), 401);
+	talker_request(&r->control, &m, W_ALLOCATE);
+	wire_add_u32(&m, 0x0019, 6u << 24);
+	assert_int_equal(talker_ask(&r->control, &m), 0);
+	talker_request(&r->control, &m, W_CONNECT);
+	wire_add_xor_addr(&m, 0x0012, LAB_PEER4 ":9998");
+	assert_int_equal(talker_ask(&r->control, &m), 0);
+	id = wire_get_u32(r->control.in.buf, r->control.in.len, 0x002a);
+	r->peer = accept(r->listener, NULL, NULL);
+	assert_true(r->peer >= 0);
+	memcpy(r->data.realm, r->control.realm, sizeof(r->data.realm));
+	memcpy(r->data.nonce, r->control.nonce, sizeof(r->data.nonce));
+	talker_request(&r->data, &m, W_CONNECTION_BIND);
+	wire_add_u32(&m, 0x002a, id);
+	assert_int_equal(talker_ask(&r->data, &m), 0);
+	assert_true(talker_send(&r->data, "hello", 5));
+	assert_int_equal(recv(r->peer, heard, sizeof(heard), MSG_WAITALL), 5);
+	assert_memory_equal(heard, "hello", 5);
+}
+
+/* Closed or reset by the server, and nothing before. */
+static bool is_cut(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	char byte;
+
+	return poll(&p, 1, AT_ONCE) == 1 && recv(fd, &byte, 1, 0) <= 0;
+}
+
+static void tcp_to_peers(void **state)
+{
+	struct relayed_tcp r;
+	struct person tess;
+
+	(void)state;
+	credential(&tess, "tess", 3600);
+	relay_tcp(&r, &tess);
+	free(lab_verb(&server, "revoke --user tess", NULL));
+	assert_true(closed(tess.user, 1));
+	assert_true(is_cut(r.peer));
+	assert_true(is_cut(r.data.fd));
+	talker_close(&r.control);
+	talker_close(&r.data);
+	close(r.peer);
+	close(r.listener);
 }
 
 /* The CLI's answer, as a credential. */
@@ -506,13 +575,10 @@ static void audited(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(one_credential),
-	    cmocka_unit_test(all_of_a_user),
-	    cmocka_unit_test(long_lasting),
-	    cmocka_unit_test(guest_asks_again),
-	    cmocka_unit_test(guest_gets_another),
-	    cmocka_unit_test(disabled_user),
-	    cmocka_unit_test(books),
+	    cmocka_unit_test(one_credential),   cmocka_unit_test(all_of_a_user),
+	    cmocka_unit_test(tcp_to_peers),     cmocka_unit_test(long_lasting),
+	    cmocka_unit_test(guest_asks_again), cmocka_unit_test(guest_gets_another),
+	    cmocka_unit_test(disabled_user),    cmocka_unit_test(books),
 	    cmocka_unit_test(audited),
 	};
 
