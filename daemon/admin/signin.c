@@ -122,13 +122,46 @@ static void forget_old(struct signin *in, unsigned max)
 		ticket_free(in, t);
 }
 
-/* The same prefix, as issue_rate.c counts them. */
-static bool same_source(const struct addr *a, const struct addr *b)
+static bool same_prefix(const struct addr *a, const struct addr *b, size_t bytes4, size_t bytes6)
 {
 	size_t a_len, b_len;
 	const uint8_t *x = addr_ip(a, &a_len), *y = addr_ip(b, &b_len);
 
-	return a_len == b_len && !memcmp(x, y, a_len == 4 ? 3 : 8);
+	return a_len == b_len && !memcmp(x, y, a_len == 4 ? bytes4 : bytes6);
+}
+
+/* As issue_rate.c counts them. */
+static bool same_source(const struct addr *a, const struct addr *b)
+{
+	return same_prefix(a, b, 3, 8);
+}
+
+/* How many passwords from one prefix may wait to be checked. Rates are counted by the /64, of which
+ * many a customer has 65536: the few places in the queue, which all share, are not to be his. */
+static const struct {
+	size_t bytes4, bytes6;
+	unsigned places;
+} shares[] = {
+    {4, 8, SIGNIN_WAITING},      /* an address, a /64 */
+    {3, 6, SIGNIN_WAITING_WIDE}, /* a /24, a /48 */
+};
+
+static bool has_share(const struct signin *in, const struct addr *from)
+{
+	unsigned n[sizeof(shares) / sizeof(*shares)] = {0};
+	const struct ticket *t;
+
+	DL_FOREACH (in->tickets, t) {
+		/* One whose answer was lost for want of memory does not count for ever. */
+		if (t->done || now_s() - t->begun_s > TICKET_S)
+			continue;
+		for (size_t i = 0; i < sizeof(n) / sizeof(*n); i++) {
+			n[i] += same_prefix(&t->from, from, shares[i].bytes4, shares[i].bytes6);
+			if (n[i] >= shares[i].places)
+				return false;
+		}
+	}
+	return true;
 }
 
 static bool is_known(const struct signin *in, const char *name, const struct addr *from)
@@ -169,7 +202,9 @@ int signin_begin(struct signin *in, const struct addr *from, const char *name, c
 
 	forget_old(in, TICKETS - 1);
 	*retry_s = issue_rate_take(in->rate, 0, from, now_ms);
-	if (!*retry_s && !is_known(in, name, from))
+	if (!*retry_s && !has_share(in, from))
+		*retry_s = 1; /* and no try of the name is counted */
+	else if (!*retry_s && !is_known(in, name, from))
 		*retry_s = issue_rate_take(in->rate, number_of(name), NULL, now_ms);
 	if (*retry_s)
 		return -E_LIMIT;

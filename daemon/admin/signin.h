@@ -16,6 +16,8 @@
 #define SIGNIN_LIFE_S        (12 * 3600)
 #define SIGNIN_IDLE_S        3600
 #define SIGNIN_PER_MINUTE    10 /* tries from one source prefix (/24, /64) */
+#define SIGNIN_WAITING       2  /* at once, from one address or /64; */
+#define SIGNIN_WAITING_WIDE  4  /* from one /24 or /48: a quarter of the queue */
 /* for one name, from prefixes that nobody has signed in from by that name since the start */
 #define SIGNIN_NAME_PER_MINUTE 60
 

@@ -134,7 +134,7 @@ static void abandoned_tickets_keep_nobody_out(void **state)
 	struct fixture *f = *state;
 
 	for (int i = 0; i < 80; i++) {
-		snprintf(ip, sizeof(ip), "203.0.%d.9", i / 8);
+		snprintf(ip, sizeof(ip), "203.%d.%d.9", i % 8, i / 8);
 		snprintf(name, sizeof(name), "eve%d", i);
 		assert_int_equal(begin(f, ip, name, guessed, ticket), 0);
 		if (i % 8 == 7)
@@ -150,8 +150,10 @@ static void guesses_at_a_name_keep_its_owner_in(void **state)
 	int r = 0, n = 0;
 
 	/* one guesser is stopped before he has used up the name */
-	while (n < 20 && !(r = begin(f, STRANGER, "ann", guessed, ticket)))
+	while (n < 20 && !(r = begin(f, STRANGER, "ann", guessed, ticket))) {
+		settle(f);
 		n++;
+	}
 	assert_int_equal(r, -E_LIMIT);
 	assert_int_equal(n, SIGNIN_PER_MINUTE);
 	settle(f);
@@ -163,6 +165,43 @@ static void guesses_at_a_name_keep_its_owner_in(void **state)
 	assert_int_equal(guess(f, 2, LOGIN_QUEUE_MAX - 3, &n), -E_LIMIT);
 	assert_int_equal(begin(f, "198.18.3.3", "ann", PASSWORD, ticket), -E_LIMIT);
 	assert_int_equal(sign_in(f, "198.51.100.99", session), 0);
+}
+
+/* How many passwords from there find a place before one does not, each from the next prefix. */
+static int places(struct fixture *f, const char *prefix)
+{
+	char ticket[SIGNIN_SECRET_STRLEN], ip[64], name[32];
+	int n = 0, r;
+
+	do {
+		snprintf(ip, sizeof(ip), prefix, n + 1);
+		snprintf(name, sizeof(name), "eve%d", n);
+		r = begin(f, ip, name, guessed, ticket);
+	} while (!r && ++n < 100);
+	assert_int_equal(r, -E_LIMIT);
+	return n;
+}
+
+/* Nothing is heard of the loop meanwhile, so that all of them wait. */
+static void no_prefix_takes_all_places(void **state)
+{
+	static const struct {
+		const char *prefix;
+		int places;
+	} rows[] = {
+	    {"2001:db8:1::%d", SIGNIN_WAITING},
+	    {"2001:db8:2:%d::1", SIGNIN_WAITING_WIDE},   /* the /64s of a /56 */
+	    {"2001:db8:3:%d00::1", SIGNIN_WAITING_WIDE}, /* the /56s of a /48 */
+	    {"192.0.2.7", SIGNIN_WAITING},
+	    {"203.0.113.%d", SIGNIN_WAITING_WIDE},
+	};
+	char session[SIGNIN_SECRET_STRLEN];
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		assert_int_equal(places(f, rows[i].prefix), rows[i].places);
+		assert_int_equal(sign_in(f, ADMIN, session), 0);
+	}
 }
 
 static void a_ticket_of_the_old_password_opens_nothing(void **state)
@@ -213,9 +252,8 @@ static void an_unreadable_store_ends_no_session(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    T(abandoned_tickets_keep_nobody_out),
-	    T(guesses_at_a_name_keep_its_owner_in),
-	    T(a_ticket_of_the_old_password_opens_nothing),
+	    T(abandoned_tickets_keep_nobody_out),   T(guesses_at_a_name_keep_its_owner_in),
+	    T(no_prefix_takes_all_places),          T(a_ticket_of_the_old_password_opens_nothing),
 	    T(an_unreadable_store_ends_no_session),
 	};
 
