@@ -211,12 +211,27 @@ int reload_start(struct reload *r, struct event_base *base, struct why *why)
 	err = lockfile_take(r->live->conf.data, &r->lock, &other, why);
 	if (err == -E_EXISTS) {
 		log_warn(NULL, "data-directory-shared", LOG_INT("with_process", (uint64_t)other),
-		         LOG_STR("hint", "turnpike reload finds only that one: send SIGHUP"));
+		         LOG_STR("hint", "until it ends, turnpike reload and the other verbs find "
+		                         "only that one: send SIGHUP"));
 		err = 0;
 	}
 	if (!err)
 		note_served(r);
 	return err;
+}
+
+bool reload_succeed(struct reload *r)
+{
+	struct why why;
+	pid_t other;
+
+	if (lockfile_take(r->live->conf.data, &r->lock, &other, &why))
+		return false;
+	log_info(
+	    NULL, "data-directory-taken-over",
+	    LOG_STR("hint", "the other server has ended: the command line speaks to this one"));
+	note_served(r);
+	return true;
 }
 
 void reload_stop(struct reload *r)

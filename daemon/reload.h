@@ -42,6 +42,9 @@ struct reload {
  * A lock that another server has is a warning. -E_NOMEM, or lockfile_take()'s codes. */
 int reload_start(struct reload *r, struct event_base *base, struct why *why);
 
+/* While another server has the lock: tries to take it. True when that one has ended. */
+bool reload_succeed(struct reload *r);
+
 /* Reads everything again, and logs what became of it; report (may be NULL) is told, too. */
 void reload_run(struct reload *r, struct lockfile_report *report);
 

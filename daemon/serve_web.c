@@ -105,6 +105,23 @@ static void on_changed(void *ctx)
 		log_store_error("store", &why);
 }
 
+/* Two servers on one data directory, the new one before the old one has drained: the command line
+ * speaks to the first, and to the second once that has ended. */
+static int start_socket(struct serve *s, struct why *why)
+{
+	return s->reload.lock
+	           ? admin_socket_start(s->base, s->conf->data, &s->admin, &s->admin_socket, why)
+	           : 0;
+}
+
+static void succeed(struct serve *s)
+{
+	struct why why;
+
+	if ((s->reload.lock || reload_succeed(&s->reload)) && start_socket(s, &why))
+		log_error(NULL, "admin-socket", LOG_STR("error", why.text));
+}
+
 static void on_sample(evutil_socket_t fd, short what, void *arg)
 {
 	struct serve *s = arg;
@@ -119,6 +136,8 @@ static void on_sample(evutil_socket_t fd, short what, void *arg)
 	                             .allocations = m.relay.allocations,
 	                             .calls = web_call_count(s->web)};
 	history_add(&s->history, time(NULL), &now);
+	if (!s->admin_socket)
+		succeed(s);
 }
 
 int serve_start_login(struct serve *s, struct why *why)
@@ -136,10 +155,7 @@ int serve_start_admin(struct serve *s, struct why *why)
 {
 	if (serve_add_timer(s, SAMPLE_MS, on_sample, &s->sample))
 		return why_set(why, -E_NOMEM, "out of memory");
-	/* Two servers on one data directory: the command line speaks to the first. */
-	return s->reload.lock
-	           ? admin_socket_start(s->base, s->conf->data, &s->admin, &s->admin_socket, why)
-	           : 0;
+	return start_socket(s, why);
 }
 
 void serve_fill_admin(struct serve *s)

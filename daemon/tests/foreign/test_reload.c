@@ -22,14 +22,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SERVER4     LAB_SERVER4 ":3478"
-#define ECHO_PORT   3480
-#define ECHO        LAB_PEER4 ":3480"
-#define CHANNEL     0x4001
-#define ATTR_LIFE   0x000d
-#define RELOADS     40
-#define PER_RELOAD  5
-#define FOR_WORKERS 150 /* ms: a worker has read its mail by then */
+#define SERVER4      LAB_SERVER4 ":3478"
+#define ECHO_PORT    3480
+#define ECHO         LAB_PEER4 ":3480"
+#define CHANNEL      0x4001
+#define ATTR_LIFE    0x000d
+#define RELOADS      40
+#define PER_RELOAD   5
+#define FOR_WORKERS  150 /* ms: a worker has read its mail by then */
+#define SECOND4      LAB_SERVER4B ":3478"
+#define TAKE_OVER_MS 10000
 
 static struct lab_server server;
 static struct lab_program echo;
@@ -407,6 +409,55 @@ static void finds_no_server(void **state)
 	free(said);
 }
 
+/* True once the verb's words hold the text. */
+static bool comes_to_say(const struct lab_server *s, const char *verb, const char *text)
+{
+	unsigned long long until = lab_now_ms() + TAKE_OVER_MS;
+	bool found = false;
+
+	while (!found && lab_now_ms() < until) {
+		char *said;
+
+		found = !lab_try_verb(s, verb, NULL, &said) && strstr(said, text);
+		free(said);
+		if (!found)
+			lab_sleep_ms(50);
+	}
+	return found;
+}
+
+/* A new server beside the old one, which still has calls: the verbs speak to the old one, and once
+ * that has ended, to the new one. */
+static void takes_over(void **state)
+{
+	struct lab_server old = {.data = ""};
+	struct talker t;
+	char *said;
+
+	(void)state;
+	lab_server_start(&old, "shared", "--listen " SERVER4 " --relay-ports 50000-50999");
+	free(lab_verb(&old, "user add alice --password-stdin", "wonderland\n"));
+	lab_server_start(&server, "shared",
+	                 "--listen " SECOND4 " --relay-ports 51000-51999 --user-quota 7");
+	assert_true(lab_wait_output(&server.program, "event=data-directory-shared", TAKE_OVER_MS));
+	alice(&t);
+	assert_int_equal(talker_allocate(&t, NULL), 0);
+	assert_true(comes_to_say(&server, "sessions", "alice"));
+	lab_server_stop(&old);
+	talker_close(&t);
+	talker_open(&t, SECOND4, false, NULL, "alice", "wonderland");
+	assert_int_equal(talker_allocate(&t, NULL), 0);
+	assert_true(comes_to_say(&server, "sessions", "alice"));
+	said = lab_verb(&server, "reload", NULL);
+	assert_non_null(strstr(said, "nothing has changed"));
+	free(said);
+	said = lab_verb(&server, "config --json", NULL);
+	assert_non_null(strstr(said, SECOND4));
+	free(said);
+	talker_close(&t);
+	lab_server_stop(&server);
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -440,6 +491,7 @@ int main(int argc, char **argv)
 	    T(refuses_as_a_whole),
 	    T(heeds_the_store_all_the_same),
 	    T(finds_no_server),
+	    T(takes_over),
 	};
 
 	(void)argc;
