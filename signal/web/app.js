@@ -516,6 +516,7 @@ if (!window.isSecureContext) {
 	$("insecure").hidden = false;
 	$("secure-link").href = `https://${location.host}${location.pathname}${location.search}`;
 }
-$("name").value = params.get("name") ?? settings.get("name") ?? "";
+$("name").value ||= params.get("name") ?? settings.get("name") ?? ""; // somebody may type already
+$("join").disabled = false;
 if (params.get("name"))
 	join(params.get("name"));

@@ -29,13 +29,15 @@
 
 static struct browser *browser;
 
-int page_start(void)
+int page_start(const char *script)
 {
 	struct browser_options opt = {
-	    .name = "reader", .netns_fd = -1, .stderr_fd = -1, .console_fd = -1, .script = WATCH};
-	char program[PATH_MAX], folder[128];
+	    .name = "reader", .netns_fd = -1, .stderr_fd = -1, .console_fd = -1};
+	char program[PATH_MAX], folder[128], all[2048];
 	struct why why = {""};
 
+	assert_true((size_t)snprintf(all, sizeof(all), "%s%s", WATCH, script) < sizeof(all));
+	opt.script = all;
 	snprintf(folder, sizeof(folder), "%s/browser", lab_dir());
 	mkdir(folder, 0700);
 	opt.folder = folder;

@@ -6,8 +6,9 @@
 #ifndef DAEMON_TESTS_FOREIGN_PAGE_H
 #define DAEMON_TESTS_FOREIGN_PAGE_H
 
-/* One browser a program, in the lab (lab.h). Its errors go to stderr; -1 then. */
-int page_start(void);
+/* One browser a program, in the lab (lab.h). Each page begins with the script, which may be "".
+ * Errors go to stderr; -1 then. */
+int page_start(const char *script);
 void page_stop(void);
 
 void page_open(const char *url);

@@ -61,7 +61,7 @@ static int start(void **state)
 	free(lab_verb(&server, "user add " HOSTILE " --password-stdin", "hostile\n"));
 	lab_server_start(&server, "page", options);
 	lab_echo_start(&echo, ECHO_PORT);
-	return page_start();
+	return page_start("");
 }
 
 static int stop(void **state)
