@@ -3,7 +3,7 @@
  * The dashboard and the alerts in docs/examples against what a running server
  * prints at /metrics: each metric in an expression is there, with these labels
  * and used as its type wants it; and each metric is in the dashboard, or left
- * out on purpose.
+ * out on purpose. Alerts on a state fire in it, and at no other time.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,6 +23,7 @@
 #define DEPTH    32
 #define NAME     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_:"
 #define LINE_LEN 2048
+#define STATE_MS 10000
 
 /* Not worth a panel. */
 static const char *const left_out[] = {
@@ -32,17 +33,40 @@ static const char *const left_out[] = {
 static struct lab_server server;
 static json_t *families, *dashboard, *used; /* used: {name: true} by the dashboard */
 
-static int start(void **state)
+static char conf_path[128];
+
+static void configure(const char *more)
+{
+	FILE *f = fopen(conf_path, "w");
+
+	assert_non_null(f);
+	fprintf(f, "listen = 127.0.0.1:8080\n%s", more);
+	fclose(f);
+}
+
+static json_t *scrape(void)
 {
 	char why[EXPOSITION_TEXT] = "", *text;
+	json_t *read;
 
-	(void)state;
-	lab_server_start(&server, "dashboard", "--listen 127.0.0.1:8080");
 	text = lab_run("curl -sf --noproxy * --max-time 10 http://127.0.0.1:8080/metrics", NULL);
-	families = exposition_read(text, why);
-	if (!families)
+	read = exposition_read(text, why);
+	if (!read)
 		lab_fail(text, text, "%s", why);
 	free(text);
+	return read;
+}
+
+static int start(void **state)
+{
+	char options[160];
+
+	(void)state;
+	snprintf(conf_path, sizeof(conf_path), "%s/turnpike.conf", lab_dir());
+	snprintf(options, sizeof(options), "--config %s", conf_path);
+	configure("");
+	lab_server_start(&server, "dashboard", options);
+	families = scrape();
 	dashboard =
 	    json_load_file(EXAMPLES "/grafana-dashboard.json", JSON_REJECT_DUPLICATES, NULL);
 	used = json_object();
@@ -387,6 +411,70 @@ static void alerts_fit(void **state)
 	assert_true(rules > 6);
 }
 
+/* Its expression; *n of "name == n". */
+static void find_rule(const char *alert, char name[80], double *n)
+{
+	FILE *f = fopen(EXAMPLES "/prometheus-alerts.yml", "r");
+	char line[LINE_LEN], wanted[80];
+	bool found = false;
+	int end = 0;
+
+	assert_non_null(f);
+	snprintf(wanted, sizeof(wanted), "- alert: %s\n", alert);
+	while (!found && fgets(line, sizeof(line), f))
+		found = strstr(line, wanted);
+	if (!found || !fgets(line, sizeof(line), f) ||
+	    sscanf(line, " expr: %79[a-z_] == %lf\n%n", name, n, &end) != 2 || line[end])
+		fail_msg("no alert %s on what a gauge is", alert);
+	fclose(f);
+}
+
+/* As it comes to be: a change of the store's is heeded a moment later. */
+static void comes_to_be(const char *alert, bool firing)
+{
+	unsigned long long until = lab_now_ms() + STATE_MS;
+	double n, is;
+	char name[80];
+
+	find_rule(alert, name, &n);
+	for (;;) {
+		json_t *now = scrape();
+
+		is = exposition_value(now, name);
+		json_decref(now);
+		if ((is == n) == firing)
+			return;
+		if (lab_now_ms() > until)
+			fail_msg("%s: %s is %g", alert, name, is);
+		lab_sleep_ms(50);
+	}
+}
+
+static void alerts_on_states_fire(void **state)
+{
+	static const struct {
+		const char *alert, *file, *into, *out;
+	} rows[] = {
+	    {"TurnpikeDrainsTooLong", "", "drain", "drain cancel"},
+	    {"TurnpikeReloadRefused", "relay_ports = none\n", "reload", "reload"},
+	    {"TurnpikeNoSecret", "", "secret retire 1", "secret add"},
+	};
+	char *said;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		comes_to_be(rows[i].alert, false);
+		configure(rows[i].file);
+		if (lab_try_verb(&server, rows[i].into, NULL, &said) != (*rows[i].file ? 1 : 0))
+			lab_fail(said, said, "%s", rows[i].into);
+		free(said);
+		comes_to_be(rows[i].alert, true);
+		configure("");
+		free(lab_verb(&server, rows[i].out, NULL));
+		comes_to_be(rows[i].alert, false);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -395,6 +483,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(nothing_is_forgotten),
 	    cmocka_unit_test(variables_fit),
 	    cmocka_unit_test(alerts_fit),
+	    cmocka_unit_test(alerts_on_states_fire),
 	};
 
 	(void)argc;
