@@ -20,6 +20,7 @@ enum client_transport { CLIENT_UDP, CLIENT_TCP, CLIENT_TLS, CLIENT_DTLS, CLIENT_
 struct client {
 	int fd;
 	enum client_transport transport;
+	const struct conf *conf; /* borrowed */
 	SSL_CTX *ctx;
 	SSL *ssl;
 	const char *user, *password; /* NULL until the caller sets them; borrowed */
@@ -29,6 +30,7 @@ struct client {
 	unsigned tid;
 	_Alignas(8) uint8_t in[CLIENT_MSG_MAX]; /* the last message received */
 	size_t in_len;
+	bool in_part; /* of a message over a stream that is still to come */
 };
 
 const char *client_transport_name(enum client_transport t);
@@ -39,6 +41,11 @@ const char *client_transport_name(enum client_transport t);
 int client_open(struct client *c, enum client_transport t, const struct addr *server,
                 const struct addr *from, const struct conf *conf, int wait_ms);
 void client_close(struct client *c);
+
+/* Comes back when the server of this host has caught up, or does not say that it has. What waits
+ * for an answer does so before it waits for the last time: silence is the network's fault only if
+ * the server had the time to speak. */
+void client_await_server(const struct client *c);
 
 /* 0, a STUN error code (above 0), -E_TIMEOUT for silence, -E_CLOSED, -E_PARSE. */
 int client_binding(struct client *c, struct addr *mapped);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define WAIT_MS 3000
+#define TRIES   3
 #define CHANNEL 0x4001
 
 static const char *failure(int r, char buf[64])
@@ -215,14 +216,16 @@ static int echo(struct client *one, struct client *two, const char **step)
 	if ((r = client_permit(two, &a)))
 		return r;
 	*step = "echo";
-	for (int i = 0; i < 3; i++) { /* datagrams may be lost */
+	for (int i = 0; i < TRIES; i++) { /* datagrams may be lost */
+		if (i == TRIES - 1)
+			client_await_server(one);
 		r = client_send(one, CHANNEL, NULL, "doctor asks");
 		if (!r)
-			r = client_receive(two, "doctor asks", WAIT_MS / 3);
+			r = client_receive(two, "doctor asks", WAIT_MS / TRIES);
 		if (!r)
 			r = client_send(two, 0, &a, "doctor answers");
 		if (!r)
-			r = client_receive(one, "doctor answers", WAIT_MS / 3);
+			r = client_receive(one, "doctor answers", WAIT_MS / TRIES);
 		if (r != -E_TIMEOUT)
 			break;
 	}

@@ -28,6 +28,7 @@
 #define COMMON  "--workers 1 --relay-ports 50000-50099 --sandbox=yes --max-tcp-connections 500 "
 #define OPTIONS COMMON "--listen " SERVER4
 #define LONG_MS 60000
+#define BUSY_MS 5000
 #define CLIENTS 16
 
 static struct lab_server server; /* a good one, for all that break nothing of it */
@@ -202,6 +203,28 @@ static void sees_a_server_that_hangs(void **state)
 	assert_non_null(strstr(said, "has not answered for"));
 	free(said);
 	assert_int_equal(kill(server.program.pid, SIGCONT), 0);
+}
+
+/* One that has no time, and longer than answers are waited for. That is no firewall's fault. */
+static void is_patient_with_a_busy_server(void **state)
+{
+	struct lab_program p;
+	char command[1024], *said;
+	int status;
+
+	(void)state;
+	snprintf(command, sizeof(command), "%s doctor --data %s " OPTIONS, TURNPIKE_PROGRAM,
+	         server.data);
+	lab_start(&p, command, NULL);
+	assert_true(lab_wait_output(&p, "(turnpike) serves", LONG_MS));
+	assert_int_equal(kill(server.program.pid, SIGSTOP), 0);
+	lab_sleep_ms(BUSY_MS);
+	assert_int_equal(kill(server.program.pid, SIGCONT), 0);
+	status = lab_wait(&p, LONG_MS);
+	said = lab_output(&p);
+	if (status || !says(said, "ok", "answers", SERVER4 " answers over UDP, TCP, TLS, DTLS", ""))
+		lab_fail(said, said, "exit status %d", status);
+	free(said);
 }
 
 static void write_to(const char *path, const char *text)
@@ -446,6 +469,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(works_beside_a_proxy),
 	    cmocka_unit_test(sees_a_server_down),
 	    cmocka_unit_test(sees_a_server_that_hangs),
+	    cmocka_unit_test(is_patient_with_a_busy_server),
 	    cmocka_unit_test(sees_ports_of_the_hosts_own_clients),
 	    cmocka_unit_test(sees_a_firewall),
 	    cmocka_unit_test(sees_bad_certificates),
