@@ -8,7 +8,6 @@
 #include "harness/load/load.h"
 #include "turn/tests/wire.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -16,24 +15,12 @@
 
 #define ANSWER_MS 500
 #define TRIES     8
-#define BUFFER    (4 << 20) /* bytes; the system may allow less */
 #define UDP       (17u << 24)
-
-static int udp_socket(void)
-{
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), size = BUFFER;
-
-	if (fd >= 0) {
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	}
-	return fd;
-}
 
 int client_peer_socket(struct addr *local)
 {
 	socklen_t len = sizeof(local->in);
-	int fd = udp_socket();
+	int fd = link_udp_socket();
 
 	addr_parse_ip(local, LOAD_IP, 0);
 	if (fd >= 0 &&
@@ -44,24 +31,13 @@ int client_peer_socket(struct addr *local)
 	return fd;
 }
 
-int client_open(struct client *c, struct why *why)
+int client_open(struct client *c, enum link_transport t, struct why *why)
 {
 	struct addr server;
 
 	memset(c, 0, sizeof(*c));
 	addr_parse_ip(&server, LOAD_IP, LOAD_PORT);
-	c->fd = udp_socket();
-	if (c->fd >= 0 && !connect(c->fd, &server.sa, addr_len(&server)))
-		return 0;
-	client_close(c);
-	return why_set(why, error_from_errno(errno), "no socket for a client: %s", strerror(errno));
-}
-
-void client_close(struct client *c)
-{
-	if (c->fd >= 0)
-		close(c->fd);
-	c->fd = -1;
+	return link_open(&c->link, t, &server, why);
 }
 
 static void sign(const struct client *c, struct wire *m)
@@ -102,29 +78,71 @@ bool client_take_nonce(struct client *c, const uint8_t *reply, size_t len)
 	return true;
 }
 
-/* Sends until its answer comes, which then stands in m. 0 or the error code of STUN, or -1. */
+/* The answer to want, if it has come. */
+struct answer {
+	const struct wire *want;
+	struct wire *m;
+	bool came;
+};
+
+static void on_message(void *arg, const uint8_t *m, size_t len)
+{
+	struct answer *a = arg;
+
+	if (len < 20 || memcmp(m + 8, a->want->buf + 8, 12) != 0)
+		return; /* of an earlier try */
+	memcpy(a->m->buf, m, len);
+	a->m->len = len;
+	a->came = true;
+}
+
+static int shake_hands(struct client *c)
+{
+	struct pollfd p = {.fd = c->link.fd, .events = POLLIN};
+	int r = link_ready(&c->link);
+
+	for (int i = 0; r == -E_LATER && i < TRIES;) {
+		if (!poll(&p, 1, ANSWER_MS)) {
+			link_retry(&c->link);
+			i++;
+		}
+		r = link_ready(&c->link);
+	}
+	return r;
+}
+
+/* Sends until its answer comes, which then stands in m. 0 or the error code of STUN; -E_TIMEOUT or
+ * -E_CLOSED. */
 static int exchange(struct client *c, struct wire *m)
 {
-	struct pollfd p = {.fd = c->fd, .events = POLLIN};
 	static struct wire got;
+	struct pollfd p = {.fd = c->link.fd, .events = POLLIN};
+	struct answer a = {.want = m, .m = &got};
+	int r = shake_hands(c);
 
+	if (r)
+		return r == -E_LATER ? -E_TIMEOUT : -E_CLOSED;
 	for (int i = 0; i < TRIES; i++) {
-		ssize_t n = send(c->fd, m->buf, m->len, 0);
-
-		while (n >= 0 && poll(&p, 1, ANSWER_MS) == 1) {
-			n = recv(c->fd, got.buf, sizeof(got.buf), 0);
-			if (n < 20 || memcmp(got.buf + 8, m->buf + 8, 12) != 0)
-				continue; /* of an earlier try */
-			memcpy(m->buf, got.buf, (size_t)n);
-			m->len = (size_t)n;
+		link_put(&c->link, m->buf, m->len);
+		link_flush(&c->link);
+		while (poll(&p, 1, ANSWER_MS) == 1) {
+			r = link_take(&c->link, on_message, &a);
+			if (r)
+				return r;
+			if (!a.came)
+				continue;
+			memcpy(m->buf, got.buf, got.len);
+			m->len = got.len;
 			return wire_error(m->buf, m->len);
 		}
 	}
-	return -1;
+	return -E_TIMEOUT;
 }
 
 static int refused(int code, const char *what, struct why *why)
 {
+	if (code == -E_CLOSED)
+		return why_set(why, code, "%s: the connection was closed", what);
 	return code < 0 ? why_set(why, -E_TIMEOUT, "%s: no answer", what)
 	                : why_set(why, -E_DENIED, "%s: error %d", what, code);
 }

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * One TURN client over UDP that waits for each answer: what has to be there
- * before a load starts.
+ * One TURN client that waits for each answer: what has to be there before a
+ * load starts.
  */
 #ifndef LOAD_CLIENT_H
 #define LOAD_CLIENT_H
 
-#include "base/addr.h"
-#include "base/error.h"
+#include "harness/load/link.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,16 +17,16 @@
 struct wire;
 
 struct client {
-	int fd; /* connected to the server; -1: none */
+	struct link link; /* to the server */
 	uint32_t tid;
 	char nonce[192];
 	struct addr relayed;
 };
 
-/* A socket towards the server, non-blocking, with a large receive buffer. 0 or a code. */
-int client_open(struct client *c, struct why *why);
+/* Connects to the server, which may have a handshake to follow: link_ready(). 0 or a code. */
+int client_open(struct client *c, enum link_transport t, struct why *why);
 
-/* RFC 8656 sections 7, 9 and 12. -E_DENIED: an error, why says which; -E_TIMEOUT. */
+/* RFC 8656 sections 7, 9 and 12. -E_DENIED: an error, why says which; -E_TIMEOUT; -E_CLOSED. */
 int client_allocate(struct client *c, struct why *why);
 int client_permit(struct client *c, const struct addr *peer, struct why *why);
 int client_bind_channel(struct client *c, const struct addr *peer, struct why *why);
@@ -38,8 +37,6 @@ void client_compose(struct client *c, struct wire *m, uint16_t method, uint32_t 
 
 /* Takes the nonce of a 401 or 438. False if there is none. */
 bool client_take_nonce(struct client *c, const uint8_t *reply, size_t len);
-
-void client_close(struct client *c);
 
 /* A UDP socket of a peer on LOAD_IP, non-blocking. -1 and errno. */
 int client_peer_socket(struct addr *local);

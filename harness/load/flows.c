@@ -15,8 +15,6 @@
 #include <unistd.h>
 
 #define EVENTS   256
-#define BATCH    32
-#define ROOM     2048
 #define PEER_BIT (UINT64_C(1) << 63)
 
 static const uint8_t mark[4] = {'l', 'o', 'a', 'd'};
@@ -32,9 +30,9 @@ static int listen_to(struct flows *f, int fd, uint64_t id, struct why *why)
 
 static int open_peer(struct flow *w, struct why *why)
 {
-	w->peer_fd = client_peer_socket(&w->peer);
-	if (w->peer_fd < 0 ||
-	    connect(w->peer_fd, &w->client.relayed.sa, addr_len(&w->client.relayed)))
+	w->link.fd = client_peer_socket(&w->peer);
+	if (w->link.fd < 0 ||
+	    connect(w->link.fd, &w->client.relayed.sa, addr_len(&w->client.relayed)))
 		return why_set(why, error_from_errno(errno), "no socket for a peer: %s",
 		               strerror(errno));
 	return 0;
@@ -46,28 +44,29 @@ static int open_way(struct flows *f, struct flow *w, struct why *why)
 	                            : client_bind_channel(&w->client, &w->peer, why);
 }
 
-int flows_open(struct flows *f, const struct load *l, struct why *why)
+int flows_open(struct flows *f, const struct load *l, enum link_transport t, struct why *why)
 {
 	int r = 0;
 
 	*f = (struct flows){.load = l, .epoll = epoll_create1(EPOLL_CLOEXEC)};
 	f->flow = calloc(l->flows, sizeof(*f->flow));
-	if (!f->flow || f->epoll < 0)
+	f->waiting = calloc(l->flows, sizeof(*f->waiting));
+	if (!f->flow || !f->waiting || f->epoll < 0)
 		return why_set(why, -E_NOMEM, "out of memory");
 	for (; f->n < l->flows; f->n++) {
 		struct flow *w = &f->flow[f->n];
 
-		w->peer_fd = -1;
-		r = client_open(&w->client, why);
+		w->link.fd = -1;
+		r = client_open(&w->client, t, why);
 		if (r)
 			return r;
 		r = client_allocate(&w->client, why);
 		if (!r && !l->hairpin)
 			r = open_peer(w, why);
 		if (!r && !l->hairpin)
-			r = listen_to(f, w->peer_fd, f->n | PEER_BIT, why);
+			r = listen_to(f, w->link.fd, f->n | PEER_BIT, why);
 		if (!r)
-			r = listen_to(f, w->client.fd, f->n, why);
+			r = listen_to(f, w->client.link.fd, f->n, why);
 		if (r) {
 			f->n++;
 			return r;
@@ -84,14 +83,15 @@ int flows_open(struct flows *f, const struct load *l, struct why *why)
 void flows_close(struct flows *f)
 {
 	for (size_t i = 0; i < f->n; i++) {
-		client_close(&f->flow[i].client);
-		if (f->flow[i].peer_fd >= 0)
-			close(f->flow[i].peer_fd);
+		link_close(&f->flow[i].client.link);
+		link_close(&f->flow[i].link);
 	}
 	if (f->epoll >= 0)
 		close(f->epoll);
 	free(f->flow);
+	free(f->waiting);
 	f->flow = NULL;
+	f->waiting = NULL;
 	f->n = 0;
 }
 
@@ -101,84 +101,123 @@ static void stamp(uint8_t *payload, uint64_t now_ns)
 	memcpy(payload + sizeof(mark), &now_ns, sizeof(now_ns));
 }
 
-static bool put(int fd, const uint8_t *data, size_t len)
+static bool is_stream(const struct link *l)
 {
-	return send(fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len;
+	return l->transport == LINK_TCP || l->transport == LINK_TLS;
 }
 
-static bool send_indication(struct flow *w, size_t size, uint64_t now_ns)
+/* What goes into a stream together, leaves in one write. */
+static bool put(struct flows *f, size_t i, const uint8_t *data, size_t len)
+{
+	struct flow *w = &f->flow[i];
+	bool ok = link_put(&w->client.link, data, len);
+
+	if (is_stream(&w->client.link) && !w->waits) {
+		w->waits = true;
+		f->waiting[f->waiting_n++] = (uint32_t)i;
+	}
+	return ok;
+}
+
+static void watch(struct flows *f, size_t i, bool on)
+{
+	struct epoll_event e = {.events = EPOLLIN | (on ? EPOLLOUT : 0), .data.u64 = i};
+
+	if (f->flow[i].watched != on)
+		epoll_ctl(f->epoll, EPOLL_CTL_MOD, f->flow[i].client.link.fd, &e);
+	f->flow[i].watched = on;
+}
+
+static void flush(struct flows *f, size_t i)
+{
+	watch(f, i, !link_flush(&f->flow[i].client.link));
+}
+
+static bool send_indication(struct flows *f, size_t i, size_t size, uint64_t now_ns)
 {
 	static struct wire m;
-	static uint8_t payload[ROOM];
+	static uint8_t payload[LINK_MESSAGE_MAX];
+	struct flow *w = &f->flow[i];
 	char text[ADDR_STRLEN];
 
 	stamp(payload, now_ns);
 	wire_start(&m, W_SEND, ++w->client.tid);
 	wire_add_xor_addr(&m, 0x0012, addr_format(&w->peer, text));
 	wire_add(&m, 0x0013, payload, size);
-	return put(w->client.fd, m.buf, m.len);
+	return put(f, i, m.buf, m.len);
 }
 
 bool flows_send(struct flows *f, size_t i, bool from_peer, size_t size, uint64_t now_ns)
 {
-	static uint8_t packet[4 + ROOM] = {CLIENT_CHANNEL >> 8, CLIENT_CHANNEL & 0xff};
+	static uint8_t packet[4 + LINK_MESSAGE_MAX] = {CLIENT_CHANNEL >> 8, CLIENT_CHANNEL & 0xff};
 	struct flow *w = &f->flow[i];
+	size_t len = 4 + size;
 
 	if (!from_peer && f->load->indications)
-		return send_indication(w, size, now_ns);
+		return send_indication(f, i, size, now_ns);
 	packet[2] = (uint8_t)(size >> 8);
 	packet[3] = (uint8_t)size;
 	stamp(packet + 4, now_ns);
-	return from_peer ? put(w->peer_fd, packet + 4, size) : put(w->client.fd, packet, size + 4);
+	if (from_peer)
+		return link_put(&w->link, packet + 4, size);
+	if (is_stream(&w->client.link)) /* RFC 8656 section 12.5 */
+		len = (len + 3) / 4 * 4;
+	return put(f, i, packet, len);
 }
 
 /* The payload of what came to a client, or NULL. */
 static const uint8_t *unwrap(const uint8_t *m, size_t len, size_t *n)
 {
 	if (len >= 4 && m[0] == CLIENT_CHANNEL >> 8 && m[1] == (CLIENT_CHANNEL & 0xff)) {
-		*n = len - 4;
-		return m + 4;
+		*n = (size_t)m[2] << 8 | m[3];
+		return *n <= len - 4 ? m + 4 : NULL;
 	}
 	return len >= 20 && wire_type(m) == W_DATA ? wire_get(m, len, 0x0013, n) : NULL;
 }
 
-static size_t take_from(struct flows *f, uint64_t id, flow_fn *fn, void *arg)
+struct taking {
+	bool from_peer;
+	flow_fn *fn;
+	void *arg;
+	size_t came;
+};
+
+static void on_message(void *arg, const uint8_t *m, size_t len)
 {
-	static uint8_t room[BATCH][ROOM];
-	struct mmsghdr msg[BATCH] = {0};
-	struct iovec iov[BATCH];
-	const struct flow *w = &f->flow[id & ~PEER_BIT];
-	size_t came = 0;
-	int n;
+	struct taking *t = arg;
+	const uint8_t *data = t->from_peer ? m : unwrap(m, len, &len);
+	uint64_t sent_ns;
 
-	for (size_t i = 0; i < BATCH; i++) {
-		iov[i] = (struct iovec){room[i], ROOM};
-		msg[i].msg_hdr.msg_iov = &iov[i];
-		msg[i].msg_hdr.msg_iovlen = 1;
-	}
-	n = recvmmsg(id & PEER_BIT ? w->peer_fd : w->client.fd, msg, BATCH, MSG_DONTWAIT, NULL);
-	for (int i = 0; i < n; i++) {
-		size_t len = msg[i].msg_len;
-		const uint8_t *data =
-		    id & PEER_BIT ? room[i] : unwrap(room[i], msg[i].msg_len, &len);
-		uint64_t sent_ns;
-
-		if (!data || len < FLOW_STAMP || memcmp(data, mark, sizeof(mark)) != 0)
-			continue;
-		memcpy(&sent_ns, data + sizeof(mark), sizeof(sent_ns));
-		fn(arg, sent_ns);
-		came++;
-	}
-	return came;
+	if (!data || len < FLOW_STAMP || memcmp(data, mark, sizeof(mark)) != 0)
+		return;
+	memcpy(&sent_ns, data + sizeof(mark), sizeof(sent_ns));
+	t->fn(t->arg, sent_ns);
+	t->came++;
 }
 
 size_t flows_take(struct flows *f, int wait_ms, flow_fn *fn, void *arg)
 {
 	struct epoll_event events[EVENTS];
-	int n = epoll_wait(f->epoll, events, EVENTS, wait_ms);
-	size_t came = 0;
+	struct taking t = {.fn = fn, .arg = arg};
+	int n;
 
-	for (int i = 0; i < n; i++)
-		came += take_from(f, events[i].data.u64, fn, arg);
-	return came;
+	for (size_t i = 0; i < f->waiting_n; i++) {
+		f->flow[f->waiting[i]].waits = false;
+		flush(f, f->waiting[i]);
+	}
+	f->waiting_n = 0;
+	do {
+		n = epoll_wait(f->epoll, events, EVENTS, wait_ms);
+		for (int i = 0; i < n; i++) {
+			uint64_t id = events[i].data.u64;
+			struct flow *w = &f->flow[id & ~PEER_BIT];
+
+			t.from_peer = id & PEER_BIT;
+			if (events[i].events & EPOLLOUT)
+				flush(f, id);
+			if (link_take(t.from_peer ? &w->link : &w->client.link, on_message, &t))
+				f->closed = true;
+		}
+	} while (n > 0 && wait_ms && !t.came && !f->closed);
+	return t.came;
 }

@@ -42,11 +42,13 @@ struct load {
 struct measure {
 	uint64_t done; /* packets that came through; transactions; messages */
 	uint64_t lost; /* of those that were sent in the same time */
+	uint64_t held; /* of those lost: never sent, since socket or connection took no more */
 	uint64_t late; /* of a timetable: left a millisecond late, or more */
 	double seconds;
 	double cpu_us;           /* run time of all threads of the server, for each one done */
 	double busy;             /* how much of one core the server ran */
 	uint32_t p50_us, p99_us; /* of the way through the server */
+	char tls[64];            /* version and cipher, as server.h has them */
 };
 
 struct server;

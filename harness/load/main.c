@@ -60,6 +60,7 @@ struct options {
 	char turnpike[PATH_MAX];
 	const char *against; /* coturn's program, or NULL */
 	const char *json;
+	enum link_transport transport;
 	double seconds;
 	int rounds;
 };
@@ -76,6 +77,7 @@ static void usage(FILE *out)
 	      "  --only LOAD         one load; may repeat [all of the verb's]\n"
 	      "  --against coturn    the same loads for coturn in turn, and the ratio of each\n"
 	      "                      round (or a path to a turnserver)\n"
+	      "  --transport T       of the clients: udp, tcp, tls or dtls (1.2) [udp]\n"
 	      "  --rounds N          how often (1 to 25) [3]\n"
 	      "  --seconds S         how long each, after a warm-up of 0.3 (0.1 to 120) [3]\n"
 	      "  --turnpike FILE     the server [turnpike beside this program]\n"
@@ -83,8 +85,14 @@ static void usage(FILE *out)
 	      "Other settings of turnpike come from the environment (TURNPIKE_GATHER_TIME=0).\n"
 	      "Figures of a busy machine, or of one core, say little: compare ratios. A share\n"
 	      "near 100 % of a core means saturated; below it, the load was what it was asked\n"
-	      "to be, or this program was the slower one. Exit status: 0, 1 if a load could not\n"
-	      "be played, 2 for wrong usage, 77 if this machine gives no namespaces.\n",
+	      "to be, or this program was the slower one. Over TCP and TLS, too, saturated means\n"
+	      "a window of packets that is always under way, from the client's write or the\n"
+	      "peer's to the other's read: what a connection does not take at once is held back\n"
+	      "and sent later, so that nothing is lost unless the server drops it. Of a\n"
+	      "timetable, what is held back is lost, and told apart. Peers always have UDP. Both\n"
+	      "servers get the same certificate (P-256), version and cipher.\n"
+	      "Exit status: 0, 1 if a load could not be played, 2 for wrong usage, 77 if this\n"
+	      "machine gives no namespaces.\n",
 	      out);
 }
 
@@ -146,6 +154,9 @@ static int take_option(struct options *o, const char *name, const char *value)
 		return take_load(o, value);
 	if (!strcmp(name, "--against")) {
 		o->against = strcmp(value, "coturn") ? value : "turnserver";
+	} else if (!strcmp(name, "--transport")) {
+		if (!link_transport_parse(value, &o->transport))
+			return wrong("--transport %s: it is udp, tcp, tls or dtls", value);
 	} else if (!strcmp(name, "--rounds")) {
 		r = take_number(name, value, 1, ROUNDS_MAX, &number);
 		o->rounds = (int)number;
@@ -198,6 +209,8 @@ static int parse(int argc, char **argv, struct options *o)
 	}
 	if (o->signal && o->against)
 		return wrong("%s is for the relay: coturn has no hub", "--against");
+	if (o->signal && o->transport != LINK_UDP)
+		return wrong("%s is for the relay: the hub has WebSocket", "--transport");
 	for (size_t i = 0; i < LOAD_N && !o->load_n; i++)
 		for (; i < LOAD_N; i++)
 			if (is_signal(&loads[i]) == o->signal)
@@ -208,26 +221,28 @@ static int parse(int argc, char **argv, struct options *o)
 /* ---- rounds ---- */
 
 static int play(const struct load *l, const struct server_kind *kind, const char *program,
-                double seconds, struct measure *m, struct why *why)
+                const struct options *o, struct measure *m, struct why *why)
 {
 	struct server s;
-	int r = server_start(&s, kind, program, why);
+	int r = server_start(&s, kind, program, o->transport, why);
 
 	if (r)
 		return r;
 	switch (l->kind) {
 	case LOAD_SATURATED:
 	case LOAD_PACED:
-		r = load_relay(l, &s, seconds, m, why);
+		r = load_relay(l, &s, o->seconds, m, why);
 		break;
 	case LOAD_BINDING:
 	case LOAD_CHURN:
-		r = load_requests(l, &s, seconds, m, why);
+		r = load_requests(l, &s, o->seconds, m, why);
 		break;
 	case LOAD_SIGNAL_ROUTED:
-		r = load_signal(l, &s, seconds, m, why);
+		r = load_signal(l, &s, o->seconds, m, why);
 		break;
 	}
+	if (!r)
+		memcpy(m->tls, s.tls, sizeof(m->tls));
 	server_stop(&s);
 	return r;
 }
@@ -247,10 +262,11 @@ static double median(double *v, int n)
 
 static json_t *describe(const struct measure *m)
 {
-	return json_pack("{sI sI sI sf sf sf sI sI}", "done", (json_int_t)m->done, "lost",
-	                 (json_int_t)m->lost, "late", (json_int_t)m->late, "seconds", m->seconds,
-	                 "cpu_us", m->cpu_us, "busy", m->busy, "p50_us", (json_int_t)m->p50_us,
-	                 "p99_us", (json_int_t)m->p99_us);
+	return json_pack("{sI sI sI sI sf sf sf sI sI ss}", "done", (json_int_t)m->done, "lost",
+	                 (json_int_t)m->lost, "held", (json_int_t)m->held, "late",
+	                 (json_int_t)m->late, "seconds", m->seconds, "cpu_us", m->cpu_us, "busy",
+	                 m->busy, "p50_us", (json_int_t)m->p50_us, "p99_us", (json_int_t)m->p99_us,
+	                 "tls", m->tls);
 }
 
 /* The median round, by what one cost. */
@@ -258,11 +274,12 @@ static void print_server(const char *name, const struct measure *m, int n)
 {
 	double cpu[ROUNDS_MAX];
 	const struct measure *mid = m;
-	uint64_t lost = 0, late = 0, done = 0;
+	uint64_t lost = 0, held = 0, late = 0, done = 0;
 
 	for (int i = 0; i < n; i++) {
 		cpu[i] = m[i].cpu_us;
 		lost += m[i].lost;
+		held += m[i].held;
 		late += m[i].late;
 		done += m[i].done;
 	}
@@ -275,10 +292,13 @@ static void print_server(const char *name, const struct measure *m, int n)
 	       name, mid->cpu_us, cpu[0], cpu[n - 1], (double)mid->done / mid->seconds,
 	       100 * mid->busy, mid->p50_us, mid->p99_us,
 	       100.0 * (double)lost / (double)(done + lost));
+	if (held)
+		printf("  (%.3f %% held back: no more was taken)",
+		       100.0 * (double)held / (double)(done + lost));
 	if (late)
 		printf("  (%.1f %% left late: this machine is too busy)",
 		       100.0 * (double)late / (double)(done + lost));
-	putchar('\n');
+	printf("%s%s\n", *mid->tls ? "  " : "", mid->tls);
 }
 
 /* The two take turns, and change who begins: the machine's speed drifts. */
@@ -291,13 +311,14 @@ static int compare(const struct options *o, const struct load *l, json_t *out, s
 	int servers = o->against ? 2 : 1;
 	json_t *rounds = json_array();
 
-	printf("%s: %s\n", l->name, l->what);
+	printf("%s: %s", l->name, l->what);
+	printf(o->signal ? "\n" : ", over %s\n", link_transport_name(o->transport));
 	for (int i = 0; i < o->rounds; i++) {
 		json_t *round = json_object();
 
 		for (int k = 0; k < servers; k++) {
 			int which = (i + k) % servers;
-			int r = play(l, kind[which], program[which], o->seconds, &m[which][i], why);
+			int r = play(l, kind[which], program[which], o, &m[which][i], why);
 
 			if (r) {
 				json_decref(round);
@@ -317,9 +338,12 @@ static int compare(const struct options *o, const struct load *l, json_t *out, s
 
 		printf("  ratio     %8.2f (%.2f to %.2f)\n", mid, ratio[0], ratio[o->rounds - 1]);
 		json_object_set_new(out, l->name,
-		                    json_pack("{so sf}", "rounds", rounds, "ratio", mid));
+		                    json_pack("{so sf ss}", "rounds", rounds, "ratio", mid,
+		                              "transport", link_transport_name(o->transport)));
 	} else {
-		json_object_set_new(out, l->name, json_pack("{so}", "rounds", rounds));
+		json_object_set_new(out, l->name,
+		                    json_pack("{so ss}", "rounds", rounds, "transport",
+		                              link_transport_name(o->transport)));
 	}
 	fflush(stdout);
 	return 0;

@@ -3,6 +3,7 @@
  * Relayed packets, as fast as the server goes or by a timetable.
  */
 #include "harness/load/flows.h"
+#include "harness/load/server.h"
 #include "harness/load/tally.h"
 
 #include <stdlib.h>
@@ -49,7 +50,7 @@ static void saturate(struct flows *f, const struct load *l, struct tally *t)
 		w.most = WINDOW_LEAST;
 	if (w.most > WINDOW_MOST)
 		w.most = WINDOW_MOST;
-	while (tally_goes_on(t, load_now_ns())) {
+	while (!f->closed && tally_goes_on(t, load_now_ns())) {
 		size_t came;
 
 		fill(f, &w, l);
@@ -128,13 +129,14 @@ static void pace(struct flows *f, const struct timetable *t, struct tally *y)
 	uint64_t round_ns = load_now_ns(), now, sent = 0;
 	size_t next = 0;
 
-	while (tally_goes_on(y, now = load_now_ns())) {
+	while (!f->closed && tally_goes_on(y, now = load_now_ns())) {
 		while (next < t->n && round_ns + t->v[next].at_ns <= now) {
 			const struct departure *d = &t->v[next++];
 
 			if (now - round_ns - d->at_ns > LATE_NS)
 				y->late += y->counting;
-			flows_send(f, d->flow, d->from_peer, d->size, now);
+			if (!flows_send(f, d->flow, d->from_peer, d->size, now))
+				y->held += y->counting;
 			sent += y->counting;
 			now = load_now_ns();
 		}
@@ -144,7 +146,7 @@ static void pace(struct flows *f, const struct timetable *t, struct tally *y)
 		}
 		flows_take(f, 0, on_packet, y); /* never asleep: a core is ours */
 	}
-	while (flows_take(f, TAIL_MS, on_packet, y))
+	while (!f->closed && flows_take(f, TAIL_MS, on_packet, y))
 		;
 	/* What was under way at the end of the warm-up came beside what was counted. */
 	y->lost = sent > y->done ? sent - y->done : 0;
@@ -156,7 +158,7 @@ int load_relay(const struct load *l, struct server *s, double seconds, struct me
 	struct timetable table = {0};
 	struct tally t = {0};
 	struct flows f;
-	int r = flows_open(&f, l, why);
+	int r = flows_open(&f, l, s->transport, why);
 
 	if (!r && l->kind == LOAD_PACED)
 		r = make_timetable(&table, l, why);
@@ -167,8 +169,11 @@ int load_relay(const struct load *l, struct server *s, double seconds, struct me
 			pace(&f, &table, &t);
 		else
 			saturate(&f, l, &t);
-		r = tally_end(&t, m, why);
+		r = f.closed
+		        ? why_set(why, -E_CLOSED, "%s has closed a client's connection", s->name)
+		        : tally_end(&t, m, why);
 	}
+	free(t.sample);
 	free(table.v);
 	flows_close(&f);
 	return r;

@@ -8,6 +8,7 @@
 #include "harness/clock.h"
 #include "harness/lab/contain.h"
 #include "harness/lab/proc.h"
+#include "harness/lab/selfcert.h"
 #include "harness/load/load.h"
 #include "turn/tests/wire.h"
 
@@ -27,6 +28,8 @@
 #define STOP_MS  5000
 #define ASK_MS   100
 #define VERB_MS  20000
+#define CERT     CONTAIN_WORK "/cert.pem"
+#define KEY      CONTAIN_WORK "/key.pem"
 
 /* The server gets the first core and whoever loads it the last: neither takes the other's time. A
  * child inherits this. */
@@ -67,6 +70,8 @@ static int spawn_turnpike(struct server *s, const char *program, struct why *why
 	                             "--listen=127.0.0.1:3478,127.0.0.1:8080",
 	                             "--workers=1",
 	                             "--relay-allow=127.0.0.0/8",
+	                             "--tls-cert=" CERT,
+	                             "--tls-key=" KEY,
 	                             "--user-quota=0",
 	                             "--session-bandwidth=0",
 	                             "--user-bandwidth=0",
@@ -97,8 +102,8 @@ static int spawn_coturn(struct server *s, const char *program, struct why *why)
 	                            "--lt-cred-mech",
 	                            "--realm=" LOAD_REALM,
 	                            "--user=" LOAD_USER ":" LOAD_PASSWORD,
-	                            "--no-tls",
-	                            "--no-dtls",
+	                            "--cert=" CERT,
+	                            "--pkey=" KEY,
 	                            "--no-cli",
 	                            "--no-rfc5780",
 	                            "--log-file=/dev/null",
@@ -117,42 +122,55 @@ int server_check(struct server *s, struct why *why)
 	return proc_check(&s->pid, s->name, s->log_fd, why);
 }
 
-/* Does it answer a Binding request? */
-static bool answers(void)
+static void on_message(void *arg, const uint8_t *m, size_t len)
 {
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct pollfd p = {.fd = fd, .events = POLLIN};
+	*(bool *)arg |= len >= 20 && !wire_error(m, len);
+}
+
+/* Does it answer a Binding request? */
+static bool answers(struct server *s)
+{
 	static struct wire ask;
+	struct pollfd p = {.events = POLLIN};
+	struct link l;
 	struct addr to;
-	bool came;
+	bool came = false, asked = false;
+	int r;
 
 	addr_parse_ip(&to, LOAD_IP, LOAD_PORT);
+	if (link_open(&l, s->transport, &to, NULL))
+		return false;
 	wire_start(&ask, W_BINDING, 1);
-	came = fd >= 0 && !connect(fd, &to.sa, addr_len(&to)) &&
-	       send(fd, ask.buf, ask.len, 0) > 0 && poll(&p, 1, ASK_MS) == 1 &&
-	       recv(fd, ask.buf, sizeof(ask.buf), 0) > 0;
-	if (fd >= 0)
-		close(fd);
+	p.fd = l.fd;
+	do {
+		r = asked ? link_take(&l, on_message, &came) : link_ready(&l);
+		if (!r && !asked)
+			asked = link_put(&l, ask.buf, ask.len) && link_flush(&l);
+	} while (!came && (!r || r == -E_LATER) && poll(&p, 1, ASK_MS) == 1);
+	link_describe(&l, s->tls, sizeof(s->tls));
+	link_close(&l);
 	return came;
 }
 
 int server_start(struct server *s, const struct server_kind *kind, const char *program,
-                 struct why *why)
+                 enum link_transport t, struct why *why)
 {
 	int64_t deadline;
 	int r;
 
-	*s = (struct server){.name = kind->name, .pid = -1};
+	*s = (struct server){.name = kind->name, .transport = t, .pid = -1};
 	s->log_fd = open(CONTAIN_WORK, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (s->log_fd < 0)
 		return why_set(why, error_from_errno(errno), "no log file: %s", strerror(errno));
-	r = kind->spawn(s, program ? program : kind->program, why);
+	r = selfcert_write(LOAD_IP, CERT, KEY, why);
+	if (!r)
+		r = kind->spawn(s, program ? program : kind->program, why);
 	deadline = clock_mono_ms() + READY_MS;
-	while (!r && !answers()) {
+	while (!r && !answers(s)) {
 		r = server_check(s, why);
 		if (!r && clock_mono_ms() > deadline)
-			r = why_set(why, -E_TIMEOUT, "%s does not answer on " LOAD_IP ":%d",
-			            s->name, LOAD_PORT);
+			r = why_set(why, -E_TIMEOUT, "%s does not answer on " LOAD_IP ":%d over %s",
+			            s->name, LOAD_PORT, link_transport_name(t));
 		if (!r)
 			clock_sleep_ms(30);
 	}

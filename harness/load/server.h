@@ -7,12 +7,15 @@
 #define LOAD_SERVER_H
 
 #include "base/error.h"
+#include "harness/load/link.h"
 
 #include <stdint.h>
 #include <sys/types.h>
 
 struct server {
 	const char *name;
+	enum link_transport transport; /* of its clients */
+	char tls[64]; /* version and cipher that they agree upon with it; "": none */
 	pid_t pid;
 	int log_fd;
 };
@@ -25,9 +28,9 @@ struct server_kind {
 
 extern const struct server_kind server_turnpike, server_coturn;
 
-/* Starts it and waits until it answers. program NULL: the kind's. */
+/* Starts it with a certificate of its own and waits until it answers. program NULL: the kind's. */
 int server_start(struct server *s, const struct server_kind *kind, const char *program,
-                 struct why *why);
+                 enum link_transport t, struct why *why);
 
 /* Nanoseconds that all of its threads have run. 0 when it is gone. */
 uint64_t server_run_ns(const struct server *s);

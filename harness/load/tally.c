@@ -78,7 +78,7 @@ int tally_end(struct tally *t, struct measure *m, struct why *why)
 	double ns = (double)(t->end_ns - t->warm_ns);
 	int r = 0;
 
-	*m = (struct measure){.done = t->done, .lost = t->lost, .late = t->late};
+	*m = (struct measure){.done = t->done, .lost = t->lost, .held = t->held, .late = t->late};
 	if (!t->done || !t->over) {
 		r = server_check(t->server, why);
 		if (!r)

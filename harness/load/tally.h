@@ -15,7 +15,7 @@ struct tally {
 	uint64_t warm_ns, end_ns, lasts_ns;
 	uint64_t run_ns; /* of the server: at warm_ns, and once it is over, between the two */
 	bool counting, over;
-	uint64_t done, lost, late;
+	uint64_t done, lost, held, late;
 	uint32_t *sample; /* µs */
 	size_t sample_n, every, seen;
 };

@@ -9,7 +9,7 @@
 #include "harness/clock.h"
 #include "harness/lab/contain.h"
 #include "harness/lab/proc.h"
-#include "harness/scenarios/selfcert.h"
+#include "harness/lab/selfcert.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

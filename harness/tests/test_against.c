@@ -5,8 +5,8 @@
  */
 #include "harness/clock.h"
 #include "harness/lab/proc.h"
+#include "harness/lab/selfcert.h"
 #include "harness/scenarios/http.h"
-#include "harness/scenarios/selfcert.h"
 #include "harness/tests/harness_run.h"
 
 #include <arpa/inet.h>

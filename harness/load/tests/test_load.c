@@ -105,6 +105,57 @@ static void loads_of_the_relay(void **state)
 	json_decref(all);
 }
 
+static const char *tls_of(const json_t *m)
+{
+	return json_string_value(json_object_get(m, "tls"));
+}
+
+/* Streams and records, each way of playing. */
+static void over(const char *transport, const char *tls)
+{
+	static const char *const names[] = {"webrtc-bursts", "one", "indications", "churn",
+	                                    "binding"};
+	char args[200];
+	json_t *all;
+
+	snprintf(args, sizeof(args),
+	         "turn --transport %s --only webrtc-bursts --only one --only indications "
+	         "--only churn --only binding",
+	         transport);
+	all = figures(args);
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		const json_t *load = json_object_get(all, names[i]),
+		             *m = round_of(all, names[i], "turnpike");
+
+		check(m);
+		if (i < 2) /* what was put together left, both ways */
+			assert_true(json_integer_value(json_object_get(m, "lost")) <
+			            json_integer_value(json_object_get(m, "done")) / 3);
+		assert_string_equal(tls_of(m), tls);
+		assert_string_equal(json_string_value(json_object_get(load, "transport")),
+		                    transport);
+	}
+	json_decref(all);
+}
+
+static void over_tcp(void **state)
+{
+	(void)state;
+	over("tcp", "");
+}
+
+static void over_tls(void **state)
+{
+	(void)state;
+	over("tls", "TLSv1.2, ECDHE-ECDSA-AES128-GCM-SHA256");
+}
+
+static void over_dtls(void **state)
+{
+	(void)state;
+	over("dtls", "DTLSv1.2, ECDHE-ECDSA-AES128-GCM-SHA256");
+}
+
 static void the_hub(void **state)
 {
 	json_t *all = figures("signal --only signal");
@@ -114,11 +165,10 @@ static void the_hub(void **state)
 	json_decref(all);
 }
 
-static void against_coturn(void **state)
+static void against(const char *args, const char *tls)
 {
-	json_t *all = figures("turn --only webrtc --only binding --against coturn");
+	json_t *all = figures(args);
 
-	(void)state;
 	for (int i = 0; i < 2; i++) {
 		const char *name = i ? "binding" : "webrtc";
 		const json_t *ours = round_of(all, name, "turnpike"),
@@ -130,9 +180,25 @@ static void against_coturn(void **state)
 
 		check(ours);
 		check(theirs);
+		assert_string_equal(tls_of(ours), tls);
+		assert_string_equal(tls_of(theirs), tls);
 		assert_true(ratio > 0.999 * want && ratio < 1.001 * want);
 	}
 	json_decref(all);
+}
+
+static void against_coturn(void **state)
+{
+	(void)state;
+	against("turn --only webrtc --only binding --against coturn", "");
+}
+
+/* The same version and cipher for both, or the ratio says nothing. */
+static void against_coturn_over_tls(void **state)
+{
+	(void)state;
+	against("turn --only webrtc --only binding --against coturn --transport tls",
+	        "TLSv1.2, ECDHE-ECDSA-AES128-GCM-SHA256");
 }
 
 static void says_what_is_wrong(void **state)
@@ -150,6 +216,8 @@ static void says_what_is_wrong(void **state)
 	    {"turn --seconds 0", 2, "--seconds is out of its bounds"},
 	    {"turn --rounds many", 2, "--rounds is out of its bounds"},
 	    {"signal --against coturn", 2, "coturn has no hub"},
+	    {"turn --transport smoke", 2, "--transport smoke: it is udp, tcp, tls or dtls"},
+	    {"signal --transport tls", 2, "the hub has WebSocket"},
 	    {"turn --turnpike /nowhere", 2, "there is no such file"},
 	    {"turn --json /nowhere/x", 2, "cannot be written"},
 	    {"turn --only binding --turnpike /bin/false", 1, "/bin/false"},
@@ -173,10 +241,10 @@ static void says_what_is_wrong(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(says_what_is_wrong),
-	    cmocka_unit_test(loads_of_the_relay),
-	    cmocka_unit_test(the_hub),
-	    cmocka_unit_test(against_coturn),
+	    cmocka_unit_test(says_what_is_wrong), cmocka_unit_test(loads_of_the_relay),
+	    cmocka_unit_test(over_tcp),           cmocka_unit_test(over_tls),
+	    cmocka_unit_test(over_dtls),          cmocka_unit_test(the_hub),
+	    cmocka_unit_test(against_coturn),     cmocka_unit_test(against_coturn_over_tls),
 	};
 	struct why why;
 

@@ -2,7 +2,7 @@
  *
  * OpenSSL's X.509, for one certificate.
  */
-#include "harness/scenarios/selfcert.h"
+#include "harness/lab/selfcert.h"
 
 #include <fcntl.h>
 #include <openssl/evp.h>

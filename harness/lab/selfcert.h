@@ -2,8 +2,8 @@
  *
  * A self-made certificate for servers that want one to speak TLS.
  */
-#ifndef SCENARIOS_SELFCERT_H
-#define SCENARIOS_SELFCERT_H
+#ifndef LAB_SELFCERT_H
+#define LAB_SELFCERT_H
 
 #include "base/error.h"
 
