@@ -10,8 +10,8 @@
 #include "turn/net/net.h"
 #include "turn/state.h"
 
-/* A kept beginning of a frame, and a record of TLS behind it. */
-#define NET_SCRATCH ((TURN_FRAME_MAX + 2 * NET_READ_MIN + 7) / 8 * 8)
+/* A kept beginning of a frame, and what is read behind it. */
+#define NET_SCRATCH ((TURN_FRAME_MAX + NET_READ_MIN + 7) / 8 * 8)
 
 struct dtls;
 struct pump;

@@ -8,10 +8,99 @@
 
 #include <errno.h>
 #include <openssl/err.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#define RECORD_ROOM (SSL3_RT_MAX_PLAIN_LENGTH + 512)
+
+/* ---- what SSL reads from and writes to ---- */
+
+/* A short wait for the socket is told by the retry flags. */
+static int told(BIO *bio, ssize_t n, int retry)
+{
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		BIO_set_flags(bio, retry | BIO_FLAGS_SHOULD_RETRY);
+	return (int)n;
+}
+
+static int bio_write(BIO *bio, const char *data, int len)
+{
+	const struct net_io *io = BIO_get_data(bio);
+
+	BIO_clear_retry_flags(bio);
+	return told(bio, send(io->fd, data, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL),
+	            BIO_FLAGS_WRITE);
+}
+
+/* Handshakes read from the socket; behind them net_io_read() has done so. */
+static int bio_read(BIO *bio, char *out, int len)
+{
+	struct net_io *io = BIO_get_data(bio);
+	size_t n = (size_t)len < io->ahead_len ? (size_t)len : io->ahead_len;
+
+	BIO_clear_retry_flags(bio);
+	if (!io->ahead)
+		return told(bio, recv(io->fd, out, (size_t)len, MSG_DONTWAIT), BIO_FLAGS_READ);
+	if (!n) {
+		BIO_set_retry_read(bio);
+		return -1;
+	}
+	memcpy(out, io->ahead, n);
+	io->ahead += n;
+	io->ahead_len -= n;
+	return (int)n;
+}
+
+static long bio_ctrl(BIO *bio, int cmd, long num, void *ptr)
+{
+	(void)bio;
+	(void)num;
+	(void)ptr;
+	return cmd == BIO_CTRL_FLUSH;
+}
+
+static BIO_METHOD *method;
+
+static void make_method(void)
+{
+	method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "connection");
+	if (!method)
+		return;
+	BIO_meth_set_write(method, bio_write);
+	BIO_meth_set_read(method, bio_read);
+	BIO_meth_set_ctrl(method, bio_ctrl);
+}
+
+SSL *net_io_new_ssl(SSL_CTX *ctx)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	SSL *ssl = NULL;
+	BIO *bio;
+
+	pthread_once(&once, make_method);
+	bio = method ? BIO_new(method) : NULL;
+	ssl = bio ? SSL_new(ctx) : NULL;
+	if (!ssl) {
+		BIO_free(bio);
+		return NULL;
+	}
+	BIO_set_init(bio, 1);
+	SSL_set_bio(ssl, bio, bio);
+	SSL_set_accept_state(ssl);
+	return ssl;
+}
+
+/* SSL speaks through whichever copy of its io is in use. */
+static void bind_ssl(struct net_io *io)
+{
+	if (io->ssl)
+		BIO_set_data(SSL_get_rbio(io->ssl), io);
+}
+
+/* ---- events ---- */
 
 static void on_event(evutil_socket_t fd, short what, void *arg)
 {
@@ -30,6 +119,7 @@ int net_io_attach(struct net_io *io, struct event_base *base, int fd, SSL *ssl, 
 	io->ssl = ssl;
 	io->fn = fn;
 	io->arg = arg;
+	bind_ssl(io);
 	io->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_event, io);
 	io->writable = event_new(base, fd, EV_WRITE, on_event, io);
 	if (!io->readable || !io->writable || event_add(io->readable, NULL)) {
@@ -52,6 +142,7 @@ void net_io_close(struct net_io *io)
 {
 	net_io_detach(io);
 	if (io->ssl) {
+		bind_ssl(io);
 		net_io_shut(io);
 		SSL_free(io->ssl);
 	}
@@ -103,23 +194,62 @@ int net_io_handshake(struct net_io *io)
 	return failure ? failure : -E_IO;
 }
 
+static ssize_t receive(struct net_io *io, uint8_t *buf, size_t len)
+{
+	ssize_t n;
+
+	do
+		n = recv(io->fd, buf, len, MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	io->drained = n < (ssize_t)len;
+	if (n >= 0)
+		return n;
+	return errno == EAGAIN ? -E_LATER : -E_IO;
+}
+
+/* Takes the plain text of all whole records. They lie at the end of buf, the plain text goes to its
+ * beginning: it is shorter than they are, but for what SSL has kept of a record, which is what
+ * RECORD_ROOM is for. */
+static ssize_t decrypt(struct net_io *io, uint8_t *buf, size_t len)
+{
+	size_t done = 0, got;
+	int r;
+
+	for (;;) {
+		size_t room = io->ahead_len ? (size_t)(io->ahead - buf) - done : len - done;
+
+		ERR_clear_error();
+		r = SSL_read_ex(io->ssl, buf + done, room, &got);
+		if (r <= 0)
+			break;
+		done += got;
+	}
+	r = ssl_failure(io, r);
+	/* -E_LATER with records left: SSL has to write first, and the client does not read. */
+	if (r && (r != -E_LATER || io->ahead_len))
+		return -E_IO;
+	if (!r && done) /* the end, which the next read tells */
+		net_io_kick(io);
+	return done ? (ssize_t)done : r;
+}
+
 ssize_t net_io_read(struct net_io *io, uint8_t *buf, size_t len)
 {
 	ssize_t n;
 
-	if (io->ssl) {
-		size_t got;
-
-		ERR_clear_error();
-		n = SSL_read_ex(io->ssl, buf, len, &got);
-		return n > 0 ? (ssize_t)got : ssl_failure(io, (int)n);
-	}
-	do
-		n = recv(io->fd, buf, len, MSG_DONTWAIT);
-	while (n < 0 && errno == EINTR);
-	if (n >= 0)
+	if (!io->ssl)
+		return receive(io, buf, len);
+	if (SSL_get_shutdown(io->ssl) & SSL_RECEIVED_SHUTDOWN)
+		return 0;
+	n = receive(io, buf + RECORD_ROOM, len - RECORD_ROOM);
+	if (n <= 0)
 		return n;
-	return errno == EAGAIN ? -E_LATER : -E_IO;
+	io->ahead = buf + RECORD_ROOM;
+	io->ahead_len = (size_t)n;
+	n = decrypt(io, buf, len);
+	io->ahead = NULL;
+	io->ahead_len = 0;
+	return n;
 }
 
 static ssize_t write_some(struct net_io *io, const uint8_t *data, size_t len)

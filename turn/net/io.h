@@ -12,8 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Whoever reads offers room for this much, so that TLS keeps nothing back that no event tells. */
-#define NET_READ_MIN SSL3_RT_MAX_PLAIN_LENGTH
+/* Whoever reads offers room for this much: what TLS has kept of a record, and as much again, so
+ * that nothing is left over that no event tells. */
+#define NET_READ_MIN (2 * SSL3_RT_MAX_PLAIN_LENGTH)
 
 typedef void net_io_fn(void *arg);
 
@@ -24,7 +25,14 @@ struct net_io {
 	struct event *readable, *writable;
 	net_io_fn *fn; /* something is to be read or written: try both */
 	void *arg;
+	bool drained; /* the last read brought all that there was: an event tells of more */
+	/* bytes of records that net_io_read() has got at once, for SSL to ask for */
+	const uint8_t *ahead;
+	size_t ahead_len;
 };
+
+/* An SSL of a server, for net_io_attach(). NULL: no memory. */
+SSL *net_io_new_ssl(SSL_CTX *ctx);
 
 /* Starts to read. 0 or -E_NOMEM: fd and ssl are in io all the same. */
 int net_io_attach(struct net_io *io, struct event_base *base, int fd, SSL *ssl, net_io_fn *fn,
@@ -45,7 +53,8 @@ void net_io_kick(struct net_io *io);
 /* The TLS handshake on the server's side: 0 when it is done, -E_LATER, -E_IO. */
 int net_io_handshake(struct net_io *io);
 
-/* How many bytes (more than 0), 0 at the end of the stream, -E_LATER, -E_IO. */
+/* How many bytes (more than 0), 0 at the end of the stream, -E_LATER, -E_IO. One read of the
+ * socket; of TLS all whole records that it brought. len is NET_READ_MIN or more. */
 ssize_t net_io_read(struct net_io *io, uint8_t *buf, size_t len);
 
 /* How many bytes were taken; fewer than len: fn is called when more can be. -E_IO. */

@@ -14,7 +14,7 @@
 #include <utlist.h>
 
 #define ROUNDS     4
-#define READ_BYTES (4 * NET_READ_MIN)
+#define READ_BYTES (2 * NET_READ_MIN)
 
 enum { CLIENT, OTHER };
 
@@ -82,6 +82,8 @@ static int carry(struct pump *p, int from)
 		if (put < 0 || net_queue_add(&p->to[to], buf + put, (size_t)(n - put)))
 			return -E_IO;
 		count(p, to, (size_t)n);
+		if (p->io[from].drained)
+			break;
 	}
 	if (p->ended[from] && !p->to[to].len && !p->shut[to]) {
 		net_io_shut(&p->io[to]);

@@ -322,8 +322,11 @@ static void on_ready(void *arg)
 		net_stream_close(s);
 		return;
 	}
-	for (int i = 0; !r && i < ROUNDS; i++)
+	for (int i = 0; !r && i < ROUNDS; i++) {
 		r = read_once(s);
+		if (!r && s->io.drained)
+			break;
+	}
 }
 
 void stream_join(void *ctx, void *handle, void *link_ctx)
@@ -372,19 +375,6 @@ void net_take(struct net *net, struct net_stream *s)
 		net_io_kick(&s->io);
 }
 
-static SSL *new_ssl(const struct net *net, int fd)
-{
-	SSL *ssl = SSL_new(net_tls_stream(net->tls));
-
-	if (ssl && !SSL_set_fd(ssl, fd)) {
-		SSL_free(ssl);
-		ssl = NULL;
-	}
-	if (ssl)
-		SSL_set_accept_state(ssl);
-	return ssl;
-}
-
 /* What waits in the kernel for a slow client is bounded, too: what is late is of no use. */
 static void bound_unsent(int fd)
 {
@@ -411,7 +401,7 @@ int net_accept(struct net *net, const struct net_client *c)
 	if (r == -E_UNSUPPORTED)
 		goto out;
 	if (c->tls) {
-		ssl = new_ssl(net, c->fd);
+		ssl = net_io_new_ssl(net_tls_stream(net->tls));
 		if (!ssl)
 			goto out;
 		s->state = STREAM_HANDSHAKE;

@@ -121,6 +121,92 @@ static void tls_cut(void **state)
 	srv_stop(&s);
 }
 
+#define MANY     120
+#define LONGEST  16000
+#define RAW_ROOM 400000
+
+/* Sizes from one byte to nearly a record of the longest kind. */
+static size_t many_size(uint32_t n)
+{
+	return n % 10 == 9 ? LONGEST : 4 + n * 37 % 1200;
+}
+
+/* Records of ChannelData, a message each, and TLS's good-bye behind them. */
+static size_t write_many(SSL *ssl, uint8_t *raw)
+{
+	static uint8_t m[4 + LONGEST] = {0x40};
+	int len;
+
+	SSL_set0_wbio(ssl, BIO_new(BIO_s_mem()));
+	for (uint32_t n = 0; n < MANY; n++) {
+		size_t size = many_size(n);
+
+		m[2] = (uint8_t)(size >> 8);
+		m[3] = (uint8_t)size;
+		memset(m + 4, (int)n, size);
+		memcpy(m + 4, &n, sizeof(n));
+		assert_true(SSL_write(ssl, m, (int)(4 + (size + 3) / 4 * 4)) > 0);
+	}
+	SSL_shutdown(ssl);
+	len = BIO_read(SSL_get_wbio(ssl), raw, RAW_ROOM);
+	assert_in_range(len, 1, RAW_ROOM - 1);
+	return (size_t)len;
+}
+
+static void hear_many(int peer_fd, uint32_t *next, int flags)
+{
+	static uint8_t got[LONGEST + 1];
+	ssize_t n;
+
+	while (*next < MANY && (n = recv(peer_fd, got, sizeof(got), flags)) > 0) {
+		assert_int_equal(n, many_size(*next));
+		assert_memory_equal(got, next, sizeof(*next));
+		for (ssize_t i = sizeof(*next); i < n; i++)
+			assert_int_equal(got[i], *next);
+		(*next)++;
+	}
+}
+
+/* Many records in one read and parts of them; the end behind them, with no FIN to tell of it. */
+static void tls_many_records(void **state)
+{
+	static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+	static const size_t pieces[] = {RAW_ROOM, 60000, 16413, 9973};
+	static uint8_t raw[RAW_ROOM];
+	struct client c;
+	struct addr peer;
+
+	(void)state;
+	srv_init(&s);
+	srv_start(&s);
+	for (size_t i = 0; i < 8; i++) {
+		size_t piece = pieces[i / 2], len;
+		int peer_fd = open_loopback(SOCK_DGRAM, &peer), room = 4 << 20;
+		uint32_t next = 0;
+
+		setsockopt(peer_fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+		assert_int_equal(tls_open(&c, versions[i % 2], NULL), 1);
+		assert_int_equal(client_allocate(&c, 17), 0);
+		assert_int_equal(client_bind(&c, 0x4000, &peer), 0);
+		len = write_many(c.ssl, raw);
+		for (size_t at = 0; at < len; at += piece) {
+			size_t n = piece < len - at ? piece : len - at;
+
+			assert_int_equal(send(c.fd, raw + at, n, 0), n);
+			srv_sync(&s);
+			hear_many(peer_fd, &next, MSG_DONTWAIT);
+		}
+		hear_many(peer_fd, &next, 0);
+		assert_int_equal(next, MANY);
+		assert_false(client_read(&c));
+		assert_int_equal(SSL_get_error(c.ssl, 0), SSL_ERROR_ZERO_RETURN);
+		client_close(&c);
+		close(peer_fd);
+	}
+	assert_int_equal(srv_streams(&s), 0);
+	srv_stop(&s);
+}
+
 static void silent_in_tls(void **state)
 {
 	struct client c, d;
@@ -605,11 +691,12 @@ static void dtls_stolen_cookie(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(tls_versions),  cmocka_unit_test(tls_cut),
-	    cmocka_unit_test(silent_in_tls), cmocka_unit_test(new_certificate),
-	    cmocka_unit_test(http_in_tls),   cmocka_unit_test(dtls_works),
-	    cmocka_unit_test(dtls_limits),   cmocka_unit_test(dtls_lost_and_again),
-	    cmocka_unit_test(dtls_flood),    cmocka_unit_test(dtls_stolen_cookie),
+	    cmocka_unit_test(tls_versions),        cmocka_unit_test(tls_cut),
+	    cmocka_unit_test(tls_many_records),    cmocka_unit_test(silent_in_tls),
+	    cmocka_unit_test(new_certificate),     cmocka_unit_test(http_in_tls),
+	    cmocka_unit_test(dtls_works),          cmocka_unit_test(dtls_limits),
+	    cmocka_unit_test(dtls_lost_and_again), cmocka_unit_test(dtls_flood),
+	    cmocka_unit_test(dtls_stolen_cookie),
 	};
 
 	if (argc > 1)
