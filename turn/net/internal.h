@@ -6,6 +6,7 @@
 #define TURN_NET_INTERNAL_H
 
 #include "turn/framing.h"
+#include "turn/net/batch.h"
 #include "turn/net/io.h"
 #include "turn/net/net.h"
 #include "turn/state.h"
@@ -31,6 +32,7 @@ struct net {
 	struct pump *pumps;
 	struct peer *peers;
 	struct dtls *dtls;
+	struct net_batch batch;
 	uint64_t scratch[NET_SCRATCH / 8]; /* what is being read: connections keep none of it */
 };
 

@@ -31,7 +31,9 @@ static int bio_write(BIO *bio, const char *data, int len)
 	const struct net_io *io = BIO_get_data(bio);
 
 	BIO_clear_retry_flags(bio);
-	return told(bio, send(io->fd, data, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL),
+	return told(bio,
+	            send(io->fd, data, (size_t)len,
+	                 MSG_DONTWAIT | MSG_NOSIGNAL | (io->more ? MSG_MORE : 0)),
 	            BIO_FLAGS_WRITE);
 }
 

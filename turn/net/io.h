@@ -25,6 +25,8 @@ struct net_io {
 	struct event *readable, *writable;
 	net_io_fn *fn; /* something is to be read or written: try both */
 	void *arg;
+	bool failed;  /* its owner is to close it, from the loop */
+	bool more;    /* the next write follows at once */
 	bool drained; /* the last read brought all that there was: an event tells of more */
 	/* bytes of records that net_io_read() has got at once, for SSL to ask for */
 	const uint8_t *ahead;

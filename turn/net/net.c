@@ -55,7 +55,7 @@ struct net *net_new(struct event_base *base, struct env *env, struct turn *turn,
 	net->ctx = ctx;
 	net->tick = env_timer_new(env, on_tick, net);
 	net->dtls = dtls_new(net);
-	if (!net->tick || !net->dtls) {
+	if (net_batch_init(&net->batch, base) || !net->tick || !net->dtls) {
 		net_free(net);
 		return NULL;
 	}
@@ -87,6 +87,7 @@ void net_free(struct net *net)
 	if (net->turn)
 		turn_set_net(net->turn, NULL, NULL);
 	env_timer_free(net->tick);
+	net_batch_free(&net->batch);
 	net_tls_unref(net->tls);
 	free(net);
 }

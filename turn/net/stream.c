@@ -38,7 +38,6 @@ struct net_stream {
 	size_t in_len;
 	size_t skip; /* bytes of a frame that is too long to be kept */
 	struct net_queue out;
-	bool broken;       /* to be closed from the loop */
 	struct peer *join; /* the data connection that this has become */
 	bool moving;
 	unsigned int move_to;
@@ -53,13 +52,16 @@ static void on_send(void *ctx, const uint8_t *data, size_t len)
 	bool reply = len && data[0] == 1; /* success and error responses: 0x01.. */
 	size_t max = s->net->conf.backlog_bytes + (reply ? REPLY_RESERVE : 0), done = 0;
 
-	if (s->broken)
+	if (s->io.failed)
+		return;
+	if (!s->out.len &&
+	    net_batch_add(&s->net->batch, &s->io, &s->out, data, len, s->net->conf.backlog_bytes))
 		return;
 	if (!s->out.len) {
 		ssize_t n = net_io_write(&s->io, data, len);
 
 		if (n < 0) {
-			s->broken = true;
+			s->io.failed = true;
 			net_io_kick(&s->io);
 			return;
 		}
@@ -70,7 +72,7 @@ static void on_send(void *ctx, const uint8_t *data, size_t len)
 	}
 	/* The rest of a message that has begun has to follow. */
 	if (net_queue_add(&s->out, data + done, len - done)) {
-		s->broken = true;
+		s->io.failed = true;
 		net_io_kick(&s->io);
 	}
 }
@@ -114,6 +116,7 @@ static void free_stream(struct net_stream *s)
 void net_stream_close(struct net_stream *s)
 {
 	turn_link_free(s->link);
+	net_batch_flush(&s->net->batch, &s->io);
 	unlist(s);
 	net_io_close(&s->io);
 	free_stream(s);
@@ -167,7 +170,7 @@ static ssize_t take_messages(struct net_stream *s, uint8_t *data, size_t *data_l
 {
 	size_t at = 0, frame, len = *data_len;
 
-	while (at < len && !s->broken && !s->join) {
+	while (at < len && !s->io.failed && !s->join) {
 		int r;
 
 		if (s->skip) {
@@ -205,6 +208,7 @@ static void move_away(struct net_stream *s)
 
 	turn_link_free(s->link);
 	s->link = NULL;
+	net_batch_flush(&net->batch, &s->io);
 	unlist(s);
 	net_io_detach(&s->io);
 	if (!net->ops->move(net->ctx, s->move_to, s))
@@ -217,15 +221,16 @@ static void become_data(struct net_stream *s, const uint8_t *ahead, size_t ahead
 {
 	struct pump_params p = {.net = s->net,
 	                        .source = s->client.source,
-	                        .to_client = s->out,
 	                        .ahead = ahead,
 	                        .ahead_len = ahead_len,
 	                        .peer = s->join};
 
 	turn_link_free(s->link);
+	net_batch_flush(&s->net->batch, &s->io);
 	unlist(s);
 	net_io_detach(&s->io);
 	p.client = s->io;
+	p.to_client = s->out;
 	p.fd = peer_take_fd(s->join);
 	memset(&s->out, 0, sizeof(s->out));
 	s->client.source = NULL;
@@ -297,7 +302,7 @@ static int read_once(struct net_stream *s)
 		move_away(s);
 		return 1;
 	}
-	if (n >= 0 && !s->broken)
+	if (n >= 0 && !s->io.failed)
 		return 0;
 gone:
 	net_stream_close(s);
@@ -315,10 +320,10 @@ static void on_ready(void *arg)
 			s->state = STREAM_SNIFF;
 		else if (r != -E_LATER) {
 			s->net->turn->stats.failed_handshakes++;
-			s->broken = true;
+			s->io.failed = true;
 		}
 	}
-	if (s->broken || (!r && net_queue_flush(&s->out, &s->io))) {
+	if (s->io.failed || (!r && net_queue_flush(&s->out, &s->io))) {
 		net_stream_close(s);
 		return;
 	}
@@ -369,7 +374,7 @@ void net_take(struct net *net, struct net_stream *s)
 		become_data(s, buf + n, len - (size_t)n);
 	else if (s->moving)
 		move_away(s);
-	else if (n < 0 || s->broken)
+	else if (n < 0 || s->io.failed)
 		net_stream_close(s);
 	else
 		net_io_kick(&s->io);

@@ -11,6 +11,8 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <poll.h>
@@ -70,7 +72,9 @@ static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct socka
 	struct srv *s = arg;
 	struct net_client c = {
 	    .fd = fd, .tls = l == s->accept[1], .relay4 = 0, .relay6 = TURN_NO_RELAY};
+	int one = 1;
 
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)); /* as the greeter does */
 	memcpy(&c.client, sa, (size_t)len);
 	c.local = s->tcp[c.tls];
 	if (net_sources_take(s->net_conf.sources, &c.client, &c.source))

@@ -6,6 +6,8 @@
 #include "base/tests/test.h"
 #include "turn/tests/net_world.h"
 
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <openssl/err.h>
 #include <openssl/x509.h>
 #include <poll.h>
@@ -204,6 +206,109 @@ static void tls_many_records(void **state)
 		close(peer_fd);
 	}
 	assert_int_equal(srv_streams(&s), 0);
+	srv_stop(&s);
+}
+
+/* A client with an allocation and a channel to a peer, whose socket this returns. */
+static int bound_client(struct client *c, bool tls)
+{
+	struct addr peer;
+	int peer_fd = open_loopback(SOCK_DGRAM, &peer);
+
+	if (tls)
+		assert_int_equal(tls_open(c, TLS1_3_VERSION, NULL), 1);
+	else
+		client_open(&s, c);
+	assert_int_equal(client_allocate(c, 17), 0);
+	assert_int_equal(client_bind(c, 0x4000, &peer), 0);
+	assert_int_equal(connect(peer_fd, &c->relayed.sa, addr_len(&c->relayed)), 0);
+	return peer_fd;
+}
+
+#define TOGETHER 16
+
+static void do_send_together(struct srv *srv, void *arg)
+{
+	(void)srv;
+	for (uint8_t i = 0; i < TOGETHER; i++)
+		assert_int_equal(send(*(int *)arg, &i, 1, 0), 1);
+}
+
+static unsigned segments(const struct client *c)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+
+	assert_int_equal(getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
+	return info.tcpi_data_segs_in;
+}
+
+/* What came in one turn of the loop, leaves in one segment; over TLS each in a record of its own.
+ */
+static void one_write_a_turn(void **state)
+{
+	struct client c;
+
+	(void)state;
+	srv_init(&s);
+	srv_start(&s);
+	for (int tls = 0; tls < 2; tls++) {
+		int peer_fd = bound_client(&c, tls);
+		unsigned before = segments(&c);
+
+		srv_do(&s, do_send_together, &peer_fd); /* the loop's turn is not over meanwhile */
+		for (uint8_t i = 0; i < TOGETHER; i++) {
+			uint8_t frame[100];
+
+			if (tls)
+				assert_int_equal(SSL_read(c.ssl, frame, sizeof(frame)), 8);
+			else
+				assert_int_equal(recv(c.fd, frame, 8, MSG_WAITALL), 8);
+			assert_int_equal(frame[4], i);
+		}
+		assert_in_range(segments(&c) - before, 1, 2);
+		client_close(&c);
+		close(peer_fd);
+	}
+	srv_stop(&s);
+}
+
+/* Who does not read loses whole messages, and the records are in step afterwards. */
+static void tls_slow_reader(void **state)
+{
+	enum { PACKETS = 20000, SIZE = 1000, LAST = SIZE - 4 };
+	static uint8_t data[SIZE];
+	struct client c;
+	uint32_t i, last = 0, got = 0;
+	int peer_fd, small = 65536;
+
+	(void)state;
+	srv_init(&s);
+	srv_start(&s);
+	peer_fd = bound_client(&c, true);
+	setsockopt(c.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	for (i = 0; i < PACKETS; i++) {
+		memcpy(data, &i, sizeof(i));
+		assert_int_equal(send(peer_fd, data, SIZE, 0), SIZE);
+		if (i % 64 == 0)
+			srv_sync(&s);
+	}
+	srv_sync(&s);
+	assert_true(srv_stats(&s).slow_client_drops > 1000);
+	for (;; got++) {
+		assert_true(client_read(&c));
+		if (c.len == 4 + LAST)
+			break;
+		assert_int_equal(c.len, 4 + SIZE);
+		memcpy(&i, c.in + 4, sizeof(i));
+		assert_true(!got || i > last);
+		last = i;
+		if (got % 20 == 19) /* there is room again by and by */
+			assert_int_equal(send(peer_fd, data, LAST, 0), LAST);
+	}
+	assert_in_range(got, 20, PACKETS - 1000);
+	client_close(&c);
+	close(peer_fd);
 	srv_stop(&s);
 }
 
@@ -692,7 +797,8 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(tls_versions),        cmocka_unit_test(tls_cut),
-	    cmocka_unit_test(tls_many_records),    cmocka_unit_test(silent_in_tls),
+	    cmocka_unit_test(tls_many_records),    cmocka_unit_test(one_write_a_turn),
+	    cmocka_unit_test(tls_slow_reader),     cmocka_unit_test(silent_in_tls),
 	    cmocka_unit_test(new_certificate),     cmocka_unit_test(http_in_tls),
 	    cmocka_unit_test(dtls_works),          cmocka_unit_test(dtls_limits),
 	    cmocka_unit_test(dtls_lost_and_again), cmocka_unit_test(dtls_flood),
