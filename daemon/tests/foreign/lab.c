@@ -43,6 +43,23 @@ const char *lab_dir(void)
 	return scratch;
 }
 
+const char *lab_file(const char *name, const char *format, ...)
+{
+	static char path[128];
+	va_list ap;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", scratch, name);
+	f = fopen(path, "we");
+	assert_non_null(f);
+	va_start(ap, format);
+	vfprintf(f, format, ap);
+	va_end(ap);
+	assert_int_equal(fclose(f), 0);
+	assert_int_equal(chmod(path, 0600), 0);
+	return path;
+}
+
 static void remove_scratch(void)
 {
 	char command[96];
@@ -177,17 +194,12 @@ static void child(char **argv, const char *in_path, const char *out_path)
 void lab_start(struct lab_program *p, const char *command, const char *in)
 {
 	static unsigned int number;
-	char text[COMMAND_MAX], in_path[128] = "/dev/null", *argv[LAB_ARGS_MAX];
-	FILE *f;
+	char text[COMMAND_MAX], in_name[32], *argv[LAB_ARGS_MAX];
+	const char *in_path = "/dev/null";
 
-	number++;
-	if (in) {
-		snprintf(in_path, sizeof(in_path), "%s/in.%u", scratch, number);
-		f = fopen(in_path, "w");
-		assert_non_null(f);
-		fputs(in, f);
-		fclose(f);
-	}
+	snprintf(in_name, sizeof(in_name), "in.%u", ++number);
+	if (in)
+		in_path = lab_file(in_name, "%s", in);
 	assert_true((size_t)snprintf(text, sizeof(text), "%s", command) < sizeof(text));
 	split(text, argv);
 	snprintf(p->output_path, sizeof(p->output_path), "%s/out.%u", scratch, number);
@@ -331,6 +343,15 @@ void lab_server_stop(struct lab_server *s)
 	free(text);
 }
 
+int lab_server_end(void **state)
+{
+	struct lab_server *s = *state;
+
+	if (s->program.pid)
+		lab_server_stop(s);
+	return 0;
+}
+
 long lab_server_rss_kib(const struct lab_server *s)
 {
 	char path[64], line[256];
@@ -367,6 +388,23 @@ int lab_try_verb(const struct lab_server *s, const char *verb, const char *in, c
 	status = lab_wait(&p, VERB_MS);
 	*out = lab_output(&p);
 	return status;
+}
+
+void lab_token_add(const struct lab_server *s, char token[LAB_TOKEN_MAX], const char *words, ...)
+{
+	char verb[128] = "token add ", *said, *at;
+	size_t n = strlen(verb);
+	va_list ap;
+
+	va_start(ap, words);
+	vsnprintf(verb + n, sizeof(verb) - n, words, ap);
+	va_end(ap);
+	said = lab_verb(s, verb, NULL);
+	at = strstr(said, "tp_");
+	if (!at)
+		lab_fail(said, said, "%s", verb);
+	snprintf(token, LAB_TOKEN_MAX, "%.*s", (int)strcspn(at, "\n"), at);
+	free(said);
 }
 
 void lab_echo_start(struct lab_program *p, unsigned int port)

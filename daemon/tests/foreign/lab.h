@@ -21,8 +21,9 @@
 #define LAB_PEER4    "77.7.0.9"
 #define LAB_PEER6    "2a0a:7777::9"
 
-#define LAB_ARGS_MAX 64
-#define LAB_OUT_MAX  262144
+#define LAB_ARGS_MAX  64
+#define LAB_OUT_MAX   262144
+#define LAB_TOKEN_MAX 64
 
 /* First thing in main(). Comes back inside the namespace; where this host cannot make one, says
  * why and exits with 77 (skipped), or with 1 under CI=true. */
@@ -33,6 +34,10 @@ void lab_enter_as_root(char **argv);
 
 /* The lab's scratch folder; removed at exit. */
 const char *lab_dir(void);
+
+/* Writes a file of that name there, mode 0600. Its path, until the next call. */
+const char *lab_file(const char *name, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Milliseconds, monotonic; and a pause. */
 unsigned long long lab_now_ms(void);
@@ -72,6 +77,8 @@ struct lab_server {
 void lab_server_start(struct lab_server *s, const char *name, const char *options);
 /* TERM; fails the test unless it exits with 0 in time. Reports what a sanitizer found. */
 void lab_server_stop(struct lab_server *s);
+/* The same as the teardown of a group whose *state is the server: unless a test has stopped it. */
+int lab_server_end(void **state);
 /* Resident set size in KiB. */
 long lab_server_rss_kib(const struct lab_server *s);
 /* Echoes what it gets at LAB_PEER4 and LAB_PEER6. To be started after the servers, who would take
@@ -81,6 +88,9 @@ void lab_echo_start(struct lab_program *p, unsigned int port);
 char *lab_verb(const struct lab_server *s, const char *verb, const char *in);
 /* One that may fail: its exit status, as lab_wait(). *out is for free(). */
 int lab_try_verb(const struct lab_server *s, const char *verb, const char *in, char **out);
+/* "token add" and the words: the new API token. */
+void lab_token_add(const struct lab_server *s, char token[LAB_TOKEN_MAX], const char *words, ...)
+    __attribute__((format(printf, 3, 4)));
 /* The same before the server runs: makes the data folder of that name. */
 void lab_server_prepare(struct lab_server *s, const char *name);
 

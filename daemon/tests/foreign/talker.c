@@ -210,6 +210,28 @@ int talker_refresh(struct talker *t, uint32_t lifetime_s)
 	return talker_ask(t, &m);
 }
 
+void talker_enter(struct talker *t, const char *server, bool stream, const char *user,
+                  const char *password)
+{
+	talker_open(t, server, stream, NULL, user, password);
+	assert_int_equal(talker_login(t), 401);
+	assert_int_equal(talker_allocate(t, NULL), 0);
+}
+
+int talker_try(const char *server, const char *user, const char *password)
+{
+	struct talker t;
+	int code;
+
+	talker_open(&t, server, false, NULL, user, password);
+	assert_int_equal(talker_login(&t), 401);
+	code = talker_allocate(&t, NULL);
+	if (!code)
+		assert_int_equal(talker_refresh(&t, 0), 0);
+	talker_close(&t);
+	return code;
+}
+
 void talker_send_to(struct talker *t, const char *peer, const char *text)
 {
 	struct wire m;

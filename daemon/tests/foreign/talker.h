@@ -49,6 +49,11 @@ int talker_allocate(struct talker *t, struct addr *relayed);
 int talker_permit(struct talker *t, const char *peer);
 int talker_bind(struct talker *t, uint16_t number, const char *peer);
 int talker_refresh(struct talker *t, uint32_t lifetime_s);
+/* Opens, signs in and allocates; fails the test unless it may. */
+void talker_enter(struct talker *t, const char *server, bool stream, const char *user,
+                  const char *password);
+/* Allocates over UDP and gives it back: the code of the allocation. */
+int talker_try(const char *server, const char *user, const char *password);
 /* A Send indication. */
 void talker_send_to(struct talker *t, const char *peer, const char *text);
 

@@ -32,7 +32,7 @@
 #define N       6
 
 static struct lab_server server;
-static char admin_token[64], issue_token[64];
+static char admin_token[LAB_TOKEN_MAX], issue_token[LAB_TOKEN_MAX];
 
 static json_t *parse(char *said)
 {
@@ -45,37 +45,18 @@ static json_t *parse(char *said)
 	return value;
 }
 
-static void add_token(const char *scope, char *out)
-{
-	char verb[64];
-	json_t *value;
-
-	snprintf(verb, sizeof(verb), "token add test --scope %s --json", scope);
-	value = parse(lab_verb(&server, verb, NULL));
-	snprintf(out, 64, "%s", json_string_value(json_object_get(value, "token")));
-	json_decref(value);
-}
-
 static int start(void **state)
 {
-	(void)state;
+	*state = &server;
 	lab_server_prepare(&server, "admin");
 	free(lab_verb(&server, "user add alice --password-stdin", "wonderland\n"));
 	free(lab_verb(&server, "user add bob --password-stdin", "builder\n"));
 	free(lab_verb(&server, "secret add --value-stdin", "north\n"));
-	add_token("admin", admin_token);
-	add_token("issue,metrics", issue_token);
+	lab_token_add(&server, admin_token, "test --scope admin");
+	lab_token_add(&server, issue_token, "test --scope issue,metrics");
 	free(lab_verb(&server, "account add root --admin --password-stdin", "correct horse\n"));
 	free(lab_verb(&server, "account add guest --password-stdin", "only looking\n"));
 	lab_server_start(&server, "admin", OPTIONS);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	if (server.program.pid)
-		lab_server_stop(&server);
 	return 0;
 }
 
@@ -103,23 +84,10 @@ static int http(const char *args, const char *path, json_t **body)
 static const char *bearer(const char *token)
 {
 	static char args[160];
-	char path[128];
-	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/header", lab_dir());
-	f = fopen(path, "w");
-	assert_non_null(f);
-	fprintf(f, "Authorization: Bearer %s\n", token);
-	fclose(f);
-	snprintf(args, sizeof(args), "-H @%s", path);
+	snprintf(args, sizeof(args), "-H @%s",
+	         lab_file("header", "Authorization: Bearer %s\n", token));
 	return args;
-}
-
-static void open_one(struct talker *t, const char *user, const char *password, bool stream)
-{
-	talker_open(t, SERVER4, stream, NULL, user, password);
-	assert_int_equal(talker_login(t), 401);
-	assert_int_equal(talker_allocate(t, NULL), 0);
 }
 
 static json_t *verb_json(const char *verb)
@@ -141,7 +109,8 @@ static void sessions_over_both(void **state)
 
 	(void)state;
 	for (i = 0; i < N; i++)
-		open_one(&t[i], i % 2 ? "bob" : "alice", i % 2 ? "builder" : "wonderland", i == 3);
+		talker_enter(&t[i], SERVER4, i == 3, i % 2 ? "bob" : "alice",
+		             i % 2 ? "builder" : "wonderland");
 	assert_int_equal(talker_permit(&t[0], LAB_PEER4 ":9"), 0);
 	by_cli = verb_json("sessions --json");
 	assert_int_equal(json_array_size(by_cli), N);
@@ -240,7 +209,7 @@ static void a_name_commands_no_terminal(void **state)
 	         "0mrick",
 	         (long long)time(NULL) + 60);
 	credential_password("north", 5, user, strlen(user), password);
-	open_one(&t, user, password, false);
+	talker_enter(&t, SERVER4, false, user, password);
 	said = lab_verb(&server, "sessions", NULL);
 	if (!strstr(said, ":?[2J?0mrick"))
 		lab_fail(said, said, "no session of rick");
@@ -378,7 +347,7 @@ static void drains(void **state)
 	char *audit;
 
 	(void)state;
-	open_one(&in, "alice", "wonderland", false);
+	talker_enter(&in, SERVER4, false, "alice", "wonderland");
 	free(lab_verb(&server, "drain", NULL));
 	lab_sleep_ms(100);
 	talker_open(&out, SERVER4, false, NULL, "alice", "wonderland");
@@ -476,5 +445,5 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	lab_enter(argv);
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, start, lab_server_end);
 }

@@ -27,19 +27,14 @@ static struct lab_program echo;
 
 __attribute__((format(printf, 1, 2))) static char *sh(const char *format, ...)
 {
-	char text[2048], path[160], command[200];
+	char text[2048], command[200];
 	va_list ap;
-	FILE *f;
 
 	va_start(ap, format);
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
-	snprintf(path, sizeof(path), "%s/script", lab_dir());
-	f = fopen(path, "w");
-	assert_non_null(f);
-	fprintf(f, "set -eu\ncd %s\n%s\n", lab_dir(), text);
-	fclose(f);
-	snprintf(command, sizeof(command), "sh %s", path);
+	snprintf(command, sizeof(command), "sh %s",
+	         lab_file("script", "set -eu\ncd %s\n%s\n", lab_dir(), text));
 	return lab_run(command, NULL);
 }
 
@@ -139,22 +134,17 @@ struct sessions {
 
 static void begin(struct sessions *s)
 {
-	char path[160], command[200];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/web", lab_dir());
-	f = fopen(path, "w");
-	assert_non_null(f);
 	/* a WebSocket: hello, and seven seconds later a ping with "hi" */
-	fputs("(printf 'GET /ws HTTP/1.1\\r\\nHost: x\\r\\nUpgrade: websocket\\r\\n"
-	      "Connection: Upgrade\\r\\nSec-WebSocket-Version: 13\\r\\n"
-	      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\\r\\n"
-	      "Sec-WebSocket-Protocol: json\\r\\n\\r\\n'\n"
-	      "sleep 7\nprintf '\\211\\202\\0\\0\\0\\0hi'\nsleep 1) | "
-	      "openssl s_client -quiet -alpn http/1.1 -connect " SERVER4 "\n",
-	      f);
-	fclose(f);
-	snprintf(command, sizeof(command), "sh %s", path);
+	static const char web[] =
+	    "(printf 'GET /ws HTTP/1.1\\r\\nHost: x\\r\\nUpgrade: websocket\\r\\n"
+	    "Connection: Upgrade\\r\\nSec-WebSocket-Version: 13\\r\\n"
+	    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\\r\\n"
+	    "Sec-WebSocket-Protocol: json\\r\\n\\r\\n'\n"
+	    "sleep 7\nprintf '\\211\\202\\0\\0\\0\\0hi'\nsleep 1) | "
+	    "openssl s_client -quiet -alpn http/1.1 -connect " SERVER4 "\n";
+	char command[200];
+
+	snprintf(command, sizeof(command), "sh %s", lab_file("web", "%s", web));
 	lab_start(&s->web, command, NULL);
 	lab_start(&s->tls, UCLIENT "-t " LAB_SERVER4, NULL);
 	lab_start(&s->dtls, UCLIENT LAB_SERVER4, NULL);

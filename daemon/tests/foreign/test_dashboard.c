@@ -61,7 +61,7 @@ static int start(void **state)
 {
 	char options[160];
 
-	(void)state;
+	*state = &server;
 	snprintf(conf_path, sizeof(conf_path), "%s/turnpike.conf", lab_dir());
 	snprintf(options, sizeof(options), "--config %s", conf_path);
 	configure("");
@@ -76,13 +76,10 @@ static int start(void **state)
 
 static int stop(void **state)
 {
-	(void)state;
 	json_decref(families);
 	json_decref(dashboard);
 	json_decref(used);
-	if (server.program.pid)
-		lab_server_stop(&server);
-	return 0;
+	return lab_server_end(state);
 }
 
 /* ---- expressions ---- */

@@ -35,16 +35,8 @@ static struct lab_server server; /* a good one, for all that break nothing of it
 
 static int start(void **state)
 {
-	(void)state;
+	*state = &server;
 	lab_server_start(&server, "good", OPTIONS);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	if (server.program.pid)
-		lab_server_stop(&server);
 	return 0;
 }
 
@@ -482,5 +474,5 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	lab_enter(argv);
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, start, lab_server_end);
 }

@@ -36,7 +36,7 @@ static struct lab_program echo;
 
 static int start(void **state)
 {
-	(void)state;
+	*state = &server;
 	lab_server_prepare(&server, "explain");
 	free(lab_verb(&server, "secret add --value-stdin", SECRET "\n"));
 	lab_server_start(&server, "explain", OPTIONS);
@@ -47,11 +47,8 @@ static int start(void **state)
 
 static int stop(void **state)
 {
-	(void)state;
 	lab_signal_and_wait(&echo, 15, 2000);
-	if (server.program.pid)
-		lab_server_stop(&server);
-	return 0;
+	return lab_server_end(state);
 }
 
 /* Fails unless what is told of it holds all the texts, in their order. */

@@ -29,17 +29,9 @@ static struct lab_server server;
 
 static int start(void **state)
 {
-	(void)state;
+	*state = &server;
 	lab_server_start(&server, "heeds",
 	                 "--workers 2 --relay-ports 50000-54999 --listen " SERVER4);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	if (server.program.pid)
-		lab_server_stop(&server);
 	return 0;
 }
 
@@ -294,5 +286,5 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	lab_enter(argv);
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, start, lab_server_end);
 }

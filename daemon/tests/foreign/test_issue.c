@@ -31,35 +31,17 @@
 #define AT_ONCE 1000
 
 static struct lab_server server;
-static char issuer[64], admin[64], meter[64];
-
-static void add_token(const char *scope, char *out)
-{
-	char verb[64], *said;
-
-	snprintf(verb, sizeof(verb), "token add %s --scope %s", scope, scope);
-	said = lab_verb(&server, verb, NULL);
-	assert_non_null(strstr(said, "tp_"));
-	snprintf(out, 64, "%.*s", (int)strcspn(strstr(said, "tp_"), "\n"), strstr(said, "tp_"));
-	free(said);
-}
+static char issuer[LAB_TOKEN_MAX], admin[LAB_TOKEN_MAX], meter[LAB_TOKEN_MAX];
 
 static int start(void **state)
 {
-	(void)state;
+	*state = &server;
 	lab_server_prepare(&server, "issue");
 	free(lab_verb(&server, "secret add --value-stdin", SECRET "\n"));
-	add_token("issue", issuer);
-	add_token("admin", admin);
-	add_token("metrics", meter);
+	lab_token_add(&server, issuer, "issue --scope issue");
+	lab_token_add(&server, admin, "admin --scope admin");
+	lab_token_add(&server, meter, "metrics --scope metrics");
 	lab_server_start(&server, "issue", OPTIONS);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	lab_server_stop(&server);
 	return 0;
 }
 
@@ -90,24 +72,10 @@ static json_t *body_of(const char *answer)
 	return value;
 }
 
-static int allocate_with(const char *user, const char *password)
-{
-	struct talker t;
-	int code;
-
-	talker_open(&t, SERVER4, false, NULL, user, password);
-	talker_login(&t);
-	code = talker_allocate(&t, NULL);
-	if (!code)
-		talker_refresh(&t, 0);
-	talker_close(&t);
-	return code;
-}
-
 static void opens(json_t *object, const char *password)
 {
-	assert_int_equal(allocate_with(json_string_value(json_object_get(object, "username")),
-	                               json_string_value(json_object_get(object, password))),
+	assert_int_equal(talker_try(SERVER4, json_string_value(json_object_get(object, "username")),
+	                            json_string_value(json_object_get(object, password))),
 	                 0);
 }
 
@@ -221,7 +189,7 @@ static void others(void **state)
 
 static void who_may(void **state)
 {
-	char *said, verb[64], brief[64];
+	char *said, brief[LAB_TOKEN_MAX];
 
 	(void)state;
 	assert_int_equal(http("GET", "/turn", NULL, "", &said), 401);
@@ -239,11 +207,7 @@ static void who_may(void **state)
 	assert_non_null(strstr(said, "\nturnpike_credentials_denied_total "));
 	free(said);
 	/* a token that ends */
-	snprintf(verb, sizeof(verb), "token add --scope issue --expires 1s");
-	said = lab_verb(&server, verb, NULL);
-	snprintf(brief, sizeof(brief), "%.*s", (int)strcspn(strstr(said, "tp_"), "\n"),
-	         strstr(said, "tp_"));
-	free(said);
+	lab_token_add(&server, brief, "--scope issue --expires 1s");
 	lab_sleep_ms(2200);
 	assert_int_equal(http("GET", "/turn", brief, "", &said), 401);
 	free(said);
@@ -301,7 +265,7 @@ static void taken_back(void **state)
 	         json_string_value(json_object_get(value, "password")));
 	json_decref(value);
 	free(said);
-	assert_int_equal(allocate_with(user, password), 0);
+	assert_int_equal(talker_try(SERVER4, user, password), 0);
 	snprintf(path, sizeof(path), "/v1/turn/keys/any/credentials/%s/revoke", user);
 	assert_int_equal(http("POST", path, NULL, "data = \"\"\n", &said), 401);
 	free(said);
@@ -310,7 +274,7 @@ static void taken_back(void **state)
 	assert_int_equal(http("POST", path, issuer, "data = \"\"\n", &said), 204);
 	free(said);
 	lab_sleep_ms(100);
-	assert_int_equal(allocate_with(user, password), 401);
+	assert_int_equal(talker_try(SERVER4, user, password), 401);
 	/* all of a user is an administrator's business */
 	snprintf(more, sizeof(more), "data = \"{\\\"user\\\":\\\"zoe\\\"}\"\n");
 	assert_int_equal(http("POST", "/api/v1/revoke", issuer, more, &said), 401);
@@ -367,5 +331,5 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	lab_enter(argv);
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, start, lab_server_end);
 }

@@ -18,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,36 +28,20 @@
 #define TICK_MS 500 /* more than the workers take to report, and the store to be read */
 
 static struct lab_server server;
-static char config[128];
 
-static void write_config(const char *more)
+/* The path of the file, with more in it. */
+static const char *configure(const char *more)
 {
-	FILE *f = fopen(config, "w");
-
-	assert_non_null(f);
-	fprintf(f, "shared_secret = " SECRET "\nlog_level = info\n%s", more);
-	fclose(f);
-	chmod(config, 0600);
+	return lab_file("metrics.conf", "shared_secret = " SECRET "\nlog_level = info\n%s", more);
 }
 
 static int start(void **state)
 {
 	char options[512];
 
-	(void)state;
-	lab_server_prepare(&server, "metrics");
-	snprintf(config, sizeof(config), "%s/metrics.conf", lab_dir());
-	write_config("");
-	snprintf(options, sizeof(options), "--config %s %s", config, OPTIONS);
+	*state = &server;
+	snprintf(options, sizeof(options), "--config %s %s", configure(""), OPTIONS);
 	lab_server_start(&server, "metrics", options);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	if (server.program.pid)
-		lab_server_stop(&server);
 	return 0;
 }
 
@@ -141,9 +124,7 @@ static void come(struct client *c, int i)
 	snprintf(c->name, sizeof(c->name), "user%d", i);
 	assert_int_equal(credential_make(SECRET, strlen(SECRET), c->name, time(NULL) + 600, &c->c),
 	                 0);
-	talker_open(&c->t, SERVER4, i % 4 == 3, NULL, c->c.username, c->c.password);
-	assert_int_equal(talker_login(&c->t), 401);
-	assert_int_equal(talker_allocate(&c->t, NULL), 0);
+	talker_enter(&c->t, SERVER4, i % 4 == 3, c->c.username, c->c.password);
 	assert_int_equal(talker_permit(&c->t, LAB_PEER4 ":9"), 0);
 	talker_send_to(&c->t, LAB_PEER4 ":9", "hello");
 }
@@ -263,13 +244,13 @@ static void reloads(void **state)
 	(void)state;
 	assert_int_equal(exposition_value(before, "turnpike_config_last_reload_successful"), 1);
 	lab_sleep_ms(1100);
-	write_config("no_such_option = 1\n");
+	configure("no_such_option = 1\n");
 	assert_int_equal(lab_try_verb(&server, "reload", NULL, &said), 1);
 	free(said);
 	bad = scrape();
 	assert_int_equal(exposition_value(bad, "turnpike_config_last_reload_successful"), 0);
 	assert_int_equal(grown(before, bad, at), 0);
-	write_config("user_quota = 7\n");
+	configure("user_quota = 7\n");
 	free(lab_verb(&server, "reload", NULL));
 	good = scrape();
 	assert_int_equal(exposition_value(good, "turnpike_config_last_reload_successful"), 1);
@@ -307,5 +288,5 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	lab_enter(argv);
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, start, lab_server_end);
 }

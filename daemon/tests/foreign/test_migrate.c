@@ -23,18 +23,6 @@
 
 #define SERVER4 LAB_SERVER4 ":3478"
 
-static void write_file(const char *name, const char *text)
-{
-	char path[160];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/%s", lab_dir(), name);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
-}
-
 __attribute__((format(printf, 1, 2))) static char *run(const char *format, ...)
 {
 	char command[1024];
@@ -46,24 +34,13 @@ __attribute__((format(printf, 1, 2))) static char *run(const char *format, ...)
 	return lab_run(command, NULL);
 }
 
-static void expect_in(const char *user, const char *password)
-{
-	struct talker t;
-
-	talker_open(&t, SERVER4, false, NULL, user, password);
-	assert_int_equal(talker_login(&t), 401);
-	assert_int_equal(talker_allocate(&t, NULL), 0);
-	assert_int_equal(talker_refresh(&t, 0), 0);
-	talker_close(&t);
-}
-
 static void by_secret(const char *secret)
 {
 	char user[64], password[64];
 
 	snprintf(user, sizeof(user), "%lld:carol", (long long)time(NULL) + 3600);
 	credential_password(secret, strlen(secret), user, strlen(user), password);
-	expect_in(user, password);
+	assert_int_equal(talker_try(SERVER4, user, password), 0);
 }
 
 #define COMMON                                                                                     \
@@ -97,16 +74,6 @@ static void serve(struct lab_program *server, const char *from)
 	}
 }
 
-static void expect_out(const char *user, const char *password)
-{
-	struct talker t;
-
-	talker_open(&t, SERVER4, false, NULL, user, password);
-	assert_int_equal(talker_login(&t), 401);
-	assert_int_equal(talker_allocate(&t, NULL), 401);
-	talker_close(&t);
-}
-
 static void moves_in(void **state)
 {
 	const char *dir = lab_dir();
@@ -118,8 +85,8 @@ static void moves_in(void **state)
 	free(run("turnadmin -a -b %s/turndb -u alice -r example.org -p wonderland", dir));
 	free(run("turnadmin -s from-the-database -b %s/turndb -r example.org", dir));
 	free(run("turnadmin -A -b %s/turndb -u boss -p secret", dir));
-	write_file("turnserver.conf", COMMON "user=bob:builder\n"
-	                                     "user=dora:0xbc807ee29df3c9ffa736523fb2c4e8ee\n");
+	lab_file("turnserver.conf", COMMON "user=bob:builder\n"
+	                                   "user=dora:0xbc807ee29df3c9ffa736523fb2c4e8ee\n");
 	said = import("turnserver.conf", "new");
 	assert_non_null(
 	    strstr(said, "user alice of realm example.org: taken: a user with his MD5"));
@@ -132,9 +99,9 @@ static void moves_in(void **state)
 	assert_int_equal(st.st_mode & 0777, 0600);
 
 	serve(&server, "new");
-	expect_in("alice", "wonderland");
-	expect_in("bob", "builder");
-	expect_out("alice", "wrong");
+	assert_int_equal(talker_try(SERVER4, "alice", "wonderland"), 0);
+	assert_int_equal(talker_try(SERVER4, "bob", "builder"), 0);
+	assert_int_equal(talker_try(SERVER4, "alice", "wrong"), 401);
 	/* coturn's own client, too */
 	free(run("turnutils_uclient -s -n 5 -c -u alice -w wonderland -y " LAB_SERVER4));
 	assert_int_equal(lab_signal_and_wait(&server, SIGTERM, 5000), 0);
@@ -156,8 +123,8 @@ static void moves_in_with_secrets(void **state)
 	char *said;
 
 	(void)state;
-	write_file("secrets.conf", COMMON "user=bob:builder\nuse-auth-secret\n"
-	                                  "static-auth-secret=from-the-file\n");
+	lab_file("secrets.conf", COMMON "user=bob:builder\nuse-auth-secret\n"
+	                                "static-auth-secret=from-the-file\n");
 	said = import("secrets.conf", "secrets");
 	assert_non_null(strstr(said, "secret ******** of realm example.org: taken"));
 	assert_non_null(strstr(said, "user alice of realm example.org: NOT TAKEN"));
@@ -166,7 +133,7 @@ static void moves_in_with_secrets(void **state)
 	serve(&server, "secrets");
 	by_secret("from-the-database");
 	by_secret("from-the-file");
-	expect_out("bob", "builder");
+	assert_int_equal(talker_try(SERVER4, "bob", "builder"), 401);
 	assert_int_equal(lab_signal_and_wait(&server, SIGTERM, 5000), 0);
 }
 
@@ -176,7 +143,7 @@ static void says_what_is_wrong(void **state)
 	char command[512], *said;
 
 	(void)state;
-	write_file("bad.conf", "cert=/x.pem\nuserdb=/nonexistent/turndb\n");
+	lab_file("bad.conf", "cert=/x.pem\nuserdb=/nonexistent/turndb\n");
 	snprintf(command, sizeof(command), "%s import-coturn %s/bad.conf", TURNPIKE_PROGRAM,
 	         lab_dir());
 	lab_start(&verb, command, NULL);
@@ -188,7 +155,7 @@ static void says_what_is_wrong(void **state)
 	assert_non_null(strstr(said, "userdb: NOT TAKEN: cannot read /nonexistent/turndb"));
 	free(said);
 	/* a database of somebody else */
-	write_file("other.db", "not a database, but long enough to be looked at by SQLite ....");
+	lab_file("other.db", "not a database, but long enough to be looked at by SQLite ....");
 	snprintf(command, sizeof(command), "%s import-coturn %s/bad.conf --userdb %s/other.db",
 	         TURNPIKE_PROGRAM, lab_dir(), lab_dir());
 	lab_start(&verb, command, NULL);

@@ -25,7 +25,7 @@
 
 static struct lab_server server;
 static json_t *doc;
-static char tokens[3][128];
+static char tokens[3][LAB_TOKEN_MAX];
 static const char *const scopes[] = {"issue", "metrics", "admin"};
 
 struct call {
@@ -44,30 +44,20 @@ static const char *token_of(const char *scope)
 
 static int start(void **state)
 {
-	char verb[64], *said, *token;
-
-	(void)state;
+	*state = &server;
 	doc = json_load_file(OPENAPI, JSON_REJECT_DUPLICATES, NULL);
 	assert_non_null(doc);
 	lab_server_prepare(&server, "openapi");
-	for (size_t i = 0; i < sizeof(scopes) / sizeof(*scopes); i++) {
-		snprintf(verb, sizeof(verb), "token add t%zu --scope %s", i, scopes[i]);
-		said = lab_verb(&server, verb, NULL);
-		token = strstr(said, "tp_");
-		assert_true(token && sscanf(token, "%127s", tokens[i]) == 1);
-		free(said);
-	}
+	for (size_t i = 0; i < sizeof(scopes) / sizeof(*scopes); i++)
+		lab_token_add(&server, tokens[i], "--scope %s", scopes[i]);
 	lab_server_start(&server, "openapi", OPTIONS);
 	return 0;
 }
 
 static int stop(void **state)
 {
-	(void)state;
 	json_decref(doc);
-	if (server.program.pid)
-		lab_server_stop(&server);
-	return 0;
+	return lab_server_end(state);
 }
 
 /* Calls an operation, and fails unless the answer is described and has the status (0: any). */

@@ -26,7 +26,7 @@
 
 static struct lab_server server;
 static json_t *doc, *verbs;
-static char token[128];
+static char token[LAB_TOKEN_MAX];
 
 static json_t *paths(void)
 {
@@ -85,16 +85,11 @@ static json_t *post(const char *verb, const char *body, int status)
 
 static int start(void **state)
 {
-	char *said, *at;
-
-	(void)state;
+	*state = &server;
 	doc = json_load_file(OPENAPI, JSON_REJECT_DUPLICATES, NULL);
 	assert_non_null(doc);
 	lab_server_prepare(&server, "openapi-admin");
-	said = lab_verb(&server, "token add test --scope admin", NULL);
-	at = strstr(said, "tp_");
-	assert_true(at && sscanf(at, "%127s", token) == 1);
-	free(said);
+	lab_token_add(&server, token, "test --scope admin");
 	free(lab_verb(&server, "account add guest --password-stdin", "only looking\n"));
 	lab_server_start(&server, "openapi-admin", OPTIONS);
 	verbs = get("verbs", "", 200);
@@ -103,12 +98,9 @@ static int start(void **state)
 
 static int stop(void **state)
 {
-	(void)state;
 	json_decref(doc);
 	json_decref(verbs);
-	if (server.program.pid)
-		lab_server_stop(&server);
-	return 0;
+	return lab_server_end(state);
 }
 
 /* ---- the table ---- */
@@ -223,9 +215,7 @@ static void sessions(void **state)
 	struct talker t;
 
 	(void)state;
-	talker_open(&t, "127.0.0.1:8080", false, NULL, "eve", text(user, "password"));
-	assert_int_equal(talker_login(&t), 401);
-	assert_int_equal(talker_allocate(&t, NULL), 0);
+	talker_enter(&t, "127.0.0.1:8080", false, "eve", text(user, "password"));
 	json_decref(post("user/add", "{\"name\":\"eve\"}", 409));
 	page = get("sessions", "?user=eve", 200);
 	id = text(json_array_get(json_object_get(page, "sessions"), 0), "id");

@@ -115,17 +115,11 @@ static void drops_root(void **state)
 static void tells_what_a_reload_cannot_read(void **state)
 {
 	struct lab_server s = {.data = ""};
-	char options[320], path[160], *said;
-	FILE *f;
+	char options[320], *said;
 
 	(void)state;
-	snprintf(path, sizeof(path), "%s/roots.conf", lab_dir());
-	f = fopen(path, "w");
-	assert_non_null(f);
-	fputs("log_level = info\n", f);
-	fclose(f);
-	assert_int_equal(chmod(path, 0600), 0);
-	snprintf(options, sizeof(options), OPTIONS " --config %s", path);
+	snprintf(options, sizeof(options), OPTIONS " --config %s",
+	         lab_file("roots.conf", "log_level = info\n"));
 	lab_server_start(&s, "roots", options);
 	said = lab_output(&s.program);
 	assert_line(said, "event=reload-will-fail");
@@ -141,16 +135,9 @@ static void refused(const char *prepare, const char *options, const char *want)
 	struct lab_program p;
 	char command[1024], *said;
 
-	snprintf(command, sizeof(command), "sh %s/prepare", lab_dir());
 	if (prepare) {
-		FILE *f;
-		char path[128];
-
-		snprintf(path, sizeof(path), "%s/prepare", lab_dir());
-		f = fopen(path, "w");
-		assert_non_null(f);
-		fprintf(f, "cd %s && %s", lab_dir(), prepare);
-		fclose(f);
+		snprintf(command, sizeof(command), "sh %s",
+		         lab_file("prepare", "cd %s && %s", lab_dir(), prepare));
 		free(lab_run(command, NULL));
 	}
 	snprintf(command, sizeof(command), "%s serve " OPTIONS " --data %s/%s", TURNPIKE_PROGRAM,

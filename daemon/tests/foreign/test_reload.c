@@ -19,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define SERVER4      LAB_SERVER4 ":3478"
@@ -35,27 +34,19 @@
 
 static struct lab_server server;
 static struct lab_program echo;
-static char conf_path[160];
 
-/* The file: what every test wants, and more. */
-static void configure(const char *more)
+/* The path of the file: what every test wants, and more. */
+static const char *configure(const char *more)
 {
-	FILE *f;
-
-	snprintf(conf_path, sizeof(conf_path), "%s/turnpike.conf", lab_dir());
-	f = fopen(conf_path, "w");
-	assert_non_null(f);
-	fprintf(f, "listen = " SERVER4 "\nworkers = 2\nrelay_ports = 50000-54999\n%s", more);
-	fclose(f);
-	assert_int_equal(chmod(conf_path, 0600), 0);
+	return lab_file("turnpike.conf",
+	                "listen = " SERVER4 "\nworkers = 2\nrelay_ports = 50000-54999\n%s", more);
 }
 
 static void start_with(const char *name, const char *more)
 {
 	char options[256];
 
-	configure(more);
-	snprintf(options, sizeof(options), "--config %s", conf_path);
+	snprintf(options, sizeof(options), "--config %s", configure(more));
 	lab_server_start(&server, name, options);
 	free(lab_verb(&server, "user add alice --password-stdin", "wonderland\n"));
 	lab_sleep_ms(300);
@@ -155,9 +146,7 @@ static void keeps_calls(void **state)
 	(void)state;
 	start_with("calls", "");
 	call(&t);
-	talker_open(&stream, SERVER4, true, NULL, "alice", "wonderland");
-	assert_int_equal(talker_login(&stream), 401);
-	assert_int_equal(talker_allocate(&stream, NULL), 0);
+	talker_enter(&stream, SERVER4, true, "alice", "wonderland");
 	/* a client that is not ours: 20 ms a packet, 8 s */
 	lab_start(&uclient,
 	          "turnutils_uclient -s -u alice -w wonderland -e " LAB_PEER4
@@ -332,7 +321,7 @@ static void refuses_as_a_whole(void **state)
 	refused("max_lifetime = 1234\nlisten = 127.0.0.1:9\nrelay_allow = 127.0.0.0/8\n",
 	        "relay_allow");
 	assert_int_equal(lifetime(&t), 1800);
-	assert_int_equal(unlink(conf_path), 0);
+	assert_int_equal(unlink(configure("")), 0);
 	kill(server.program.pid, SIGHUP);
 	assert_true(lab_wait_output(&server.program, "cannot read the configuration file", 2000));
 	assert_int_equal(lifetime(&t), 1800);
@@ -356,7 +345,6 @@ static char *secrets(void)
 static void heeds_the_store_all_the_same(void **state)
 {
 	char *before, *after, verb[64], name[16];
-	struct talker t;
 
 	(void)state;
 	start_with("store", "");
@@ -376,11 +364,7 @@ static void heeds_the_store_all_the_same(void **state)
 		free(lab_verb(&server, verb, "wonderland\n"));
 		kill(server.program.pid, SIGHUP); /* sooner than the server looks by itself */
 		lab_sleep_ms(500);
-		talker_open(&t, SERVER4, false, NULL, name, "wonderland");
-		assert_int_equal(talker_login(&t), 401);
-		assert_int_equal(talker_allocate(&t, NULL), 0);
-		assert_int_equal(talker_refresh(&t, 0), 0);
-		talker_close(&t);
+		assert_int_equal(talker_try(SERVER4, name, "wonderland"), 0);
 	}
 	lab_server_stop(&server);
 }

@@ -44,18 +44,10 @@ struct person {
 
 static int start(void **state)
 {
-	(void)state;
+	*state = &server;
 	lab_server_prepare(&server, "revoke");
 	free(lab_verb(&server, "secret add --value-stdin", SECRET "\n"));
 	lab_server_start(&server, "revoke", OPTIONS);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	if (server.program.pid)
-		lab_server_stop(&server);
 	return 0;
 }
 
@@ -67,11 +59,8 @@ static void credential(struct person *p, const char *name, long long ttl_s)
 
 static void open_all(struct person *p)
 {
-	for (int i = 0; i < TALKERS_N; i++) {
-		talker_open(&p->talkers[i], SERVER4, i >= UDP_N, NULL, p->user, p->password);
-		assert_int_equal(talker_login(&p->talkers[i]), 401);
-		assert_int_equal(talker_allocate(&p->talkers[i], NULL), 0);
-	}
+	for (int i = 0; i < TALKERS_N; i++)
+		talker_enter(&p->talkers[i], SERVER4, i >= UDP_N, p->user, p->password);
 }
 
 static void close_all(struct person *p)
@@ -134,16 +123,7 @@ static void on_both_workers(const char *user)
 
 static int try_to_allocate(const struct person *p)
 {
-	struct talker t;
-	int code;
-
-	talker_open(&t, SERVER4, false, NULL, p->user, p->password);
-	talker_login(&t);
-	code = talker_allocate(&t, NULL);
-	if (!code)
-		talker_refresh(&t, 0);
-	talker_close(&t);
-	return code;
+	return talker_try(SERVER4, p->user, p->password);
 }
 
 static void one_credential(void **state)
@@ -399,14 +379,12 @@ static void guest_asks_again(void **state)
 	struct event_base *base = event_base_new();
 	struct client *c = sign_in(base, "greta"); /* as a guest on this host */
 	struct person *greta = calloc(1, sizeof(*greta)), fresh;
-	char *said = lab_verb(&server, "token add app --scope issue", NULL), text[160], header[128];
+	char token[LAB_TOKEN_MAX], text[160], header[128];
 
 	(void)state;
-	snprintf(text, sizeof(text), "{\"type\":\"ice-servers\",\"key\":\"%.*s\"}",
-	         (int)strcspn(strstr(said, "tp_"), "\n"), strstr(said, "tp_"));
-	snprintf(header, sizeof(header), "header = \"Authorization: Bearer %.*s\"\n",
-	         (int)strcspn(strstr(said, "tp_"), "\n"), strstr(said, "tp_"));
-	free(said);
+	lab_token_add(&server, token, "app --scope issue");
+	snprintf(text, sizeof(text), "{\"type\":\"ice-servers\",\"key\":\"%s\"}", token);
+	snprintf(header, sizeof(header), "header = \"Authorization: Bearer %s\"\n", token);
 	ask_over(c, greta);
 	open_all(greta);
 	free(lab_verb(&server, "revoke --user greta", NULL));
@@ -522,13 +500,9 @@ static void books(void **state)
 	credential(&uma, "uma", 3600);
 	credential(&idle, "idle", 3600);
 	assert_int_equal(usage_of("uma", "allocations"), -1);
-	talker_open(&t, SERVER4, false, NULL, uma.user, uma.password);
-	talker_login(&t);
-	assert_int_equal(talker_allocate(&t, NULL), 0);
+	talker_enter(&t, SERVER4, false, uma.user, uma.password);
 	assert_int_equal(talker_permit(&t, LAB_PEER4 ":9999"), 0);
-	talker_open(&lazy, SERVER4, true, NULL, idle.user, idle.password);
-	talker_login(&lazy);
-	assert_int_equal(talker_allocate(&lazy, NULL), 0);
+	talker_enter(&lazy, SERVER4, true, idle.user, idle.password);
 	for (int i = 0; i < 25; i++) { /* 2.5 s */
 		talker_send_to(&t, LAB_PEER4 ":9999", "0123456789");
 		lab_sleep_ms(100);
@@ -584,5 +558,5 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	lab_enter(argv);
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, start, lab_server_end);
 }

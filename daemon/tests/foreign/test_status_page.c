@@ -34,26 +34,15 @@ _Static_assert(sizeof(HOSTILE) == 65, "64 bytes");
 
 static struct lab_server server;
 static struct lab_program echo;
-static char conf_path[128], options[224];
-
-static void write_conf(const char *text)
-{
-	FILE *f = fopen(conf_path, "w");
-
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
-}
+static char options[224];
 
 static int start(void **state)
 {
-	(void)state;
+	*state = &server;
 	lab_server_prepare(&server, "page");
-	snprintf(conf_path, sizeof(conf_path), "%s/turnpike.conf", lab_dir());
-	write_conf("log_level = info\n");
 	snprintf(options, sizeof(options),
 	         "--workers 2 --relay-ports 50000-54999 --listen " SERVER4 " --config %s",
-	         conf_path);
+	         lab_file("turnpike.conf", "log_level = info\n"));
 	free(lab_verb(&server, "account add ops --admin --password-stdin", "horse-battery\n"));
 	free(lab_verb(&server, "account add guest --password-stdin", "only-looking\n"));
 	free(lab_verb(&server, "user add alice --password-stdin", "wonderland\n"));
@@ -66,12 +55,9 @@ static int start(void **state)
 
 static int stop(void **state)
 {
-	(void)state;
 	page_stop();
 	lab_signal_and_wait(&echo, SIGTERM, 2000);
-	if (server.program.pid)
-		lab_server_stop(&server);
-	return 0;
+	return lab_server_end(state);
 }
 
 /* ---- gestures and looks ---- */
@@ -106,27 +92,6 @@ static void is_sound(void)
 }
 
 /* ---- clients ---- */
-
-static void allocate(struct talker *t, const char *user, const char *password)
-{
-	talker_open(t, SERVER4, false, NULL, user, password);
-	assert_int_equal(talker_login(t), 401);
-	assert_int_equal(talker_allocate(t, NULL), 0);
-}
-
-static int try_allocate(const char *user, const char *password)
-{
-	struct talker t;
-	int r;
-
-	talker_open(&t, SERVER4, false, NULL, user, password);
-	assert_int_equal(talker_login(&t), 401);
-	r = talker_allocate(&t, NULL);
-	if (!r)
-		talker_refresh(&t, 0);
-	talker_close(&t);
-	return r;
-}
 
 static void leave(struct talker *t)
 {
@@ -199,9 +164,9 @@ static void shows_sessions(void **state)
 	struct talker idle, hostile;
 
 	(void)state;
-	allocate(&idle, "alice", "wonderland");
+	talker_enter(&idle, SERVER4, false, "alice", "wonderland");
 	lab_sleep_ms(20);
-	allocate(&hostile, HOSTILE, "hostile");
+	talker_enter(&hostile, SERVER4, false, HOSTILE, "hostile");
 	assert_int_equal(talker_permit(&hostile, ECHO), 0);
 	talker_send_to(&hostile, ECHO, "hello");
 	assert_true(talker_receive(&hostile, 2000));
@@ -245,7 +210,7 @@ static void pages(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < MANY; i++)
-		allocate(&t[i], "bob", "builder");
+		talker_enter(&t[i], SERVER4, false, "bob", "builder");
 	go("#sessions?user=bob");
 	page_wait(ROWS " == 50");
 	page_is("window.last = document.querySelector('tbody tr:last-child').dataset.key, 0", "0");
@@ -265,8 +230,8 @@ static void closes(void **state)
 	struct talker one, other;
 
 	(void)state;
-	allocate(&one, "alice", "wonderland");
-	allocate(&other, "bob", "builder");
+	talker_enter(&one, SERVER4, false, "alice", "wonderland");
+	talker_enter(&other, SERVER4, false, "bob", "builder");
 	go("#sessions?user=alice");
 	page_wait(ROWS " == 1");
 	page_click("tbody [data-act=close]");
@@ -293,7 +258,7 @@ static void draws(void **state)
 	struct talker t;
 
 	(void)state;
-	allocate(&t, "alice", "wonderland");
+	talker_enter(&t, SERVER4, false, "alice", "wonderland");
 	assert_int_equal(talker_permit(&t, ECHO), 0);
 	go("#overview");
 	page_wait(LINE " && " LINE ".split('L').length > 3");
@@ -378,7 +343,7 @@ static void manages_users(void **state)
 	password = take_once();
 	page_wait("document.querySelector('[data-key$=\"carol\"]')");
 	assert_int_equal(strlen(password), 32);
-	assert_int_equal(try_allocate("carol", password), 0);
+	assert_int_equal(talker_try(SERVER4, "carol", password), 0);
 	/* Once more: refused, and said so. */
 	page_type("#user-form [name=name]", "carol");
 	page_click("#user-form button");
@@ -387,12 +352,12 @@ static void manages_users(void **state)
 	page_click("[data-key$=\"carol\"] [data-act=disable]");
 	page_click("#ask-yes");
 	page_wait(TEXT("[data-key$=\"carol\"] .pill") " == 'disabled'");
-	assert_int_equal(try_allocate("carol", password), 401);
+	assert_int_equal(talker_try(SERVER4, "carol", password), 401);
 	page_click("[data-key$=\"carol\"] [data-act=disable]"); /* "Enable" now: nothing to ask */
 	page_wait(TEXT("[data-key$=\"carol\"] .pill") " == 'enabled'");
-	assert_int_equal(try_allocate("carol", password), 0);
+	assert_int_equal(talker_try(SERVER4, "carol", password), 0);
 	/* Revoked: the call ends, and it can be undone. */
-	allocate(&t, "carol", password);
+	talker_enter(&t, SERVER4, false, "carol", password);
 	page_click("[data-key$=\"carol\"] [data-act=revoke]");
 	page_click("#ask-yes");
 	page_wait(TEXT("[data-key$=\"carol\"] .pill") " == 'disabled'");
@@ -408,7 +373,7 @@ static void manages_users(void **state)
 	page_click("[data-key$=\"carol\"] [data-act=delete]");
 	page_click("#ask-yes");
 	page_wait(ROWS " == 3");
-	assert_int_equal(try_allocate("carol", password), 401);
+	assert_int_equal(talker_try(SERVER4, "carol", password), 401);
 	free(password);
 	is_sound();
 }
@@ -465,16 +430,16 @@ static void operates(void **state)
 	page_wait(TEXT("#drain-state") ".startsWith('Draining')");
 	page_is("document.getElementById('draining').hidden", "false");
 	assert_int_equal(http_status("/readyz"), 503);
-	assert_int_equal(try_allocate("alice", "wonderland"), 508);
+	assert_int_equal(talker_try(SERVER4, "alice", "wonderland"), 508);
 	page_click("#drain-button");
 	page_wait(TEXT("#drain-state") ".startsWith('Serving')");
 	assert_int_equal(http_status("/readyz"), 200);
 	/* What is wrong with a configuration is told. */
-	write_conf("no_such_option = 7\n");
+	lab_file("turnpike.conf", "no_such_option = 7\n");
 	page_click("#reload-button");
 	page_wait(TEXT("#reload-said") ".includes('no_such_option')");
 	page_is("document.getElementById('reload-said').className", "\"bad\"");
-	write_conf("log_level = info\nuser_quota = 77\n");
+	lab_file("turnpike.conf", "log_level = info\nuser_quota = 77\n");
 	page_click("#reload-button");
 	page_wait("document.getElementById('reload-said').className == 'good'");
 	page_wait(TEXT("[data-table=config] [data-key=user_quota]") ".includes('77')");
@@ -496,7 +461,7 @@ static void shows_usage(void **state)
 	struct talker t;
 
 	(void)state;
-	allocate(&t, "alice", "wonderland");
+	talker_enter(&t, SERVER4, false, "alice", "wonderland");
 	leave(&t);
 	go("#usage?user=alice");
 	page_wait("document.querySelector('[data-table=usage] [data-key$=\" alice\"]')");
@@ -518,7 +483,7 @@ static void only_looks(void **state)
 	char js[64];
 
 	(void)state;
-	allocate(&t, "alice", "wonderland");
+	talker_enter(&t, SERVER4, false, "alice", "wonderland");
 	page_click("#sign-out");
 	page_wait(VIEW " == 'sign-in'");
 	page_is("fetch('/api/v1/admin/whoami').then(r => r.status)", "401");

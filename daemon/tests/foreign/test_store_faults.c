@@ -35,17 +35,8 @@
 struct scene {
 	struct lab_server server;
 	struct talker call; /* that must go on */
-	char token[64];
+	char token[LAB_TOKEN_MAX];
 };
-
-static void add_token(struct scene *s)
-{
-	char *said = lab_verb(&s->server, "token add --scope admin", NULL);
-
-	snprintf(s->token, sizeof(s->token), "%.*s", (int)strcspn(strstr(said, "tp_"), "\n"),
-	         strstr(said, "tp_"));
-	free(said);
-}
 
 /* A server in the folder of that name, and a call over it. */
 static void begin(struct scene *s, const char *name)
@@ -53,11 +44,9 @@ static void begin(struct scene *s, const char *name)
 	memset(s, 0, sizeof(*s));
 	lab_server_prepare(&s->server, name);
 	free(lab_verb(&s->server, "user add alice --password-stdin", "wonderland\n"));
-	add_token(s);
+	lab_token_add(&s->server, s->token, "--scope admin");
 	lab_server_start(&s->server, name, OPTIONS);
-	talker_open(&s->call, SERVER4, false, NULL, "alice", "wonderland");
-	assert_int_equal(talker_login(&s->call), 401);
-	assert_int_equal(talker_allocate(&s->call, NULL), 0);
+	talker_enter(&s->call, SERVER4, false, "alice", "wonderland");
 }
 
 static int http(const struct scene *s, const char *method, const char *path, const char *data,
@@ -96,9 +85,7 @@ static void goes_on(struct scene *s)
 	char *said;
 
 	assert_int_equal(talker_refresh(&s->call, 600), 0);
-	talker_open(&t, SERVER4, true, NULL, "alice", "wonderland");
-	talker_login(&t);
-	assert_int_equal(talker_allocate(&t, NULL), 0);
+	talker_enter(&t, SERVER4, true, "alice", "wonderland");
 	assert_int_equal(talker_refresh(&t, 0), 0);
 	talker_close(&t);
 	assert_int_equal(http(s, "GET", "/turn?username=x", NULL, &said), 200);
@@ -358,9 +345,7 @@ static void backup_and_restore(void **state)
 	assert_non_null(strstr(said, "alice"));
 	free(said);
 	lab_server_start(&s.server, "kept", OPTIONS);
-	talker_open(&s.call, SERVER4, false, NULL, "alice", "wonderland");
-	talker_login(&s.call);
-	assert_int_equal(talker_allocate(&s.call, NULL), 0);
+	talker_enter(&s.call, SERVER4, false, "alice", "wonderland");
 	goes_on(&s);
 	end(&s);
 }

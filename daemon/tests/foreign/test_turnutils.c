@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define ECHO_PORT   3480
 #define CLIENT_MS   60000
@@ -178,24 +177,18 @@ static char *credentials(void)
 /* Whom the third server trusts: the keys of uclient's -J. Secrets come from a file. */
 static void start_oauth(void)
 {
-	char path[128], options[512];
-	FILE *f;
+	static const char oauth_conf[] =
+	    "oauth_server = north.gov\n"
+	    "oauth_key = north:MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI=,"
+	    "union:MTIzNDU2Nzg5MDEyMzQ1Ng==,"
+	    "oldempire:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\n";
+	char options[512];
 
-	snprintf(path, sizeof(path), "%s/oauth.conf", lab_dir());
-	f = fopen(path, "w");
-	assert_non_null(f);
-	fputs("oauth_server = north.gov\n"
-	      "oauth_key = north:MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI=,"
-	      "union:MTIzNDU2Nzg5MDEyMzQ1Ng==,"
-	      "oldempire:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\n",
-	      f);
-	fclose(f);
-	chmod(path, 0600);
 	snprintf(options, sizeof(options),
 	         "--config %s --workers 2 --legacy-channels --relay-ports 60000-64999 "
 	         "--listen " LAB_SERVER4 ":3477 --listen " LAB_SERVER4B ":3477 "
 	         "--listen " LAB_SERVER4 ":3476 --listen " LAB_SERVER4B ":3476",
-	         path);
+	         lab_file("oauth.conf", "%s", oauth_conf));
 	lab_server_start(&oauth, "oauth", options);
 }
 
