@@ -21,7 +21,7 @@ foreach(folder ${folders})
 		if(source MATCHES "^harness/(sim|load)/")
 			set(may_include ${may_include_harness_sim})
 		endif()
-		if(source STREQUAL "daemon/tests/foreign/page.c") # tests of pages have the harness's browser
+		if(source MATCHES "^daemon/tests/foreign/test_[a-z]+_page.c$") # have the harness's browser
 			list(APPEND may_include harness)
 		endif()
 		file(STRINGS ${CMAKE_CURRENT_LIST_DIR}/../${source} lines REGEX "^#include \"")

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "daemon/tests/foreign/lab.h"
-#include "daemon/tests/foreign/page.h"
+#include "harness/browser/tests/page.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +40,7 @@ static int start(void **state)
 	(void)state;
 	lab_server_start(&server, "check",
 	                 "--workers 2 --relay-ports 50000-54999 --guests public --listen " SERVER4);
-	return page_start(EARLY);
+	return page_start(BROWSER_CHROMIUM, EARLY);
 }
 
 static int stop(void **state)

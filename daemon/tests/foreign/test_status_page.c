@@ -11,8 +11,8 @@
 #include <cmocka.h>
 
 #include "daemon/tests/foreign/lab.h"
-#include "daemon/tests/foreign/page.h"
 #include "daemon/tests/foreign/talker.h"
+#include "harness/browser/tests/page.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -50,7 +50,7 @@ static int start(void **state)
 	free(lab_verb(&server, "user add " HOSTILE " --password-stdin", "hostile\n"));
 	lab_server_start(&server, "page", options);
 	lab_echo_start(&echo, ECHO_PORT);
-	return page_start("");
+	return page_start(BROWSER_CHROMIUM, NULL);
 }
 
 static int stop(void **state)

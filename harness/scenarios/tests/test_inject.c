@@ -2,11 +2,9 @@
  *
  * What the page script sees of media, in a real browser and without a network.
  */
-#include "harness/browser/browser.h"
-#include "harness/lab/proc.h"
+#include "harness/browser/tests/page.h"
 #include "harness/scenarios/inject.h"
 
-#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -15,11 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
-
-#define STEP_MS 20000
 
 /* As long as a scenario watches. The connection is a stub: only the stream is looked at here. */
 #define WATCH                                                                                      \
@@ -61,72 +56,42 @@
 
 static enum browser_product product; /* that the tests run with now */
 
-struct scene {
-	struct browser *browser;
-	char folder[64];
-};
-
 static int set_up(void **state)
 {
-	static const char page[] = "<!doctype html><video id=received_video muted></video>";
-	struct scene *s = calloc(1, sizeof(*s));
-	struct browser_options opt = {
-	    .name = "test", .netns_fd = -1, .console_fd = -1, .stderr_fd = -1};
-	char program[PATH_MAX], url[128], *script = NULL;
-	struct why why = {""};
-	int fd;
+	char path[96], url[128], *script = NULL;
+	FILE *f;
+	int err;
 
-	if (!s)
+	(void)state;
+	if (asprintf(&script, "%s({peer: 90, hz: 600, fps: 10})", inject_js) < 0)
 		return -1;
-	*state = s;
-	snprintf(s->folder, sizeof(s->folder), "/tmp/turnpike-browser-XXXXXX");
-	if (!mkdtemp(s->folder) || browser_find(product, NULL, program, &why) != 0 ||
-	    asprintf(&script, "%s({peer: 90, hz: 600, fps: 10})", inject_js) < 0)
-		goto fail;
+	err = page_start(product, script);
+	free(script);
+	if (err)
+		return -1;
 	/* A file is a secure context, where there are media devices. */
-	snprintf(url, sizeof(url), "%s/page.html", s->folder);
-	fd = open(url, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0 || write(fd, page, sizeof(page) - 1) != (ssize_t)sizeof(page) - 1)
-		goto fail;
-	close(fd);
-	snprintf(url, sizeof(url), "file://%s/page.html", s->folder);
-	opt.product = product;
-	opt.program = program;
-	opt.folder = s->folder;
-	opt.script = script;
-	if (browser_start(&s->browser, &opt, &why) != 0 ||
-	    browser_open(s->browser, url, STEP_MS, &why) != 0)
-		goto fail;
-	free(script);
+	snprintf(path, sizeof(path), "%s/page.html", page_folder());
+	snprintf(url, sizeof(url), "file://%s", path);
+	f = fopen(path, "we");
+	if (!f || fputs("<!doctype html><video id=received_video muted></video>", f) < 0 ||
+	    fclose(f) != 0)
+		return -1;
+	page_open(url);
 	return 0;
-fail:
-	fprintf(stderr, "%s\n", why.text);
-	free(script);
-	return -1;
 }
 
 static int tear_down(void **state)
 {
-	struct scene *s = *state;
-	const char *const argv[] = {"rm", "-rf", s->folder, NULL};
-	int err;
-
-	browser_stop(s->browser);
-	err = proc_run(argv, -1, NULL, 10000, NULL);
-	free(s);
-	return err;
+	(void)state;
+	return page_stop();
 }
 
-static json_t *watch(struct scene *s, int stop_after_ms)
+static json_t *watch(int stop_after_ms)
 {
-	json_t *view = NULL;
-	struct why why;
 	char js[2048];
 
 	snprintf(js, sizeof(js), WATCH "(%d)", stop_after_ms);
-	if (browser_eval(s->browser, js, STEP_MS, &view, &why) != 0)
-		fail_msg("%s", why.text);
-	return view;
+	return page_value(js);
 }
 
 static double number(const json_t *view, const char *part, const char *key)
@@ -136,8 +101,9 @@ static double number(const json_t *view, const char *part, const char *key)
 
 static void test_lasting_media(void **state)
 {
-	json_t *view = watch(*state, 0);
+	json_t *view = watch(0);
 
+	(void)state;
 	assert_true(number(view, "picture", "peer") == 90);
 	assert_true(number(view, "picture", "distinct") >= 2);
 	assert_true(number(view, "tone", "hz") > 575 && number(view, "tone", "hz") < 625);
@@ -147,8 +113,9 @@ static void test_lasting_media(void **state)
 
 static void test_media_that_stops_while_watched(void **state)
 {
-	json_t *view = watch(*state, 700);
+	json_t *view = watch(700);
 
+	(void)state;
 	assert_true(number(view, "picture", "distinct") < 2);
 	assert_true(number(view, "tone", "db") < -70);
 	json_decref(view);
@@ -204,12 +171,9 @@ static void check_series(const json_t *evidence)
 
 static void test_evidence_of_a_call(void **state)
 {
-	struct scene *s = *state;
-	json_t *all = NULL, *during, *after, *pair, *local;
-	struct why why;
+	json_t *all = page_value(CALL_ITSELF), *during, *after, *pair, *local;
 
-	if (browser_eval(s->browser, CALL_ITSELF, STEP_MS, &all, &why) != 0)
-		fail_msg("%s", why.text);
+	(void)state;
 	during = json_object_get(all, "during");
 	after = json_object_get(all, "after");
 	assert_int_equal(count_events(during, "pc", "made"), 2);
@@ -239,16 +203,12 @@ static void test_evidence_of_a_call(void **state)
 
 static void test_diary_is_bounded(void **state)
 {
-	struct scene *s = *state;
-	json_t *evidence = NULL, *events;
-	struct why why;
+	json_t *evidence, *events;
 
-	if (browser_eval(s->browser,
-	                 "(async () => { for (let i = 0; i < 5000; i++)"
-	                 "  harness.note('test', `${i}${'x'.repeat(1000)}`);"
-	                 " return harness.evidence(); })()",
-	                 STEP_MS, &evidence, &why) != 0)
-		fail_msg("%s", why.text);
+	(void)state;
+	evidence = page_value("(async () => { for (let i = 0; i < 5000; i++)"
+	                      "  harness.note('test', `${i}${'x'.repeat(1000)}`);"
+	                      " return harness.evidence(); })()");
 	events = json_object_get(evidence, "events");
 	assert_int_equal(json_array_size(events), 401);
 	assert_int_equal(count_events(evidence, "test", "0x"), 1);
@@ -272,37 +232,32 @@ static void test_diary_is_bounded(void **state)
 	"    c.iceServers.flatMap(s => s.urls).join(' ')].join('; ');"                             \
 	"})"
 
-static void expect_configuration(struct scene *s, const char *wanted, const char *text)
+static void expect_configuration(const char *wanted, const char *text)
 {
-	json_t *value = NULL;
-	struct why why;
-	char js[2048];
+	char js[2048], *got;
 
 	snprintf(js, sizeof(js), CONFIGURE "(%s)", wanted);
-	if (browser_eval(s->browser, js, STEP_MS, &value, &why) != 0)
-		fail_msg("%s", why.text);
-	assert_string_equal(json_string_value(value), text);
-	json_decref(value);
+	got = page_text(js);
+	assert_string_equal(got, text);
+	free(got);
 }
 
 static void test_ice_servers_of_the_page_and_of_the_harness(void **state)
 {
+	(void)state;
 	expect_configuration(
-	    *state, "{}", "max-bundle; all; 3; stun:a.test turn:a.test turn:a.test?transport=tcp");
-	expect_configuration(*state, "{only: 'turn:a.test?transport=tcp', policy: 'relay'}",
+	    "{}", "max-bundle; all; 3; stun:a.test turn:a.test turn:a.test?transport=tcp");
+	expect_configuration("{only: 'turn:a.test?transport=tcp', policy: 'relay'}",
 	                     "max-bundle; relay; 3; turn:a.test?transport=tcp");
-	expect_configuration(*state,
-	                     "{servers: [{urls: 'turn:b.test', username: 'u', credential: 'c'}]}",
+	expect_configuration("{servers: [{urls: 'turn:b.test', username: 'u', credential: 'c'}]}",
 	                     "max-bundle; all; 3; turn:b.test");
-	expect_configuration(*state, "{only: 'turn:not-given.test'}", "max-bundle; all; 3; ");
+	expect_configuration("{only: 'turn:not-given.test'}", "max-bundle; all; 3; ");
 }
 
 /* A counter that stands still for 1.5 s; sound that never does. */
 static void test_pulse_sees_a_gap(void **state)
 {
-	struct scene *s = *state;
-	json_t *pulse = NULL;
-	struct why why;
+	json_t *pulse;
 	const char *js =
 	    "(async () => {"
 	    "  let frames = 0, packets = 0;"
@@ -319,8 +274,8 @@ static void test_pulse_sees_a_gap(void **state)
 	    "  return harness.pulse();"
 	    "})()";
 
-	if (browser_eval(s->browser, js, STEP_MS, &pulse, &why) != 0)
-		fail_msg("%s", why.text);
+	(void)state;
+	pulse = page_value(js);
 	assert_true(number(pulse, "picture", "longestMs") >= 1400);
 	assert_true(number(pulse, "picture", "silentMs") < 600);
 	assert_true(number(pulse, "picture", "gaps") == 1);

@@ -3,8 +3,7 @@
  * When the page asks for new credentials: its module in a real browser, on a
  * clock of our own.
  */
-#include "harness/browser/browser.h"
-#include "harness/lab/proc.h"
+#include "harness/browser/tests/page.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,14 +11,9 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <cmocka.h>
 
-#define STEP_MS 20000
-
-static char folder[] = "/tmp/turnpike-browser-XXXXXX";
-static struct browser *browser;
 static json_t *lives;
 
 /* A file's text, to be freed. */
@@ -39,49 +33,30 @@ static char *text_of(const char *path)
 
 static int set_up(void **state)
 {
-	struct browser_options opt = {.name = "test",
-	                              .product = BROWSER_CHROMIUM,
-	                              .netns_fd = -1,
-	                              .console_fd = -1,
-	                              .stderr_fd = -1,
-	                              .folder = folder};
-	char *play = text_of(TESTS_DIR "/renewal.js"), program[PATH_MAX], *js = NULL, *args;
+	char *play = text_of(TESTS_DIR "/renewal.js"), *js = NULL, *args;
 	char *signaling = text_of(PAGE_DIR "/signaling.js"), *ice = text_of(PAGE_DIR "/ice.js");
 	json_t *modules = json_pack("[ss]", signaling, ice);
-	struct why why = {""};
-	int err;
 
 	(void)state;
 	args = json_dumps(modules, JSON_COMPACT);
-	opt.program = program;
-	if (!mkdtemp(folder) || asprintf(&js, "%s(...%s)", play, args) < 0)
+	if (asprintf(&js, "%s(...%s)", play, args) < 0 || page_start(BROWSER_CHROMIUM, NULL) != 0)
 		return -1;
-	err = browser_find(BROWSER_CHROMIUM, NULL, program, &why);
-	if (err == 0)
-		err = browser_start(&browser, &opt, &why);
-	if (err == 0)
-		err = browser_open(browser, "data:text/html,<title>test</title>", STEP_MS, &why);
-	if (err == 0)
-		err = browser_eval(browser, js, STEP_MS, &lives, &why);
-	if (err != 0)
-		fprintf(stderr, "%s\n", why.text);
+	page_open("data:text/html,<title>test</title>");
+	lives = page_value(js);
 	json_decref(modules);
 	free(play);
 	free(signaling);
 	free(ice);
 	free(args);
 	free(js);
-	return err;
+	return 0;
 }
 
 static int tear_down(void **state)
 {
-	const char *const argv[] = {"rm", "-rf", folder, NULL};
-
 	(void)state;
-	browser_stop(browser);
 	json_decref(lives);
-	return proc_run(argv, -1, NULL, 10000, NULL);
+	return page_stop();
 }
 
 static void tells(const char *life, const char *told)
