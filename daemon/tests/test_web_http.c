@@ -285,7 +285,7 @@ static void test_garbage(void **state)
 		memset(noise, 'a', sizeof(noise));
 		for (int j = 0; j < 100 && client_send(c, noise, sizeof(noise)); j++)
 			client_pump(f->base, 1);
-		while (client_more(c, 1000))
+		while (client_more(c, CLIENT_WAIT_MS))
 			;
 		assert_true(c->eof);
 		client_close(c);

@@ -286,7 +286,7 @@ static void test_silent_client_is_pinged_and_dropped(void **state)
 	assert_true(ws_recv(a, &frame)); /* the pong kept it; now we say nothing */
 	assert_int_equal(frame.opcode, WS_PING);
 	free(frame.data);
-	while (client_more(a, 4000))
+	while (client_more(a, CLIENT_WAIT_MS))
 		;
 	assert_true(a->eof);
 	client_close(a);

@@ -247,3 +247,27 @@ bool ws_recv(struct client *c, struct ws_frame *f)
 	take(c, head + len);
 	return true;
 }
+
+bool ws_hears(struct client *c, const char *prefix)
+{
+	struct ws_frame f = {0};
+	bool found = false;
+
+	while (!found && ws_recv(c, &f)) {
+		found = f.opcode == WS_TEXT && !strncmp(f.data, prefix, strlen(prefix));
+		free(f.data);
+	}
+	return found;
+}
+
+struct client *ws_join(struct event_base *base, uint16_t port, const char *name)
+{
+	struct client *c = client_open(base, port, false);
+	char text[128];
+
+	free(ws_upgrade(c, "/ws", "Sec-WebSocket-Protocol: json\r\n"));
+	snprintf(text, sizeof(text), "{\"type\":\"username\",\"name\":\"%s\"}", name);
+	if (!ws_say(c, text) || !ws_hears(c, "{\"type\":\"userlist\""))
+		die("userlist");
+	return c;
+}

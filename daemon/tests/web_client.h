@@ -54,6 +54,12 @@ char *ws_upgrade(struct client *c, const char *path, const char *extra);
 bool ws_send(struct client *c, bool fin, unsigned opcode, const void *data, size_t len);
 bool ws_say(struct client *c, const char *text);
 
+/* A client that is let in under its name. Fails the test when it is not. */
+struct client *ws_join(struct event_base *base, uint16_t port, const char *name);
+
+/* Takes frames up to a text that begins so. False when none comes. */
+bool ws_hears(struct client *c, const char *prefix);
+
 /* The next frame, pings and pongs included. False at the end or when none comes in time. */
 bool ws_recv(struct client *c, struct ws_frame *f);
 

@@ -231,8 +231,8 @@ static void silent_clients(void **state)
 
 	(void)state;
 	srv_init(&s);
-	s.net_conf.first_ms = 300;
-	s.net_conf.idle_ms = 300;
+	s.net_conf.first_ms = 2000;
+	s.net_conf.idle_ms = 2000;
 	srv_start(&s);
 	client_open(&s, &quiet);
 	client_open(&s, &drip);
@@ -244,11 +244,11 @@ static void silent_clients(void **state)
 	/* a byte now and then is no sign of life */
 	for (int i = 0; i < 19 && !closed; i++) {
 		send(drip.fd, slow + i, 1, MSG_NOSIGNAL);
-		closed = client_is_closed(&drip, 60);
+		closed = client_is_closed(&drip, 150);
 	}
 	assert_true(closed);
-	assert_true(client_is_closed(&quiet, 1000));
-	assert_true(client_is_closed(&idle, 1000));
+	assert_true(client_is_closed(&quiet, SOON_MS));
+	assert_true(client_is_closed(&idle, SOON_MS));
 	assert_int_equal(srv_stats(&s).connection_timeouts, 3);
 	assert_int_equal(srv_streams(&s), 1);
 	assert_true(client_binding_works(&busy)); /* its allocation keeps it */
@@ -273,7 +273,7 @@ static void rubbish(void **state)
 	for (size_t i = 0; i < 3; i++) {
 		client_open(&s, &c);
 		client_send(&c, bad[i], 17);
-		assert_true(client_is_closed(&c, 1000));
+		assert_true(client_is_closed(&c, SOON_MS));
 		client_close(&c);
 	}
 	/* the connection ends, the allocation with it */

@@ -31,6 +31,7 @@ struct talk {
 	struct talker c;
 	struct answer answers[COMPARE_STEPS_MAX];
 	size_t n;
+	int wait_ms; /* after that, silence is the answer */
 };
 
 /* Says the message as it is, or as a request with integrity, and notes what comes back. The

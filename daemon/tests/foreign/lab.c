@@ -4,8 +4,11 @@
  */
 #include "daemon/tests/foreign/lab.h"
 
+#include "base/addr.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -14,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -24,7 +28,7 @@
 #define INSIDE      "LAB_INSIDE" /* set in the namespace */
 #define COMMAND_MAX 4096
 #define READY_MS    20000 /* a sanitized build on a loaded machine */
-#define STOP_MS     10000
+#define STOP_MS     20000
 #define VERB_MS     20000
 
 /* The last routes make every address of the Internet one of ours. */
@@ -407,7 +411,57 @@ void lab_token_add(const struct lab_server *s, char token[LAB_TOKEN_MAX], const 
 	free(said);
 }
 
-void lab_echo_start(struct lab_program *p, unsigned int port)
+static bool settled(const struct lab_server *s)
+{
+	char *said;
+	/* a worker that is asked for its sessions has read what was mailed before */
+	bool all = !lab_try_verb(s, "sessions", NULL, &said) && !strstr(said, "has not answered");
+
+	free(said);
+	return all;
+}
+
+void lab_server_settle(const struct lab_server *s)
+{
+	SOON(settled(s));
+}
+
+static bool counts(const struct lab_server *s, unsigned int n)
+{
+	char *said = lab_verb(s, "status --json", NULL);
+	json_t *status = json_loads(said, 0, NULL);
+	bool so = json_integer_value(json_object_get(status, "allocations")) == n;
+
+	json_decref(status);
+	free(said);
+	return so;
+}
+
+void lab_wait_allocations(const struct lab_server *s, unsigned int n)
+{
+	SOON(counts(s, n));
+}
+
+static bool is_taken(const struct addr *a)
+{
+	int fd = socket(addr_family(a), SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool taken;
+
+	assert_true(fd >= 0);
+	taken = bind(fd, &a->sa, addr_len(a)) && errno == EADDRINUSE;
+	close(fd);
+	return taken;
+}
+
+void lab_wait_port(const char *address, uint16_t port)
+{
+	struct addr a;
+
+	assert_int_equal(addr_parse_ip(&a, address, port), 0);
+	SOON(is_taken(&a));
+}
+
+void lab_echo_start(struct lab_program *p, uint16_t port)
 {
 	char command[128];
 
@@ -416,4 +470,6 @@ void lab_echo_start(struct lab_program *p, unsigned int port)
 	snprintf(command, sizeof(command), "turnutils_peer -L " LAB_PEER4 " -L " LAB_PEER6 " -p %u",
 	         port);
 	lab_start(p, command, NULL);
+	lab_wait_port(LAB_PEER4, port);
+	lab_wait_port(LAB_PEER6, port);
 }

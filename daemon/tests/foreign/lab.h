@@ -8,8 +8,11 @@
 #ifndef DAEMON_TESTS_FOREIGN_LAB_H
 #define DAEMON_TESTS_FOREIGN_LAB_H
 
+#include "base/tests/test.h"
+
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* Addresses that the host "has". All others are local, too, so that anybody can be reached (and
@@ -79,11 +82,17 @@ void lab_server_start(struct lab_server *s, const char *name, const char *option
 void lab_server_stop(struct lab_server *s);
 /* The same as the teardown of a group whose *state is the server: unless a test has stopped it. */
 int lab_server_end(void **state);
+/* Waits until its workers have read their mail: what was changed before is in effect then. */
+void lab_server_settle(const struct lab_server *s);
+/* Waits until it counts so many allocations: its workers tell them now and then. */
+void lab_wait_allocations(const struct lab_server *s, unsigned int n);
 /* Resident set size in KiB. */
 long lab_server_rss_kib(const struct lab_server *s);
-/* Echoes what it gets at LAB_PEER4 and LAB_PEER6. To be started after the servers, who would take
- * its IPv6 address for the host's. */
-void lab_echo_start(struct lab_program *p, unsigned int port);
+/* Waits until somebody has the UDP port. */
+void lab_wait_port(const char *address, uint16_t port);
+/* Echoes what it gets at LAB_PEER4 and LAB_PEER6; comes back when it does. To be started after the
+ * servers, who would take its IPv6 address for the host's. */
+void lab_echo_start(struct lab_program *p, uint16_t port);
 /* A verb on the data folder, as in "user add alice --password-stdin". Output for free(). */
 char *lab_verb(const struct lab_server *s, const char *verb, const char *in);
 /* One that may fail: its exit status, as lab_wait(). *out is for free(). */

@@ -43,6 +43,7 @@ void talker_open(struct talker *t, const char *server, bool stream, const char *
 
 	memset(t, 0, sizeof(*t));
 	t->stream = stream;
+	t->wait_ms = TALKER_WAIT_MS;
 	t->user = user;
 	t->password = password;
 	assert_int_equal(addr_parse(&to, server), 0);
@@ -112,6 +113,13 @@ bool talker_receive(struct talker *t, int wait_ms)
 	return false;
 }
 
+bool talker_is_left(struct talker *t, int wait_ms)
+{
+	uint8_t byte;
+
+	return readable(t, wait_ms) && recv(t->fd, &byte, 1, 0) <= 0;
+}
+
 void talker_request(struct talker *t, struct wire *m, uint16_t type)
 {
 	wire_start(m, type, ++t->tid);
@@ -136,7 +144,7 @@ int talker_say(struct talker *t, const struct wire *m)
 	if (!talker_send(t, m->buf, m->len))
 		return TALKER_SILENCE;
 	do {
-		if (!talker_receive(t, TALKER_WAIT_MS))
+		if (!talker_receive(t, t->wait_ms))
 			return TALKER_SILENCE;
 	} while (t->in.len < 20 || memcmp(t->in.buf + 8, m->buf + 8, 12));
 	learn(t, REALM, t->realm, sizeof(t->realm));

@@ -11,11 +11,14 @@
 #include <stdbool.h>
 
 #define TALKER_SILENCE (-1)
-#define TALKER_WAIT_MS 400 /* after that, silence is the answer */
+/* After the first, silence is the answer; who is sure that nothing comes need not wait so long. */
+#define TALKER_WAIT_MS    3000
+#define TALKER_SILENCE_MS 400
 
 struct talker {
 	int fd;
 	bool stream; /* TCP */
+	int wait_ms; /* for an answer: TALKER_WAIT_MS when it is opened */
 	const char *user, *password;
 	char realm[128], nonce[128]; /* learnt from 401 and 438 */
 	uint32_t tid;
@@ -32,6 +35,9 @@ bool talker_send(struct talker *t, const void *data, size_t len);
 /* The next message, within wait_ms, into t->in. False when there is none. Over TCP one whole
  * message. */
 bool talker_receive(struct talker *t, int wait_ms);
+
+/* True when the server closes the connection within wait_ms, and says nothing before. */
+bool talker_is_left(struct talker *t, int wait_ms);
 
 /* A request of the type with USERNAME, REALM and NONCE, for more attributes. */
 void talker_request(struct talker *t, struct wire *m, uint16_t type);

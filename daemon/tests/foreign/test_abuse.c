@@ -31,7 +31,7 @@
 #define FLOOD       20000
 #define WARM_UP     2000
 #define FLAT_KIB    2048 /* 20,000 times 105 bytes: less than the smallest state would take */
-#define ANSWER_MS   3000
+#define ANSWER_MS   SOON_MS
 #define GARBAGE_MAX 1500
 
 static struct lab_server server, flooded;
@@ -87,7 +87,7 @@ static size_t tcp_say(const char *to, const void *text, size_t len, char *answer
 	talker_open(&t, to, true, NULL, "", "");
 	talker_send(&t, text, len);
 	p = (struct pollfd){.fd = t.fd, .events = POLLIN};
-	while (n + 1 < size && poll(&p, 1, TALKER_WAIT_MS) == 1) {
+	while (n + 1 < size && poll(&p, 1, TALKER_SILENCE_MS) == 1) {
 		r = recv(t.fd, answer + n, size - n - 1, 0);
 		if (r <= 0)
 			break;
@@ -170,14 +170,18 @@ static long datagrams_read(void)
 
 static void flood(int raw, const struct wire *m, uint32_t from, uint32_t n)
 {
-	long before = datagrams_read();
+	long before = datagrams_read(), sent = 0, lost = 0;
 	struct talker t;
 	struct wire ping;
 
 	for (uint32_t i = from; i < from + n; i++) {
 		spoof(raw, m, i);
-		if (i % 50 == 49)
-			lab_sleep_ms(2); /* they shall not all die in a full buffer */
+		if (++sent % 50)
+			continue;
+		/* they shall not all die in a full buffer, however slow the reader */
+		for (int tries = 0; tries < 100 && datagrams_read() - before + lost < sent; tries++)
+			lab_sleep_ms(1);
+		lost = sent - (datagrams_read() - before);
 	}
 	talker_open(&t, FLOODED, false, NULL, "", "");
 	wire_start(&ping, W_BINDING, n);

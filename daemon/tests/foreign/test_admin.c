@@ -349,13 +349,13 @@ static void drains(void **state)
 	(void)state;
 	talker_enter(&in, SERVER4, false, "alice", "wonderland");
 	free(lab_verb(&server, "drain", NULL));
-	lab_sleep_ms(100);
+	lab_server_settle(&server);
 	talker_open(&out, SERVER4, false, NULL, "alice", "wonderland");
 	assert_int_equal(talker_login(&out), 401);
 	assert_int_equal(talker_allocate(&out, NULL), 508);
 	assert_int_equal(talker_refresh(&in, 600), 0); /* who is here goes on */
 	free(lab_verb(&server, "drain cancel", NULL));
-	lab_sleep_ms(100);
+	lab_server_settle(&server);
 	assert_int_equal(talker_allocate(&out, NULL), 0);
 	audit = lab_verb(&server, "audit", NULL);
 	assert_non_null(strstr(audit, "socket uid 0\tdrain\t"));

@@ -177,7 +177,7 @@ static void sees_a_server_down(void **state)
 	       "no server runs on", "turnpike serve");
 	/* and somebody else on its port */
 	lab_start(&other, "turnutils_peer -L " LAB_SERVER4 " -p 3492", NULL);
-	lab_sleep_ms(500);
+	lab_wait_port(LAB_SERVER4, 3492);
 	expect(s.data, COMMON "--listen " LAB_SERVER4 ":3492", "fail", "ports",
 	       "UDP " LAB_SERVER4 ":3492 is held by process", "stop that, or choose another");
 	lab_signal_and_wait(&other, SIGKILL, 1000);
@@ -433,7 +433,7 @@ static void sees_a_taken_relay_range(void **state)
 
 	(void)state;
 	lab_start(&peer, "turnutils_peer -L " LAB_SERVER4 " -p 51000", NULL);
-	lab_sleep_ms(500);
+	lab_wait_port(LAB_SERVER4, 51000);
 	expect(server.data, OPTIONS " --relay-ports 51000-51000", "fail", "ports",
 	       "1 of the 1 relay_ports are held by others, as process",
 	       "choose another relay_ports");

@@ -41,7 +41,6 @@ static int start(void **state)
 	free(lab_verb(&server, "secret add --value-stdin", SECRET "\n"));
 	lab_server_start(&server, "explain", OPTIONS);
 	lab_echo_start(&echo, ECHO_PORT);
-	lab_sleep_ms(300);
 	return 0;
 }
 
@@ -51,19 +50,26 @@ static int stop(void **state)
 	return lab_server_end(state);
 }
 
-/* Fails unless what is told of it holds all the texts, in their order. */
+/* Fails unless what is told of it comes to hold all the texts, in their order: what was sent may
+ * not have arrived yet. */
 static void tells(const char *of, size_t n, const char *const *texts)
 {
-	char verb[256], *said, *at;
+	unsigned long long until = lab_now_ms() + SOON_MS;
+	size_t found = 0;
+	char verb[256];
 
 	snprintf(verb, sizeof(verb), "explain %s", of);
-	at = said = lab_verb(&server, verb, NULL);
-	for (size_t i = 0; i < n; i++) {
-		at = strstr(at, texts[i]);
-		if (!at)
-			lab_fail(said, said, "explain %s does not say \"%s\"", of, texts[i]);
+	while (found < n) {
+		char *said = NULL, *at;
+
+		lab_try_verb(&server, verb, NULL, &said);
+		at = said;
+		for (found = 0; found < n && (at = strstr(at, texts[found])); found++)
+			;
+		if (found < n && lab_now_ms() > until)
+			lab_fail(said, said, "explain %s does not say \"%s\"", of, texts[found]);
+		free(said);
 	}
-	free(said);
 }
 
 #define TELLS(of, ...)                                                                             \
@@ -104,7 +110,7 @@ static void refusals(void **state)
 	talker_close(&w.t);
 	TELLS("--user stranger", "Allocate refused: 401, wrong password", "The password is wrong");
 	free(lab_verb(&server, "revoke --user mallory", NULL));
-	lab_sleep_ms(500);
+	lab_server_settle(&server);
 	assert_int_equal(allocate_as(&w, "mallory", 600, SECRET), 401);
 	talker_close(&w.t);
 	TELLS("--user mallory", "The user is unknown, disabled or revoked");
@@ -174,7 +180,6 @@ static void knock(const struct addr *relayed)
 	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
 	assert_int_equal(sendto(fd, "knock", 5, 0, &relayed->sa, addr_len(relayed)), 5);
 	close(fd);
-	lab_sleep_ms(200);
 }
 
 static void nothing_came(void **state)
@@ -197,14 +202,12 @@ static void nothing_came(void **state)
 	assert_int_equal(allocate_as(&w, "ignored", 600, SECRET), 0);
 	assert_int_equal(talker_permit(&w.t, LAB_PEER4 ":9"), 0);
 	talker_send_to(&w.t, LAB_PEER4 ":9", "anybody?");
-	lab_sleep_ms(100);
 	TELLS("--user ignored", "first data to a peer, " LAB_PEER4 ":9", "but nothing came back");
 	talker_close(&w.t);
 
 	assert_int_equal(allocate_as(&w, "fired", 600, SECRET), 0);
 	assert_int_equal(talker_permit(&w.t, LAB_PEER4 ":9"), 0);
 	free(lab_verb(&server, "revoke --user fired", NULL));
-	lab_sleep_ms(1000);
 	TELLS("--user fired", "closed: revoked", "revoked, disabled or deleted");
 	talker_close(&w.t);
 }
@@ -243,18 +246,6 @@ static void by_session(void **state)
 	free(said);
 }
 
-static struct client *join(struct event_base *base, const char *name)
-{
-	struct client *c = client_open(base, 8080, false);
-	char text[128];
-
-	free(ws_upgrade(c, "/ws", "Sec-WebSocket-Protocol: json\r\n"));
-	snprintf(text, sizeof(text), "{\"type\":\"username\",\"name\":\"%s\"}", name);
-	assert_true(ws_say(c, text));
-	lab_sleep_ms(200);
-	return c;
-}
-
 static void say(struct client *c, const char *type, const char *name, const char *target)
 {
 	char text[256];
@@ -263,13 +254,12 @@ static void say(struct client *c, const char *type, const char *name, const char
 	         "{\"type\":\"%s\",\"name\":\"%s\",\"target\":\"%s\",\"sdp\":\"x\"}", type, name,
 	         target);
 	assert_true(ws_say(c, text));
-	lab_sleep_ms(100);
 }
 
 static void calls(void **state)
 {
 	struct event_base *base = event_base_new();
-	struct client *ann = join(base, "ann"), *ben = join(base, "ben");
+	struct client *ann = ws_join(base, 8080, "ann"), *ben = ws_join(base, 8080, "ben");
 	struct who w;
 
 	(void)state;

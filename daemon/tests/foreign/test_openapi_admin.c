@@ -238,22 +238,11 @@ static void sessions(void **state)
 	talker_close(&t);
 }
 
-static struct client *join(struct event_base *base, const char *name)
-{
-	struct client *c = client_open(base, OPENAPI_PORT, false);
-	char line[128];
-
-	free(ws_upgrade(c, "/ws", "Sec-WebSocket-Protocol: json\r\n"));
-	snprintf(line, sizeof(line), "{\"type\":\"username\",\"name\":\"%s\"}", name);
-	assert_true(ws_say(c, line));
-	lab_sleep_ms(200);
-	return c;
-}
-
 static void calls(void **state)
 {
 	struct event_base *base = event_base_new();
-	struct client *ann = join(base, "ann"), *ben = join(base, "ben");
+	struct client *ann = ws_join(base, OPENAPI_PORT, "ann");
+	struct client *ben = ws_join(base, OPENAPI_PORT, "ben");
 	char query[64];
 	json_t *list, *story;
 	const char *id;
@@ -261,7 +250,7 @@ static void calls(void **state)
 	(void)state;
 	assert_true(ws_say(
 	    ann, "{\"type\":\"video-offer\",\"name\":\"ann\",\"target\":\"ben\",\"sdp\":\"x\"}"));
-	lab_sleep_ms(200);
+	SOON(ws_hears(ben, "{\"type\":\"video-offer\""));
 	list = get("calls", "", 200);
 	id = text(json_array_get(json_object_get(list, "calls"), 0), "id");
 	assert_non_null(id);

@@ -31,9 +31,8 @@
 	"--workers 2 --relay-ports 50000-54999 --usage-interval 1 --listen " SERVER4               \
 	" --max-credential-ttl 2592000 --listen 127.0.0.1:8080"
 #define SECRET    "the-north-remembers-0123456789"
-#define AT_ONCE   1000 /* ms */
-#define UDP_N     8    /* their ports spread them over the workers */
-#define TALKERS_N 10   /* the last two by TCP */
+#define UDP_N     8  /* their ports spread them over the workers */
+#define TALKERS_N 10 /* the last two by TCP */
 
 static struct lab_server server;
 
@@ -96,7 +95,7 @@ static bool closed(const char *user, int n)
 		if (found >= n)
 			return true;
 		lab_sleep_ms(10);
-	} while (lab_now_ms() - since < AT_ONCE);
+	} while (lab_now_ms() - since < SOON_MS);
 	return false;
 }
 
@@ -203,7 +202,7 @@ static bool is_cut(int fd)
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 	char byte;
 
-	return poll(&p, 1, AT_ONCE) == 1 && recv(fd, &byte, 1, 0) <= 0;
+	return poll(&p, 1, SOON_MS) == 1 && recv(fd, &byte, 1, 0) <= 0;
 }
 
 static void tcp_to_peers(void **state)
@@ -251,7 +250,7 @@ static void all_of_a_user(void **state)
 	free(lab_verb(&server, "user add eve --password-stdin", "static-password\n"));
 	credential(eve, "eve", 3600);
 	credential(bob, "bobby", 3600);
-	lab_sleep_ms(300);
+	lab_server_settle(&server);
 	open_all(eve);
 	open_all(bob);
 	open_all(&fixed);
@@ -265,13 +264,11 @@ static void all_of_a_user(void **state)
 	assert_int_equal(try_to_allocate(&fixed), 401);
 	/* What is issued from now on opens. */
 	issue(&fresh, "eve");
-	lab_sleep_ms(AT_ONCE / 2);
-	assert_int_equal(try_to_allocate(&fresh), 0);
+	SOON(try_to_allocate(&fresh) == 0);
 	assert_int_equal(try_to_allocate(eve), 401);
 	free(lab_verb(&server, "unrevoke --user eve", NULL));
 	free(lab_verb(&server, "user enable eve", NULL));
-	lab_sleep_ms(AT_ONCE / 2);
-	assert_int_equal(try_to_allocate(eve), 0);
+	SOON(try_to_allocate(eve) == 0);
 	assert_int_equal(try_to_allocate(&fixed), 0);
 	close_all(eve);
 	close_all(bob);
@@ -397,18 +394,15 @@ static void guest_asks_again(void **state)
 	assert_int_equal(ask_over_http(""), 403);
 	assert_int_equal(ask_over_http(header), 200);
 	issue(&fresh, "greta");
-	lab_sleep_ms(AT_ONCE / 2);
-	assert_int_equal(try_to_allocate(&fresh), 0);
+	SOON(try_to_allocate(&fresh) == 0);
 	/* What she was given since can be taken back, too, and she hears of it. */
-	lab_sleep_ms(AT_ONCE);
+	lab_sleep_ms(1100); /* revocations are of a second */
 	free(lab_verb(&server, "revoke --user greta", NULL));
 	hear_revoked(c);
-	lab_sleep_ms(AT_ONCE / 2);
-	assert_int_equal(try_to_allocate(&fresh), 401);
+	SOON(try_to_allocate(&fresh) == 401);
 	free(lab_verb(&server, "unrevoke --user greta", NULL));
-	lab_sleep_ms(AT_ONCE / 2);
 	ask_over(c, &fresh);
-	assert_int_equal(try_to_allocate(&fresh), 0);
+	SOON(try_to_allocate(&fresh) == 0);
 	close_all(greta);
 	free(greta);
 	client_close(c);
@@ -456,14 +450,14 @@ static void disabled_user(void **state)
 	strcpy(dan->user, "dan");
 	strcpy(dan->password, "static-password");
 	free(lab_verb(&server, "user add dan --password-stdin", "static-password\n"));
-	lab_sleep_ms(300);
+	lab_server_settle(&server);
 	open_all(dan);
 	free(lab_verb(&server, "user disable dan", NULL));
 	assert_true(closed("dan", TALKERS_N));
 	assert_int_equal(alive(dan), 0);
 	assert_int_equal(try_to_allocate(dan), 401);
 	free(lab_verb(&server, "user enable dan", NULL));
-	lab_sleep_ms(300);
+	lab_server_settle(&server);
 	assert_int_equal(try_to_allocate(dan), 0);
 	close_all(dan);
 	free(dan);
@@ -494,6 +488,7 @@ static void books(void **state)
 	struct lab_program echo;
 	struct person uma, idle;
 	struct talker t, lazy;
+	unsigned long long since, lasted_s;
 
 	(void)state;
 	lab_echo_start(&echo, 9999);
@@ -503,33 +498,33 @@ static void books(void **state)
 	talker_enter(&t, SERVER4, false, uma.user, uma.password);
 	assert_int_equal(talker_permit(&t, LAB_PEER4 ":9999"), 0);
 	talker_enter(&lazy, SERVER4, true, idle.user, idle.password);
+	since = lab_now_ms();
 	for (int i = 0; i < 25; i++) { /* 2.5 s */
 		talker_send_to(&t, LAB_PEER4 ":9999", "0123456789");
 		lab_sleep_ms(100);
 	}
-	lab_sleep_ms(2500);
+	lasted_s = (lab_now_ms() - since) / 1000;
 	/* They live, and are told of. */
+	SOON(usage_of("uma", "to_peer_packets") == 25 && usage_of("idle", "allocations") == 1);
 	assert_int_equal(usage_of("uma", "allocations"), 1);
 	assert_int_equal(usage_of("uma", "sessions"), 1);
-	assert_int_equal(usage_of("uma", "to_peer_packets"), 25);
 	assert_int_equal(usage_of("uma", "to_peer_bytes"), 250);
 	assert_in_range(usage_of("uma", "to_client_bytes"), 10, 250);
-	assert_in_range(usage_of("uma", "relayed_s"), 2, 4);
-	assert_in_range(usage_of("uma", "allocated_s"), 3, 20);
-	assert_int_equal(usage_of("idle", "allocations"), 1);
+	assert_in_range(usage_of("uma", "relayed_s"), 2, lasted_s + 2);
+	assert_in_range(usage_of("uma", "allocated_s"), 2, 60);
 	assert_int_equal(usage_of("idle", "sessions"), 0);
 	assert_int_equal(usage_of("idle", "idle_allocations"), 0); /* it may yet */
 	talker_refresh(&lazy, 0);
 	/* What is open when the server stops is told of then. */
 	talker_send_to(&t, LAB_PEER4 ":9999", "0123456789");
-	lab_sleep_ms(50);
+	lab_sleep_ms(500);
 	lab_server_stop(&server);
 	assert_int_equal(usage_of("uma", "to_peer_packets"), 26);
 	assert_int_equal(usage_of("uma", "allocations"), 1);
 	assert_int_equal(usage_of("uma", "idle_allocations"), 0);
 	assert_int_equal(usage_of("idle", "idle_allocations"), 1);
 	assert_int_equal(usage_of("idle", "relayed_s"), 0);
-	lab_signal_and_wait(&echo, SIGKILL, AT_ONCE);
+	lab_signal_and_wait(&echo, SIGKILL, SOON_MS);
 	talker_close(&t);
 	talker_close(&lazy);
 }

@@ -277,7 +277,7 @@ static void test_no_answer_and_late_answer(void **state)
 	json_decref(result);
 	began = clock_mono_ms();
 	assert_int_equal(bidi_call(t.bidi, "gone", NULL, 60000, &result, &why), -E_STALE);
-	assert_true(clock_mono_ms() - began < 5000);
+	assert_true(clock_mono_ms() - began < 30000); /* of 60 s */
 	assert_int_equal(end(&t), 0);
 }
 
