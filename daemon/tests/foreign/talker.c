@@ -226,6 +226,15 @@ void talker_enter(struct talker *t, const char *server, bool stream, const char 
 	assert_int_equal(talker_allocate(t, NULL), 0);
 }
 
+int talker_attempt(struct talker *t)
+{
+	int code = talker_allocate(t, NULL);
+
+	if (!code)
+		assert_int_equal(talker_refresh(t, 0), 0);
+	return code;
+}
+
 int talker_try(const char *server, const char *user, const char *password)
 {
 	struct talker t;
@@ -233,9 +242,7 @@ int talker_try(const char *server, const char *user, const char *password)
 
 	talker_open(&t, server, false, NULL, user, password);
 	assert_int_equal(talker_login(&t), 401);
-	code = talker_allocate(&t, NULL);
-	if (!code)
-		assert_int_equal(talker_refresh(&t, 0), 0);
+	code = talker_attempt(&t);
 	talker_close(&t);
 	return code;
 }

@@ -58,7 +58,9 @@ int talker_refresh(struct talker *t, uint32_t lifetime_s);
 /* Opens, signs in and allocates; fails the test unless it may. */
 void talker_enter(struct talker *t, const char *server, bool stream, const char *user,
                   const char *password);
-/* Allocates over UDP and gives it back: the code of the allocation. */
+/* Allocates, and gives it back: the code of the allocation. */
+int talker_attempt(struct talker *t);
+/* The same by a client that comes over UDP for it. */
 int talker_try(const char *server, const char *user, const char *password);
 /* A Send indication. */
 void talker_send_to(struct talker *t, const char *peer, const char *text);

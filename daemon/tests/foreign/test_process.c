@@ -217,7 +217,7 @@ static void tells_clients_that_it_stops(void **state)
 	    hear_until("STOPPING=1\nSTATUS=Draining\nEXTEND_TIMEOUT_USEC=610000000", LONG_MS));
 	talker_open(&late, SERVER4, false, NULL, "dora", "explorer");
 	talker_login(&late);
-	SOON(talker_allocate(&late, NULL) == 300);
+	SOON(talker_attempt(&late) == 300); /* once its worker knows */
 	where = wire_get(late.in.buf, late.in.len, 0x8023, &len);
 	assert_int_equal(len, 8);
 	assert_memory_equal(where, alternate, 8);
