@@ -551,19 +551,13 @@ static void limits(void **state)
 static int ask(struct client *c, struct wire *m)
 {
 	uint8_t key[16];
-	const uint8_t *nonce;
-	size_t n;
 
 	wire_key("alice", REALM, "secret", key);
 	if (*c->nonce)
 		wire_add_integrity(m, key);
 	put(c, m->buf, m->len);
 	assert_true(read_stun(c));
-	nonce = wire_get(c->in, c->len, 0x0015, &n);
-	if (nonce) {
-		memcpy(c->nonce, nonce, n);
-		c->nonce[n] = 0;
-	}
+	wire_get_str(c->in, c->len, 0x0015, c->nonce, sizeof(c->nonce));
 	return wire_error(c->in, c->len);
 }
 
@@ -572,11 +566,8 @@ static void request(struct client *c, struct wire *m, uint16_t method)
 	static uint32_t tid;
 
 	wire_start(m, method, ++tid);
-	if (*c->nonce) {
-		wire_add_str(m, 0x0006, "alice");
-		wire_add_str(m, 0x0014, REALM);
-		wire_add_str(m, 0x0015, c->nonce);
-	}
+	if (*c->nonce)
+		wire_add_login(m, "alice", REALM, c->nonce);
 }
 
 /* A ConnectionBind, with what the client has to say right behind it. */

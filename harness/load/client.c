@@ -50,9 +50,7 @@ static void sign(const struct client *c, struct wire *m)
 	if (!known)
 		wire_key(LOAD_USER, LOAD_REALM, LOAD_PASSWORD, key);
 	known = true;
-	wire_add_str(m, 0x0006, LOAD_USER);
-	wire_add_str(m, 0x0014, LOAD_REALM);
-	wire_add_str(m, 0x0015, c->nonce);
+	wire_add_login(m, LOAD_USER, LOAD_REALM, c->nonce);
 	wire_add_integrity(m, key);
 }
 
@@ -68,14 +66,7 @@ void client_compose(struct client *c, struct wire *m, uint16_t method, uint32_t 
 
 bool client_take_nonce(struct client *c, const uint8_t *reply, size_t len)
 {
-	size_t n = 0;
-	const uint8_t *nonce = wire_get(reply, len, 0x0015, &n);
-
-	if (!nonce || n >= sizeof(c->nonce))
-		return false;
-	memcpy(c->nonce, nonce, n);
-	c->nonce[n] = 0;
-	return true;
+	return wire_get_str(reply, len, 0x0015, c->nonce, sizeof(c->nonce));
 }
 
 /* The answer to want, if it has come. */

@@ -72,16 +72,11 @@ static const struct turn_auth_ops auth = {.keys = keys};
 static void on_reply(void *arg, struct env_udp *u, struct datagram *d, size_t n)
 {
 	struct bench *b = arg;
-	size_t len;
-	const uint8_t *nonce = wire_get(d->data, d->len, 0x0015, &len);
 
 	(void)u;
 	(void)n;
 	b->code = wire_error(d->data, d->len);
-	if (nonce && len < sizeof(b->nonce)) {
-		memcpy(b->nonce, nonce, len);
-		b->nonce[len] = 0;
-	}
+	wire_get_str(d->data, d->len, 0x0015, b->nonce, sizeof(b->nonce));
 }
 
 /* 0, or the error's code, or -E_TIMEOUT. */
@@ -98,9 +93,7 @@ static int ask(struct bench *b, uint32_t i, uint16_t method)
 		wire_add_xor_addr(m, 0x0012, PEER);
 	}
 	if (*b->nonce) {
-		wire_add_str(m, 0x0006, "1795326215:someone");
-		wire_add_str(m, 0x0014, REALM);
-		wire_add_str(m, 0x0015, b->nonce);
+		wire_add_login(m, "1795326215:someone", REALM, b->nonce);
 		wire_add_integrity(m, b->key);
 	}
 	b->code = -E_TIMEOUT;

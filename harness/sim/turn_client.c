@@ -126,9 +126,7 @@ void tc_compose(struct tc *tc, struct request *r)
 	if (r->method == W_CHANNEL_BIND || r->method == W_CREATE_PERMISSION)
 		add_xor_addr(m, 0x0012, r->peer);
 	if (r->method != W_BINDING && *tc->nonce) {
-		wire_add_str(m, 0x0006, tc_agent_of(tc)->name);
-		wire_add_str(m, 0x0014, SIM_REALM);
-		wire_add_str(m, 0x0015, tc->nonce);
+		wire_add_login(m, tc_agent_of(tc)->name, SIM_REALM, tc->nonce);
 		wire_add_integrity(m, tc_agent_of(tc)->key);
 	}
 	memcpy(r->tid, m->buf + 8, sizeof(r->tid));

@@ -17,13 +17,8 @@ static struct request *request_of(struct tc *tc, const uint8_t *reply)
 
 static void on_challenge(struct tc *tc, struct request *r, const uint8_t *m, size_t len)
 {
-	size_t n;
-	const uint8_t *nonce = wire_get(m, len, 0x0015, &n);
-
-	if (!nonce || n >= sizeof(tc->nonce))
+	if (!wire_get_str(m, len, 0x0015, tc->nonce, sizeof(tc->nonce)))
 		return;
-	memcpy(tc->nonce, nonce, n);
-	tc->nonce[n] = 0;
 	tc_compose(tc, r);
 	tc_transmit(tc, r);
 }

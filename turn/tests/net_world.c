@@ -406,18 +406,13 @@ void client_request(struct client *c, struct wire *m, uint16_t method)
 	static uint32_t tid;
 
 	wire_start(m, method, ++tid);
-	if (*c->nonce) {
-		wire_add_str(m, 0x0006, "alice");
-		wire_add_str(m, 0x0014, REALM);
-		wire_add_str(m, 0x0015, c->nonce);
-	}
+	if (*c->nonce)
+		wire_add_login(m, "alice", REALM, c->nonce);
 }
 
 int client_ask(struct client *c, struct wire *m)
 {
 	uint8_t key[16];
-	const uint8_t *nonce;
-	size_t n;
 
 	wire_key("alice", REALM, "secret", key);
 	if (*c->nonce)
@@ -428,12 +423,7 @@ int client_ask(struct client *c, struct wire *m)
 	while (c->in[0] >= 64 || c->in[0] == 0);
 	assert_true(wire_sound(c->in, c->len));
 	assert_memory_equal(c->in + 8, m->buf + 8, 12);
-	nonce = wire_get(c->in, c->len, 0x0015, &n);
-	if (nonce) {
-		assert_true(n < sizeof(c->nonce));
-		memcpy(c->nonce, nonce, n);
-		c->nonce[n] = 0;
-	}
+	wire_get_str(c->in, c->len, 0x0015, c->nonce, sizeof(c->nonce));
 	return wire_error(c->in, c->len);
 }
 

@@ -249,7 +249,6 @@ static void terse_strangers(void **state)
 	uint8_t key[16];
 	char nonce[64];
 	size_t n;
-	const uint8_t *v;
 
 	w->conf.realm[0] = "turnpike";
 	w->two_realms = true; /* any name */
@@ -259,25 +258,17 @@ static void terse_strangers(void **state)
 	assert_int_equal(host_send(&h, SERVER4, m.buf, m.len), 1);
 	assert_int_equal(host_reply_code(&h), 401);
 	assert_int_equal(h.in.len, 60);
-	v = wire_get(h.in.buf, h.in.len, 0x0015, &n);
-	memcpy(nonce, v, n);
-	nonce[n] = 0;
+	assert_true(wire_get_str(h.in.buf, h.in.len, 0x0015, nonce, sizeof(nonce)));
 	for (int i = 0; i < 2; i++) {
 		wire_start(&m, W_ALLOCATE, 2);
 		wire_add_u32(&m, 0x0019, 17u << 24);
-		wire_add_str(&m, 0x0006, "alice");
-		wire_add_str(&m, 0x0014, "turnpike");
-		wire_add_str(&m, 0x0015, nonce);
+		wire_add_login(&m, "alice", "turnpike", nonce);
 		wire_key("alice", "turnpike", "secret", key);
 		wire_add_integrity(&m, key);
 		assert_int_equal(host_send(&h, SERVER4, m.buf, m.len), 1);
 		assert_int_equal(host_reply_code(&h), i ? 0 : 438);
-		v = wire_get(h.in.buf, h.in.len, 0x0015, &n);
-		if (v) {
+		if (wire_get_str(h.in.buf, h.in.len, 0x0015, nonce, sizeof(nonce)))
 			assert_non_null(wire_get(h.in.buf, h.in.len, 0x8002, &n));
-			memcpy(nonce, v, 28);
-			nonce[28] = 0;
-		}
 	}
 	host_close(&h);
 }

@@ -168,11 +168,8 @@ static void stream_close(struct stream *s)
 static void start_request(struct stream *s, struct wire *m, uint16_t method)
 {
 	wire_start(m, method, ++s->t->w.tid);
-	if (*s->nonce) {
-		wire_add_str(m, 0x0006, s->user);
-		wire_add_str(m, 0x0014, REALM);
-		wire_add_str(m, 0x0015, s->nonce);
-	}
+	if (*s->nonce)
+		wire_add_login(m, s->user, REALM, s->nonce);
 }
 
 /* Adds the integrity and hands it over; no look at the reply. */
@@ -192,20 +189,14 @@ static void tell(struct stream *s, struct wire *m)
 static int reply_to(struct stream *s, const struct wire *m)
 {
 	uint8_t key[16];
-	const uint8_t *nonce;
-	size_t n;
 	int code;
 
 	assert_int_equal(s->messages, 1);
 	assert_memory_equal(s->out + 4, m->buf + 4, 16);
 	code = wire_error(s->out, s->len);
 	assert_int_equal(wire_type(s->out), wire_type(m->buf) | (code ? W_ERR : W_OK));
-	nonce = wire_get(s->out, s->len, 0x0015, &n);
-	if (nonce) {
-		assert_true(n < sizeof(s->nonce));
-		memcpy(s->nonce, nonce, n);
-		s->nonce[n] = 0;
-	} else if (*s->nonce && code != 400) {
+	if (!wire_get_str(s->out, s->len, 0x0015, s->nonce, sizeof(s->nonce)) && *s->nonce &&
+	    code != 400) {
 		wire_key(s->user, REALM, s->password, key);
 		assert_true(wire_integrity_ok(s->out, s->len, key));
 	}

@@ -22,8 +22,6 @@
 static int ask(struct host *h, struct wire *m)
 {
 	uint8_t key[16];
-	const uint8_t *nonce;
-	size_t n;
 
 	if (*h->nonce) {
 		wire_key(h->user, REALM, h->password, key);
@@ -32,11 +30,7 @@ static int ask(struct host *h, struct wire *m)
 	if (!host_send(h, SERVER4, m->buf, m->len))
 		return -1;
 	assert_true(wire_sound(h->in.buf, h->in.len));
-	nonce = wire_get(h->in.buf, h->in.len, 0x0015, &n);
-	if (nonce) {
-		memcpy(h->nonce, nonce, n);
-		h->nonce[n] = 0;
-	}
+	wire_get_str(h->in.buf, h->in.len, 0x0015, h->nonce, sizeof(h->nonce));
 	return host_reply_code(h);
 }
 

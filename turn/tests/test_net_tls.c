@@ -580,8 +580,6 @@ static void dtls_call(struct dtls_client *c, const struct addr *peer)
 
 	wire_key("alice", REALM, "secret", key);
 	for (int i = 0; i < 3; i++) {
-		const uint8_t *v;
-		size_t n;
 		int len;
 
 		wire_start(&m, i < 2 ? W_ALLOCATE : W_CHANNEL_BIND, (uint32_t)i);
@@ -592,20 +590,14 @@ static void dtls_call(struct dtls_client *c, const struct addr *peer)
 			wire_add_xor_addr(&m, 0x0012, addr_format(peer, text));
 		}
 		if (i) {
-			wire_add_str(&m, 0x0006, "alice");
-			wire_add_str(&m, 0x0014, REALM);
-			wire_add_str(&m, 0x0015, nonce);
+			wire_add_login(&m, "alice", REALM, nonce);
 			wire_add_integrity(&m, key);
 		}
 		dtls_send(c, m.buf, m.len);
 		len = dtls_read(c);
 		assert_true(len > 0);
 		assert_int_equal(wire_error(c->in, (size_t)len), i ? 0 : 401);
-		v = wire_get(c->in, (size_t)len, 0x0015, &n);
-		if (v) {
-			memcpy(nonce, v, n);
-			nonce[n] = 0;
-		}
+		wire_get_str(c->in, (size_t)len, 0x0015, nonce, sizeof(nonce));
 	}
 }
 

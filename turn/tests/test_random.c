@@ -81,11 +81,7 @@ static int ask(struct client *c, struct wire *m)
 	if (!host_send(h, SERVER4, m->buf, m->len))
 		return -1;
 	assert_true(wire_sound(h->in.buf, h->in.len));
-	v = wire_get(h->in.buf, h->in.len, 0x0015, &n);
-	if (v) {
-		memcpy(h->nonce, v, n);
-		h->nonce[n] = 0;
-	}
+	wire_get_str(h->in.buf, h->in.len, 0x0015, h->nonce, sizeof(h->nonce));
 	v = wire_get(h->in.buf, h->in.len, 0x8030, &n);
 	if (v) {
 		memcpy(c->ticket, v, n);

@@ -350,9 +350,7 @@ static int ask(struct world *w, struct turn_link *link, struct stream *s, struct
 static void start_request(struct world *w, struct wire *m, uint16_t method, const char *nonce)
 {
 	wire_start(m, method, ++w->tid);
-	wire_add_str(m, 0x0006, "alice");
-	wire_add_str(m, 0x0014, REALM);
-	wire_add_str(m, 0x0015, nonce);
+	wire_add_login(m, "alice", REALM, nonce);
 }
 
 static void relays_for_a_stream(void **state)
@@ -367,8 +365,6 @@ static void relays_for_a_stream(void **state)
 	struct wire m;
 	struct addr relayed;
 	char text[ADDR_STRLEN], nonce[64] = "";
-	const uint8_t *v;
-	size_t n;
 
 	(void)state;
 	world_init(&w);
@@ -379,8 +375,7 @@ static void relays_for_a_stream(void **state)
 	wire_start(&m, W_ALLOCATE, ++w.tid);
 	wire_add_u32(&m, 0x0019, 17u << 24);
 	assert_int_equal(ask(&w, link, &s, &m), 401);
-	v = wire_get(s.out, s.len, 0x0015, &n);
-	memcpy(nonce, v, n);
+	assert_true(wire_get_str(s.out, s.len, 0x0015, nonce, sizeof(nonce)));
 	start_request(&w, &m, W_ALLOCATE, nonce);
 	wire_add_u32(&m, 0x0019, 17u << 24);
 	assert_int_equal(ask(&w, link, &s, &m), 0);

@@ -153,9 +153,7 @@ static int ask_with(struct host *h, uint16_t method, const char *kid, const stru
 		wire_add_xor_addr(&m, 0x0012, "8.8.8.8:1");
 	if (ticket)
 		wire_add_str(&m, 0x8030, ticket);
-	wire_add_str(&m, 0x0006, kid);
-	wire_add_str(&m, 0x0014, REALM);
-	wire_add_str(&m, 0x0015, h->nonce);
+	wire_add_login(&m, kid, REALM, h->nonce);
 	if (t)
 		wire_add(&m, 0x001b, t->out, t->len);
 	memcpy(key, mac_key, strlen(mac_key) < 32 ? strlen(mac_key) : 32);

@@ -58,6 +58,13 @@ void wire_add_str(struct wire *w, uint16_t type, const char *text)
 	wire_add(w, type, text, strlen(text));
 }
 
+void wire_add_login(struct wire *w, const char *user, const char *realm, const char *nonce)
+{
+	wire_add_str(w, 0x0006, user);
+	wire_add_str(w, 0x0014, realm);
+	wire_add_str(w, 0x0015, nonce);
+}
+
 void wire_add_xor_addr(struct wire *w, uint16_t type, const char *text)
 {
 	struct addr a;
@@ -153,6 +160,18 @@ const uint8_t *wire_get(const uint8_t *m, size_t len, uint16_t type, size_t *val
 		}
 	}
 	return NULL;
+}
+
+bool wire_get_str(const uint8_t *m, size_t len, uint16_t type, char *out, size_t size)
+{
+	size_t n;
+	const uint8_t *v = wire_get(m, len, type, &n);
+
+	if (!v || n >= size)
+		return false;
+	memcpy(out, v, n);
+	out[n] = 0;
+	return true;
 }
 
 uint32_t wire_get_u32(const uint8_t *m, size_t len, uint16_t type)

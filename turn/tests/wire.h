@@ -36,6 +36,8 @@ void wire_start(struct wire *w, uint16_t type, uint32_t tid);
 void wire_add(struct wire *w, uint16_t type, const void *value, size_t len);
 void wire_add_u32(struct wire *w, uint16_t type, uint32_t value);
 void wire_add_str(struct wire *w, uint16_t type, const char *text);
+/* USERNAME, REALM and NONCE: what a client says once it has been challenged. */
+void wire_add_login(struct wire *w, const char *user, const char *realm, const char *nonce);
 void wire_add_xor_addr(struct wire *w, uint16_t type, const char *addr);
 void wire_key(const char *user, const char *realm, const char *password, uint8_t key[16]);
 void wire_key256(const char *user, const char *realm, const char *password, uint8_t key[32]);
@@ -48,6 +50,9 @@ void wire_add_fingerprint(struct wire *w);
 uint16_t wire_type(const uint8_t *m);
 /* The value of the first attribute of the type and its length, or NULL. */
 const uint8_t *wire_get(const uint8_t *m, size_t len, uint16_t type, size_t *value_len);
+/* The value with a NUL behind it. False, and out as it was, when there is none, or it is too long.
+ */
+bool wire_get_str(const uint8_t *m, size_t len, uint16_t type, char *out, size_t size);
 uint32_t wire_get_u32(const uint8_t *m, size_t len, uint16_t type); /* 0 when absent */
 int wire_error(const uint8_t *m, size_t len);                       /* 0: none */
 bool wire_get_xor_addr(const uint8_t *m, size_t len, uint16_t type, struct addr *out);

@@ -245,11 +245,8 @@ static const char *server_of(const struct host *h)
 void host_request(struct host *h, struct wire *m, uint16_t method)
 {
 	wire_start(m, method, ++h->w->tid);
-	if (*h->nonce) {
-		wire_add_str(m, 0x0006, h->user);
-		wire_add_str(m, 0x0014, REALM);
-		wire_add_str(m, 0x0015, h->nonce);
-	}
+	if (*h->nonce)
+		wire_add_login(m, h->user, REALM, h->nonce);
 }
 
 int host_reply_code(const struct host *h)
@@ -260,8 +257,6 @@ int host_reply_code(const struct host *h)
 int host_ask(struct host *h, struct wire *m)
 {
 	uint8_t key[16];
-	size_t n;
-	const uint8_t *nonce;
 	int code;
 
 	wire_key(h->user, REALM, h->password, key);
@@ -272,15 +267,10 @@ int host_ask(struct host *h, struct wire *m)
 	assert_memory_equal(h->in.buf + 8, m->buf + 8, 12);
 	code = host_reply_code(h);
 	assert_int_equal(wire_type(h->in.buf), wire_type(m->buf) | (code ? W_ERR : W_OK));
-	nonce = wire_get(h->in.buf, h->in.len, 0x0015, &n);
-	if (nonce) {
+	if (wire_get_str(h->in.buf, h->in.len, 0x0015, h->nonce, sizeof(h->nonce)))
 		assert_true(code == 401 || code == 438);
-		assert_true(n < sizeof(h->nonce));
-		memcpy(h->nonce, nonce, n);
-		h->nonce[n] = 0;
-	} else if (*h->nonce && code != 400) {
+	else if (*h->nonce && code != 400)
 		assert_true(wire_integrity_ok(h->in.buf, h->in.len, key));
-	}
 	return code;
 }
 

@@ -21,7 +21,6 @@
 #define FIRST_PORT 10000
 
 enum {
-	USERNAME = 0x0006,
 	LIFETIME = 0x000d,
 	XOR_PEER = 0x0012,
 	DATA = 0x0013,
@@ -123,20 +122,7 @@ bool talker_is_left(struct talker *t, int wait_ms)
 void talker_request(struct talker *t, struct wire *m, uint16_t type)
 {
 	wire_start(m, type, ++t->tid);
-	wire_add_str(m, USERNAME, t->user);
-	wire_add_str(m, REALM, t->realm);
-	wire_add_str(m, NONCE, t->nonce);
-}
-
-static void learn(struct talker *t, uint16_t type, char *out, size_t size)
-{
-	size_t n;
-	const uint8_t *v = wire_get(t->in.buf, t->in.len, type, &n);
-
-	if (v && n < size) {
-		memcpy(out, v, n);
-		out[n] = 0;
-	}
+	wire_add_login(m, t->user, t->realm, t->nonce);
 }
 
 int talker_say(struct talker *t, const struct wire *m)
@@ -147,8 +133,8 @@ int talker_say(struct talker *t, const struct wire *m)
 		if (!talker_receive(t, t->wait_ms))
 			return TALKER_SILENCE;
 	} while (t->in.len < 20 || memcmp(t->in.buf + 8, m->buf + 8, 12));
-	learn(t, REALM, t->realm, sizeof(t->realm));
-	learn(t, NONCE, t->nonce, sizeof(t->nonce));
+	wire_get_str(t->in.buf, t->in.len, REALM, t->realm, sizeof(t->realm));
+	wire_get_str(t->in.buf, t->in.len, NONCE, t->nonce, sizeof(t->nonce));
 	return wire_error(t->in.buf, t->in.len);
 }
 
