@@ -494,14 +494,11 @@ static void test_check_config(void **state)
 	struct fixture *f = *state;
 	char path[96], args[128];
 	json_t *value;
-	FILE *file;
 
 	OK(f, "check-config");
 	assert_string_equal(f->out, "ok\n");
 	snprintf(path, sizeof(path), "%s/turnpike.conf", f->dir);
-	file = fopen(path, "w");
-	fputs("relay_port = 1-2\nworkers = many\n\xff = 1\n", file);
-	fclose(file);
+	tmpdir_write(path, "relay_port = 1-2\nworkers = many\n\xff = 1\n");
 	snprintf(args, sizeof(args), "check-config --config %s", path);
 	assert_int_equal(run(f, args), 1);
 	assert_non_null(strstr(f->err, "turnpike.conf:1: "));
@@ -615,13 +612,9 @@ static void test_config(void **state)
 	struct fixture *f = *state;
 	json_t *value, *one;
 	char path[96], args[128];
-	FILE *file;
 
 	snprintf(path, sizeof(path), "%s/turnpike.conf", f->dir);
-	file = fopen(path, "w");
-	fputs("\nshared_secret = hush-hush\nrelay_ports = 50000-50009\n", file);
-	fclose(file);
-	chmod(path, 0600);
+	tmpdir_write(path, "\nshared_secret = hush-hush\nrelay_ports = 50000-50009\n");
 	snprintf(args, sizeof(args), "config --workers 3 --config %s", path);
 	OK(f, args);
 	assert_null(strstr(f->out, "hush"));

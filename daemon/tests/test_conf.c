@@ -39,16 +39,6 @@ static int split(char *text, char **words)
 	return n;
 }
 
-static void write_file(const char *path, const char *text)
-{
-	FILE *f = fopen(path, "w");
-
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
-	assert_int_equal(chmod(path, 0600), 0);
-}
-
 /* file may be NULL: then there is none. */
 static int load(struct run *r, const char *args, const char *env, const char *file)
 {
@@ -57,7 +47,7 @@ static int load(struct run *r, const char *args, const char *env, const char *fi
 	         file ? file_path : "");
 	snprintf(r->env, sizeof(r->env), "%s", env);
 	if (file)
-		write_file(file_path, file);
+		tmpdir_write(file_path, file);
 	r->argc = split(r->args, r->argv);
 	split(r->env, r->envp);
 	return conf_load(&r->argc, r->argv, r->envp, &r->conf, &r->why);
@@ -227,7 +217,7 @@ static void test_secret_sources(void **state)
 
 	(void)state;
 	snprintf(path, sizeof(path), "%s/secret", dir);
-	write_file(path, "north and south\n");
+	tmpdir_write(path, "north and south\n");
 	snprintf(env, sizeof(env), "TURNPIKE_SHARED_SECRET_FILE=%s", path);
 	assert_int_equal(load(&r, "", env, "shared_secret = weaker\n"), 0);
 	assert_string_equal(r.conf.shared_secret, "north and south");
@@ -255,7 +245,7 @@ static void test_readable_secrets(void **state)
 
 	(void)state;
 	snprintf(path, sizeof(path), "%s/open", dir);
-	write_file(path, "north\n");
+	tmpdir_write(path, "north\n");
 	assert_int_equal(chmod(path, 0644), 0);
 	snprintf(env, sizeof(env), "TURNPIKE_SHARED_SECRET_FILE=%s", path);
 	assert_int_equal(load(&r, "", env, NULL), -E_PARSE);
@@ -265,14 +255,14 @@ static void test_readable_secrets(void **state)
 	assert_int_equal(load(&r, "", env, NULL), 0);
 	conf_free(&r.conf);
 
-	write_file(path, "workers = 1\nshared_secret = north\n");
+	tmpdir_write(path, "workers = 1\nshared_secret = north\n");
 	assert_int_equal(chmod(path, 0644), 0);
 	snprintf(env, sizeof(env), "TURNPIKE_CONFIG=%s", path);
 	assert_int_equal(load(&r, "", env, NULL), -E_PARSE);
 	assert_non_null(strstr(r.why.text, ":2"));
 	assert_non_null(strstr(r.why.text, "chmod o-r"));
 	/* nothing to hide */
-	write_file(path, "workers = 1\n");
+	tmpdir_write(path, "workers = 1\n");
 	assert_int_equal(chmod(path, 0644), 0);
 	assert_int_equal(load(&r, "", env, NULL), 0);
 	conf_free(&r.conf);
@@ -309,7 +299,7 @@ static void test_values_round_trip(void **state)
 	assert_non_null(strstr(text, "\nmax_lifetime = 3600  # default\n"));
 	free(origins);
 
-	write_file(file_path, text);
+	tmpdir_write(file_path, text);
 	snprintf(r.args, sizeof(r.args), "turnpike --config %s", file_path);
 	r.argc = split(r.args, r.argv);
 	if (conf_read(&r.argc, r.argv, NULL, &r.conf, &origins, NULL, NULL, &r.why))
@@ -518,7 +508,7 @@ static void test_every_problem_is_told(void **state)
 	int argc = 5, n = 0;
 
 	(void)state;
-	write_file(file_path, "nonsense\nguests = x\nmax_lifetime = 1\n");
+	tmpdir_write(file_path, "nonsense\nguests = x\nmax_lifetime = 1\n");
 	assert_int_equal(conf_check(&argc, argv, envp, &conf, count_problem, &n, NULL), -E_PARSE);
 	assert_int_equal(n, 5);
 }

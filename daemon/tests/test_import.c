@@ -38,14 +38,12 @@ static int remove_dir(void **state)
 /* Reads the text as a turnserver.conf; what was said about it is for free(). */
 static char *import(struct import *im, const char *text, bool users)
 {
-	FILE *f = fopen(path, "w"), *report;
+	FILE *report;
 	struct why why;
 	char *said;
 	size_t len;
 
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
+	tmpdir_write(path, text);
 	report = open_memstream(&said, &len);
 	import_init(im, report);
 	im->keeps_users = users;

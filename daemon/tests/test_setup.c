@@ -122,16 +122,6 @@ static void test_certificate(void **state)
 	X509_free(cert);
 }
 
-static void write_text(const char *path, const char *text)
-{
-	FILE *file = fopen(path, "w");
-
-	assert_non_null(file);
-	fputs(text, file);
-	fclose(file);
-	assert_int_equal(chmod(path, 0600), 0);
-}
-
 static void test_bad_certificates(void **state)
 {
 	static const char *const names[] = {"localhost"}, *const bad[] = {"a,DNS:evil.org"};
@@ -152,7 +142,8 @@ static void test_bad_certificates(void **state)
 	assert_int_equal(cert_check(other, f->paths.key, NULL, &f->why), -E_INVAL);
 	assert_non_null(strstr(f->why.text, "other.pem"));
 	assert_int_equal(cert_check(f->paths.key, f->paths.cert, NULL, &f->why), -E_PARSE);
-	write_text(f->paths.key, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n");
+	tmpdir_write(f->paths.key,
+	             "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n");
 	assert_int_equal(cert_check(f->paths.cert, f->paths.key, NULL, &f->why), -E_PARSE);
 	assert_non_null(strstr(f->why.text, f->paths.key));
 }
@@ -233,7 +224,7 @@ static void test_certificate_is_renewed(void **state)
 	assert_int_equal(start(f), 0);
 	assert_int_equal(cert_check(f->paths.cert, f->paths.key, &expires_at_s, &f->why), 0);
 	/* But what cannot be read is not overwritten. */
-	write_text(f->paths.cert, "mine");
+	tmpdir_write(f->paths.cert, "mine");
 	assert_int_equal(start(f), -E_PARSE);
 	assert_non_null(strstr(f->why.text, "cert.pem"));
 }
@@ -270,7 +261,7 @@ static void test_shared_secret(void **state)
 
 	snprintf(path, sizeof(path), "%s/turnpike.conf", f->dir);
 	snprintf(arg, sizeof(arg), "--config=%s", path);
-	write_text(path, "shared_secret = north\n");
+	tmpdir_write(path, "shared_secret = north\n");
 	load_conf(f, arg, "--workers=1");
 	assert_int_equal(start(f), 0);
 	assert_int_equal(start(f), 0);
