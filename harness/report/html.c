@@ -6,6 +6,7 @@
  */
 #include "harness/report/artifacts.h"
 #include "harness/report/json.h"
+#include "harness/report/markup.h"
 #include "harness/report/report.h"
 
 #include "harness/report/cell_js.h"
@@ -233,28 +234,6 @@ static int make_fit(struct page *p)
 
 /* ---- the parts of the page ---- */
 
-static void put_text(FILE *f, const char *text)
-{
-	for (const char *c = text; *c; c++) {
-		switch (*c) {
-		case '<':
-			fputs("&lt;", f);
-			break;
-		case '>':
-			fputs("&gt;", f);
-			break;
-		case '&':
-			fputs("&amp;", f);
-			break;
-		case '"':
-			fputs("&quot;", f);
-			break;
-		default:
-			fputc(*c, f);
-		}
-	}
-}
-
 static void put_noscript(const struct page *p)
 {
 	size_t shown = 0;
@@ -266,11 +245,11 @@ static void put_noscript(const struct page *p)
 		if (r->state == RESULT_PASSED || r->failure_n == 0)
 			continue;
 		fputs("<li>", p->f);
-		put_text(p->f, r->name);
+		markup_put(p->f, r->name);
 		fputc(':', p->f);
 		for (size_t k = 0; k < r->failure_n; k++) {
 			fputc(' ', p->f);
-			put_text(p->f, r->failure[k]);
+			markup_put(p->f, r->failure[k]);
 		}
 		fputs("</li>\n", p->f);
 		shown++;
@@ -338,9 +317,9 @@ static int put_part(const struct page *p, const char *name, size_t len)
 	run_verdict(p->run, verdict, sizeof(verdict));
 	if (strncmp(name, "TITLE", len) == 0) {
 		fputs("Calls through NATs: ", p->f);
-		put_text(p->f, verdict);
+		markup_put(p->f, verdict);
 	} else if (strncmp(name, "VERDICT", len) == 0) {
-		put_text(p->f, verdict);
+		markup_put(p->f, verdict);
 	} else if (strncmp(name, "CSS", len) == 0) {
 		fputs(report_css, p->f);
 	} else if (strncmp(name, "JS", len) == 0) {

@@ -3,41 +3,16 @@
  * JUnit XML, as CI systems read it: a failed check is a failure, a lab that
  * could not be built an error, what was not judged is skipped.
  */
+#include "harness/report/markup.h"
 #include "harness/report/report.h"
 
 #include <string.h>
 #include <time.h>
 
-/* Control characters do not exist in XML 1.0, not even escaped. */
-static void put_escaped(FILE *f, const char *text)
-{
-	for (const char *p = text; *p; p++) {
-		switch (*p) {
-		case '&':
-			fputs("&amp;", f);
-			break;
-		case '<':
-			fputs("&lt;", f);
-			break;
-		case '>':
-			fputs("&gt;", f);
-			break;
-		case '"':
-			fputs("&quot;", f);
-			break;
-		case '\'':
-			fputs("&apos;", f);
-			break;
-		default:
-			fputc((unsigned char)*p < 0x20 ? ' ' : *p, f);
-		}
-	}
-}
-
 static void put_attr(FILE *f, const char *name, const char *value)
 {
 	fprintf(f, " %s=\"", name);
-	put_escaped(f, value);
+	markup_put(f, value);
 	fputc('"', f);
 }
 
@@ -98,7 +73,7 @@ static void put_outcome(FILE *f, const struct result *r)
 	put_attr(f, "message", r->failure_n ? r->failure[0] : "no reason was given");
 	fputs(">", f);
 	for (size_t i = 0; i < r->failure_n; i++) {
-		put_escaped(f, r->failure[i]);
+		markup_put(f, r->failure[i]);
 		fputc('\n', f);
 	}
 	fprintf(f, "</%s>\n", tag);
@@ -113,14 +88,14 @@ static void put_case(FILE *f, const struct result *r)
 	put_properties(f, r);
 	put_outcome(f, r);
 	fputs("      <system-out>", f);
-	put_escaped(f, r->purpose);
+	markup_put(f, r->purpose);
 	fputs("\npath=", f);
-	put_escaped(f, r->path);
+	markup_put(f, r->path);
 	for (size_t i = 0; i < r->measure_n; i++) {
 		fputc('\n', f);
-		put_escaped(f, r->measure[i].name);
+		markup_put(f, r->measure[i].name);
 		fprintf(f, "=%.3f", r->measure[i].value);
-		put_escaped(f, r->measure[i].unit);
+		markup_put(f, r->measure[i].unit);
 	}
 	fputs("</system-out>\n    </testcase>\n", f);
 }

@@ -5,6 +5,7 @@
  */
 #include "harness/clock.h"
 #include "harness/scenarios/call.h"
+#include "harness/scenarios/facts.h"
 #include "harness/scenarios/fault.h"
 
 #include <inttypes.h>
@@ -28,11 +29,6 @@ struct relayed {
 	double packets_good, packets_expired;
 };
 
-static double number(const json_t *from, const char *key)
-{
-	return json_number_value(json_object_get(from, key));
-}
-
 /* Of the end, as it stands: an allocation is told from the other end's by "expiry:name". */
 static int read_relayed(struct stage *st, enum lab_side side, struct relayed *r, struct why *why)
 {
@@ -43,8 +39,9 @@ static int read_relayed(struct stage *st, enum lab_side side, struct relayed *r,
 
 	*r = (struct relayed){.allocations = 0};
 	json_array_foreach (sessions, i, s) {
-		int64_t expiry_s = (int64_t)number(s, "credential_expires_at");
-		double packets = number(s, "to_peer_packets") + number(s, "to_client_packets");
+		int64_t expiry_s = (int64_t)facts_number(s, "credential_expires_at");
+		double packets =
+		    facts_number(s, "to_peer_packets") + facts_number(s, "to_client_packets");
 
 		r->allocations++;
 		if (expiry_s > r->last_expiry_s)

@@ -7,6 +7,7 @@
 #include "harness/clock.h"
 #include "harness/scenarios/call.h"
 #include "harness/scenarios/crowd_js.h"
+#include "harness/scenarios/facts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,41 +71,30 @@ static int call_all(struct stage *st, struct why *why)
 	return err;
 }
 
-static double number(const json_t *from, const char *key)
-{
-	return json_number_value(json_object_get(from, key));
-}
-
-static const char *text(const json_t *from, const char *key)
-{
-	const char *t = json_string_value(json_object_get(from, key));
-
-	return t ? t : "";
-}
-
 static void judge_end(struct stage *st, enum lab_side side, size_t i, const json_t *end)
 {
 	const struct crowd *c = crowd_of(st);
-	const char *pair = text(end, "pair");
+	const char *pair = facts_text(end, "pair");
 	bool relay_only = json_is_true(json_object_get(end, "relayOnly"));
 
-	if (strcmp(text(end, "state"), "connected") != 0)
+	if (strcmp(facts_text(end, "state"), "connected") != 0)
 		result_fail(st->result,
 		            "call %zu should be connected at side %s within %d s of all %u, but "
 		            "is \"%s\"; most likely: the appliance serves fewer at once.",
 		            i, lab_side_name(side), c->connected_ms / 1000, c->calls,
-		            text(end, "state"));
+		            facts_text(end, "state"));
 	else if (relay_only && !strstr(pair, "relay"))
 		result_fail(st->result, "call %zu should be relayed, but runs over %s.", i, pair);
-	else if (number(end, "frames") < c->frames_least ||
-	         number(end, "packets") < c->packets_least || number(end, "echoMs") < 0)
+	else if (facts_number(end, "frames") < c->frames_least ||
+	         facts_number(end, "packets") < c->packets_least || facts_number(end, "echoMs") < 0)
 		result_fail(st->result,
 		            "call %zu should bring side %s %d frames, %d packets of sound and its "
 		            "echo in %d s, but brought %.0f, %.0f and %s; most likely: packets are "
 		            "lost under the load of %u calls.",
 		            i, lab_side_name(side), c->frames_least, c->packets_least,
-		            c->window_ms / 1000, number(end, "frames"), number(end, "packets"),
-		            number(end, "echoMs") < 0 ? "none" : "it", c->calls);
+		            c->window_ms / 1000, facts_number(end, "frames"),
+		            facts_number(end, "packets"),
+		            facts_number(end, "echoMs") < 0 ? "none" : "it", c->calls);
 }
 
 static int judge(struct stage *st, struct why *why)
@@ -134,11 +124,11 @@ static int judge(struct stage *st, struct why *why)
 		json_array_foreach (json_object_get(value, "ends"), i, end) {
 			relayed += json_is_true(json_object_get(end, "relayOnly"));
 			judge_end(st, (enum lab_side)side, i, end);
-			if (number(end, "echoMs") > echo)
-				echo = number(end, "echoMs");
+			if (facts_number(end, "echoMs") > echo)
+				echo = facts_number(end, "echoMs");
 		}
-		if (number(value, "ownGapMs") > own_gap)
-			own_gap = number(value, "ownGapMs");
+		if (facts_number(value, "ownGapMs") > own_gap)
+			own_gap = facts_number(value, "ownGapMs");
 		json_decref(value);
 	}
 	if (err == 0 && relayed != c->calls / 2 * LAB_SIDES)

@@ -3,6 +3,7 @@
  * The verdict over a fault: from what both pages saw since the strike. Pure, as
  * verdict.c is.
  */
+#include "harness/scenarios/facts.h"
 #include "harness/scenarios/fault.h"
 
 #include <stdio.h>
@@ -15,23 +16,11 @@
 #define IDLE       "idle"
 #define SIGNED_IN  "signed-in"
 
-static void copy_text(char *to, size_t size, const json_t *from, const char *key)
-{
-	const char *text = json_string_value(json_object_get(from, key));
-
-	snprintf(to, size, "%s", text ? text : "");
-}
-
-static double number(const json_t *from, const char *key)
-{
-	return json_number_value(json_object_get(from, key));
-}
-
 static void parse_flow(const json_t *json, struct flow *f)
 {
-	f->longest_ms = number(json, "longestMs");
-	f->silent_ms = number(json, "silentMs");
-	f->resumed_at_ms = number(json, "resumedAt");
+	f->longest_ms = facts_number(json, "longestMs");
+	f->silent_ms = facts_number(json, "silentMs");
+	f->resumed_at_ms = facts_number(json, "resumedAt");
 }
 
 int pulse_parse(const json_t *json, struct pulse *p)
@@ -39,20 +28,20 @@ int pulse_parse(const json_t *json, struct pulse *p)
 	if (!json_is_object(json_object_get(json, "picture")))
 		return -E_PARSE;
 	memset(p, 0, sizeof(*p));
-	p->now_ms = number(json, "now");
-	p->own_gap_ms = number(json, "ownGapMs");
+	p->now_ms = facts_number(json, "now");
+	p->own_gap_ms = facts_number(json, "ownGapMs");
 	parse_flow(json_object_get(json, "picture"), &p->picture);
 	parse_flow(json_object_get(json, "sound"), &p->sound);
-	copy_text(p->state, sizeof(p->state), json, "state");
-	copy_text(p->states, sizeof(p->states), json, "states");
-	copy_text(p->pairs, sizeof(p->pairs), json, "pairs");
-	copy_text(p->call, sizeof(p->call), json, "call");
-	copy_text(p->link, sizeof(p->link), json, "link");
-	copy_text(p->reason, sizeof(p->reason), json, "reason");
-	copy_text(p->notice, sizeof(p->notice), json, "notice");
-	p->loss_percent = number(json, "lossPercent");
-	p->rtt_ms = number(json, "rttMs");
-	p->lines = (int)number(json, "lines");
+	facts_copy(p->state, sizeof(p->state), json, "state");
+	facts_copy(p->states, sizeof(p->states), json, "states");
+	facts_copy(p->pairs, sizeof(p->pairs), json, "pairs");
+	facts_copy(p->call, sizeof(p->call), json, "call");
+	facts_copy(p->link, sizeof(p->link), json, "link");
+	facts_copy(p->reason, sizeof(p->reason), json, "reason");
+	facts_copy(p->notice, sizeof(p->notice), json, "notice");
+	p->loss_percent = facts_number(json, "lossPercent");
+	p->rtt_ms = facts_number(json, "rttMs");
+	p->lines = (int)facts_number(json, "lines");
 	return 0;
 }
 

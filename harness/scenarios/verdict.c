@@ -5,6 +5,8 @@
  */
 #include "harness/scenarios/verdict.h"
 
+#include "harness/scenarios/facts.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,24 +17,12 @@
 #define PAINT_LEAST       5   /* of the 10 frames a second that a page paints of itself */
 #define FPS_LEAST         2   /* a picture that crawls is broken, whatever the machine's load */
 
-static void copy_text(char *to, size_t size, const json_t *from, const char *key)
-{
-	const char *text = json_string_value(json_object_get(from, key));
-
-	snprintf(to, size, "%s", text ? text : "");
-}
-
-static double number(const json_t *from, const char *key)
-{
-	return json_number_value(json_object_get(from, key));
-}
-
 static void parse_candidate(const json_t *json, struct candidate_view *c)
 {
-	copy_text(c->type, sizeof(c->type), json, "type");
-	copy_text(c->protocol, sizeof(c->protocol), json, "protocol");
-	copy_text(c->relay_protocol, sizeof(c->relay_protocol), json, "relayProtocol");
-	copy_text(c->address, sizeof(c->address), json, "address");
+	facts_copy(c->type, sizeof(c->type), json, "type");
+	facts_copy(c->protocol, sizeof(c->protocol), json, "protocol");
+	facts_copy(c->relay_protocol, sizeof(c->relay_protocol), json, "relayProtocol");
+	facts_copy(c->address, sizeof(c->address), json, "address");
 }
 
 /* Of the icecandidateerrors the one that says most: that a server was not reached (701) is normal
@@ -63,32 +53,32 @@ int peer_view_parse(const json_t *json, struct peer_view *v)
 	if (!json_is_object(json) || !json_is_string(json_object_get(json, "state")))
 		return -E_PARSE;
 	memset(v, 0, sizeof(*v));
-	v->connections = (int)number(json, "connections");
-	copy_text(v->state, sizeof(v->state), json, "state");
-	copy_text(v->signaling, sizeof(v->signaling), json, "signaling");
-	v->connected_at_ms = number(json, "connectedAt");
+	v->connections = (int)facts_number(json, "connections");
+	facts_copy(v->state, sizeof(v->state), json, "state");
+	facts_copy(v->signaling, sizeof(v->signaling), json, "signaling");
+	v->connected_at_ms = facts_number(json, "connectedAt");
 	snprintf(v->error, sizeof(v->error), "%s", error ? error : "");
 	v->has_pair = json_is_object(pair);
 	parse_candidate(json_object_get(pair, "local"), &v->local);
 	parse_candidate(json_object_get(pair, "remote"), &v->remote);
-	v->rtt_ms = number(pair, "rttMs");
-	v->gathered_host = (int)number(gathered, "host");
-	v->gathered_srflx = (int)number(gathered, "srflx");
-	v->gathered_relay = (int)number(gathered, "relay");
-	v->window_ms = number(json, "windowMs");
-	v->frames_before = (int)number(json, "framesBefore");
-	v->frames_after = (int)number(json, "framesAfter");
-	v->audio_energy = number(json, "audioEnergy");
-	v->picture_reads = (int)number(picture, "reads");
-	v->picture_coded = (int)number(picture, "coded");
-	v->picture_peer = picture ? (int)number(picture, "peer") : -1;
-	v->picture_distinct = (int)number(picture, "distinct");
-	v->picture_bright = number(picture, "bright");
-	v->picture_delay_ms = number(picture, "delayMs");
-	v->tone_hz = number(tone, "hz");
-	v->tone_db = tone ? number(tone, "db") : -200;
-	v->echo_ms = json_object_get(json, "echoMs") ? number(json, "echoMs") : -1;
-	v->paint_fps = number(json, "paintFps");
+	v->rtt_ms = facts_number(pair, "rttMs");
+	v->gathered_host = (int)facts_number(gathered, "host");
+	v->gathered_srflx = (int)facts_number(gathered, "srflx");
+	v->gathered_relay = (int)facts_number(gathered, "relay");
+	v->window_ms = facts_number(json, "windowMs");
+	v->frames_before = (int)facts_number(json, "framesBefore");
+	v->frames_after = (int)facts_number(json, "framesAfter");
+	v->audio_energy = facts_number(json, "audioEnergy");
+	v->picture_reads = (int)facts_number(picture, "reads");
+	v->picture_coded = (int)facts_number(picture, "coded");
+	v->picture_peer = picture ? (int)facts_number(picture, "peer") : -1;
+	v->picture_distinct = (int)facts_number(picture, "distinct");
+	v->picture_bright = facts_number(picture, "bright");
+	v->picture_delay_ms = facts_number(picture, "delayMs");
+	v->tone_hz = facts_number(tone, "hz");
+	v->tone_db = tone ? facts_number(tone, "db") : -200;
+	v->echo_ms = json_object_get(json, "echoMs") ? facts_number(json, "echoMs") : -1;
+	v->paint_fps = facts_number(json, "paintFps");
 	return 0;
 }
 
