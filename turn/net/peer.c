@@ -27,12 +27,15 @@ struct peer {
 	struct pump *pump;
 };
 
+/* Takes fd, also when out of memory (NULL). */
 static struct peer *new_peer(struct net *net, int fd)
 {
 	struct peer *p = calloc(1, sizeof(*p));
 
-	if (!p)
+	if (!p) {
+		close(fd);
 		return NULL;
+	}
 	p->net = net;
 	p->fd = fd;
 	DL_APPEND(net->peers, p);
@@ -64,16 +67,22 @@ struct turn_alloc *peer_owner(const struct peer *p)
 	return p->listener ? p->listener : turn_tcp_owner(p->conn);
 }
 
-static int watch(struct peer *p, short what, event_callback_fn fn)
+/* The last step of a start: 0 and the handle, or a code, and the peer is gone. */
+static int watch(struct peer *p, short what, event_callback_fn fn, void **handle)
 {
 	p->event = event_new(p->net->base, p->fd, what, fn, p);
-	return p->event && !event_add(p->event, NULL) ? 0 : -E_NOMEM;
+	if (!p->event || event_add(p->event, NULL)) {
+		free_peer(p);
+		return -E_NOMEM;
+	}
+	*handle = p;
+	return 0;
 }
 
 /* Bound to the relayed address. The connections of an allocation share it with its listener. */
 static int open_socket(const struct addr *local, int *out)
 {
-	int one = 1, r;
+	int one = 1;
 	int fd = socket(addr_family(local), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
@@ -83,8 +92,7 @@ static int open_socket(const struct addr *local, int *out)
 	if (addr_family(local) == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
 	*out = fd;
-	r = 0;
-	return r;
+	return 0;
 }
 
 static void on_accept(evutil_socket_t fd, short what, void *arg)
@@ -108,9 +116,7 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
 		}
 		setsockopt(conn, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 		p = new_peer(net, conn);
-		if (!p)
-			close(conn);
-		else if (turn_tcp_accepted(l->listener, &from, p))
+		if (p && turn_tcp_accepted(l->listener, &from, p))
 			free_peer(p);
 	}
 }
@@ -140,17 +146,10 @@ int peer_listen(void *ctx, struct turn_alloc *a, const struct addr *local, void 
 		return r;
 	}
 	p = new_peer(ctx, fd);
-	if (!p) {
-		close(fd);
+	if (!p)
 		return -E_NOMEM;
-	}
 	p->listener = a;
-	r = watch(p, EV_READ | EV_PERSIST, on_accept);
-	if (r)
-		free_peer(p);
-	else
-		*handle = p;
-	return r;
+	return watch(p, EV_READ | EV_PERSIST, on_accept, handle);
 }
 
 static void on_connected(evutil_socket_t fd, short what, void *arg)
@@ -186,17 +185,10 @@ int peer_connect(void *ctx, struct turn_peer_conn *c, const struct addr *local,
 		return r;
 	}
 	p = new_peer(ctx, fd);
-	if (!p) {
-		close(fd);
+	if (!p)
 		return -E_NOMEM;
-	}
 	p->conn = c;
-	r = watch(p, EV_WRITE, on_connected);
-	if (r)
-		free_peer(p);
-	else
-		*handle = p;
-	return r;
+	return watch(p, EV_WRITE, on_connected, handle);
 }
 
 void peer_adopt(void *ctx, void *handle, struct turn_peer_conn *c)
