@@ -148,7 +148,7 @@ static void echo_once(struct who *w)
 	uint8_t packet[8] = {CHANNEL >> 8, CHANNEL & 0xff, 0, 4, 'p', 'i', 'n', 'g'};
 
 	assert_true(talker_send(&w->t, packet, sizeof(packet)));
-	assert_true(talker_receive(&w->t, 2000));
+	assert_true(talker_receive(&w->t, TALKER_WAIT_MS));
 }
 
 static void it_went_well(void **state)

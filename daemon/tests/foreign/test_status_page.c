@@ -169,7 +169,7 @@ static void shows_sessions(void **state)
 	talker_enter(&hostile, SERVER4, false, HOSTILE, "hostile");
 	assert_int_equal(talker_permit(&hostile, ECHO), 0);
 	talker_send_to(&hostile, ECHO, "hello");
-	assert_true(talker_receive(&hostile, 2000));
+	assert_true(talker_receive(&hostile, TALKER_WAIT_MS));
 	go("#sessions");
 	/* The newest first; a hostile name is a text, and hides nothing. */
 	page_wait(ROWS " == 2 && document.querySelector('tbody tr td:nth-child(2)').textContent == "

@@ -206,6 +206,25 @@ static void share(struct bench *b)
 	BENCH_CHECK(b, bench_ask(b, 1, SOON_MS, &mapped), "client b does not come home");
 }
 
+/* Counts and echoes what arrives, until nothing has come for so long. */
+static void echo_until_quiet(struct bench *b, int quiet_ms, int *out, int *back)
+{
+	struct pollfd fds[2] = {{b->server, POLLIN, 0}, {b->client[0], POLLIN, 0}};
+	struct addr from;
+	char pkt[64];
+
+	while (poll(fds, 2, quiet_ms) > 0) {
+		socklen_t len = sizeof(from);
+
+		while (recvfrom(b->server, pkt, sizeof(pkt), MSG_DONTWAIT, &from.sa, &len) > 0) {
+			++*out;
+			(void)!sendto(b->server, pkt, sizeof(pkt), 0, &from.sa, len);
+		}
+		while (recv(b->client[0], pkt, sizeof(pkt), MSG_DONTWAIT) > 0)
+			++*back;
+	}
+}
+
 /* Sends n packets each way, waiting after each lot; how many arrived out and back. */
 static void count_packets(struct bench *b, int n, int *out, int *back)
 {
@@ -213,28 +232,12 @@ static void count_packets(struct bench *b, int n, int *out, int *back)
 
 	*out = *back = 0;
 	for (int sent = 0; sent < n; sent += 20) {
-		int64_t quiet_at = clock_mono_ms() + 10;
-
 		for (int i = 0; i < 20; i++)
 			(void)!sendto(b->client[0], pkt, sizeof(pkt), 0, &b->server_addr.sa,
 			              addr_len(&b->server_addr));
-		while (clock_mono_ms() < quiet_at) {
-			struct pollfd fds[2] = {{b->server, POLLIN, 0}, {b->client[0], POLLIN, 0}};
-			struct addr from;
-			socklen_t len = sizeof(from);
-
-			if (poll(fds, 2, clock_left_ms(quiet_at)) <= 0)
-				break;
-			while (recvfrom(b->server, pkt, sizeof(pkt), MSG_DONTWAIT, &from.sa, &len) >
-			       0) {
-				++*out;
-				(void)!sendto(b->server, pkt, sizeof(pkt), 0, &from.sa, len);
-			}
-			while (recv(b->client[0], pkt, sizeof(pkt), MSG_DONTWAIT) > 0)
-				++*back;
-			quiet_at = clock_mono_ms() + 10;
-		}
+		echo_until_quiet(b, 10, out, back);
 	}
+	echo_until_quiet(b, SILENCE_MS, out, back); /* what a busy machine was late with */
 }
 
 static void lose(struct bench *b)
@@ -281,6 +284,16 @@ static struct times round_trips(struct bench *b, int n)
 	return t;
 }
 
+/* A busy machine may be late with all of them, but not five times. */
+static struct times quick_round_trips(struct bench *b, int64_t quick_us)
+{
+	struct times t = round_trips(b, 8);
+
+	for (int i = 0; i < 4 && t.least >= quick_us; i++)
+		t = round_trips(b, 8);
+	return t;
+}
+
 static void delay_one(struct bench *b, const char *kind, int family)
 {
 	struct lab_link link = {.delay_ms = 40}, clean = {0};
@@ -291,7 +304,7 @@ static void delay_one(struct bench *b, const char *kind, int family)
 	bench_open(b, 0, LAB_A);
 	BENCH_DO(b, lab_set_link(b->lab, LAB_A, &link, why));
 	/* The least tells the link; the most tells how busy the machine is. */
-	t = round_trips(b, 8);
+	t = quick_round_trips(b, 95000);
 	BENCH_CHECK(b, t.least >= 80000 && t.least < 95000, "%s: 40 ms each way: RTT %lld us", kind,
 	            (long long)t.least);
 	link.delay_ms = 10;
@@ -303,7 +316,7 @@ static void delay_one(struct bench *b, const char *kind, int family)
 	            "%s: 10 ms and 30 ms of jitter each way: RTT %lld to %lld us", kind,
 	            (long long)t.least, (long long)t.most);
 	BENCH_DO(b, lab_set_link(b->lab, LAB_A, &clean, why));
-	t = round_trips(b, 8);
+	t = quick_round_trips(b, 10000);
 	BENCH_CHECK(b, t.least < 10000, "%s: a clean link: RTT %lld us", kind, (long long)t.least);
 }
 
@@ -363,7 +376,9 @@ static void rate(struct bench *b)
 	BENCH_CHECK(b, near_1000(up) && near_1000(down), "1000 kbit/s: %lld up, %lld down",
 	            (long long)up, (long long)down);
 	BENCH_DO(b, lab_set_link(b->lab, LAB_A, &clean, why));
-	up = burst_rate(b, b->client[0], b->server, &b->server_addr);
+	up = 0;
+	for (int i = 0; i < 3 && up <= 3000; i++)
+		up = burst_rate(b, b->client[0], b->server, &b->server_addr);
 	BENCH_CHECK(b, up > 3000, "a clean link: %lld kbit/s up", (long long)up);
 }
 
