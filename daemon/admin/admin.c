@@ -154,11 +154,13 @@ static const struct verb *find(const char *name)
 	return NULL;
 }
 
-bool admin_verb_reads(const char *verb)
+bool admin_verb_find(const char *verb, bool *reads)
 {
 	const struct verb *v = find(verb);
 
-	return v && v->reads;
+	if (v)
+		*reads = v->reads;
+	return v;
 }
 
 const char *admin_verb_arg(const char *verb, size_t i, bool *number)

@@ -57,8 +57,8 @@ struct admin_caller {
 int admin_call(struct admin *a, const struct admin_caller *caller, const char *verb,
                const json_t *args, json_t **result, struct why *why);
 
-/* Whether the verb only looks; false also for one that there is not. */
-bool admin_verb_reads(const char *verb);
+/* Whether there is such a verb. *reads: it only looks. */
+bool admin_verb_find(const char *verb, bool *reads);
 
 /* The arguments of a verb, by number from 0: NULL past the last. *number: it is one. */
 const char *admin_verb_arg(const char *verb, size_t i, bool *number);

@@ -249,12 +249,32 @@ static void logout(struct admin_http *h, const struct http_request *q, struct ht
 	http_api_json(r, 200, json_object());
 }
 
-/* Of a path that is none's, POST: who tries that hears that there is none. */
+/* What one need not be somebody for. */
+static const struct door {
+	const char *path;
+	void (*answer)(struct admin_http *h, const struct http_request *q, struct http_response *r);
+} doors[] = {{"login", login}, {"login/claim", claim}, {"logout", logout}};
+
+static const struct door *find_door(const char *path)
+{
+	for (size_t i = 0; i < sizeof(doors) / sizeof(*doors); i++)
+		if (!strcmp(doors[i].path, path))
+			return &doors[i];
+	return NULL;
+}
+
+/* Of a path that is none's, any: who tries that hears that there is none. */
 static unsigned methods_of(const char *path, const char *verb)
 {
+	bool reads;
+
+	if (find_door(path))
+		return HTTP_POST;
 	if (!strcmp(path, "whoami"))
 		return LOOK;
-	return admin_verb_reads(verb) ? LOOK | HTTP_POST : HTTP_POST;
+	if (!admin_verb_find(verb, &reads))
+		return ~0u;
+	return reads ? LOOK | HTTP_POST : HTTP_POST;
 }
 
 static void wrong_method(struct http_response *r, unsigned methods)
@@ -271,6 +291,7 @@ void admin_http_answer(struct admin_http *h, const struct http_request *q, struc
 	const char *path = q->path + sizeof(ADMIN_HTTP_PREFIX) - 1;
 	char actor[STORE_ACTOR_MAX], verb[VERB_MAX];
 	struct admin_caller caller = {.actor = actor};
+	const struct door *door = find_door(path);
 	struct signin_who who;
 	unsigned methods;
 
@@ -282,12 +303,8 @@ void admin_http_answer(struct admin_http *h, const struct http_request *q, struc
 	methods = methods_of(path, verb);
 	if (!(q->method & methods)) {
 		wrong_method(r, methods);
-	} else if (!strcmp(path, "login")) {
-		login(h, q, r);
-	} else if (!strcmp(path, "login/claim")) {
-		claim(h, q, r);
-	} else if (!strcmp(path, "logout")) {
-		logout(h, q, r);
+	} else if (door) {
+		door->answer(h, q, r);
 	} else if (!authenticate(h, q, r, actor, &caller.role, &who)) {
 		if (!strcmp(path, "whoami"))
 			http_api_json(r, 200,

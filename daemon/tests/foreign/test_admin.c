@@ -230,7 +230,14 @@ static void who_may(void **state)
 	assert_int_equal(http(bearer(admin_token), "status", &body), 200);
 	assert_int_equal(number(body, "workers"), 2);
 	json_decref(body);
-	assert_int_equal(http(bearer(admin_token), "no-such-verb", NULL), 405);
+	assert_int_equal(http(bearer(admin_token), "no-such-verb", &body), 404);
+	assert_non_null(
+	    strstr(json_string_value(json_object_get(json_object_get(body, "error"), "message")),
+	           "no verb \"no such verb\""));
+	json_decref(body);
+	snprintf(args, sizeof(args), "%s -X DELETE", bearer(admin_token));
+	assert_int_equal(http(args, "no-such-verb", NULL), 404);
+	assert_int_equal(http("", "no-such-verb", NULL), 401);
 	assert_int_equal(http(bearer(admin_token), "drain", NULL), 405); /* GET */
 	snprintf(args, sizeof(args), "%s -d {\"nme\":\"x\"}", bearer(admin_token));
 	assert_int_equal(http(args, "user/add", &body), 400);
