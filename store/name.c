@@ -33,6 +33,17 @@ static size_t utf8_sequence(const uint8_t *s, size_t len)
 	return 0;
 }
 
+size_t utf8_fit(const char *text, size_t max)
+{
+	size_t n = strnlen(text, max + 1);
+
+	if (n <= max)
+		return n;
+	for (n = max; n && ((unsigned char)text[n] & 0xc0) == 0x80; n--)
+		;
+	return n;
+}
+
 bool utf8_valid(const void *bytes, size_t len)
 {
 	const uint8_t *s = bytes;

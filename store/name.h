@@ -28,6 +28,9 @@ int name_check(const char *name, struct why *why);
 /* A realm also goes into quoted strings on the wire: no quote, no backslash. 0 or -E_INVAL. */
 int realm_check(const char *realm, struct why *why);
 
+/* How many bytes of valid UTF-8 fit in max without a cut through a character. */
+size_t utf8_fit(const char *text, size_t max);
+
 /* True for well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates). */
 bool utf8_valid(const void *bytes, size_t len);
 

@@ -107,7 +107,8 @@ static int authenticate(struct admin_http *h, const struct http_request *q, stru
 		return 403;
 	}
 	*role = who->role;
-	snprintf(actor, STORE_ACTOR_MAX, "account %.140s", who->name);
+	snprintf(actor, STORE_ACTOR_MAX, "account %.*s",
+	         (int)utf8_fit(who->name, STORE_ACTOR_MAX - sizeof("account ")), who->name);
 	return 0;
 }
 

@@ -13,6 +13,7 @@
 #include "daemon/tests/foreign/lab.h"
 #include "daemon/tests/foreign/talker.h"
 #include "store/credential.h"
+#include "store/name.h"
 
 #include <jansson.h>
 #include <linux/sockios.h>
@@ -348,6 +349,27 @@ static void login(void **state)
 	fail_msg("nobody stops who guesses");
 }
 
+/* Longer than an actor may be: cut, but not through a character. */
+static void a_long_name_is_cut_whole(void **state)
+{
+	char name[NAME_MAX_LEN + 1] = "", verb[NAME_MAX_LEN + 64], args[160];
+	json_t *body;
+
+	(void)state;
+	while (strlen(name) + 3 <= NAME_MAX_LEN)
+		strcat(name, "€");
+	snprintf(verb, sizeof(verb), "account add %s --password-stdin", name);
+	free(lab_verb(&server, verb, "horse-battery\n"));
+	assert_int_equal(sign_in(name, "horse-battery", "jar4"), 200);
+	snprintf(args, sizeof(args), "-b %s/jar4", lab_dir());
+	assert_int_equal(http(args, "whoami", &body), 200);
+	assert_string_equal(json_string_value(json_object_get(body, "name")), name);
+	name[50 * strlen("€")] = 0;
+	snprintf(verb, sizeof(verb), "account %s", name);
+	assert_string_equal(json_string_value(json_object_get(body, "actor")), verb);
+	json_decref(body);
+}
+
 static void drains(void **state)
 {
 	struct talker in, out;
@@ -444,6 +466,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(a_name_commands_no_terminal),
 	    cmocka_unit_test(who_may),
 	    cmocka_unit_test(password_in_the_open),
+	    cmocka_unit_test(a_long_name_is_cut_whole),
 	    cmocka_unit_test(login),
 	    cmocka_unit_test(drains),
 	    cmocka_unit_test(answers_wait_for_their_reader),
