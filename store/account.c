@@ -71,14 +71,42 @@ static int not_there(const char *name, struct why *why)
 	               NAME_MAX_LEN, name);
 }
 
-int store_account_del(struct store *s, const char *name, struct why *why)
+/* Whether one of role admin would be left without this one. */
+static int check_admin_left(struct store *s, const char *name, struct why *why)
+{
+	sqlite3_stmt *stmt;
+	int rc, err = store_prepare(s,
+	                            "SELECT 1 FROM account WHERE name = ?1 AND role = ?2 AND NOT "
+	                            "EXISTS (SELECT 1 FROM account WHERE name <> ?1 AND role = ?2)",
+	                            &stmt, why);
+
+	if (err)
+		return err;
+	sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
+	sqlite3_bind_int(stmt, 2, STORE_ROLE_ADMIN);
+	rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW)
+		err = why_set(why, -E_LIMIT,
+		              "\"%.*s\" is the last account of role admin: add another before, or "
+		              "delete it on the server's host, with turnpike account del",
+		              NAME_MAX_LEN, name);
+	else if (rc != SQLITE_DONE)
+		err = store_fail(s, "reading the accounts", why);
+	sqlite3_finalize(stmt);
+	return err;
+}
+
+int store_account_del(struct store *s, const char *name, bool keep_admin, struct why *why)
 {
 	sqlite3_stmt *stmt;
 	int err = text_check(name, 1, NAME_MAX_LEN, "the account's name", why);
 
 	if (err || (err = store_act_begin(s, why)))
 		return err;
-	err = store_prepare(s, "DELETE FROM account WHERE name = ?1", &stmt, why);
+	if (keep_admin)
+		err = check_admin_left(s, name, why);
+	if (!err)
+		err = store_prepare(s, "DELETE FROM account WHERE name = ?1", &stmt, why);
 	if (!err) {
 		sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
 		err = store_run(s, stmt, "deleting the account", why);
@@ -97,7 +125,9 @@ int store_account_set_password(struct store *s, const char *name, const char *pa
 
 	if (err || (err = hash_password(password, hash, why)) || (err = store_act_begin(s, why)))
 		return err;
-	err = store_prepare(s, "UPDATE account SET password = ?2, password_at = ?3 WHERE name = ?1",
+	err = store_prepare(s,
+	                    "UPDATE account SET password = ?2, password_at = MAX(?3, password_at + "
+	                    "1) WHERE name = ?1",
 	                    &stmt, why);
 	if (!err) {
 		sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);

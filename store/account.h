@@ -5,7 +5,7 @@
  * crypto_pwhash_str) and never becomes a TURN key.
  *
  * Whatever takes a password here takes some 100 ms and 64 MiB: never call it
- * on a relay worker or on the control thread (see daemon/admin/login.h).
+ * on a relay worker or on the control thread (see daemon/admin/helper.h).
  */
 #ifndef STORE_ACCOUNT_H
 #define STORE_ACCOUNT_H
@@ -29,10 +29,11 @@ const char *store_role_text(enum store_role role); /* "user", "admin" */
 int store_account_add(struct store *s, const char *name, const char *password, enum store_role role,
                       struct why *why);
 
-/* -E_NOTFOUND */
-int store_account_del(struct store *s, const char *name, struct why *why);
+/* -E_NOTFOUND; with keep_admin, -E_LIMIT for the last account of role admin. */
+int store_account_del(struct store *s, const char *name, bool keep_admin, struct why *why);
 
-/* -E_NOTFOUND, -E_INVAL */
+/* The time of the password is later than that of the one before, also within a second.
+ * -E_NOTFOUND, -E_INVAL */
 int store_account_set_password(struct store *s, const char *name, const char *password,
                                struct why *why);
 

@@ -108,17 +108,27 @@ int cli_account_list(struct cli *cli, struct why *why)
 	return cli_end_list(&l, s, status, "no accounts", why);
 }
 
+static int count_admin(void *ctx, const struct store_account *a)
+{
+	*(unsigned *)ctx += a->role == STORE_ROLE_ADMIN;
+	return 0;
+}
+
 int cli_account_del(struct cli *cli, struct why *why)
 {
+	unsigned admins = 0;
 	struct store *s;
 	int status = cli_open_store(cli, false, &s, why);
 
 	if (status)
 		return status;
-	if (store_account_del(s, cli->words[0], why))
+	if (store_account_del(s, cli->words[0], false, why))
 		status = CLI_EXIT_FAIL;
 	else
 		fprintf(stderr, "account %s deleted\n", cli->words[0]);
+	if (!status && !store_account_list(s, count_admin, &admins, NULL) && !admins)
+		fprintf(stderr, "no account of role admin is left: turnpike account add NAME "
+		                "--admin makes one\n");
 	store_close(s);
 	return status;
 }

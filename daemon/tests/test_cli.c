@@ -343,6 +343,7 @@ static void test_records(void **state)
 	json_decref(value);
 	OK(f, "account password ann --json");
 	OK(f, "account del ann");
+	assert_non_null(strstr(f->err, "no account of role admin is left"));
 	assert_int_equal(run(f, "account del ann"), 1);
 
 	OK(f, "revoke --user alice");

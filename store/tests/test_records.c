@@ -251,11 +251,32 @@ static void test_accounts(void **state)
 	assert_int_equal(at_s, now_s);
 	OK(store_account_list(f->store, list_account, f, &f->why));
 	assert_string_equal(f->list, "ann admin 1795326215 1795326220;");
+	/* Within one second, too, the one before is another. */
+	OK(store_account_set_password(f->store, "ann", "battery stable", &f->why));
+	OK(store_account_get(f->store, "ann", &role, &at_s, &f->why));
+	assert_int_equal(at_s, now_s + 1);
 	FAILS(store_account_set_password(f->store, "eve", "battery staple", &f->why), E_NOTFOUND);
 	FAILS(store_account_get(f->store, "eve", &role, &at_s, &f->why), E_NOTFOUND);
-	OK(store_account_del(f->store, "ann", &f->why));
-	FAILS(store_account_del(f->store, "ann", &f->why), E_NOTFOUND);
-	FAILS(store_account_check(f->store, "ann", "battery staple", NULL, &f->why), E_DENIED);
+	OK(store_account_del(f->store, "ann", false, &f->why));
+	FAILS(store_account_del(f->store, "ann", false, &f->why), E_NOTFOUND);
+	FAILS(store_account_check(f->store, "ann", "battery stable", NULL, &f->why), E_DENIED);
+}
+
+static void test_last_admin(void **state)
+{
+	struct fixture *f = *state;
+
+	OK(store_account_add(f->store, "ann", "correct horse", STORE_ROLE_ADMIN, &f->why));
+	OK(store_account_add(f->store, "bob", "correct horse", STORE_ROLE_USER, &f->why));
+	FAILS(store_account_del(f->store, "ann", true, &f->why), E_LIMIT);
+	OK(store_account_del(f->store, "bob", true, &f->why));
+	FAILS(store_account_del(f->store, "bob", true, &f->why), E_NOTFOUND);
+	OK(store_account_add(f->store, "eve", "correct horse", STORE_ROLE_ADMIN, &f->why));
+	OK(store_account_del(f->store, "ann", true, &f->why));
+	FAILS(store_account_del(f->store, "eve", true, &f->why), E_LIMIT);
+	OK(store_account_list(f->store, list_account, f, &f->why));
+	assert_memory_equal(f->list, "eve admin ", 10);
+	OK(store_account_del(f->store, "eve", false, &f->why));
 }
 
 static void test_revoke_credential(void **state)
@@ -450,6 +471,7 @@ int main(void)
 	    T(test_secrets_have_a_limit),
 	    T(test_tokens),
 	    T(test_accounts),
+	    T(test_last_admin),
 	    T(test_revoke_credential),
 	    T(test_revoke_user),
 	    T(test_usage),
