@@ -456,7 +456,8 @@ static void stop(struct serve *s)
 		listener_free(s->listeners[i]);
 	admin_socket_stop(s->admin_socket);
 	front_close_web(s->front);
-	web_stop(s->web); /* it says goodbye through the workers, too */
+	web_stop(s->web);       /* it says goodbye through the workers, too */
+	helper_free(s->helper); /* those are gone who wait for it */
 	signin_stop(s->admin_http.signin);
 	workers_stop(s->workers, s->worker_n);
 	reload_stop(&s->reload);

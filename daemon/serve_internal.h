@@ -9,6 +9,7 @@
 #include "daemon/admin/admin_http.h"
 #include "daemon/admin/admin_socket.h"
 #include "daemon/admin/explain.h"
+#include "daemon/admin/helper.h"
 #include "daemon/books.h"
 #include "daemon/grant.h"
 #include "daemon/issue_rate.h"
@@ -47,6 +48,7 @@ struct serve {
 	struct history history;
 	struct explain *explain;
 	struct admin admin;
+	struct helper *helper;
 	struct admin_http admin_http;
 	struct admin_socket *admin_socket;
 	struct event *poll, *rotate, *sample, *on_int, *on_term, *on_hup, *drain;

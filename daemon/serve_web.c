@@ -148,7 +148,10 @@ int serve_start_login(struct serve *s, struct why *why)
 		if (!s->explain)
 			return why_set(why, -E_NOMEM, "out of memory");
 	}
-	return signin_start(s->base, s->conf->data, &s->admin_http.signin, why);
+	s->helper = helper_new(s->base, s->conf->data);
+	if (!s->helper)
+		return why_set(why, -E_NOMEM, "cannot start the helper thread: out of memory");
+	return signin_start(s->helper, &s->admin_http.signin, why);
 }
 
 int serve_start_admin(struct serve *s, struct why *why)

@@ -6,8 +6,9 @@
 
 #include "base/env_libevent.h"
 #include "base/log.h"
-#include "daemon/admin/login.h"
+#include "daemon/admin/helper.h"
 #include "daemon/issue_rate.h"
+#include "store/store.h"
 
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -17,7 +18,7 @@
 #include <utlist.h>
 
 #define SESSIONS   64
-#define TICKETS    64 /* more than can be waiting for login.h */
+#define TICKETS    64 /* more than can be waiting for the helper */
 #define TICKET_S   60
 #define KNOWN      64
 #define SECRET_LEN 32
@@ -30,6 +31,15 @@ struct ticket {
 	bool done;
 	int result;
 	struct ticket *prev, *next;
+};
+
+/* A password that is being looked at. */
+struct check {
+	struct helper_job job;
+	struct ticket *ticket;
+	char name[NAME_MAX_LEN + 1];
+	int64_t password_at_s;
+	char *password;
 };
 
 struct session {
@@ -45,7 +55,7 @@ struct known {
 };
 
 struct signin {
-	struct login *login;
+	struct helper *helper;
 	struct issue_rate *rate;
 	struct known known[KNOWN];
 	size_t known_n;
@@ -85,27 +95,66 @@ static void ticket_free(struct signin *in, struct ticket *t)
 	free(t);
 }
 
-static void on_checked(void *ctx, int r, enum store_role role, int64_t password_at_s)
+static int check(struct helper_job *j, struct store *store, struct why *why)
 {
-	struct ticket *t = ctx;
+	struct check *c = (struct check *)j;
+	enum store_role role; /* it is read anew for each request */
 
-	(void)role; /* it is read anew for each request */
-	t->result = r;
-	t->password_at_s = password_at_s;
-	t->done = true;
+	/* In this order: one that is changed in between is not taken for the new one. */
+	if (store_account_get(store, c->name, &role, &c->password_at_s, NULL))
+		c->password_at_s = 0;
+	return store_account_check(store, c->name, c->password, NULL, why);
 }
 
-int signin_start(struct event_base *base, const char *dir, struct signin **out, struct why *why)
+static void on_checked(struct helper_job *j, int r, const struct why *why)
+{
+	const struct check *c = (struct check *)j;
+
+	(void)why;
+	c->ticket->result = r;
+	c->ticket->password_at_s = c->password_at_s;
+	c->ticket->done = true;
+}
+
+static void check_free(struct helper_job *j)
+{
+	struct check *c = (struct check *)j;
+
+	if (c->password)
+		OPENSSL_cleanse(c->password, strlen(c->password));
+	free(c->password);
+	free(c);
+}
+
+static int begin_check(struct signin *in, struct ticket *t, const char *password)
+{
+	struct check *c = calloc(1, sizeof(*c));
+	int r = -E_NOMEM;
+
+	if (!c)
+		return -E_NOMEM;
+	c->job = (struct helper_job){.work = check, .done = on_checked, .release = check_free};
+	c->ticket = t;
+	memcpy(c->name, t->name, sizeof(c->name));
+	c->password = strdup(password);
+	if (c->password)
+		r = helper_run(in->helper, &c->job);
+	if (r)
+		check_free(&c->job);
+	return r;
+}
+
+int signin_start(struct helper *helper, struct signin **out, struct why *why)
 {
 	struct signin *in = calloc(1, sizeof(*in));
 
 	if (in) {
 		in->rate = issue_rate_new(SIGNIN_NAME_PER_MINUTE, SIGNIN_PER_MINUTE);
-		in->login = login_new(base, dir);
+		in->helper = helper;
 	}
-	if (!in || !in->rate || !in->login) {
+	if (!in || !in->rate) {
 		signin_stop(in);
-		return why_set(why, -E_NOMEM, "cannot start the login thread: out of memory");
+		return why_set(why, -E_NOMEM, "out of memory");
 	}
 	*out = in;
 	return 0;
@@ -218,7 +267,7 @@ int signin_begin(struct signin *in, const struct addr *from, const char *name, c
 	t->from = *from;
 	snprintf(t->name, sizeof(t->name), "%s", name);
 	make_secret(t->secret);
-	r = login_check(in->login, name, password, on_checked, t);
+	r = begin_check(in, t, password);
 	if (r) {
 		free(t);
 		return r;
@@ -332,7 +381,6 @@ void signin_stop(struct signin *in)
 {
 	if (!in)
 		return;
-	login_free(in->login);
 	while (in->tickets)
 		ticket_free(in, in->tickets);
 	issue_rate_free(in->rate);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Who is signed in to the status page. A password takes its 100 ms and 64 MiB
- * on a thread of its own (login.h), so signing in has two steps: begin() hands out a
+ * on a thread of its own (helper.h), so signing in has two steps: begin() hands out a
  * ticket, claim() turns it into a session once the password was found right.
  * Sessions are kept in memory: a restart ends them.
  */
@@ -21,7 +21,7 @@
 /* for one name, from prefixes that nobody has signed in from by that name since the start */
 #define SIGNIN_NAME_PER_MINUTE 60
 
-struct event_base;
+struct helper;
 struct signin;
 
 struct signin_who {
@@ -29,8 +29,8 @@ struct signin_who {
 	enum store_role role;
 };
 
-/* dir is the store's; copied. 0 or -E_NOMEM. */
-int signin_start(struct event_base *base, const char *dir, struct signin **out, struct why *why);
+/* Borrows the helper. 0 or -E_NOMEM. */
+int signin_start(struct helper *helper, struct signin **out, struct why *why);
 
 /* Copies name and password. 0 and a ticket; -E_LIMIT and in how many seconds to try again. */
 int signin_begin(struct signin *in, const struct addr *from, const char *name, const char *password,
@@ -50,7 +50,7 @@ uint64_t signin_refused(const struct signin *in);
 
 void signin_end(struct signin *in, const char *session);
 
-/* Waits for the check that is under way. NULL is legal. */
+/* The helper is gone already. NULL is legal. */
 void signin_stop(struct signin *in);
 
 #endif

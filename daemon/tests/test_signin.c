@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/admin/login.h"
+#include "daemon/admin/helper.h"
 #include "daemon/admin/signin.h"
 #include "store/store.h"
 #include "store/tests/tmpdir.h"
@@ -29,6 +29,7 @@ struct fixture {
 	char dir[64];
 	struct event_base *base;
 	struct store *store;
+	struct helper *helper;
 	struct signin *in;
 	int64_t now_s;
 	unsigned settled;
@@ -50,7 +51,9 @@ static int setup(void **state)
 	assert_int_equal(store_open(f->dir, &options, &f->store, NULL), 0);
 	assert_int_equal(store_account_add(f->store, "ann", PASSWORD, STORE_ROLE_ADMIN, NULL), 0);
 	f->base = event_base_new();
-	assert_int_equal(signin_start(f->base, f->dir, &f->in, NULL), 0);
+	f->helper = helper_new(f->base, f->dir);
+	assert_non_null(f->helper);
+	assert_int_equal(signin_start(f->helper, &f->in, NULL), 0);
 	memset(guessed, 'x', sizeof(guessed) - 1);
 	*state = f;
 	return 0;
@@ -60,6 +63,7 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
+	helper_free(f->helper);
 	signin_stop(f->in);
 	store_close(f->store);
 	event_base_free(f->base);
@@ -162,7 +166,7 @@ static void guesses_at_a_name_keep_its_owner_in(void **state)
 	/* many of them have, but not for who was here before */
 	guess(f, 1, 2 * SIGNIN_NAME_PER_MINUTE, &n);
 	settle(f);
-	assert_int_equal(guess(f, 2, LOGIN_QUEUE_MAX - 3, &n), -E_LIMIT);
+	assert_int_equal(guess(f, 2, HELPER_QUEUE_MAX - 3, &n), -E_LIMIT);
 	assert_int_equal(begin(f, "198.18.3.3", "ann", PASSWORD, ticket), -E_LIMIT);
 	assert_int_equal(sign_in(f, "198.51.100.99", session), 0);
 }
