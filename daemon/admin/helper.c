@@ -79,6 +79,7 @@ static void *run(void *arg)
 	struct helper *h = arg;
 	struct helper_job *j;
 
+	pthread_setname_np(pthread_self(), "helper"); /* the sandbox lets nobody name another */
 	for (;;) {
 		pthread_mutex_lock(&h->lock);
 		while (!h->stop && !h->queue)
@@ -115,10 +116,8 @@ struct helper *helper_new(struct event_base *base, const char *dir)
 		r = pthread_create(&h->thread, NULL, run, h);
 		pthread_sigmask(SIG_SETMASK, &before, NULL);
 	}
-	if (!r) {
-		pthread_setname_np(h->thread, "helper");
+	if (!r)
 		return h;
-	}
 	mailbox_free(h->mail);
 	free(h->dir);
 	free(h);
