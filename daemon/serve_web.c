@@ -173,6 +173,7 @@ void serve_fill_admin(struct serve *s)
 	                          .reload = &s->reload,
 	                          .history = &s->history,
 	                          .explain = s->explain,
+	                          .helper = s->helper,
 	                          .started_at_s = time(NULL),
 	                          .heed = on_changed,
 	                          .set_draining = serve_set_draining,

@@ -102,6 +102,25 @@ static const struct verb {
      "Add an API token; told once"},
     {"token del", false, false, admin_token_del, {{"id", 'i', '!'}}, "Delete an API token"},
     {"accounts", true, true, admin_accounts, {{0}}, "Who may sign in to the status page"},
+    {"account add",
+     false,
+     false,
+     admin_account_add,
+     {{"name", 's', '!'}, {"role", 's', 0}, {"password", 's', 0}},
+     "Let somebody sign in to the status page, as user (who may only look) or admin; without a "
+     "password one is made, and told once"},
+    {"account password",
+     false,
+     false,
+     admin_account_password,
+     {{"name", 's', '!'}, {"password", 's', 0}},
+     "Give an account a new password; who is signed in with it has to sign in again"},
+    {"account del",
+     false,
+     false,
+     admin_account_del,
+     {{"name", 's', '!'}},
+     "Delete an account, but not the last of role admin; its sessions end"},
     {"revoke",
      false,
      false,
@@ -195,7 +214,7 @@ void admin_audit(struct admin_task *t, const char *act, const char *object)
 {
 	struct why why = {{0}};
 
-	if (store_audit_add(t->admin->store, act, object, &why))
+	if (store_audit_add(t->store, act, object, &why))
 		log_error(NULL, "not-in-the-audit", LOG_STR("act", act), LOG_STR("object", object),
 		          LOG_STR("by", t->caller->actor), LOG_STR("error", why.text));
 }
@@ -249,13 +268,23 @@ static int check_args(const struct verb *v, const json_t *args, struct why *why)
 	return 0;
 }
 
+void admin_finish(struct admin *a, const char *verb, const char *actor, int r)
+{
+	log_info(NULL, "admin", LOG_STR("act", verb), LOG_STR("by", actor),
+	         LOG_STR("result", r ? admin_code_text(r) : "ok"));
+	if (!r)
+		a->heed(a->ctx);
+}
+
 int admin_call(struct admin *a, const struct admin_caller *caller, const char *name,
-               const json_t *args, json_t **result, struct why *why)
+               const json_t *args, struct admin_answer *out)
 {
 	const struct verb *v = find(name);
-	struct admin_task t = {.admin = a, .caller = caller, .args = args};
+	struct admin_task t = {.admin = a, .store = a->store, .caller = caller, .args = args};
+	struct why *why = &out->why;
 	int r;
 
+	memset(out, 0, sizeof(*out));
 	if (!v)
 		return why_set(why, -E_NOTFOUND, "there is no verb \"%.64s\"", name);
 	if (caller->role != STORE_ROLE_ADMIN && (!v->reads || v->admin))
@@ -264,19 +293,19 @@ int admin_call(struct admin *a, const struct admin_caller *caller, const char *n
 	r = check_args(v, args, why);
 	if (r)
 		return r;
+	t.verb = v->name;
 	store_set_actor(a->store, caller->actor);
 	r = v->fn(&t, why);
-	if (!v->reads)
-		log_info(NULL, "admin", LOG_STR("act", v->name), LOG_STR("by", caller->actor),
-		         LOG_STR("result", r ? admin_code_text(r) : "ok"));
-	if (r) {
-		json_decref(t.result);
+	out->later = t.later;
+	if (r == -E_LATER)
 		return r;
-	}
 	if (!v->reads)
-		a->heed(a->ctx);
-	*result = t.result;
-	return 0;
+		admin_finish(a, v->name, caller->actor, r);
+	if (r)
+		json_decref(t.result);
+	else
+		out->result = t.result;
+	return r;
 }
 
 const char *admin_code_text(int code)

@@ -21,6 +21,7 @@ struct books;
 struct explain;
 struct front;
 struct grant;
+struct helper;
 struct reload;
 struct store;
 struct web;
@@ -38,6 +39,7 @@ struct admin {
 	struct reload *reload;
 	const struct history *history;
 	struct explain *explain; /* may be NULL */
+	struct helper *helper;
 	int64_t started_at_s;
 	/* The store has changed: has the server heed it at once. */
 	void (*heed)(void *ctx);
@@ -51,11 +53,26 @@ struct admin_caller {
 	enum store_role role;
 };
 
-/* Runs a verb ("user add") with its arguments (an object, or NULL for none; borrowed). 0 and a new
- * reference, or a code with why set: -E_INVAL (an argument, or no such verb), -E_DENIED (the role
- * may not), -E_NOTFOUND, -E_EXISTS, -E_LIMIT, -E_STALE; any other is for the operator to mend. */
+/* A verb whose answer comes later. */
+struct admin_later;
+
+struct admin_answer {
+	json_t *result;            /* at 0: a new reference */
+	struct why why;            /* at any other code */
+	struct admin_later *later; /* at -E_LATER */
+};
+
+typedef void admin_done_fn(void *ctx, int r, struct admin_answer *answer);
+
+/* Runs a verb ("user add") with its arguments (an object, or NULL for none; borrowed). 0, -E_LATER,
+ * or a code with why set: -E_INVAL (an argument), -E_DENIED (the role may not), -E_NOTFOUND (or no
+ * such verb), -E_EXISTS, -E_LIMIT, -E_STALE; any other is for the operator to mend. */
 int admin_call(struct admin *a, const struct admin_caller *caller, const char *verb,
-               const json_t *args, json_t **result, struct why *why);
+               const json_t *args, struct admin_answer *out);
+
+/* Who hears the answer, from the loop; fn NULL: nobody any more, and the verb is done all the same.
+ * l lives until fn is called. */
+void admin_later_then(struct admin_later *l, admin_done_fn *fn, void *ctx);
 
 /* Whether there is such a verb. *reads: it only looks. */
 bool admin_verb_find(const char *verb, bool *reads);

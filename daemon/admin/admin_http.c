@@ -8,6 +8,7 @@
 #include "daemon/admin/admin_internal.h"
 #include "daemon/grant.h"
 #include "daemon/web/http_api_internal.h"
+#include "daemon/web/web_http.h"
 #include "store/store.h"
 
 #include <stdlib.h>
@@ -129,7 +130,7 @@ static int query_of(const struct http_request *q, const char *verb, json_t **out
 
 	*out = json_object();
 	for (size_t i = 0; (name = admin_verb_arg(verb, i, &number)); i++) {
-		text = q->query(q->query_ctx, name);
+		text = q->query(q->ctx, name);
 		if (!text)
 			continue;
 		if (number && (!*text || strlen(text) > TEXT_DIGITS ||
@@ -143,21 +144,43 @@ static int query_of(const struct http_request *q, const char *verb, json_t **out
 	return 0;
 }
 
+static void tell(struct http_response *r, int rc, struct admin_answer *answer)
+{
+	if (rc)
+		refuse(r, rc, answer->why.text[0] ? answer->why.text : error_text(rc));
+	else
+		http_api_json(r, 200, answer->result);
+}
+
+static void on_answer(void *ctx, int rc, struct admin_answer *answer)
+{
+	struct http_response r = {.secret = true};
+
+	tell(&r, rc, answer);
+	web_http_answer(ctx, &r);
+}
+
+static void on_gone(void *ctx)
+{
+	admin_later_then(ctx, NULL, NULL);
+}
+
 static void run_verb(struct admin_http *h, const struct http_request *q, struct http_response *r,
                      const char *verb, const struct admin_caller *caller)
 {
-	json_t *args = NULL, *result;
-	struct why why = {{0}};
+	struct admin_answer answer = {.result = NULL};
+	json_t *args = NULL;
 	int rc;
 
-	rc = q->method == HTTP_POST ? body_of(q, &args, &why) : query_of(q, verb, &args, &why);
+	rc = q->method == HTTP_POST ? body_of(q, &args, &answer.why)
+	                            : query_of(q, verb, &args, &answer.why);
 	if (!rc)
-		rc = admin_call(h->admin, caller, verb, args, &result, &why);
+		rc = admin_call(h->admin, caller, verb, args, &answer);
 	json_decref(args);
-	if (rc)
-		refuse(r, rc, why.text[0] ? why.text : error_text(rc));
+	if (rc == -E_LATER)
+		admin_later_then(answer.later, on_answer, q->wait(q->ctx, on_gone, answer.later));
 	else
-		http_api_json(r, 200, result);
+		tell(r, rc, &answer);
 }
 
 /* {"name","password"}: 202 with a ticket for the claim. */

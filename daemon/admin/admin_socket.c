@@ -31,7 +31,8 @@ struct client {
 	struct admin_socket *socket;
 	struct bufferevent *bev;
 	char actor[48];
-	bool ended; /* has said all; the rest of the answers is still to go out */
+	struct admin_later *later; /* nothing more is asked before its answer */
+	bool ended;                /* has said all; the rest of the answers is still to go out */
 	struct client *prev, *next;
 };
 
@@ -62,6 +63,8 @@ static void client_free(struct client *c)
 {
 	int fd = bufferevent_getfd(c->bev);
 
+	if (c->later)
+		admin_later_then(c->later, NULL, NULL);
 	DL_DELETE(c->socket->clients, c);
 	c->socket->client_n--;
 	bufferevent_disable(c->bev, EV_READ | EV_WRITE); /* it is freed later: no longer watched */
@@ -70,34 +73,59 @@ static void client_free(struct client *c)
 	free(c);
 }
 
-static json_t *answer(struct client *c, const char *line, size_t len)
+static int ask(struct client *c, const char *line, size_t len, struct admin_answer *out)
 {
 	const struct admin_caller caller = {.actor = c->actor, .role = STORE_ROLE_ADMIN};
-	json_t *request = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL), *result = NULL;
+	json_t *request = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
 	const char *verb = json_string_value(json_object_get(request, "verb"));
-	struct why why = {{0}};
 	int r;
 
 	if (!verb)
-		r = why_set(&why, -E_INVAL,
+		r = why_set(&out->why, -E_INVAL,
 		            "a request is a line {\"verb\":\"...\",\"args\":{...}}");
 	else
 		r = admin_call(c->socket->admin, &caller, verb, json_object_get(request, "args"),
-		               &result, &why);
+		               out);
 	json_decref(request);
-	if (!r)
-		return json_pack("{sb so}", "ok", 1, "result", result);
-	return json_pack("{sb s{ss si so}}", "ok", 0, "error", "code", admin_code_text(r), "number",
-	                 -r, "message", json_string(why.text));
+	return r;
+}
+
+/* Steals the result. False: out of memory. */
+static bool say(struct client *c, int r, const struct admin_answer *answer)
+{
+	json_t *said =
+	    r ? json_pack("{sb s{ss si so}}", "ok", 0, "error", "code", admin_code_text(r),
+	                  "number", -r, "message", json_string(answer->why.text))
+	      : json_pack("{sb so}", "ok", 1, "result", answer->result);
+	char *text = said ? json_dumps(said, JSON_COMPACT) : NULL;
+
+	json_decref(said);
+	if (!text)
+		return false;
+	bufferevent_write(c->bev, text, strlen(text));
+	bufferevent_write(c->bev, "\n", 1);
+	free(text);
+	return true;
+}
+
+/* on_written() reads on. */
+static void on_answer(void *ctx, int r, struct admin_answer *answer)
+{
+	struct client *c = ctx;
+
+	c->later = NULL;
+	if (!say(c, r, answer))
+		client_free(c);
 }
 
 static void on_read(struct bufferevent *bev, void *ctx)
 {
 	struct evbuffer *in = bufferevent_get_input(bev);
+	struct admin_answer answer;
 	struct client *c = ctx;
-	char *line, *text;
-	json_t *said;
+	char *line;
 	size_t len;
+	int r;
 
 	while (evbuffer_get_length(bufferevent_get_output(bev)) < UNREAD_MAX) {
 		line = evbuffer_readln(in, &len, EVBUFFER_EOL_LF);
@@ -106,17 +134,18 @@ static void on_read(struct bufferevent *bev, void *ctx)
 				client_free(c);
 			return;
 		}
-		said = answer(c, line, len);
-		text = said ? json_dumps(said, JSON_COMPACT) : NULL;
+		r = ask(c, line, len, &answer);
+		explicit_bzero(line, len); /* it may hold a password */
 		free(line);
-		json_decref(said);
-		if (!text) {
+		if (r == -E_LATER) {
+			c->later = answer.later;
+			admin_later_then(c->later, on_answer, c);
+			break;
+		}
+		if (!say(c, r, &answer)) {
 			client_free(c);
 			return;
 		}
-		bufferevent_write(bev, text, strlen(text));
-		bufferevent_write(bev, "\n", 1);
-		free(text);
 	}
 	bufferevent_disable(bev, EV_READ); /* until he has read: on_written() */
 }
@@ -127,6 +156,8 @@ static void on_written(struct bufferevent *bev, void *ctx)
 
 	if (c->ended) {
 		client_free(c);
+	} else if (c->later) {
+		return;
 	} else if (!(bufferevent_get_enabled(bev) & EV_READ)) {
 		bufferevent_enable(bev, EV_READ);
 		on_read(bev, c);

@@ -74,8 +74,7 @@ int admin_users(struct admin_task *t, struct why *why)
 	if (rows.max < 1 || rows.max > USERS_MAX)
 		return why_set(why, -E_INVAL, "users: limit is from 1 to %d", USERS_MAX);
 	rows.array = json_array();
-	return list_done(t, &rows, store_user_list(t->admin->store, each_user, &rows, why), "users",
-	                 why);
+	return list_done(t, &rows, store_user_list(t->store, each_user, &rows, why), "users", why);
 }
 
 static const char *realm(const struct admin_task *t)
@@ -106,7 +105,7 @@ int admin_user_add(struct admin_task *t, struct why *why)
 	if (!r && !given && store_make_password(made))
 		r = why_set(why, -E_IO, "the system gives no random numbers");
 	if (!r)
-		r = store_user_add(t->admin->store, realm(t), name, given ? given : made, why);
+		r = store_user_add(t->store, realm(t), name, given ? given : made, why);
 	if (!r)
 		r = admin_done(t,
 		               json_pack("{ss ss ss*}", "name", name, "realm", realm(t), "password",
@@ -124,14 +123,14 @@ static int named(struct admin_task *t, struct why *why)
 
 int admin_user_del(struct admin_task *t, struct why *why)
 {
-	int r = store_user_del(t->admin->store, realm(t), admin_text(t, "name"), why);
+	int r = store_user_del(t->store, realm(t), admin_text(t, "name"), why);
 
 	return r ? r : named(t, why);
 }
 
 static int enable(struct admin_task *t, bool enabled, struct why *why)
 {
-	int r = store_user_enable(t->admin->store, realm(t), admin_text(t, "name"), enabled, why);
+	int r = store_user_enable(t->store, realm(t), admin_text(t, "name"), enabled, why);
 
 	return r ? r : named(t, why);
 }
@@ -159,8 +158,8 @@ int admin_secrets(struct admin_task *t, struct why *why)
 {
 	struct rows rows = {.array = json_array()};
 
-	return list_done(t, &rows, store_secret_list(t->admin->store, each_secret, &rows, why),
-	                 "secrets", why);
+	return list_done(t, &rows, store_secret_list(t->store, each_secret, &rows, why), "secrets",
+	                 why);
 }
 
 int admin_secret_add(struct admin_task *t, struct why *why)
@@ -168,7 +167,7 @@ int admin_secret_add(struct admin_task *t, struct why *why)
 	const char *given = admin_text(t, "value");
 	char made[SECRET_MAX_LEN + 1];
 	int64_t id;
-	int r = store_secret_add(t->admin->store, given, made, &id, why);
+	int r = store_secret_add(t->store, given, made, &id, why);
 
 	if (!r)
 		r = admin_done(
@@ -181,12 +180,12 @@ int admin_secret_add(struct admin_task *t, struct why *why)
 int admin_secret_retire(struct admin_task *t, struct why *why)
 {
 	int64_t id = admin_number(t, "id", 0);
-	int r = store_secret_retire(t->admin->store, id, admin_number(t, "after_s", 0), why);
+	int r = store_secret_retire(t->store, id, admin_number(t, "after_s", 0), why);
 
 	return r ? r : admin_done(t, json_pack("{sI}", "id", (json_int_t)id), why);
 }
 
-/* ---- tokens and accounts ---- */
+/* ---- tokens ---- */
 
 static int each_token(void *ctx, const struct store_token *k)
 {
@@ -203,8 +202,8 @@ int admin_tokens(struct admin_task *t, struct why *why)
 {
 	struct rows rows = {.array = json_array()};
 
-	return list_done(t, &rows, store_token_list(t->admin->store, each_token, &rows, why),
-	                 "tokens", why);
+	return list_done(t, &rows, store_token_list(t->store, each_token, &rows, why), "tokens",
+	                 why);
 }
 
 int admin_token_add(struct admin_task *t, struct why *why)
@@ -221,7 +220,7 @@ int admin_token_add(struct admin_task *t, struct why *why)
 	if (given)
 		r = store_scopes_parse(given, &scopes, why);
 	if (!r)
-		r = store_token_add(t->admin->store, label ? label : "", scopes,
+		r = store_token_add(t->store, label ? label : "", scopes,
 		                    expires ? time(NULL) + expires : 0, token, &id, why);
 	if (r)
 		return r;
@@ -236,23 +235,9 @@ int admin_token_add(struct admin_task *t, struct why *why)
 int admin_token_del(struct admin_task *t, struct why *why)
 {
 	int64_t id = admin_number(t, "id", 0);
-	int r = store_token_del(t->admin->store, id, why);
+	int r = store_token_del(t->store, id, why);
 
 	return r ? r : admin_done(t, json_pack("{sI}", "id", (json_int_t)id), why);
-}
-
-static int each_account(void *ctx, const struct store_account *a)
-{
-	return add(ctx, json_pack("{ss ss sI}", "name", a->name, "role", store_role_text(a->role),
-	                          "created_at", (json_int_t)a->created_at_s));
-}
-
-int admin_accounts(struct admin_task *t, struct why *why)
-{
-	struct rows rows = {.array = json_array()};
-
-	return list_done(t, &rows, store_account_list(t->admin->store, each_account, &rows, why),
-	                 "accounts", why);
 }
 
 /* ---- revocations ---- */
@@ -267,7 +252,7 @@ static int check_whom(const struct admin_task *t, struct why *why)
 int admin_revoke(struct admin_task *t, struct why *why)
 {
 	const char *user = admin_text(t, "user"), *credential = admin_text(t, "credential");
-	struct store *s = t->admin->store;
+	struct store *s = t->store;
 	unsigned disabled = 0;
 	int r = check_whom(t, why);
 
@@ -291,8 +276,8 @@ int admin_unrevoke(struct admin_task *t, struct why *why)
 	int r = check_whom(t, why);
 
 	if (!r)
-		r = user ? store_unrevoke_user(t->admin->store, user, why)
-		         : store_unrevoke_credential(t->admin->store, credential, why);
+		r = user ? store_unrevoke_user(t->store, user, why)
+		         : store_unrevoke_credential(t->store, credential, why);
 	return r ? r
 	         : admin_done(t, json_pack("{ss* ss*}", "user", user, "credential", credential),
 	                      why);
@@ -310,8 +295,7 @@ int admin_revocations(struct admin_task *t, struct why *why)
 {
 	struct rows rows = {.array = json_array()};
 
-	return list_done(t, &rows,
-	                 store_revocation_list(t->admin->store, each_revocation, &rows, why),
+	return list_done(t, &rows, store_revocation_list(t->store, each_revocation, &rows, why),
 	                 "revocations", why);
 }
 
@@ -351,10 +335,10 @@ int admin_usage(struct admin_task *t, struct why *why)
 	if (r)
 		return r;
 	rows.array = json_array();
-	return list_done(t, &rows,
-	                 store_usage_list(t->admin->store, admin_text(t, "user"), first, last,
-	                                  each_usage, &rows, why),
-	                 "usage", why);
+	return list_done(
+	    t, &rows,
+	    store_usage_list(t->store, admin_text(t, "user"), first, last, each_usage, &rows, why),
+	    "usage", why);
 }
 
 static int each_audit(void *ctx, const struct store_audit *a)
@@ -372,6 +356,6 @@ int admin_audit_list(struct admin_task *t, struct why *why)
 	if (last < 1 || last > AUDIT_MAX)
 		return why_set(why, -E_INVAL, "audit: last is from 1 to %d", AUDIT_MAX);
 	rows.array = json_array();
-	return list_done(t, &rows, store_audit_list(t->admin->store, last, each_audit, &rows, why),
+	return list_done(t, &rows, store_audit_list(t->store, last, each_audit, &rows, why),
 	                 "audit", why);
 }

@@ -128,7 +128,7 @@ static int form_get(const char *body, const char *name, char **out)
 
 int http_api_param(const struct http_request *q, const char *name, char **out)
 {
-	const char *in_query = q->query(q->query_ctx, name);
+	const char *in_query = q->query(q->ctx, name);
 
 	*out = NULL;
 	if (in_query) {

@@ -19,6 +19,14 @@ enum http_method {
  * lives until the next call. */
 typedef const char *(*http_query_fn)(void *ctx, const char *name);
 
+struct http_session; /* web_http.h */
+
+/* Keeps a request with a body open when its handler comes back: web_http_answer() on what is
+ * returned ends it, not before the handler is back. gone is called instead when the client goes
+ * first. */
+typedef struct http_session *(*http_wait_fn)(void *ctx, void (*gone)(void *gone_ctx),
+                                             void *gone_ctx);
+
 struct http_request {
 	enum http_method method;
 	char *path;
@@ -29,7 +37,8 @@ struct http_request {
 	bool preflight;     /* a browser asks for a page whether it may ask */
 	struct lws_origin origin;
 	http_query_fn query;
-	void *query_ctx;
+	http_wait_fn wait;
+	void *ctx;  /* of both */
 	char *body; /* NUL-terminated; NULL for none */
 	size_t body_len;
 };

@@ -75,7 +75,7 @@ static int on_upgrade(struct web *w, struct lws *wsi, const char *to)
 {
 	/* RFC 9110 section 7.8: an offer to upgrade to anything else may be ignored. */
 	if (strcasecmp(to, "websocket") != 0)
-		return web_http_head(&w->conf, &w->ops, w->ctx, wsi, NULL);
+		return web_http_head(&w->conf, &w->ops, w->ctx, w->nest, wsi, NULL);
 	if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) <= 0)
 		return web_http_refuse(wsi, 400, "bad-request", "A WebSocket starts with a GET.");
 	if (!lws_hub_has_room(w->hub))
@@ -111,7 +111,7 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 		return on_upgrade(w, wsi, in);
 	case LWS_CALLBACK_HTTP:
 		w = lws_context_user(lws_get_context(wsi));
-		return web_http_head(&w->conf, &w->ops, w->ctx, wsi, &s->http);
+		return web_http_head(&w->conf, &w->ops, w->ctx, w->nest, wsi, &s->http);
 	case LWS_CALLBACK_WSI_DESTROY:
 		forget_origin(wsi);
 		return 0;
@@ -119,6 +119,8 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 		return s->http ? web_http_body(s->http, in, len) : -1;
 	case LWS_CALLBACK_HTTP_BODY_COMPLETION:
 		return s->http ? web_http_done(s->http) : -1;
+	case LWS_CALLBACK_HTTP_WRITEABLE:
+		return s && s->http ? web_http_writable(s->http) : 0;
 	case LWS_CALLBACK_HTTP_DROP_PROTOCOL:
 	case LWS_CALLBACK_CLOSED_HTTP:
 		free_http(s);

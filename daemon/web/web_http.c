@@ -9,6 +9,7 @@
 #include "daemon/web/web_http.h"
 
 #include "daemon/web/http_api.h"
+#include "daemon/web/nest.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,14 +20,21 @@
 	(1024 * 1024) /* of a body that was too big, so that the client can read why               \
 	               */
 
+#define LATE_S 60 /* for an answer that is waited for */
+
 struct http_session {
 	struct lws *wsi;
+	struct nest *nest;
 	const struct web_ops *ops;
 	void *ctx;
 	struct http_request q;
 	size_t expected;
 	bool answered;
 	char param[1024];
+	void (*gone)(void *ctx); /* set while somebody else has the answer */
+	void *gone_ctx;
+	struct http_response late;
+	bool is_late; /* it is there */
 };
 
 static const char security_headers[] =
@@ -151,6 +159,29 @@ static const char *query(void *ctx, const char *name)
 	return lws_get_urlarg_by_name(s->wsi, key, s->param, sizeof(s->param));
 }
 
+static struct http_session *wait_for_answer(void *ctx, void (*gone)(void *gone_ctx), void *gone_ctx)
+{
+	struct http_session *s = ctx;
+
+	s->gone = gone;
+	s->gone_ctx = gone_ctx;
+	return s;
+}
+
+void web_http_answer(struct http_session *s, struct http_response *r)
+{
+	s->gone = NULL;
+	s->late = *r;
+	s->is_late = true;
+	lws_callback_on_writable(s->wsi);
+	nest_kick(s->nest);
+}
+
+int web_http_writable(struct http_session *s)
+{
+	return s->is_late ? write_response(s->wsi, &s->late, false) : 0;
+}
+
 /* RFC 9110 section 11.1: the scheme's name is case-insensitive. */
 static char *bearer_of(struct lws *wsi)
 {
@@ -187,6 +218,9 @@ void web_http_free(struct http_session *s)
 {
 	if (!s)
 		return;
+	if (s->gone)
+		s->gone(s->gone_ctx);
+	http_response_done(&s->late);
 	free(s->q.path);
 	free(s->q.content_type);
 	free(s->q.bearer);
@@ -216,7 +250,8 @@ static int session_new(struct lws *wsi, struct http_session **out)
 	s->q.preflight = s->q.method == HTTP_OPTIONS && s->q.page_origin && *s->q.page_origin &&
 	                 lws_hdr_custom_length(wsi, wants_method, sizeof(wants_method) - 1) > 0;
 	s->q.query = query;
-	s->q.query_ctx = s;
+	s->q.wait = wait_for_answer;
+	s->q.ctx = s;
 	lws_origin_read(wsi, &s->q.origin);
 	if (!s->q.path || !s->q.content_type || !s->q.page_origin || !s->q.cookie) {
 		web_http_free(s);
@@ -230,16 +265,21 @@ int web_http_done(struct http_session *s)
 {
 	struct http_response r;
 
-	if (s->answered)
-		return -1;
+	if (s->answered || s->gone || s->is_late)
+		return -1; /* he talks on while he waits */
 	http_api_answer(s->ops, s->ctx, &s->q, &r);
+	if (s->gone) {
+		http_response_done(&r);
+		lws_set_timeout(s->wsi, PENDING_TIMEOUT_HTTP_CONTENT, LATE_S);
+		return 0;
+	}
 	write_response(s->wsi, &r, s->q.method == HTTP_HEAD);
 	http_response_done(&r);
 	return -1;
 }
 
 int web_http_head(const struct web_conf *conf, const struct web_ops *ops, void *ctx,
-                  struct lws *wsi, struct http_session **slot)
+                  struct nest *nest, struct lws *wsi, struct http_session **slot)
 {
 	struct http_session *s;
 	size_t len;
@@ -253,6 +293,7 @@ int web_http_head(const struct web_conf *conf, const struct web_ops *ops, void *
 		                       "The Content-Length is not a number.");
 	if (session_new(wsi, &s))
 		return -1;
+	s->nest = nest;
 	s->ops = ops;
 	s->ctx = ctx;
 	s->expected = len;

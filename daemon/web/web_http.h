@@ -8,18 +8,26 @@
 
 #include "daemon/web/web.h"
 
+struct http_response;
 struct http_session;
+struct nest;
 
 /* The head of a request is there. Returns what the LWS callback has to return; when that is 0
  * *slot holds a session that waits for the body. */
 int web_http_head(const struct web_conf *conf, const struct web_ops *ops, void *ctx,
-                  struct lws *wsi, struct http_session **slot);
+                  struct nest *nest, struct lws *wsi, struct http_session **slot);
 
 /* A part of the body. */
 int web_http_body(struct http_session *s, const void *in, size_t len);
 
 /* The body is complete. */
 int web_http_done(struct http_session *s);
+
+/* It can be written to: the answer that was waited for, if it is there. */
+int web_http_writable(struct http_session *s);
+
+/* The answer to a request that has waited (http_wait_fn). Takes over what r points to. */
+void web_http_answer(struct http_session *s, struct http_response *r);
 
 /* Answers with an error and has the connection closed. */
 int web_http_refuse(struct lws *wsi, int status, const char *code, const char *message);
