@@ -7,6 +7,7 @@
 /* The modules of the script: name.js. CMakeLists.txt takes the folder as it is. */
 #define MODULES(X)                                                                                 \
 	X(access)                                                                                  \
+	X(accounts)                                                                                \
 	X(api)                                                                                     \
 	X(app)                                                                                     \
 	X(calls)                                                                                   \

@@ -36,7 +36,7 @@ async function retire(secret, ctx) {
 }
 
 async function addSecret(v, f, ctx) {
-	const made = await ctx.doing(() => act("secret add", { value: v.value }));
+	const made = await ctx.doing(() => act("secret add", { value: v.value.trim() }));
 
 	if (!made)
 		return;

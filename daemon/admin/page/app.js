@@ -146,7 +146,7 @@ function openView() {
 	document.body.dataset.view = name;
 	document.title = `${VIEWS[name].title} · Turnpike status`;
 	markNav(VIEWS[name].under ?? name);
-	view = VIEWS[name].open($("view"), { params, go, doing, lost, isAdmin: me.role === "admin",
+	view = VIEWS[name].open($("view"), { params, go, doing, lost, isAdmin: me.role === "admin", myName: me.name,
 	                                     refresh: () => poller.now() });
 	// Who has sent a form finds himself in it again; who has followed a link, at the top.
 	if (field)

@@ -54,6 +54,13 @@ export function field({ label, options, ...attributes }) {
 	return el("label", { class: "field" }, el("span", {}, label), input);
 }
 
+// Of a password each character counts.
+export function valueOf(input) {
+	if (input.type === "checkbox")
+		return input.checked;
+	return input.type === "password" ? input.value : input.value.trim();
+}
+
 // A form that gives its fields' values to submit(), and is deaf until that is done.
 export function form(props, submit, ...children) {
 	const f = el("form", { ...props, submit: async (e) => {
@@ -63,7 +70,7 @@ export function form(props, submit, ...children) {
 		f.dataset.busy = "yes";
 		try {
 			await submit(Object.fromEntries([...f.elements].filter((i) => i.name)
-				.map((i) => [i.name, i.type === "checkbox" ? i.checked : i.value.trim()])), f);
+				.map((i) => [i.name, valueOf(i)])), f);
 		} finally {
 			delete f.dataset.busy;
 		}

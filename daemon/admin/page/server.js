@@ -2,6 +2,7 @@
 //
 // Running the server: drain, reload, log level; and who did what to it.
 
+import { accountPanel } from "./accounts.js";
 import { act, look } from "./api.js";
 import { ask } from "./dialogs.js";
 import { el, field, form, nameOf, panel, setText } from "./dom.js";
@@ -68,12 +69,6 @@ function levelRow(ctx) {
 	         } };
 }
 
-const accounts = () => new Table("accounts", { label: "Accounts", key: (a) => a.name, empty: "No accounts.", columns: [
-	{ head: "Account", class: "wide", make: (a) => nameOf(a.name) },
-	{ head: "Role", text: (a) => a.role },
-	{ head: "Since", text: (a) => dateTime(a.created_at) },
-] });
-
 const audit = () => new Table("audit", { label: "Audit", key: (a) => a.id, empty: "Nothing yet.", columns: [
 	{ head: "Time", text: (a) => dateTime(a.at) },
 	{ head: "By", class: "wide", make: (a) => nameOf(a.actor) },
@@ -94,15 +89,14 @@ export function server(root, ctx) {
 		root.append(el("p", { class: "hint" }, "This is for admins."));
 		return { periodMs: 0, refresh: async () => {} };
 	}
-	const drain = drainRow(ctx), level = levelRow(ctx);
-	const tables = { accounts: accounts(), audit: audit(), config: settings() };
+	const drain = drainRow(ctx), level = levelRow(ctx), accounts = accountPanel(ctx);
+	const tables = { audit: audit(), config: settings() };
 	const all = el("input", { type: "checkbox", change: () => ctx.refresh() });
 
 	root.append(
 		panel("Operate", el("div", { class: "operates" }, drain.element, reloadRow(ctx), level.element)),
 		panel("Configuration in effect", el("label", { class: "tick" }, all, "with the defaults"), tables.config.element),
-		panel("Accounts", el("p", { class: "hint" }, "Who may sign in here. Made on the server's host: ",
-			el("code", {}, "turnpike account add NAME [--admin]"), "."), tables.accounts.element),
+		accounts.element,
 		panel("Audit", tables.audit.element));
 	return {
 		periodMs: 3000,
@@ -112,7 +106,7 @@ export function server(root, ctx) {
 			drain.show(status);
 			showDraining(status.draining);
 			level.begin(config.log_level?.value);
-			tables.accounts.show((await look("accounts")).accounts);
+			await accounts.refresh();
 			tables.audit.show((await look("audit", { last: 100 })).audit.toReversed());
 			tables.config.show(Object.entries(config).map(([name, c]) => ({ name, ...c }))
 				.filter((c) => all.checked || c.source !== "default"));

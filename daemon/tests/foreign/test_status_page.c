@@ -456,6 +456,55 @@ static void operates(void **state)
 	is_sound();
 }
 
+#define ACCOUNT(name) "[data-table=accounts] [data-key=" name "] "
+
+static void manages_accounts(void **state)
+{
+	char *first, *second;
+
+	(void)state;
+	go("#server");
+	page_wait("document.querySelectorAll('[data-table=accounts] tbody tr').length == 2");
+	page_type("#account-form [name=name]", "carol");
+	page_click("#account-form button");
+	first = take_once();
+	assert_int_equal(strlen(first), 32);
+	page_wait(TEXT(ACCOUNT("carol") "td:nth-child(2)") " == 'user'");
+	page_type("#account-form [name=name]", "carol");
+	page_click("#account-form button");
+	page_wait(TEXT("#notice-text") ".includes('exists already')");
+	/* A new password, shown once; one's own is changed elsewhere. */
+	page_is("document.querySelector('" ACCOUNT("ops") "[data-act=password]')", "null");
+	page_click(ACCOUNT("carol") "[data-act=password]");
+	page_is(TEXT("#ask-title") ".includes('carol')", "true");
+	page_click("#ask-yes");
+	second = take_once();
+	assert_int_equal(strlen(second), 32);
+	assert_string_not_equal(first, second);
+	/* The last admin stays, and stays signed in. */
+	page_click(ACCOUNT("ops") "[data-act=delete]");
+	page_is(TEXT("#ask-text") ".includes('your own')", "true");
+	page_click("#ask-yes");
+	page_wait(TEXT("#notice-text") ".includes('the last account of role admin')");
+	page_wait(TEXT("[data-table=audit]") ".includes('account password')");
+	page_click("#sign-out");
+	sign_in("carol", second);
+	page_wait(TEXT("#who") " == 'carol · user'");
+	page_click("#sign-out");
+	sign_in("ops", "horse-battery");
+	page_wait(TEXT("#who") " == 'ops · admin'");
+	go("#server");
+	page_click(ACCOUNT("carol") "[data-act=delete]");
+	page_click("#ask-no");
+	page_click(ACCOUNT("carol") "[data-act=delete]");
+	page_click("#ask-yes");
+	page_wait("!document.querySelector('" ACCOUNT("carol") "')");
+	page_is(TEXT("[data-table=accounts] tbody") ".includes('ops')", "true");
+	free(first);
+	free(second);
+	is_sound();
+}
+
 static void shows_usage(void **state)
 {
 	struct talker t;
@@ -570,6 +619,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(manages_users),
 	    cmocka_unit_test(manages_access),
 	    cmocka_unit_test(operates),
+	    cmocka_unit_test(manages_accounts),
 	    cmocka_unit_test(shows_usage),
 	    cmocka_unit_test(only_looks),
 	    cmocka_unit_test(session_ends),
