@@ -23,9 +23,14 @@ const char *store_role_text(enum store_role role)
 	return role == STORE_ROLE_ADMIN ? "admin" : "user";
 }
 
+int account_password_check(const char *password, struct why *why)
+{
+	return text_check(password, ACCOUNT_PASSWORD_MIN, PASSWORD_MAX_LEN, "the password", why);
+}
+
 static int hash_password(const char *password, char out[crypto_pwhash_STRBYTES], struct why *why)
 {
-	int err = text_check(password, ACCOUNT_PASSWORD_MIN, PASSWORD_MAX_LEN, "the password", why);
+	int err = account_password_check(password, why);
 
 	if (err)
 		return err;

@@ -23,6 +23,9 @@ struct store_account {
 	int64_t password_at_s; /* sessions opened before have lost their ground */
 };
 
+/* Whether it may be an account's: -E_INVAL. Quick. */
+int account_password_check(const char *password, struct why *why);
+
 const char *store_role_text(enum store_role role); /* "user", "admin" */
 
 /* -E_EXISTS, -E_INVAL for a name or a password that is not allowed. */

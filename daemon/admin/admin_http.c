@@ -108,8 +108,7 @@ static int authenticate(struct admin_http *h, const struct http_request *q, stru
 		return 403;
 	}
 	*role = who->role;
-	snprintf(actor, STORE_ACTOR_MAX, "account %.*s",
-	         (int)utf8_fit(who->name, STORE_ACTOR_MAX - sizeof("account ")), who->name);
+	signin_actor(who->name, actor);
 	return 0;
 }
 
@@ -183,7 +182,6 @@ static void run_verb(struct admin_http *h, const struct http_request *q, struct 
 		tell(r, rc, &answer);
 }
 
-/* {"name","password"}: 202 with a ticket for the claim. */
 /* Whether the password came where others could read it: over plain HTTP from another host, and no
  * proxy says that it spoke TLS with the browser. */
 static bool is_in_the_open(const struct lws_origin *o)
@@ -191,42 +189,86 @@ static bool is_in_the_open(const struct lws_origin *o)
 	return !o->tls && !o->forwarded && !addr_is_loopback(&o->peer);
 }
 
-static void login(struct admin_http *h, const struct http_request *q, struct http_response *r)
+static bool fits(const char *text, size_t max)
+{
+	return text && strlen(text) <= max;
+}
+
+/* 202 with a ticket for the claim. */
+static void begin(struct admin_http *h, const struct http_request *q, struct http_response *r,
+                  const struct signin_try *what)
 {
 	char ticket[SIGNIN_SECRET_STRLEN];
-	const char *name, *password;
-	json_t *body = NULL;
 	unsigned retry_s = 0;
-	int rc;
+	struct why why = {"This needs a name and a password."};
+	int rc = -E_INVAL;
 
-	if (q->origin.foreign_origin || !is_json(q) || body_of(q, &body, NULL)) {
-		json_decref(body);
-		http_api_error(r, 400, "bad-request", "The body is a JSON object, from our page.");
-		return;
-	}
 	if (is_in_the_open(&q->origin)) {
-		json_decref(body);
 		http_api_error(r, 403, "https-needed",
 		               "A password is not taken over plain HTTP from another host: open "
 		               "this page over https, which the same port speaks.");
 		return;
 	}
-	name = json_string_value(json_object_get(body, "name"));
-	password = json_string_value(json_object_get(body, "password"));
-	rc =
-	    name && password && strlen(name) <= NAME_MAX_LEN && strlen(password) <= PASSWORD_MAX_LEN
-	        ? signin_begin(h->signin, &q->origin.peer, name, password, ticket, &retry_s)
-	        : -E_INVAL;
-	json_decref(body);
-	if (q->body_len > 0)
-		explicit_bzero(q->body, q->body_len);
+	if (fits(what->name, NAME_MAX_LEN) && fits(what->password, PASSWORD_MAX_LEN))
+		rc = what->new_password ? account_password_check(what->new_password, &why) : 0;
+	if (!rc)
+		rc = signin_begin(h->signin, &q->origin.peer, what, ticket, &retry_s);
 	r->retry_after_s = retry_s;
 	if (rc == -E_LIMIT)
 		http_api_error(r, 429, "rate-limited", "Too many tries. Wait a little.");
 	else if (rc)
-		http_api_error(r, 400, "bad-request", "This needs a name and a password.");
+		http_api_error(r, 400, "bad-request", why.text);
 	else
 		http_api_json(r, 202, json_pack("{ss}", "ticket", ticket));
+}
+
+static const char *text_of(const json_t *body, const char *name)
+{
+	return json_string_value(json_object_get(body, name));
+}
+
+/* {"name","password"} */
+static void login(struct admin_http *h, const struct http_request *q, struct http_response *r)
+{
+	json_t *body = NULL;
+
+	if (q->origin.foreign_origin || !is_json(q) || body_of(q, &body, NULL))
+		http_api_error(r, 400, "bad-request", "The body is a JSON object, from our page.");
+	else
+		begin(h, q, r,
+		      &(struct signin_try){.name = text_of(body, "name"),
+		                           .password = text_of(body, "password")});
+	json_decref(body);
+	if (q->body_len > 0)
+		explicit_bzero(q->body, q->body_len);
+}
+
+/* {"current","password"}: one's own is changed, and one signs in with it anew, in the same two
+ * steps. A stolen session does not do, and guesses are counted. */
+static void own_password(struct admin_http *h, const struct http_request *q,
+                         struct http_response *r, const struct signin_who *who)
+{
+	struct signin_try what = {.name = who->name};
+	json_t *body = NULL;
+	struct why why;
+
+	if (body_of(q, &body, &why)) {
+		http_api_error(r, 400, "bad-request", why.text);
+	} else if (!*who->name) {
+		http_api_error(r, 400, "bad-request",
+		               "A token has no password: see the verb account password.");
+	} else {
+		what.password = text_of(body, "current");
+		what.new_password = text_of(body, "password");
+		if (what.password && what.new_password)
+			begin(h, q, r, &what);
+		else
+			http_api_error(r, 400, "bad-request",
+			               "This needs the current password, and the new one.");
+	}
+	json_decref(body);
+	if (q->body_len > 0)
+		explicit_bzero(q->body, q->body_len);
 }
 
 static void claim(struct admin_http *h, const struct http_request *q, struct http_response *r)
@@ -292,7 +334,7 @@ static unsigned methods_of(const char *path, const char *verb)
 {
 	bool reads;
 
-	if (find_door(path))
+	if (find_door(path) || !strcmp(path, "password"))
 		return HTTP_POST;
 	if (!strcmp(path, "whoami"))
 		return LOOK;
@@ -336,6 +378,8 @@ void admin_http_answer(struct admin_http *h, const struct http_request *q, struc
 			                        admin_string(actor, strlen(actor)), "role",
 			                        store_role_text(caller.role), "name",
 			                        *who.name ? who.name : NULL));
+		else if (!strcmp(path, "password"))
+			own_password(h, q, r, &who);
 		else
 			run_verb(h, q, r, verb, &caller);
 	}

@@ -39,7 +39,7 @@ struct check {
 	struct ticket *ticket;
 	char name[NAME_MAX_LEN + 1];
 	int64_t password_at_s;
-	char *password;
+	char *password, *new_password;
 };
 
 struct session {
@@ -95,15 +95,28 @@ static void ticket_free(struct signin *in, struct ticket *t)
 	free(t);
 }
 
-static int check(struct helper_job *j, struct store *store, struct why *why)
+static int verify(struct check *c, struct store *store, const char *password, struct why *why)
 {
-	struct check *c = (struct check *)j;
 	enum store_role role; /* it is read anew for each request */
 
 	/* In this order: one that is changed in between is not taken for the new one. */
 	if (store_account_get(store, c->name, &role, &c->password_at_s, NULL))
 		c->password_at_s = 0;
-	return store_account_check(store, c->name, c->password, NULL, why);
+	return store_account_check(store, c->name, password, NULL, why);
+}
+
+static int check(struct helper_job *j, struct store *store, struct why *why)
+{
+	struct check *c = (struct check *)j;
+	char actor[STORE_ACTOR_MAX];
+	int r = verify(c, store, c->password, why);
+
+	if (r || !c->new_password)
+		return r;
+	signin_actor(c->name, actor);
+	store_set_actor(store, actor);
+	r = store_account_set_password(store, c->name, c->new_password, why);
+	return r ? r : verify(c, store, c->new_password, why);
 }
 
 static void on_checked(struct helper_job *j, int r, const struct why *why)
@@ -116,17 +129,23 @@ static void on_checked(struct helper_job *j, int r, const struct why *why)
 	c->ticket->done = true;
 }
 
+static void forget(char *password)
+{
+	if (password)
+		OPENSSL_cleanse(password, strlen(password));
+	free(password);
+}
+
 static void check_free(struct helper_job *j)
 {
 	struct check *c = (struct check *)j;
 
-	if (c->password)
-		OPENSSL_cleanse(c->password, strlen(c->password));
-	free(c->password);
+	forget(c->password);
+	forget(c->new_password);
 	free(c);
 }
 
-static int begin_check(struct signin *in, struct ticket *t, const char *password)
+static int begin_check(struct signin *in, struct ticket *t, const struct signin_try *what)
 {
 	struct check *c = calloc(1, sizeof(*c));
 	int r = -E_NOMEM;
@@ -136,8 +155,9 @@ static int begin_check(struct signin *in, struct ticket *t, const char *password
 	c->job = (struct helper_job){.work = check, .done = on_checked, .release = check_free};
 	c->ticket = t;
 	memcpy(c->name, t->name, sizeof(c->name));
-	c->password = strdup(password);
-	if (c->password)
+	c->password = strdup(what->password);
+	c->new_password = what->new_password ? strdup(what->new_password) : NULL;
+	if (c->password && (c->new_password || !what->new_password))
 		r = helper_run(in->helper, &c->job);
 	if (r)
 		check_free(&c->job);
@@ -242,7 +262,7 @@ static int64_t number_of(const char *name)
 	return (int64_t)(h >> 1 | 1);
 }
 
-int signin_begin(struct signin *in, const struct addr *from, const char *name, const char *password,
+int signin_begin(struct signin *in, const struct addr *from, const struct signin_try *what,
                  char ticket[SIGNIN_SECRET_STRLEN], unsigned *retry_s)
 {
 	uint64_t now_ms = (uint64_t)now_s() * 1000;
@@ -253,8 +273,8 @@ int signin_begin(struct signin *in, const struct addr *from, const char *name, c
 	*retry_s = issue_rate_take(in->rate, 0, from, now_ms);
 	if (!*retry_s && !has_share(in, from))
 		*retry_s = 1; /* and no try of the name is counted */
-	else if (!*retry_s && !is_known(in, name, from))
-		*retry_s = issue_rate_take(in->rate, number_of(name), NULL, now_ms);
+	else if (!*retry_s && !is_known(in, what->name, from))
+		*retry_s = issue_rate_take(in->rate, number_of(what->name), NULL, now_ms);
 	if (*retry_s)
 		return -E_LIMIT;
 	*retry_s = 1;
@@ -265,9 +285,9 @@ int signin_begin(struct signin *in, const struct addr *from, const char *name, c
 		return -E_NOMEM;
 	t->begun_s = now_s();
 	t->from = *from;
-	snprintf(t->name, sizeof(t->name), "%s", name);
+	snprintf(t->name, sizeof(t->name), "%s", what->name);
 	make_secret(t->secret);
-	r = begin_check(in, t, password);
+	r = begin_check(in, t, what);
 	if (r) {
 		free(t);
 		return r;
@@ -362,6 +382,12 @@ int signin_check(struct signin *in, struct store *store, const char *session,
 	s->used_s = now;
 	memcpy(who->name, s->name, sizeof(who->name));
 	return 0;
+}
+
+void signin_actor(const char *name, char actor[STORE_ACTOR_MAX])
+{
+	snprintf(actor, STORE_ACTOR_MAX, "account %.*s",
+	         (int)utf8_fit(name, STORE_ACTOR_MAX - sizeof("account ")), name);
 }
 
 uint64_t signin_refused(const struct signin *in)

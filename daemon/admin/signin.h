@@ -11,6 +11,7 @@
 #include "base/addr.h"
 #include "store/account.h"
 #include "store/name.h"
+#include "store/store.h"
 
 #define SIGNIN_SECRET_STRLEN 65 /* 256 bits in hex, and NUL */
 #define SIGNIN_LIFE_S        (12 * 3600)
@@ -32,8 +33,13 @@ struct signin_who {
 /* Borrows the helper. 0 or -E_NOMEM. */
 int signin_start(struct helper *helper, struct signin **out, struct why *why);
 
-/* Copies name and password. 0 and a ticket; -E_LIMIT and in how many seconds to try again. */
-int signin_begin(struct signin *in, const struct addr *from, const char *name, const char *password,
+struct signin_try {
+	const char *name, *password;
+	const char *new_password; /* to be the account's from now on; NULL: the same stays */
+};
+
+/* Copies what is tried. 0 and a ticket; -E_LIMIT and in how many seconds to try again. */
+int signin_begin(struct signin *in, const struct addr *from, const struct signin_try *what,
                  char ticket[SIGNIN_SECRET_STRLEN], unsigned *retry_s);
 
 /* 0 and a session's secret, once; -E_LATER; -E_DENIED: wrong name or password, or no such
@@ -44,6 +50,9 @@ int signin_claim(struct signin *in, struct store *store, const char *ticket,
 /* Whose session it is. s: the control thread's handle. -E_DENIED: nobody's, it has ended, or the
  * account was deleted or has a new password. Any other code: the store's; the session stands. */
 int signin_check(struct signin *in, struct store *s, const char *session, struct signin_who *who);
+
+/* Who that is in the audit; cut whole. */
+void signin_actor(const char *name, char actor[STORE_ACTOR_MAX]);
 
 /* How many times the name or the password was wrong, since the start. */
 uint64_t signin_refused(const struct signin *in);

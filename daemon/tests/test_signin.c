@@ -79,7 +79,8 @@ static int begin(struct fixture *f, const char *ip, const char *name, const char
 	unsigned retry_s;
 
 	assert_int_equal(addr_parse_ip(&from, ip, 4000), 0);
-	return signin_begin(f->in, &from, name, password, ticket, &retry_s);
+	return signin_begin(f->in, &from, &(struct signin_try){.name = name, .password = password},
+	                    ticket, &retry_s);
 }
 
 static int claim(struct fixture *f, const char *ticket, char session[SIGNIN_SECRET_STRLEN])

@@ -12,7 +12,7 @@ const ROLES = [["user", "user: only looks"], ["admin", "admin: does everything"]
 
 function tellPassword({ name, password }) {
 	return tellOnce({ title: `The password of ${visible(name)}`, value: password,
-	                  text: "To sign in here." });
+	                  text: "To sign in here, and to be changed there: Password, at the top." });
 }
 
 async function add(v, f, ctx) {
@@ -45,7 +45,7 @@ async function remove({ name }, ctx) {
 function acts(account, ctx) {
 	const button = (name, label, click) => el("button", { class: "small", data: { act: name }, click }, label);
 
-	// A new one of one's own would sign one out before it is read.
+	// One's own is changed at the top: a new one would sign one out before it is read.
 	return [account.name === ctx.myName ? null : button("password", "New password", () => renew(account, ctx)), " ",
 	        button("delete", "Delete", () => remove(account, ctx))].filter(Boolean);
 }

@@ -59,9 +59,7 @@ export async function act(verb, args = {}) {
 }
 
 // A password takes the server its time: it gives a ticket, and is asked until it knows.
-export async function signIn(name, password) {
-	const { ticket } = (await post("login", { name, password })).body;
-
+async function claim({ body: { ticket } }) {
 	for (;;) {
 		const { status, body } = await post("login/claim", { ticket });
 
@@ -71,5 +69,8 @@ export async function signIn(name, password) {
 	}
 }
 
+export const signIn = async (name, password) => claim(await post("login", { name, password }));
+// One's own: who one is, signed in anew.
+export const changePassword = async (current, password) => claim(await post("password", { current, password }));
 export const signOut = () => post("logout", {});
 export const whoAmI = () => look("whoami");

@@ -3,10 +3,10 @@
 // The status page: who is signed in, which view is shown, what went wrong.
 
 import { access } from "./access.js";
-import { signOut, whoAmI } from "./api.js";
+import { changePassword, signOut, whoAmI } from "./api.js";
 import { calls } from "./calls.js";
-import { closeDialogs } from "./dialogs.js";
-import { $, el, hashOf } from "./dom.js";
+import { ask, closeDialogs } from "./dialogs.js";
+import { $, el, field, hashOf } from "./dom.js";
 import { overview, showDraining } from "./overview.js";
 import { Poller } from "./poller.js";
 import { server } from "./server.js";
@@ -169,7 +169,7 @@ function closeView() {
 function enter(who) {
 	me = who;
 	$("who").replaceChildren(el("bdi", {}, visible(who.name)), ` · ${who.role}`);
-	$("who").hidden = $("sign-out").hidden = false;
+	$("who").hidden = $("own-password").hidden = $("sign-out").hidden = false;
 	makeNav();
 	openView();
 }
@@ -181,10 +181,34 @@ function leave(why) {
 	showBack();
 	clearNotice();
 	showDraining(false);
-	$("who").hidden = $("sign-out").hidden = $("nav").hidden = true;
+	$("who").hidden = $("own-password").hidden = $("sign-out").hidden = $("nav").hidden = true;
 	document.body.dataset.view = "sign-in";
 	document.title = "Turnpike status";
 	showSignIn(why);
+}
+
+async function ownPassword() {
+	const password = (label, name, autocomplete) =>
+		field({ label, name, type: "password", maxlength: 512, required: true, autocomplete });
+	const given = await ask({ title: "Your password", yes: "Change it", danger: false,
+		text: "You stay signed in here, and are signed out wherever else you are.",
+		fields: [password("The one you have", "current", "current-password"),
+		         password("The new one", "next", "new-password"), password("Once more", "again", "new-password")] });
+
+	if (!given)
+		return;
+	if (given.next !== given.again) {
+		notice("The new password was not typed the same twice: it was not changed.");
+		return;
+	}
+	closeView(); // what it asks with the old login would be refused
+	try {
+		enter(await changePassword(given.current, given.next));
+		notice("Your password was changed.");
+	} catch (e) {
+		openView();
+		notice(e.status === 401 ? "The password you have is another: it was not changed." : e.message);
+	}
 }
 
 // Who comes back by a reload is still signed in.
@@ -202,6 +226,7 @@ async function begin() {
 }
 
 prepareSignIn(enter);
+$("own-password").addEventListener("click", ownPassword);
 $("sign-out").addEventListener("click", async () => {
 	try {
 		await signOut();

@@ -17,6 +17,7 @@ export function ask({ title, text, yes, danger = true, fields = [] }) {
 		const end = (answer) => {
 			$("ask-form").onsubmit = $("ask-no").onclick = dialog.oncancel = null;
 			dialog.close();
+			$("ask-fields").replaceChildren(); // there may be a password in them
 			done(answer);
 		};
 

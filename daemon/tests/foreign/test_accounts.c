@@ -93,16 +93,16 @@ static void refused(const char *verb, const char *args, int status, const char *
 	json_decref(body);
 }
 
-/* The status of the last step. */
-static int sign_in(const char *name, const char *password, char cookie[COOKIE])
+/* Both steps; the status of the last. */
+static int take_steps(const char *by, const char *first, const char *args_of_it,
+                      char cookie[COOKIE])
 {
 	char args[256], *at;
 	struct openapi_answer a;
 	json_t *body;
 	int status;
 
-	snprintf(args, sizeof(args), "{\"name\":\"%s\",\"password\":\"%s\"}", name, password);
-	assert_int_equal(ask("", "login", args, &body), 202);
+	assert_int_equal(ask(by, first, args_of_it, &body), 202);
 	snprintf(args, sizeof(args), "{\"ticket\":\"%s\"}", text(body, "ticket"));
 	json_decref(body);
 	do {
@@ -118,6 +118,14 @@ static int sign_in(const char *name, const char *password, char cookie[COOKIE])
 		free(a.head);
 	} while (status == 202);
 	return status;
+}
+
+static int sign_in(const char *name, const char *password, char cookie[COOKIE])
+{
+	char args[256];
+
+	snprintf(args, sizeof(args), "{\"name\":\"%s\",\"password\":\"%s\"}", name, password);
+	return take_steps("", "login", args, cookie);
 }
 
 static void in_the_audit(const char *line)
@@ -203,6 +211,31 @@ static void keeps_the_last_admin(void **state)
 	refused("account/del", "{\"name\":\"dora\"}", 409, "last account of role admin");
 	free(lab_verb(&server, "account add root --admin --password-stdin", "horse-battery\n"));
 	assert_int_equal(ask(NULL, "account/del", "{\"name\":\"dora\"}", NULL), 200);
+}
+
+#define CHANGE(current, new) "{\"current\":\"" current "\",\"password\":\"" new "\"}"
+
+/* By who knows it, of any role; the session goes on, all others end. */
+static void changes_ones_own(void **state)
+{
+	char cookie[COOKIE], other[COOKIE], again[COOKIE] = "";
+
+	(void)state;
+	assert_int_equal(sign_in("guest", "only-looking", cookie), 200);
+	assert_int_equal(sign_in("guest", "only-looking", other), 200);
+	assert_int_equal(take_steps(cookie, "password", CHANGE("a-mistake", "looking-on"), again),
+	                 401);
+	assert_int_equal(ask(cookie, "password", CHANGE("only-looking", "short"), NULL), 400);
+	assert_int_equal(ask(cookie, "password", "{\"password\":\"looking-on\"}", NULL), 400);
+	assert_int_equal(ask(NULL, "password", CHANGE("only-looking", "looking-on"), NULL), 400);
+	assert_int_equal(ask("", "password", CHANGE("only-looking", "looking-on"), NULL), 401);
+	assert_int_equal(ask(cookie, "whoami", NULL, NULL), 200);
+	assert_int_equal(
+	    take_steps(cookie, "password", CHANGE("only-looking", "looking-on"), again), 200);
+	assert_int_equal(ask(again, "whoami", NULL, NULL), 200);
+	assert_int_equal(ask(cookie, "whoami", NULL, NULL), 401);
+	assert_int_equal(ask(other, "whoami", NULL, NULL), 401);
+	in_the_audit("account guest\taccount password\tguest");
 }
 
 /* ---- nobody waits ---- */
@@ -413,6 +446,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(bad_input_is_refused),
 	    cmocka_unit_test(admins_only),
 	    cmocka_unit_test(keeps_the_last_admin),
+	    cmocka_unit_test(changes_ones_own),
 	    cmocka_unit_test(others_are_served_meanwhile),
 	    cmocka_unit_test(who_asks_may_go),
 	    cmocka_unit_test(too_many_are_refused),

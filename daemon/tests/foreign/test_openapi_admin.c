@@ -22,7 +22,7 @@
 
 #define OPTIONS    "--guests no --workers 2 --relay-ports 50000-50999 --listen 127.0.0.1:8080"
 #define SECRET_LEN 64
-#define NOT_VERBS  4 /* login, login/claim, logout, whoami */
+#define NOT_VERBS  5 /* login, login/claim, logout, whoami, password */
 
 static struct lab_server server;
 static json_t *doc, *verbs;
@@ -351,6 +351,17 @@ static void who_may_what(void **state)
 	value = ask(&q, path, 200);
 	assert_string_equal(text(value, "role"), "user");
 	json_decref(value);
+	snprintf(path, sizeof(path), OPENAPI_ADMIN "password");
+	q = (struct openapi_request){
+	    .method = "POST", .target = path, .cookie = cookie, .type = "application/json"};
+	q.body = "{\"current\":\"only looking\",\"password\":\"short\"}";
+	json_decref(ask(&q, path, 400));
+	q.body = "{\"current\":\"a mistake\",\"password\":\"long enough\"}";
+	json_decref(ask(&q, path, 202));
+	q.type = "text/plain";
+	json_decref(ask(&q, path, 403));
+	q.type = "application/json";
+	q.body = NULL;
 	snprintf(path, sizeof(path), OPENAPI_ADMIN "logout");
 	q.method = "POST";
 	json_decref(ask(&q, path, 200));

@@ -593,6 +593,49 @@ static void server_goes_away(void **state)
 	is_sound();
 }
 
+static void type_passwords(const char *current, const char *next, const char *again)
+{
+	page_click("#own-password");
+	page_type("#ask [name=current]", current);
+	page_type("#ask [name=next]", next);
+	page_type("#ask [name=again]", again);
+	page_click("#ask-yes");
+}
+
+static void changes_ones_password(void **state)
+{
+	(void)state;
+	sign_in("ops", "horse-battery");
+	page_wait(VIEW " == 'overview'");
+	type_passwords("horse-battery", "battery-staple", "battery-stable");
+	page_wait(TEXT("#notice-text") ".includes('not typed the same twice')");
+	type_passwords("horse-buttery", "battery-staple", "battery-staple");
+	page_wait(TEXT("#notice-text") ".includes('not changed')");
+	page_is(VIEW, "\"overview\"");
+	type_passwords("horse-battery", "short", "short");
+	page_wait(TEXT("#notice-text") ".includes('8')");
+	/* However long that takes, nobody is thrown out in between. */
+	page_is("(() => { window.out = false; new MutationObserver(() => { out ||= " VIEW
+	        " == 'sign-in'; }).observe(document.body, {attributes: true}); const real = "
+	        "window.fetch; window.fetch = async (url, options) => { if (url.includes('claim')) "
+	        "{ window.fetch = real; await new Promise((done) => setTimeout(done, 2500)); } "
+	        "return real(url, options); }; return 0; })()",
+	        "0");
+	type_passwords("horse-battery", "battery-staple", "battery-staple");
+	page_wait(TEXT("#notice-text") " == 'Your password was changed.'");
+	page_is("out", "false");
+	page_is("document.querySelectorAll('input[type=password]').length", "1"); /* to sign in */
+	page_wait(TEXT("#tile-uptime"));
+	page_is(TEXT("#who"), "\"ops · admin\"");
+	page_click("#sign-out");
+	sign_in("ops", "horse-battery");
+	page_wait(TEXT("#sign-in-error") " == 'The name or the password is wrong.'");
+	sign_in("ops", "battery-staple");
+	page_wait(VIEW " == 'overview'");
+	page_click("#sign-out");
+	is_sound();
+}
+
 static void guessing_is_slow(void **state)
 {
 	(void)state;
@@ -624,6 +667,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(only_looks),
 	    cmocka_unit_test(session_ends),
 	    cmocka_unit_test(server_goes_away),
+	    cmocka_unit_test(changes_ones_password),
 	    cmocka_unit_test(guessing_is_slow),
 	};
 
