@@ -72,6 +72,9 @@ int text_check(const char *text, size_t min, size_t max, const char *what, struc
 {
 	size_t len = strlen(text);
 
+	if (len && len < min)
+		return why_set(why, -E_INVAL, "%s is too short: give at least %zu bytes", what,
+		               min);
 	if (len < min)
 		return why_set(why, -E_INVAL, "%s is empty: give %zu to %zu bytes", what, min, max);
 	if (len > max)

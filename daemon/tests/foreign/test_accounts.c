@@ -177,7 +177,8 @@ static void bad_input_is_refused(void **state)
 	(void)state;
 	refused("account/add", "{}", 400, "needs the argument \"name\"");
 	refused("account/add", "{\"name\":\"eve\",\"role\":\"root\"}", 400, "admin or user");
-	refused("account/add", "{\"name\":\"eve\",\"password\":\"short\"}", 400, "password");
+	refused("account/add", "{\"name\":\"eve\",\"password\":\"short\"}", 400,
+	        "at least 8 bytes");
 	refused("account/add", "{\"name\":\"\"}", 400, "name");
 	refused("account/add", "{\"name\":\"root\"}", 409, "exists already");
 	refused("account/password", "{\"name\":\"eve\"}", 404, "no account");
