@@ -202,12 +202,15 @@ async function ownPassword() {
 		return;
 	}
 	closeView(); // what it asks with the old login would be refused
+	$("own-password").disabled = true;
 	try {
 		enter(await changePassword(given.current, given.next));
 		notice("Your password was changed.");
 	} catch (e) {
 		openView();
 		notice(e.status === 401 ? "The password you have is another: it was not changed." : e.message);
+	} finally {
+		$("own-password").disabled = false;
 	}
 }
 
