@@ -36,7 +36,7 @@ bool tally_goes_on(struct tally *t, uint64_t now_ns)
 		t->end_ns = now_ns + t->lasts_ns;
 		t->run_ns = server_run_ns(t->server);
 	}
-	if (t->counting && !t->over && now_ns >= t->end_ns) {
+	if (t->counting && !t->over && now_ns >= t->end_ns + (t->done ? 0 : TALLY_PATIENCE_NS)) {
 		t->over = true;
 		t->end_ns = now_ns;
 		t->run_ns = server_run_ns(t->server) - t->run_ns;
