@@ -39,7 +39,7 @@ struct chromium {
 	struct chromium_page page;
 	char *script; /* for every page */
 	bool page_crashed;
-	bool loaded;
+	char loaded[64]; /* the loader of the document that was loaded last */
 };
 
 static const char *const programs[] = {"/usr/lib/chromium/chromium-headless-shell",
@@ -132,8 +132,12 @@ static void on_event(void *arg, const char *method, const json_t *params)
 		const char *url = json_string_value(json_object_get(entry, "url"));
 
 		browser_log(b, "log", "%s %s", text ? text : "", url ? url : "");
-	} else if (strcmp(method, "Page.loadEventFired") == 0) {
-		impl(b)->loaded = true;
+	} else if (strcmp(method, "Page.lifecycleEvent") == 0) {
+		const char *name = json_string_value(json_object_get(params, "name"));
+		const char *loader = json_string_value(json_object_get(params, "loaderId"));
+
+		if (name && loader && strcmp(name, "load") == 0)
+			snprintf(impl(b)->loaded, sizeof(impl(b)->loaded), "%s", loader);
 	} else if (strcmp(method, "Inspector.targetCrashed") == 0 ||
 	           strcmp(method, "Target.targetCrashed") == 0) {
 		impl(b)->page_crashed = true;
@@ -272,6 +276,9 @@ static int prepare(struct browser *b, int64_t limit_ms, struct why *why)
 		               limit_ms, "sessionId", p->session, sizeof(p->session), why);
 	for (size_t i = 0; i < sizeof(domains) / sizeof(*domains) && err == 0; i++)
 		err = call(b, domains[i], NULL, limit_ms, NULL, why);
+	if (err == 0)
+		err = call(b, "Page.setLifecycleEventsEnabled", json_pack("{s:b}", "enabled", 1),
+		           limit_ms, NULL, why);
 	if (err == 0 && impl(b)->script)
 		err = call(b, "Page.addScriptToEvaluateOnNewDocument",
 		           json_pack("{s:s}", "source", impl(b)->script), limit_ms, NULL, why);
@@ -354,22 +361,25 @@ static int chromium_open(struct browser *b, const char *url, int64_t limit_ms, s
 {
 	int64_t deadline = clock_mono_ms() + limit_ms;
 	struct chromium *c = impl(b);
+	const char *text, *loader;
 	json_t *result = NULL;
-	const char *text;
 	int err;
 
-	c->loaded = false;
 	err = call(b, "Page.navigate", json_pack("{s:s}", "url", url), limit_ms, &result, why);
 	text = json_string_value(json_object_get(result, "errorText"));
 	if (err == 0 && text)
 		err = why_set(why, -E_IO, "cannot open %s: %s", url, text);
-	json_decref(result);
-	while (err == 0 && !c->loaded) {
+	/* Another fragment of the same document has no loader. What is still told of the page
+	 * before, as of a new one's about:blank, has another. */
+	loader = json_string_value(json_object_get(result, "loaderId"));
+	while (err == 0 && loader && strcmp(c->loaded, loader) != 0) {
 		if (clock_mono_ms() >= deadline)
-			return why_set(why, -E_TIMEOUT, "%s did not finish loading in %lld ms", url,
-			               (long long)limit_ms);
-		err = explain(b, cdp_pump(c->cdp, 10), why);
+			err = why_set(why, -E_TIMEOUT, "%s did not finish loading in %lld ms", url,
+			              (long long)limit_ms);
+		else
+			err = explain(b, cdp_pump(c->cdp, 10), why);
 	}
+	json_decref(result);
 	return err;
 }
 
