@@ -28,7 +28,7 @@
 #define TYPE_OLD_ADDITIONAL_ADDRESS_FAMILY 0x8032
 
 static const uint8_t cookie[4] = {0x21, 0x12, 0xa4, 0x42};
-static const uint16_t hmac_len[] = {[STUN_SHA1] = 20, [STUN_SHA256] = 32};
+static const uint16_t hmac_len[] = {[STUN_SHA1] = HMAC_SHA1_LEN, [STUN_SHA256] = HMAC_SHA256_LEN};
 
 static int index_of(uint16_t type)
 {

@@ -239,8 +239,6 @@ static void login(struct admin_http *h, const struct http_request *q, struct htt
 		      &(struct signin_try){.name = text_of(body, "name"),
 		                           .password = text_of(body, "password")});
 	json_decref(body);
-	if (q->body_len > 0)
-		explicit_bzero(q->body, q->body_len);
 }
 
 /* {"current","password"}: one's own is changed, and one signs in with it anew, in the same two
@@ -267,8 +265,6 @@ static void own_password(struct admin_http *h, const struct http_request *q,
 			               "This needs the current password, and the new one.");
 	}
 	json_decref(body);
-	if (q->body_len > 0)
-		explicit_bzero(q->body, q->body_len);
 }
 
 static void claim(struct admin_http *h, const struct http_request *q, struct http_response *r)
@@ -383,4 +379,6 @@ void admin_http_answer(struct admin_http *h, const struct http_request *q, struc
 		else
 			run_verb(h, q, r, verb, &caller);
 	}
+	if (q->body_len > 0) /* it may hold a password */
+		explicit_bzero(q->body, q->body_len);
 }

@@ -101,18 +101,13 @@ static void stamp(uint8_t *payload, uint64_t now_ns)
 	memcpy(payload + sizeof(mark), &now_ns, sizeof(now_ns));
 }
 
-static bool is_stream(const struct link *l)
-{
-	return l->transport == LINK_TCP || l->transport == LINK_TLS;
-}
-
 /* What goes into a stream together, leaves in one write. */
 static bool put(struct flows *f, size_t i, const uint8_t *data, size_t len)
 {
 	struct flow *w = &f->flow[i];
 	bool ok = link_put(&w->client.link, data, len);
 
-	if (is_stream(&w->client.link) && !w->waits) {
+	if (link_is_stream(w->client.link.transport) && !w->waits) {
 		w->waits = true;
 		f->waiting[f->waiting_n++] = (uint32_t)i;
 	}
@@ -160,7 +155,7 @@ bool flows_send(struct flows *f, size_t i, bool from_peer, size_t size, uint64_t
 	stamp(packet + 4, now_ns);
 	if (from_peer)
 		return link_put(&w->link, packet + 4, size);
-	if (is_stream(&w->client.link)) /* RFC 8656 section 12.5 */
+	if (link_is_stream(w->client.link.transport)) /* RFC 8656 section 12.5 */
 		len = (len + 3) / 4 * 4;
 	return put(f, i, packet, len);
 }

@@ -86,7 +86,7 @@ int link_udp_socket(void)
 /* Over loopback it is connected at once, or not at all. */
 static int connected_socket(enum link_transport t, const struct addr *to)
 {
-	bool dgram = t == LINK_UDP || t == LINK_DTLS;
+	bool dgram = !link_is_stream(t);
 	int fd = dgram ? link_udp_socket() : socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int one = 1, err;
 
@@ -145,9 +145,9 @@ int link_open(struct link *l, enum link_transport t, const struct addr *to, stru
 	if (l->fd < 0)
 		return why_set(why, error_from_errno(errno), "no %s socket: %s", names[t],
 		               strerror(errno));
-	if (t == LINK_TCP || t == LINK_TLS)
+	if (link_is_stream(t))
 		l->out = BIO_new(BIO_s_mem());
-	ok = t == LINK_UDP || t == LINK_DTLS || l->out;
+	ok = !link_is_stream(t) || l->out;
 	if (ok && (t == LINK_TLS || t == LINK_DTLS))
 		ok = start_ssl(l, to);
 	if (ok)

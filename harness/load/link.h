@@ -28,6 +28,11 @@ struct link {
 	size_t in_len;
 };
 
+static inline bool link_is_stream(enum link_transport t)
+{
+	return t == LINK_TCP || t == LINK_TLS;
+}
+
 /* By its name on the command line. False: there is none of that name. */
 bool link_transport_parse(const char *name, enum link_transport *out);
 const char *link_transport_name(enum link_transport t);

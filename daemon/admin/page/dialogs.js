@@ -2,7 +2,7 @@
 //
 // Asking whether one is sure, and showing what is shown only once.
 
-import { $, valueOf } from "./dom.js";
+import { $, valuesOf } from "./dom.js";
 
 // Resolves to null (no) or to the fields' values. fields: elements with inputs of a name.
 export function ask({ title, text, yes, danger = true, fields = [] }) {
@@ -23,8 +23,7 @@ export function ask({ title, text, yes, danger = true, fields = [] }) {
 
 		$("ask-form").onsubmit = (e) => {
 			e.preventDefault();
-			end(Object.fromEntries([...$("ask-form").elements].filter((i) => i.name)
-				.map((i) => [i.name, valueOf(i)])));
+			end(valuesOf($("ask-form")));
 		};
 		$("ask-no").onclick = () => end(null);
 		dialog.oncancel = (e) => {

@@ -55,10 +55,14 @@ export function field({ label, options, ...attributes }) {
 }
 
 // Of a password each character counts.
-export function valueOf(input) {
+function valueOf(input) {
 	if (input.type === "checkbox")
 		return input.checked;
 	return input.type === "password" ? input.value : input.value.trim();
+}
+
+export function valuesOf(form) {
+	return Object.fromEntries([...form.elements].filter((i) => i.name).map((i) => [i.name, valueOf(i)]));
 }
 
 // A form that gives its fields' values to submit(), and is deaf until that is done.
@@ -69,8 +73,7 @@ export function form(props, submit, ...children) {
 			return;
 		f.dataset.busy = "yes";
 		try {
-			await submit(Object.fromEntries([...f.elements].filter((i) => i.name)
-				.map((i) => [i.name, valueOf(i)])), f);
+			await submit(valuesOf(f), f);
 		} finally {
 			delete f.dataset.busy;
 		}
