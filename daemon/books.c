@@ -5,6 +5,7 @@
 #include "daemon/books.h"
 
 #include "base/log.h"
+#include "base/thread.h"
 #include "store/audit.h"
 #include "store/name.h"
 #include "store/revoke.h"
@@ -12,7 +13,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -259,13 +259,8 @@ static void *run(void *arg)
 
 static int start_thread(struct books *b)
 {
-	sigset_t all, before;
-	int r;
+	int r = thread_start(&b->thread, run, b);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	r = pthread_create(&b->thread, NULL, run, b);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (!r)
 		pthread_setname_np(b->thread, "books");
 	return r;

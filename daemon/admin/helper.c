@@ -4,11 +4,11 @@
  */
 #include "daemon/admin/helper.h"
 
+#include "base/thread.h"
 #include "daemon/relay/mailbox.h"
 #include "store/store.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,7 +101,6 @@ static void *run(void *arg)
 struct helper *helper_new(struct event_base *base, const char *dir)
 {
 	struct helper *h = calloc(1, sizeof(*h));
-	sigset_t all, before;
 	int r = -1;
 
 	if (!h)
@@ -110,12 +109,8 @@ struct helper *helper_new(struct event_base *base, const char *dir)
 	pthread_cond_init(&h->wake, NULL);
 	h->dir = strdup(dir);
 	h->mail = mailbox_new(base, h);
-	if (h->dir && h->mail) {
-		sigfillset(&all);
-		pthread_sigmask(SIG_SETMASK, &all, &before);
-		r = pthread_create(&h->thread, NULL, run, h);
-		pthread_sigmask(SIG_SETMASK, &before, NULL);
-	}
+	if (h->dir && h->mail)
+		r = thread_start(&h->thread, run, h);
 	if (!r)
 		return h;
 	mailbox_free(h->mail);

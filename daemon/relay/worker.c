@@ -6,6 +6,7 @@
 
 #include "base/env_libevent.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "daemon/books.h"
 #include "daemon/relay/mailbox.h"
 #include "daemon/relay/turn_auth.h"
@@ -14,7 +15,6 @@
 
 #include <event2/event.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -171,19 +171,6 @@ static struct event_base *new_base(void)
 	return base;
 }
 
-/* Signals are the main thread's. */
-static int start_thread(struct worker *w)
-{
-	sigset_t all, before;
-	int r;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	r = pthread_create(&w->thread, NULL, run, w);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return r;
-}
-
 static void take_stream(void *owner, void *arg)
 {
 	net_take(((struct worker *)owner)->net, arg);
@@ -301,7 +288,7 @@ int worker_start(const struct turn_conf *conf, const struct turn_listener_conf *
 		}
 	}
 	w->number = conf->worker;
-	r = start_thread(w);
+	r = thread_start(&w->thread, run, w);
 	if (r) {
 		r = why_set(why, error_from_errno(r), "cannot start relay worker %u: %s",
 		            conf->worker, strerror(r));
