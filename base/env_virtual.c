@@ -5,13 +5,10 @@
 #include "base/env_virtual.h"
 
 #include "base/error.h"
-
-/* Tests take memory away. */
-#define HASH_NONFATAL_OOM 1
+#include "base/table.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 #include <utlist.h>
 
 #define WALL_START_S  1700000000
@@ -237,8 +234,7 @@ static int v_udp_open(struct env *env, const struct env_udp_params *p, struct en
 		return -E_IN_USE;
 	}
 	u->key = key_of(&u->udp.local);
-	HASH_ADD(hh, e->sockets, key, sizeof(u->key), u);
-	if (!u->hh.tbl) {
+	if (TABLE_ADD(hh, e->sockets, key, sizeof(u->key), u)) {
 		free(u);
 		return -E_NOMEM;
 	}

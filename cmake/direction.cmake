@@ -32,6 +32,13 @@ foreach(folder ${folders})
 				set(broken 1)
 			endif()
 		endforeach()
+		# a table that cannot grow refuses: base/table.h sees to it
+		file(STRINGS ${CMAKE_CURRENT_LIST_DIR}/../${source} lines
+			REGEX "uthash\\.h|HASH_ADD|HASH_REPLACE|HASH_NONFATAL_OOM")
+		if(lines AND NOT source STREQUAL "base/table.h")
+			message(SEND_ERROR "${source}: uthash by base/table.h and TABLE_ADD() only: ${lines}")
+			set(broken 1)
+		endif()
 		# coturn's library behind one wrapper
 		file(STRINGS ${CMAKE_CURRENT_LIST_DIR}/../${source} lines REGEX "^#include <turn/")
 		if(lines AND NOT source STREQUAL "turn/stun_msg.c")

@@ -5,6 +5,7 @@
 #include "daemon/books.h"
 
 #include "base/log.h"
+#include "base/table.h"
 #include "base/thread.h"
 #include "store/audit.h"
 #include "store/name.h"
@@ -18,7 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <uthash.h>
 
 #define ROWS_MAX        20000 /* in memory, when no limit is set */
 #define TOKENS_MAX      64
@@ -89,7 +89,10 @@ static void add(struct books *b, struct key *key, const struct store_usage_count
 		if (!r)
 			return;
 		r->key = *key;
-		HASH_ADD(hh, b->rows, key, sizeof(r->key), r);
+		if (TABLE_ADD(hh, b->rows, key, sizeof(r->key), r)) {
+			free(r);
+			return;
+		}
 	}
 	store_usage_sum(&r->n, n);
 }

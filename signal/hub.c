@@ -85,7 +85,10 @@ int hub_join(struct hub *h, void *conn, struct hub_peer **out)
 	p->id = h->next_id++;
 	p->tokens_milli = (int64_t)h->conf.rate_burst * 1000;
 	p->refilled_at_ms = h->ops.now_ms(h->ctx);
-	HASH_ADD(by_id, h->ids, id, sizeof(p->id), p);
+	if (TABLE_ADD(by_id, h->ids, id, sizeof(p->id), p)) {
+		free(p);
+		return -E_NOMEM;
+	}
 	DL_APPEND(h->peers, p);
 	h->peer_n++;
 	*out = p;
@@ -197,10 +200,10 @@ void hub_close_peer(struct hub_peer *p, enum hub_close code, const char *reason)
 
 struct hub_peer *hub_find_name(struct hub *h, const char *name)
 {
-	struct hub_peer *p;
+	struct hub_name *n;
 
-	HASH_FIND(by_name, h->names, name, strlen(name), p);
-	return p;
+	HASH_FIND(hh, h->names, name, strlen(name), n);
+	return n ? n->peer : NULL;
 }
 
 void hub_broadcast_userlist(struct hub *h)

@@ -5,18 +5,25 @@
 #ifndef SIGNAL_HUB_INTERNAL_H
 #define SIGNAL_HUB_INTERNAL_H
 
+#include "base/table.h"
 #include "signal/hub.h"
-
-#include <uthash.h>
 
 #define HUB_RESUME_MIN 16 /* bytes: not to be guessed */
 #define HUB_RESUME_MAX 64
+
+/* A name that somebody bears. */
+struct hub_name {
+	UT_hash_handle hh;
+	struct hub_peer *peer;
+	char text[HUB_NAME_MAX + 1];
+};
 
 struct hub_peer {
 	struct hub *hub;
 	void *conn;
 	uint64_t id;
-	char name[HUB_NAME_MAX + 1];     /* "" until it has sent one */
+	struct hub_name *held;           /* NULL until it has sent one */
+	char name[HUB_NAME_MAX + 1];     /* the text of held, or "" */
 	char resume[HUB_RESUME_MAX + 1]; /* "" unless it sent one with its name */
 	bool closing;                    /* close() was called: nothing more is sent */
 	bool away;                       /* has no connection: its calls wait for it */
@@ -30,7 +37,6 @@ struct hub_peer {
 	unsigned partner_cap;
 	struct hub_peer *prev, *next; /* in the order of connection */
 	UT_hash_handle by_id;
-	UT_hash_handle by_name;
 };
 
 struct hub {
@@ -43,7 +49,7 @@ struct hub {
 	unsigned call_n;
 	struct hub_peer *peers;
 	struct hub_peer *ids;
-	struct hub_peer *names;
+	struct hub_name *names;
 };
 
 /* hub.c */
@@ -69,7 +75,8 @@ void call_move(struct hub_peer *from, struct hub_peer *to); /* to must be in no 
 void call_free(struct hub_peer *p);
 
 /* names.c. Cleans the wanted name, finds a free variant of it and gives it to p.
- * *changed when it is not what was wanted. 0, or -E_INVAL when nothing is left of it. */
+ * *changed when it is not what was wanted. 0, -E_INVAL when nothing is left of it, or -E_NOMEM;
+ * then p keeps the name it has. */
 int name_claim(struct hub_peer *p, const char *wanted, bool *changed);
 void name_release(struct hub_peer *p);
 

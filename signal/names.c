@@ -6,6 +6,7 @@
 #include "signal/hub_internal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Length of the UTF-8 character at s (jansson lets only valid UTF-8 through). */
@@ -76,6 +77,25 @@ static bool is_free(struct hub_peer *p, const char *name)
 	return !holder || holder == p;
 }
 
+/* The old one is given up when the new one is had. */
+static int take(struct hub_peer *p, const char name[HUB_NAME_MAX + 1])
+{
+	struct hub_name *n = calloc(1, sizeof(*n));
+
+	if (!n)
+		return -E_NOMEM;
+	n->peer = p;
+	memcpy(n->text, name, sizeof(n->text));
+	if (TABLE_ADD(hh, p->hub->names, text, strlen(n->text), n)) {
+		free(n);
+		return -E_NOMEM;
+	}
+	name_release(p);
+	p->held = n;
+	memcpy(p->name, n->text, sizeof(p->name));
+	return 0;
+}
+
 int name_claim(struct hub_peer *p, const char *wanted, bool *changed)
 {
 	char base[HUB_NAME_MAX + 1], name[HUB_NAME_MAX + 1], number[16];
@@ -96,17 +116,15 @@ int name_claim(struct hub_peer *p, const char *wanted, bool *changed)
 		memcpy(name + base_len, number, number_len + 1);
 	}
 	*changed = strcmp(name, wanted) != 0;
-	if (strcmp(name, p->name) != 0) {
-		name_release(p);
-		memcpy(p->name, name, sizeof(name));
-		HASH_ADD(by_name, p->hub->names, name, strlen(p->name), p);
-	}
-	return 0;
+	return strcmp(name, p->name) ? take(p, name) : 0;
 }
 
 void name_release(struct hub_peer *p)
 {
-	if (*p->name)
-		HASH_DELETE(by_name, p->hub->names, p);
+	if (p->held) {
+		HASH_DEL(p->hub->names, p->held);
+		free(p->held);
+	}
+	p->held = NULL;
 	*p->name = '\0';
 }

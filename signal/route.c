@@ -167,10 +167,20 @@ static void take_over(struct hub_peer *p, const char *name)
 		hub_close_peer(old, HUB_CLOSE_POLICY, "replaced by a new connection");
 }
 
+static void refuse_name(struct hub_peer *p, const struct message *m, int result)
+{
+	if (result == -E_NOMEM)
+		hub_error_for(p, "out-of-memory", "The server is out of memory.", m->type, NULL);
+	else
+		hub_error_for(p, "bad-name", "A name needs at least one printable character.",
+		              m->type, NULL);
+}
+
 static void on_username(struct hub_peer *p, const struct message *m)
 {
 	json_t *name = json_object_get(m->json, "name"), *resume;
 	bool changed;
+	int r;
 
 	resume = json_object_get(m->json, "resume");
 	memset(p->resume, 0, sizeof(p->resume));
@@ -179,9 +189,9 @@ static void on_username(struct hub_peer *p, const struct message *m)
 		take_over(p, json_string_value(name));
 	}
 
-	if (!json_is_string(name) || name_claim(p, json_string_value(name), &changed)) {
-		hub_error_for(p, "bad-name", "A name needs at least one printable character.",
-		              m->type, NULL);
+	r = json_is_string(name) ? name_claim(p, json_string_value(name), &changed) : -E_INVAL;
+	if (r) {
+		refuse_name(p, m, r);
 		return;
 	}
 	hub_report(p, HUB_EVENT_NAMED, NULL, 0);

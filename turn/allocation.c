@@ -113,8 +113,7 @@ int turn_alloc_add(struct turn_alloc *a)
 {
 	struct turn *t = a->turn;
 
-	HASH_ADD(hh, t->allocs, tuple, sizeof(a->tuple), a);
-	if (!a->hh.tbl)
+	if (TABLE_ADD(hh, t->allocs, tuple, sizeof(a->tuple), a))
 		return -E_NOMEM;
 	t->live++;
 	t->stats.made[a->path.side->protocol]++;

@@ -70,8 +70,7 @@ static struct turn_peer_conn *new_conn(struct turn_alloc *a, const struct addr *
 	c->alloc = a;
 	c->id = id;
 	c->peer = *peer;
-	HASH_ADD(hh, t->conns, id, sizeof(c->id), c);
-	if (!c->hh.tbl) {
+	if (TABLE_ADD(hh, t->conns, id, sizeof(c->id), c)) {
 		free(c);
 		return NULL;
 	}

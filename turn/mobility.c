@@ -123,8 +123,7 @@ int turn_mobile_new(struct turn_alloc *a)
 	m->alloc = a;
 	env_random(t->env, &m->serial, sizeof(m->serial));
 	env_random(t->env, m->chance, sizeof(m->chance));
-	HASH_ADD(hh, t->mobiles, serial, sizeof(m->serial), m);
-	if (!m->hh.tbl) {
+	if (TABLE_ADD(hh, t->mobiles, serial, sizeof(m->serial), m)) {
 		free(m);
 		return -E_NOMEM;
 	}
@@ -163,13 +162,14 @@ static void settle(struct turn_alloc *a, const struct turn_tuple *tuple,
                    const struct turn_path *path)
 {
 	struct turn *t = a->turn;
+	int r;
 
 	HASH_DELETE(hh, t->allocs, a);
 	a->tuple = *tuple;
 	a->path = *path;
-	HASH_ADD(hh, t->allocs, tuple, sizeof(a->tuple), a);
+	r = TABLE_ADD(hh, t->allocs, tuple, sizeof(a->tuple), a);
 	turn_journal_note(a, TURN_EVENT_MOVED, &path->client, 0);
-	if (!a->hh.tbl)
+	if (r)
 		turn_alloc_doom(a);
 }
 
@@ -307,8 +307,7 @@ int turn_mobile_refresh(struct turn_request *rq)
 	if (!a->path.side) {
 		arrive(m);
 	} else {
-		HASH_ADD(hh_move, t->moves, tuple, sizeof(m->tuple), m);
-		if (!m->hh_move.tbl) {
+		if (TABLE_ADD(hh_move, t->moves, tuple, sizeof(m->tuple), m)) {
 			memset(&m->tuple, 0, sizeof(m->tuple));
 			return 508; /* the ticket is still good */
 		}
@@ -403,12 +402,12 @@ static bool attach(struct turn *t, struct turn_alloc *a)
 	memset(&a->tuple, 0, sizeof(a->tuple));
 	a->tuple.side = ++t->sides;
 	a->path.side = NULL;
-	HASH_ADD(hh, t->mobiles, serial, sizeof(m->serial), m);
-	HASH_ADD(hh, t->allocs, tuple, sizeof(a->tuple), a);
+	ok &= !TABLE_ADD(hh, t->mobiles, serial, sizeof(m->serial), m);
+	ok &= !TABLE_ADD(hh, t->allocs, tuple, sizeof(a->tuple), a);
 	t->live++;
 	turn_journal_begin(a);
 	turn_alloc_set_lifetime(a, 0, 0);
-	return ok && m->hh.tbl && a->hh.tbl;
+	return ok;
 }
 
 void turn_take(struct turn *t, uint64_t ticket, struct turn_alloc *a, int code)

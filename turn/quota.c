@@ -5,11 +5,11 @@
 #include "turn/quota.h"
 
 #include "base/error.h"
+#include "base/table.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 struct turn_account {
 	UT_hash_handle hh;
@@ -91,8 +91,7 @@ int turn_quota_take(struct turn_quota *q, unsigned int realm, const char *name, 
 		if (!a)
 			goto out;
 		memcpy(a->name, key, len);
-		HASH_ADD(hh, q->accounts, name, len, a);
-		if (!a->hh.tbl) {
+		if (TABLE_ADD(hh, q->accounts, name, len, a)) {
 			free(a);
 			goto out;
 		}

@@ -6,12 +6,11 @@
 #ifndef TURN_STATE_H
 #define TURN_STATE_H
 
+#include "base/table.h"
 #include "turn/journal.h"
 #include "turn/rate.h"
 #include "turn/tcp.h"
 #include "turn/turn.h"
-
-#include <uthash.h>
 
 #define TURN_REFLECTION_MAX 3       /* a stranger's reply is at most so many times its request */
 #define TURN_WHEEL_SLOTS    1024    /* seconds; an allocation waits in slot expiry % slots */

@@ -4,11 +4,12 @@
  */
 #include "daemon/admin/explain.h"
 
+#include "base/table.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <uthash.h>
 
 #define KEEP_FIRST 8
 
@@ -97,7 +98,9 @@ static struct entry *begin(struct explain *x, const char *from, const char *to)
 	snprintf(e->call.name[1], sizeof(e->call.name[1]), "%s", to);
 	e->call.begun_ms = now_ms();
 	make_pair(&e->pair, from, to);
-	HASH_ADD(hh, x->open, pair, sizeof(e->pair), e);
+	/* Out of memory: it stays in the ring, and nothing more is noted of it. */
+	if (TABLE_ADD(hh, x->open, pair, sizeof(e->pair), e))
+		e->call.ended_ms = e->call.begun_ms;
 	return e;
 }
 

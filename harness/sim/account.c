@@ -314,8 +314,15 @@ static void new_alloc(struct exchange *x, struct ep relayed, uint32_t lifetime_s
 	a->user = user_of(x);
 	a->expires_ms = end_of_life(x, lifetime_s);
 	memcpy(a->tid, x->request + 8, sizeof(a->tid));
-	HASH_ADD(hh_client, acc->by_client, client, sizeof(a->client), a);
-	HASH_ADD(hh_relayed, acc->by_relayed, relayed, sizeof(a->relayed), a);
+	if (TABLE_ADD(hh_client, acc->by_client, client, sizeof(a->client), a)) {
+		free(a);
+		return;
+	}
+	if (TABLE_ADD(hh_relayed, acc->by_relayed, relayed, sizeof(a->relayed), a)) {
+		HASH_DELETE(hh_client, acc->by_client, a);
+		free(a);
+		return;
+	}
 	DL_APPEND(acc->by_user[a->user], a);
 	acc->sim->counts.allocations++;
 	check_quota(x, a->user);

@@ -6,9 +6,8 @@
 #ifndef SIM_ACCOUNT_H
 #define SIM_ACCOUNT_H
 
+#include "base/table.h"
 #include "harness/sim/sim.h"
-
-#include <uthash.h>
 
 struct acc_perm {
 	uint32_t ip;

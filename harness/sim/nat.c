@@ -4,8 +4,9 @@
  */
 #include "harness/sim/nat.h"
 
+#include "base/table.h"
+
 #include <stdlib.h>
-#include <uthash.h>
 
 #define PORT_TRIES 64
 
@@ -99,8 +100,15 @@ static struct sim_mapping *find_or_make(struct sim_nat *n, struct ep from, struc
 		free(m);
 		return NULL;
 	}
-	HASH_ADD(hh_inside, n->by_inside, key, sizeof(m->key), m);
-	HASH_ADD(hh_port, n->by_port, port, sizeof(m->port), m);
+	if (TABLE_ADD(hh_inside, n->by_inside, key, sizeof(m->key), m)) {
+		free(m);
+		return NULL;
+	}
+	if (TABLE_ADD(hh_port, n->by_port, port, sizeof(m->port), m)) {
+		HASH_DELETE(hh_inside, n->by_inside, m);
+		free(m);
+		return NULL;
+	}
 	return m;
 }
 

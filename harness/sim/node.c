@@ -5,6 +5,7 @@
 #include "harness/sim/node.h"
 
 #include "base/error.h"
+#include "base/table.h"
 #include "harness/sim/agent.h"
 #include "harness/sim/net.h"
 #include "harness/sim/watch.h"
@@ -13,7 +14,6 @@
 #include "turn/quota.h"
 
 #include <stdlib.h>
-#include <uthash.h>
 
 /* A client's TCP connection, seen from the node. */
 struct stream {
@@ -87,7 +87,11 @@ static struct stream *stream_of(struct node *n, struct ep client, bool make)
 		free(st);
 		return NULL;
 	}
-	HASH_ADD(hh, n->streams, client, sizeof(st->client), st);
+	if (TABLE_ADD(hh, n->streams, client, sizeof(st->client), st)) {
+		turn_link_free(st->link);
+		free(st);
+		return NULL;
+	}
 	return st;
 }
 

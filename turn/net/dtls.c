@@ -332,12 +332,11 @@ static void welcome(struct dtls *d)
 		return;
 	}
 	s->timer = env_timer_new(net->env, on_timer, s);
-	if (!s->timer) {
+	if (!s->timer || TABLE_ADD(hh, d->sessions, key, sizeof(s->key), s)) {
 		session_free(s);
 		return;
 	}
 	s->began_ms = env_now_ms(net->env);
-	HASH_ADD(hh, d->sessions, key, sizeof(s->key), s);
 	net->turn->stats.connections++;
 	if (session_read(s)) {
 		s->broken = true;

@@ -5,11 +5,11 @@
 #include "turn/net/sources.h"
 
 #include "base/error.h"
+#include "base/table.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 #define KEY_LEN 9 /* family, then an IPv4 address or an IPv6 /64 */
 
@@ -74,7 +74,10 @@ int net_sources_take(struct net_sources *s, const struct addr *from, struct net_
 		if (!i)
 			goto out;
 		memcpy(i->key, key, KEY_LEN);
-		HASH_ADD(hh, s->table, key, KEY_LEN, i);
+		if (TABLE_ADD(hh, s->table, key, KEY_LEN, i)) {
+			free(i);
+			goto out;
+		}
 	}
 	i->n++;
 	s->total++;

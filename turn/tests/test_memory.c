@@ -6,9 +6,10 @@
 #include "base/env_libevent.h"
 #include "base/error.h"
 #include "base/tests/test.h"
+#include "base/tests/wrap.h"
 #include "turn/mobility.h"
+#include "turn/net/sources.h"
 #include "turn/tests/world.h"
-#include "turn/tests/wrap.h"
 
 #include <event2/event.h>
 #include <stdio.h>
@@ -185,6 +186,37 @@ static void every_allocation_may_fail(void **state)
 	free(w);
 }
 
+/* Connections counted by source: the table grows with the sources. */
+static void a_source_may_not_fit(void **state)
+{
+	struct net_sources *s = net_sources_new(0, 0);
+	struct net_source *held[MANY];
+	unsigned failed = 0;
+
+	(void)state;
+	for (size_t i = 0; i < MANY; i++) {
+		char text[ADDR_STRLEN];
+		struct addr from;
+
+		snprintf(text, sizeof(text), "198.51.%zu.%zu:1", i / 100, i % 100);
+		assert_int_equal(addr_parse(&from, text), 0);
+		held[i] = NULL;
+		wrap_fail(2); /* behind the source itself: the table */
+		if (net_sources_take(s, &from, &held[i])) {
+			failed++;
+			wrap_fail(0);
+			assert_int_equal(net_sources_total(s), i);
+			assert_int_equal(net_sources_take(s, &from, &held[i]), 0);
+		}
+		wrap_fail(0);
+		assert_int_equal(net_sources_total(s), i + 1);
+	}
+	assert_true(failed > 0);
+	for (size_t i = 0; i < MANY; i++)
+		net_sources_give(s, held[i]);
+	net_sources_free(s);
+}
+
 static void a_start_may_fail(void **state)
 {
 	struct world *w = malloc(sizeof(*w));
@@ -285,6 +317,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(an_allocation_is_small),
 	    cmocka_unit_test(every_allocation_may_fail),
+	    cmocka_unit_test(a_source_may_not_fit),
 	    cmocka_unit_test(a_start_may_fail),
 	};
 

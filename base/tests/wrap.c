@@ -2,16 +2,14 @@
  *
  * Counted memory.
  */
-#include "turn/tests/wrap.h"
+#include "base/tests/wrap.h"
 
 #include <malloc.h>
 #include <stdint.h>
 #include <string.h>
 
-void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *p, size_t size);
-void __real_free(void *p);
 
 static size_t bytes, countdown;
 static bool failed;
@@ -73,6 +71,23 @@ void *__wrap_realloc(void *p, size_t size)
 void *__wrap_reallocarray(void *p, size_t n, size_t size)
 {
 	return size && n > SIZE_MAX / size ? NULL : __wrap_realloc(p, n * size);
+}
+
+char *__wrap_strndup(const char *s, size_t n)
+{
+	size_t len = strnlen(s, n);
+	char *copy = __wrap_malloc(len + 1);
+
+	if (copy) {
+		memcpy(copy, s, len);
+		copy[len] = 0;
+	}
+	return copy;
+}
+
+char *__wrap_strdup(const char *s)
+{
+	return __wrap_strndup(s, strlen(s));
 }
 
 void __wrap_free(void *p)

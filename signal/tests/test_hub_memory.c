@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The hub without memory: at every place where some is asked for, one who asked goes without, and
+ * nothing else comes of it.
+ */
+#include "base/error.h"
+#include "base/tests/test.h"
+#include "base/tests/wrap.h"
+#include "signal/hub.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define GUESTS 400 /* enough for the tables to grow, more than once */
+
+struct guest {
+	struct hub_peer *peer;
+	bool closed;
+};
+
+static int on_send(void *ctx, void *conn, enum hub_frame frame, const char *text, size_t len)
+{
+	(void)ctx;
+	(void)conn;
+	(void)frame;
+	assert_int_equal(strlen(text), len);
+	return 0;
+}
+
+static void on_close(void *ctx, void *conn, enum hub_close code, const char *reason)
+{
+	(void)ctx;
+	(void)code;
+	(void)reason;
+	((struct guest *)conn)->closed = true;
+}
+
+static int64_t on_now(void *ctx)
+{
+	(void)ctx;
+	return 0;
+}
+
+static const struct hub_ops ops = {.send = on_send, .close = on_close, .now_ms = on_now};
+
+static void say(struct guest *g, const char *text)
+{
+	if (g->peer && !g->closed)
+		hub_text(g->peer, text, strlen(text));
+}
+
+static void come(struct hub *h, struct guest *g)
+{
+	int r = hub_join(h, g, &g->peer);
+
+	assert_true(r == 0 || r == -E_NOMEM);
+	if (r)
+		g->peer = NULL;
+}
+
+static void go(struct guest *g)
+{
+	hub_leave(g->peer);
+	*g = (struct guest){0};
+}
+
+/* Joins, names, renames, a call, a return with a secret, ends. */
+static void session(struct hub *h, struct guest *g, int n)
+{
+	char text[128];
+
+	for (int i = 0; i < n; i++) {
+		come(h, &g[i]);
+		snprintf(text, sizeof(text),
+		         "{\"type\":\"username\",\"name\":\"n%d\",\"resume\":\"0123456789abcdef\"}",
+		         i);
+		say(&g[i], text);
+	}
+	say(&g[0], "{\"type\":\"username\",\"name\":\"n1\"}"); /* becomes n11 */
+	say(&g[0], "{\"type\":\"username\",\"name\":\"n0\"}");
+	say(&g[0], "{\"type\":\"video-offer\",\"target\":\"n1\",\"name\":\"n0\",\"sdp\":{}}");
+	go(&g[1]);
+	come(h, &g[1]);
+	say(&g[1], "{\"type\":\"username\",\"name\":\"n1\",\"resume\":\"0123456789abcdef\"}");
+	for (int i = 0; i < n; i++)
+		go(&g[i]);
+}
+
+static struct hub *new_hub(void)
+{
+	struct hub_conf conf;
+
+	hub_conf_default(&conf);
+	conf.return_ms = 0;
+	return hub_new(&conf, &ops, NULL);
+}
+
+static void every_allocation_may_fail(void **state)
+{
+	struct guest *g = calloc(GUESTS, sizeof(*g));
+	size_t n, held;
+
+	(void)state;
+	json_set_alloc_funcs(__wrap_malloc, __wrap_free);
+	held = wrap_bytes();
+	for (n = 1;; n++) {
+		struct hub *h = new_hub();
+		bool failed;
+
+		wrap_fail(n);
+		session(h, g, 3);
+		failed = wrap_failed();
+		wrap_fail(0);
+		hub_free(h);
+		assert_int_equal(wrap_bytes(), held);
+		if (!failed)
+			break;
+	}
+	print_message("%zu allocations failed, one at a time\n", n - 1);
+	assert_true(n > 20);
+	free(g);
+}
+
+/* A table that does not grow: who came with it goes without a name or a place, the others keep
+ * theirs. */
+static void a_table_that_does_not_grow(void **state)
+{
+	struct guest *g = calloc(GUESTS, sizeof(*g));
+	struct hub *h = new_hub();
+	unsigned refused = 0, nameless = 0;
+	char text[64];
+
+	(void)state;
+	json_set_alloc_funcs(__real_malloc, __real_free);
+	for (int i = 0; i < GUESTS; i++) {
+		snprintf(text, sizeof(text), "{\"type\":\"username\",\"name\":\"m%d\"}", i);
+		wrap_fail(2); /* after the peer itself */
+		if (hub_join(h, &g[i], &g[i].peer)) {
+			refused++;
+			wrap_fail(0);
+			assert_int_equal(hub_join(h, &g[i], &g[i].peer), 0);
+		}
+		wrap_fail(0);
+		assert_int_equal(hub_peer_count(h), i + 1);
+		/* a name, and another one that does not fit: the first stays */
+		say(&g[i], text);
+		snprintf(text, sizeof(text), "m%d", i);
+		assert_string_equal(hub_peer_name(g[i].peer), text);
+		wrap_fail(2);
+		snprintf(text, sizeof(text), "{\"type\":\"username\",\"name\":\"x%d\"}", i);
+		say(&g[i], text);
+		wrap_fail(0);
+		snprintf(text, sizeof(text), "m%d", i);
+		nameless += !strcmp(hub_peer_name(g[i].peer), text);
+		assert_true(*hub_peer_name(g[i].peer) != 0);
+	}
+	print_message("%u refused, %u kept their name\n", refused, nameless);
+	assert_true(refused > 0);
+	for (int i = 0; i < GUESTS; i++)
+		go(&g[i]);
+	hub_free(h);
+	free(g);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(every_allocation_may_fail),
+	    cmocka_unit_test(a_table_that_does_not_grow),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
