@@ -60,6 +60,8 @@ static int reload_users(struct serve *s, struct why *why)
 	if (s->web && since.before) {
 		web_tell_revoked(s->web, is_newly_revoked, &since);
 		store_snapshot_newly_revoked(fresh, since.before, tell_stale, s);
+		if (store_snapshot_newly_ended(fresh, since.before))
+			web_tell_stale(s->web, NULL);
 	}
 	store_snapshot_unref(s->users);
 	s->users = fresh;

@@ -93,6 +93,10 @@ const struct schema_step schema_steps[] = {
         "	object TEXT NOT NULL"
         ") STRICT;",
     },
+    {
+        /* What lives on the secret is over, too, and not only what would begin with it. */
+        "ALTER TABLE shared_secret ADD COLUMN ended INTEGER NOT NULL DEFAULT 0;",
+    },
 };
 const int schema_step_n = sizeof(schema_steps) / sizeof(*schema_steps);
 

@@ -125,13 +125,36 @@ int store_secret_retire(struct store *s, int64_t id, int64_t after_s, struct why
 	                     id, after_s);
 }
 
+int store_secret_end(struct store *s, int64_t id, struct why *why)
+{
+	sqlite3_stmt *stmt;
+	int err = store_act_begin(s, why);
+
+	if (err)
+		return err;
+	err = store_prepare(s,
+	                    "UPDATE shared_secret SET dead = 1, ended = 1, "
+	                    "retired_at = min(coalesce(retired_at, ?1), ?1) WHERE id = ?2",
+	                    &stmt, why);
+	if (!err) {
+		sqlite3_bind_int64(stmt, 1, store_now_s(s));
+		sqlite3_bind_int64(stmt, 2, id);
+		err = store_run(s, stmt, "ending the secret", why);
+	}
+	if (!err && !sqlite3_changes(s->db))
+		err = why_set(why, -E_NOTFOUND,
+		              "there is no secret %" PRId64 " and never was: see secret list", id);
+	return store_act_end(s, err, why, "secret retire",
+	                     "secret %" PRId64 " now, and what lives on it", id);
+}
+
 int store_secret_list(struct store *s, int (*each)(void *ctx, const struct store_secret *secret),
                       void *ctx, struct why *why)
 {
 	sqlite3_stmt *stmt;
 	int rc = SQLITE_DONE;
 	int err = store_prepare(s,
-	                        "SELECT id, created_at, coalesce(retired_at, 0), " LIVE " "
+	                        "SELECT id, created_at, coalesce(retired_at, 0), " LIVE ", ended "
 	                        "FROM shared_secret ORDER BY id",
 	                        &stmt, why);
 
@@ -144,6 +167,7 @@ int store_secret_list(struct store *s, int (*each)(void *ctx, const struct store
 		    .created_at_s = sqlite3_column_int64(stmt, 1),
 		    .retired_at_s = sqlite3_column_int64(stmt, 2),
 		    .live = sqlite3_column_int(stmt, 3),
+		    .ended = sqlite3_column_int(stmt, 4),
 		};
 
 		err = each(ctx, &secret);

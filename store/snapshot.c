@@ -46,8 +46,13 @@ struct store_snapshot {
 	struct snapshot_user *users;
 	size_t user_n, user_cap;
 	size_t *by_hash; /* indices of users, sorted by userhash */
-	struct snapshot_text *secrets;
+	struct snapshot_secret {
+		int64_t id;
+		struct snapshot_text value;
+	} * secrets;
 	size_t secret_n, secret_cap;
+	int64_t *ended; /* secrets, by number */
+	size_t ended_n, ended_cap;
 	struct snapshot_token *tokens;
 	size_t token_n, token_cap;
 	struct snapshot_revocations credentials, revoked_users, reissued;
@@ -131,10 +136,19 @@ static int add_secret(struct store_snapshot *snap, sqlite3_stmt *stmt)
 	    grow(&snap->secrets, sizeof(*snap->secrets), snap->secret_n, &snap->secret_cap, 1);
 
 	if (!err)
-		err = add_text(snap, stmt, 0, &snap->secrets[snap->secret_n]);
+		err = add_text(snap, stmt, 0, &snap->secrets[snap->secret_n].value);
 	if (!err)
-		snap->secret_n++;
+		snap->secrets[snap->secret_n++].id = sqlite3_column_int64(stmt, 2);
 	note_end(snap, sqlite3_column_int64(stmt, 1));
+	return err;
+}
+
+static int add_ended(struct store_snapshot *snap, sqlite3_stmt *stmt)
+{
+	int err = grow(&snap->ended, sizeof(*snap->ended), snap->ended_n, &snap->ended_cap, 1);
+
+	if (!err)
+		snap->ended[snap->ended_n++] = sqlite3_column_int64(stmt, 0);
 	return err;
 }
 
@@ -236,10 +250,11 @@ static const struct {
     {"SELECT realm, name, key_md5, key_sha256, userhash, disabled_at FROM turn_user "
      "ORDER BY realm, name",
      add_user},
-    {"SELECT value, coalesce(retired_at, 0) FROM shared_secret "
+    {"SELECT value, coalesce(retired_at, 0), id FROM shared_secret "
      "WHERE NOT dead AND (retired_at IS NULL OR retired_at > ?1) "
      "ORDER BY retired_at IS NOT NULL, retired_at DESC, id DESC",
      add_secret},
+    {"SELECT id FROM shared_secret WHERE ended ORDER BY id", add_ended},
     {"SELECT hash, id, scopes, coalesce(expires_at, 0), label FROM api_token "
      "WHERE expires_at IS NULL OR expires_at > ?1",
      add_token},
@@ -307,6 +322,7 @@ void store_snapshot_unref(struct store_snapshot *snap)
 	free(snap->users);
 	free(snap->by_hash);
 	free(snap->secrets);
+	free(snap->ended);
 	free(snap->tokens);
 	free(snap->credentials.v);
 	free(snap->revoked_users.v);
@@ -382,8 +398,34 @@ size_t store_snapshot_secret_n(const struct store_snapshot *snap)
 
 const char *store_snapshot_secret(const struct store_snapshot *snap, size_t i, size_t *len)
 {
-	*len = snap->secrets[i].len;
-	return snap->text + snap->secrets[i].off;
+	*len = snap->secrets[i].value.len;
+	return snap->text + snap->secrets[i].value.off;
+}
+
+int64_t store_snapshot_secret_id(const struct store_snapshot *snap, size_t i)
+{
+	return snap->secrets[i].id;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+bool store_snapshot_secret_ended(const struct store_snapshot *snap, int64_t id)
+{
+	return snap->ended_n && bsearch(&id, snap->ended, snap->ended_n, sizeof(id), compare_ids);
+}
+
+bool store_snapshot_newly_ended(const struct store_snapshot *now,
+                                const struct store_snapshot *before)
+{
+	for (size_t i = 0; i < now->ended_n; i++)
+		if (!store_snapshot_secret_ended(before, now->ended[i]))
+			return true;
+	return false;
 }
 
 bool store_snapshot_token(const struct store_snapshot *snap, const char *token, size_t len,

@@ -58,6 +58,13 @@ int64_t store_snapshot_user_revoked(const struct store_snapshot *snap, const cha
  * those that are going to retire last. */
 size_t store_snapshot_secret_n(const struct store_snapshot *snap);
 const char *store_snapshot_secret(const struct store_snapshot *snap, size_t i, size_t *len);
+int64_t store_snapshot_secret_id(const struct store_snapshot *snap, size_t i);
+
+/* Whether what lives on the secret of that number is over (store_secret_end()), and whether any is
+ * so that was not in an earlier snapshot. */
+bool store_snapshot_secret_ended(const struct store_snapshot *snap, int64_t id);
+bool store_snapshot_newly_ended(const struct store_snapshot *now,
+                                const struct store_snapshot *before);
 
 struct store_snapshot_token {
 	int64_t id, expires_at_s;

@@ -91,6 +91,7 @@ struct store_secret {
 	int64_t id, created_at_s;
 	int64_t retired_at_s; /* 0 = live; a time to come = live until then */
 	bool live;
+	bool ended; /* and what lived on it */
 };
 
 /* value NULL makes a random one; made (may be NULL, else holds SECRET_MAX_LEN + 1 bytes) gets
@@ -102,6 +103,10 @@ int store_secret_add(struct store *s, const char *value, char *made, int64_t *id
  * another. Again with another time moves the end, as long as it has not come. -E_NOTFOUND, also
  * if it is dead. -E_INVAL for a negative time. */
 int store_secret_retire(struct store *s, int64_t id, int64_t after_s, struct why *why);
+
+/* The secret is dead at once, whatever it was before, and what lives on it is over: a server closes
+ * the allocations that were opened with it. -E_NOTFOUND for a number that never was one. */
+int store_secret_end(struct store *s, int64_t id, struct why *why);
 
 /* As store_user_list(), oldest first. Never shows a value. */
 int store_secret_list(struct store *s, int (*each)(void *ctx, const struct store_secret *secret),

@@ -100,7 +100,8 @@ static bool integrity_ok(const struct turn_request *rq, const struct stun_key *k
 	       stun_msg_integrity_ok(&rq->msg, STUN_SHA1, key);
 }
 
-/* A running session has proved its key once: neither expiry nor a retired secret ends it. */
+/* A running session has proved its key once: neither expiry nor a retired secret ends it, unless
+ * turn_is_alive() says so. */
 static bool try_session_key(struct turn_request *rq)
 {
 	struct turn_alloc *a = rq->alloc;
@@ -110,6 +111,7 @@ static bool try_session_key(struct turn_request *rq)
 	    !integrity_ok(rq, &a->key))
 		return false;
 	rq->key = &a->key;
+	rq->origin = a->origin;
 	rq->auth.expires_at_s = a->credential_expires_at_s;
 	rq->auth.third_party = a->third_party;
 	rq->auth.username = a->username;
@@ -132,6 +134,7 @@ static int match_keys(struct turn_request *rq)
 	for (size_t i = 0; i < rq->auth.key_n; i++) {
 		if (integrity_ok(rq, &rq->auth.key[i])) {
 			rq->key = &rq->auth.key[i];
+			rq->origin = rq->auth.origin[i];
 			return 0;
 		}
 	}
@@ -160,6 +163,7 @@ static int check_token(struct turn_request *rq)
 	rq->auth.username_len = kid->len;
 	rq->auth.expires_at_s = grant.expires_at_s;
 	rq->auth.third_party = true;
+	rq->auth.origin[0] = rq->auth.origin[1] = grant.origin;
 	rq->auth.key[rq->auth.key_n++] = grant.key;
 	/* coturn's client signs with the first 16 bytes of a longer key, as its server expects. */
 	if (grant.key.len > STUN_KEY_MD5_LEN) {
@@ -183,6 +187,7 @@ static int check_key(struct turn_request *rq)
 	int r;
 
 	rq->auth.key_n = 0;
+	memset(rq->auth.origin, 0, sizeof(rq->auth.origin));
 	rq->auth.expires_at_s = 0;
 	rq->auth.third_party = false;
 	if (try_session_key(rq))
@@ -321,6 +326,7 @@ int turn_check_credentials(struct turn_request *rq)
 	/* From now on the session goes by this key, whichever algorithm or secret made it. */
 	if (!r && rq->alloc && rq->key != &rq->alloc->key && is_alloc_owner(rq)) {
 		rq->alloc->key = *rq->key;
+		rq->alloc->origin = rq->origin;
 		rq->alloc->credential_expires_at_s = rq->auth.expires_at_s;
 		rq->key = &rq->alloc->key;
 	}
@@ -332,6 +338,21 @@ int turn_check_credentials(struct turn_request *rq)
 int turn_check_same_user(struct turn_request *rq)
 {
 	return is_alloc_owner(rq) ? 0 : 441;
+}
+
+/* Whether what it was opened with is still good for it. */
+bool turn_is_alive(const struct turn_alloc *a)
+{
+	const struct turn *t = a->turn;
+	const struct turn_auth_session session = {.realm = t->conf.realm[a->realm],
+	                                          .username = a->username,
+	                                          .username_len = a->username_len,
+	                                          .key = &a->key,
+	                                          .origin = a->origin};
+
+	if (a->third_party)
+		return t->conf.oauth && turn_oauth_has(t->conf.oauth, a->origin);
+	return t->auth->alive(t->auth_ctx, &session);
 }
 
 /* RFC 7635 section 6: ACCESS-TOKEN is comprehension-required, and who takes no tokens does not

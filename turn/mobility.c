@@ -421,6 +421,12 @@ void turn_take(struct turn *t, uint64_t ticket, struct turn_alloc *a, int code)
 		a = NULL;
 		code = 437;
 	}
+	/* The worker that it comes from may not have known yet what this one knows. */
+	if (a && !turn_is_alive(a)) {
+		turn_alloc_close(a, TURN_CLOSE_REVOKED);
+		a = NULL;
+		code = 437;
+	}
 	if (a)
 		serial = a->mobile->serial;
 	t->fetch_result = a ? 0 : code;

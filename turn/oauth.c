@@ -94,6 +94,29 @@ static int read_block(const uint8_t *plain, size_t len, int64_t now_s, struct tu
 	return 0;
 }
 
+/* Tells a key from any other, also from a new one of its id. 0 is nobody's. */
+static int64_t origin_of(const struct turn_oauth_key *k)
+{
+	uint8_t text[sizeof(k->kid) + sizeof(k->key)] = {0}, digest[EVP_MAX_MD_SIZE];
+	int64_t origin = 0;
+
+	memcpy(text, k->kid, strlen(k->kid));
+	memcpy(text + sizeof(k->kid), k->key, k->key_len);
+	if (EVP_Digest(text, sizeof(text), digest, NULL, EVP_sha256(), NULL))
+		memcpy(&origin, digest, sizeof(origin));
+	OPENSSL_cleanse(text, sizeof(text));
+	return origin;
+}
+
+bool turn_oauth_has(const struct turn_oauth *o, int64_t origin)
+{
+	bool has = false;
+
+	for (size_t i = 0; i < o->key_n; i++)
+		has |= origin_of(&o->key[i]) == origin;
+	return has;
+}
+
 int turn_oauth_open(const struct turn_oauth *o, const void *kid, size_t kid_len,
                     const uint8_t *token, size_t len, int64_t now_s, struct turn_oauth_grant *out)
 {
@@ -113,5 +136,7 @@ int turn_oauth_open(const struct turn_oauth *o, const void *kid, size_t kid_len,
 	if (!r)
 		r = read_block(plain, p.block_len, now_s, out);
 	OPENSSL_cleanse(plain, sizeof(plain));
+	if (!r)
+		out->origin = origin_of(key);
 	return r;
 }

@@ -8,6 +8,7 @@
 
 #include "turn/stun_msg.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,11 +34,15 @@ struct turn_oauth {
 struct turn_oauth_grant {
 	struct stun_key key;
 	int64_t expires_at_s; /* Unix time, the skew included */
+	int64_t origin;       /* which of our keys opened it: see turn_oauth_has() */
 };
 
 /* Opens a token with the key of that id (any bytes) at the Unix time now_s. 0; -E_NOTFOUND: no such
  * key; -E_PARSE; -E_DENIED: not made with it, or not for us; -E_STALE: out of its lifetime. */
 int turn_oauth_open(const struct turn_oauth *o, const void *kid, size_t kid_len,
                     const uint8_t *token, size_t len, int64_t now_s, struct turn_oauth_grant *out);
+
+/* Whether the key of a grant's origin is among them, under the same id. */
+bool turn_oauth_has(const struct turn_oauth *o, int64_t origin);
 
 #endif

@@ -145,8 +145,12 @@ void turn_set_conf(struct turn *t, const struct turn_conf *conf)
 	t->conf.username_anonymity = old.username_anonymity;
 	turn_limiter_set_rate(t->unauth, conf->unauth_rate);
 	turn_limiter_set_rate(t->bindings, conf->binding_rate);
-	HASH_ITER (hh, t->allocs, a, next)
-		turn_perms_recheck(a);
+	HASH_ITER (hh, t->allocs, a, next) {
+		if (a->third_party && !turn_is_alive(a))
+			turn_alloc_close(a, TURN_CLOSE_REVOKED);
+		else
+			turn_perms_recheck(a);
+	}
 }
 
 void turn_set_draining(struct turn *t, bool draining)
@@ -159,8 +163,7 @@ void turn_recheck_users(struct turn *t)
 	struct turn_alloc *a, *next;
 
 	HASH_ITER (hh, t->allocs, a, next)
-		if (!a->third_party && !t->auth->alive(t->auth_ctx, t->conf.realm[a->realm],
-		                                       a->username, a->username_len))
+		if (!turn_is_alive(a))
 			turn_alloc_close(a, TURN_CLOSE_REVOKED);
 }
 

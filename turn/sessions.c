@@ -69,6 +69,7 @@ static void describe(const struct turn_alloc *a, struct turn_session *s)
 	s->username = a->username;
 	s->username_len = a->username_len;
 	s->third_party = a->third_party;
+	s->origin = a->third_party ? 0 : a->origin;
 	s->protocol = a->path.side ? a->path.side->protocol : TURN_UDP;
 	s->client = a->path.client;
 	for (int i = 0; i < 2; i++)
@@ -107,10 +108,21 @@ void turn_list_sessions(struct turn *t, const struct turn_session_query *query, 
 			continue;
 		if (query->user && !turn_username_is(a->username, a->username_len, query->user))
 			continue;
+		if (query->origin && (a->third_party || a->origin != query->origin))
+			continue;
 		describe(a, &s);
 		if (!fn(ctx, &s))
 			return;
 	}
+}
+
+size_t turn_count_sessions(const struct turn *t, int64_t origin)
+{
+	size_t n = 0;
+
+	for (const struct turn_alloc *a = t->allocs; a; a = a->hh.next)
+		n += !a->third_party && a->origin == origin;
+	return n;
 }
 
 int turn_close_session(struct turn *t, const char *id)

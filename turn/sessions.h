@@ -15,6 +15,7 @@ struct turn_session {
 	const char *realm, *username; /* of its credential: any bytes, not terminated */
 	size_t username_len;
 	bool third_party; /* the username is a key's name */
+	int64_t origin;   /* what its key was made from, by turn_auth_ops; 0 of a third party */
 	enum turn_protocol protocol;
 	struct addr client, relayed[2]; /* AF_UNSPEC: there is none of that family */
 	uint64_t created_ms, age_ms, expires_in_ms;
@@ -27,12 +28,13 @@ struct turn_session {
 
 /* Which of them: older than the place (in the order of birth, then of worker and number) where an
  * earlier listing ended, and, unless user is NULL, of that user: the username itself, or what
- * stands behind its expiry. */
+ * stands behind its expiry; unless origin is 0, of a key of that origin. */
 struct turn_session_query {
 	uint64_t before_ms; /* created; UINT64_MAX: from the newest on */
 	unsigned before_worker;
 	uint64_t before_number;
 	const char *user;
+	int64_t origin;
 };
 
 /* Borrows s; must not call back into turn. True: go on. */
@@ -41,6 +43,9 @@ typedef bool turn_session_fn(void *ctx, const struct turn_session *s);
 /* The newest first. */
 void turn_list_sessions(struct turn *t, const struct turn_session_query *query, turn_session_fn *fn,
                         void *ctx);
+
+/* How many there are whose keys are of that origin. */
+size_t turn_count_sessions(const struct turn *t, int64_t origin);
 
 /* -E_NOTFOUND */
 int turn_close_session(struct turn *t, const char *id);

@@ -109,6 +109,7 @@ struct turn_alloc {
 	struct turn_slot *record; /* in the journal; NULL: none */
 	bool noted_stranger, noted_unpermitted;
 	struct stun_key key; /* that the last request was proved with */
+	int64_t origin;      /* what that key was made from: see turn_auth_answer */
 	unsigned int realm;  /* index into the configuration's */
 	bool third_party;
 	int64_t credential_expires_at_s; /* Unix time; 0: never */
@@ -211,6 +212,7 @@ struct turn_request {
 	struct turn_auth_answer auth;
 	char token_account[16];     /* the account of an access token */
 	const struct stun_key *key; /* set once the sender has proved who it is */
+	int64_t origin;             /* of that key */
 	uint64_t reply_buf[STUN_REPLY_MAX / 8];
 	struct stun_out out;
 };
@@ -244,6 +246,7 @@ void turn_challenge(struct turn_request *rq, int code);
 turn_check_fn turn_check_credentials;
 turn_check_fn turn_check_same_user;
 void turn_token_note_unknown(struct turn_request *rq);
+bool turn_is_alive(const struct turn_alloc *a);
 
 /* parked.c */
 bool turn_park(struct turn_request *rq, uint64_t ticket);

@@ -43,8 +43,10 @@ struct turn_auth_query {
 struct turn_auth_answer {
 	size_t key_n; /* several: one for each live secret */
 	struct stun_key key[TURN_KEYS_MAX];
-	int64_t expires_at_s; /* Unix time; 0: never */
-	bool third_party;     /* by an access token: expiry binds a running session, too */
+	int64_t origin[TURN_KEYS_MAX]; /* what each key was made from, as alive() is to know it:
+	                                * a number of the ops' own, 0 for none */
+	int64_t expires_at_s;          /* Unix time; 0: never */
+	bool third_party;              /* by an access token: expiry binds a running session, too */
 	/* Both may point into the query or into what the ops own until the caller's next call. */
 	const char *username; /* as the query's; for a userhash, whose it is */
 	size_t username_len;
@@ -52,13 +54,24 @@ struct turn_auth_answer {
 	size_t account_len;
 };
 
+/* What an allocation goes by. */
+struct turn_auth_session {
+	const char *realm;
+	const char *username; /* any bytes, not terminated */
+	size_t username_len;
+	const struct stun_key *key; /* that its last request was proved with */
+	int64_t origin;             /* of that key, as keys() gave it */
+};
+
 /* Who knows the users. */
 struct turn_auth_ops {
 	/* 0 and the answer; -E_NOTFOUND (401); -E_LATER: the request is kept, and
 	 * turn_auth_answered() with the ticket has it asked again. Never calls back into turn. */
 	int (*keys)(void *ctx, const struct turn_auth_query *query, struct turn_auth_answer *out);
-	/* False when the user was deleted or revoked: its allocations close. */
-	bool (*alive)(void *ctx, const char *realm, const char *username, size_t len);
+	/* False when what a session was opened with is no longer good for it (the user was deleted
+	 * or revoked, the password changed, the secret ended): its allocation closes. Never asked
+	 * of a third party's. */
+	bool (*alive)(void *ctx, const struct turn_auth_session *session);
 };
 
 /* An address to relay from. */
@@ -151,9 +164,10 @@ void turn_link_free(struct turn_link *link);
 void turn_set_nonce_key(struct turn *t, const uint8_t key[TURN_NONCE_KEY_LEN]);
 
 /* A new configuration, for what there is, too: limits, rates, lifetimes, policy, alternates and
- * access tokens' keys change; permissions that the policy no longer has end. What allocations are
- * built on stays: realms, relays, quota, ticket_key, worker, username_anonymity. Copies conf; its
- * pointers are borrowed until the next call. */
+ * access tokens' keys change; permissions that the policy no longer has end, and
+ * so do the allocations whose token was made for a key that is gone or another now. What
+ * allocations are built on stays: realms, relays, quota, ticket_key, worker, username_anonymity.
+ * Copies conf; its pointers are borrowed until the next call. */
 void turn_set_conf(struct turn *t, const struct turn_conf *conf);
 
 /* While true, no allocation is made: 300 to an alternate of the client's family, else 508. Those
@@ -163,7 +177,7 @@ void turn_set_draining(struct turn *t, bool draining);
 /* What an -E_LATER promised is there now. Unknown tickets are ignored. */
 void turn_auth_answered(struct turn *t, uint64_t ticket);
 
-/* Users may have gone: closes the allocations of those that are no longer alive. */
+/* Users or secrets may have gone: closes the allocations that are no longer alive. */
 void turn_recheck_users(struct turn *t);
 
 /* What an allocation did since it was last told of. */

@@ -14,7 +14,7 @@
 
 struct arg {
 	const char *name;
-	char type;   /* 's': text, 'i': number */
+	char type;   /* 's': text, 'i': number, 'b': true or false */
 	char needed; /* '!' */
 };
 
@@ -39,8 +39,10 @@ static const struct verb {
      true,
      false,
      admin_sessions,
-     {{"limit", 'i', 0}, {"after", 's', 0}, {"user", 's', 0}},
-     "Live allocations over all workers, the newest first; after: the next of the page before"},
+     {{"limit", 'i', 0}, {"after", 's', 0}, {"user", 's', 0}, {"secret", 'i', 0}},
+     "Live allocations over all workers, the newest first, of a user or opened with a secret; "
+     "after: "
+     "the next of the page before"},
     {"session close", false, false, admin_session_close, {{"id", 's', '!'}}, "End an allocation"},
     {"explain",
      true,
@@ -80,7 +82,12 @@ static const struct verb {
      admin_user_disable,
      {{"name", 's', '!'}, {"realm", 's', 0}},
      "Let a user relay no more; his calls end"},
-    {"secrets", true, false, admin_secrets, {{0}}, "Shared secrets, without their values"},
+    {"secrets",
+     true,
+     false,
+     admin_secrets,
+     {{0}},
+     "Shared secrets, without their values, and how many allocations live on each"},
     {"secret add",
      false,
      false,
@@ -91,8 +98,12 @@ static const struct verb {
      false,
      false,
      admin_secret_retire,
-     {{"id", 'i', '!'}, {"after_s", 'i', 0}},
-     "Stop accepting what a secret has made, at once or after a time"},
+     {{"id", 'i', '!'}, {"after_s", 'i', 0}, {"now", 'b', 0}},
+     "Take no new allocations by what a secret has made, from now on or after a time; those that "
+     "live "
+     "on it go on and are counted in the answer. now: they end, also those of a secret that is "
+     "retired "
+     "already"},
     {"tokens", true, true, admin_tokens, {{0}}, "API tokens, without their texts"},
     {"token add",
      false,
@@ -204,6 +215,11 @@ int64_t admin_number(const struct admin_task *t, const char *name, int64_t def)
 	return value ? json_integer_value(value) : def;
 }
 
+bool admin_flag(const struct admin_task *t, const char *name)
+{
+	return json_is_true(json_object_get(t->args, name));
+}
+
 int admin_done(struct admin_task *t, json_t *result, struct why *why)
 {
 	t->result = result;
@@ -241,6 +257,13 @@ static const struct arg *find_arg(const struct verb *v, const char *name)
 	return NULL;
 }
 
+static bool is_of_type(const json_t *value, char type)
+{
+	return type == 's'   ? json_is_string(value)
+	       : type == 'i' ? json_is_integer(value)
+	                     : json_is_boolean(value);
+}
+
 static int check_args(const struct verb *v, const json_t *args, struct why *why)
 {
 	const char *name;
@@ -254,9 +277,11 @@ static int check_args(const struct verb *v, const json_t *args, struct why *why)
 		if (!arg)
 			return why_set(why, -E_INVAL, "%s takes no argument \"%.64s\"", v->name,
 			               name);
-		if (arg->type == 's' ? !json_is_string(value) : !json_is_integer(value))
-			return why_set(why, -E_INVAL, "%s: %s is a %s", v->name, name,
-			               arg->type == 's' ? "string" : "whole number");
+		if (!is_of_type(value, arg->type))
+			return why_set(why, -E_INVAL, "%s: %s is %s", v->name, name,
+			               arg->type == 's'   ? "a string"
+			               : arg->type == 'i' ? "a whole number"
+			                                  : "true or false");
 		if (arg->type == 's' &&
 		    strlen(json_string_value(value)) != json_string_length(value))
 			return why_set(why, -E_INVAL, "%s: %s holds a zero byte", v->name, name);
@@ -337,7 +362,9 @@ static json_t *describe_args(const struct verb *v)
 
 	for (size_t i = 0; i < ARGS_MAX && v->args[i].name; i++)
 		json_array_append_new(args, json_pack("{ss ss sb}", "name", v->args[i].name, "type",
-		                                      v->args[i].type == 'i' ? "integer" : "string",
+		                                      v->args[i].type == 'i'   ? "integer"
+		                                      : v->args[i].type == 'b' ? "boolean"
+		                                                               : "string",
 		                                      "required", v->args[i].needed != 0));
 	return args;
 }

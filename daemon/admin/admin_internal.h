@@ -23,6 +23,11 @@ typedef int admin_fn(struct admin_task *t, struct why *why);
 /* NULL or the default when it was not given. */
 const char *admin_text(const struct admin_task *t, const char *name);
 int64_t admin_number(const struct admin_task *t, const char *name, int64_t def);
+bool admin_flag(const struct admin_task *t, const char *name);
+
+/* How many allocations live on each of n secrets: adds them to the counts. False: a worker has not
+ * answered, or there is no memory. */
+bool admin_count_by_secret(struct admin_task *t, const int64_t *ids, size_t n, uint64_t *counts);
 
 /* Takes over result; NULL is want of memory. */
 int admin_done(struct admin_task *t, json_t *result, struct why *why);

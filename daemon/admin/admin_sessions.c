@@ -90,11 +90,11 @@ static json_t *describe(const struct row *r)
 			json_array_append_new(addrs,
 			                      json_string(addr_format(&s->relayed[i], relayed)));
 	return json_pack(
-	    "{ss so ss ss ss so sI sI sI si si si sI sI sI sI sI}", "id", s->id, "user",
+	    "{ss so ss ss ss so sI sI sI sI si si si sI sI sI sI sI}", "id", s->id, "user",
 	    admin_string(r->username, s->username_len), "realm", r->realm, "transport",
 	    turn_protocol_text(s->protocol), "client", addr_format(&s->client, client), "relayed",
-	    addrs, "age_s", (json_int_t)(s->age_ms / 1000), "expires_in_s",
-	    (json_int_t)(s->expires_in_ms / 1000), "credential_expires_at",
+	    addrs, "secret", (json_int_t)s->origin, "age_s", (json_int_t)(s->age_ms / 1000),
+	    "expires_in_s", (json_int_t)(s->expires_in_ms / 1000), "credential_expires_at",
 	    (json_int_t)s->credential_expires_at_s, "peers", (int)s->peers, "channels",
 	    (int)s->channels, "connections", (int)s->connections, "to_peer_packets",
 	    (json_int_t)s->to_peer_packets, "to_peer_bytes", (json_int_t)s->to_peer_bytes,
@@ -149,7 +149,8 @@ static int page(struct admin_task *t, struct ask *ask, size_t answered, size_t l
 
 int admin_sessions(struct admin_task *t, struct why *why)
 {
-	struct question q = {.query = {.before_ms = UINT64_MAX}};
+	struct question q = {
+	    .query = {.before_ms = UINT64_MAX, .origin = admin_number(t, "secret", 0)}};
 	int64_t limit = admin_number(t, "limit", LIMIT_DEFAULT);
 	const char *after = admin_text(t, "after"), *user = admin_text(t, "user");
 	struct ask *ask;
@@ -174,6 +175,45 @@ int admin_sessions(struct admin_task *t, struct why *why)
 	         (size_t)limit, why);
 	ask_free(ask);
 	return r;
+}
+
+struct secrets {
+	size_t n;
+	int64_t id[];
+};
+
+static void count(struct turn *t, const void *question, void *answer)
+{
+	const struct secrets *q = question;
+	uint64_t *counts = answer;
+
+	for (size_t i = 0; i < q->n; i++)
+		counts[i] = turn_count_sessions(t, q->id[i]);
+}
+
+bool admin_count_by_secret(struct admin_task *t, const int64_t *ids, size_t n, uint64_t *counts)
+{
+	size_t size = sizeof(struct secrets) + n * sizeof(*ids), answered;
+	struct secrets *q = malloc(size);
+	struct ask *ask;
+
+	if (!q)
+		return false;
+	q->n = n;
+	memcpy(q->id, ids, n * sizeof(*ids));
+	ask = ask_new(t->admin->worker_n, q, size, (n + 1) * sizeof(*counts));
+	free(q);
+	if (!ask)
+		return false;
+	answered = ask_workers(ask, t->admin->workers, t->admin->worker_n, count);
+	for (size_t i = 0; i < t->admin->worker_n; i++) {
+		const uint64_t *part = ask_answer(ask, i);
+
+		for (size_t k = 0; part && k < n; k++)
+			counts[k] += part[k];
+	}
+	ask_free(ask);
+	return answered == t->admin->worker_n;
 }
 
 static void close_one(struct turn *t, const void *question, void *answer)

@@ -10,6 +10,7 @@
 #include "store/revoke.h"
 #include "store/usage.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -149,17 +150,41 @@ int admin_user_disable(struct admin_task *t, struct why *why)
 
 static int each_secret(void *ctx, const struct store_secret *s)
 {
-	return add(ctx, json_pack("{sI sI sI sb}", "id", (json_int_t)s->id, "created_at",
+	return add(ctx, json_pack("{sI sI sI sb sb}", "id", (json_int_t)s->id, "created_at",
 	                          (json_int_t)s->created_at_s, "retired_at",
-	                          (json_int_t)s->retired_at_s, "live", s->live));
+	                          (json_int_t)s->retired_at_s, "live", s->live, "ended", s->ended));
+}
+
+/* A worker that does not answer in time has none to show. */
+static int count_allocations(struct admin_task *t, json_t *secrets, struct why *why)
+{
+	size_t i, n = json_array_size(secrets);
+	int64_t *ids = calloc(n + 1, sizeof(*ids));
+	uint64_t *counts = calloc(n + 1, sizeof(*counts));
+	json_t *secret;
+	int r = ids && counts ? 0 : why_set(why, -E_NOMEM, "out of memory");
+
+	if (!r) {
+		json_array_foreach (secrets, i, secret)
+			ids[i] = json_integer_value(json_object_get(secret, "id"));
+		admin_count_by_secret(t, ids, n, counts);
+		json_array_foreach (secrets, i, secret)
+			json_object_set_new(secret, "allocations",
+			                    json_integer((json_int_t)counts[i]));
+	}
+	free(ids);
+	free(counts);
+	return r;
 }
 
 int admin_secrets(struct admin_task *t, struct why *why)
 {
 	struct rows rows = {.array = json_array()};
+	int r = store_secret_list(t->store, each_secret, &rows, why);
 
-	return list_done(t, &rows, store_secret_list(t->store, each_secret, &rows, why), "secrets",
-	                 why);
+	if (!r)
+		r = count_allocations(t, rows.array, why);
+	return list_done(t, &rows, r, "secrets", why);
 }
 
 int admin_secret_add(struct admin_task *t, struct why *why)
@@ -180,9 +205,21 @@ int admin_secret_add(struct admin_task *t, struct why *why)
 int admin_secret_retire(struct admin_task *t, struct why *why)
 {
 	int64_t id = admin_number(t, "id", 0);
-	int r = store_secret_retire(t->store, id, admin_number(t, "after_s", 0), why);
+	bool now = admin_flag(t, "now"), complete;
+	uint64_t living = 0;
+	int r;
 
-	return r ? r : admin_done(t, json_pack("{sI}", "id", (json_int_t)id), why);
+	if (now && json_object_get(t->args, "after_s"))
+		return why_set(why, -E_INVAL,
+		               "secret retire: now or after_s: one excludes the other");
+	complete = admin_count_by_secret(t, &id, 1, &living);
+	r = now ? store_secret_end(t->store, id, why)
+	        : store_secret_retire(t->store, id, admin_number(t, "after_s", 0), why);
+	return r ? r
+	         : admin_done(t,
+	                      json_pack("{sI sI sb sb}", "id", (json_int_t)id, "allocations",
+	                                (json_int_t)living, "ended", now, "complete", complete),
+	                      why);
 }
 
 /* ---- tokens ---- */

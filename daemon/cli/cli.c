@@ -47,9 +47,13 @@ static const struct verb verbs[] = {
      "credentials use the newest; all that are live verify"},
     {"secret list", "[--json]", FLAG_JSON, 0, 0, cli_secret_list,
      "List ID, state and times; never a value"},
-    {"secret retire", "ID [--after SECONDS]", FLAG_AFTER | CHANGES_STORE, 1, 1, cli_secret_retire,
-     "Stop accepting credentials made with a secret, at once or after a time (90, 10m, 24h, 7d); "
-     "until then it verifies, and new credentials use another"},
+    {"secret retire", "ID [--after SECONDS | --now] [--json]",
+     FLAG_AFTER | FLAG_NOW | FLAG_JSON | CHANGES_STORE, 1, 1, cli_secret_retire,
+     "Take no new allocations by credentials made with a secret, from this moment or after a time "
+     "(90, 10m, 24h, 7d); until then it verifies, and new credentials use another. Lists the "
+     "allocations that live on it, which go on. With --now they end within a second, also those of "
+     "a "
+     "secret that is retired already: for one that has leaked"},
     {"token add", "[LABEL] [--scope SCOPES] [--expires SECONDS] [--json]",
      FLAG_SCOPE | FLAG_EXPIRES | FLAG_JSON | CHANGES_STORE, 0, 1, cli_token_add,
      "Add a token for the HTTP API; prints it, once. It opens what its scopes say: issue "
@@ -88,8 +92,10 @@ static const struct verb verbs[] = {
     {"credentials", "NAME [--ttl SECONDS]", FLAG_TTL | FLAG_JSON, 1, 1, cli_credentials,
      "Print a time-limited credential and the iceServers for a client, as JSON"},
     {"status", "[--json]", FLAG_JSON, 0, 0, cli_status, "Say what the running server carries"},
-    {"sessions", "[--user NAME] [--json]", FLAG_USER | FLAG_JSON, 0, 0, cli_sessions,
-     "List the allocations that live on the running server, the newest first"},
+    {"sessions", "[--user NAME] [--secret ID] [--json]", FLAG_USER | FLAG_SECRET | FLAG_JSON, 0, 0,
+     cli_sessions,
+     "List the allocations that live on the running server, the newest first; of a user, or opened "
+     "with a shared secret"},
     {"close", "ID [--json]", FLAG_JSON, 1, 1, cli_close, "End an allocation of the running server"},
     {"calls", "[--json]", FLAG_JSON, 0, 0, cli_calls,
      "List the last calls that were signaled through the running server, the newest first"},
@@ -285,6 +291,8 @@ static const struct flag {
     {"--password-stdin", FLAG_PASSWORD_STDIN, 0, ""},
     {"--value-stdin", FLAG_VALUE_STDIN, 0, ""},
     {"--admin", FLAG_ADMIN, 0, ""},
+    {"--now", FLAG_NOW, 0, ""},
+    {"--secret", FLAG_SECRET, offsetof(struct cli, secret), "ID"},
     {"--ttl", FLAG_TTL, offsetof(struct cli, ttl), "SECONDS"},
     {"--after", FLAG_AFTER, offsetof(struct cli, after), "SECONDS"},
     {"--user", FLAG_USER, offsetof(struct cli, user), "NAME"},
@@ -410,8 +418,7 @@ static bool is_about_a_server(const struct verb *v)
 	return v->run != run_serve && v->run != cli_check && v->run != cli_import;
 }
 
-/* A server that runs looks ten times a second; it is to know before this ends. */
-static void tell_server(const struct cli *cli)
+void cli_tell_server(const struct cli *cli)
 {
 	json_t *result = NULL;
 	struct why why;
@@ -445,7 +452,7 @@ static int run(int argc, char **argv, char *const *envp, struct cli *cli, struct
 		conf_served_read(&cli->conf, cli->origins);
 	status = v->run(cli, why);
 	if (!status && v->flags & CHANGES_STORE)
-		tell_server(cli);
+		cli_tell_server(cli);
 	return status;
 }
 

@@ -112,43 +112,65 @@ static void print_session(const json_t *s)
 }
 
 /* All pages of them. */
-int cli_sessions(struct cli *cli, struct why *why)
+int cli_get_sessions(struct cli *cli, const char *user, int64_t secret, json_t **out,
+                     struct why *why)
 {
-	json_t *all = json_array(), *page, *s;
+	json_t *all = json_array(), *page, *args;
 	char after[64] = "";
 	bool complete = true;
 	int status;
-	size_t i;
 
 	do {
-		status = ask(cli, "sessions",
-		             json_pack("{si ss* ss*}", "limit", PAGE, "after",
-		                       *after ? after : NULL, "user", cli->user),
-		             &page, why);
-		if (status)
-			break;
+		args = json_pack("{si ss* ss*}", "limit", PAGE, "after", *after ? after : NULL,
+		                 "user", user);
+		if (args && secret)
+			json_object_set_new(args, "secret", json_integer(secret));
+		status = ask(cli, "sessions", args, &page, why);
+		if (status) {
+			json_decref(all);
+			return status;
+		}
 		json_array_extend(all, json_object_get(page, "sessions"));
 		complete &= json_is_true(json_object_get(page, "complete"));
 		snprintf(after, sizeof(after), "%s", text(page, "next"));
 		json_decref(page);
 	} while (*after);
-	if (!status && cli->flags & FLAG_JSON) {
-		status = cli_print_json(json_incref(all), why);
-	} else if (!status) {
-		if (json_array_size(all))
-			printf("%-10s  %-24s  %-5s %-22s %-22s %8s %5s %10s %10s\n", "session",
-			       "user", "by", "client", "relayed", "age", "peers", "to peers",
-			       "to client");
-		else
-			fputs("no sessions\n", stderr);
-		json_array_foreach (all, i, s)
-			print_session(s);
-	}
 	if (!complete)
 		fputs("turnpike: a relay worker has not answered: its sessions are missing\n",
 		      stderr);
+	*out = all;
+	return 0;
+}
+
+void cli_print_sessions(const json_t *sessions)
+{
+	json_t *s;
+	size_t i;
+
+	printf("%-10s  %-24s  %-5s %-22s %-22s %8s %5s %10s %10s\n", "session", "user", "by",
+	       "client", "relayed", "age", "peers", "to peers", "to client");
+	json_array_foreach (sessions, i, s)
+		print_session(s);
+}
+
+int cli_sessions(struct cli *cli, struct why *why)
+{
+	json_t *all;
+	int64_t secret = 0;
+	int status = cli->secret ? cli_parse_id(cli->secret, "secret list", &secret, why) : 0;
+
+	if (!status)
+		status = cli_get_sessions(cli, cli->user, secret, &all, why);
+	if (status)
+		return status;
+	if (cli->flags & FLAG_JSON)
+		return cli_print_json(all, why);
+	if (json_array_size(all))
+		cli_print_sessions(all);
+	else
+		fputs("no sessions\n", stderr);
 	json_decref(all);
-	return status;
+	return 0;
 }
 
 /* Says the sentence, or prints the result. */

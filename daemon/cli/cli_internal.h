@@ -31,6 +31,8 @@ enum {
 	FLAG_USERDB = 1 << 12,
 	FLAG_WRITE = 1 << 13,
 	FLAG_CALL = 1 << 20,
+	FLAG_NOW = 1 << 22,
+	FLAG_SECRET = 1 << 23,
 	CHANGES_STORE = 1 << 21, /* no flag: such a verb has a running server heed it */
 };
 
@@ -47,7 +49,8 @@ struct cli {
 	unsigned flags; /* that were given */
 	/* their values, where they have one */
 	const char *stun;
-	const char *ttl, *after, *user, *from, *to, *scope, *expires, *last, *userdb, *write, *call;
+	const char *ttl, *after, *user, *from, *to, *scope, *expires, *last, *userdb, *write, *call,
+	    *secret;
 };
 
 /* A verb returns an exit status; other than 0 it sets why. */
@@ -108,6 +111,18 @@ const char *cli_actor(char buf[CLI_ACTOR_STRLEN]);
 
 /* Exit status. make: makes the store where there is none. */
 int cli_open_store(struct cli *cli, bool make, struct store **s, struct why *why);
+
+/* A number as "secret list" shows it. */
+int cli_parse_id(const char *text, const char *list, int64_t *id, struct why *why);
+
+/* Asks the running server for all sessions of a user (NULL: anybody's) and of a secret (0: any).
+ * Exit status; *out is a new array then. Says on standard error when some are missing. */
+int cli_get_sessions(struct cli *cli, const char *user, int64_t secret, json_t **out,
+                     struct why *why);
+void cli_print_sessions(const json_t *sessions);
+
+/* Has a running server look at the store now: it does so ten times a second. */
+void cli_tell_server(const struct cli *cli);
 
 /* One line: all of standard input, without its newline. */
 int cli_read_stdin(char *buf, size_t cap, const char *what, struct why *why);

@@ -111,7 +111,7 @@ int cli_read_stdin(char *buf, size_t cap, const char *what, struct why *why)
 	return 0;
 }
 
-static int parse_id(const char *text, const char *list, int64_t *id, struct why *why)
+int cli_parse_id(const char *text, const char *list, int64_t *id, struct why *why)
 {
 	size_t digits = strspn(text, "0123456789");
 
@@ -195,12 +195,14 @@ static int each_secret(void *ctx, const struct store_secret *secret)
 	cli_time(secret->created_at_s, made);
 	cli_time(secret->retired_at_s, retired);
 	if (l->rows)
-		return cli_add_row(l, json_pack("{sIsbssss?}", "id", (json_int_t)secret->id, "live",
-		                                secret->live, "created_at", made, "retired_at",
+		return cli_add_row(l, json_pack("{sIsbsbssss?}", "id", (json_int_t)secret->id,
+		                                "live", secret->live, "ended", secret->ended,
+		                                "created_at", made, "retired_at",
 		                                secret->retired_at_s ? retired : NULL));
 	l->n++;
 	printf("%" PRId64 "\t%s\t%s%s%s\n", secret->id,
-	       !secret->live          ? "retired"
+	       secret->ended          ? "ended"
+	       : !secret->live        ? "retired"
 	       : secret->retired_at_s ? "retiring"
 	                              : "live",
 	       made, secret->retired_at_s ? "\t" : "", secret->retired_at_s ? retired : "");
@@ -358,25 +360,76 @@ int cli_secret_list(struct cli *cli, struct why *why)
 	return cli_end_list(&l, s, status, "no secrets", why);
 }
 
+/* What lived on the secret when it was asked; NULL: no server runs, or none that answers. */
+static json_t *living_on(struct cli *cli, int64_t id)
+{
+	json_t *sessions = NULL;
+	struct why why;
+
+	return cli_get_sessions(cli, NULL, id, &sessions, &why) ? NULL : sessions;
+}
+
+static int tell_retired(struct cli *cli, int64_t id, int64_t after_s, json_t *living,
+                        struct why *why)
+{
+	bool now = cli->flags & FLAG_NOW;
+	size_t n = json_array_size(living);
+
+	if (cli->flags & FLAG_JSON)
+		return cli_print_json(json_pack("{sI sb sO?}", "id", (json_int_t)id, "ended", now,
+		                                "sessions", living),
+		                      why);
+	if (after_s)
+		fprintf(stderr, "secret %" PRId64 " retires in %" PRId64 " s\n", id, after_s);
+	else
+		fprintf(stderr, "secret %" PRId64 " retired\n", id);
+	if (!living)
+		fputs(
+		    now ? "no server has answered: one that runs on this data directory ends what "
+		          "lives on the secret when it sees the change\n"
+		        : "no server has answered: what lives on the secret is not known\n",
+		    stderr);
+	else if (!n)
+		fputs("no allocation lives on it\n", stderr);
+	else if (now)
+		fprintf(stderr, "%zu allocation%s that lived on it ha%s ended:\n", n,
+		        n == 1 ? "" : "s", n == 1 ? "s" : "ve");
+	else
+		fprintf(stderr,
+		        "%zu allocation%s still live%s on it; turnpike secret retire %" PRId64
+		        " --now ends that:\n",
+		        n, n == 1 ? "" : "s", n == 1 ? "s" : "", id);
+	if (n)
+		cli_print_sessions(living);
+	return 0;
+}
+
 int cli_secret_retire(struct cli *cli, struct why *why)
 {
+	bool now = cli->flags & FLAG_NOW;
+	int64_t id = 0, after_s = 0;
 	struct store *s = NULL;
-	int64_t id, after_s = 0;
-	int status = parse_id(cli->words[0], "secret list", &id, why);
+	json_t *living;
+	int status = cli_parse_id(cli->words[0], "secret list", &id, why);
 
+	if (!status && cli->after && now)
+		status = why_set(why, CLI_EXIT_USE,
+		                 "secret retire: --now or --after: one excludes the other");
 	if (!status && cli->after)
 		status = cli_parse_seconds("--after", cli->after, &after_s, why);
 	if (!status)
 		status = cli_open_store(cli, false, &s, why);
 	if (status)
 		return status;
-	if (store_secret_retire(s, id, after_s, why))
+	living = living_on(cli, id);
+	if (now ? store_secret_end(s, id, why) : store_secret_retire(s, id, after_s, why))
 		status = CLI_EXIT_FAIL;
-	else if (after_s)
-		fprintf(stderr, "secret %" PRId64 " retires in %" PRId64 " s\n", id, after_s);
-	else
-		fprintf(stderr, "secret %" PRId64 " retired\n", id);
 	store_close(s);
+	if (!status && living)
+		cli_tell_server(cli);
+	if (!status)
+		status = tell_retired(cli, id, after_s, living, why);
+	json_decref(living);
 	return status;
 }
 
@@ -430,7 +483,7 @@ int cli_token_del(struct cli *cli, struct why *why)
 {
 	struct store *s = NULL;
 	int64_t id;
-	int status = parse_id(cli->words[0], "token list", &id, why);
+	int status = cli_parse_id(cli->words[0], "token list", &id, why);
 
 	if (!status)
 		status = cli_open_store(cli, false, &s, why);

@@ -8,6 +8,7 @@
 #include "store/credential.h"
 #include "store/store.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <string.h>
 
@@ -51,6 +52,7 @@ static int time_limited_keys(const struct turn_auth *auth, const struct turn_aut
 
 		credential_password(secret, len, q->username, q->username_len, password);
 		long_term_key(q, password, &out->key[out->key_n]);
+		out->origin[out->key_n] = store_snapshot_secret_id(auth->users, out->key_n);
 	}
 	return 0;
 }
@@ -98,15 +100,24 @@ static int keys(void *ctx, const struct turn_auth_query *q, struct turn_auth_ans
 	return 0;
 }
 
-static bool alive(void *ctx, const char *realm, const char *username, size_t len)
+/* A session's origin is the number of the secret. A user who was deleted and added again between
+ * two looks at the store is another: he has another password. */
+static bool alive(void *ctx, const struct turn_auth_session *s)
 {
 	const struct turn_auth *auth = ctx;
+	const struct store_keys *user;
 	int64_t expires_at_s;
 	const char *name;
 
-	if (!credential_parse(username, len, &expires_at_s, &name))
-		return !store_snapshot_revoked(auth->users, username, len);
-	return store_snapshot_user(auth->users, realm, username, len);
+	if (!credential_parse(s->username, s->username_len, &expires_at_s, &name))
+		return !store_snapshot_revoked(auth->users, s->username, s->username_len) &&
+		       !store_snapshot_secret_ended(auth->users, s->origin);
+	user = store_snapshot_user(auth->users, s->realm, s->username, s->username_len);
+	if (!user)
+		return false;
+	return s->key->len == sizeof(user->sha256)
+	           ? !CRYPTO_memcmp(s->key->bytes, user->sha256, sizeof(user->sha256))
+	           : !CRYPTO_memcmp(s->key->bytes, user->md5, sizeof(user->md5));
 }
 
 const struct turn_auth_ops turn_auth_ops = {.keys = keys, .alive = alive};

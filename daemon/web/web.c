@@ -415,7 +415,7 @@ unsigned web_tell_revoked(struct web *w, bool (*whom)(void *ctx, const char *nam
 
 static bool is_he(void *ctx, const char *name)
 {
-	return !strcmp(ctx, name);
+	return !ctx || !strcmp(ctx, name);
 }
 
 unsigned web_tell_stale(struct web *w, const char *name)

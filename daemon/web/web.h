@@ -111,7 +111,8 @@ void web_stop(struct web *w);
  * revoked; how many they were. */
 unsigned web_tell_revoked(struct web *w, bool (*whom)(void *ctx, const char *name), void *ctx);
 
-/* Tells who is of that name that one of the credentials was: another one is to be had. */
+/* Tells who is of that name (NULL: everybody) that one of the credentials was: another one is to be
+ * had. */
 unsigned web_tell_stale(struct web *w, const char *name);
 
 /* For statistics. */

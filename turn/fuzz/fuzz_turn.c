@@ -59,10 +59,10 @@ static int keys(void *ctx, const struct turn_auth_query *q, struct turn_auth_ans
 	return 0;
 }
 
-static bool alive(void *ctx, const char *realm, const char *username, size_t len)
+static bool alive(void *ctx, const struct turn_auth_session *session)
 {
 	(void)ctx;
-	return *realm && len && username[0] != 'x';
+	return *session->realm && session->username_len && session->username[0] != 'x';
 }
 
 static const struct turn_auth_ops auth = {.keys = keys, .alive = alive};

@@ -45,12 +45,10 @@ static int keys(void *ctx, const struct turn_auth_query *q, struct turn_auth_ans
 	return 0;
 }
 
-static bool alive(void *ctx, const char *realm, const char *username, size_t len)
+static bool alive(void *ctx, const struct turn_auth_session *session)
 {
-	(void)realm;
 	(void)ctx;
-	(void)username;
-	(void)len;
+	(void)session;
 	return true;
 }
 

@@ -5,6 +5,7 @@
  */
 #include "base/error.h"
 #include "base/tests/test.h"
+#include "turn/sessions.h"
 #include "turn/tests/world.h"
 
 #include <stdio.h>
@@ -613,6 +614,36 @@ static void revoked_users_lose_their_allocations(void **state)
 	host_close(&b);
 }
 
+/* Whose key was made from what is over goes, though he himself may stay: also who proved himself by
+ * it only later, and not who did so by another since. */
+static void what_is_over_ends_its_allocations(void **state)
+{
+	struct world *w = world_begin(state);
+	struct host a, b, c;
+
+	host_open(w, &a, "198.51.100.5:1", "alice", "secret");
+	host_open(w, &b, "198.51.100.6:1", "bob", "hunter2");
+	host_open(w, &c, "198.51.100.7:1", "alice", "secret");
+	w->alice_origin = 3;
+	assert_int_equal(host_allocate(&a, NULL), 0);
+	assert_int_equal(host_allocate(&b, NULL), 0);
+	w->alice_origin = 4;
+	assert_int_equal(host_allocate(&c, NULL), 0);
+	assert_int_equal(turn_count_sessions(w->turn, 3), 1);
+	w->ended_origin = 3;
+	turn_recheck_users(w->turn);
+	assert_int_equal(turn_allocations(w->turn), 2);
+	assert_int_equal(host_refresh(&a, 600), 437);
+	assert_int_equal(host_refresh(&c, 600), 0);
+	w->ended_origin = 4;
+	turn_recheck_users(w->turn);
+	assert_int_equal(turn_allocations(w->turn), 1);
+	assert_int_equal(host_refresh(&b, 600), 0);
+	host_close(&a);
+	host_close(&b);
+	host_close(&c);
+}
+
 /* The port of the pair that nobody came for is not lost with the user, nor his by its token. */
 static void revoked_users_lose_their_reservations(void **state)
 {
@@ -681,6 +712,7 @@ int main(void)
 	    T(channel_rules),
 	    T(legacy_channel_numbers),
 	    T(revoked_users_lose_their_allocations),
+	    T(what_is_over_ends_its_allocations),
 	    T(revoked_users_lose_their_reservations),
 	    T(spoofed_floods_leave_no_state),
 	};

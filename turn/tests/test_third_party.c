@@ -294,6 +294,39 @@ static void third_party(void **state)
 	host_close(&h);
 }
 
+/* A key that is taken out of the configuration, or replaced under its id, takes along what its
+ * tokens have opened; an allocation of another key stays. */
+static void third_party_ends_with_its_key(void **state)
+{
+	struct world *w = *state;
+	struct turn_oauth now = oauth;
+	struct host h[2];
+
+	w->conf.oauth = &oauth;
+	world_start(w);
+	for (int i = 0; i < 2; i++) {
+		struct token t = token_for(&oauth, i);
+
+		host_open(w, &h[i], i ? "198.51.100.5:2" : "198.51.100.5:1", "alice", "secret");
+		assert_int_equal(host_login(&h[i]), 401);
+		t.made_s = (uint64_t)env_wall_s(w->env);
+		seal(&t);
+		assert_int_equal(ask(&h[i], W_ALLOCATE, oauth.key[i].kid, &t, t.mac_key, true), 0);
+	}
+	w->conf.oauth = &now;
+	turn_set_conf(w->turn, &w->conf);
+	assert_int_equal(turn_allocations(w->turn), 2);
+	now.key[1].key[0] ^= 1; /* another key of the same id */
+	turn_set_conf(w->turn, &w->conf);
+	assert_int_equal(turn_allocations(w->turn), 1);
+	w->conf.oauth = NULL;
+	turn_set_conf(w->turn, &w->conf);
+	assert_int_equal(turn_allocations(w->turn), 0);
+	assert_int_equal(turn_get_stats(w->turn)->closed[TURN_CLOSE_REVOKED], 2);
+	host_close(&h[0]);
+	host_close(&h[1]);
+}
+
 /* Not configured, a token is an attribute like any other, and its key no user's. */
 static void third_party_is_opt_in(void **state)
 {
@@ -491,9 +524,15 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(tokens), T(third_party), T(third_party_moves_its_own),
-	    T(third_party_is_opt_in), T(drain),       T(redirect),
-	    T(alternate_domain),      T(realm_quota),
+	    cmocka_unit_test(tokens),
+	    T(third_party),
+	    T(third_party_moves_its_own),
+	    T(third_party_ends_with_its_key),
+	    T(third_party_is_opt_in),
+	    T(drain),
+	    T(redirect),
+	    T(alternate_domain),
+	    T(realm_quota),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

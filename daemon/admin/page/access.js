@@ -9,7 +9,7 @@ import { el, field, form, nameOf, panel, setText } from "./dom.js";
 import { Table } from "./table.js";
 import { dateTime, visible } from "./text.js";
 
-const RETIRE_AFTER = [["0", "at once"], ["3600", "in an hour"], ["86400", "in a day"], ["604800", "in a week"],
+const RETIRE_AFTER = [["0", "at once; calls go on"], ["now", "at once, and end the calls"], ["3600", "in an hour"], ["86400", "in a day"], ["604800", "in a week"],
                       ["2592000", "in 30 days"]];
 const EXPIRES = [["", "never"], ["86400", "in a day"], ["2592000", "in 30 days"], ["31536000", "in a year"]];
 
@@ -22,17 +22,29 @@ function small(name, label, click) {
 function secretState(s) {
 	if (!s.retired_at)
 		return "live";
+	if (s.ended)
+		return `ended ${dateTime(s.retired_at)}`;
 	return s.live ? `live until ${dateTime(s.retired_at)}` : `retired ${dateTime(s.retired_at)}`;
+}
+
+function lives(s) {
+	return s.allocations === 1 ? "1 allocation lives on it." : `${s.allocations} allocations live on it.`;
 }
 
 async function retire(secret, ctx) {
 	const answer = await ask({ title: `Retire secret ${secret.id}?`, yes: "Retire",
-		text: "Credentials that were made with it are no longer accepted from then on. Whoever makes them " +
-		      "needs another secret before.",
+		text: "Credentials that were made with it open nothing new from then on. Whoever makes them needs another " +
+		      `secret before. ${lives(secret)} Calls go on unless you end them, as after a leak.`,
 		fields: [field({ label: "When", name: "after_s", options: RETIRE_AFTER })] });
 
 	if (answer)
-		await ctx.doing(() => act("secret retire", { id: secret.id, after_s: Number(answer.after_s) }));
+		await ctx.doing(() => act("secret retire", answer.after_s === "now" ? { id: secret.id, now: true }
+			: { id: secret.id, after_s: Number(answer.after_s) }));
+}
+
+async function end(secret, ctx) {
+	if (await ask({ title: `End what lives on secret ${secret.id}?`, yes: "End", text: lives(secret) }))
+		await ctx.doing(() => act("secret retire", { id: secret.id, now: true }));
 }
 
 async function addSecret(v, f, ctx) {
@@ -51,8 +63,14 @@ function secretPanel(ctx) {
 		{ head: "Secret", text: (s) => String(s.id) },
 		{ head: "Since", text: (s) => dateTime(s.created_at) },
 		{ head: "State", text: secretState },
-		ctx.isAdmin && { head: "", class: "acts", make: (s) => small("retire", "Retire", () => retire(s, ctx)),
-			update: (cell, s) => { cell.firstChild.hidden = !s.live; } },
+		{ head: "Allocations", text: (s) => String(s.allocations) },
+		ctx.isAdmin && { head: "", class: "acts",
+			make: (s, latest) => el("span", {}, small("retire", "Retire", () => retire(latest(), ctx)),
+				small("end", "End", () => end(latest(), ctx))),
+			update: (cell, s) => {
+				cell.querySelector("[data-act=retire]").hidden = !s.live;
+				cell.querySelector("[data-act=end]").hidden = s.live || !s.allocations;
+			} },
 	].filter(Boolean) });
 
 	return { element: panel("Shared secrets",

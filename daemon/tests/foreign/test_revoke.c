@@ -15,6 +15,7 @@
 #include "daemon/tests/foreign/talker.h"
 #include "daemon/tests/web_client.h"
 #include "store/credential.h"
+#include "store/store.h"
 
 #include <jansson.h>
 #include <poll.h>
@@ -221,6 +222,96 @@ static void tcp_to_peers(void **state)
 	talker_close(&r.data);
 	close(r.peer);
 	close(r.listener);
+}
+
+/* The words of "secret add" hold the number: "secret 3 added". */
+static int add_secret(const char *value)
+{
+	char line[96], *said;
+	int id = 0;
+
+	snprintf(line, sizeof(line), "%s\n", value);
+	said = lab_verb(&server, "secret add --value-stdin", line);
+	assert_int_equal(sscanf(strstr(said, "secret "), "secret %d", &id), 1);
+	free(said);
+	return id;
+}
+
+static void sign_with(struct person *p, const char *secret, const char *name)
+{
+	snprintf(p->user, sizeof(p->user), "%lld:%s", (long long)time(NULL) + 3600, name);
+	credential_password(secret, strlen(secret), p->user, strlen(p->user), p->password);
+}
+
+/* A secret has leaked: retired, it opens nothing new, its thief is seen and lives on; --now ends
+ * all that he has, on both workers, over UDP and TCP and to TCP peers. Nobody else notices. */
+static void leaked_secret(void **state)
+{
+	static const char leaked[] = "leaked-0123456789";
+	struct person *thief = calloc(1, sizeof(*thief)), *bob = calloc(1, sizeof(*bob));
+	struct person over_tcp;
+	struct relayed_tcp r;
+	char verb[64], *said;
+	int id = add_secret(leaked);
+
+	(void)state;
+	sign_with(thief, leaked, "thief");
+	sign_with(&over_tcp, leaked, "thief2");
+	credential(bob, "bob", 3600);
+	lab_server_settle(&server);
+	open_all(thief);
+	open_all(bob);
+	on_both_workers(thief->user);
+	relay_tcp(&r, &over_tcp);
+	snprintf(verb, sizeof(verb), "secret retire %d", id);
+	said = lab_verb(&server, verb, NULL);
+	assert_non_null(strstr(said, "11 allocations still live on it"));
+	assert_non_null(strstr(said, ":thief "));
+	assert_null(strstr(said, "bob"));
+	free(said);
+	assert_int_equal(try_to_allocate(thief), 401);
+	assert_int_equal(alive(thief), TALKERS_N);
+	/* It is retired already, and that is no reason to let it live. */
+	snprintf(verb, sizeof(verb), "secret retire %d --now", id);
+	said = lab_verb(&server, verb, NULL);
+	assert_non_null(strstr(said, "11 allocations that lived on it have ended"));
+	free(said);
+	assert_true(closed(thief->user, TALKERS_N));
+	assert_true(closed(over_tcp.user, 1));
+	assert_true(is_cut(r.peer));
+	assert_true(is_cut(r.data.fd));
+	assert_int_equal(alive(thief), 0);
+	assert_int_equal(alive(bob), TALKERS_N);
+	assert_int_equal(try_to_allocate(bob), 0);
+	said = lab_verb(&server, verb, NULL); /* once more: nothing is left to end */
+	assert_non_null(strstr(said, "no allocation lives on it"));
+	free(said);
+	talker_close(&r.control);
+	talker_close(&r.data);
+	close(r.peer);
+	close(r.listener);
+	close_all(thief);
+	close_all(bob);
+	free(thief);
+	free(bob);
+}
+
+/* Deleted and added again between two looks of the server, he is another. */
+static void user_of_the_same_name(void **state)
+{
+	struct person hugo = {"hugo", "first-password", {{0}}};
+	struct store *s = NULL;
+
+	(void)state;
+	free(lab_verb(&server, "user add hugo --password-stdin", "first-password\n"));
+	lab_server_settle(&server);
+	open_all(&hugo);
+	assert_int_equal(store_open(server.data, NULL, &s, NULL), 0);
+	assert_int_equal(store_user_del(s, "turnpike", "hugo", NULL), 0);
+	assert_int_equal(store_user_add(s, "turnpike", "hugo", "second-password", NULL), 0);
+	store_close(s);
+	assert_true(closed("hugo", TALKERS_N));
+	close_all(&hugo);
 }
 
 /* The CLI's answer, as a credential. */
@@ -544,10 +635,16 @@ static void audited(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(one_credential),   cmocka_unit_test(all_of_a_user),
-	    cmocka_unit_test(tcp_to_peers),     cmocka_unit_test(long_lasting),
-	    cmocka_unit_test(guest_asks_again), cmocka_unit_test(guest_gets_another),
-	    cmocka_unit_test(disabled_user),    cmocka_unit_test(books),
+	    cmocka_unit_test(one_credential),
+	    cmocka_unit_test(all_of_a_user),
+	    cmocka_unit_test(tcp_to_peers),
+	    cmocka_unit_test(long_lasting),
+	    cmocka_unit_test(guest_asks_again),
+	    cmocka_unit_test(guest_gets_another),
+	    cmocka_unit_test(disabled_user),
+	    cmocka_unit_test(leaked_secret),
+	    cmocka_unit_test(user_of_the_same_name),
+	    cmocka_unit_test(books),
 	    cmocka_unit_test(audited),
 	};
 

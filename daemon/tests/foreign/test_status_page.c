@@ -397,6 +397,13 @@ static void manages_access(void **state)
 	page_click("[data-table=secrets] [data-key='2'] [data-act=retire]");
 	page_click("#ask-yes");
 	page_wait(TEXT("[data-table=secrets] [data-key=\"2\"]") ".includes('retired')");
+	page_is(
+	    "document.querySelector('[data-table=secrets] [data-key=\"2\"] [data-act=end]').hidden",
+	    "true");
+	page_click("[data-table=secrets] [data-key='1'] [data-act=retire]");
+	page_is("document.querySelector('#ask [name=after_s]').value = 'now'", "\"now\"");
+	page_click("#ask-yes");
+	page_wait(TEXT("[data-table=secrets] [data-key=\"1\"]") ".includes('ended')");
 	page_type("#token-form [name=label]", "<b>grafana</b>");
 	page_click("#token-form button");
 	value = take_once();
