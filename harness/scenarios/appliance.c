@@ -272,6 +272,21 @@ int appliance_verb(struct appliance *a, const char *const *words, json_t **said,
 	return err;
 }
 
+int appliance_visitors(struct appliance *a, struct why *why)
+{
+	static const char *const words[] = {"status", "--json", NULL};
+	json_t *status = NULL, *n;
+	int result = appliance_verb(a, words, &status, why);
+
+	if (result != 0)
+		return result;
+	n = json_object_get(status, "signal_connections");
+	result = json_is_integer(n) ? (int)json_integer_value(n)
+	                            : why_set(why, -E_PARSE, "turnpike status tells no number");
+	json_decref(status);
+	return result;
+}
+
 long appliance_rss_kb(const struct appliance *a)
 {
 	char path[48], line[128];

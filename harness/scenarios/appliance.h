@@ -47,6 +47,9 @@ int appliance_ask(struct appliance *a, const char *path, struct why *why);
  * may be NULL, gets what it prints as JSON: a new reference. */
 int appliance_verb(struct appliance *a, const char *const *words, json_t **said, struct why *why);
 
+/* How many WebSockets it serves; a negative code if it does not say. */
+int appliance_visitors(struct appliance *a, struct why *why);
+
 /* Its resident memory, or -1. */
 long appliance_rss_kb(const struct appliance *a);
 

@@ -27,6 +27,8 @@
 #define JS_LIMIT_MS   10000
 #define CAPTURE_BYTES (32 << 20)
 #define BLANK         "about:blank"
+#define GONE_MS       10000
+#define GONE_LOOK_MS  50
 
 const char *const stage_log_name[STAGE_LOGS] = {
     [STAGE_LOG_SERVER] = "server.log",       [STAGE_LOG_TURN] = "turn.log",
@@ -360,16 +362,47 @@ bool stage_enter(struct stage *st, const struct cell *cell, struct result *r)
 	return err == 0;
 }
 
+/* A page has left before its WebSocket has. While the server still knows a visitor, the way out
+ * stays: what does not get through now would be a stranger of the same name in the next cell. */
+static void await_departure(struct stage *st)
+{
+	int64_t deadline = clock_mono_ms() + GONE_MS;
+	struct why why;
+	int n;
+
+	if (!st->appliance || st->cell->scenario->no_pages)
+		return;
+	while ((n = appliance_visitors(st->appliance, &why)) > 0 && clock_mono_ms() < deadline)
+		clock_sleep_ms(GONE_LOOK_MS);
+	if (n == 0)
+		return;
+	if (n > 0)
+		why_set(&why, -E_TIMEOUT,
+		        "the server still has %d WebSockets %d s after both pages have left", n,
+		        GONE_MS / 1000);
+	write_step(st, why.text);
+	st->broken = true;
+}
+
+static void leave_pages(struct stage *st)
+{
+	struct why why;
+
+	for (int i = 0; i < LAB_SIDES && !st->broken; i++) {
+		if (st->browser[i] && browser_open(st->browser[i], BLANK, OPEN_MS, &why) != 0)
+			st->broken = true;
+	}
+	/* What comes next starts from scratch. */
+	if (!st->broken && !st->cell->scenario->alone)
+		await_departure(st);
+}
+
 void stage_leave(struct stage *st)
 {
 	struct why why;
 
 	save_evidence(st);
-	/* Leaving the page closes its connections while their way out is still there. */
-	for (int i = 0; i < LAB_SIDES && !st->broken; i++) {
-		if (st->browser[i] && browser_open(st->browser[i], BLANK, OPEN_MS, &why) != 0)
-			st->broken = true;
-	}
+	leave_pages(st);
 	stop_captures(st);
 	if (st->appliance && appliance_check(st->appliance, &why) != 0) {
 		result_fail(st->result, "The appliance should still run, but %s.", why.text);
