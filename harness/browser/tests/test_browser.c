@@ -136,6 +136,45 @@ static void test_console_and_exceptions_are_kept(void **state)
 	free(log);
 }
 
+/* What throws, in all its forms, is kept. */
+static void test_every_exception_is_kept(void **state)
+{
+	static const char *const scripts[] = {
+	    "throw 'a string, mislaid'", "throw {name: 'mislaid'}", "mislaid()",
+	    "Promise.reject(new Error('mislaid'))", "eval('mislaid(')"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(scripts) / sizeof(*scripts); i++) {
+		char url[256];
+
+		snprintf(url, sizeof(url), PAGE("<script>setTimeout(() => { %s })</script>"),
+		         scripts[i]);
+		page_open(url);
+		page_wait("thrown.length");
+		page_wait("new Promise(done => setTimeout(() => done(true), 50))");
+		if (!browser_last_exception(page_browser())[0])
+			fail_msg("nothing is told of: %s", scripts[i]);
+	}
+	/* Of the page's own text, which no parser takes. */
+	page_open(PAGE("<script>mislaid(</script>"));
+	page_wait("new Promise(done => setTimeout(() => done(true), 50))");
+	assert_non_null(strstr(browser_last_exception(page_browser()), "SyntaxError"));
+}
+
+/* Firefox logs advice on WebRTC in the words of an error. */
+static void test_advice_of_the_browser_is_no_exception(void **state)
+{
+	(void)state;
+	page_open(PAGE("<script>const urls = [1, 2, 3, 4, 5].map(n => `stun:192.0.2.1:300${n}`);"
+	               "new RTCPeerConnection({iceServers: urls.map(u => ({urls: u}))});"
+	               "new RTCPeerConnection({iceServers: [{urls}]});"
+	               "try { new RTCPeerConnection({iceServers: [{urls: 'stun:192.0.2.1:1'}]}) }"
+	               "catch {}</script><img src='no:such'>"));
+	page_wait("new Promise(done => setTimeout(() => done(true), 100))");
+	assert_string_equal(browser_last_exception(page_browser()), "");
+	page_is("thrown", "[]");
+}
+
 static void test_screenshot_is_a_png(void **state)
 {
 	static const unsigned char png[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
@@ -315,6 +354,8 @@ static int run_for(struct product *p)
 	    cmocka_unit_test(test_what_a_person_cannot_click),
 	    cmocka_unit_test(test_wait_for),
 	    cmocka_unit_test(test_console_and_exceptions_are_kept),
+	    cmocka_unit_test(test_every_exception_is_kept),
+	    cmocka_unit_test(test_advice_of_the_browser_is_no_exception),
 	    cmocka_unit_test(test_screenshot_is_a_png),
 	    cmocka_unit_test(test_unreachable_page),
 	    cmocka_unit_test(test_page_that_is_left_is_told),
