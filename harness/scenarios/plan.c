@@ -55,8 +55,9 @@ static int expect_of_target(struct cell *cell, struct why *why)
 
 	if (cell->target->own)
 		return 0;
-	if (theory_expect_offer(cell->kind[0], cell->kind[1], &cell->target->offer,
-	                        query && strstr(query, "relay=1"), &cell->expect) != 0)
+	if (theory_expect_offer(cell->kind[0], cell->kind[1], cell->scenario->place,
+	                        &cell->target->offer, query && strstr(query, "relay=1"),
+	                        &cell->expect) != 0)
 		return why_set(why, -E_INVAL, "theory.c has no place for NAT kind %s or %s",
 		               cell->kind[0]->name, cell->kind[1]->name);
 	return 0;
@@ -120,7 +121,7 @@ static int add_pair(struct plan *plan, const struct plan_options *opt, const str
 	name_cell(&cell, name);
 	if (!selected(opt, &cell, name, matched))
 		return 0;
-	if (theory_expect_offer(a, b, &target->offer, false, &cell.expect) != 0)
+	if (theory_expect_offer(a, b, PLACE_APART, &target->offer, false, &cell.expect) != 0)
 		return why_set(why, -E_INVAL, "theory.c has no place for NAT kind %s or %s",
 		               a->name, b->name);
 	return plan_add(plan, &cell, why);

@@ -11,6 +11,7 @@
 #include "harness/lab/lab.h"
 #include "harness/report/result.h"
 #include "harness/scenarios/target.h"
+#include "harness/scenarios/theory.h"
 #include "harness/scenarios/verdict.h"
 
 struct stage;
@@ -26,13 +27,6 @@ enum scenario_group {
 	GROUP_FAULTS,  /* something breaks in mid-call */
 	GROUP_AGAINST, /* a deployed server: against.h */
 	GROUPS,
-};
-
-/* Where the two clients are. */
-enum scenario_place {
-	PLACE_APART,    /* each behind a router of its own */
-	PLACE_LAN,      /* on one LAN behind side A's router */
-	PLACE_ISOLATED, /* the same, but they reach each other only by way of the router */
 };
 
 struct scenario {

@@ -93,11 +93,6 @@ static bool learns_reflexive(char letter, const struct offer *o)
 	return false;
 }
 
-static bool has_udp(char letter)
-{
-	return !strchr("UTX", letter);
-}
-
 /* A direct path, and both (or one that needs no telling) know of it. */
 static bool goes_directly(char a, char b, const struct offer *o)
 {
@@ -108,13 +103,28 @@ static bool goes_directly(char a, char b, const struct offer *o)
 	return learns_reflexive(a, o) && learns_reflexive(b, o);
 }
 
-/* One leg is enough where the other end can send to the relayed transport address, which is of
- * IPv4. */
+/* On one LAN the two need nobody, unless it keeps them apart. Then the router has to turn packets
+ * for its own outside address around, and both have to know that address. */
+static bool meets_on_lan(const struct nat_kind *router, char letter, enum scenario_place place,
+                         const struct offer *o)
+{
+	if (place == PLACE_LAN)
+		return true;
+	return router->claim.hairpin && learns_reflexive(letter, o);
+}
+
+/* The relayed transport address is of IPv4, and a literal: NAT64 does not translate it. */
+static bool reaches_relayed(char letter)
+{
+	return !strchr("UTXVN", letter);
+}
+
+/* One leg is enough where the other end can send to the relayed transport address. */
 static bool goes_relayed(char a, char b, const char *leg_a, const char *leg_b)
 {
 	if (leg_a && leg_b)
 		return true;
-	return (leg_a && has_udp(b) && b != 'V') || (leg_b && has_udp(a) && a != 'V');
+	return (leg_a && reaches_relayed(b)) || (leg_b && reaches_relayed(a));
 }
 
 static char letter_of(const struct nat_kind *kind)
@@ -127,15 +137,19 @@ static char letter_of(const struct nat_kind *kind)
 }
 
 int theory_expect_offer(const struct nat_kind *a, const struct nat_kind *b,
-                        const struct offer *offer, bool relay_only, struct call_expect *out)
+                        enum scenario_place place, const struct offer *offer, bool relay_only,
+                        struct call_expect *out)
 {
-	char la = letter_of(a), lb = letter_of(b);
+	char la = letter_of(a), lb = letter_of(place == PLACE_APART ? b : a);
 	const char *leg[2];
+	bool direct;
 
 	if (!la || !lb)
 		return -E_NOTFOUND;
 	*out = (struct call_expect){.path = PATH_DIRECT};
-	if (!relay_only && goes_directly(la, lb, offer))
+	direct =
+	    place == PLACE_APART ? goes_directly(la, lb, offer) : meets_on_lan(a, la, place, offer);
+	if (!relay_only && direct)
 		return 0;
 	leg[0] = relay_protocol(la, offer);
 	leg[1] = relay_protocol(lb, offer);
@@ -150,7 +164,7 @@ int theory_expect_offer(const struct nat_kind *a, const struct nat_kind *b,
 
 int theory_expect(const struct nat_kind *a, const struct nat_kind *b, struct call_expect *out)
 {
-	return theory_expect_offer(a, b, &target_turnpike.offer, false, out);
+	return theory_expect_offer(a, b, PLACE_APART, &target_turnpike.offer, false, out);
 }
 
 const char *theory_text(const struct call_expect *e, char *buf, size_t size)

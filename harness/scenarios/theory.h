@@ -11,13 +11,23 @@
 #include "harness/scenarios/offer.h"
 #include "harness/scenarios/verdict.h"
 
-/* Where the server is Turnpike. 0, or -E_NOTFOUND for a kind that has no place in the table. */
+/* Where the two clients are. */
+enum scenario_place {
+	PLACE_APART,    /* each behind a router of its own */
+	PLACE_LAN,      /* on one LAN behind side A's router */
+	PLACE_ISOLATED, /* the same, but they reach each other only by way of the router */
+};
+
+/* Two clients behind routers of their own, and the server is Turnpike. 0, or -E_NOTFOUND for a
+ * kind that has no place in the table. */
 int theory_expect(const struct nat_kind *a, const struct nat_kind *b, struct call_expect *out);
 
-/* Where it offers this: what it does not offer, or not on a port that the NAT lets out, is no way.
- * relay_only: the pages take no other path (iceTransportPolicy). */
+/* The same for any place (on one LAN both sides are behind router a) and any offer: what the server
+ * does not offer, or not on a port that the NAT lets out, is no way. relay_only: the pages take no
+ * other path (iceTransportPolicy). */
 int theory_expect_offer(const struct nat_kind *a, const struct nat_kind *b,
-                        const struct offer *offer, bool relay_only, struct call_expect *out);
+                        enum scenario_place place, const struct offer *offer, bool relay_only,
+                        struct call_expect *out);
 
 /* "direct", "no connection possible", or "relayed, a over udp, b over tcp"; returns buf. */
 const char *theory_text(const struct call_expect *e, char *buf, size_t size);

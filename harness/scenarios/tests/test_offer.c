@@ -104,7 +104,8 @@ static const char *expected(const char *a, const char *b, bool relay_only)
 	static char text[96];
 	struct call_expect x;
 
-	assert_int_equal(theory_expect_offer(nat_find(a), nat_find(b), &offer, relay_only, &x), 0);
+	assert_int_equal(
+	    theory_expect_offer(nat_find(a), nat_find(b), PLACE_APART, &offer, relay_only, &x), 0);
 	return theory_text(&x, text, sizeof(text));
 }
 
@@ -138,6 +139,21 @@ static void test_theory_without_udp(void **state)
 	                    "relayed, a over tls, b over tls");
 }
 
+/* NAT64 translates what DNS64 has made of names. The relayed address is a literal, too. */
+static void test_theory_of_literals_behind_nat64(void **state)
+{
+	(void)state;
+	read_offer("[{\"urls\": [\"stun:203.0.113.13\", \"turn:203.0.113.13\"], " CREDENTIALS);
+	assert_string_equal(expected("nat64", "port-restricted", false), "no connection possible");
+	assert_string_equal(expected("port-restricted", "nat64", false), "no connection possible");
+	assert_string_equal(expected("ipv6-only", "port-restricted", false),
+	                    "no connection possible");
+	assert_string_equal(expected("nat64", "ipv6-only", false), "direct");
+	read_offer("[{\"urls\": [\"stun:a\", \"turn:a\"], " CREDENTIALS);
+	assert_string_equal(expected("nat64", "port-restricted", false),
+	                    "relayed, a over udp, b over udp");
+}
+
 static void test_theory_of_stun_alone(void **state)
 {
 	(void)state;
@@ -159,8 +175,8 @@ static void test_coturn_offers_what_turnpike_does(void **state)
 			struct call_expect own, other;
 
 			theory_expect(&nat_kinds[a], &nat_kinds[b], &own);
-			theory_expect_offer(&nat_kinds[a], &nat_kinds[b], &coturn.offer, false,
-			                    &other);
+			theory_expect_offer(&nat_kinds[a], &nat_kinds[b], PLACE_APART,
+			                    &coturn.offer, false, &other);
 			assert_memory_equal(&own, &other, sizeof(own));
 		}
 	}
@@ -173,6 +189,30 @@ static void test_coturn_offers_what_turnpike_does(void **state)
 	assert_string_equal(offer.entry[0].host, LAB_TURN_IP6);
 	json_decref(servers);
 	assert_null(target_servers(&target_turnpike, LAB_SERVER_IP));
+}
+
+/* Whoever is the target: what the table expects of a scenario is what theory says of its place. */
+static void test_scenarios_expect_of_coturn_what_they_expect_of_turnpike(void **state)
+{
+	struct target coturn;
+	struct plan_options opt = {
+	    .only = {"call-*"}, .only_n = 1, .target = {&coturn}, .target_n = 1};
+	char want[96], got[96];
+	struct plan plan;
+
+	(void)state;
+	target_coturn(&coturn, "/usr/bin/turnserver");
+	assert_int_equal(plan_make(&plan, &opt, &why), 0);
+	assert_true(plan.n > 15);
+	for (size_t i = 0; i < plan.n; i++) {
+		const struct cell *c = &plan.cell[i];
+
+		theory_text(&c->scenario->expect, want, sizeof(want));
+		if (strcmp(theory_text(&c->expect, got, sizeof(got)), want) != 0)
+			fail_msg("%s: %s instead of %s", c->name, got, want);
+		assert_int_equal(c->expect.both_legs, c->scenario->expect.both_legs);
+	}
+	plan_free(&plan);
 }
 
 static void test_plan_plays_every_cell_against_each_target(void **state)
@@ -212,8 +252,10 @@ int main(void)
 	    cmocka_unit_test(test_bad_ice_servers_are_named),
 	    cmocka_unit_test(test_theory_of_udp_alone),
 	    cmocka_unit_test(test_theory_without_udp),
+	    cmocka_unit_test(test_theory_of_literals_behind_nat64),
 	    cmocka_unit_test(test_theory_of_stun_alone),
 	    cmocka_unit_test(test_coturn_offers_what_turnpike_does),
+	    cmocka_unit_test(test_scenarios_expect_of_coturn_what_they_expect_of_turnpike),
 	    cmocka_unit_test(test_plan_plays_every_cell_against_each_target),
 	};
 

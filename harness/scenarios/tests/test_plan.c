@@ -75,14 +75,19 @@ static void test_scenarios_agree_with_theory(void **state)
 	(void)state;
 	for (size_t i = 0; i < scenarios_n; i++) {
 		const struct scenario *s = &scenarios[i];
+		bool relay_only = s->page_query && strstr(s->page_query, "relay=1");
 		struct call_expect e;
 
 		assert_ptr_equal(scenario_find(s->name), s);
 		assert_true(s->limit_ms > 0);
-		assert_int_equal(theory_expect(nat_find(s->kind[0]), nat_find(s->kind[1]), &e), 0);
-		if (s->group == GROUP_CALLS && !s->check && !s->expect.both_legs &&
-		    s->place == PLACE_APART)
+		assert_int_equal(theory_expect_offer(nat_find(s->kind[0]), nat_find(s->kind[1]),
+		                                     s->place, &target_turnpike.offer, relay_only,
+		                                     &e),
+		                 0);
+		if (s->group == GROUP_CALLS && !s->check) {
 			assert_int_equal(e.path, s->expect.path);
+			assert_int_equal(e.both_legs, s->expect.both_legs);
+		}
 	}
 	assert_null(scenario_find("no-such-scenario"));
 }
