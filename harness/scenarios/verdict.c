@@ -460,11 +460,11 @@ static void judge_no_way(const struct peer_mark mark[VERDICT_PEERS],
  * distances that may be one by way of a relay, or of TCP, milliseconds before the better one is
  * there. A call that is worse than it could be, and well otherwise, is worth another try; one that
  * is better than theory allows is not. */
-static bool lost_a_race(const struct call_expect *expect, const struct peer_view v[VERDICT_PEERS],
-                        const struct result *r, size_t of_path)
+static bool lost_a_race(const struct peer_view v[VERDICT_PEERS], const struct result *r,
+                        size_t of_path)
 {
 	return r->state == RESULT_FAILED && r->failure_n == of_path &&
-	       verdict_path(v) == PATH_RELAY && !expect->both_legs;
+	       verdict_path(v) == PATH_RELAY;
 }
 
 bool verdict_judge(const struct call_expect *expect, const struct peer_mark mark[VERDICT_PEERS],
@@ -497,7 +497,7 @@ bool verdict_judge(const struct call_expect *expect, const struct peer_mark mark
 		check_tone(&mark[i], &mark[!i], &v[i], r);
 		check_echo(&mark[i], &mark[!i], &v[i], r);
 	}
-	r->raced = lost_a_race(expect, v, r, of_path);
+	r->raced = lost_a_race(v, r, of_path);
 	excuse_busy_machine(v, r);
 	return true;
 }

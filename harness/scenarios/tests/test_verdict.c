@@ -388,6 +388,16 @@ static void test_worse_path_may_be_a_lost_race(void **state)
 	assert_int_equal(result.state, RESULT_FAILED);
 	assert_true(result.raced);
 
+	/* Likewise where both ends are bound to their relays: the other one was ready first. */
+	set_up(NULL);
+	make_relayed();
+	strcpy(view[1].local.type, "relay");
+	strcpy(view[1].local.relay_protocol, "tcp");
+	judge(&(const struct call_expect){
+	    .path = PATH_RELAY, .relay_protocol = {"udp", "udp"}, .both_legs = true});
+	expect_one_failure("bob should reach its relay over udp, but does over tcp");
+	assert_true(result.raced);
+
 	/* Better than theory allows is no bad luck, and neither is anything else that is wrong. */
 	set_up(NULL);
 	judge(&relayed);
