@@ -10,10 +10,13 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/landlock.h>
+#include <linux/netlink.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -229,7 +232,84 @@ static const int denied[] = {
     SCMP_SYS(personality),
 };
 
-static const int denied_sockets[] = {AF_PACKET, AF_ALG, AF_VSOCK, AF_XDP, AF_BLUETOOTH, AF_TIPC};
+/* All that the server and its libraries speak. */
+static const int allowed_sockets[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
+
+#define FAMILIES          64 /* more than any kernel has */
+#define NETLINK_PROTOCOLS 32 /* MAX_LINKS */
+
+/* Would lead out through another namespace. CLONE_NEWTIME is no flag of clone(2). */
+static const unsigned int denied_clone_flags[] = {CLONE_NEWNS,  CLONE_NEWCGROUP, CLONE_NEWUTS,
+                                                  CLONE_NEWIPC, CLONE_NEWUSER,   CLONE_NEWPID,
+                                                  CLONE_NEWNET};
+#if defined(__s390x__)
+#define CLONE_FLAGS_ARG 1
+#else
+#define CLONE_FLAGS_ARG 0
+#endif
+
+/* Put input into the terminal that the server was started from. */
+static const unsigned int denied_ioctls[] = {TIOCSTI, TIOCLINUX};
+
+/* An argument that is an int or an unsigned int to the kernel: it looks at the low 32 bits alone,
+ * whatever the register's others are. The low bits in mask have to be value's. */
+static struct scmp_arg_cmp low_bits(unsigned int arg, unsigned int mask, unsigned int value)
+{
+	return (struct scmp_arg_cmp){
+	    .arg = arg, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value};
+}
+
+static int deny_if(scmp_filter_ctx filter, int call, struct scmp_arg_cmp cmp)
+{
+	return seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EPERM), call, 1, &cmp);
+}
+
+static bool is_allowed_family(int family)
+{
+	for (size_t i = 0; i < sizeof(allowed_sockets) / sizeof(*allowed_sockets); i++)
+		if (allowed_sockets[i] == family)
+			return true;
+	return false;
+}
+
+static int deny_sockets(scmp_filter_ctx filter)
+{
+	int r = 0;
+
+	for (int f = 0; !r && f < FAMILIES; f++) {
+		if (is_allowed_family(f))
+			continue;
+		r = deny_if(filter, SCMP_SYS(socket), low_bits(0, UINT_MAX, (unsigned int)f));
+		if (!r)
+			r = deny_if(filter, SCMP_SYS(socketpair),
+			            low_bits(0, UINT_MAX, (unsigned int)f));
+	}
+	for (unsigned int p = 0; !r && p < NETLINK_PROTOCOLS; p++) {
+		struct scmp_arg_cmp both[] = {low_bits(0, UINT_MAX, AF_NETLINK),
+		                              low_bits(2, UINT_MAX, p)};
+
+		if (p != NETLINK_ROUTE) /* which knows this host's addresses */
+			r = seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket),
+			                           2, both);
+	}
+	return r;
+}
+
+static int deny_arguments(scmp_filter_ctx filter)
+{
+	int r = deny_sockets(filter);
+
+	for (size_t i = 0; !r && i < sizeof(denied_clone_flags) / sizeof(*denied_clone_flags); i++)
+		r = deny_if(
+		    filter, SCMP_SYS(clone),
+		    low_bits(CLONE_FLAGS_ARG, denied_clone_flags[i], denied_clone_flags[i]));
+	/* Its flags lie in memory, where a filter cannot look: libc takes clone(2) instead. */
+	if (!r)
+		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+	for (size_t i = 0; !r && i < sizeof(denied_ioctls) / sizeof(*denied_ioctls); i++)
+		r = deny_if(filter, SCMP_SYS(ioctl), low_bits(1, UINT_MAX, denied_ioctls[i]));
+	return r;
+}
 
 static int enter_seccomp(bool *on, struct why *why)
 {
@@ -244,9 +324,8 @@ static int enter_seccomp(bool *on, struct why *why)
 	for (size_t i = 0; !r && i < sizeof(denied) / sizeof(*denied); i++)
 		if (denied[i] >= 0)
 			r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), denied[i], 0);
-	for (size_t i = 0; !r && i < sizeof(denied_sockets) / sizeof(*denied_sockets); i++)
-		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
-		                     SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)denied_sockets[i]));
+	if (!r)
+		r = deny_arguments(filter);
 	if (!r)
 		r = seccomp_load(filter);
 	seccomp_release(filter);

@@ -14,14 +14,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
+#include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -131,6 +136,58 @@ static int calls(void)
 	return 0;
 }
 
+#define HIGH (1L << 32) /* bits that the kernel does not look at where it wants an int */
+
+static long clone_raw(unsigned long flags)
+{
+	long n = syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL, 0);
+
+	if (!n)
+		_exit(0);
+	return n;
+}
+
+/* The kernel takes the low half of an int argument: so does the filter. */
+static int wide_arguments(void)
+{
+	REFUSED(1, syscall(SYS_socket, AF_PACKET | HIGH, SOCK_RAW, 0), EPERM);
+	REFUSED(2, syscall(SYS_socket, AF_ALG | HIGH, SOCK_SEQPACKET, 0), EPERM);
+	REFUSED(3, syscall(SYS_socket, AF_VSOCK | HIGH << 7, SOCK_STREAM, 0), EPERM);
+	REFUSED(4, syscall(SYS_socketpair, AF_TIPC | HIGH, SOCK_STREAM, 0, NULL), EPERM);
+	REFUSED(5, syscall(SYS_socket, AF_NETLINK | HIGH, SOCK_RAW, NETLINK_NETFILTER), EPERM);
+	REFUSED(6, syscall(SYS_socket, AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER | HIGH), EPERM);
+	REFUSED(7, syscall(SYS_ioctl, 0, TIOCSTI | HIGH, "x"), EPERM);
+	REFUSED(8, syscall(SYS_ioctl, 0, TIOCSTI, "x"), EPERM);
+	REFUSED(9, clone_raw(CLONE_NEWUSER | HIGH), EPERM);
+	REFUSED(10, clone_raw(CLONE_NEWNET), EPERM);
+	REFUSED(11, syscall(SYS_clone3, NULL, 0), ENOSYS);
+	HOLDS(12, syscall(SYS_socket, AF_INET | HIGH, SOCK_DGRAM, 0));
+	HOLDS(13, socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE));
+	return 0;
+}
+
+static void *thread(void *arg)
+{
+	return arg;
+}
+
+/* What clone(2) is there for goes on. */
+static int threads(void)
+{
+	pthread_t t;
+	int status;
+	pid_t pid;
+
+	if (pthread_create(&t, NULL, thread, NULL) || pthread_join(t, NULL))
+		return 1;
+	pid = fork();
+	if (!pid)
+		_exit(7);
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || WEXITSTATUS(status) != 7)
+		return 2;
+	return 0;
+}
+
 static int files(void)
 {
 	REFUSED(1, open(in("other/file"), O_RDONLY), EACCES);
@@ -177,6 +234,18 @@ static void refuses_calls(void **state)
 	check(calls);
 }
 
+static void compares_as_the_kernel_does(void **state)
+{
+	(void)state;
+	check(wide_arguments);
+}
+
+static void starts_threads(void **state)
+{
+	(void)state;
+	check(threads);
+}
+
 static void confines_files(void **state)
 {
 	(void)state;
@@ -208,6 +277,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(refuses_calls),
+	    cmocka_unit_test(compares_as_the_kernel_does),
+	    cmocka_unit_test(starts_threads),
 	    cmocka_unit_test(confines_files),
 	    cmocka_unit_test(finds_renewed_certificates),
 	    cmocka_unit_test(finds_input_files),
