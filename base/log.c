@@ -6,14 +6,15 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/log_queue.h"
 
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#define LOG_LINE_MAX  2048
 #define LOG_VALUE_MAX 512
+#define STOP_MS       1000 /* for a reader who is slow; one who is not there must not hold us */
 
 static const char *const level_names[] = {
     [LOG_LEVEL_ERROR] = "error",
@@ -81,20 +82,18 @@ static void put_value(struct buf *b, const char *s)
 	buf_add(b, "\"", 1);
 }
 
-void log_write(enum log_level level, const char *id, const char *event,
-               const struct log_field *fields, size_t n)
+/* Into line, with its newline; its length. */
+static size_t format(char line[LOG_LINE_MAX], enum log_level level, const char *id,
+                     const char *event, const struct log_field *fields, size_t n)
 {
-	char line[LOG_LINE_MAX], text[ADDR_STRLEN];
+	char text[ADDR_STRLEN];
 	struct buf b;
 	struct timespec ts;
 	struct tm tm;
-	ssize_t written;
 
-	if (level > sink_level)
-		return;
 	clock_gettime(CLOCK_REALTIME, &ts);
 	gmtime_r(&ts.tv_sec, &tm);
-	buf_init(&b, line, sizeof(line) - 1);
+	buf_init(&b, line, LOG_LINE_MAX - 1);
 	buf_printf(&b, "ts=%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ level=%s", tm.tm_year + 1900,
 	           tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
 	           ts.tv_nsec / 1000000, level_names[level]);
@@ -119,6 +118,37 @@ void log_write(enum log_level level, const char *id, const char *event,
 		}
 	}
 	line[b.len] = '\n';
-	written = write(sink_fd, line, b.len + 1);
-	(void)written; /* nowhere to complain */
+	return b.len + 1;
+}
+
+static size_t format_lost(char line[LOG_LINE_MAX], uint64_t lines)
+{
+	const struct log_field fields[] = {
+	    LOG_INT("lines", lines), LOG_STR("hint", "whoever reads this log did not keep up")};
+
+	return format(line, LOG_LEVEL_WARN, NULL, "log-lines-lost", fields, 2);
+}
+
+void log_write(enum log_level level, const char *id, const char *event,
+               const struct log_field *fields, size_t n)
+{
+	char line[LOG_LINE_MAX];
+
+	if (level <= sink_level)
+		log_queue_put(sink_fd, line, format(line, level, id, event, fields, n));
+}
+
+int log_start(void)
+{
+	return log_queue_start(sink_fd, format_lost);
+}
+
+void log_stop(void)
+{
+	log_queue_stop(STOP_MS);
+}
+
+uint64_t log_lost(void)
+{
+	return log_queue_lost();
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Structured log lines (logfmt), one write(2) a line, safe from every thread:
+ * Structured log lines (logfmt), one write(2) a line, safe from every thread. Once log_start() was
+ * called, nobody who logs waits for whoever reads: lines that find the queue full are lost,
+ * counted, and the count is logged (event=log-lines-lost) when the reader is back.
  *
  *   ts=2026-11-22T09:30:00.123Z level=info id=a1b2 event=allocate user=alice port=49160
  *
@@ -58,6 +60,14 @@ void log_set_level(enum log_level level);
 
 /* 0 or -E_PARSE; names: error, warn, info, debug. */
 int log_level_parse(const char *name, enum log_level *level);
+
+/* From now on a thread writes the lines. 0 or -E_NOMEM. log_stop() waits a second, at most, until
+ * what is queued is written; then the program may end. */
+int log_start(void);
+void log_stop(void);
+
+/* Lines lost since the start of the program. */
+uint64_t log_lost(void);
 
 /* Where lines go; the default is standard output. Set before threads start. */
 void log_set_fd(int fd);

@@ -247,6 +247,7 @@ static void *run(void *arg)
 	struct timespec until;
 	bool stop = false;
 
+	pthread_setname_np(pthread_self(), "books");
 	while (!stop) {
 		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_sec += b->conf.every_s;
@@ -258,15 +259,6 @@ static void *run(void *arg)
 		write_all(b);
 	}
 	return NULL;
-}
-
-static int start_thread(struct books *b)
-{
-	int r = thread_start(&b->thread, run, b);
-
-	if (!r)
-		pthread_setname_np(b->thread, "books");
-	return r;
 }
 
 static void books_free(struct books *b)
@@ -293,7 +285,7 @@ int books_start(const struct books_conf *conf, struct books **out, struct why *w
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&b->wake, &attr);
 	pthread_condattr_destroy(&attr);
-	if (!b->dir || start_thread(b)) {
+	if (!b->dir || thread_start(&b->thread, run, b)) {
 		books_free(b);
 		return why_set(why, -E_NOMEM, "cannot start the books' thread: out of memory");
 	}

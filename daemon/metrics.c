@@ -99,6 +99,8 @@ static const struct metric server[] = {
           "TCP and TLS connections (HTTP and WebSocket, too) and DTLS sessions that are open"),
     COUNTER("turnpike_connections_refused_total", connections_refused,
             "TCP connections refused by max_tcp_connections or connections_per_address"),
+    COUNTER("turnpike_log_lines_lost_total", log_lines_lost,
+            "Lines of the log that were lost, for nobody read it in time"),
 };
 
 static const struct metric relay[] = {

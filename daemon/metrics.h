@@ -31,6 +31,7 @@ struct metrics {
 	uint64_t signal_events[HUB_EVENT_N];
 	uint64_t issued, denied, rate_limited, revoked; /* credentials */
 	uint64_t logins_refused;
+	uint64_t log_lines_lost;
 	uint64_t store_up, users, secrets;
 	struct books_stats books;
 	struct self self;

@@ -293,7 +293,7 @@ static int open_store(struct serve *s, struct why *why)
 	if (r)
 		return r;
 	store_set_busy_timeout(s->store, STORE_WAIT_MS); /* from here on the loop waits with it */
-	return start_books(s, why);
+	return 0;
 }
 
 static void on_hup(evutil_socket_t number, short what, void *arg)
@@ -435,7 +435,8 @@ static int start(struct serve *s, struct why *why)
 	env_libevent_random(s->settings.ticket_key, sizeof(s->settings.ticket_key));
 	env_libevent_random(s->nonce_key, sizeof(s->nonce_key));
 	setenv("SQLITE_TMPDIR", s->conf->data, 1); /* the only place that will be left to it */
-	if ((r = start_confined(s, why)) || (r = confine(s, why)) ||
+	if ((r = start_confined(s, why)) || (r = confine(s, why)) || (r = start_books(s, why)) ||
+	    (log_start() && (r = why_set(why, -E_NOMEM, "out of memory"))) ||
 	    (r = front_new(s->base, s->conf, &s->topo, &s->front, why)) ||
 	    (r = open_listeners(s, why)) || (r = start_workers(s, why)) ||
 	    (r = serve_start_login(s, why)) || (r = serve_start_web(s, why)))
@@ -509,5 +510,6 @@ int serve_main(struct conf_live *live)
 	}
 	stop(&s);
 	log_info(NULL, "stopped");
+	log_stop();
 	return r ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -199,6 +199,7 @@ static int on_metrics(void *ctx, const struct web_caller *caller, char **text)
 	                    .rate_limited = s->grant.limited,
 	                    .revoked = s->grant.revoked,
 	                    .logins_refused = signin_refused(s->admin_http.signin),
+	                    .log_lines_lost = log_lost(),
 	                    .store_up = !s->store_error.text[0],
 	                    .users = store_snapshot_user_n(s->users),
 	                    .secrets = store_snapshot_secret_n(s->users)};

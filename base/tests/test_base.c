@@ -7,6 +7,8 @@
 #include "base/log.h"
 #include "base/tests/test.h"
 
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 static void errors_have_words(void **state)
@@ -64,12 +66,47 @@ static void log_quotes(void **state)
 	close(fds[1]);
 }
 
+/* Nobody reads: who logs goes on, and what is lost is counted, and said once somebody does. */
+static void log_waits_for_nobody(void **state)
+{
+	const unsigned lines = 20000;
+	unsigned read = 0, lost = 0, some;
+	char line[4096], *report;
+	int fds[2];
+	FILE *f;
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	log_set_fd(fds[1]);
+	assert_int_equal(log_start(), 0);
+	for (unsigned i = 0; i < lines; i++)
+		log_info("t0-1", "test",
+		         LOG_STR("text", "a line as long as those of sessions that begin and end"));
+	assert_true(log_lost() > 0 && log_lost() < lines);
+	log_stop(); /* comes back, too */
+	f = fdopen(fds[0], "r");
+	assert_non_null(f);
+	while (read + lost < lines && fgets(line, sizeof(line), f)) {
+		report = strstr(line, "level=warn event=log-lines-lost lines=");
+		if (!report)
+			read++;
+		else if (sscanf(strstr(report, "lines="), "lines=%u", &some) == 1)
+			lost += some;
+	}
+	assert_int_equal(read + lost, lines);
+	assert_int_equal(lost, log_lost());
+	fclose(f);
+	log_set_fd(STDOUT_FILENO);
+	close(fds[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(errors_have_words),
 	    cmocka_unit_test(buffers_never_overflow),
 	    cmocka_unit_test(log_quotes),
+	    cmocka_unit_test(log_waits_for_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
