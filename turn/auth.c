@@ -200,8 +200,7 @@ static int check_key(struct turn_request *rq)
 	if (r == -E_LATER) {
 		if (!nonce_ok(rq)) /* memory only for those who can hear us */
 			return 438;
-		turn_park(rq, ++t->tickets);
-		return TURN_SILENT;
+		return turn_park(rq, ++t->tickets) ? TURN_SILENT : turn_not_parked(rq);
 	}
 	/* "If the value of the USERNAME or USERHASH attribute is not valid [...] 401" */
 	if (r)

@@ -66,6 +66,11 @@ void turn_link_input(struct turn_link *link, uint8_t *msg, size_t len)
 		t->stats.malformed++;
 }
 
+bool turn_link_waits(const struct turn_link *link)
+{
+	return link->waits;
+}
+
 void turn_link_free(struct turn_link *link)
 {
 	struct turn_path path;

@@ -261,7 +261,7 @@ static int fetch(struct turn_request *rq, const struct ticket *ticket)
 	f.username_len = rq->auth.username_len;
 	memcpy(f.username, rq->auth.username, rq->auth.username_len);
 	if (!turn_park(rq, f.ticket))
-		return TURN_SILENT;
+		return turn_not_parked(rq);
 	if (t->mobility->fetch(t->mobility_ctx, ticket->worker, &f))
 		return 400;
 	return TURN_SILENT;

@@ -8,10 +8,6 @@
 #include "base/error.h"
 #include "turn/limiter.h"
 
-#include <stdlib.h>
-#include <string.h>
-#include <utlist.h>
-
 /* RFC 8489 section 6.3.1: "If the request contains one or more unknown comprehension-required
  * attributes, the server replies with an error response with an error code of 420". */
 static int check_attributes_known(struct turn_request *rq)
@@ -99,6 +95,28 @@ static int on_request(struct turn_request *rq)
 	}
 }
 
+/* False: it is no message. */
+static bool start(struct turn_request *rq, const struct turn_path *path, uint8_t *buf, size_t len)
+{
+	struct turn *t = path->side->turn;
+
+	if (stun_msg_parse(&rq->msg, buf, len)) {
+		t->stats.malformed++;
+		return false;
+	}
+	rq->turn = t;
+	rq->path = *path;
+	rq->key = NULL;
+	rq->realm = 0;
+	rq->sha256 = false;
+	rq->fault = TURN_FAULT_NONE;
+	rq->tuple = turn_tuple_of(path);
+	rq->alloc = turn_alloc_find(t, &rq->tuple);
+	if (rq->alloc && turn_alloc_expire(rq->alloc))
+		rq->alloc = NULL;
+	return true;
+}
+
 void turn_on_stun(const struct turn_path *path, uint8_t *buf, size_t len)
 {
 	struct turn *t = path->side->turn;
@@ -109,20 +127,8 @@ void turn_on_stun(const struct turn_path *path, uint8_t *buf, size_t len)
 		t->stats.malformed++;
 		return;
 	}
-	if (stun_msg_parse(&rq.msg, buf, len)) {
-		t->stats.malformed++;
+	if (!start(&rq, path, buf, len))
 		return;
-	}
-	rq.turn = t;
-	rq.path = *path;
-	rq.key = NULL;
-	rq.realm = 0;
-	rq.sha256 = false;
-	rq.fault = TURN_FAULT_NONE;
-	rq.tuple = turn_tuple_of(path);
-	rq.alloc = turn_alloc_find(t, &rq.tuple);
-	if (rq.alloc && turn_alloc_expire(rq.alloc))
-		rq.alloc = NULL;
 	turn_discovery_note_unknown(&rq);
 	turn_token_note_unknown(&rq);
 	if (rq.msg.class == STUN_INDICATION) {
@@ -137,16 +143,10 @@ void turn_on_stun(const struct turn_path *path, uint8_t *buf, size_t len)
 		turn_reply_error(&rq, r);
 }
 
-void turn_auth_answered(struct turn *t, uint64_t ticket)
+void turn_on_late(const struct turn_path *path, uint8_t *buf, size_t len)
 {
-	struct turn_parked *p;
+	struct turn_request rq;
 
-	t->now_ms = env_now_ms(t->env);
-	DL_SEARCH_SCALAR(t->parked, p, ticket, ticket);
-	if (!p)
-		return;
-	DL_DELETE(t->parked, p);
-	t->parked_n--;
-	turn_on_stun(&p->path, (uint8_t *)p->packet, p->len);
-	free(p);
+	if (start(&rq, path, buf, len))
+		turn_reply_error(&rq, 500);
 }

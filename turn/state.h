@@ -52,6 +52,7 @@ struct turn_listener {
 struct turn_link {
 	struct turn_side side; /* first */
 	struct turn_link_params params;
+	bool waits; /* for the answer to a request that is parked */
 	struct turn_link *prev, *next;
 };
 
@@ -224,6 +225,7 @@ typedef int turn_check_fn(struct turn_request *rq);
 
 /* request.c: the way of a request */
 void turn_on_stun(const struct turn_path *path, uint8_t *buf, size_t len);
+void turn_on_late(const struct turn_path *path, uint8_t *buf, size_t len); /* answers 500 */
 
 /* reply.c: the one place that replies */
 void turn_reply_start(struct turn_request *rq, enum stun_class class);
@@ -250,7 +252,8 @@ bool turn_is_alive(const struct turn_alloc *a);
 
 /* parked.c */
 bool turn_park(struct turn_request *rq, uint64_t ticket);
-void turn_unpark(struct turn *t, struct turn_parked *p); /* and frees it */
+int turn_not_parked(const struct turn_request *rq); /* the code to answer with, or TURN_SILENT */
+void turn_unpark(struct turn *t, struct turn_parked *p); /* and frees it, unanswered */
 void turn_expire_parked(struct turn *t);
 
 /* one STUN method, one file: returns 0 (it has replied), an error code or TURN_SILENT */

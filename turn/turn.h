@@ -129,6 +129,9 @@ struct turn_link_ops {
 	/* One whole message; copies it. May drop it when the client does not read: TURN is a
 	 * datagram service. Never frees the link before it returns. */
 	void (*send)(void *ctx, const uint8_t *data, size_t len);
+	/* turn_link_waits() is false again: more may be handed over, but not before this returns.
+	 * NULL for DTLS. */
+	void (*resume)(void *ctx);
 };
 
 struct turn_link_params {
@@ -156,6 +159,10 @@ struct turn_link *turn_link_new(struct turn *t, const struct turn_link_params *p
 /* One whole message of the stream (turn/framing.h) or one DTLS record. Borrows msg, aligned to 4,
  * and may change it. */
 void turn_link_input(struct turn_link *link, uint8_t *msg, size_t len);
+
+/* A request that came over this stream waits for its answer. What was sent behind it may rest on
+ * it, so hand over nothing more until the resume op is called. Always false for DTLS. */
+bool turn_link_waits(const struct turn_link *link);
 
 /* The connection is gone: its allocations close. NULL is legal. */
 void turn_link_free(struct turn_link *link);

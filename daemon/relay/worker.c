@@ -181,8 +181,6 @@ static int on_move(void *ctx, unsigned int number, struct net_stream *s)
 {
 	struct worker *w = ctx;
 
-	if (number >= w->peer_n)
-		return -E_NOTFOUND;
 	return mailbox_post(w->peers[number]->mail, take_stream, s);
 }
 
@@ -193,7 +191,12 @@ static void on_http(void *ctx, int fd, const struct net_client *from)
 	w->net_conf.http(w->net_conf.ctx, fd, from);
 }
 
-static const struct net_ops net_ops = {.http = on_http, .move = on_move};
+static bool has_worker(void *ctx, unsigned int number)
+{
+	return number < ((struct worker *)ctx)->peer_n;
+}
+
+static const struct net_ops net_ops = {.http = on_http, .move = on_move, .has_worker = has_worker};
 
 /* What became of a turn_fetch. */
 struct handover {

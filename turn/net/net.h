@@ -29,8 +29,11 @@ struct net_ops {
 	/* A client of TLS speaks HTTP: fd carries the plain bytes, both ways. Takes fd; from tells
 	 * who it is. */
 	void (*http)(void *ctx, int fd, const struct net_client *from);
-	/* Hands s to the net of that worker: net_take() there. 0, or a code and s stays here. */
+	/* Hands s to the net of that worker: net_take() there. 0, or a code and s stays here.
+	 * NULL: there is no other worker. */
 	int (*move)(void *ctx, unsigned int worker, struct net_stream *s);
+	/* Is there a worker of that number? Beside move. */
+	bool (*has_worker)(void *ctx, unsigned int worker);
 };
 
 /* An accepted connection whose first byte is STUN's or TLS's. */

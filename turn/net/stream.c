@@ -39,6 +39,7 @@ struct net_stream {
 	size_t skip; /* bytes of a frame that is too long to be kept */
 	struct net_queue out;
 	struct peer *join; /* the data connection that this has become */
+	bool held; /* in has more than the beginning of a frame, for when the link goes on */
 	bool moving;
 	unsigned int move_to;
 };
@@ -77,9 +78,14 @@ static void on_send(void *ctx, const uint8_t *data, size_t len)
 	}
 }
 
+static void on_resume(void *ctx)
+{
+	net_io_kick(&((struct net_stream *)ctx)->io);
+}
+
 static int start_turn(struct net_stream *s)
 {
-	static const struct turn_link_ops ops = {.send = on_send};
+	static const struct turn_link_ops ops = {.send = on_send, .resume = on_resume};
 	struct turn_link_params params = {.protocol = s->client.tls ? TURN_TLS : TURN_TCP,
 	                                  .client = s->client.client,
 	                                  .relay4 = s->client.relay4,
@@ -170,7 +176,7 @@ static ssize_t take_messages(struct net_stream *s, uint8_t *data, size_t *data_l
 {
 	size_t at = 0, frame, len = *data_len;
 
-	while (at < len && !s->io.failed && !s->join) {
+	while (at < len && !s->io.failed && !s->join && !turn_link_waits(s->link)) {
 		int r;
 
 		if (s->skip) {
@@ -214,6 +220,16 @@ static void move_away(struct net_stream *s)
 	if (!net->ops->move(net->ctx, s->move_to, s))
 		return;
 	net_stream_discard(s);
+}
+
+/* What comes behind a request that waits for its answer, waits in the socket. */
+static void hold_or_go_on(struct net_stream *s)
+{
+	bool holds = turn_link_waits(s->link);
+
+	if (holds != s->held)
+		net_io_want_read(&s->io, !holds);
+	s->held = holds;
 }
 
 /* It has become a data connection. What the client sent behind its request, goes to the peer. */
@@ -270,6 +286,36 @@ static int sniff(struct net_stream *s, const uint8_t *data, size_t len)
 	return -E_PARSE;
 }
 
+/* Hands over len bytes of the scratch and does what follows from it. 0, or 1: s is gone. */
+static int hand_over(struct net_stream *s, size_t len)
+{
+	uint8_t *buf = (uint8_t *)s->net->scratch;
+	ssize_t n = take_messages(s, buf, &len);
+
+	if (s->join) {
+		become_data(s, buf + n, len - (size_t)n);
+		return 1;
+	}
+	if (s->moving) {
+		move_away(s);
+		return 1;
+	}
+	if (n < 0 || s->io.failed) {
+		net_stream_close(s);
+		return 1;
+	}
+	hold_or_go_on(s);
+	return 0;
+}
+
+/* What had been read with a request that has its answer now. 0, or 1: s is gone. */
+static int hand_over_kept(struct net_stream *s)
+{
+	if (s->in_len)
+		memcpy(s->net->scratch, s->in, s->in_len);
+	return hand_over(s, s->in_len);
+}
+
 /* One read and what follows from it. 0: there may be more; -E_LATER; any other: s is gone. */
 static int read_once(struct net_stream *s)
 {
@@ -293,17 +339,7 @@ static int read_once(struct net_stream *s)
 		if (r)
 			goto gone;
 	}
-	n = take_messages(s, buf, &len);
-	if (s->join) {
-		become_data(s, buf + n, len - (size_t)n);
-		return 1;
-	}
-	if (s->moving) {
-		move_away(s);
-		return 1;
-	}
-	if (n >= 0 && !s->io.failed)
-		return 0;
+	return hand_over(s, len);
 gone:
 	net_stream_close(s);
 	return 1;
@@ -327,7 +363,9 @@ static void on_ready(void *arg)
 		net_stream_close(s);
 		return;
 	}
-	for (int i = 0; !r && i < ROUNDS; i++) {
+	if (!r && s->held && !turn_link_waits(s->link))
+		r = hand_over_kept(s);
+	for (int i = 0; !r && !s->held && i < ROUNDS; i++) {
 		r = read_once(s);
 		if (!r && s->io.drained)
 			break;
@@ -345,8 +383,8 @@ int stream_move(void *ctx, void *link_ctx, unsigned int worker)
 	struct net *net = ctx;
 	struct net_stream *s = link_ctx;
 
-	if (!net->ops->move)
-		return -E_UNSUPPORTED;
+	if (!net->ops->move || !net->ops->has_worker(net->ctx, worker))
+		return -E_NOTFOUND;
 	s->moving = true;
 	s->move_to = worker;
 	return 0;
@@ -355,10 +393,6 @@ int stream_move(void *ctx, void *link_ctx, unsigned int worker)
 /* What it had read with it comes first. */
 void net_take(struct net *net, struct net_stream *s)
 {
-	uint8_t *buf = (uint8_t *)net->scratch;
-	size_t len = s->in_len;
-	ssize_t n;
-
 	s->net = net;
 	s->moving = false;
 	if (start_turn(s) || net_io_attach(&s->io, net->base, s->io.fd, s->io.ssl, on_ready, s)) {
@@ -367,16 +401,7 @@ void net_take(struct net *net, struct net_stream *s)
 		return;
 	}
 	list(s);
-	if (len)
-		memcpy(buf, s->in, len);
-	n = take_messages(s, buf, &len);
-	if (s->join)
-		become_data(s, buf + n, len - (size_t)n);
-	else if (s->moving)
-		move_away(s);
-	else if (n < 0 || s->io.failed)
-		net_stream_close(s);
-	else
+	if (!hand_over_kept(s))
 		net_io_kick(&s->io);
 }
 

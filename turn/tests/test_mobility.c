@@ -320,7 +320,7 @@ static void ends_by_the_clock_while_moving(void **state)
 
 struct stream {
 	uint8_t out[2048];
-	size_t len, messages;
+	size_t len, messages, resumed;
 };
 
 static void on_stream_send(void *ctx, const uint8_t *data, size_t len)
@@ -330,6 +330,11 @@ static void on_stream_send(void *ctx, const uint8_t *data, size_t len)
 	memcpy(st->out, data, len);
 	st->len = len;
 	st->messages++;
+}
+
+static void on_stream_resume(void *ctx)
+{
+	((struct stream *)ctx)->resumed++;
 }
 
 /* A connection that breaks takes a mobile allocation not along: the client fetches it. */
@@ -550,6 +555,65 @@ static void nobody_waits(void **state)
 	scene_free(s);
 }
 
+/* Over a stream, what comes behind a request that waits is to wait, too; and the request has an
+ * answer in the end, whatever becomes of it: nobody sends it again. */
+static void streams_wait(void **state)
+{
+	static const struct turn_link_ops ops = {.send = on_stream_send,
+	                                         .resume = on_stream_resume};
+	struct scene *s = two_workers();
+	struct stream st = {.len = 0};
+	struct turn_link_params params = {
+	    .protocol = TURN_TCP, .relay6 = 1, .ops = &ops, .ctx = &st};
+	struct turn_alloc *a = NULL;
+	struct turn_link *link;
+	struct wire m, again;
+	uint8_t key[16];
+
+	(void)state;
+	wire_key("alice", REALM, "secret", key);
+	assert_int_equal(addr_parse(&params.client, "198.51.100.77:2"), 0);
+	link = turn_link_new(s->w.second, &params);
+	assert_false(turn_link_waits(link));
+	start_refresh(&s->b, &m, &s->ticket, 600);
+	wire_add_integrity(&m, key);
+	again = m;
+	turn_link_input(link, m.buf, m.len);
+	assert_true(turn_link_waits(link));
+	/* the mail does not come: 500, and on */
+	world_run(&s->w, 10000);
+	assert_false(turn_link_waits(link));
+	assert_int_equal(st.resumed, 1);
+	assert_int_equal(st.messages, 1);
+	assert_int_equal(wire_error(st.out, st.len), 500);
+	assert_memory_equal(st.out + 8, again.buf + 8, 12);
+	/* it comes */
+	m = again;
+	turn_link_input(link, m.buf, m.len);
+	assert_true(turn_link_waits(link));
+	assert_int_equal(turn_give(s->w.turn, &s->fetch, &a), 0);
+	turn_take(s->w.second, s->fetch.ticket, a, 0);
+	assert_false(turn_link_waits(link));
+	assert_int_equal(st.resumed, 2);
+	assert_int_equal(st.messages, 2);
+	assert_int_equal(wire_error(st.out, st.len), 0);
+	m = again; /* the same once more */
+	turn_link_input(link, m.buf, m.len);
+	assert_int_equal(st.messages, 3);
+	assert_int_equal(wire_error(st.out, st.len), 0);
+	/* the connection goes while its request waits */
+	s->w.answers_later = true;
+	host_request(&s->b, &m, W_ALLOCATE);
+	wire_add_u32(&m, 0x0019, 17u << 24);
+	m.buf[30] ^= 1; /* of somebody else: no key is known */
+	wire_add_integrity(&m, key);
+	turn_link_input(link, m.buf, m.len);
+	turn_link_free(link);
+	assert_int_equal(st.resumed, 2);
+	turn_auth_answered(s->w.second, s->w.ticket);
+	scene_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -564,6 +628,7 @@ int main(void)
 	    cmocka_unit_test(moves_between_workers),
 	    cmocka_unit_test(refusals_between_workers),
 	    cmocka_unit_test(nobody_waits),
+	    cmocka_unit_test(streams_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
