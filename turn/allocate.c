@@ -179,24 +179,37 @@ static int open_relay(struct turn_request *rq, struct turn_half *half, uint16_t 
 	return 0;
 }
 
-/* The port that the token keeps, wherever it was reserved. */
+/* "At any point, a server MAY choose to reject the request with a 486 (Allocation Quota Reached)
+ * error if it feels the client is trying to exceed some locally defined allocation quota." */
+static int quota_code(int result)
+{
+	return !result ? 0 : result == -E_LIMIT ? 486 : 508;
+}
+
+/* The port that the token keeps, wherever it was reserved, and the place in the quota with it. */
 static int claim_port(struct turn_request *rq, struct turn_alloc *a)
 {
 	struct turn *t = rq->turn;
 	const uint8_t *token = rq->msg.attr[STUN_ATTR_RESERVATION_TOKEN].value;
+	struct turn_account *holder;
 	uint16_t port;
 
 	for (size_t i = 0; i < t->conf.relay_n; i++) {
 		const struct turn_relay *via = &t->conf.relay[i];
 		struct turn_half *half = &a->half[addr_family(&via->local) == AF_INET6];
+		int r;
 
-		if (turn_ports_claim(via->ports, token, t->now_ms, &port))
+		if (turn_ports_claim(via->ports, token, t->now_ms, &port, &holder))
 			continue;
+		r = turn_quota_pass(t->conf.quota, holder, rq->realm, rq->auth.account,
+		                    rq->auth.account_len, &a->account);
+		if (r)
+			turn_quota_give(t->conf.quota, holder);
 		half->via = via;
-		if (!open_relay(rq, half, port))
+		if (!r && !open_relay(rq, half, port))
 			return 0;
 		turn_ports_release(via->ports, port);
-		break;
+		return r ? quota_code(r) : 508;
 	}
 	return 508;
 }
@@ -207,10 +220,14 @@ static int reserve_next(struct turn_half *half, uint16_t port)
 {
 	struct turn_alloc *a = half->alloc;
 	struct turn *t = a->turn;
+	struct turn_holder holder = turn_holder_of(a);
 
+	holder.account = a->second;
 	env_random(t->env, a->token, sizeof(a->token));
-	if (turn_ports_reserve(half->via->ports, (uint16_t)(port + 1), a->token, t->now_ms))
+	if (turn_ports_reserve(half->via->ports, (uint16_t)(port + 1), a->token, t->now_ms,
+	                       &holder))
 		return -E_NOMEM;
+	a->second = NULL;
 	a->has_token = true;
 	return 0;
 }
@@ -275,28 +292,39 @@ static int lease(struct turn_request *rq, struct turn_alloc *a)
 	return lease_port(rq, &a->half[0], rq->path.side->relay4);
 }
 
+static int take_place(struct turn_request *rq, struct turn_account **out)
+{
+	return quota_code(turn_quota_take(rq->turn->conf.quota, rq->realm, rq->auth.account,
+	                                  rq->auth.account_len, out));
+}
+
+/* One for the allocation, unless it comes with the reserved port; and one for a port to reserve. */
+static int take_places(struct turn_request *rq, struct turn_alloc *a)
+{
+	const struct stun_attr *even = &rq->msg.attr[STUN_ATTR_EVEN_PORT];
+	int r = 0;
+
+	if (!stun_msg_has(&rq->msg, STUN_ATTR_RESERVATION_TOKEN))
+		r = take_place(rq, &a->account);
+	if (!r && even->value && even->value[0] & 0x80)
+		r = take_place(rq, &a->second);
+	return r;
+}
+
 static int make(struct turn_request *rq)
 {
-	struct turn *t = rq->turn;
 	struct turn_alloc *a = turn_alloc_new(rq);
 	int r;
 
 	if (!a)
 		return 508;
-	/* "the server checks [...] the allocation quota being reached": 486 */
-	r = turn_quota_take(t->conf.quota, rq->realm, rq->auth.account, rq->auth.account_len,
-	                    &a->account);
-	if (r) {
-		turn_alloc_free(a);
-		return r == -E_LIMIT ? 486 : 508;
-	}
+	r = take_places(rq, a);
 	/* RFC 8016 knows no connections to peers. */
-	if (stun_msg_has(&rq->msg, STUN_ATTR_MOBILITY_TICKET) && !wants_tcp(rq) &&
-	    turn_mobile_new(a)) {
-		turn_alloc_free(a);
-		return 508;
-	}
-	r = lease(rq, a);
+	if (!r && stun_msg_has(&rq->msg, STUN_ATTR_MOBILITY_TICKET) && !wants_tcp(rq) &&
+	    turn_mobile_new(a))
+		r = 508;
+	if (!r)
+		r = lease(rq, a);
 	if (r) {
 		turn_alloc_free(a);
 		return r;

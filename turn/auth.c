@@ -339,19 +339,35 @@ int turn_check_same_user(struct turn_request *rq)
 	return is_alloc_owner(rq) ? 0 : 441;
 }
 
-/* Whether what it was opened with is still good for it. */
+bool turn_holder_is_alive(const struct turn *t, const struct turn_holder *h)
+{
+	const struct turn_auth_session session = {.realm = t->conf.realm[h->realm],
+	                                          .username = h->username,
+	                                          .username_len = h->username_len,
+	                                          .key = &h->key,
+	                                          .origin = h->origin};
+
+	if (h->third_party)
+		return t->conf.oauth && turn_oauth_has(t->conf.oauth, h->origin);
+	return t->auth->alive(t->auth_ctx, &session);
+}
+
+struct turn_holder turn_holder_of(const struct turn_alloc *a)
+{
+	return (struct turn_holder){.account = a->account,
+	                            .realm = a->realm,
+	                            .third_party = a->third_party,
+	                            .key = a->key,
+	                            .origin = a->origin,
+	                            .username = a->username,
+	                            .username_len = a->username_len};
+}
+
 bool turn_is_alive(const struct turn_alloc *a)
 {
-	const struct turn *t = a->turn;
-	const struct turn_auth_session session = {.realm = t->conf.realm[a->realm],
-	                                          .username = a->username,
-	                                          .username_len = a->username_len,
-	                                          .key = &a->key,
-	                                          .origin = a->origin};
+	const struct turn_holder holder = turn_holder_of(a);
 
-	if (a->third_party)
-		return t->conf.oauth && turn_oauth_has(t->conf.oauth, a->origin);
-	return t->auth->alive(t->auth_ctx, &session);
+	return turn_holder_is_alive(a->turn, &holder);
 }
 
 /* RFC 7635 section 6: ACCESS-TOKEN is comprehension-required, and who takes no tokens does not

@@ -6,6 +6,7 @@
 
 #include "base/env.h"
 #include "base/error.h"
+#include "turn/quota.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -21,6 +22,8 @@ struct reservation {
 	uint8_t token[TURN_TOKEN_LEN];
 	uint16_t port;
 	uint64_t until_ms;
+	struct turn_holder holder;
+	char username[];
 };
 
 struct turn_ports {
@@ -124,15 +127,18 @@ void turn_ports_release(struct turn_ports *p, uint16_t port)
 }
 
 int turn_ports_reserve(struct turn_ports *p, uint16_t port, const uint8_t token[TURN_TOKEN_LEN],
-                       uint64_t now_ms)
+                       uint64_t now_ms, const struct turn_holder *holder)
 {
-	struct reservation *r = calloc(1, sizeof(*r));
+	struct reservation *r = calloc(1, sizeof(*r) + holder->username_len);
 
 	if (!r)
 		return -E_NOMEM;
 	memcpy(r->token, token, TURN_TOKEN_LEN);
 	r->port = port;
 	r->until_ms = now_ms + TURN_RESERVATION_MS;
+	r->holder = *holder;
+	r->holder.username = r->username;
+	memcpy(r->username, holder->username, holder->username_len);
 	pthread_mutex_lock(&p->lock);
 	DL_APPEND(p->reservations, r);
 	p->reserved++;
@@ -149,7 +155,7 @@ static void drop_reservation(struct turn_ports *p, struct reservation *r)
 }
 
 int turn_ports_claim(struct turn_ports *p, const uint8_t token[TURN_TOKEN_LEN], uint64_t now_ms,
-                     uint16_t *port)
+                     uint16_t *port, struct turn_account **account)
 {
 	struct reservation *r;
 	int result = -E_NOTFOUND;
@@ -158,6 +164,7 @@ int turn_ports_claim(struct turn_ports *p, const uint8_t token[TURN_TOKEN_LEN], 
 	DL_FOREACH (p->reservations, r) {
 		if (r->until_ms > now_ms && !memcmp(r->token, token, TURN_TOKEN_LEN)) {
 			*port = r->port;
+			*account = r->holder.account;
 			p->taken[r->port - p->min] = PORT_UDP;
 			drop_reservation(p, r);
 			result = 0;
@@ -168,14 +175,33 @@ int turn_ports_claim(struct turn_ports *p, const uint8_t token[TURN_TOKEN_LEN], 
 	return result;
 }
 
-void turn_ports_expire(struct turn_ports *p, uint64_t now_ms)
+/* Nobody takes it up. Locked by the caller. */
+static void end_reservation(struct turn_ports *p, struct reservation *r, struct turn_quota *quota)
+{
+	give_back(p, r->port);
+	turn_quota_give(quota, r->holder.account);
+	drop_reservation(p, r);
+}
+
+void turn_ports_expire(struct turn_ports *p, uint64_t now_ms, struct turn_quota *quota)
 {
 	pthread_mutex_lock(&p->lock);
 	/* Oldest first: all last equally long. */
-	while (p->reservations && p->reservations->until_ms <= now_ms) {
-		give_back(p, p->reservations->port);
-		drop_reservation(p, p->reservations);
-	}
+	while (p->reservations && p->reservations->until_ms <= now_ms)
+		end_reservation(p, p->reservations, quota);
+	pthread_mutex_unlock(&p->lock);
+}
+
+void turn_ports_recheck(struct turn_ports *p,
+                        bool (*is_gone)(void *ctx, const struct turn_holder *holder), void *ctx,
+                        struct turn_quota *quota)
+{
+	struct reservation *r, *next;
+
+	pthread_mutex_lock(&p->lock);
+	DL_FOREACH_SAFE(p->reservations, r, next)
+	if (is_gone(ctx, &r->holder))
+		end_reservation(p, r, quota);
 	pthread_mutex_unlock(&p->lock);
 }
 

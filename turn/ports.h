@@ -8,6 +8,8 @@
 #ifndef TURN_PORTS_H
 #define TURN_PORTS_H
 
+#include "turn/stun_msg.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,7 +18,20 @@
 #define TURN_RESERVATION_MS 30000 /* RFC 8656 section 7.2: at least 30 seconds */
 
 struct env;
+struct turn_account;
 struct turn_ports;
+struct turn_quota;
+
+/* Who has a port reserved, as struct turn_auth_session has it. */
+struct turn_holder {
+	struct turn_account *account; /* its place goes back with the reservation */
+	unsigned int realm;           /* index into the configuration's */
+	bool third_party;
+	struct stun_key key;
+	int64_t origin;
+	const char *username;
+	size_t username_len;
+};
 
 enum turn_ports_want { TURN_PORT_ANY, TURN_PORT_EVEN, TURN_PORT_EVEN_PAIR };
 
@@ -30,16 +45,22 @@ int turn_ports_lease(struct turn_ports *p, struct env *env, enum turn_ports_want
 void turn_ports_release(struct turn_ports *p, uint16_t port);
 
 /* Keeps a leased port for whoever shows the token within TURN_RESERVATION_MS; then it goes back
- * to the pool. 0, or -E_NOMEM: the lease stays the caller's. */
+ * to the pool, and the holder's place to the quota. Copies holder. 0, or -E_NOMEM: lease and place
+ * stay the caller's. */
 int turn_ports_reserve(struct turn_ports *p, uint16_t port, const uint8_t token[TURN_TOKEN_LEN],
-                       uint64_t now_ms);
+                       uint64_t now_ms, const struct turn_holder *holder);
 
-/* Hands the reserved port over to the caller, once. 0 or -E_NOTFOUND. */
+/* Hands the reserved port and the holder's place over to the caller, once. 0 or -E_NOTFOUND. */
 int turn_ports_claim(struct turn_ports *p, const uint8_t token[TURN_TOKEN_LEN], uint64_t now_ms,
-                     uint16_t *port);
+                     uint16_t *port, struct turn_account **account);
 
-/* Returns reservations that nobody claimed. */
-void turn_ports_expire(struct turn_ports *p, uint64_t now_ms);
+/* Ends reservations that nobody claimed. */
+void turn_ports_expire(struct turn_ports *p, uint64_t now_ms, struct turn_quota *quota);
+
+/* Ends those whose holders are gone, says is_gone(). */
+void turn_ports_recheck(struct turn_ports *p,
+                        bool (*is_gone)(void *ctx, const struct turn_holder *holder), void *ctx,
+                        struct turn_quota *quota);
 
 /* Is it a relay's, for UDP? One that is only reserved is not. */
 bool turn_ports_is_leased(struct turn_ports *p, uint16_t port);

@@ -67,41 +67,83 @@ void turn_quota_set_limits(struct turn_quota *q, uint32_t per_account, uint32_t 
 	pthread_mutex_unlock(&q->lock);
 }
 
-int turn_quota_take(struct turn_quota *q, unsigned int realm, const char *name, size_t len,
-                    struct turn_account **out)
+/* The realm's number and the name. 0, or -E_LIMIT for one that is too long for any account. */
+static int make_key(char key[1 + TURN_QUOTA_NAME_MAX], unsigned int realm, const char *name,
+                    size_t len)
 {
-	char key[1 + TURN_QUOTA_NAME_MAX] = {(char)realm};
-	struct turn_account *a;
-	int r = -E_LIMIT;
-
 	if (len > TURN_QUOTA_NAME_MAX)
 		return -E_LIMIT;
+	key[0] = (char)realm;
 	if (len)
 		memcpy(key + 1, name, len);
-	len++;
-	pthread_mutex_lock(&q->lock);
+	return 0;
+}
+
+/* Locked by the caller, as the next. */
+static int take(struct turn_quota *q, const char *key, size_t len, struct turn_account **out)
+{
+	unsigned char realm = (unsigned char)key[0];
+	struct turn_account *a;
+
 	HASH_FIND(hh, q->accounts, key, len, a);
 	if ((q->total_max && q->total >= q->total_max) ||
 	    (q->per_realm && q->realm_total[realm] >= q->per_realm) ||
 	    (a && q->per_account && a->allocations >= q->per_account))
-		goto out;
+		return -E_LIMIT;
 	if (!a) {
-		r = -E_NOMEM;
 		a = calloc(1, sizeof(*a) + len);
 		if (!a)
-			goto out;
+			return -E_NOMEM;
 		memcpy(a->name, key, len);
 		if (TABLE_ADD(hh, q->accounts, name, len, a)) {
 			free(a);
-			goto out;
+			return -E_NOMEM;
 		}
 	}
 	a->allocations++;
 	q->total++;
 	q->realm_total[realm]++;
 	*out = a;
-	r = 0;
-out:
+	return 0;
+}
+
+static void give(struct turn_quota *q, struct turn_account *account)
+{
+	q->total--;
+	q->realm_total[(unsigned char)account->name[0]]--;
+	if (!--account->allocations) {
+		HASH_DEL(q->accounts, account);
+		free(account);
+	}
+}
+
+int turn_quota_take(struct turn_quota *q, unsigned int realm, const char *name, size_t len,
+                    struct turn_account **out)
+{
+	char key[1 + TURN_QUOTA_NAME_MAX];
+	int r = make_key(key, realm, name, len);
+
+	if (r)
+		return r;
+	pthread_mutex_lock(&q->lock);
+	r = take(q, key, 1 + len, out);
+	pthread_mutex_unlock(&q->lock);
+	return r;
+}
+
+int turn_quota_pass(struct turn_quota *q, struct turn_account *from, unsigned int realm,
+                    const char *name, size_t len, struct turn_account **out)
+{
+	char key[1 + TURN_QUOTA_NAME_MAX];
+	int r = make_key(key, realm, name, len);
+
+	if (r)
+		return r;
+	pthread_mutex_lock(&q->lock);
+	if (from->hh.keylen == 1 + len && !memcmp(from->name, key, 1 + len))
+		*out = from;
+	else if (!(r = take(q, key, 1 + len, out)))
+		give(q, from);
 	pthread_mutex_unlock(&q->lock);
 	return r;
 }
@@ -111,12 +153,7 @@ void turn_quota_give(struct turn_quota *q, struct turn_account *account)
 	if (!account)
 		return;
 	pthread_mutex_lock(&q->lock);
-	q->total--;
-	q->realm_total[(unsigned char)account->name[0]]--;
-	if (!--account->allocations) {
-		HASH_DEL(q->accounts, account);
-		free(account);
-	}
+	give(q, account);
 	pthread_mutex_unlock(&q->lock);
 }
 

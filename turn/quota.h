@@ -2,6 +2,8 @@
  *
  * How many allocations an account holds, how many there are in all and what
  * bandwidth they use, shared by all workers (thread safe). RFC 8656 section 7.2: past it, 486.
+ * A port that is reserved (EVEN-PORT) takes a place like an allocation, until somebody has it or
+ * the reservation ends.
  */
 #ifndef TURN_QUOTA_H
 #define TURN_QUOTA_H
@@ -33,6 +35,12 @@ void turn_quota_set_limits(struct turn_quota *q, uint32_t per_account, uint32_t 
  * -E_LIMIT, or -E_NOMEM. */
 int turn_quota_take(struct turn_quota *q, unsigned int realm, const char *name, size_t len,
                     struct turn_account **out);
+
+/* The place that from holds goes over to the account named, as turn_quota_take() names it; to the
+ * same one, always. 0 and the account to give back, or -E_LIMIT or -E_NOMEM: then it is still
+ * from's. */
+int turn_quota_pass(struct turn_quota *q, struct turn_account *from, unsigned int realm,
+                    const char *name, size_t len, struct turn_account **out);
 
 /* NULL account is legal. */
 void turn_quota_give(struct turn_quota *q, struct turn_account *account);

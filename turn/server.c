@@ -24,7 +24,7 @@ static void on_tick(void *arg)
 	turn_conns_expire(t);
 	turn_expire_parked(t);
 	for (size_t i = 0; i < t->conf.relay_n; i++)
-		turn_ports_expire(t->conf.relay[i].ports, t->now_ms);
+		turn_ports_expire(t->conf.relay[i].ports, t->now_ms, t->conf.quota);
 	env_timer_set(t->tick, TICK_MS);
 }
 
@@ -158,10 +158,17 @@ void turn_set_draining(struct turn *t, bool draining)
 	t->draining = draining;
 }
 
+static bool is_gone(void *ctx, const struct turn_holder *h)
+{
+	return !turn_holder_is_alive(ctx, h);
+}
+
 void turn_recheck_users(struct turn *t)
 {
 	struct turn_alloc *a, *next;
 
+	for (size_t i = 0; i < t->conf.relay_n; i++)
+		turn_ports_recheck(t->conf.relay[i].ports, is_gone, t, t->conf.quota);
 	HASH_ITER (hh, t->allocs, a, next)
 		if (!turn_is_alive(a))
 			turn_alloc_close(a, TURN_CLOSE_REVOKED);

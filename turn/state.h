@@ -8,6 +8,7 @@
 
 #include "base/table.h"
 #include "turn/journal.h"
+#include "turn/ports.h"
 #include "turn/rate.h"
 #include "turn/tcp.h"
 #include "turn/turn.h"
@@ -107,7 +108,8 @@ struct turn_alloc {
 	uint16_t conn_n;
 	struct turn_mobile *mobile; /* NULL: it has no ticket */
 	struct turn_account *account;
-	struct turn_slot *record; /* in the journal; NULL: none */
+	struct turn_account *second; /* a place for the port to reserve, until it is reserved */
+	struct turn_slot *record;    /* in the journal; NULL: none */
 	bool noted_stranger, noted_unpermitted;
 	struct stun_key key; /* that the last request was proved with */
 	int64_t origin;      /* what that key was made from: see turn_auth_answer */
@@ -248,7 +250,10 @@ void turn_challenge(struct turn_request *rq, int code);
 turn_check_fn turn_check_credentials;
 turn_check_fn turn_check_same_user;
 void turn_token_note_unknown(struct turn_request *rq);
+/* Whether what an allocation or a reservation was opened with is still good for it. */
 bool turn_is_alive(const struct turn_alloc *a);
+bool turn_holder_is_alive(const struct turn *t, const struct turn_holder *h);
+struct turn_holder turn_holder_of(const struct turn_alloc *a);
 
 /* parked.c */
 bool turn_park(struct turn_request *rq, uint64_t ticket);

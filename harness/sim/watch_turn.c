@@ -384,8 +384,9 @@ void watch_node_tick(struct watch_node *w)
 	              turn_relayed_addresses(n->turn) + turn_ports_reserved(n->ports),
 	          0, "node %u has leased %zu ports for %zu relayed addresses", n->index,
 	          turn_ports_leased(n->ports), turn_relayed_addresses(n->turn));
-	sim_check(w->sim, SIM_LEAK, turn_quota_total(n->quota) == there, 0,
-	          "node %u has given quota for %zu allocations and holds %zu", n->index,
-	          turn_quota_total(n->quota), there);
+	sim_check(w->sim, SIM_LEAK,
+	          turn_quota_total(n->quota) == there + turn_ports_reserved(n->ports), 0,
+	          "node %u has given quota for %zu allocations and holds %zu, and %zu reservations",
+	          n->index, turn_quota_total(n->quota), there, turn_ports_reserved(n->ports));
 	check_sums(w);
 }

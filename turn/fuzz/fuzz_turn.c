@@ -126,12 +126,13 @@ static void start(struct fuzz *f)
 static void stop(struct fuzz *f)
 {
 	turn_free(f->turn);
-	check(!turn_quota_total(f->conf.quota) && !turn_quota_accounts(f->conf.quota));
 	for (size_t i = 0; i < f->conf.relay_n; i++) {
+		turn_ports_expire(f->conf.relay[i].ports, UINT64_MAX, f->conf.quota);
 		check(turn_ports_leased(f->conf.relay[i].ports) ==
 		      turn_ports_reserved(f->conf.relay[i].ports));
 		turn_ports_free(f->conf.relay[i].ports);
 	}
+	check(!turn_quota_total(f->conf.quota) && !turn_quota_accounts(f->conf.quota));
 	env_virtual_free(f->env);
 	turn_quota_free(f->conf.quota);
 	peer_policy_free((struct peer_policy *)(uintptr_t)f->conf.policy);

@@ -229,6 +229,101 @@ static void permissions_and_channels_are_counted(void **state)
 	end(w);
 }
 
+/* An Allocate of a pair: the even port, and the one above it kept for the token. */
+static int ask_pair(struct host *h, uint8_t token[8])
+{
+	struct wire m;
+	size_t n = 0;
+	const uint8_t *v;
+	int r;
+
+	host_request(h, &m, W_ALLOCATE);
+	wire_add_u32(&m, 0x0019, 17u << 24);
+	wire_add(&m, 0x0018, "\x80", 1);
+	r = host_ask(h, &m);
+	v = r ? NULL : wire_get(h->in.buf, h->in.len, 0x0022, &n);
+	if (v)
+		memcpy(token, v, 8);
+	return r;
+}
+
+static int take_up(struct host *h, const uint8_t token[8])
+{
+	struct wire m;
+
+	host_request(h, &m, W_ALLOCATE);
+	wire_add_u32(&m, 0x0019, 17u << 24);
+	wire_add(&m, 0x0022, token, 8);
+	return host_ask(h, &m);
+}
+
+/* Of so many places (one: of the user, of the realm, of the server). */
+static void reserve_within(struct world *w, struct host alice[3], struct host *bob,
+                           const uint32_t one[3])
+{
+	uint8_t token[8], second[8];
+
+	turn_quota_set_limits(w->quota, one[0], one[1], one[2]);
+	assert_int_equal(ask_pair(&alice[0], token), 486);
+	assert_int_equal(turn_ports_leased(w->ports4), 0);
+	assert_int_equal(turn_quota_total(w->quota), 0);
+	/* with two places: the pair, and nothing besides, in a loop */
+	turn_quota_set_limits(w->quota, 2 * one[0], 2 * one[1], 2 * one[2]);
+	assert_int_equal(ask_pair(&alice[0], token), 0);
+	assert_int_equal(host_allocate(&alice[1], NULL), 486);
+	assert_int_equal(host_refresh(&alice[0], 0), 0);
+	assert_int_equal(ask_pair(&alice[0], second), 486);
+	/* who takes it up has its place */
+	assert_int_equal(take_up(&alice[1], token), 0);
+	assert_int_equal(turn_quota_total(w->quota), 1);
+	assert_int_equal(ask_pair(&alice[0], second), 486);
+	assert_int_equal(host_allocate(&alice[0], NULL), 0);
+	assert_int_equal(host_refresh(&alice[0], 0), 0);
+	assert_int_equal(host_refresh(&alice[1], 0), 0);
+	/* somebody else takes it up: it is his */
+	turn_quota_set_limits(w->quota, 2 * one[0], 3 * one[1], 3 * one[2]);
+	assert_int_equal(ask_pair(&alice[0], token), 0);
+	assert_int_equal(take_up(bob, token), 0);
+	assert_int_equal(host_allocate(&alice[1], NULL), 0);
+	assert_int_equal(host_allocate(&alice[2], NULL), 486);
+	assert_int_equal(host_refresh(&alice[0], 0), 0);
+	assert_int_equal(host_refresh(&alice[1], 0), 0);
+	assert_int_equal(host_refresh(bob, 0), 0);
+	/* nobody does */
+	assert_int_equal(ask_pair(&alice[0], token), 0);
+	assert_int_equal(turn_quota_total(w->quota), 2);
+	world_run(w, 32000);
+	assert_int_equal(turn_quota_total(w->quota), 1);
+	assert_int_equal(host_refresh(&alice[0], 0), 0);
+}
+
+/* A reserved port takes a place in the quotas of its user, its realm and the server, until it is an
+ * allocation's, whose place it then is, or until the reservation ends. */
+static void reservations_take_places(void **state)
+{
+	static const uint32_t limits[][3] = {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}};
+	struct world *w = new_world();
+	struct host alice[3], bob;
+
+	(void)state;
+	world_start(w);
+	for (int i = 0; i < 3; i++) {
+		char text[ADDR_STRLEN];
+
+		snprintf(text, sizeof(text), "198.51.100.5:%d", i + 1);
+		host_open(w, &alice[i], text, "alice", "secret");
+		assert_int_equal(host_login(&alice[i]), 401);
+	}
+	host_open(w, &bob, "198.51.100.6:1", "bob", "hunter2");
+	assert_int_equal(host_login(&bob), 401);
+	for (size_t i = 0; i < 3; i++)
+		reserve_within(w, alice, &bob, limits[i]);
+	for (int i = 0; i < 3; i++)
+		host_close(&alice[i]);
+	host_close(&bob);
+	end(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -238,6 +333,7 @@ int main(void)
 	    cmocka_unit_test(workers_share_without_a_lock),
 	    cmocka_unit_test(rates),
 	    cmocka_unit_test(permissions_and_channels_are_counted),
+	    cmocka_unit_test(reservations_take_places),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

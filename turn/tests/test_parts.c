@@ -117,34 +117,45 @@ static void ports_in_pairs(void **state)
 	struct env *env = env_virtual_new(5);
 	struct turn_ports *p = turn_ports_new(50001, 50010);
 	uint8_t token[8] = "reserved", wrong[8] = "nonsense";
+	struct turn_quota *q = turn_quota_new(0, 0);
+	struct turn_holder holder = {.username = "a", .username_len = 1};
+	struct turn_account *held;
 	uint16_t port, got;
 
 	(void)state;
 	/* Far more often than there are ports: none leaks. */
 	for (int i = 0; i < 1000; i++) {
 		assert_int_equal(turn_ports_lease(p, env, TURN_PORT_EVEN_PAIR, &port), 0);
+		assert_int_equal(turn_quota_take(q, 0, "a", 1, &holder.account), 0);
 		assert_int_equal(port % 2, 0);
 		assert_true(port >= 50002 && port <= 50008);
 		assert_int_equal(turn_ports_leased(p), 2);
-		assert_int_equal(turn_ports_reserve(p, (uint16_t)(port + 1), token, 1000), 0);
-		assert_int_equal(turn_ports_claim(p, wrong, 1001, &got), -E_NOTFOUND);
+		assert_int_equal(turn_ports_reserve(p, (uint16_t)(port + 1), token, 1000, &holder),
+		                 0);
+		assert_int_equal(turn_ports_claim(p, wrong, 1001, &got, &held), -E_NOTFOUND);
 		/* nobody has bound it yet: it may be some other program's */
 		assert_false(turn_ports_is_leased(p, (uint16_t)(port + 1)));
 		if (i % 2) { /* claimed in time, once */
-			assert_int_equal(turn_ports_claim(p, token, 1001, &got), 0);
+			assert_int_equal(turn_ports_claim(p, token, 1001, &got, &held), 0);
 			assert_int_equal(got, port + 1);
 			assert_true(turn_ports_is_leased(p, got));
-			assert_int_equal(turn_ports_claim(p, token, 1001, &got), -E_NOTFOUND);
+			assert_int_equal(turn_ports_claim(p, token, 1001, &got, &held),
+			                 -E_NOTFOUND);
+			assert_ptr_equal(held, holder.account);
+			turn_quota_give(q, held);
 			turn_ports_release(p, got);
 		} else { /* or never */
-			assert_int_equal(turn_ports_claim(p, token, 31000, &got), -E_NOTFOUND);
-			turn_ports_expire(p, 30999);
+			assert_int_equal(turn_ports_claim(p, token, 31000, &got, &held),
+			                 -E_NOTFOUND);
+			turn_ports_expire(p, 30999, q);
 			assert_int_equal(turn_ports_reserved(p), 1);
-			turn_ports_expire(p, 31000);
+			turn_ports_expire(p, 31000, q);
 		}
 		turn_ports_release(p, port);
 		assert_int_equal(turn_ports_leased(p), 0);
+		assert_int_equal(turn_quota_total(q), 0);
 	}
+	turn_quota_free(q);
 	turn_ports_free(p);
 	env_virtual_free(env);
 }
