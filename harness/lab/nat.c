@@ -4,8 +4,9 @@
  *
  * Words in a kind's rules, filled in by nat_ruleset():
  *   @WAN@     the router's outside address
- *   @SEED@    differs from one generation of mappings to the next
+ *   @MASK@    differs from one generation of mappings to the next
  *   @PORTS@   a map of consecutive ports, for numgen
+ *   @BY_ADDRESS@  a rule for each destination address, each with a mapping of its own
  *   @EIM@     endpoint-independent mapping of UDP, where plain masquerade is not enough
  *   @REST@    masquerade for all else
  */
@@ -57,10 +58,9 @@
 #define PRE_HOOK     "type nat hook prerouting priority dstnat; policy accept;"
 #define DNAT_BY_CONE "dnat ip addr . port to udp dport map @fc;"
 
-/* nft takes a port expression in the wrong byte order. That is of no matter here, where one port
- * is as good as another: 20000..59999 swapped is never below 20. */
-#define HASH_PORT(what) "snat to @WAN@ : jhash " what " mod 40000 seed @SEED@ offset 20000;"
-#define HASH_EIM        HASH_PORT("ip saddr . udp sport")
+/* Another port than the client's, and the same for every destination. A mask maps no two ports of a
+ * client to one, as a hash may, and nft 1.1 wants an expression of the type of a port. */
+#define MASK_EIM "snat to @WAN@ : udp sport ^ @MASK@;"
 
 /* Keeps the client's port where it can: endpoint-independent as long as one client is alone. */
 #define POST_EIM "chain post { " POST_HOOK " @EIM@ @REST@ }\n"
@@ -121,7 +121,7 @@ const struct nat_kind nat_kinds[] = {
         .claim = {.v4 = EI_APD},
         .filtered = true,
         .nat =
-            "chain post { " POST_HOOK " oifname \"wan\" meta l4proto udp " HASH_EIM " @REST@ }\n",
+            "chain post { " POST_HOOK " oifname \"wan\" meta l4proto udp " MASK_EIM " @REST@ }\n",
         .forward = "",
     },
     {
@@ -129,8 +129,7 @@ const struct nat_kind nat_kinds[] = {
         .purpose = "another port for each destination address",
         .claim = {.v4 = AD_APD},
         .filtered = true,
-        .nat = "chain post { " POST_HOOK " oifname \"wan\" meta l4proto udp " HASH_PORT(
-            "ip saddr . udp sport . ip daddr") " @REST@ }\n",
+        .nat = "chain post { " POST_HOOK " @BY_ADDRESS@ @REST@ }\n",
         .forward = "",
     },
     {
@@ -164,11 +163,11 @@ const struct nat_kind nat_kinds[] = {
         .claim = {.v4 = EI_EI, .hairpin = true},
         .filtered = true,
         /* Plain masquerade would not give a hairpinned packet the port of the outside mapping;
-         * the hash does. */
+         * the mask does. */
         .nat = CONE_MAP
         "chain pre { " PRE_HOOK " ip daddr @WAN@ meta l4proto udp " DNAT_BY_CONE " }\n"
-        "chain post { " POST_HOOK " oifname \"wan\" meta l4proto udp " HASH_EIM
-        " iifname \"lan\" oifname \"lan\" ct status dnat meta l4proto udp " HASH_EIM " @REST@ }\n"
+        "chain post { " POST_HOOK " oifname \"wan\" meta l4proto udp " MASK_EIM
+        " iifname \"lan\" oifname \"lan\" ct status dnat meta l4proto udp " MASK_EIM " @REST@ }\n"
         "chain learn { " LEARN_HOOK " oifname \"wan\" meta l4proto udp " CONE_LEARN
         " iifname \"lan\" oifname \"lan\" ct status snat meta l4proto udp " CONE_LEARN " }\n",
         .forward = "",
@@ -251,7 +250,7 @@ const struct nat_kind nat_carrier = {
     .purpose = "the outer NAT of cgnat",
     .claim = {.v4 = EI_APD},
     .filtered = true,
-    .nat = "chain post { " POST_HOOK " oifname \"wan\" meta l4proto udp " HASH_EIM " @REST@ }\n",
+    .nat = "chain post { " POST_HOOK " oifname \"wan\" meta l4proto udp " MASK_EIM " @REST@ }\n",
     .forward = "",
 };
 
@@ -309,6 +308,25 @@ static void add_ports(struct text *t, const struct nat_place *place)
 	add(t, " }");
 }
 
+/* Below 0x8000, so that a port of the dynamic range stays in it, and never 0. Apart from each
+ * other, so that a new generation does not give one socket the port that a neighbour had. */
+static unsigned mask(const struct nat_place *place)
+{
+	return 0x4000 | ((0x1555 + place->generation * 0x9e5) & 0x3fff);
+}
+
+/* The lab's public network is a /24: 256 rules tell all its addresses apart. */
+#define ADDRESS_N 256
+
+static void add_by_address(struct text *t, const struct nat_place *place)
+{
+	for (unsigned i = 0; i < ADDRESS_N; i++)
+		add(t,
+		    "oifname \"wan\" meta l4proto udp ip daddr & 0.0.0.255 == 0.0.0.%u "
+		    "snat to %s : udp sport ^ 0x%x;",
+		    i, place->wan_ip, mask(place) ^ i << 6);
+}
+
 static void add_rules(struct text *t, const char *rules, const struct nat_place *place);
 
 /* The word begins behind its first @. Returns what is left behind its second. */
@@ -319,13 +337,15 @@ static const char *add_word(struct text *t, const char *word, const struct nat_p
 
 	if (n == 3 && strncmp(word, "WAN", n) == 0)
 		add(t, "%s", place->wan_ip);
-	else if (n == 4 && strncmp(word, "SEED", n) == 0)
-		add(t, "0x%x", 0x1234 + place->generation);
+	else if (n == 4 && strncmp(word, "MASK", n) == 0)
+		add(t, "0x%x", mask(place));
 	else if (n == 5 && strncmp(word, "PORTS", n) == 0)
 		add_ports(t, place);
+	else if (n == 10 && strncmp(word, "BY_ADDRESS", n) == 0)
+		add_by_address(t, place);
 	else if (n == 3 && strncmp(word, "EIM", n) == 0) {
 		if (place->generation > 0 || place->shared)
-			add_rules(t, "oifname \"wan\" meta l4proto udp " HASH_EIM, place);
+			add_rules(t, "oifname \"wan\" meta l4proto udp " MASK_EIM, place);
 	} else if (n == 4 && strncmp(word, "REST", n) == 0)
 		add(t, "oifname \"wan\" masquerade%s;", place->generation > 0 ? " random" : "");
 	else { /* the name of an nft set, as in `map @fc` */
