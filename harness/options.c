@@ -59,7 +59,7 @@ void options_help(FILE *f)
 	    "  --against https://HOST[:PORT]\n"
 	    "                     health, certificate, a direct call, and a relayed one for each\n"
 	    "                     of its ICE servers\n"
-	    "  --key KEY          its access key, where guests need one (or TURNPIKE_KEY)\n"
+	    "  --key KEY          its API token, where guests need one (or TURNPIKE_KEY)\n"
 	    "  --insecure         accept a certificate that does not verify\n"
 	    "\n"
 	    "How:\n"

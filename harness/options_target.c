@@ -64,16 +64,24 @@ static int add_word(struct options *o, const struct said_target *said, const cha
 	return EXIT_PASSED;
 }
 
+/* What was said is read by every user of the machine, in the list of processes. */
+static void wipe(char *word)
+{
+	memset(word, '*', strlen(word));
+}
+
 /* ---- any other server ---- */
 
 static json_t *servers_of_words(const struct said_target *said)
 {
-	json_t *urls = json_array();
+	json_t *urls = json_array(), *servers;
 
 	for (size_t i = 0; i < said->turn_n; i++)
 		json_array_append_new(urls, json_string(said->turn[i]));
-	return json_pack("[{s:o, s:s, s:s}]", "urls", urls, "username", said->user, "credential",
-	                 said->credential);
+	servers = json_pack("[{s:o, s:s, s:s}]", "urls", urls, "username", said->user, "credential",
+	                    said->credential);
+	wipe(said->credential);
+	return servers;
 }
 
 /* *text is the caller's to free. */
@@ -159,7 +167,7 @@ static int add_other(struct options *o, const struct said_target *said)
 /* Questions that a deployed server answers otherwise than a lab. */
 static int against(struct options *o, const struct said_target *said)
 {
-	const char *key = said->key ? said->key : getenv("TURNPIKE_KEY");
+	char *key = said->key ? said->key : getenv("TURNPIKE_KEY");
 	const struct plan_options *p = &o->plan;
 	struct why why;
 
@@ -174,7 +182,14 @@ static int against(struct options *o, const struct said_target *said)
 	o->against = malloc(sizeof(*o->against));
 	if (!o->against)
 		return options_error("out of memory");
-	if (against_init(o->against, said->against, key && *key ? key : NULL, said->insecure,
+	if (key && strlen(key) >= sizeof(o->key))
+		return options_error("--key is longer than any API token");
+	if (key) {
+		snprintf(o->key, sizeof(o->key), "%s", key);
+		wipe(key);
+	}
+	unsetenv("TURNPIKE_KEY"); /* no browser needs to inherit it */
+	if (against_init(o->against, said->against, o->key[0] ? o->key : NULL, said->insecure,
 	                 &why) != 0)
 		return options_error("%s", why.text);
 	return EXIT_PASSED;

@@ -13,10 +13,12 @@ struct said_target {
 	const char *coturn;
 	const char *turn[OFFER_MAX];
 	size_t turn_n;
-	const char *user, *credential;
+	const char *user;
+	char *credential; /* wiped once it was read */
 	const char *ice_servers; /* file or URL */
 	const char *start;
-	const char *against, *key;
+	const char *against;
+	char *key; /* wiped once it was read */
 	bool insecure;
 };
 

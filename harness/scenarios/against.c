@@ -26,17 +26,18 @@ int against_init(struct against *a, const char *url, const char *key, bool insec
 	size_t len, host_len;
 
 	*a = (struct against){.key = key, .insecure = insecure};
+	/* What was said may hold a password or a token: it is not repeated. */
 	if (strncasecmp(url, scheme, sizeof(scheme) - 1) != 0)
 		return why_set(why, -E_INVAL,
-		               "--against wants https://HOST[:PORT], not %.100s: browsers give "
-		               "camera and microphone to no other page",
-		               url);
+		               "--against wants https://HOST[:PORT]: browsers give camera and "
+		               "microphone to no page of another scheme");
 	len = strcspn(host, "/?#");
 	host_len = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/?#");
 	if (host_len == 0 || host_len > len || (host[len] && strcmp(host + len, "/") != 0) ||
 	    memchr(host, '@', len) || len > 300)
-		return why_set(why, -E_INVAL, "--against wants https://HOST[:PORT], not %.100s",
-		               url);
+		return why_set(why, -E_INVAL,
+		               "--against wants https://HOST[:PORT], and no user, path, query or "
+		               "fragment (an API token is given with --key)");
 	snprintf(a->url, sizeof(a->url), "%s%.*s", scheme, (int)len, host);
 	snprintf(a->name, sizeof(a->name), "%.*s", (int)(host_len < 31 ? host_len : 31), host);
 	a->target = (struct target){.own = true};
@@ -46,7 +47,7 @@ int against_init(struct against *a, const char *url, const char *key, bool insec
 
 const char *against_page(const struct against *a, const char *name, char *buf, size_t size)
 {
-	snprintf(buf, size, "%s/%s%s%s", a->url, name, a->key ? "#key=" : "", a->key ? a->key : "");
+	snprintf(buf, size, "%s/%s", a->url, name);
 	return buf;
 }
 
@@ -89,12 +90,11 @@ void against_ask(struct against *a)
 		         why.text);
 	else if (answer->status == 401 || answer->status == 403)
 		snprintf(a->no_relay, sizeof(a->no_relay), "%s",
-		         a->key ? "refuses the access key; most likely: it is mistyped or "
+		         a->key ? "refuses the API token; most likely: it is mistyped or "
 		                  "deleted. Look at: 'turnpike token list', and make another with "
 		                  "'turnpike token add'."
-		                : "gives none to strangers; most likely: guests need an access "
-		                  "key: give --key. Look at: 'turnpike token add', which makes "
-		                  "one.");
+		                : "gives none to strangers; most likely: guests need an API token: "
+		                  "give --key. Look at: 'turnpike token add', which makes one.");
 	else if (answer->status / 100 != 2)
 		snprintf(
 		    a->no_relay, sizeof(a->no_relay),

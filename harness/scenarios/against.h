@@ -13,7 +13,7 @@
 struct against {
 	char url[512];   /* "https://host:port", nothing behind it */
 	char name[32];   /* its host, for results */
-	const char *key; /* access key, or NULL. Borrowed. */
+	const char *key; /* API token, or NULL. Borrowed. Goes nowhere but to the server. */
 	bool insecure;   /* its certificate need not verify */
 	struct target target;
 	char no_relay[400]; /* why target.offer could not be learnt; "" if it was */
@@ -32,7 +32,8 @@ void against_ask(struct against *a);
 int against_plan(struct plan *plan, const struct against *a, const struct plan_options *opt,
                  struct why *why);
 
-/* The page of this name ("" is the client page) for a guest, key included; returns buf. */
+/* The address of the page of this name ("" is the client page); returns buf. The API token is not
+ * in it: addresses get into logs and messages. The page finds it in its storage (inject.js). */
 const char *against_page(const struct against *a, const char *name, char *buf, size_t size);
 
 #endif

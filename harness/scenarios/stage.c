@@ -46,8 +46,16 @@ void stage_init(struct stage *st, const struct scenario_options *opt, const int 
 	*st = (struct stage){.opt = opt, .artifact_fd = -1, .steps_fd = -1};
 	memcpy(st->log_fd, log_fd, sizeof(st->log_fd));
 	memcpy(st->mark, marks, sizeof(marks));
-	for (int i = 0; i < LAB_SIDES && opt->against; i++) {
-		snprintf(st->guest[i], sizeof(st->guest[i]), "%s-%d", marks[i].name, (int)getpid());
+}
+
+/* On a server that others use, too, nobody is taken for somebody else: not for another run's guest,
+ * and not for one of the cell before, who may not have left yet. */
+static void name_guests(struct stage *st)
+{
+	st->cells++;
+	for (int i = 0; i < LAB_SIDES; i++) {
+		snprintf(st->guest[i], sizeof(st->guest[i]), "%s-%d-%u", marks[i].name,
+		         (int)getpid(), st->cells);
 		st->mark[i].name = st->guest[i];
 	}
 }
@@ -165,6 +173,25 @@ static int start_target(struct stage *st, struct why *why)
 	return err;
 }
 
+/* What runs in every page of this side; for free(). NULL if out of memory. */
+static char *page_script(const struct stage *st, enum lab_side side)
+{
+	const struct against *a = st->opt->against;
+	json_t *config = json_pack("{s:i, s:f, s:i}", "peer", st->mark[side].id, "hz",
+	                           st->mark[side].hz, "fps", FPS);
+	char *text, *script = NULL;
+
+	if (config && a && a->key)
+		json_object_set_new(config, "token",
+		                    json_pack("{s:s, s:s}", "url", a->url, "text", a->key));
+	text = json_dumps(config, JSON_COMPACT);
+	json_decref(config);
+	if (text && asprintf(&script, "%s(%s)", inject_js, text) < 0)
+		script = NULL;
+	free(text);
+	return script;
+}
+
 static int start_browser(struct stage *st, enum lab_side side, struct why *why)
 {
 	enum browser_product product = st->cell->product[side];
@@ -174,7 +201,7 @@ static int start_browser(struct stage *st, enum lab_side side, struct why *why)
 	                             .netns_fd = st->lab ? lab_client_ns(st->lab, side) : -1,
 	                             .console_fd = st->log_fd[STAGE_LOG_CONSOLE_A + side],
 	                             .stderr_fd = st->log_fd[STAGE_LOG_BROWSER_A + side]};
-	char *script = NULL;
+	char *script;
 	char folder[CONTAIN_FOLDER + 32];
 	int err;
 
@@ -187,8 +214,8 @@ static int start_browser(struct stage *st, enum lab_side side, struct why *why)
 		               browser_product_name(product));
 	if (mkdir(folder, 0700) != 0)
 		return why_set(why, -E_IO, "%s: %s", folder, strerror(errno));
-	if (asprintf(&script, "%s({peer: %d, hz: %.0f, fps: %d})", inject_js, st->mark[side].id,
-	             st->mark[side].hz, FPS) < 0)
+	script = page_script(st, side);
+	if (!script)
 		return why_set(why, -E_NOMEM, "out of memory");
 	bo.script = script;
 	err = browser_start(&st->browsers[side][product], &bo, why);
@@ -340,6 +367,8 @@ bool stage_enter(struct stage *st, const struct cell *cell, struct result *r)
 	st->result = r;
 	st->started_ms = clock_mono_ms();
 	st->browser[LAB_A] = st->browser[LAB_B] = NULL;
+	if (st->opt->against)
+		name_guests(st);
 	open_artifact_folder(st);
 	err = st->opt->against ? 0 : set_lab(st, &why);
 	if (err != 0) {

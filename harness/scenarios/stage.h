@@ -33,7 +33,8 @@ struct stage {
 	struct target_server *target_server;
 	struct browser *browsers[LAB_SIDES][BROWSER_PRODUCTS]; /* those that run */
 	struct peer_mark mark[LAB_SIDES];
-	char guest[LAB_SIDES][32]; /* their names on a server that others use, too */
+	char guest[LAB_SIDES][40]; /* their names on a server that others use, too */
+	unsigned cells;            /* played there so far */
 
 	/* Of the cell that is being played. */
 	const struct cell *cell;

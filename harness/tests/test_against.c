@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -198,20 +199,20 @@ static void test_missing_and_wrong_keys_are_named(void **state)
 	struct deployed *d = *state;
 
 	play(ARGS("--insecure", "--only", "against-relay*"), 1);
-	expect_says("guests need an access key: give --key");
+	expect_says("guests need an API token: give --key");
 	play(ARGS("--insecure", "--only", "against-relay*", "--key", "wrong-key"), 1);
-	expect_says("but refuses the access key");
+	expect_says("but refuses the API token");
 	assert_null(strstr(run.said, "wrong-key"));
 }
 
-/* The server looks for new keys now and then. */
-static void await_key(const struct deployed *d, const char *key)
+/* The server looks for new tokens now and then. */
+static void await_token(const struct deployed *d, const char *token)
 {
 	int64_t deadline = clock_mono_ms() + READY_MS;
 	static struct http_answer answer;
 	char url[128];
 	struct http_request req = {
-	    .url = url, .post = "{}", .bearer = key, .insecure = true, .limit_ms = 2000};
+	    .url = url, .post = "{}", .bearer = token, .insecure = true, .limit_ms = 2000};
 	struct why why;
 
 	snprintf(url, sizeof(url), "%s/api/v1/ice-servers", d->url);
@@ -220,27 +221,120 @@ static void await_key(const struct deployed *d, const char *key)
 		clock_sleep_ms(50);
 }
 
-static void test_key_opens_the_relay(void **state)
+static void make_token(const struct deployed *d, char *token, size_t size)
 {
-	struct deployed *d = *state;
 	const char *const argv[] = {program, "--data", d->data, "token", "add", NULL};
 	struct proc_opt po = PROC_OPT_DEFAULT;
-	char name[64], key[256] = "";
 	struct why why;
 	pid_t pid;
 	int status;
+	ssize_t n;
 
-	po.fd[1] = memfd_create("key", MFD_CLOEXEC);
+	po.fd[1] = memfd_create("token", MFD_CLOEXEC);
 	assert_int_equal(proc_spawn(argv, &po, &pid, &why), 0);
 	assert_int_equal(proc_wait(pid, 10000, &status), 0);
-	assert_true(pread(po.fd[1], key, sizeof(key) - 1, 0) > 0);
+	n = pread(po.fd[1], token, size - 1, 0);
+	assert_true(n > 0);
 	close(po.fd[1]);
-	key[strcspn(key, "\n")] = '\0';
-	await_key(d, key);
-	snprintf(name, sizeof(name), "against-relay-tls-%u", d->port);
-	play(ARGS("--insecure", "--key", key, "--only", name), 0);
-	expect_says("1 of 1 passed");
-	assert_null(strstr(run.said, key));
+	token[n] = '\0';
+	token[strcspn(token, "\n")] = '\0';
+	await_token(d, token);
+}
+
+/* ---- the API token ---- */
+
+/* What /proc tells everybody of a process. */
+static void expect_hidden_from_processes(pid_t pid, const char *token)
+{
+	char path[48], line[4096] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	f = fopen(path, "re");
+	if (!f)
+		return; /* it has ended */
+	size_t n = fread(line, 1, sizeof(line) - 1, f);
+
+	fclose(f);
+	if (memmem(line, n, token, strlen(token)))
+		fail_msg("process %d shows the token", (int)pid);
+}
+
+/* Plays the words with the token and every kind of report, and finds the token nowhere. */
+static void play_secretly(const struct deployed *d, const char *const words[], const char *token,
+                          int expected)
+{
+	char html[96], json[96], junit[96], keep[96], out[80];
+	const char *const grep[] = {"grep", "-rlaF", "-e", token, out, NULL};
+	const char *const remove[] = {"rm", "-rf", out, NULL};
+	const char *args[30] = {"run",    "--against", d->url,    "--key", token,    "--html", html,
+	                        "--json", json,        "--junit", junit,   "--keep", keep};
+	struct processes ps;
+	struct why why;
+	size_t n = 13;
+	int status;
+
+	snprintf(out, sizeof(out), "%s/out", d->data);
+	snprintf(html, sizeof(html), "%s/report.html", out);
+	snprintf(json, sizeof(json), "%s/report.json", out);
+	snprintf(junit, sizeof(junit), "%s/report.xml", out);
+	snprintf(keep, sizeof(keep), "%s/keep", out);
+	assert_int_equal(mkdir(out, 0700), 0);
+	for (; *words; words++)
+		args[n++] = *words;
+	assert_int_equal(harness_start(&run, args), 0);
+	do {
+		clock_sleep_ms(100);
+		processes_below(run.pid, &ps);
+		for (size_t i = 0; i < ps.n; i++)
+			expect_hidden_from_processes(ps.at[i].pid, token);
+		/* By now it has read its words. */
+		if (ps.n > 0)
+			expect_hidden_from_processes(run.pid, token);
+	} while (ps.n > 0);
+	status = harness_end(&run, END_MS);
+	assert_int_equal(harness_clear(&run), 0);
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != expected)
+		fail_msg("status %x: %s", status, run.said);
+	assert_null(strstr(run.said, token));
+	assert_int_equal(access(html, R_OK) | access(json, R_OK) | access(junit, R_OK), 0);
+	if (proc_run(grep, -1, NULL, 10000, &why) == 0)
+		fail_msg("the token stands in a file of %s", out);
+	assert_int_equal(proc_run(remove, -1, NULL, 10000, &why), 0);
+}
+
+#define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static void test_token_opens_the_relay_and_is_written_nowhere(void **state)
+{
+	struct deployed *d = *state;
+	char token[256], relay[64];
+
+	snprintf(relay, sizeof(relay), "against-relay-tcp-%u", d->port);
+	make_token(d, token, sizeof(token));
+	play_secretly(d, WORDS("--insecure", "--only", relay, "--only", "against-check"), token, 0);
+	/* The certificate does not verify; the token is of nobody. */
+	play_secretly(d, WORDS("--only", "against-server"), token, 1);
+	play_secretly(d, WORDS("--insecure", "--only", "against-d*", "--only", "against-r*"),
+	              "tp_mistyped-mistyped", 1);
+	/* Nobody answers. */
+	proc_stop(d->pid, 5000);
+	d->pid = -1;
+	play_secretly(d, WORDS("--insecure"), token, 1);
+}
+
+static void test_what_was_said_is_not_repeated(void **state)
+{
+	static const char *const urls[] = {"https://user:hush-hush@127.0.0.1",
+	                                   "https://127.0.0.1/#key=hush-hush",
+	                                   "http://127.0.0.1/?hush-hush"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(urls) / sizeof(*urls); i++) {
+		play(WORDS("run", "--against", urls[i]), 2);
+		expect_says("--against wants https://HOST[:PORT]");
+		assert_null(strstr(run.said, "hush"));
+	}
 }
 
 static void test_server_that_does_not_run_is_named(void **state)
@@ -300,7 +394,9 @@ int main(int argc, char **argv)
 	    cmocka_unit_test_setup_teardown(test_self_made_certificate_is_named, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_missing_and_wrong_keys_are_named, set_up_with_key,
 	                                    tear_down),
-	    cmocka_unit_test_setup_teardown(test_key_opens_the_relay, set_up_with_key, tear_down),
+	    cmocka_unit_test_setup_teardown(test_token_opens_the_relay_and_is_written_nowhere,
+	                                    set_up_with_key, tear_down),
+	    cmocka_unit_test(test_what_was_said_is_not_repeated),
 	    cmocka_unit_test_setup_teardown(test_server_that_does_not_run_is_named, set_up,
 	                                    tear_down),
 	    cmocka_unit_test_setup_teardown(test_what_the_self_test_finds_is_told,
