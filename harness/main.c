@@ -5,6 +5,7 @@
 #include "harness/clock.h"
 #include "harness/lab/proc.h"
 #include "harness/options.h"
+#include "harness/report/output.h"
 #include "harness/report/report.h"
 #include "harness/run.h"
 
@@ -80,26 +81,48 @@ static void show_progress(void *arg, const struct run *run, size_t done, int64_t
 
 /* ---- the run ---- */
 
-static int write_report(FILE *f, const char *path, int err)
+enum report { REPORT_JUNIT, REPORT_JSON, REPORT_HTML };
+
+static int put_report(enum report kind, FILE *f, const struct run *run, int artifacts_fd)
 {
-	if (f && (err != 0 || fflush(f) != 0 || ferror(f))) {
-		fprintf(stderr, "turnpike-harness: writing %s failed: is the disk full?\n", path);
-		return EXIT_FAILED;
+	switch (kind) {
+	case REPORT_JUNIT:
+		return report_junit(f, run);
+	case REPORT_JSON:
+		return report_json(f, run);
+	case REPORT_HTML:
+		break;
 	}
-	return EXIT_PASSED;
+	return report_html(f, run, artifacts_fd);
+}
+
+static int write_report(enum report kind, const char *path, const struct run *run, int artifacts_fd)
+{
+	struct output out;
+	struct why why;
+	int err;
+
+	if (!path)
+		return EXIT_PASSED;
+	err = output_begin(&out, path, &why);
+	if (err == 0) {
+		err = put_report(kind, out.f, run, artifacts_fd);
+		err = output_end(&out, err == 0, &why);
+	}
+	if (err == 0)
+		return EXIT_PASSED;
+	fprintf(stderr, "turnpike-harness: writing %s failed: is the disk full? (%s)\n", path,
+	        why.text);
+	return EXIT_FAILED;
 }
 
 static int write_reports(const struct options *o, const struct run *run)
 {
 	int status = EXIT_PASSED;
 
-	if (o->junit_file)
-		status |= write_report(o->junit_file, o->junit, report_junit(o->junit_file, run));
-	if (o->json_file)
-		status |= write_report(o->json_file, o->json, report_json(o->json_file, run));
-	if (o->html_file)
-		status |= write_report(o->html_file, o->html,
-		                       report_html(o->html_file, run, o->artifacts_fd));
+	status |= write_report(REPORT_JUNIT, o->junit, run, -1);
+	status |= write_report(REPORT_JSON, o->json, run, -1);
+	status |= write_report(REPORT_HTML, o->html, run, o->artifacts_fd);
 	if (run->artifacts.text[0])
 		fprintf(stderr, "turnpike-harness: artifacts are incomplete: %s\n",
 		        run->artifacts.text);
@@ -222,21 +245,43 @@ static int run_plan(struct options *o, const struct plan *plan)
 	return status;
 }
 
-/* What the plan wants and the machine has not. */
-static int check_browsers(const struct options *o, const struct plan *plan)
+/* The browser that a cell wants and the machine has not: why says which. */
+static bool misses_browser(const struct options *o, const struct cell *c, struct why *why)
 {
-	for (size_t i = 0; i < plan->n; i++) {
-		for (int side = 0; side < LAB_SIDES; side++) {
-			enum browser_product product = plan->cell[i].product[side];
-			bool wanted = !plan->cell[i].scenario->no_pages;
-			char path[PATH_MAX];
-			struct why why;
+	char path[PATH_MAX];
 
-			if (!wanted || o->browser[product][0])
-				continue;
-			browser_find(product, NULL, path, &why);
-			fprintf(stderr, "turnpike-harness: %s wants a browser: %s\n",
-			        plan->cell[i].name, why.text);
+	for (int side = 0; side < LAB_SIDES && !c->scenario->no_pages; side++) {
+		if (!o->browser[c->product[side]][0])
+			return browser_find(c->product[side], NULL, path, why) != 0;
+	}
+	return false;
+}
+
+static size_t count_paged(const struct plan *plan)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < plan->n; i++)
+		n += !plan->cell[i].scenario->no_pages;
+	return n;
+}
+
+/* What cannot be played for want of a browser is left out, as long as something can. Who has named
+ * a cell, or a browser, is told instead. */
+static int check_browsers(const struct options *o, struct plan *plan)
+{
+	size_t left_out = 0;
+	struct why why = {""};
+
+	for (size_t i = 0; i < plan->n; i++) {
+		struct cell *c = &plan->cell[i];
+
+		if (!misses_browser(o, c, &why))
+			continue;
+		snprintf(c->left_out, sizeof(c->left_out), "%.190s.", why.text);
+		if (c->named || ++left_out == count_paged(plan)) {
+			fprintf(stderr, "turnpike-harness: %s wants a browser: %s\n", c->name,
+			        why.text);
 			return EXIT_NO_LAB;
 		}
 	}

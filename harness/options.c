@@ -5,6 +5,7 @@
 #include "harness/options.h"
 
 #include "harness/options_target.h"
+#include "harness/report/output.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -380,14 +381,13 @@ static int find_browsers(struct options *o, const struct said *said)
 	return EXIT_PASSED;
 }
 
-static int open_report(const char *path, FILE **f)
+static int prove_report(const char *path)
 {
-	if (!path)
+	struct why why;
+
+	if (!path || output_prove(path, &why) == 0)
 		return EXIT_PASSED;
-	*f = fopen(path, "we");
-	if (*f)
-		return EXIT_PASSED;
-	fprintf(stderr, "turnpike-harness: cannot write %s: %s\n", path, strerror(errno));
+	fprintf(stderr, "turnpike-harness: cannot write %s: %s\n", path, why.text);
 	return EXIT_USAGE;
 }
 
@@ -426,9 +426,8 @@ static int open_artifacts(struct options *o)
 
 static int open_outputs(struct options *o)
 {
-	if (open_report(o->junit, &o->junit_file) != EXIT_PASSED ||
-	    open_report(o->json, &o->json_file) != EXIT_PASSED ||
-	    open_report(o->html, &o->html_file) != EXIT_PASSED)
+	if (prove_report(o->junit) != EXIT_PASSED || prove_report(o->json) != EXIT_PASSED ||
+	    prove_report(o->html) != EXIT_PASSED)
 		return EXIT_USAGE;
 	return open_artifacts(o);
 }
@@ -467,16 +466,10 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
 
 void options_close(struct options *o)
 {
-	FILE *files[] = {o->junit_file, o->json_file, o->html_file};
-
 	for (size_t i = 0; i < o->target_n; i++)
 		target_free(&o->target[i]);
 	free(o->against);
 	o->against = NULL;
-	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
-		if (files[i])
-			fclose(files[i]);
-	}
 	if (o->artifacts_fd >= 0)
 		close(o->artifacts_fd);
 	if (o->artifacts_vanish)

@@ -24,7 +24,6 @@ struct options {
 	unsigned soak_minutes; /* 0: the scenario's own */
 	size_t jobs;           /* lanes; 0: as the machine bears */
 	const char *junit, *json, *html, *keep;
-	FILE *junit_file, *json_file, *html_file;
 	char turnpike[PATH_MAX];
 	char coturn[PATH_MAX];   /* "" unless it is a target */
 	struct against *against; /* a deployed server instead of a lab, or NULL */
@@ -38,11 +37,11 @@ struct options {
 	bool artifacts_vanish; /* the folder is ours: it goes once the reports are written */
 };
 
-/* Parses, finds the programs and opens the outputs: a wrong path should not cost a run.
+/* Parses, finds the programs and proves the outputs: a wrong path should not cost a run.
  * EXIT_PASSED, or another status after saying why on standard error. */
 int options_parse(struct options *o, int argc, char **argv);
 
-/* Closes the outputs and removes what is to vanish. */
+/* Frees, and removes what is to vanish. */
 void options_close(struct options *o);
 
 void options_help(FILE *f);

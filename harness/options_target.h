@@ -14,7 +14,7 @@ struct said_target {
 	const char *turn[OFFER_MAX];
 	size_t turn_n;
 	const char *user;
-	char *credential; /* wiped once it was read */
+	char *credential;        /* wiped once it was read */
 	const char *ice_servers; /* file or URL */
 	const char *start;
 	const char *against;

@@ -34,6 +34,8 @@ static void describe(struct result *r, const struct cell *c)
 	snprintf(r->group, sizeof(r->group), "%s", scenario_group_name(c->scenario->group));
 	snprintf(r->target, sizeof(r->target), "%s", c->target->name);
 	r->state = RESULT_WAITING;
+	if (c->left_out[0])
+		result_skip(r, "%s", c->left_out);
 	theory_text(&c->expect, r->expected, sizeof(r->expected));
 	for (int i = 0; i < LAB_SIDES; i++) {
 		if (c->kind[i])
@@ -185,18 +187,19 @@ int run_play(struct run *run, const struct plan *plan, const struct scenario_opt
 	    .run = run,
 	    .view = view,
 	    .queue = calloc(plan->n + 1, sizeof(*s.queue)),
-	    .n = plan->n,
 	};
 	int64_t start = clock_mono_ms();
 	int err;
 
 	if (!s.queue)
 		return -E_NOMEM;
-	for (size_t i = 0; i < plan->n; i++)
-		s.queue[i] = i;
+	for (size_t i = 0; i < plan->n; i++) {
+		if (run->result[i].state == RESULT_WAITING)
+			s.queue[s.n++] = i;
+	}
 	s.shared.lanes_n = lanes < RUN_LANES_MAX ? lanes : RUN_LANES_MAX;
-	if (s.shared.lanes_n > plan->n)
-		s.shared.lanes_n = plan->n;
+	if (s.shared.lanes_n > s.n)
+		s.shared.lanes_n = s.n;
 	for (size_t i = 0; i < s.shared.lanes_n; i++)
 		lane_init(&lane[i]);
 	err = play_queue(&s, signal_fd);
@@ -222,5 +225,5 @@ int run_exit_status(const struct run *run)
 		return 3;
 	if (run_count(run, RESULT_INCONCLUSIVE) > 0)
 		return 4;
-	return run_count(run, RESULT_PASSED) < run->result_n;
+	return run_count(run, RESULT_PASSED) + run_count(run, RESULT_SKIPPED) < run->result_n;
 }

@@ -28,9 +28,9 @@ void run_free(struct run *run);
 /* How many lanes this machine bears. */
 size_t run_lanes_default(void);
 
-/* Plays the plan. What was inconclusive, or lost a race, is played again at the end, by
- * itself. 0, or -E_CLOSED
- * if a signal is waiting on signal_fd: everything is cleared away then too. */
+/* Plays the plan, but for the cells that are left out. What was inconclusive, or lost a race, is
+ * played again at the end, by itself. 0, or -E_CLOSED if a signal is waiting on signal_fd:
+ * everything is cleared away then too. */
 int run_play(struct run *run, const struct plan *plan, const struct scenario_options *opt,
              size_t lanes, int signal_fd, const struct run_view *view);
 

@@ -37,6 +37,7 @@ static int severity(enum result_state state)
 		return 3;
 	case RESULT_INCONCLUSIVE:
 		return 2;
+	case RESULT_SKIPPED:
 	case RESULT_WAITING:
 		return 1;
 	case RESULT_PASSED:
@@ -60,6 +61,7 @@ static const char *word(const struct result *r)
 		return "cut";
 	case RESULT_INCONCLUSIVE:
 		return "busy";
+	case RESULT_SKIPPED:
 	case RESULT_WAITING:
 	case RESULT_RUNNING:
 		return "-";

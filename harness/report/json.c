@@ -17,13 +17,14 @@ json_t *json_of_result(const struct result *r)
 		                    json_pack("{s:f, s:s}", "value", r->measure[i].value, "unit",
 		                              r->measure[i].unit));
 	return json_pack("{s:s, s:s, s:s, s:[s,s], s:[s,s], s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I,"
-	                 " s:o, s:o}",
+	                 " s:i, s:s, s:o, s:o}",
 	                 "name", r->name, "group", r->group, "purpose", r->purpose, "kinds",
 	                 r->kind[0], r->kind[1], "browsers", r->browser[0], r->browser[1], "target",
 	                 r->target, "expected", r->expected, "result", result_state_text(r->state),
 	                 "path", r->path, "path_word", result_path_word(r), "step", r->step,
 	                 "started_ms", (json_int_t)r->started_ms, "duration_ms",
-	                 (json_int_t)r->duration_ms, "failures", failures, "measures", measures);
+	                 (json_int_t)r->duration_ms, "tries", (int)r->tries, "played_again",
+	                 r->again, "failures", failures, "measures", measures);
 }
 
 json_t *json_of_run(const struct run *run)
@@ -37,11 +38,12 @@ json_t *json_of_run(const struct run *run)
 	for (size_t i = 0; i < run->fact_n; i++)
 		json_array_append_new(facts, json_pack("{s:s, s:s}", "name", run->fact[i].name,
 		                                       "text", run->fact[i].text));
-	return json_pack(
-	    "{s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o}", "version", TURNPIKE_VERSION, "verdict",
-	    run_verdict(run, verdict, sizeof(verdict)), "started", (json_int_t)run->started_s,
-	    "duration_ms", (json_int_t)run->duration_ms, "total", (json_int_t)run->result_n,
-	    "passed", (json_int_t)run_count(run, RESULT_PASSED), "counts", counts, "facts", facts);
+	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "version",
+	                 TURNPIKE_VERSION, "verdict", run_verdict(run, verdict, sizeof(verdict)),
+	                 "started", (json_int_t)run->started_s, "duration_ms",
+	                 (json_int_t)run->duration_ms, "total", (json_int_t)run->result_n, "passed",
+	                 (json_int_t)run_count(run, RESULT_PASSED), "played_again",
+	                 (json_int_t)run_count_again(run), "counts", counts, "facts", facts);
 }
 
 int report_json(FILE *f, const struct run *run)

@@ -38,6 +38,9 @@ static void put_properties(FILE *f, const struct result *r)
 	put_property(f, "target", r->target);
 	put_property(f, "expected", r->expected);
 	put_property(f, "path", r->path);
+	if (r->tries > 0)
+		fprintf(f, "        <property name=\"tries\" value=\"%u\"/>\n", r->tries);
+	put_property(f, "played_again", r->again);
 	fputs("      </properties>\n", f);
 }
 
@@ -50,6 +53,7 @@ static const char *outcome_tag(enum result_state state)
 	case RESULT_FAILED:
 		return "failure";
 	case RESULT_INCONCLUSIVE:
+	case RESULT_SKIPPED:
 	case RESULT_WAITING:
 		return "skipped";
 	case RESULT_NO_LAB:

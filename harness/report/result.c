@@ -64,6 +64,8 @@ void result_begin(struct result *r)
 	struct timespec ts;
 
 	clock_gettime(CLOCK_REALTIME, &ts);
+	if (r->tries > 0 && r->failure_n > 0)
+		memcpy(r->again, r->failure[0], sizeof(r->again));
 	r->state = RESULT_RUNNING;
 	r->raced = false;
 	r->tries++;
@@ -128,6 +130,16 @@ void result_inconclusive(struct result *r, const char *fmt, ...)
 	r->state = RESULT_INCONCLUSIVE;
 }
 
+void result_skip(struct result *r, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add_failure(r, fmt, ap);
+	va_end(ap);
+	r->state = RESULT_SKIPPED;
+}
+
 void result_step(struct result *r, const char *fmt, ...)
 {
 	va_list ap;
@@ -172,6 +184,8 @@ const char *result_state_text(enum result_state state)
 		return "interrupted";
 	case RESULT_INCONCLUSIVE:
 		return "inconclusive";
+	case RESULT_SKIPPED:
+		return "skipped";
 	case RESULT_WAITING:
 		return "waiting";
 	case RESULT_RUNNING:
@@ -186,6 +200,15 @@ size_t run_count(const struct run *run, enum result_state state)
 
 	for (size_t i = 0; i < run->result_n; i++)
 		n += run->result[i].state == state;
+	return n;
+}
+
+size_t run_count_again(const struct run *run)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < run->result_n; i++)
+		n += run->result[i].tries > 1;
 	return n;
 }
 
@@ -236,7 +259,8 @@ const char *run_verdict(const struct run *run, char *buf, size_t size)
 	} parts[] = {
 	    {RESULT_FAILED, "failed"},           {RESULT_NO_LAB, "had no lab to run in"},
 	    {RESULT_INTERRUPTED, "interrupted"}, {RESULT_INCONCLUSIVE, "inconclusive"},
-	    {RESULT_WAITING, "not run"},         {RESULT_RUNNING, "not finished"},
+	    {RESULT_SKIPPED, "left out"},        {RESULT_WAITING, "not run"},
+	    {RESULT_RUNNING, "not finished"},
 	};
 	size_t passed = run_count(run, RESULT_PASSED), used;
 

@@ -24,6 +24,7 @@ enum result_state {
 	RESULT_NO_LAB,       /* the lab could not be built: nothing was tested */
 	RESULT_INTERRUPTED,  /* stopped from outside */
 	RESULT_INCONCLUSIVE, /* the machine was too busy to judge */
+	RESULT_SKIPPED,      /* left out: this machine has not what it needs */
 	RESULT_WAITING,      /* not begun yet */
 	RESULT_RUNNING,
 	RESULT_STATE_LAST = RESULT_RUNNING,
@@ -46,9 +47,10 @@ struct result {
 	char step[96];       /* what was being done last, for a death without words */
 	char path[96];       /* how the call ran: "relay udp, host/prflx" */
 	enum result_state state;
-	bool raced;         /* it failed by nothing but the outcome of a race: worth another try */
-	unsigned tries;     /* how often it was played */
-	int64_t started_ms; /* Unix time; 0: unknown */
+	bool raced;     /* it failed by nothing but the outcome of a race: worth another try */
+	unsigned tries; /* how often it was played */
+	char again[RESULT_TEXT]; /* why it was played again the last time, or "" */
+	int64_t started_ms;      /* Unix time; 0: unknown */
 	int64_t duration_ms;
 	size_t failure_n;
 	char failure[RESULT_FAILURES][RESULT_TEXT];
@@ -74,7 +76,7 @@ struct run {
 
 void result_init(struct result *r, const char *name, const char *purpose);
 
-/* Being played: forgets what an earlier try left. */
+/* Being played: forgets what an earlier try left, but for its first sentence. */
 void result_begin(struct result *r);
 
 /* What is still running has passed. */
@@ -86,6 +88,9 @@ __attribute__((format(printf, 2, 3))) void result_fail(struct result *r, const c
 
 /* The same for a lab that could not be built. */
 __attribute__((format(printf, 2, 3))) void result_no_lab(struct result *r, const char *fmt, ...);
+
+/* It is left out, and why. */
+__attribute__((format(printf, 2, 3))) void result_skip(struct result *r, const char *fmt, ...);
 
 /* What is being done now. */
 __attribute__((format(printf, 2, 3))) void result_step(struct result *r, const char *fmt, ...);
@@ -102,6 +107,9 @@ const struct measure *result_find(const struct result *r, const char *name);
 
 const char *result_state_text(enum result_state state);
 size_t run_count(const struct run *run, enum result_state state);
+
+/* How many results needed more than one try. */
+size_t run_count_again(const struct run *run);
 
 /* Sets a fact; one with the same name is replaced. */
 __attribute__((format(printf, 3, 4))) void run_fact(struct run *run, const char *name,

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define ROW "%-24s %-11s %7s %10s %8s %8s  %s\n"
+#define ROW "%-24s %-11s %7s %10s %8s %8s  %s"
 
 static int flushed(FILE *f)
 {
@@ -16,7 +16,7 @@ static int flushed(FILE *f)
 
 int report_text_head(FILE *f)
 {
-	fprintf(f, ROW, "scenario", "result", "seconds", "connected", "delay", "rtt", "path");
+	fprintf(f, ROW "\n", "scenario", "result", "seconds", "connected", "delay", "rtt", "path");
 	return flushed(f);
 }
 
@@ -33,13 +33,15 @@ static const char *cell(const struct result *r, const char *name, char *buf, siz
 
 int report_text_line(FILE *f, const struct result *r)
 {
-	char seconds[32], connected[32], delay[32], rtt[32];
+	char seconds[32], connected[32], delay[32], rtt[32], try[24] = "";
 
 	snprintf(seconds, sizeof(seconds), "%.1f", (double)r->duration_ms / 1000);
-	fprintf(f, ROW, r->name, result_state_text(r->state), seconds,
+	if (r->tries > 1)
+		snprintf(try, sizeof(try), " (try %u)", r->tries);
+	fprintf(f, ROW "%s\n", r->name, result_state_text(r->state), seconds,
 	        cell(r, "connected", connected, sizeof(connected)),
 	        cell(r, "picture_delay", delay, sizeof(delay)), cell(r, "rtt", rtt, sizeof(rtt)),
-	        r->path[0] ? r->path : "-");
+	        r->path[0] ? r->path : "-", try);
 	return flushed(f);
 }
 
@@ -54,7 +56,7 @@ static void put_group(FILE *f, const struct run *run, const char *group)
 		if (grid_has(r) || strcmp(r->group, group) != 0)
 			continue;
 		if (first)
-			fprintf(f, "\n" ROW, *group ? group : "scenario", "result", "seconds",
+			fprintf(f, "\n" ROW "\n", *group ? group : "scenario", "result", "seconds",
 			        "connected", "delay", "rtt", "path");
 		first = false;
 		report_text_line(f, r);
@@ -114,17 +116,33 @@ static void put_trouble(FILE *f, const struct run *run, size_t at)
 		fputc('\n', f);
 }
 
+/* A cell that needs several tries again and again hides something. */
+static void put_again(FILE *f, const struct result *r)
+{
+	if (r->tries > 1)
+		fprintf(f, "\n%s%s%s was played %u times: %s\n", r->name,
+		        r->target[0] ? " against " : "", r->target, r->tries,
+		        r->again[0] ? r->again : "its stage broke");
+}
+
 int report_text_end(FILE *f, const struct run *run)
 {
 	size_t passed = run_count(run, RESULT_PASSED);
 	size_t waiting = run_count(run, RESULT_WAITING);
+	size_t skipped = run_count(run, RESULT_SKIPPED), again = run_count_again(run);
 
 	for (size_t i = 0; i < run->result_n; i++)
 		put_trouble(f, run, i);
+	for (size_t i = 0; i < run->result_n; i++)
+		put_again(f, &run->result[i]);
 	fprintf(f, "\n%zu of %zu passed in %.1f s", passed, run->result_n,
 	        (double)run->duration_ms / 1000);
+	if (skipped > 0)
+		fprintf(f, "; %zu left out", skipped);
 	if (waiting > 0)
 		fprintf(f, "; %zu did not begin", waiting);
+	if (again > 0)
+		fprintf(f, "; %zu played more than once", again);
 	fputc('\n', f);
 	return flushed(f);
 }

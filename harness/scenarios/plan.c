@@ -24,7 +24,7 @@ int plan_add(struct plan *plan, const struct cell *cell, struct why *why)
 }
 
 /* Every cell is played against each target. A target that is not Turnpike shows in the name. */
-static bool selected(const struct plan_options *opt, const struct cell *cell, const char *name,
+static bool selected(const struct plan_options *opt, struct cell *cell, const char *name,
                      bool *matched)
 {
 	if (opt->only_n == 0)
@@ -33,6 +33,8 @@ static bool selected(const struct plan_options *opt, const struct cell *cell, co
 		if (fnmatch(opt->only[i], name, 0) == 0 ||
 		    fnmatch(opt->only[i], cell->name, 0) == 0) {
 			matched[i] = true;
+			cell->named |= strcmp(opt->only[i], name) == 0 ||
+			               strcmp(opt->only[i], cell->name) == 0;
 			return true;
 		}
 	}
@@ -121,6 +123,7 @@ static int add_pair(struct plan *plan, const struct plan_options *opt, const str
 	name_cell(&cell, name);
 	if (!selected(opt, &cell, name, matched))
 		return 0;
+	cell.named |= opt->product[0] != BROWSER_CHROMIUM || opt->product[1] != BROWSER_CHROMIUM;
 	if (theory_expect_offer(a, b, PLACE_APART, &target->offer, false, &cell.expect) != 0)
 		return why_set(why, -E_INVAL, "theory.c has no place for NAT kind %s or %s",
 		               a->name, b->name);

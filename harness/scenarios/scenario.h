@@ -70,6 +70,8 @@ struct cell {
 	const struct nat_kind *kind[LAB_SIDES]; /* NULL outside the lab */
 	enum browser_product product[LAB_SIDES];
 	struct call_expect expect;
+	bool named; /* asked for by its own name, or its browsers were: it has to be played */
+	char left_out[200]; /* why it is not played, or "" */
 };
 
 /* What a run was asked to use. All paths are absolute. */

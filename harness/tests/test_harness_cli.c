@@ -7,6 +7,7 @@
 #include "harness/tests/harness_run.h"
 #include "harness/tests/namespaces.h"
 
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +17,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -134,12 +136,76 @@ static int run_on_full_disk(void *arg)
 	if (harness_clear(&run) != 0)
 		return 102;
 	if (!strstr(run.said, "artifacts are incomplete: call-direct/") ||
+	    access("/mnt/report.json", F_OK) == 0 ||
 	    !strstr(run.said, "writing /mnt/report.json failed: is the disk full?") ||
 	    !strstr(run.said, "While starting the appliance: turnpike serve exited")) {
 		fprintf(stderr, "%s\n", run.said);
 		return 103;
 	}
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 104;
+}
+
+/* Nothing but what is whole: not even an empty file where a run did not begin. */
+static void test_no_report_of_a_run_that_did_not_begin(void **state)
+{
+	const char *path = "/tmp/turnpike-cli-report.json";
+
+	(void)state;
+	unlink(path);
+	expect(ARGS("run", "--json", path, "--only", "no-such", "--turnpike", NOT_WELL), 2,
+	       "there is no scenario no-such");
+	assert_int_not_equal(access(path, F_OK), 0);
+}
+
+static int hide(const char *name)
+{
+	char path[64], real[PATH_MAX];
+
+	snprintf(path, sizeof(path), "/usr/bin/%s", name);
+	if (!realpath(path, real))
+		return 0; /* not here anyway */
+	return mount("/dev/null", real, NULL, MS_BIND, NULL);
+}
+
+/* As on a machine with Chromium alone: of a plan by default the others are left out, with a word;
+ * who asks for one by name is told, and there is no report. */
+static int run_without_firefox(void *arg)
+{
+	char text[100000] = "";
+	int status;
+	FILE *f;
+
+	(void)arg;
+	if (hide("firefox-esr") != 0 || hide("firefox") != 0 ||
+	    mount("tmpfs", "/mnt", "tmpfs", 0, NULL) != 0)
+		return 100;
+	/* A call of Chromium, which fails, and one of Firefox. */
+	if (harness_start(&run, ARGS("run", "--shard", "4/13", "--turnpike", NOT_WELL, "--json",
+	                             "/mnt/report.json")) != 0)
+		return 101;
+	status = harness_end(&run, 60000);
+	f = fopen("/mnt/report.json", "re");
+	if (f) {
+		text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+		fclose(f);
+	}
+	if (harness_clear(&run) != 0 || WEXITSTATUS(status) != 1 ||
+	    !strstr(run.said, "Firefox is not installed") || !strstr(run.said, "1 left out") ||
+	    !strstr(text, "\"skipped\": 1")) {
+		fprintf(stderr, "%s\n%s\n", run.said, text);
+		return 102;
+	}
+	if (harness_start(&run, ARGS("run", "--only", "call-firefox", "--only", "call-direct",
+	                             "--turnpike", NOT_WELL, "--json", "/mnt/named.json")) != 0)
+		return 103;
+	status = harness_end(&run, 60000);
+	if (harness_clear(&run) != 0 || WEXITSTATUS(status) != 3 ||
+	    !strstr(run.said, "call-firefox wants a browser: Firefox is not installed") ||
+	    access("/mnt/named.json", F_OK) == 0) {
+		fprintf(stderr, "%s\n", run.said);
+		return 104;
+	}
+	return 0;
 }
 
 static int gate_status(const char *ci)
@@ -186,6 +252,12 @@ static void test_machine_without_namespaces(void **state)
 	expect_inside(gate_without_namespaces, 0);
 }
 
+static void test_machine_without_firefox(void **state)
+{
+	(void)state;
+	expect_inside(run_without_firefox, 0);
+}
+
 static void test_full_disk(void **state)
 {
 	(void)state;
@@ -200,6 +272,8 @@ int main(void)
 	    cmocka_unit_test(test_server_that_does_not_start),
 	    cmocka_unit_test(test_machine_without_namespaces),
 	    cmocka_unit_test(test_full_disk),
+	    cmocka_unit_test(test_no_report_of_a_run_that_did_not_begin),
+	    cmocka_unit_test(test_machine_without_firefox),
 	};
 	int missing = namespaces_missing();
 

@@ -113,9 +113,11 @@ static void add_matrix(struct sample *s, const char *target)
 				               "connectionState is \"failed\"; most likely: it "
 				               "gathered no relay candidate. Look at: whether "
 				               "the server listens for TLS on port 443.");
-			if (a == 5 && b == 6)
+			if (a == 5 && b == 6) {
+				r->tries = 3;
 				result_inconclusive(r, "The machine was too busy to judge: CPU "
 				                       "pressure 87 %%.");
+			}
 			if (a == 8 && b == 8 && coturn)
 				r->state = RESULT_WAITING;
 		}

@@ -74,6 +74,8 @@ static void test_overview(void **state)
 	    "\"87 of 94 passed, 2 failed, 1 had no lab to run in, 1 interrupted, 2 inconclusive, 1 "
 	    "not run.\"");
 	page_is("document.querySelector('#verdict').className", "\"failed\"");
+	page_is("document.querySelector('#counts .again').textContent",
+	        "\"2 played more than once\"");
 	page_is("document.querySelectorAll('#failures article').length", "4");
 	/* The first card: its sentences are told apart. */
 	page_is("document.querySelector('#failures article .cause').textContent",

@@ -2,14 +2,18 @@
  *
  * The reports over a run of every outcome, with the worst of texts.
  */
+#include "harness/report/output.h"
 #include "harness/report/report.h"
 
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
@@ -295,6 +299,142 @@ static void test_full_disk_is_told(void **state)
 	fclose(f);
 }
 
+/* A cell that was played again, and one that was left out, in every form. */
+static void test_tries_and_what_is_left_out(void **state)
+{
+	struct run two = {.result_n = 2, .result = results};
+	char buf[256], *text;
+	json_t *top, *cell;
+
+	(void)state;
+	result_init(&results[0], "twice", "a call");
+	result_begin(&results[0]);
+	result_fail(&results[0], "it came by TCP");
+	result_begin(&results[0]);
+	result_end(&results[0]);
+	result_init(&results[1], "missed", "a call of Firefox");
+	result_skip(&results[1], "Firefox is not installed.");
+	run = two;
+	text = render(report_junit);
+	has(text, "tests=\"2\" failures=\"0\" errors=\"0\" skipped=\"1\"");
+	has(text, "<property name=\"tries\" value=\"2\"/>");
+	has(text, "<property name=\"played_again\" value=\"it came by TCP\"/>");
+	has(text, "<skipped message=\"Firefox is not installed.\">");
+	free(text);
+
+	text = render(report_json);
+	top = json_loads(text, 0, NULL);
+	assert_int_equal(json_integer_value(json_object_get(top, "played_again")), 1);
+	cell = json_array_get(json_object_get(top, "scenarios"), 0);
+	assert_int_equal(json_integer_value(json_object_get(cell, "tries")), 2);
+	assert_string_equal(json_string_value(json_object_get(cell, "played_again")),
+	                    "it came by TCP");
+	cell = json_array_get(json_object_get(top, "scenarios"), 1);
+	assert_string_equal(json_string_value(json_object_get(cell, "result")), "skipped");
+	json_decref(top);
+	free(text);
+
+	text = render(report_text_end);
+	has(text, "\nmissed (a call of Firefox): skipped\n  - Firefox is not installed.\n");
+	has(text, "\ntwice was played 2 times: it came by TCP\n");
+	has(text, "\n1 of 2 passed in 0.0 s; 1 left out; 1 played more than once\n");
+	free(text);
+	assert_string_equal(run_verdict(&run, buf, sizeof(buf)), "1 of 2 passed, 1 left out.");
+}
+
+/* ---- files ---- */
+
+static char folder[64];
+
+static size_t entries(void)
+{
+	DIR *dir = opendir(folder);
+	size_t n = 0;
+
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n - 2;
+}
+
+static void put(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "we");
+
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static void test_file_is_whole_or_absent(void **state)
+{
+	char path[96], line[16] = "";
+	struct output o;
+	struct why why;
+	struct stat st;
+	mode_t mask;
+	FILE *f;
+
+	(void)state;
+	snprintf(folder, sizeof(folder), "/tmp/turnpike-report-XXXXXX");
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/report.json", folder);
+	put(path, "of the run before");
+
+	/* Where this run ends early, nobody takes the old one for its. */
+	assert_int_equal(output_prove(path, &why), 0);
+	assert_int_equal(entries(), 0);
+
+	assert_int_equal(output_begin(&o, path, &why), 0);
+	fputs("half", o.f);
+	assert_int_not_equal(access(path, F_OK), 0);
+	assert_int_equal(output_end(&o, false, &why), -E_IO);
+	assert_int_equal(entries(), 0);
+
+	assert_int_equal(output_begin(&o, path, &why), 0);
+	fputs("whole", o.f);
+	assert_int_equal(output_end(&o, true, &why), 0);
+	assert_int_equal(entries(), 1);
+	f = fopen(path, "re");
+	assert_non_null(fgets(line, sizeof(line), f));
+	fclose(f);
+	assert_string_equal(line, "whole");
+	/* Others may read it, as far as the umask lets them. */
+	mask = umask(022);
+	umask(mask);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0666 & ~mask);
+	unlink(path);
+	rmdir(folder);
+}
+
+static void test_file_that_is_none_stays_what_it_is(void **state)
+{
+	char path[96];
+	struct output o;
+	struct why why;
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(output_prove("/dev/null", &why), 0);
+	assert_int_equal(output_begin(&o, "/dev/null", &why), 0);
+	fputs("x", o.f);
+	assert_int_equal(output_end(&o, true, &why), 0);
+	assert_int_equal(stat("/dev/null", &st), 0);
+	assert_true(S_ISCHR(st.st_mode));
+	assert_int_equal(output_begin(&o, "/dev/full", &why), 0);
+	fputs("x", o.f);
+	assert_int_equal(output_end(&o, true, &why), -E_IO);
+
+	snprintf(folder, sizeof(folder), "/tmp/turnpike-report-XXXXXX");
+	assert_non_null(mkdtemp(folder));
+	assert_int_equal(output_prove(folder, &why), -E_IO);
+	assert_string_equal(why.text, "Is a directory");
+	snprintf(path, sizeof(path), "%s/no/such", folder);
+	assert_int_equal(output_prove(path, &why), -E_IO);
+	rmdir(folder);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -308,6 +448,9 @@ int main(void)
 	    cmocka_unit_test_setup(test_matrix_in_json, set_up),
 	    cmocka_unit_test_setup(test_matrix_on_the_terminal, set_up),
 	    cmocka_unit_test_setup(test_verdict_of_a_run, set_up),
+	    cmocka_unit_test_setup(test_tries_and_what_is_left_out, set_up),
+	    cmocka_unit_test(test_file_is_whole_or_absent),
+	    cmocka_unit_test(test_file_that_is_none_stays_what_it_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,7 +25,7 @@ const el = (tag, attrs, ...children) => {
 
 const OUTCOMES = {
 	'failed': 'failed', 'no-lab': 'no lab', 'interrupted': 'interrupted',
-	'inconclusive': 'inconclusive', 'not-run': 'not run',
+	'inconclusive': 'inconclusive', 'skipped': 'left out', 'not-run': 'not run',
 	'direct': 'direct', 'relay-udp': 'relay, over UDP', 'relay-tcp': 'relay, over TCP',
 	'relay-tls': 'relay, over TLS', 'relay': 'relay', 'no-way': 'no way, as expected', 'passed': 'passed',
 };
@@ -34,9 +34,10 @@ const MEANING = {
 	'relay-tcp': 'relayed, a leg over TCP', 'relay-tls': 'relayed, a leg over TLS',
 	'relay': 'relayed', 'no-way': 'none: no call is possible, as theory says', 'passed': 'passed', 'failed': 'failed',
 	'inconclusive': 'busy: the machine was too loaded to judge', 'no-lab': 'lab: could not be built',
-	'interrupted': 'cut: stopped from outside', 'not-run': '– not run',
+	'interrupted': 'cut: stopped from outside', 'skipped': 'out: left out, for this machine lacks something',
+	'not-run': '– not run',
 };
-const SEVERITY = ['failed', 'no-lab', 'interrupted', 'inconclusive', 'not-run'];
+const SEVERITY = ['failed', 'no-lab', 'interrupted', 'inconclusive', 'skipped', 'not-run'];
 
 const outcome = r => {
 	if (r.result === 'waiting' || r.result === 'running')
@@ -48,7 +49,7 @@ const outcome = r => {
 };
 const SHORT = {
 	'failed': 'failed', 'no-lab': 'lab', 'interrupted': 'cut', 'inconclusive': 'busy',
-	'not-run': '–', 'direct': 'direct', 'relay-udp': 'udp', 'relay-tcp': 'tcp',
+	'skipped': 'out', 'not-run': '–', 'direct': 'direct', 'relay-udp': 'udp', 'relay-tcp': 'tcp',
 	'relay-tls': 'tls', 'relay': 'relay', 'no-way': 'none', 'passed': 'ok',
 };
 const severity = o => SEVERITY.includes(o) ? SEVERITY.length - SEVERITY.indexOf(o) : 0;
@@ -109,6 +110,8 @@ const drawHead = () => {
 		return part;
 	}));
 	$('counts').append(...counts.map(([o, n]) => el('li', '', el('i', `swatch ${o}`), el('b', '', n), ` ${OUTCOMES[o]}`)));
+	if (run.played_again)
+		$('counts').append(el('li', 'again', el('b', '', run.played_again), ' played more than once'));
 	$('facts').append(...run.facts.map(f =>
 		el('div', '', el('dt', '', f.name), el('dd', '', f.text))));
 };
@@ -172,7 +175,8 @@ const drawGrid = (name, list, differing) => {
 		if (!plays)
 			return null;
 		const r = worst(plays), o = outcome(r), differs = differing.has(pairKey(r));
-		const text = `${row} × ${col}: ${OUTCOMES[o]}${r.expected ? `; expected ${r.expected}` : ''}`;
+		const text = `${row} × ${col}: ${OUTCOMES[o]}${r.expected ? `; expected ${r.expected}` : ''}` +
+			(r.tries > 1 ? `; try ${r.tries}` : '');
 		return el('button', {type: 'button', class: `cell ${o}${differs ? ' differs' : ''}`, title: text,
 			'aria-label': text, 'data-cell': r.id, onclick: () => open(r)},
 		SHORT[o], plays.length > 1 && el('sup', '', `×${plays.length}`));
@@ -202,7 +206,7 @@ const findDifferences = cells => {
 		seen.set(key, of);
 	}
 	return [...seen.values()].map(of => [...of.values()].map(worst))
-		.filter(list => list.every(r => outcome(r) !== 'not-run') &&
+		.filter(list => list.every(r => !['not-run', 'skipped'].includes(outcome(r))) &&
 			new Set(list.map(outcome)).size > 1);
 };
 
@@ -237,7 +241,7 @@ const drawGroup = (name, list) => {
 	const row = r => el('tr', {tabindex: 0, 'data-cell': r.id, onclick: () => open(r),
 		onkeydown: e => { if (e.key === 'Enter') open(r); }},
 	el('td', '', el('b', '', r.name), el('div', 'purpose', r.purpose)),
-	el('td', 'state', tag(r.result === 'passed' ? 'passed' : outcome(r))),
+	el('td', 'state', tag(r.result === 'passed' ? 'passed' : outcome(r)), r.tries > 1 && el('div', 'purpose', `try ${r.tries}`)),
 	el('td', 'path', r.path || el('span', 'soft', '–'), about(r) && el('div', 'purpose', [r.target, browsers(r)].filter(Boolean).join(' · '))),
 	el('td', 'num', measure(r, 'connected') || '–'), el('td', 'num', measure(r, 'rtt') || '–'),
 	el('td', 'num', seconds(r.duration_ms)));
