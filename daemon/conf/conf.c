@@ -91,12 +91,32 @@ static void apply(struct loader *l, const struct conf_option *o, const char *whe
 		tellf(l, "%s: %s", where, why.text);
 }
 
-static void load_defaults(struct loader *l)
+/* systemd names the folder that it made for StateDirectory=. */
+static bool load_state_directory(struct loader *l, char *const *envp)
+{
+	static const char name[] = "STATE_DIRECTORY=";
+	char path[4096];
+
+	for (; envp && *envp; envp++) {
+		const char *value = *envp + sizeof(name) - 1;
+
+		if (strncmp(*envp, name, sizeof(name) - 1) || *value != '/')
+			continue;
+		snprintf(path, sizeof(path), "%.*s", (int)strcspn(value, ":"), value);
+		apply(l, conf_option_find("data"), "STATE_DIRECTORY", path);
+		return true;
+	}
+	return false;
+}
+
+static void load_defaults(struct loader *l, char *const *envp)
 {
 	char where[CONF_WHERE_MAX];
 
 	l->source = SOURCE_DEFAULT;
 	for (size_t i = 0; i < conf_option_n; i++) {
+		if (!strcmp(conf_options[i].name, "data") && load_state_directory(l, envp))
+			continue;
 		snprintf(where, sizeof(where), "the default of %s", conf_options[i].name);
 		apply(l, &conf_options[i], where, conf_options[i].def);
 	}
@@ -433,7 +453,7 @@ int conf_read(int *argc, char **argv, char *const *envp, struct conf *conf,
 	}
 	split_args(&l, argc, argv);
 	find_config(&l, envp);
-	load_defaults(&l);
+	load_defaults(&l, envp);
 	load_file(&l);
 	load_env(&l, envp);
 	load_args(&l);

@@ -18,6 +18,11 @@ said=$(systemd-analyze verify --man=no --generators=no "$dir/turnpike.service" 2
 	echo "$said"
 	exit 1
 }
+# a flag would beat what the file says, in silence
+if grep -E '^Exec.*--data' "$unit"; then
+	echo "unit.sh: the unit names the data, over the file's head" >&2
+	exit 1
+fi
 # what it ignores, it warns of
 if echo "$said" | grep turnpike.service; then
 	exit 1
