@@ -9,6 +9,7 @@
 #include "daemon/cli/cli_internal.h"
 #include "daemon/conf/conf_internal.h"
 #include "daemon/conf/conf_served.h"
+#include "daemon/import/import.h"
 #include "daemon/metrics.h"
 #include "daemon/serve.h"
 
@@ -120,17 +121,22 @@ static const struct verb verbs[] = {
      "what has changed, what needs a restart, or why it was refused"},
     {"health", "[--json]", FLAG_JSON, 0, 0, cli_health,
      "Ask the server that runs with these settings whether it is well; for health checks"},
-    {"import-coturn", "FILE [--userdb FILE] [--write DIR]", FLAG_USERDB | FLAG_WRITE, 1, 1,
-     cli_import,
+    {"import-coturn", "FILE [--userdb FILE] [--write DIR | --install [--force] [--root DIR]]",
+     FLAG_USERDB | FLAG_WRITE | FLAG_INSTALL | FLAG_FORCE | FLAG_ROOT, 1, 1, cli_import,
      "Print the configuration that a turnserver.conf (and its turndb) stands for, and say line by "
      "line what was taken and what was not, and why. With --write: DIR/turnpike.conf, and users "
-     "and secrets in DIR/data"},
+     "and secrets in DIR/data. With --install, as root: where the installed systemd unit looks, "
+     "readable for the unit's user, the certificate copied for it, and the service started; what "
+     "is "
+     "there and differs is kept unless --force is given. --root installs below DIR, and starts "
+     "nothing"},
     {"doctor", "[--stun HOST:PORT] [--json]", FLAG_STUN | FLAG_JSON, 0, 0, cli_doctor,
      "Check configuration, ports, addresses, certificate, limits, clock, kernel and data, and call "
      "through the relay over each transport; says what is wrong and what to change. --stun names a "
      "STUN server outside, to compare the public address with; nobody is asked without it. Exit "
      "status 1 when something fails"},
-    {"help", "[VERB | config | man | man5 | markdown | admin | metrics]", 0, 0, 2, run_help,
+    {"help", "[VERB | config | man | man5 | markdown | admin | metrics | coturn]", 0, 0, 2,
+     run_help,
      "Explain a verb, print a configuration file with every default, or the manual pages"},
 };
 #define VERB_N (sizeof(verbs) / sizeof(*verbs))
@@ -246,9 +252,10 @@ static int run_help(struct cli *cli, struct why *why)
 	static const struct {
 		const char *name;
 		void (*print)(FILE *out);
-	} texts[] = {{"config", conf_print_example},  {"man", print_man},
-	             {"man5", conf_print_man5},       {"markdown", conf_print_markdown},
-	             {"admin", admin_print_markdown}, {"metrics", metrics_print_markdown}};
+	} texts[] = {{"config", conf_print_example},     {"man", print_man},
+	             {"man5", conf_print_man5},          {"markdown", conf_print_markdown},
+	             {"admin", admin_print_markdown},    {"metrics", metrics_print_markdown},
+	             {"coturn", import_print_directives}};
 	const struct verb *v;
 	int used;
 
@@ -302,6 +309,9 @@ static const struct flag {
     {"--expires", FLAG_EXPIRES, offsetof(struct cli, expires), "SECONDS"},
     {"--userdb", FLAG_USERDB, offsetof(struct cli, userdb), "FILE"},
     {"--write", FLAG_WRITE, offsetof(struct cli, write), "DIR"},
+    {"--install", FLAG_INSTALL, 0, ""},
+    {"--force", FLAG_FORCE, 0, ""},
+    {"--root", FLAG_ROOT, offsetof(struct cli, root), "DIR"},
     {"--call", FLAG_CALL, offsetof(struct cli, call), "ID"},
     {"--last", FLAG_LAST, offsetof(struct cli, last), "N"},
     {"--stun", FLAG_STUN, offsetof(struct cli, stun), "HOST:PORT"},

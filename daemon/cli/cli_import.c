@@ -4,114 +4,17 @@
  */
 #include "daemon/cli/cli_internal.h"
 #include "daemon/import/import.h"
-#include "store/coturn.h"
-#include "store/store.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void print_conf(FILE *out, const struct import *im, const char *from, const char *data)
-{
-	fprintf(out, "# Made by turnpike import-coturn of %s. Every option: turnpike help config\n",
-	        from);
-	if (data)
-		fprintf(out, "data = %s\n", data);
-	for (size_t i = 0; i < conf_row_n; i++) {
-		const struct conf_option *o = conf_rows[i].option;
-		const char *value = o ? im->value[o - conf_options] : NULL;
-		const char *quote;
-
-		if (!value)
-			continue;
-		quote = strchr(value, '#') || *value == ' ' ? "\"" : "";
-		fprintf(out, "%s = %s%s%s\n", o->name, quote, value, quote);
-	}
-}
-
-static void on_problem(void *ctx, const char *text)
-{
-	fprintf(stderr, "turnpike: %s\n", text);
-	++*(unsigned *)ctx;
-}
-
-/* What has been made is read as the server would. */
-static int check(const char *path, struct why *why)
-{
-	char *argv[] = {"turnpike", "--config", NULL, NULL};
-	unsigned problems = 0;
-	struct conf conf;
-	int argc = 3, r;
-
-	argv[2] = (char *)(uintptr_t)path;
-	r = conf_check(&argc, argv, NULL, &conf, on_problem, &problems, why);
-	if (r)
-		return why_set(why, r,
-		               "the result does not hold together in %u place%s: correct it, then "
-		               "see turnpike check-config",
-		               problems, problems == 1 ? "" : "s");
-	conf_free(&conf);
-	return 0;
-}
-
-static int print(const struct import *im, const char *from, struct why *why)
-{
-	int fd = memfd_create("turnpike.conf", MFD_CLOEXEC), r = -E_IO;
-	FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
-	char path[64];
-
-	if (!file) {
-		if (fd >= 0)
-			close(fd);
-		return why_set(why, r, "cannot make a file in memory: %s", strerror(errno));
-	}
-	fchmod(fd, 0600);
-	print_conf(file, im, from, NULL);
-	fflush(file);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	r = check(path, why);
-	fclose(file);
-	print_conf(stdout, im, from, NULL);
-	return r;
-}
-
-static int fill_store(const struct import *im, const char *data, struct why *why)
-{
-	struct store *s;
-	int r = store_open(data, NULL, &s, why);
-
-	if (r)
-		return r;
-	for (size_t i = 0; !r && i < im->user_n; i++) {
-		const struct import_user *u = &im->users[i];
-		const char *realm = u->realm ? u->realm : im->realm ? im->realm : "turnpike";
-
-		r = u->password ? store_user_add(s, realm, u->name, u->password, why)
-		                : store_user_add_md5(s, realm, u->name, u->md5, why);
-		if (!r)
-			continue;
-		/* One name that is not allowed here must not keep the others out. */
-		if (r == -E_INVAL || r == -E_EXISTS) {
-			fprintf(stderr, "turnpike: user %.64s: NOT TAKEN: %s\n", u->name,
-			        why->text);
-			r = 0;
-		}
-	}
-	for (size_t i = 0; !r && i < im->secrets.n; i++) {
-		r = store_secret_add(s, im->secrets.v[i], NULL, NULL, why);
-		if (r == -E_EXISTS || r == -E_LIMIT || r == -E_INVAL) {
-			fprintf(stderr, "turnpike: a secret: NOT TAKEN: %s\n", why->text);
-			r = 0;
-		}
-	}
-	store_close(s);
-	return r;
-}
+/* Where coturn's users are when its file names no database; Debian's place. */
+#define COTURN_DB "/var/lib/turn/turndb"
 
 /* DIR/turnpike.conf and DIR/data; nothing that is there is overwritten. */
 static int write_dir(const struct import *im, const char *from, const char *dir, struct why *why)
@@ -138,50 +41,83 @@ static int write_dir(const struct import *im, const char *from, const char *dir,
 		close(fd);
 		return why_set(why, -E_NOMEM, "out of memory");
 	}
-	print_conf(file, im, from, data);
+	import_print(file, im, from, data);
 	r = fclose(file) ? why_set(why, -E_IO, "cannot write %s: %s", path, strerror(errno)) : 0;
 	if (!r)
-		r = fill_store(im, data, why);
-	if (!r)
-		r = check(path, why);
+		r = import_fill_store(im, data, why);
 	if (!r)
 		printf("turnpike serve --config %s\n", path);
 	return r;
 }
 
+/* A database that the file names may be on another host than this. */
+static int read_db(struct import *im, const struct cli *cli, struct why *why)
+{
+	char place[PATH_MAX];
+	int r;
+
+	if (cli->userdb)
+		return import_db(im, cli->userdb, why);
+	snprintf(place, sizeof(place), "%s%s", cli->root ? cli->root : "",
+	         im->userdb ? im->userdb : COTURN_DB);
+	if (!im->userdb && (im->other_db || !(cli->flags & FLAG_INSTALL) || access(place, F_OK)))
+		return 0;
+	r = import_db(im, place, why);
+	if (r != -E_NOTFOUND && r != -E_DENIED)
+		return r;
+	im->directive = "userdb";
+	import_left(im, "%s", why->text);
+	im->directive = "";
+	why->text[0] = 0;
+	return 0;
+}
+
+static void say_notes(const struct import *im, const struct cli *cli)
+{
+	fprintf(stderr, "%u taken, %u not needed, %u NOT TAKEN\n", im->taken, im->same, im->left);
+	fputs(
+	    "note: coturn relays to private networks unless they are denied; here they are denied "
+	    "unless relay_allow opens them\n",
+	    stderr);
+	if (!im->has_login)
+		fputs("note: this file has coturn relay for everybody, without credentials; here "
+		      "nobody relays without: turnpike user add, or shared_secret\n",
+		      stderr);
+	if (!cli->userdb && !im->userdb && !im->other_db && !(cli->flags & FLAG_INSTALL))
+		fputs("note: coturn also reads " COTURN_DB
+		      " where no database is named: --userdb FILE takes its users, too\n",
+		      stderr);
+}
+
 int cli_import(struct cli *cli, struct why *why)
 {
-	const char *path = cli->words[0], *db;
+	bool install = cli->flags & FLAG_INSTALL;
+	const char *path = cli->words[0];
 	struct import im;
 	int r;
 
+	if (install && cli->write)
+		return why_set(why, CLI_EXIT_USE, "--write and --install: give one of them");
+	if (!install && cli->flags & (FLAG_ROOT | FLAG_FORCE))
+		return why_set(why, CLI_EXIT_USE, "--root and --force are for --install: add it");
 	import_init(&im, stderr);
-	im.keeps_users = cli->write != NULL;
+	im.keeps_users = cli->write || install;
 	r = import_file(&im, path, why);
-	db = cli->userdb ? cli->userdb : im.userdb;
-	if (!r && db)
-		r = import_db(&im, db, why);
-	/* The file may be of another host than this. */
-	if ((r == -E_NOTFOUND || r == -E_DENIED) && db == im.userdb) {
-		im.directive = "userdb";
-		import_left(&im, "%s", why->text);
-		why->text[0] = 0;
-		r = 0;
-	}
+	if (!r)
+		r = read_db(&im, cli, why);
+	if (!r)
+		r = import_finish(&im, im.keeps_users, why);
 	if (!r) {
-		import_finish(&im);
-		if (im.failed)
-			r = why_set(why, -E_NOMEM, "out of memory");
+		say_notes(&im, cli);
+		r = import_check(&im, path, why);
 	}
-	if (!r) {
-		fprintf(stderr, "%u taken, %u not needed, %u NOT TAKEN\n", im.taken, im.same,
-		        im.left);
-		if (!im.allowed.n)
-			fputs("note: coturn relays to private networks unless they are denied; "
-			      "here they are denied unless relay_allow opens them\n",
-			      stderr);
-		r = cli->write ? write_dir(&im, path, cli->write, why) : print(&im, path, why);
-	}
+	if (!r && install)
+		r = import_install(&im, path, cli->root ? cli->root : "", cli->flags & FLAG_FORCE,
+		                   why);
+	else if (!r && cli->write)
+		r = write_dir(&im, path, cli->write, why);
+	else if (!r)
+		import_print(stdout, &im, path, NULL);
 	import_free(&im);
 	return r ? CLI_EXIT_FAIL : 0;
 }

@@ -33,6 +33,9 @@ enum {
 	FLAG_CALL = 1 << 20,
 	FLAG_NOW = 1 << 22,
 	FLAG_SECRET = 1 << 23,
+	FLAG_INSTALL = 1 << 24,
+	FLAG_ROOT = 1 << 25,
+	FLAG_FORCE = 1 << 26,
 	CHANGES_STORE = 1 << 21, /* no flag: such a verb has a running server heed it */
 };
 
@@ -50,7 +53,7 @@ struct cli {
 	/* their values, where they have one */
 	const char *stun;
 	const char *ttl, *after, *user, *from, *to, *scope, *expires, *last, *userdb, *write, *call,
-	    *secret;
+	    *secret, *root;
 };
 
 /* A verb returns an exit status; other than 0 it sets why. */

@@ -72,6 +72,10 @@ char *conf_value_text(const struct conf *conf, const struct conf_option *o);
 /* Whether somebody outside of this network may be able to reach the server. */
 bool conf_is_public(const struct conf *conf);
 
+/* Which range that leads to this host itself or to a cloud's metadata service overlaps with it;
+ * NULL: none. relay_allow_unsafe has to repeat those. */
+const char *conf_danger_of(const struct prefix *range);
+
 /* Tells each contradiction. */
 void conf_rules(const struct conf *conf, const struct conf_origin *origins,
                 void (*problem)(void *ctx, const char *text), void *ctx);

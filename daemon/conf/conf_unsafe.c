@@ -56,7 +56,7 @@ static bool overlap(const struct prefix *a, const struct prefix *b)
 	       (prefix_has_ip(a, b->ip, len) || prefix_has_ip(b, a->ip, len));
 }
 
-static const char *danger_of(const struct prefix *range)
+const char *conf_danger_of(const struct prefix *range)
 {
 	struct prefix p;
 
@@ -88,7 +88,7 @@ static void check_allowed(const struct rules *r)
 	if (!conf_is_public(r->conf))
 		return;
 	for (size_t i = 0; i < allow->n; i++) {
-		const char *danger = danger_of(&allow->v[i]);
+		const char *danger = conf_danger_of(&allow->v[i]);
 
 		if (danger && !has_prefix(unsafe, &allow->v[i]))
 			rule_tell(r,

@@ -13,7 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SHOWN_MAX 160
+#define SHOWN_MAX    160
+#define FILE_MAX_LEN (4 << 20)
+#define COTURN_LINE  1024 /* its buffer: what is longer it reads as a line of its own */
 
 void import_init(struct import *im, FILE *report)
 {
@@ -23,6 +25,7 @@ void import_init(struct import *im, FILE *report)
 	im->tls_port = 5349;
 	im->min_port = 49152;
 	im->max_port = 65535;
+	im->total_quota = -1;
 }
 
 static void free_texts(struct import_texts *t)
@@ -48,12 +51,17 @@ void import_free(struct import *im)
 	free(im->users);
 	free_texts(&im->ips);
 	free_texts(&im->aux);
+	free_texts(&im->relay_ips);
+	free_texts(&im->external);
+	free_texts(&im->alternates);
 	free_texts(&im->allowed);
 	free_texts(&im->denied);
 	free_texts(&im->secrets);
 	free(im->realm);
 	free(im->server_name);
 	free(im->userdb);
+	free(im->cert);
+	free(im->key);
 }
 
 static void say(struct import *im, const char *verdict, const char *fmt, va_list ap)
@@ -65,8 +73,8 @@ static void say(struct import *im, const char *verdict, const char *fmt, va_list
 	for (i = 0; text[i]; i++)
 		if (iscntrl((unsigned char)text[i]))
 			text[i] = '?';
-	fprintf(im->report, "%s: %s: %s%s%s\n", im->place, im->directive, verdict,
-	        *text ? ": " : "", text);
+	fprintf(im->report, "%s: %s: %s%s%s%s%s\n", im->place, im->directive, verdict,
+	        *text ? ": " : "", text, im->note ? "; " : "", im->note ? im->note : "");
 }
 
 void import_taken(struct import *im, const char *fmt, ...)
@@ -99,25 +107,21 @@ void import_left(struct import *im, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* "name=value", "name value" or "name"; quotes around the value go. Cuts line. */
+/* coturn's parse_arg_string(): blanks and '=' between name and value; a value that begins with a
+ * quote loses it, and one at its end. Cuts line. */
 static void split(char *line, char **name, char **value)
 {
 	char *end;
 
-	while (isspace((unsigned char)*line))
-		line++;
-	while (*line == '-') /* some write them as on the command line */
-		line++;
 	*name = line;
-	line += strcspn(line, "= \t");
-	*value = line + strspn(line, "= \t");
+	line += strcspn(line, " =\t");
+	*value = line + strspn(line, " =\t");
 	*line = 0;
-	end = *value + strlen(*value);
-	while (end > *value && isspace((unsigned char)end[-1]))
-		*--end = 0;
-	if (end - *value >= 2 && **value == '"' && end[-1] == '"') {
-		end[-1] = 0;
+	if (**value == '"') {
 		++*value;
+		end = *value + strlen(*value);
+		if (end > *value && end[-1] == '"')
+			end[-1] = 0;
 	}
 }
 
@@ -125,6 +129,10 @@ static void show(char out[SHOWN_MAX], const char *name, const char *value)
 {
 	bool secret = import_is_secret(name);
 
+	/* What has not even the form of a name may be a part of anything. */
+	if (secret &&
+	    name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-0123456789")])
+		name = "********";
 	snprintf(out, SHOWN_MAX, "%.60s%s%.90s", name, *value ? "=" : "",
 	         secret && *value ? "********" : value);
 	for (char *p = out; *p; p++)
@@ -132,57 +140,128 @@ static void show(char out[SHOWN_MAX], const char *name, const char *value)
 			*p = '?';
 }
 
-/* What decides about lines that may come before it. */
-static void look_ahead(struct import *im, FILE *file)
+/* What a line has that keeps coturn from understanding it, and that nobody means. Steps over it. */
+static char *skip_form(struct import *im, char *line)
 {
-	char line[4096], *name, *value;
-
-	while (fgets(line, sizeof(line), file)) {
-		line[strcspn(line, "\r\n")] = 0;
-		split(line, &name, &value);
-		if (!strcmp(name, "static-auth-secret") ||
-		    (!strcmp(name, "use-auth-secret") && !import_is_off(value)))
-			im->auth_secret = true;
+	if (!strncmp(line, "\xef\xbb\xbf", 3)) {
+		line += 3;
+		im->ignored = true;
+		im->note = "a byte order mark stands before it, with which coturn ignores the line";
 	}
-	explicit_bzero(line, sizeof(line));
-	rewind(file);
+	line += strspn(line, " \t\n");
+	if (*line == '-') {
+		line += strspn(line, "-");
+		im->ignored = true;
+		im->note = "hyphens stand before it, with which coturn ignores the line";
+	}
+	return line;
 }
 
-int import_file(struct import *im, const char *path, struct why *why)
+/* One line as coturn cuts them. users: only those, or only what is none. */
+static void read_line(struct import *im, char *line, bool users)
 {
-	const char *base = strrchr(path, '/');
-	char line[4096], place[300], shown[SHOWN_MAX], *name, *value;
+	char shown[SHOWN_MAX], *name, *value, *end;
+
+	im->note = NULL;
+	im->ignored = false;
+	line += strspn(line, " \t\n");
+	end = line + strlen(line);
+	while (end > line && isspace((unsigned char)end[-1]))
+		*--end = 0;
+	line = skip_form(im, line);
+	if (!*line || *line == '#')
+		return;
+	split(line, &name, &value);
+	if (!strcmp(name, "user") != users)
+		return;
+	show(shown, name, value);
+	im->directive = shown;
+	if (import_directive(im, name, value))
+		im->known++;
+	else
+		import_left(im, "no version of coturn from 4.5 to 4.18 has such a directive: "
+		                "correct its name");
+	im->directive = ""; /* what it showed ends here */
+	im->note = NULL;
+}
+
+/* coturn reads the file twice: a user's key needs the realm, which may come behind him. */
+static int read_lines(struct import *im, const char *base, char *text, size_t len, bool users)
+{
+	FILE *file = fmemopen(text, len, "r");
+	char line[COTURN_LINE], place[300];
+	unsigned number = 1;
+
+	if (!file)
+		return -E_NOMEM;
+	im->place = place;
+	while (!im->failed && fgets(line, sizeof(line), file)) {
+		bool whole = strchr(line, '\n') != NULL;
+
+		snprintf(place, sizeof(place), "%.200s:%u", base, number);
+		read_line(im, line, users);
+		number += whole;
+	}
+	im->place = base;
+	explicit_bzero(line, sizeof(line));
+	fclose(file);
+	return im->failed ? -E_NOMEM : 0;
+}
+
+/* The whole of it, which may also be a pipe. *text is for free(). */
+static int slurp(const char *path, char **text, size_t *len, struct why *why)
+{
 	FILE *file = fopen(path, "re");
+	char *all = file ? malloc(FILE_MAX_LEN + 1) : NULL;
 	int r = 0;
 
 	if (!file)
 		return why_set(why, error_from_errno(errno),
 		               "cannot read %s: %s: correct the path, or run this as root", path,
 		               strerror(errno));
-	look_ahead(im, file);
-	for (unsigned number = 1; !r && fgets(line, sizeof(line), file); number++) {
-		size_t len = strlen(line);
-
-		snprintf(place, sizeof(place), "%.200s:%u", base ? base + 1 : path, number);
-		if ((!len || line[len - 1] != '\n') && !feof(file)) {
-			r = why_set(why, -E_PARSE, "%s: the line is too long or not text", place);
-			break;
-		}
-		line[strcspn(line, "\r\n")] = 0;
-		split(line, &name, &value);
-		if (!*name || *name == '#')
-			continue;
-		show(shown, name, value);
-		im->place = place;
-		im->directive = shown;
-		if (!import_directive(im, name, value))
-			import_left(im, "coturn 4.6 has no such directive: correct its name");
-	}
-	explicit_bzero(line, sizeof(line));
-	fclose(file);
-	if (!r && im->failed)
+	*len = all ? fread(all, 1, FILE_MAX_LEN + 1, file) : 0;
+	if (!all)
 		r = why_set(why, -E_NOMEM, "out of memory");
+	else if (ferror(file))
+		r = why_set(why, errno == EISDIR ? -E_INVAL : -E_IO,
+		            "cannot read %s: %s: name a turnserver.conf", path, strerror(errno));
+	else if (*len > FILE_MAX_LEN)
+		r = why_set(why, -E_PARSE,
+		            "%s is too large for a turnserver.conf: name another file", path);
+	else if (strspn(all, " \t\r\n") >= *len)
+		r = why_set(why, -E_PARSE, "%s is empty: name a turnserver.conf", path);
+	fclose(file);
+	if (r)
+		free(all);
+	else
+		*text = all;
 	return r;
+}
+
+int import_file(struct import *im, const char *path, struct why *why)
+{
+	const char *base = strrchr(path, '/');
+	char *text = NULL;
+	size_t len = 0;
+	int r = slurp(path, &text, &len, why);
+
+	if (r)
+		return r;
+	base = base && base[1] ? base + 1 : path;
+	r = read_lines(im, base, text, len, false);
+	if (!r)
+		r = read_lines(im, base, text, len, true);
+	explicit_bzero(text, len);
+	free(text);
+	im->directive = "";
+	if (r)
+		return why_set(why, r, "out of memory");
+	if (im->left && !im->known)
+		return why_set(why, -E_PARSE,
+		               "%s is no turnserver.conf: none of its lines is a directive of "
+		               "coturn: name another file",
+		               path);
+	return 0;
 }
 
 static int on_row(void *ctx, enum coturn_table table, const char *const v[COTURN_COLUMNS])
@@ -233,8 +312,7 @@ static int on_row(void *ctx, enum coturn_table table, const char *const v[COTURN
 		                "not send");
 		break;
 	case COTURN_REALM_OPTION:
-		import_left(im, "limits are the same for all realms: realm_quota, user_quota, "
-		                "session_bandwidth");
+		import_realm_option(im, v[0], v[1], v[2]);
 		break;
 	case COTURN_OAUTH:
 		if (im->oauth)
@@ -243,7 +321,8 @@ static int on_row(void *ctx, enum coturn_table table, const char *const v[COTURN
 			import_left(im, "oauth is not set");
 		break;
 	case COTURN_ADMIN:
-		import_left(im, "there is no web-admin: turnpike user, turnpike secret");
+		import_left(im, "its password is not kept in a form that is taken here: make an "
+		                "account for /admin/, turnpike account add NAME --admin");
 		break;
 	}
 	im->directive = ""; /* what it showed ends here */

@@ -9,95 +9,144 @@
 #include <string.h>
 #include <strings.h>
 
-static bool port(struct import *im, const char *value, unsigned *out)
+/* Of the line under way; says what is wrong with another. */
+static bool take_port(struct import *im, const char *value, unsigned *out)
 {
-	if (!import_is_number(value) || atoll(value) < 1 || atoll(value) > 65535) {
-		import_left(im, "the value is not a port");
-		return false;
-	}
-	*out = (unsigned)atoi(value);
-	return true;
+	int n = import_int(value);
+
+	if (!n)
+		import_left(im, "the port is 0, any that is free: name one in listen");
+	else if (n < 0 || n > 65535)
+		import_left(im, "the value is not a port: coturn takes %u, newer ones do not start",
+		            (unsigned)(uint16_t)n);
+	else
+		*out = (unsigned)n;
+	return n > 0 && n <= 65535;
+}
+
+static bool take_address(struct import *im, const char *value, const char *option, struct addr *out)
+{
+	if (!import_address(value, out))
+		return true;
+	import_left(im,
+	            "coturn does not understand it as an address, unless it is a name: write the "
+	            "address into %s",
+	            option);
+	return false;
 }
 
 void import_listening_ip(struct import *im, const char *value)
 {
+	char text[ADDR_STRLEN];
 	struct addr a;
 
-	if (addr_parse_ip(&a, value, 0)) {
-		import_left(im, "the value is not an address: name it in listen");
+	if (!take_address(im, value, "listen", &a))
+		return;
+	addr_format_ip(&a, text);
+	if (import_has(&im->ips, text)) {
+		import_same(im, "it was there before");
 		return;
 	}
-	import_add(im, &im->ips, value);
+	import_add(im, &im->ips, text);
 	import_taken(im, "listen");
 }
 
 void import_listening_port(struct import *im, const char *value)
 {
-	if (port(im, value, &im->port))
-		import_taken(im, "listen");
+	if (take_port(im, value, &im->port))
+		import_taken(im, "listen, port %u", im->port);
 }
 
 void import_tls_port(struct import *im, const char *value)
 {
-	if (port(im, value, &im->tls_port))
-		import_taken(im, "listen");
+	if (take_port(im, value, &im->tls_port))
+		import_taken(im, "listen, port %u", im->tls_port);
+}
+
+static void alt_port(struct import *im, const char *value, unsigned *port)
+{
+	if (!import_int(value))
+		import_same(im, "it is the default");
+	else if (take_port(im, value, port))
+		import_taken(im, "listen, port %u, if there are two addresses", *port);
 }
 
 void import_alt_port(struct import *im, const char *value)
 {
-	if (!strcmp(value, "0"))
-		import_same(im, "it is the default");
-	else if (im->alt_n < 2 && port(im, value, &im->alt_ports[im->alt_n])) {
-		im->alt_n++;
-		import_taken(im, "listen");
-	}
+	alt_port(im, value, &im->alt_port);
+}
+
+void import_alt_tls_port(struct import *im, const char *value)
+{
+	alt_port(im, value, &im->alt_tls_port);
 }
 
 void import_aux_server(struct import *im, const char *value)
 {
+	char text[ADDR_STRLEN];
 	struct addr a;
 
-	if (addr_parse(&a, value)) {
+	if (addr_parse(&a, value) || !addr_port(&a)) {
 		import_left(im, "the value is not an address and a port: name it in listen");
 		return;
 	}
-	import_add(im, &im->aux, value);
+	import_add(im, &im->aux, addr_format(&a, text));
 	import_taken(im, "listen");
 }
 
 void import_relay_ip(struct import *im, const char *value)
 {
-	import_take(im, OPTION_relay_address, value);
+	char text[ADDR_STRLEN];
+	struct addr a;
+
+	if (!take_address(im, value, "relay_address", &a))
+		return;
+	if (addr_is_any(&a))
+		import_same(im, "a relay needs an address that peers can reach: it is the one that "
+		                "the client came in on");
+	else if (import_has(&im->relay_ips, addr_format_ip(&a, text)))
+		import_same(im, "it was there before");
+	else {
+		import_add(im, &im->relay_ips, text);
+		import_take(im, OPTION_relay_address, text);
+	}
 }
 
-/* "public" or "public/private" -> "public" or "private=public" */
+/* "public" or "public/private"; coturn heeds the first without a private one only. */
 void import_external_ip(struct import *im, const char *value)
 {
 	const char *slash = strchr(value, '/');
-	char text[256];
+	char text[256], ip[ADDR_STRLEN], local[ADDR_STRLEN], out[2 * ADDR_STRLEN];
+	struct addr external, inside;
 
-	if (slash)
-		snprintf(text, sizeof(text), "%s=%.*s", slash + 1, (int)(slash - value), value);
-	else
-		snprintf(text, sizeof(text), "%s", value);
-	import_take(im, OPTION_external_ip, text);
-}
-
-void import_threads(struct import *im, const char *value)
-{
-	import_take_number(im, OPTION_workers, strcmp(value, "0") ? value : "1");
+	snprintf(text, sizeof(text), "%.*s", slash ? (int)(slash - value) : 255, value);
+	if (!take_address(im, text, "external_ip", &external) ||
+	    (slash && !take_address(im, slash + 1, "external_ip", &inside)))
+		return;
+	if (!slash && im->external_for_all) {
+		import_left(im,
+		            "coturn heeds the first external-ip without a private address only: "
+		            "write PRIVATE=PUBLIC into external_ip");
+		return;
+	}
+	addr_format_ip(&external, ip);
+	im->external_for_all |= !slash;
+	snprintf(out, sizeof(out), "%s%s%s", slash ? addr_format_ip(&inside, local) : "",
+	         slash ? "=" : "", ip);
+	import_add(im, &im->external, out);
+	import_taken(im, "external_ip = %s", out);
 }
 
 void import_min_port(struct import *im, const char *value)
 {
-	if (port(im, value, &im->min_port))
-		import_taken(im, "relay_ports");
+	if (take_port(im, value, &im->min_port))
+		import_taken(im, "relay_ports, from %u", im->min_port);
 }
 
 void import_max_port(struct import *im, const char *value)
 {
-	if (port(im, value, &im->max_port))
-		import_taken(im, "relay_ports");
+	if (take_port(im, value, &im->max_port))
+		import_taken(im, "relay_ports, to %u", im->max_port);
 }
 
 void import_no_tls(struct import *im, const char *value)
@@ -109,12 +158,25 @@ void import_no_tls(struct import *im, const char *value)
 	            "the firewall (with no-dtls it is not listened on)");
 }
 
-void import_no_dtls(struct import *im, const char *value)
+static void no_dtls(struct import *im)
 {
-	(void)value;
 	im->no_dtls = true;
 	if (import_put(im, OPTION_max_dtls_sessions, "0"))
 		import_taken(im, "max_dtls_sessions = 0");
+}
+
+void import_no_dtls(struct import *im, const char *value)
+{
+	(void)value;
+	no_dtls(im);
+}
+
+void import_dtls(struct import *im, const char *value)
+{
+	if (*value && strchr("0nNfF", *value))
+		no_dtls(im);
+	else
+		import_same(im, "every port speaks DTLS");
 }
 
 void import_no_tcp_relay(struct import *im, const char *value)
@@ -124,16 +186,28 @@ void import_no_tcp_relay(struct import *im, const char *value)
 		import_taken(im, "peer_connections = 0");
 }
 
+static void discovery(struct import *im, const char *text)
+{
+	im->no_discovery = *text == 'n';
+	if (import_put(im, OPTION_nat_discovery, text))
+		import_taken(im, "nat_discovery = %s", text);
+}
+
 void import_no_discovery(struct import *im, const char *value)
 {
 	(void)value;
-	if (import_put(im, OPTION_nat_discovery, "no"))
-		import_taken(im, "nat_discovery = no");
+	discovery(im, "no");
+}
+
+void import_discovery(struct import *im, const char *value)
+{
+	(void)value;
+	discovery(im, "yes");
 }
 
 void import_family(struct import *im, const char *value)
 {
-	if (!strcasecmp(value, "ipv4"))
+	if (!strcmp(value, "ipv4"))
 		import_same(im, "a client that names no family gets IPv4");
 	else
 		import_left(im, "a client that names no family gets IPv4 (RFC 8656 section 7.2)");
@@ -141,11 +215,22 @@ void import_family(struct import *im, const char *value)
 
 void import_range(struct import *im, bool allow, const char *range)
 {
-	if (import_range_check(range)) {
+	char clean[IMPORT_RANGE_LEN];
+	enum import_form form = import_range_read(range, clean);
+
+	if (form == IMPORT_NO_RANGE) {
 		import_left(im, "the value is not a range of addresses");
 		return;
 	}
-	import_add(im, allow ? &im->allowed : &im->denied, range);
+	/* What coturn did not open is not opened; what somebody meant to close is closed. */
+	if (allow && (form == IMPORT_MEANT || im->ignored)) {
+		import_left(im, "coturn does not understand it and opens nothing: if it is meant, "
+		                "write it into relay_allow");
+		return;
+	}
+	if (form == IMPORT_MEANT)
+		im->note = "coturn does not understand it and denies nothing";
+	import_add(im, allow ? &im->allowed : &im->denied, clean);
 	import_taken(im, allow ? "relay_allow" : "relay_deny");
 }
 
@@ -162,61 +247,24 @@ void import_denied(struct import *im, const char *value)
 /* coturn lets the port away. */
 void import_alternate(struct import *im, const char *value)
 {
-	struct addr a;
 	char text[ADDR_STRLEN];
+	struct addr a;
 
-	if (addr_parse_ip(&a, value, 3478) && addr_parse(&a, value))
+	if (import_address(value, &a) && addr_parse(&a, value))
 		import_left(im, "only addresses, not names: write ADDRESS:PORT into "
 		                "alternate_server");
-	else
-		import_take(im, OPTION_alternate_server, addr_format(&a, text));
-}
-
-/* ---- what is made of several ---- */
-
-static void listen_on(struct import *im, const char *ip, unsigned number)
-{
-	char text[128];
-
-	snprintf(text, sizeof(text), strchr(ip, ':') ? "[%s]:%u" : "%s:%u", ip, number);
-	import_put(im, OPTION_listen, text);
-}
-
-void import_finish_listen(struct import *im)
-{
-	bool tls = !(im->no_tls && im->no_dtls) && im->tls_port != im->port;
-	size_t n = im->ips.n;
-
-	if (!n) {
-		import_add(im, &im->ips, "0.0.0.0");
-		import_add(im, &im->ips, "::");
-	}
-	for (size_t i = 0; i < im->ips.n; i++) {
-		listen_on(im, im->ips.v[i], im->port);
-		if (tls)
-			listen_on(im, im->ips.v[i], im->tls_port);
-		for (size_t k = 0; n > 1 && k < im->alt_n; k++) /* RFC 5780 wants two addresses */
-			listen_on(im, im->ips.v[i], im->alt_ports[k]);
-	}
-	for (size_t i = 0; i < im->aux.n; i++)
-		import_put(im, OPTION_listen, im->aux.v[i]);
-}
-
-void import_finish_peers(struct import *im)
-{
-	const struct import_texts none = {.n = 0};
-	size_t n;
-	char *text;
-
-	if (im->allowed.n && (text = import_subtract(&im->allowed, &none, &n))) {
-		im->directive = "allowed-peer-ip";
-		import_put(im, OPTION_relay_allow, text);
-		free(text);
-	}
-	if (im->denied.n && (text = import_subtract(&im->denied, &im->allowed, &n))) {
-		im->directive = "denied-peer-ip";
-		if (n)
-			import_put(im, OPTION_relay_deny, text);
-		free(text);
+	else if (addr_is_any(&a))
+		import_left(im,
+		            "clients cannot reach it: write ADDRESS:PORT into alternate_server");
+	else {
+		if (!addr_port(&a))
+			addr_put_port(&a, 3478);
+		addr_format(&a, text);
+		if (import_has(&im->alternates, text)) {
+			import_same(im, "it was there before");
+			return;
+		}
+		import_add(im, &im->alternates, text);
+		import_taken(im, "alternate_server");
 	}
 }

@@ -4,6 +4,7 @@
  */
 #include "daemon/import/import.h"
 
+#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,11 +60,71 @@ static int parse(const char *text, struct range *out)
 	return 0;
 }
 
-int import_range_check(const char *text)
+int import_address(const char *text, struct addr *out)
 {
+	const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_DGRAM};
+	struct addrinfo *found;
+	char host[128];
+	size_t len;
+	int r = -E_PARSE;
+
+	text += strspn(text, " ");
+	len = strlen(text);
+	while (len && text[len - 1] == ' ')
+		len--;
+	if (!len)
+		return addr_parse_ip(out, "0.0.0.0", 0);
+	if (len >= sizeof(host) || strchr(text, '%'))
+		return -E_PARSE;
+	memcpy(host, text, len);
+	host[len] = 0;
+	if (getaddrinfo(host, NULL, &hints, &found))
+		return -E_PARSE;
+	if (!getnameinfo(found->ai_addr, found->ai_addrlen, host, sizeof(host), NULL, 0,
+	                 NI_NUMERICHOST))
+		r = addr_parse_ip(out, host, 0);
+	freeaddrinfo(found);
+	return r;
+}
+
+/* The range of one or two addresses. coturn takes one that ends before it begins for what it is:
+ * nothing lies in it. */
+static int read_range(const char *low, const char *high, char *clean)
+{
+	char a[ADDR_STRLEN], b[ADDR_STRLEN];
+	struct range r;
+	struct addr x, y;
+
+	if (!*low || import_address(low, &x) || (high && (!*high || import_address(high, &y))))
+		return -E_PARSE;
+	snprintf(clean, IMPORT_RANGE_LEN, "%s-%s", addr_format_ip(&x, a),
+	         addr_format_ip(high ? &y : &x, b));
+	return parse(clean, &r);
+}
+
+enum import_form import_range_read(const char *text, char *clean)
+{
+	char copy[IMPORT_RANGE_LEN], *high, *remark;
 	struct range r;
 
-	return parse(text, &r);
+	if (strlen(text) >= sizeof(copy))
+		return IMPORT_NO_RANGE;
+	snprintf(copy, sizeof(copy), "%s", text);
+	high = strchr(copy, '-');
+	if (high)
+		*high++ = 0;
+	if (!read_range(copy, high, clean))
+		return IMPORT_RANGE;
+	snprintf(copy, sizeof(copy), "%s", text);
+	if ((remark = strpbrk(copy, "#; \t")))
+		*remark = 0;
+	high = strchr(copy, '-');
+	if (high)
+		*high++ = 0;
+	if (!read_range(copy, high, clean))
+		return IMPORT_MEANT;
+	snprintf(clean, IMPORT_RANGE_LEN, "%s", copy);
+	return !high && strchr(copy, '/') && !parse(copy, &r) ? IMPORT_MEANT : IMPORT_NO_RANGE;
 }
 
 static void print_prefix(FILE *out, int family, u128 low, unsigned bits, size_t *n)

@@ -5,6 +5,7 @@
  */
 #include "daemon/import/import_take.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -60,7 +61,11 @@ bool import_put(struct import *im, enum conf_option_index at, const char *text)
 	memset(&scratch, 0, sizeof(scratch));
 	r = conf_value_set(&scratch, o, all, &why);
 	conf_value_clear(&scratch, o);
+	if (!r && !import_fits_file(all))
+		r = why_set(&why, -E_INVAL,
+		            "our file cannot hold a quote beside a blank or '#': choose another");
 	if (r) {
+		explicit_bzero(all, strlen(all));
 		free(all);
 		import_left(im, "as %s: %s", o->name, why.text);
 		return false;
@@ -76,130 +81,194 @@ void import_take(struct import *im, enum conf_option_index at, const char *text)
 		import_taken(im, "%s", conf_options[at].name);
 }
 
-bool import_is_number(const char *value)
+int import_int(const char *value)
 {
-	return *value && strlen(value) < 16 && !value[strspn(value, "0123456789")];
+	return (int)strtol(value, NULL, 10);
 }
 
-void import_take_number(struct import *im, enum conf_option_index at, const char *value)
+void import_take_int(struct import *im, enum conf_option_index at, const char *value, int64_t n)
 {
-	if (!import_is_number(value))
-		import_left(im, "the value is not a number");
+	char text[32];
+
+	snprintf(text, sizeof(text), "%" PRId64, n);
+	if (!import_put(im, at, text))
+		return;
+	if (strcmp(text, value) != 0)
+		import_taken(im, "%s = %s, as coturn reads it", conf_options[at].name, text);
 	else
-		import_take(im, at, value);
+		import_taken(im, "%s", conf_options[at].name);
 }
 
 /* ---- limits ---- */
 
+/* Below 0, coturn compares as with a number that nobody reaches. */
 void import_user_quota(struct import *im, const char *value)
 {
-	import_take_number(im, OPTION_user_quota, value);
+	int n = import_int(value);
+
+	import_take_int(im, OPTION_user_quota, value, n < 0 ? 0 : n);
 }
 
+/* coturn counts by realm: whose limit it is, is known at the end. */
 void import_total_quota(struct import *im, const char *value)
 {
-	import_take_number(im, OPTION_total_quota, value);
+	int n = import_int(value);
+
+	if (n < 0) {
+		import_left(im, "coturn gives nobody an allocation with a number below 0, and here "
+		                "0 is no limit: set total_quota");
+		return;
+	}
+	im->total_quota = n;
+	import_taken(im, "total_quota = %d", n);
 }
 
 /* Both count bytes, in each direction by itself. */
+static void bandwidth(struct import *im, enum conf_option_index at, const char *value)
+{
+	unsigned long n = strtoul(value, NULL, 10);
+
+	/* Below 0, coturn takes it round to a number that no link has. */
+	import_take_int(im, at, value, n > (unsigned long)conf_options[at].max ? 0 : (int64_t)n);
+}
+
 void import_max_bps(struct import *im, const char *value)
 {
-	import_take_number(im, OPTION_session_bandwidth, value);
+	bandwidth(im, OPTION_session_bandwidth, value);
 }
 
 void import_capacity(struct import *im, const char *value)
 {
-	import_take_number(im, OPTION_total_bandwidth, value);
+	bandwidth(im, OPTION_total_bandwidth, value);
 }
 
 void import_nonce(struct import *im, const char *value)
 {
-	if (!strcmp(value, "0")) {
-		if (import_put(im, OPTION_nonce_lifetime, "86400"))
-			import_taken(im, "nonce_lifetime = 86400: none lives for ever");
-	} else {
-		import_take_number(im, OPTION_nonce_lifetime, *value ? value : "600");
-	}
+	int n = *value ? import_int(value) : 600;
+
+	if (n)
+		import_take_int(im, OPTION_nonce_lifetime, value, n);
+	else if (import_put(im, OPTION_nonce_lifetime, "86400"))
+		import_taken(im, "nonce_lifetime = 86400: none lives for ever");
 }
 
 void import_lifetime(struct import *im, const char *value)
 {
-	if (import_is_number(value) && atoll(value) >= 30 && atoll(value) < 600 &&
-	    !import_put(im, OPTION_default_lifetime, value))
+	int n = *value ? import_int(value) : 3600;
+	char text[32];
+
+	snprintf(text, sizeof(text), "%d", n);
+	if (n >= 30 && n < 600 && !import_put(im, OPTION_default_lifetime, text))
 		return;
-	import_take_number(im, OPTION_max_lifetime, value);
+	import_take_int(im, OPTION_max_lifetime, value, n);
 }
 
 void import_timeout(struct import *im, const char *value)
 {
-	import_take_number(im, OPTION_first_message_timeout, value);
+	import_take_int(im, OPTION_first_message_timeout, value, import_int(value));
 }
 
-static void fixed(struct import *im, const char *value, const char *rfc)
+static void fixed(struct import *im, const char *value, int rfc)
 {
-	if (!strcmp(value, rfc))
+	if (!*value || import_int(value) == rfc)
 		import_same(im, "RFC 8656 says so");
 	else
-		import_left(im, "RFC 8656 sets it to %s seconds", rfc);
+		import_left(im, "RFC 8656 sets it to %d seconds", rfc);
 }
 
 void import_channel_lifetime(struct import *im, const char *value)
 {
-	fixed(im, value, "600");
+	fixed(im, value, 600);
 }
 
 void import_permission_lifetime(struct import *im, const char *value)
 {
-	fixed(im, value, "300");
+	fixed(im, value, 300);
+}
+
+static void take_flag(struct import *im, enum conf_option_index at, const char *text)
+{
+	if (import_put(im, at, text))
+		import_taken(im, "%s = %s", conf_options[at].name, text);
 }
 
 void import_mobility(struct import *im, const char *value)
 {
 	(void)value;
-	import_take(im, OPTION_mobility, "yes");
+	take_flag(im, OPTION_mobility, "yes");
 }
 
-/* ---- TLS, the rest ---- */
-
-void import_cert(struct import *im, const char *value)
+void import_legacy_channels(struct import *im, const char *value)
 {
-	import_take(im, OPTION_tls_cert, value);
+	(void)value;
+	take_flag(im, OPTION_legacy_channels, "yes");
 }
 
-void import_pkey(struct import *im, const char *value)
+/* ---- threads, logs ---- */
+
+static int threads(const char *value)
 {
-	import_take(im, OPTION_tls_key, value);
+	int n = import_int(value);
+
+	return n <= 0 ? 1 : n > 128 ? 128 : n; /* as coturn bounds them */
+}
+
+void import_threads(struct import *im, const char *value)
+{
+	im->threads = true;
+	import_take_int(im, OPTION_workers, value, threads(value));
+}
+
+void import_cpus(struct import *im, const char *value)
+{
+	if (im->threads)
+		import_same(im, "relay-threads says it");
+	else if (import_int(value) < 1)
+		import_left(im, "coturn does not heed it below 1");
+	else
+		import_take_int(im, OPTION_workers, value, threads(value));
 }
 
 void import_verbose(struct import *im, const char *value)
 {
 	(void)value;
-	import_take(im, OPTION_log_level, "debug");
+	take_flag(im, OPTION_log_level, "debug");
+}
+
+void import_log_level(struct import *im, const char *value)
+{
+	if (!strcasecmp(value, "warning"))
+		value = "warn";
+	import_take(im, OPTION_log_level, value);
 }
 
 /* ---- the table ---- */
 
+enum type { FLAG, ON, TEXT, SECRET };
+
 static const struct directive {
+	const char *group; /* of a head; else NULL */
 	const char *name;
-	bool flag, secret, left;
+	enum type type;
+	const char *since, *removed;
+	bool left;
 	import_take_fn *take;
 	const char *text;
 } directives[] = {
-#define SAME(n, t)           {n, false, false, false, NULL, t},
-#define SAME_FLAG(n, t)      {n, true, false, false, NULL, t},
-#define SAME_SECRET(n, t)    {n, false, true, false, NULL, t},
-#define LEFT(n, t)           {n, false, false, true, NULL, t},
-#define LEFT_FLAG(n, t)      {n, true, false, true, NULL, t},
-#define LEFT_SECRET(n, t)    {n, false, true, true, NULL, t},
-#define TAKE(n, f, t)        {n, false, false, false, import_##f, t},
-#define TAKE_FLAG(n, f, t)   {n, true, false, false, import_##f, t},
-#define TAKE_SECRET(n, f, t) {n, false, true, false, import_##f, t},
+#define GROUP(title) {title, "", TEXT, "", "", false, NULL, ""},
+#define SAME(name, type, since, removed, text)                                                     \
+	{NULL, name, type, since, removed, false, NULL, text},
+#define LEFT(name, type, since, removed, text) {NULL, name, type, since, removed, true, NULL, text},
+#define TAKE(name, type, since, removed, kind, text)                                               \
+	{NULL, name, type, since, removed, false, import_##kind, text},
+#define NOTE(name, type, since, removed, kind, text)                                               \
+	{NULL, name, type, since, removed, true, import_##kind, text},
 #include "daemon/import/import_coturn.def"
 };
 
 static const struct directive *find(const char *name)
 {
-	for (size_t i = 0; i < sizeof(directives) / sizeof(*directives); i++)
+	for (size_t i = 0; *name && i < sizeof(directives) / sizeof(*directives); i++)
 		if (!strcmp(directives[i].name, name))
 			return &directives[i];
 	return NULL;
@@ -210,46 +279,130 @@ bool import_is_secret(const char *name)
 {
 	const struct directive *d = find(name);
 
-	return !d || d->secret;
+	return !d || d->type == SECRET;
 }
 
-bool import_is_off(const char *value)
+/* coturn's get_bool_value(); -1 where it does not start. */
+static int boolean(const char *value)
 {
-	return *value && strchr("0nNfF", *value) && strcasecmp(value, "none") != 0;
+	static const char *const words[] = {"off", "OFF", "Off", "on", "ON", "On"};
+
+	if (!*value)
+		return 1;
+	if (strchr("0nNfF", *value))
+		return 0;
+	if (strchr("yYtT123456789", *value))
+		return 1;
+	for (int i = 0; i < 6; i++)
+		if (!strcmp(value, words[i]))
+			return i > 2;
+	return -1;
+}
+
+/* Whether the directive is to be taken, as a flag that is on. */
+static bool flag_is_on(struct import *im, const struct directive *d, const char *value)
+{
+	int on = boolean(value);
+
+	if (d->type == ON) {
+		if (on != 1 && *value != '#')
+			im->note = "coturn takes it for switched on, whatever its value";
+		return true;
+	}
+	if (on < 0 && *value == '#') { /* it is clear what is meant */
+		im->note = "with a remark behind it coturn does not start";
+		return true;
+	}
+	if (on < 0)
+		import_left(im, "coturn does not start with this value: write yes or no");
+	else if (!on)
+		import_same(im, "it is switched off");
+	return on == 1;
 }
 
 bool import_directive(struct import *im, const char *name, const char *value)
 {
 	const struct directive *d = find(name);
+	char removed[64] = "";
 
 	if (!d)
 		return false;
-	if (d->flag && import_is_off(value))
-		import_same(im, "it is switched off");
-	else if (d->take)
+	if ((d->type == FLAG || d->type == ON) && !flag_is_on(im, d, value))
+		return true;
+	if (*d->removed)
+		snprintf(removed, sizeof(removed), "removed in coturn %s", d->removed);
+	if (*removed && !im->note)
+		im->note = removed;
+	if (d->take)
 		d->take(im, value);
 	else if (d->left)
 		import_left(im, "%s", d->text);
 	else
 		import_same(im, "%s", d->text);
+	im->note = NULL; /* what it points to ends here */
 	return true;
+}
+
+static void print_cell(FILE *out, const char *text)
+{
+	for (; *text; text++)
+		fprintf(out, *text == '|' ? "\\%c" : "%c", *text);
+}
+
+void import_print_directives(FILE *out)
+{
+	fputs(
+	    "# Directives of coturn, one by one\n"
+	    "\n"
+	    "What `turnpike import-coturn` makes of each line of a turnserver.conf, of coturn 4.5 "
+	    "to "
+	    "4.18. How to move:\n"
+	    "[from-coturn.md](from-coturn.md). *Taken*: it becomes the option that is named. *Not "
+	    "needed*: there is nothing to do.\n"
+	    "*Not taken*: Turnpike does something else, and what you can do is said.\n",
+	    out);
+	for (size_t i = 0; i < sizeof(directives) / sizeof(*directives); i++) {
+		const struct directive *d = &directives[i];
+
+		if (d->group) {
+			fprintf(
+			    out,
+			    "\n## %s\n\n| directive | here | | in coturn |\n|---|---|---|---|\n",
+			    d->group);
+			continue;
+		}
+		fprintf(out, "| `%s` | %s | ", d->name,
+		        d->left   ? "not taken"
+		        : d->take ? "taken"
+		                  : "not needed");
+		print_cell(out, d->text);
+		fprintf(out, " | %s%s%s%s%s |\n",
+		        !*d->since                       ? ""
+		        : !strncmp(d->since, "after", 5) ? "added "
+		                                         : "since ",
+		        d->since, *d->since && *d->removed ? ", " : "",
+		        *d->removed ? "removed in " : "", d->removed);
+	}
 }
 
 /* ---- the end ---- */
 
-void import_finish(struct import *im)
+int import_finish(struct import *im, bool here, struct why *why)
 {
-	char ports[32];
+	int r;
 
+	im->note = NULL;
 	im->place = "the whole";
-	im->directive = "listen";
 	import_finish_listen(im);
-	import_finish_peers(im);
+	import_finish_alternates(im);
+	import_finish_external(im);
+	import_finish_ports(im);
+	r = import_finish_peers(im, why);
 	import_finish_realm(im);
-	im->directive = "relay_ports";
-	snprintf(ports, sizeof(ports), "%u-%u", im->min_port, im->max_port);
-	import_put(im, OPTION_relay_ports, ports);
+	import_finish_cert(im, here);
 	im->directive = "oauth";
 	if (im->value[OPTION_oauth_key])
 		import_put(im, OPTION_oauth_server, im->server_name ? im->server_name : im->realm);
+	im->directive = "";
+	return !r && im->failed ? why_set(why, -E_NOMEM, "out of memory") : r;
 }

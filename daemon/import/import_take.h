@@ -12,40 +12,34 @@
 typedef void import_take_fn(struct import *im, const char *value);
 
 /* A declaration for each that the table names. */
-#define SAME(n, t)
-#define SAME_FLAG(n, t)
-#define SAME_SECRET(n, t)
-#define LEFT(n, t)
-#define LEFT_FLAG(n, t)
-#define LEFT_SECRET(n, t)
-#define TAKE(n, f, t)        import_take_fn import_##f;
-#define TAKE_FLAG(n, f, t)   import_take_fn import_##f;
-#define TAKE_SECRET(n, f, t) import_take_fn import_##f;
+#define GROUP(title)
+#define SAME(name, type, since, removed, text)
+#define LEFT(name, type, since, removed, text)
+#define TAKE(name, type, since, removed, kind, text) import_take_fn import_##kind;
+#define NOTE(name, type, since, removed, kind, text) import_take_fn import_##kind;
 #include "daemon/import/import_coturn.def"
-#undef SAME
-#undef SAME_FLAG
-#undef SAME_SECRET
-#undef LEFT
-#undef LEFT_FLAG
-#undef LEFT_SECRET
-#undef TAKE
-#undef TAKE_FLAG
-#undef TAKE_SECRET
 
 char *import_copy(struct import *im, const char *text);
 void import_add(struct import *im, struct import_texts *t, const char *text);
 bool import_has(const struct import_texts *t, const char *text);
-bool import_is_number(const char *value);
+/* As coturn's atoi(): what follows the number does not count; 0 where there is none. */
+int import_int(const char *value);
 
 /* Sets or, for a list, appends; what our parser does not take is left with its reason. */
 bool import_put(struct import *im, enum conf_option_index at, const char *text);
 /* The same, and says so. */
 void import_take(struct import *im, enum conf_option_index at, const char *text);
-void import_take_number(struct import *im, enum conf_option_index at, const char *value);
+/* The number, and says what it is where the value has more than digits. */
+void import_take_int(struct import *im, enum conf_option_index at, const char *value, int64_t n);
 
 /* Once all is read. */
 void import_finish_listen(struct import *im);
-void import_finish_peers(struct import *im);
+void import_finish_alternates(struct import *im);
+void import_finish_external(struct import *im);
+void import_finish_ports(struct import *im);
+/* -E_LIMIT: more denied ranges than relay_deny holds. */
+int import_finish_peers(struct import *im, struct why *why);
 void import_finish_realm(struct import *im);
+void import_finish_cert(struct import *im, bool here);
 
 #endif

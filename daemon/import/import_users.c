@@ -7,6 +7,7 @@
 #include "daemon/oauth_key.h"
 #include "store/name.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,19 +25,46 @@ static int hex_key(const char *text, uint8_t md5[16])
 	return 0;
 }
 
-/* Who comes first stays: the file's before the database's, as with coturn. */
-static bool find_user(const struct import *im, const char *realm, const char *name)
+static struct import_user *find_user(const struct import *im, const char *realm, const char *name)
 {
 	const char *whole = im->realm ? im->realm : "";
 
 	for (size_t i = 0; i < im->user_n; i++) {
-		const struct import_user *u = &im->users[i];
+		struct import_user *u = &im->users[i];
 
 		if (!strcmp(u->name, name) &&
 		    !strcmp(u->realm ? u->realm : whole, realm && *realm ? realm : whole))
-			return true;
+			return u;
 	}
-	return false;
+	return NULL;
+}
+
+static void free_password(struct import_user *u)
+{
+	if (u->password)
+		explicit_bzero(u->password, strlen(u->password));
+	free(u->password);
+	u->password = NULL;
+}
+
+/* Of two in the file the last counts, and the file's before the database's, as with coturn. Whether
+ * that settles it. */
+static bool is_again(struct import *im, const char *realm, const char *name, const char *password,
+                     const struct import_user *now)
+{
+	struct import_user *u = find_user(im, realm, name);
+
+	if (!u)
+		return false;
+	if (realm) {
+		import_left(im, "there is one of that name in the file, who counts");
+		return true;
+	}
+	free_password(u);
+	u->password = password ? import_copy(im, password) : NULL;
+	memcpy(u->md5, now->md5, sizeof(u->md5));
+	import_taken(im, "in the place of the one of that name before it, as with coturn");
+	return true;
 }
 
 /* Without a realm: that of the configuration, which may come later. key and password: one. */
@@ -56,6 +84,10 @@ static void add_user(struct import *im, const char *realm, const char *name, con
 		import_left(im, "%s", why.text);
 		return;
 	}
+	if (realm && *realm && (realm_check(realm, &why) || strchr(realm, ','))) {
+		import_left(im, "%s", *why.text ? why.text : "a realm cannot hold a comma here");
+		return;
+	}
 	if (im->auth_secret) {
 		import_left(im,
 		            "with use-auth-secret coturn heeds no user with a password: if he is "
@@ -67,10 +99,14 @@ static void add_user(struct import *im, const char *realm, const char *name, con
 		                "use turnpike user add");
 		return;
 	}
-	if (find_user(im, realm, name)) {
-		import_left(im, "there is one of that name before it, which stays");
+	if (key && !(realm && *realm) && !im->realm) {
+		import_left(im,
+		            "the key is bound to a realm, and the file names none: give the user "
+		            "a password (turnpike user add)");
 		return;
 	}
+	if (is_again(im, realm, name, password, &u))
+		return;
 	if (im->user_n == IMPORT_USERS) {
 		import_left(im, "more than %d users", IMPORT_USERS);
 		return;
@@ -99,16 +135,18 @@ static void add_user(struct import *im, const char *realm, const char *name, con
 void import_user(struct import *im, const char *value)
 {
 	const char *colon = strchr(value, ':'), *password;
-	char name[512];
+	char name[512], key[33];
 
+	im->has_login = true;
 	if (!colon || (size_t)(colon - value) >= sizeof(name)) {
 		import_left(im, "the value is not NAME:PASSWORD");
 		return;
 	}
 	snprintf(name, sizeof(name), "%.*s", (int)(colon - value), value);
 	password = colon + 1 + strspn(colon + 1, " \t");
-	if (!strncmp(password, "0x", 2))
-		add_user(im, NULL, name, NULL, password + 2);
+	snprintf(key, sizeof(key), "%s", password + (strncmp(password, "0x", 2) ? 0 : 2));
+	if (!strncmp(password, "0x", 2)) /* what follows the key, coturn does not look at */
+		add_user(im, NULL, name, NULL, key);
 	else
 		add_user(im, NULL, name, password, NULL);
 }
@@ -122,10 +160,17 @@ void import_realm(struct import *im, const char *value)
 {
 	struct why why = {{0}};
 
-	if (realm_check(value, &why)) {
-		import_left(im, "%s", why.text);
+	if (realm_check(value, &why) || !import_fits_file(value) || strchr(value, ',')) {
+		import_left(im, "%s",
+		            *why.text ? why.text
+		                      : "a realm cannot hold a comma or a quote here: clients "
+		                        "that know it by its name need the new one");
 		return;
 	}
+	if (strpbrk(value, " \t"))
+		im->note =
+		    "blanks, and a remark, are a part of it, as with coturn, which lets nobody "
+		    "in with them";
 	free(im->realm);
 	im->realm = import_copy(im, value);
 	import_taken(im, "realm");
@@ -156,9 +201,9 @@ void import_secret_value(struct import *im, const char *value)
 
 	if (text_check(value, 1, SECRET_MAX_LEN, "the secret", &why)) {
 		import_left(im, "%s", why.text);
-	} else if (!first) {
+	} else if (!first && (import_fits_file(value) || !im->keeps_users)) {
 		import_take(im, OPTION_shared_secret, value);
-	} else if (!strcmp(first, value) || import_has(&im->secrets, value)) {
+	} else if ((first && !strcmp(first, value)) || import_has(&im->secrets, value)) {
 		import_same(im, "it was there before");
 	} else if (!im->keeps_users) {
 		import_left(im, "further secrets live in the database: name a folder for it with "
@@ -171,12 +216,38 @@ void import_secret_value(struct import *im, const char *value)
 
 void import_secret(struct import *im, const char *value)
 {
+	im->auth_secret = im->has_login = true;
+	if (strstr(value, " #"))
+		im->note = "coturn takes the remark for a part of the secret, and so do we";
 	import_secret_value(im, value);
+}
+
+void import_auth_secret(struct import *im, const char *value)
+{
+	(void)value;
+	im->auth_secret = im->has_login = true;
+	import_same(im, "shared_secret is always accepted");
+}
+
+void import_login(struct import *im, const char *value)
+{
+	(void)value;
+	im->has_login = true;
+	import_same(im, "there is no other way in");
+}
+
+void import_other_db(struct import *im, const char *value)
+{
+	(void)value;
+	im->other_db = true;
+	import_left(im,
+	            "only coturn's SQLite database is read: add the users by turnpike user add, "
+	            "and the secrets by turnpike secret add --value-stdin");
 }
 
 void import_separator(struct import *im, const char *value)
 {
-	if (!strcmp(value, ":") || !strcmp(value, "58"))
+	if (!*value || *value == ':')
 		import_same(im, "the separator is ':'");
 	else
 		import_left(im, "the separator is ':': change the issuer of the credentials");
@@ -216,17 +287,62 @@ void import_oauth_key(struct import *im, const char *kid, const char *key)
 	explicit_bzero(text, sizeof(text));
 }
 
+/* Ours hold for all realms: they are taken where there is one. */
+void import_realm_option(struct import *im, const char *realm, const char *name, const char *value)
+{
+	if (im->realm && strcmp(realm, im->realm) != 0)
+		import_left(im, "limits are the same for all realms: realm_quota, user_quota, "
+		                "session_bandwidth");
+	else if (!strcmp(name, "user-quota"))
+		import_user_quota(im, value);
+	else if (!strcmp(name, "total-quota"))
+		import_total_quota(im, value);
+	else if (!strcmp(name, "max-bps"))
+		import_max_bps(im, value);
+	else
+		import_left(im, "there is no such option of a realm");
+}
+
+static void finish_quota(struct import *im, bool several)
+{
+	char text[32];
+
+	if (im->total_quota < 0)
+		return;
+	im->directive = "total-quota";
+	snprintf(text, sizeof(text), "%" PRId64, im->total_quota);
+	if (import_put(im, several ? OPTION_realm_quota : OPTION_total_quota, text) && several)
+		import_taken(im, "realm_quota, since there are several realms");
+}
+
 void import_finish_realm(struct import *im)
 {
 	char *others = im->value[OPTION_realm];
 
 	im->value[OPTION_realm] = NULL;
 	if (!im->realm && !others)
-		im->realm = import_copy(im, "turnpike"); /* coturn's own would be the host's name */
+		im->realm =
+		    import_copy(im, IMPORT_REALM); /* coturn's own would be the host's domain */
 	im->directive = "realm";
 	if (im->realm)
 		import_put(im, OPTION_realm, im->realm);
 	if (others && (!im->realm || strcmp(others, im->realm) != 0))
 		import_put(im, OPTION_realm, others);
+	finish_quota(im,
+	             strchr(im->value[OPTION_realm] ? im->value[OPTION_realm] : "", ',') != NULL);
 	free(others);
+}
+
+void import_cert(struct import *im, const char *value)
+{
+	free(im->cert);
+	im->cert = import_copy(im, value);
+	import_taken(im, "tls_cert");
+}
+
+void import_pkey(struct import *im, const char *value)
+{
+	free(im->key);
+	im->key = import_copy(im, value);
+	import_taken(im, "tls_key");
 }
