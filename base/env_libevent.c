@@ -7,6 +7,7 @@
 #include "base/env_libevent.h"
 
 #include "base/env_libevent_internal.h"
+#include "base/wall.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -50,8 +51,7 @@ static uint64_t le_now_ms(struct env *env)
 
 static int64_t le_wall_s(struct env *env)
 {
-	(void)env;
-	return time(NULL);
+	return wall_now_s(env_le(env)->wall);
 }
 
 void env_libevent_random(void *out, size_t len)
@@ -397,7 +397,7 @@ static const struct env_ops le_ops = {
     .timer_free = le_timer_free,
 };
 
-struct env *env_libevent_new(struct event_base *base)
+struct env *env_libevent_new(struct event_base *base, const struct wall *wall)
 {
 	struct env_le *e = calloc(1, sizeof(*e));
 
@@ -405,6 +405,7 @@ struct env *env_libevent_new(struct event_base *base)
 		return NULL;
 	e->env.ops = &le_ops;
 	e->base = base;
+	e->wall = wall;
 	/* Untouched pages cost nothing: a slot has room for the longest datagram. */
 	e->arena = malloc((size_t)RX_SLOTS * RX_STRIDE);
 	e->copy = malloc(COPY_BYTES);

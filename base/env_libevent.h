@@ -10,9 +10,11 @@
 #include "base/error.h"
 
 struct event_base;
+struct wall;
 
-/* Borrows base for its life. NULL when out of memory. */
-struct env *env_libevent_new(struct event_base *base);
+/* Borrows base, and the time of day (may be NULL: the system's), for its life. NULL when out of
+ * memory. */
+struct env *env_libevent_new(struct event_base *base, const struct wall *wall);
 
 /* Sockets and timers must be gone. NULL is legal. */
 void env_libevent_free(struct env *env);

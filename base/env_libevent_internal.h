@@ -14,6 +14,7 @@
 
 struct event;
 struct event_base;
+struct wall;
 
 #define RX_SLOTS   64    /* datagrams that one turn of the loop can hold */
 #define RX_MAX     65535 /* longest datagram */
@@ -46,6 +47,7 @@ struct udp {
 struct env_le {
 	struct env env; /* first */
 	struct event_base *base;
+	const struct wall *wall;
 	uint8_t *arena; /* RX_SLOTS * RX_STRIDE */
 	size_t rx_used; /* slots in use since the last flush */
 	uint8_t *copy;  /* COPY_BYTES */

@@ -7,7 +7,9 @@
 #include "base/log.h"
 #include "base/table.h"
 #include "base/thread.h"
+#include "base/wall.h"
 #include "store/audit.h"
+#include "store/belief.h"
 #include "store/name.h"
 #include "store/revoke.h"
 #include "store/store.h"
@@ -49,8 +51,11 @@ struct books {
 	struct books_conf conf;
 	char *dir;
 	struct store *store;
-	int64_t pruned_s;
-	struct why last; /* what was logged; empty when all went well */
+	bool knows; /* what the store says of the clock */
+	struct belief belief;
+	bool pruned;
+	int64_t pruned_at_s; /* by wall_boot_s() */
+	struct why last;     /* what was logged; empty when all went well */
 };
 
 /* The name for the table: what cannot be shown, or is nobody's, has a common one. */
@@ -158,13 +163,46 @@ static int write_usage(struct books *b, struct row *rows, struct why *why)
 	return err;
 }
 
-static int prune(struct books *b, struct why *why)
+static void log_belief(const struct belief *b, int64_t now_s, int64_t expected_s)
+{
+	if (b->believed)
+		log_info(NULL, "clock-believed", LOG_INT("unix_s", (uint64_t)now_s));
+	else
+		log_warn(NULL, "clock-doubted", LOG_INT("unix_s", (uint64_t)now_s),
+		         LOG_INT("expected", (uint64_t)expected_s),
+		         LOG_STR("hint",
+		                 "it has jumped: until it is back, or has gone evenly for a "
+		                 "day, nothing is forgotten (usage, audit, revocations), and "
+		                 "what had expired stays so: see that NTP keeps it"));
+}
+
+/* Whether what is old may be forgotten: by a clock that is wrong it would be for good. */
+static bool believes(struct books *b, int64_t boot_s, int64_t now_s)
+{
+	struct belief *k = &b->belief;
+	bool before = k->believed || !k->seen;
+	int64_t expected_s = k->mark_s + (k->mark_at_s ? boot_s - k->mark_at_s : 0);
+
+	belief_look(k, now_s, boot_s, wall_is_synchronized());
+	if (k->believed != before)
+		log_belief(k, now_s, expected_s);
+	if (k->believed) /* in doubt, the floor goes on by itself */
+		wall_set_floor(b->conf.wall, belief_floor_s(k));
+	return k->believed;
+}
+
+static int prune(struct books *b, bool stop, struct why *why)
 {
 	const struct books_conf *c = &b->conf;
-	int64_t now_s = time(NULL);
+	int64_t boot_s = wall_boot_s(), now_s = time(NULL);
 	int err = 0;
 
-	if (now_s - b->pruned_s < PRUNE_EVERY_S && now_s >= b->pruned_s)
+	if (!b->knows && store_belief_get(b->store, &b->belief, why))
+		return -E_IO;
+	b->knows = true;
+	if (!believes(b, boot_s, now_s))
+		return 0;
+	if (b->pruned && !stop && boot_s - b->pruned_at_s < PRUNE_EVERY_S)
 		return 0;
 	if (c->usage_days)
 		err = store_usage_prune(b->store, now_s / 86400 - c->usage_days + 1, why);
@@ -173,15 +211,26 @@ static int prune(struct books *b, struct why *why)
 	if (!err)
 		err = store_revocations_prune(b->store, why);
 	if (!err)
-		b->pruned_s = now_s;
+		err = store_belief_put(b->store, &b->belief, why);
+	if (!err) {
+		b->pruned = true;
+		b->pruned_at_s = boot_s;
+	}
 	return err;
+}
+
+static int64_t clock_now_s(void *wall)
+{
+	return wall_now_s(wall);
 }
 
 /* Whoever holds the file for long would hold a stop, too. */
 static int open_store(struct books *b, struct why *why)
 {
-	static const struct store_options options = {.must_exist = true,
-	                                             .busy_timeout_ms = BUSY_TIMEOUT_MS};
+	const struct store_options options = {.must_exist = true,
+	                                      .busy_timeout_ms = BUSY_TIMEOUT_MS,
+	                                      .now_s = clock_now_s,
+	                                      .now_ctx = b->conf.wall};
 
 	return b->store ? 0 : store_open(b->dir, &options, &b->store, why);
 }
@@ -203,7 +252,7 @@ static void put_back(struct books *b, struct row *rows)
 		add(b, &r->key, &r->n);
 }
 
-static void write_all(struct books *b)
+static void write_all(struct books *b, bool stop)
 {
 	struct token_use tokens[TOKENS_MAX];
 	struct why why = {{0}};
@@ -232,7 +281,7 @@ static void write_all(struct books *b)
 	for (size_t i = 0; !err && i < token_n; i++) /* coarse: one lost is no loss */
 		err = store_token_used(b->store, tokens[i].id, tokens[i].when_s, &why);
 	if (!err)
-		err = prune(b, &why);
+		err = prune(b, stop, &why);
 	log_result(b, err, &why);
 	/* A handle on a damaged file does not heal. */
 	if (err == -E_CORRUPT) {
@@ -256,7 +305,7 @@ static void *run(void *arg)
 			;
 		stop = b->stop;
 		pthread_mutex_unlock(&b->lock);
-		write_all(b);
+		write_all(b, stop);
 	}
 	return NULL;
 }

@@ -15,9 +15,11 @@
 #include <stdint.h>
 
 struct books;
+struct wall;
 
 struct books_conf {
 	const char *dir;    /* of the store, which is there; copied */
+	struct wall *wall;  /* borrowed; its floor is kept */
 	unsigned every_s;   /* between two batches */
 	int64_t users_max;  /* rows of a day, and in memory; 0: no limit */
 	int64_t usage_days; /* kept; 0: all */

@@ -6,6 +6,7 @@
 
 #include "base/env_libevent.h"
 #include "base/error.h"
+#include "base/wall.h"
 #include "daemon/books.h"
 #include "daemon/endpoint.h"
 #include "daemon/issue_rate.h"
@@ -34,7 +35,8 @@ static bool has_token(const struct grant *g, const struct web_caller *caller, un
                       struct store_snapshot_token *token)
 {
 	if (!caller->key ||
-	    !store_snapshot_token(g->users, caller->key, strlen(caller->key), time(NULL), token) ||
+	    !store_snapshot_token(g->users, caller->key, strlen(caller->key), wall_now_s(g->wall),
+	                          token) ||
 	    !(token->scopes & (scope | STORE_SCOPE_ADMIN)))
 		return false;
 	if (g->books)
@@ -125,7 +127,7 @@ static void make_name(char out[GUEST_STRLEN])
 static int make_credential(struct grant *g, const char *name, struct ice_grant *out)
 {
 	struct credential *c = &out->credential;
-	int64_t expires_at_s = time(NULL) + out->ttl_s;
+	int64_t expires_at_s = wall_now_s(g->wall) + out->ttl_s;
 	const char *secret;
 	size_t len;
 	int r;

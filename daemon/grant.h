@@ -13,6 +13,7 @@
 
 struct books;
 struct issue_rate;
+struct wall;
 
 struct grant {
 	const struct conf *conf;
@@ -23,6 +24,7 @@ struct grant {
 	 * workers know it. 0 or the store's codes. */
 	int (*reissue)(void *ctx, const char *username);
 	void *reissue_ctx;
+	const struct wall *wall;                   /* borrowed; may be NULL */
 	uint64_t issued, denied, limited, revoked; /* since the start */
 };
 

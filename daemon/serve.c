@@ -14,6 +14,7 @@
 #include "daemon/process/sandbox.h"
 #include "daemon/serve.h"
 #include "daemon/setup.h"
+#include "store/belief.h"
 #include "turn/quota.h"
 
 #include <errno.h>
@@ -213,6 +214,7 @@ static int start_worker(struct serve *s, const struct turn_conf *conf, struct wh
 	int r;
 
 	net.books = s->books;
+	net.wall = &s->wall;
 	net.usage_s = (unsigned)s->conf->usage_interval;
 	if (!l)
 		return why_set(why, -E_NOMEM, "out of memory");
@@ -267,6 +269,7 @@ static int start_books(struct serve *s, struct why *why)
 {
 	const struct conf *c = s->conf;
 	const struct books_conf books = {.dir = c->data,
+	                                 .wall = &s->wall,
 	                                 .every_s = (unsigned)c->usage_interval,
 	                                 .users_max = c->usage_users,
 	                                 .usage_days = c->usage_days,
@@ -278,12 +281,24 @@ static int start_books(struct serve *s, struct why *why)
 	return r;
 }
 
+static int64_t now_s(void *wall)
+{
+	return wall_now_s(wall);
+}
+
 static int open_store(struct serve *s, struct why *why)
 {
 	char token[STORE_TOKEN_STRLEN];
 	bool made = false;
-	int r = store_open(s->conf->data, NULL, &s->store, why);
+	const struct store_options options = {.now_s = now_s, .now_ctx = &s->wall};
+	struct belief belief;
+	int r = store_open(s->conf->data, &options, &s->store, why);
 
+	s->grant.wall = &s->wall;
+	if (!r)
+		r = store_belief_get(s->store, &belief, why);
+	if (!r && !wall_is_synchronized())
+		wall_set_floor(&s->wall, belief_floor_s(&belief));
 	if (!r)
 		r = setup_first_start(s->conf, s->store, token, &made, why);
 	if (!r && made)

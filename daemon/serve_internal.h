@@ -6,6 +6,7 @@
 #ifndef DAEMON_SERVE_INTERNAL_H
 #define DAEMON_SERVE_INTERNAL_H
 
+#include "base/wall.h"
 #include "daemon/admin/admin_http.h"
 #include "daemon/admin/admin_socket.h"
 #include "daemon/admin/explain.h"
@@ -28,6 +29,7 @@
 struct serve {
 	const struct conf *conf;
 	struct event_base *base;
+	struct wall wall;
 	struct store *store;
 	struct store_snapshot *users;
 	struct topology topo;

@@ -48,7 +48,7 @@ int credential_parse(const char *username, size_t len, int64_t *expires_at_s, co
 		if (__builtin_mul_overflow(expiry, 10, &expiry) ||
 		    __builtin_add_overflow(expiry, username[i] - '0', &expiry))
 			return -E_PARSE;
-	if (!i || (i < len && username[i] != ':'))
+	if (!i || (i < len && username[i] != ':') || (i > 1 && username[0] == '0'))
 		return -E_PARSE;
 	*expires_at_s = expiry;
 	*name = username + (i < len ? i + 1 : i);

@@ -28,8 +28,9 @@ int credential_make(const void *secret, size_t secret_len, const char *name, int
 void credential_password(const void *secret, size_t secret_len, const char *username, size_t len,
                          char out[32]);
 
-/* Reads the expiry from "expiry:name" or "expiry" (all digits). 0, or -E_PARSE for a name of
- * another form, which then is a static user's. *name points into username (maybe at its end). */
+/* Reads the expiry from "expiry:name" or "expiry": a plain decimal, without sign, blanks or leading
+ * zeros. 0 is an expiry that has always been past. 0, or -E_PARSE for a name of another form, which
+ * then is a static user's, if anybody's: none begins so (name_check()). *name points into username (maybe at its end). */
 int credential_parse(const char *username, size_t len, int64_t *expires_at_s, const char **name);
 
 #endif

@@ -18,7 +18,9 @@ struct store {
 	char actor[STORE_ACTOR_MAX + 1];
 	int lock_fd; /* holds the folder against a restore; -1: none */
 	struct store_options options;
-	bool loaded;             /* a snapshot was taken: the next four mean something */
+	int64_t floor_s;         /* it is so late at least; 0: who knows */
+	bool loaded;             /* a snapshot was taken: the next five mean something */
+	int64_t loaded_at_s;     /* by store_now_s() */
 	int64_t seen_data;       /* PRAGMA data_version: commits of others */
 	int64_t seen_own;        /* sqlite3_total_changes64(): our own */
 	int64_t seen_generation; /* of what snapshots hold */
@@ -44,8 +46,6 @@ __attribute__((format(printf, 5, 6))) int store_act_end(struct store *s, int err
 
 /* The audit's row by itself, inside a transaction. */
 int store_audit_write(struct store *s, const char *act, const char *object, struct why *why);
-
-int64_t store_now_s(const struct store *s);
 
 /* Turns the handle's last SQLite error into a code and an explanation. */
 int store_fail(struct store *s, const char *doing, struct why *why);

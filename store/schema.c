@@ -97,6 +97,11 @@ const struct schema_step schema_steps[] = {
         /* What lives on the secret is over, too, and not only what would begin with it. */
         "ALTER TABLE shared_secret ADD COLUMN ended INTEGER NOT NULL DEFAULT 0;",
     },
+    {
+        /* belief.h: until when the clock was believed last, and since when without a doubt. */
+        "ALTER TABLE store_state ADD COLUMN believed_at INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE store_state ADD COLUMN believed_since INTEGER NOT NULL DEFAULT 0;",
+    },
 };
 const int schema_step_n = sizeof(schema_steps) / sizeof(*schema_steps);
 

@@ -302,6 +302,7 @@ out:
 	s->seen_data = data;
 	s->seen_own = own;
 	s->seen_generation = generation;
+	s->loaded_at_s = snap->now_s;
 	s->next_end_s = snap->next_end_s;
 	*out = snap;
 	return 0;

@@ -2,6 +2,8 @@
  *
  * Opening the store, and what its tables share.
  */
+#include "base/wall.h"
+#include "store/belief.h"
 #include "store/internal.h"
 
 #include <errno.h>
@@ -18,10 +20,15 @@
 #include <unistd.h>
 
 #define BUSY_TIMEOUT_MS 5000
+#define BACK_S          2
 
 int64_t store_now_s(const struct store *s)
 {
-	return s->options.now_s ? s->options.now_s(s->options.now_ctx) : (int64_t)time(NULL);
+	int64_t now_s = (int64_t)time(NULL);
+
+	if (s->options.now_s)
+		return s->options.now_s(s->options.now_ctx);
+	return now_s > s->floor_s ? now_s : s->floor_s;
 }
 
 int store_fail(struct store *s, const char *doing, struct why *why)
@@ -299,6 +306,17 @@ static int open_db(struct store *s, struct why *why)
 	return err;
 }
 
+/* Somebody who keeps the clock knows better than the store. */
+static int find_floor(struct store *s, struct why *why)
+{
+	struct belief b;
+	int err = store_belief_get(s, &b, why);
+
+	if (!err && !wall_is_synchronized())
+		s->floor_s = belief_floor_s(&b);
+	return err;
+}
+
 int store_open(const char *dir, const struct store_options *options, struct store **out,
                struct why *why)
 {
@@ -322,6 +340,8 @@ int store_open(const char *dir, const struct store_options *options, struct stor
 		err = store_lock(s->path, false, &s->lock_fd, why);
 	if (!err)
 		err = open_db(s, why);
+	if (!err)
+		err = find_floor(s, why);
 out:
 	if (err) {
 		if (err == -E_NOMEM)
@@ -372,7 +392,9 @@ int store_changed(struct store *s, bool *changed, struct why *why)
 
 	if (err)
 		return err;
-	if (!s->loaded || store_now_s(s) >= s->next_end_s) {
+	/* A clock that has been set back: what had ended for it may not have ended. */
+	if (!s->loaded || store_now_s(s) >= s->next_end_s ||
+	    store_now_s(s) < s->loaded_at_s - BACK_S) {
 		*changed = true;
 		return 0;
 	}

@@ -42,6 +42,10 @@ int store_open(const char *dir, const struct store_options *options, struct stor
                struct why *why);
 void store_close(struct store *s);
 
+/* Unix time as the handle has it: by its options; else the system's clock, but never behind a time
+ * at which the store's server believed its clock (belief.h). */
+int64_t store_now_s(const struct store *s);
+
 /* Instead of the one of the options. For a thread that must not wait long. */
 void store_set_busy_timeout(struct store *s, int busy_timeout_ms);
 

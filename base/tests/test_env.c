@@ -182,7 +182,7 @@ static void real(void **state)
 	for (int i = 0; i < 2; i++) {
 		struct world w = {.base = event_base_new()};
 
-		w.env = env_libevent_new(w.base);
+		w.env = env_libevent_new(w.base, NULL);
 		exercise(&w, ips[i]);
 		env_libevent_free(w.env);
 		event_base_free(w.base);
@@ -216,7 +216,7 @@ static void real_errors(void **state)
 		struct env_udp *gone;
 		struct addr nobody;
 
-		w.env = env_libevent_new(w.base);
+		w.env = env_libevent_new(w.base, NULL);
 		assert_int_equal(addr_parse_ip(&p.local, ips[i], 0), 0);
 		assert_int_equal(env_udp_open(w.env, &p, &w.a), 0);
 		assert_int_equal(env_udp_open(w.env, &p, &w.b), 0);
@@ -248,7 +248,7 @@ static void in_narrow_network(const char *ip)
 	struct env_udp_params p = {.fd = -1, .on_batch = on_b, .on_error = on_error, .arg = &w};
 	static uint8_t big[4000];
 
-	w.env = env_libevent_new(w.base);
+	w.env = env_libevent_new(w.base, NULL);
 	if (addr_parse_ip(&p.local, ip, 0) || env_udp_open(w.env, &p, &w.a) ||
 	    env_udp_open(w.env, &p, &w.b))
 		_exit(2);
@@ -353,7 +353,7 @@ static void real_datagrams_alike(void **state)
 		uint8_t number = 0;
 
 		memset(ear, 0, sizeof(ear));
-		w.env = env_libevent_new(w.base);
+		w.env = env_libevent_new(w.base, NULL);
 		addr_parse_ip(&p.local, ips[i], 0);
 		assert_int_equal(env_udp_open(w.env, &p, &from), 0);
 		for (int k = 0; k < 2; k++) {
@@ -396,7 +396,7 @@ static void real_datagrams_alike(void **state)
 static void real_turns_gather(void **state)
 {
 	struct event_base *base = event_base_new();
-	struct env *env = env_libevent_new(base);
+	struct env *env = env_libevent_new(base, NULL);
 	uint64_t since = env_now_ms(env);
 
 	(void)state;

@@ -258,7 +258,7 @@ int admin_token_add(struct admin_task *t, struct why *why)
 		r = store_scopes_parse(given, &scopes, why);
 	if (!r)
 		r = store_token_add(t->store, label ? label : "", scopes,
-		                    expires ? time(NULL) + expires : 0, token, &id, why);
+		                    expires ? store_now_s(t->store) + expires : 0, token, &id, why);
 	if (r)
 		return r;
 	r = admin_done(t,

@@ -36,8 +36,8 @@ static int parse_ttl(const struct cli *cli, int64_t *ttl_s, struct why *why)
 }
 
 /* With the newest live secret, so that older ones can be retired once theirs have expired. */
-static int make_credential(struct cli *cli, const char *name, int64_t expires_at_s,
-                           struct credential *out, struct why *why)
+static int make_credential(struct cli *cli, const char *name, int64_t ttl_s, struct credential *out,
+                           struct why *why)
 {
 	const struct store_options options = {.must_exist = true};
 	struct store_snapshot *snap = NULL;
@@ -54,7 +54,7 @@ static int make_credential(struct cli *cli, const char *name, int64_t expires_at
 		goto out;
 	}
 	secret = store_snapshot_secret(snap, 0, &len);
-	if (credential_make(secret, len, name, expires_at_s, out))
+	if (credential_make(secret, len, name, store_now_s(s) + ttl_s, out))
 		why_set(why, -E_INVAL, "the name is too long");
 	else if (store_snapshot_credential_revoked(snap, out->username))
 		why_set(why, -E_INVAL, "%s was revoked: ask again in a second", out->username);
@@ -86,8 +86,7 @@ int cli_credentials(struct cli *cli, struct why *why)
 	if (!n)
 		return why_set(why, CLI_EXIT_FAIL,
 		               "listen has only ports that the system chooses: give one a number");
-	status =
-	    make_credential(cli, name, (int64_t)time(NULL) + grant.ttl_s, &grant.credential, why);
+	status = make_credential(cli, name, grant.ttl_s, &grant.credential, why);
 	if (status)
 		return status;
 	endpoint_host(&cli->conf, host);

@@ -452,8 +452,8 @@ int cli_token_add(struct cli *cli, struct why *why)
 		status = cli_open_store(cli, true, &s, why);
 	if (status)
 		return status;
-	if (store_token_add(s, label, scopes, cli->expires ? time(NULL) + expires_s : 0, token, &id,
-	                    why)) {
+	if (store_token_add(s, label, scopes, cli->expires ? store_now_s(s) + expires_s : 0, token,
+	                    &id, why)) {
 		status = CLI_EXIT_FAIL;
 	} else if (cli->flags & FLAG_JSON) {
 		status = cli_print_json(

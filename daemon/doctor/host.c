@@ -2,6 +2,7 @@
  *
  * The host: descriptors, clock, kernel.
  */
+#include "base/wall.h"
 #include "daemon/doctor/doctor.h"
 #include "daemon/process/limits.h"
 #include "daemon/process/privilege.h"
@@ -10,7 +11,6 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/timex.h>
 #include <unistd.h>
 
 #define SOCKET_BUF     (4LL * 1024 * 1024) /* base/env_libevent.c asks for as much */
@@ -88,9 +88,7 @@ static void check_descriptors(struct doctor *d)
 
 static void check_clock(struct doctor *d)
 {
-	struct timex t = {.modes = 0};
-
-	if (adjtimex(&t) == TIME_ERROR || (t.status & STA_UNSYNC))
+	if (!wall_is_synchronized())
 		doctor_say(d, DOCTOR_WARN, "clock",
 		           "it is not synchronized, and credentials are bound to the time\nrun "
 		           "systemd-timesyncd or chrony; in a container, on its host");

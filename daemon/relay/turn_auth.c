@@ -79,6 +79,8 @@ static int keys(void *ctx, const struct turn_auth_query *q, struct turn_auth_ans
 	    !credential_parse(q->username, q->username_len, &out->expires_at_s, &name)) {
 		if (store_snapshot_revoked(auth->users, q->username, q->username_len))
 			return -E_NOTFOUND;
+		if (!out->expires_at_s)
+			out->expires_at_s = 1; /* long ago; 0 would be never */
 		/* The quota is the person's, not the credential's: a new one gives no new quota. */
 		if (name < q->username + q->username_len) {
 			out->account = name;

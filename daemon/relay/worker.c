@@ -267,7 +267,7 @@ int worker_start(const struct turn_conf *conf, const struct turn_listener_conf *
 	w->auth.users = store_snapshot_ref(users);
 	w->base = new_base();
 	if (w->base)
-		w->env = env_libevent_new(w->base);
+		w->env = env_libevent_new(w->base, net->wall);
 	if (w->env)
 		w->mail = mailbox_new(w->base, w);
 	if (w->mail)

@@ -14,6 +14,7 @@
 #include "turn/turn.h"
 
 struct books;
+struct wall;
 struct worker;
 
 /* For the worker's connections. */
@@ -24,7 +25,8 @@ struct worker_net {
 	void (*http)(void *ctx, int fd, const struct net_client *from);
 	void *ctx;
 	struct books *books; /* borrowed; gets the usage */
-	unsigned usage_s;    /* how often, of the allocations that live */
+	const struct wall *wall;
+	unsigned usage_s; /* how often, of the allocations that live */
 };
 
 /* Copies conf and listeners (whose sockets it takes over, also on failure); takes a reference of

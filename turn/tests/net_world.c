@@ -290,7 +290,7 @@ void srv_start(struct srv *s)
 	struct turn_listener_conf l = {.relay4 = 0, .relay6 = TURN_NO_RELAY};
 
 	s->base = event_base_new();
-	s->env = env_libevent_new(s->base);
+	s->env = env_libevent_new(s->base, NULL);
 	s->turn = turn_new(s->env, &s->conf, &auth, s);
 	s->net = net_new(s->base, s->env, s->turn, &s->net_conf, &ops, s);
 	assert_non_null(s->net);

@@ -260,7 +260,7 @@ static size_t real_socket_bytes(void)
 
 	event_set_mem_functions(__wrap_malloc, __wrap_realloc, __wrap_free);
 	base = event_base_new();
-	env = env_libevent_new(base);
+	env = env_libevent_new(base, NULL);
 	assert_int_equal(addr_parse_ip(&p.local, "127.0.0.1", 0), 0);
 	before = wrap_bytes();
 	for (int i = 0; i < MANY; i++)

@@ -296,6 +296,43 @@ static void leaked_secret(void **state)
 	free(bob);
 }
 
+/* Only a plain decimal in the future opens, whoever has signed it. */
+static void expiries(void **state)
+{
+	static const char *const formats[] = {
+	    "0:zoe",
+	    "0",
+	    "00:zoe",
+	    "1:zoe",
+	    "-1:zoe",
+	    "-%lld:zoe",
+	    "+%lld:zoe",
+	    " %lld:zoe",
+	    "%lld :zoe",
+	    "0%lld:zoe",
+	    "000%lld",
+	    "%lld.5:zoe",
+	    "%lldx:zoe",
+	    "0x7fffffff:zoe",
+	    "9223372036854775808:zoe",
+	    "18446744073709551617:zoe",
+	    "99999999999999999999999%lld:zoe",
+	    ":zoe",
+	};
+	struct person p;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++) {
+		snprintf(p.user, sizeof(p.user), formats[i], (long long)time(NULL) + 3600);
+		credential_password(SECRET, strlen(SECRET), p.user, strlen(p.user), p.password);
+		if (try_to_allocate(&p) != 401)
+			fail_msg("\"%s\" opens", p.user);
+	}
+	snprintf(p.user, sizeof(p.user), "%lld", (long long)time(NULL) + 3600);
+	credential_password(SECRET, strlen(SECRET), p.user, strlen(p.user), p.password);
+	assert_int_equal(try_to_allocate(&p), 0);
+}
+
 /* Deleted and added again between two looks of the server, he is another. */
 static void user_of_the_same_name(void **state)
 {
@@ -644,6 +681,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(disabled_user),
 	    cmocka_unit_test(leaked_secret),
 	    cmocka_unit_test(user_of_the_same_name),
+	    cmocka_unit_test(expiries),
 	    cmocka_unit_test(books),
 	    cmocka_unit_test(audited),
 	};

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The time of day.
+ */
+#include "base/wall.h"
+
+#include <stddef.h>
+#include <sys/timex.h>
+#include <time.h>
+
+int64_t wall_boot_s(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return ts.tv_sec;
+}
+
+int64_t wall_now_s(const struct wall *w)
+{
+	int64_t now_s = time(NULL), ahead_s = w ? atomic_load(&w->ahead_s) : 0;
+	int64_t least_s = ahead_s ? ahead_s + wall_boot_s() : now_s;
+
+	return now_s > least_s ? now_s : least_s;
+}
+
+void wall_set_floor(struct wall *w, int64_t floor_s)
+{
+	if (w)
+		atomic_store(&w->ahead_s, floor_s ? floor_s - wall_boot_s() : 0);
+}
+
+bool wall_is_synchronized(void)
+{
+	struct timex t = {.modes = 0};
+
+	return adjtimex(&t) != TIME_ERROR && !(t.status & STA_UNSYNC);
+}
