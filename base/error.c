@@ -4,10 +4,13 @@
  */
 #include "base/error.h"
 
+#include "base/text.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const char *const texts[E_COUNT] = {[E_OK] = "no error",
 #define X(name, text) [name] = text,
@@ -56,12 +59,14 @@ int error_from_errno(int err)
 
 int why_set(struct why *why, int code, const char *fmt, ...)
 {
+	char text[sizeof(why->text)];
 	va_list ap;
 
 	if (why) {
 		va_start(ap, fmt);
-		vsnprintf(why->text, sizeof(why->text), fmt, ap);
+		vsnprintf(text, sizeof(text), fmt, ap);
 		va_end(ap);
+		text_show(why->text, sizeof(why->text), text, strlen(text), TEXT_AGAIN);
 	}
 	return code;
 }

@@ -45,7 +45,8 @@ struct why {
 	char text[512];
 };
 
-/* Formats into why (which may be NULL) and returns code, for `return why_set(...)`. */
+/* Formats into why (which may be NULL) and returns code, for `return why_set(...)`. What it quotes
+ * may be any bytes: the text is made printable (text_show()). */
 __attribute__((format(printf, 3, 4))) int why_set(struct why *why, int code, const char *fmt, ...);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/log_queue.h"
+#include "base/text.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -47,39 +48,32 @@ int log_level_parse(const char *name, enum log_level *level)
 	return -E_PARSE;
 }
 
-static bool is_plain(const char *s)
+static bool is_plain(const char *s, size_t len)
 {
-	if (!*s)
-		return false;
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)s[i];
 
 		if (c <= ' ' || c >= 0x7f || c == '"' || c == '=' || c == '\\')
 			return false;
 	}
-	return true;
+	return len;
 }
 
-static void put_value(struct buf *b, const char *s)
+static void put_value(struct buf *b, const char *s, size_t len)
 {
-	if (!s)
-		s = "";
-	if (is_plain(s) && strlen(s) < LOG_VALUE_MAX) {
-		buf_printf(b, "%s", s);
+	char shown[LOG_VALUE_MAX + 1];
+
+	if (is_plain(s, len) && len < LOG_VALUE_MAX) {
+		buf_add(b, s, len);
 		return;
 	}
-	buf_add(b, "\"", 1);
-	for (size_t i = 0; s[i] && i < LOG_VALUE_MAX; i++) {
-		unsigned char c = (unsigned char)s[i];
+	text_show(shown, sizeof(shown), s, len, TEXT_QUOTED);
+	buf_printf(b, "\"%s\"", shown);
+}
 
-		if (c == '"' || c == '\\')
-			buf_printf(b, "\\%c", c);
-		else if (c < ' ' || c == 0x7f)
-			buf_printf(b, "\\x%02x", c);
-		else
-			buf_add(b, &c, 1);
-	}
-	buf_add(b, "\"", 1);
+static void put_str(struct buf *b, const char *s)
+{
+	put_value(b, s ? s : "", s ? strlen(s) : 0);
 }
 
 /* Into line, with its newline; its length. */
@@ -99,15 +93,18 @@ static size_t format(char line[LOG_LINE_MAX], enum log_level level, const char *
 	           ts.tv_nsec / 1000000, level_names[level]);
 	if (id) {
 		buf_printf(&b, " id=");
-		put_value(&b, id);
+		put_str(&b, id);
 	}
 	buf_printf(&b, " event=");
-	put_value(&b, event);
+	put_str(&b, event);
 	for (size_t i = 0; i < n; i++) {
 		buf_printf(&b, " %s=", fields[i].key);
 		switch (fields[i].type) {
 		case LOG_FIELD_STR:
-			put_value(&b, fields[i].str);
+			put_str(&b, fields[i].str);
+			break;
+		case LOG_FIELD_TEXT:
+			put_value(&b, fields[i].str, (size_t)fields[i].num);
 			break;
 		case LOG_FIELD_INT:
 			buf_printf(&b, "%" PRId64, fields[i].num);

@@ -6,8 +6,9 @@
  *
  *   ts=2026-11-22T09:30:00.123Z level=info id=a1b2 event=allocate user=alice port=49160
  *
- * Values are quoted where they need it, so text from the network cannot forge
- * a field or a line. Never pass a secret. Never log on the packet path.
+ * Values are quoted where they need it, and what is not printable (text.h) is
+ * escaped, so text from the network cannot forge a field or a line. Never pass a secret. Never log
+ * on the packet path.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -21,16 +22,21 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBU
 
 struct log_field {
 	const char *key;
-	enum { LOG_FIELD_STR, LOG_FIELD_INT, LOG_FIELD_ADDR } type;
+	enum { LOG_FIELD_STR, LOG_FIELD_TEXT, LOG_FIELD_INT, LOG_FIELD_ADDR } type;
 	const char *str;
-	int64_t num;
+	int64_t num; /* of a text: its length */
 	const struct addr *addr;
 };
 
-/* Field constructors: LOG_STR("user", name), LOG_INT("port", 49160), LOG_ADDR("client", &a). */
+/* Field constructors: LOG_STR("user", name), LOG_TEXT("user", name, len) for any bytes,
+ * LOG_INT("port", 49160), LOG_ADDR("client", &a). */
 #define LOG_STR(k, v)                                                                              \
 	{                                                                                          \
 		.key = (k), .type = LOG_FIELD_STR, .str = (v)                                      \
+	}
+#define LOG_TEXT(k, v, len)                                                                        \
+	{                                                                                          \
+		.key = (k), .type = LOG_FIELD_TEXT, .str = (v), .num = (int64_t)(len)              \
 	}
 #define LOG_INT(k, v)                                                                              \
 	{                                                                                          \

@@ -6,11 +6,11 @@
 
 #include "base/log.h"
 #include "base/table.h"
+#include "base/text.h"
 #include "base/thread.h"
 #include "base/wall.h"
 #include "store/audit.h"
 #include "store/belief.h"
-#include "store/name.h"
 #include "store/revoke.h"
 #include "store/store.h"
 
@@ -58,23 +58,20 @@ struct books {
 	struct why last;     /* what was logged; empty when all went well */
 };
 
-/* The name for the table: what cannot be shown, or is nobody's, has a common one. */
+/* The name for the table, as it is shown: no two users have one, but those who are nobody or whose
+ * names are too long. */
 static void user_of(char out[USAGE_USER_STRLEN], const char *user, size_t len)
 {
+	char shown[TEXT_SHOWN_MAX(USAGE_USER_STRLEN)];
 	const char *instead = NULL;
 
 	if (!len)
 		instead = USAGE_ANONYMOUS;
 	else if (len >= USAGE_USER_STRLEN)
 		instead = "(too long)";
-	else {
-		memcpy(out, user, len);
-		out[len] = 0;
-		if (text_check(out, len, len, "", NULL))
-			instead = "(unprintable)";
-	}
-	if (instead)
-		snprintf(out, USAGE_USER_STRLEN, "%s", instead);
+	else if (text_show(shown, sizeof(shown), user, len, TEXT_SHOWN) >= USAGE_USER_STRLEN)
+		instead = "(too long)";
+	snprintf(out, USAGE_USER_STRLEN, "%.*s", USAGE_USER_STRLEN - 1, instead ? instead : shown);
 }
 
 /* Under the lock. Out of memory, a count is lost. */

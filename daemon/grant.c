@@ -166,7 +166,7 @@ int grant_for_caller(void *ctx, const struct web_caller *caller, const char *nam
 	}
 	if (!store_snapshot_secret_n(g->users))
 		return -E_NOTFOUND; /* all retired: nothing that we issued would be accepted */
-	if (ttl_s < 0 || text_check(name, 0, CREDENTIAL_NAME_MAX, "", NULL))
+	if (ttl_s < 0 || shown_check(name, 0, CREDENTIAL_NAME_MAX, "", NULL))
 		return -E_INVAL;
 	if (is_shut_out(g, caller, token_id, name)) {
 		g->denied++;

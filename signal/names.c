@@ -3,70 +3,52 @@
  * Names: what may stand in one, and who holds which.
  */
 #include "base/error.h"
+#include "base/text.h"
 #include "signal/hub_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Length of the UTF-8 character at s (jansson lets only valid UTF-8 through). */
-static size_t char_len(const char *s)
+/* Clients put names into innerHTML, and into logs and lists that people read: no markup, and
+ * nothing that is not printable. */
+static bool is_refused(const struct text_char *c)
 {
-	unsigned char c = (unsigned char)*s;
-
-	return c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-}
-
-static unsigned long code_point(const char *s, size_t len)
-{
-	static const unsigned char lead_mask[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
-	unsigned long cp = (unsigned char)s[0] & lead_mask[len];
-
-	for (size_t i = 1; i < len; i++)
-		cp = cp << 6 | ((unsigned char)s[i] & 0x3f);
-	return cp;
-}
-
-/* Clients put names into innerHTML, and into logs and lists that people read: no markup, no
- * controls, nothing invisible that turns the reading direction. */
-static bool is_refused(unsigned long cp)
-{
-	if (cp < 0x20 || (cp >= 0x7f && cp < 0xa0))
-		return true;
-	if (cp < 0x80)
-		return strchr("<>&\"'`", (int)cp) != NULL;
-	return cp == 0x200b || cp == 0x200e || cp == 0x200f || (cp >= 0x2028 && cp <= 0x202e) ||
-	       cp == 0x2060 || (cp >= 0x2066 && cp <= 0x2069) || cp == 0xfeff;
-}
-
-static bool is_space(const char *s)
-{
-	return *s == ' ' || !strncmp(s, "\xc2\xa0", 2);
+	return !c->printable || (c->code < 0x80 && strchr("<>&\"'`", (int)c->code));
 }
 
 /* Writes at most max bytes, cut between two characters; returns the length. */
-static size_t clean(const char *wanted, char *out, size_t max)
+static size_t clean_once(const char *wanted, size_t wanted_len, char *out, size_t max)
 {
-	size_t n = 0, len;
+	struct text_char c;
+	size_t n = 0;
 
-	for (; *wanted; wanted += len) {
-		len = char_len(wanted);
-		if (is_refused(code_point(wanted, len)) || (!n && is_space(wanted)))
+	for (size_t at = 0; at < wanted_len; at += c.len) {
+		c = text_at(wanted, wanted_len, at);
+		if (is_refused(&c) || (!n && c.code == ' '))
 			continue;
-		if (n + len > max)
+		if (n + c.len > max)
 			break;
-		memcpy(out + n, wanted, len);
-		n += len;
+		memcpy(out + n, wanted + at, c.len);
+		n += c.len;
 	}
-	for (;;) {
-		if (n && out[n - 1] == ' ')
-			n--;
-		else if (n >= 2 && is_space(out + n - 2))
-			n -= 2;
-		else
-			break;
-	}
+	while (n && out[n - 1] == ' ')
+		n--;
 	out[n] = '\0';
+	return n;
+}
+
+/* Until nothing is left to take out: what stood beside it may have made a character printable. */
+static size_t clean(const char *wanted, char out[HUB_NAME_MAX + 1], size_t max)
+{
+	char before[HUB_NAME_MAX + 1];
+	size_t n = clean_once(wanted, strlen(wanted), out, max), len;
+
+	do {
+		len = n;
+		memcpy(before, out, len);
+		n = clean_once(before, len, out, max);
+	} while (n != len);
 	return n;
 }
 

@@ -47,7 +47,7 @@ int store_account_add(struct store *s, const char *name, const char *password, e
 {
 	char hash[crypto_pwhash_STRBYTES];
 	sqlite3_stmt *stmt;
-	int err = text_check(name, 1, NAME_MAX_LEN, "the account's name", why);
+	int err = shown_check(name, 1, NAME_MAX_LEN, "the account's name", why);
 
 	if (err || (err = hash_password(password, hash, why)) || (err = store_act_begin(s, why)))
 		return err;

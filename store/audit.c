@@ -5,8 +5,8 @@
  */
 #include "store/audit.h"
 
+#include "base/text.h"
 #include "store/internal.h"
-#include "store/name.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,21 +14,10 @@
 
 #define OBJECT_MAX 320
 
-/* Cut to size and without what would spoil a line: the audit must take any text. */
+/* The audit must take any text: what would spoil a line is shown by its number. */
 static void clean(char *out, size_t size, const char *text)
 {
-	size_t n = 0;
-	bool cut;
-
-	for (; *text && n + 1 < size; text++)
-		out[n++] = (unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text;
-	out[n] = 0;
-	cut = n + 1 == size;
-	for (int i = 0; cut && i < 3 && n && !utf8_valid(out, n); i++)
-		out[--n] = 0; /* the cut went through a character */
-	for (char *c = out; !utf8_valid(out, n) && *c; c++)
-		if ((unsigned char)*c >= 0x80)
-			*c = '?';
+	text_show(out, size, text, strlen(text), TEXT_AGAIN);
 }
 
 int store_audit_write(struct store *s, const char *act, const char *object, struct why *why)

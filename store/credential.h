@@ -30,7 +30,8 @@ void credential_password(const void *secret, size_t secret_len, const char *user
 
 /* Reads the expiry from "expiry:name" or "expiry": a plain decimal, without sign, blanks or leading
  * zeros. 0 is an expiry that has always been past. 0, or -E_PARSE for a name of another form, which
- * then is a static user's, if anybody's: none begins so (name_check()). *name points into username (maybe at its end). */
+ * then is a static user's, if anybody's: none begins so (name_check()). *name points into username
+ * (maybe at its end). */
 int credential_parse(const char *username, size_t len, int64_t *expires_at_s, const char **name);
 
 #endif

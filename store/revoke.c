@@ -50,7 +50,7 @@ static int run_named(struct store *s, const char *sql, const char *name, struct 
 static int parse(const char *username, int64_t *expires_at_s, struct why *why)
 {
 	const char *name;
-	int err = text_check(username, 1, NAME_MAX_LEN + 24, "the username", why);
+	int err = utf8_check(username, 1, NAME_MAX_LEN + 24, "the username", why);
 
 	if (!err && credential_parse(username, strlen(username), expires_at_s, &name))
 		err = why_set(why, -E_INVAL,
@@ -90,7 +90,7 @@ int store_revoke_user(struct store *s, const char *name, int64_t horizon_s, unsi
                       struct why *why)
 {
 	unsigned n = 0;
-	int err = text_check(name, 1, NAME_MAX_LEN, "the user name", why);
+	int err = utf8_check(name, 1, NAME_MAX_LEN, "the user name", why);
 
 	if (!err && (horizon_s < 0 || horizon_s > STORE_AFTER_MAX_S))
 		err = why_set(why, -E_INVAL, "the horizon is 0 to %" PRId64 " seconds",
@@ -143,7 +143,7 @@ int store_unrevoke_credential(struct store *s, const char *username, struct why 
 
 int store_unrevoke_user(struct store *s, const char *name, struct why *why)
 {
-	int err = text_check(name, 1, NAME_MAX_LEN, "the user name", why);
+	int err = utf8_check(name, 1, NAME_MAX_LEN, "the user name", why);
 
 	return err ? err : lift(s, STORE_REVOKED_USER, name, why);
 }

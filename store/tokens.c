@@ -57,7 +57,7 @@ const char *store_scopes_text(unsigned scopes, char buf[STORE_SCOPES_STRLEN])
 static int check_token(const struct store *s, const char *label, unsigned scopes,
                        int64_t expires_at_s, struct why *why)
 {
-	int err = text_check(label, 0, LABEL_MAX_LEN, "the label", why);
+	int err = shown_check(label, 0, LABEL_MAX_LEN, "the label", why);
 
 	if (!err && (!scopes || scopes & ~(unsigned)STORE_SCOPES))
 		err = why_set(why, -E_INVAL, "a token needs a scope: issue, metrics or admin");

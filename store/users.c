@@ -88,9 +88,8 @@ int store_user_del(struct store *s, const char *realm, const char *name, struct 
 	sqlite3_stmt *stmt;
 	int err;
 
-	/* A name that could never be added is not put into a message either. */
-	if ((err = realm_check(realm, why)) || (err = name_check(name, why)) ||
-	    (err = store_act_begin(s, why)))
+	if ((err = text_check(realm, 1, REALM_MAX_LEN, "the realm", why)) ||
+	    (err = name_check_known(name, why)) || (err = store_act_begin(s, why)))
 		return err;
 	err = store_prepare(s, "DELETE FROM turn_user WHERE realm = ?1 AND name = ?2", &stmt, why);
 	if (!err) {
@@ -109,8 +108,8 @@ int store_user_enable(struct store *s, const char *realm, const char *name, bool
 	sqlite3_stmt *stmt;
 	int err;
 
-	if ((err = realm_check(realm, why)) || (err = name_check(name, why)) ||
-	    (err = store_act_begin(s, why)))
+	if ((err = text_check(realm, 1, REALM_MAX_LEN, "the realm", why)) ||
+	    (err = name_check_known(name, why)) || (err = store_act_begin(s, why)))
 		return err;
 	err = store_prepare(s,
 	                    "UPDATE turn_user SET disabled_at = "

@@ -85,7 +85,7 @@ struct turn_alloc *turn_alloc_new(struct turn_request *rq)
 
 static void log_session(const struct turn_alloc *a, const char *event, const char *reason)
 {
-	char user[TURN_NAME_MAX + 1], relayed[2 * ADDR_STRLEN], text[ADDR_STRLEN];
+	char relayed[2 * ADDR_STRLEN], text[ADDR_STRLEN];
 	size_t len = 0;
 
 	*relayed = 0;
@@ -94,13 +94,12 @@ static void log_session(const struct turn_alloc *a, const char *event, const cha
 			len += (size_t)snprintf(relayed + len, sizeof(relayed) - len, "%s%s",
 			                        len ? "," : "",
 			                        addr_format(&a->half[i].relayed, text));
-	memcpy(user, a->username, a->username_len);
-	user[a->username_len] = 0;
 	if (!reason)
-		log_info(a->id, event, LOG_STR("user", user), LOG_ADDR("client", &a->path.client),
-		         LOG_STR("relayed", relayed));
+		log_info(a->id, event, LOG_TEXT("user", a->username, a->username_len),
+		         LOG_ADDR("client", &a->path.client), LOG_STR("relayed", relayed));
 	else
-		log_info(a->id, event, LOG_STR("reason", reason), LOG_STR("user", user),
+		log_info(a->id, event, LOG_STR("reason", reason),
+		         LOG_TEXT("user", a->username, a->username_len),
 		         LOG_ADDR("client", &a->path.client), LOG_STR("relayed", relayed),
 		         LOG_INT("seconds", (a->turn->now_ms - a->created_ms) / 1000),
 		         LOG_INT("to_peer_packets", a->to_peer_packets),

@@ -5,9 +5,11 @@
 #include "daemon/admin/admin_internal.h"
 
 #include "base/log.h"
+#include "base/text.h"
 #include "store/audit.h"
 #include "store/store.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define ARGS_MAX 6
@@ -237,16 +239,13 @@ void admin_audit(struct admin_task *t, const char *act, const char *object)
 
 json_t *admin_string(const char *text, size_t len)
 {
-	json_t *s = json_stringn(text, len);
-	char ascii[512];
+	size_t size = TEXT_SHOWN_MAX(len);
+	char *shown = malloc(size);
+	json_t *s =
+	    shown ? json_stringn(shown, text_show(shown, size, text, len, TEXT_SHOWN)) : NULL;
 
-	if (s)
-		return s;
-	if (len > sizeof(ascii))
-		len = sizeof(ascii);
-	for (size_t i = 0; i < len; i++)
-		ascii[i] = (unsigned char)text[i] < 0x80 && text[i] ? text[i] : '?';
-	return json_stringn(ascii, len);
+	free(shown);
+	return s;
 }
 
 static const struct arg *find_arg(const struct verb *v, const char *name)

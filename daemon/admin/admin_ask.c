@@ -68,7 +68,7 @@ static json_t *exchange(int fd, const char *verb, json_t *args, bool *late)
 	*late = false;
 	if (f && !json_dumpf(request, f, JSON_COMPACT) && fputc('\n', f) != EOF && !fflush(f) &&
 	    getline(&line, &cap, f) > 0)
-		said = json_loads(line, 0, NULL);
+		said = json_loads(line, JSON_ALLOW_NUL, NULL);
 	else
 		*late = f && errno == EAGAIN;
 	if (f)

@@ -46,7 +46,7 @@ void admin_audit(struct admin_task *t, const char *act, const char *object);
 /* The table in Markdown. */
 void admin_print_verbs(FILE *out);
 
-/* Text of any bytes as a JSON string. */
+/* Text of any bytes as a JSON string, as it is shown (text.h). */
 json_t *admin_string(const char *text, size_t len);
 
 admin_fn admin_verbs, admin_status, admin_samples, admin_drain, admin_drain_cancel, admin_heed,

@@ -4,6 +4,7 @@
  */
 #include "daemon/cli/cli.h"
 
+#include "base/text.h"
 #include "daemon/admin/admin.h"
 #include "daemon/admin/admin_socket.h"
 #include "daemon/cli/cli_internal.h"
@@ -151,17 +152,10 @@ struct problems {
 static void add_problem(void *ctx, const char *text)
 {
 	struct problems *p = ctx;
-	json_t *value = json_string(text);
-	char ascii[sizeof(p->first.text)];
-	size_t i;
+	char shown[TEXT_SHOWN_MAX(sizeof(p->first.text))]; /* it may quote any bytes */
 
-	if (!value) { /* it quotes bytes that are not UTF-8 */
-		for (i = 0; text[i] && i + 1 < sizeof(ascii); i++)
-			ascii[i] = (unsigned char)text[i] < 0x80 ? text[i] : '?';
-		ascii[i] = 0;
-		value = json_string(ascii);
-	}
-	json_array_append_new(p->texts, value);
+	text_show(shown, sizeof(shown), text, strlen(text), TEXT_AGAIN);
+	json_array_append_new(p->texts, json_string(shown));
 }
 
 static void print_usage(FILE *out)
@@ -278,7 +272,9 @@ static int run_help(struct cli *cli, struct why *why)
 
 int cli_print_json(json_t *value, struct why *why)
 {
-	char *text = value ? json_dumps(value, JSON_INDENT(2) | JSON_PRESERVE_ORDER) : NULL;
+	/* Nothing in it commands a terminal. */
+	const size_t flags = JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII;
+	char *text = value ? json_dumps(value, flags) : NULL;
 
 	json_decref(value);
 	if (!text)

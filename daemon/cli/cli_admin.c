@@ -17,11 +17,17 @@ static json_int_t number(const json_t *of, const char *name)
 	return json_integer_value(json_object_get(of, name));
 }
 
-static const char *text(const json_t *of, const char *name)
+static const char *raw(const json_t *of, const char *name)
 {
 	const char *s = json_string_value(json_object_get(of, name));
 
 	return s ? s : "";
+}
+
+/* Whoever answers on the socket: nothing of it commands the terminal. */
+static const char *text(const json_t *of, const char *name)
+{
+	return cli_shown(raw(of, name));
 }
 
 /* Exit status; *result is set when that is 0. Steals args. */
@@ -83,30 +89,14 @@ int cli_status(struct cli *cli, struct why *why)
 	return 0;
 }
 
-/* A name that another issuer has signed may hold anything: nothing of it commands the terminal. */
-static const char *harmless(const char *name, char buf[128])
-{
-	size_t n = 0;
-
-	for (const unsigned char *s = (const unsigned char *)name; *s && n < 127; s++) {
-		if (*s == 0xc2 && s[1] >= 0x80 && s[1] <= 0x9f) { /* C1, in UTF-8 */
-			buf[n++] = '?';
-			s++;
-		} else {
-			buf[n++] = *s < ' ' || *s == 0x7f ? '?' : (char)*s;
-		}
-	}
-	buf[n] = 0;
-	return buf;
-}
-
 static void print_session(const json_t *s)
 {
-	char age[24], up[24], down[24], user[128];
+	const char *relayed = json_string_value(json_array_get(json_object_get(s, "relayed"), 0));
+	char age[24], up[24], down[24];
 
-	printf("%-10s  %-24s  %-5s %-22s %-22s %8s %5d %10s %10s\n", text(s, "id"),
-	       harmless(text(s, "user"), user), text(s, "transport"), text(s, "client"),
-	       json_string_value(json_array_get(json_object_get(s, "relayed"), 0)),
+	printf("%-10s  %-24s  %-5s %-22s ", text(s, "id"), text(s, "user"), text(s, "transport"),
+	       text(s, "client"));
+	printf("%-22s %8s %5d %10s %10s\n", cli_shown(relayed ? relayed : ""),
 	       duration(number(s, "age_s"), age), (int)number(s, "peers"),
 	       bytes(number(s, "to_peer_bytes"), up), bytes(number(s, "to_client_bytes"), down));
 }
@@ -132,7 +122,7 @@ int cli_get_sessions(struct cli *cli, const char *user, int64_t secret, json_t *
 		}
 		json_array_extend(all, json_object_get(page, "sessions"));
 		complete &= json_is_true(json_object_get(page, "complete"));
-		snprintf(after, sizeof(after), "%s", text(page, "next"));
+		snprintf(after, sizeof(after), "%s", raw(page, "next"));
 		json_decref(page);
 	} while (*after);
 	if (!complete)

@@ -80,7 +80,7 @@ int cli_credentials(struct cli *cli, struct why *why)
 
 	if (status)
 		return status;
-	if (text_check(name, 0, CREDENTIAL_NAME_MAX, "the name", why))
+	if (shown_check(name, 0, CREDENTIAL_NAME_MAX, "the name", why))
 		return CLI_EXIT_FAIL;
 	n = endpoints(&cli->conf, ep);
 	if (!n)

@@ -127,6 +127,11 @@ void cli_print_sessions(const json_t *sessions);
 /* Has a running server look at the store now: it does so ten times a second. */
 void cli_tell_server(const struct cli *cli);
 
+/* Text from the store or the server, so that it commands no terminal (base/text.h). Of the last
+ * CLI_SHOWN_N calls: no line prints more. */
+#define CLI_SHOWN_N 4
+const char *cli_shown(const char *text);
+
 /* One line: all of standard input, without its newline. */
 int cli_read_stdin(char *buf, size_t cap, const char *what, struct why *why);
 

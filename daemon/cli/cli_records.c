@@ -93,7 +93,7 @@ static int each_account(void *ctx, const struct store_account *a)
 		return cli_add_row(l, json_pack("{ssssss}", "name", a->name, "role",
 		                                store_role_text(a->role), "created_at", when));
 	l->n++;
-	printf("%s\t%s\t%s\n", a->name, store_role_text(a->role), when);
+	printf("%s\t%s\t%s\n", cli_shown(a->name), store_role_text(a->role), when);
 	return 0;
 }
 
@@ -125,7 +125,7 @@ int cli_account_del(struct cli *cli, struct why *why)
 	if (store_account_del(s, cli->words[0], false, why))
 		status = CLI_EXIT_FAIL;
 	else
-		fprintf(stderr, "account %s deleted\n", cli->words[0]);
+		fprintf(stderr, "account %s deleted\n", cli_shown(cli->words[0]));
 	if (!status && !store_account_list(s, count_admin, &admins, NULL) && !admins)
 		fprintf(stderr, "no account of role admin is left: turnpike account add NAME "
 		                "--admin makes one\n");
@@ -177,9 +177,9 @@ int cli_revoke(struct cli *cli, struct why *why)
 	              : store_revoke_credential(s, cli->words[0], why))
 		status = CLI_EXIT_FAIL;
 	else if (!cli->user)
-		fprintf(stderr, "credential %s revoked\n", cli->words[0]);
+		fprintf(stderr, "credential %s revoked\n", cli_shown(cli->words[0]));
 	else
-		fprintf(stderr, "all credentials of %s revoked%s\n", cli->user,
+		fprintf(stderr, "all credentials of %s revoked%s\n", cli_shown(cli->user),
 		        disabled ? "; the static user of that name is disabled" : "");
 	store_close(s);
 	return status;
@@ -198,7 +198,8 @@ int cli_unrevoke(struct cli *cli, struct why *why)
 	              : store_unrevoke_credential(s, cli->words[0], why))
 		status = CLI_EXIT_FAIL;
 	else
-		fprintf(stderr, "%s is no longer revoked\n", cli->user ? cli->user : cli->words[0]);
+		fprintf(stderr, "%s is no longer revoked\n",
+		        cli_shown(cli->user ? cli->user : cli->words[0]));
 	store_close(s);
 	return status;
 }
@@ -215,7 +216,7 @@ static int each_revocation(void *ctx, const struct store_revocation *r)
 		return cli_add_row(l, json_pack("{ssssssss}", what, r->name, "what", what,
 		                                "revoked_at", when, "until", until));
 	l->n++;
-	printf("%s\t%s\t%s\tuntil %s\n", what, r->name, when, until);
+	printf("%s\t%s\t%s\tuntil %s\n", what, cli_shown(r->name), when, until);
 	return 0;
 }
 
@@ -256,7 +257,7 @@ static int each_usage(void *ctx, const struct store_usage *u)
 		       "idle", "allocs", "allocated", "relayed", "to peers", "to clients");
 	printf("%-10s  %-24s %8" PRId64 " %6" PRId64 " %6" PRId64 " %8" PRId64 " s %7" PRId64
 	       " s %12" PRId64 " B %12" PRId64 " B\n",
-	       day, u->user, u->n.sessions, u->n.idle_allocations, u->n.allocations,
+	       day, cli_shown(u->user), u->n.sessions, u->n.idle_allocations, u->n.allocations,
 	       (u->n.allocated_ms + 500) / 1000, u->n.relayed_s, u->n.to_peer_bytes,
 	       u->n.to_client_bytes);
 	return 0;
@@ -291,7 +292,8 @@ static int each_audit(void *ctx, const struct store_audit *a)
 		                                "actor", a->actor, "act", a->act, "object",
 		                                a->object));
 	l->n++;
-	printf("%s\t%s\t%s\t%s\n", when, a->actor, a->act, a->object);
+	printf("%s\t%s\t%s\t%s\n", when, cli_shown(a->actor), cli_shown(a->act),
+	       cli_shown(a->object));
 	return 0;
 }
 

@@ -4,6 +4,7 @@
  * not a server runs. What is to be kept secret is printed alone on standard
  * output; the words about it go to standard error.
  */
+#include "base/text.h"
 #include "daemon/cli/cli_internal.h"
 #include "store/name.h"
 #include "store/store.h"
@@ -17,6 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define SHOWN_SIZE 4096
+
 const char *cli_time(int64_t when_s, char buf[CLI_TIME_STRLEN])
 {
 	time_t t = (time_t)when_s;
@@ -25,6 +28,16 @@ const char *cli_time(int64_t when_s, char buf[CLI_TIME_STRLEN])
 	if (!gmtime_r(&t, &tm) || !strftime(buf, CLI_TIME_STRLEN, "%Y-%m-%dT%H:%M:%SZ", &tm))
 		snprintf(buf, CLI_TIME_STRLEN, "?");
 	return buf;
+}
+
+const char *cli_shown(const char *text)
+{
+	static char shown[CLI_SHOWN_N][SHOWN_SIZE];
+	static unsigned next;
+	char *out = shown[next++ % CLI_SHOWN_N];
+
+	text_show(out, SHOWN_SIZE, text, strlen(text), TEXT_AGAIN);
+	return out;
 }
 
 const char *cli_actor(char buf[CLI_ACTOR_STRLEN])
@@ -154,7 +167,8 @@ int cli_user_add(struct cli *cli, struct why *why)
 		                                  given ? NULL : password),
 		                        why);
 	} else {
-		fprintf(stderr, "user %s added to realm %s%s\n", name, cli->conf.realm.v[0],
+		fprintf(stderr, "user %s added to realm %s%s\n", name,
+		        cli_shown(cli->conf.realm.v[0]),
 		        given ? "" : "; the password is shown this once:");
 		if (!given)
 			printf("%s\n", password);
@@ -182,7 +196,7 @@ static int each_user(void *ctx, const struct store_user *user)
 		                   json_pack("{sssssssb}", "name", user->name, "realm", user->realm,
 		                             "created_at", when, "enabled", !user->disabled_at_s));
 	l->n++;
-	printf("%s\t%s\t%s%s\n", user->name, user->realm, when,
+	printf("%s\t%s\t%s%s\n", cli_shown(user->name), cli_shown(user->realm), when,
 	       user->disabled_at_s ? "\tdisabled" : "");
 	return 0;
 }
@@ -229,7 +243,7 @@ static int each_token(void *ctx, const struct store_token *token)
 		                             "last_used_at", token->last_used_at_s ? used : NULL));
 	l->n++;
 	printf("%" PRId64 "\t%s\t%s\tends %s\tused %s\t%s\n", token->id, scopes, made, end, used,
-	       token->label);
+	       cli_shown(token->label));
 	return 0;
 }
 
@@ -276,8 +290,8 @@ int cli_user_del(struct cli *cli, struct why *why)
 	if (store_user_del(s, cli->conf.realm.v[0], cli->words[0], why))
 		status = CLI_EXIT_FAIL;
 	else
-		fprintf(stderr, "user %s deleted from realm %s\n", cli->words[0],
-		        cli->conf.realm.v[0]);
+		fprintf(stderr, "user %s deleted from realm %s\n", cli_shown(cli->words[0]),
+		        cli_shown(cli->conf.realm.v[0]));
 	store_close(s);
 	return status;
 }
@@ -292,8 +306,8 @@ static int set_enabled(struct cli *cli, bool enabled, struct why *why)
 	if (store_user_enable(s, cli->conf.realm.v[0], cli->words[0], enabled, why))
 		status = CLI_EXIT_FAIL;
 	else
-		fprintf(stderr, "user %s %s in realm %s\n", cli->words[0],
-		        enabled ? "enabled" : "disabled", cli->conf.realm.v[0]);
+		fprintf(stderr, "user %s %s in realm %s\n", cli_shown(cli->words[0]),
+		        enabled ? "enabled" : "disabled", cli_shown(cli->conf.realm.v[0]));
 	store_close(s);
 	return status;
 }

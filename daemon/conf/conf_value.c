@@ -2,6 +2,7 @@
  *
  * Texts to values, one parser a type.
  */
+#include "base/text.h"
 #include "daemon/conf/conf_internal.h"
 #include "daemon/oauth_key.h"
 #include "store/name.h"
@@ -357,7 +358,7 @@ int conf_value_set(struct conf *conf, const struct conf_option *o, const char *t
 	void *m = member(conf, o);
 	int err;
 
-	if (!utf8_valid(text, strlen(text)))
+	if (!text_is_utf8(text, strlen(text)))
 		return why_set(why, -E_PARSE, "the value is not valid UTF-8");
 	switch (o->type) {
 	case CONF_TEXT:

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "store/account.h"
 #include "store/name.h"
 #include "store/snapshot.h"
 #include "store/store.h"
@@ -216,6 +217,22 @@ static void test_bad_names(void **state)
 	    "\xf5\x80\x80\x80",
 	    "\xe0\x80\xaf",
 	};
+	/* Beside "alice" nobody sees a difference, or the text around them turns. */
+	static const char *const unseen[] = {
+	    "al\xc2\xadice",
+	    "al\xd8\x9cice",
+	    "al\xe2\x80\x8bice",
+	    "al\xe2\x80\x8dice",
+	    "\xe2\x80\xae"
+	    "alice",
+	    "\xe2\x81\xa6"
+	    "alice",
+	    "alice\xe3\x85\xa4",
+	    "alice\xef\xb8\x8f",
+	    "alice\xf3\xa0\x81\xa1",
+	    "al\xc2\xa0ice",
+	    "alice\xe2\xa0\x80",
+	};
 	char name[NAME_MAX_LEN + 2], token[STORE_TOKEN_STRLEN] = "untouched";
 	struct list list = {{0}};
 
@@ -224,6 +241,18 @@ static void test_bad_names(void **state)
 		assert_int_equal(store_user_add(f->store, "r", bad[i], "pw", &f->why), -E_INVAL);
 		assert_true(strlen(f->why.text) > 10);
 		assert_int_equal(store_user_del(f->store, "r", bad[i], &f->why), -E_INVAL);
+	}
+	for (size_t i = 0; i < sizeof(unseen) / sizeof(*unseen); i++) {
+		assert_int_equal(store_user_add(f->store, "r", unseen[i], "pw", &f->why), -E_INVAL);
+		assert_int_equal(store_user_add(f->store, unseen[i], "a", "pw", &f->why), -E_INVAL);
+		assert_int_equal(store_account_add(f->store, unseen[i], "long enough a password",
+		                                   STORE_ROLE_USER, &f->why),
+		                 -E_INVAL);
+		assert_int_equal(store_token_add(f->store, unseen[i], STORE_SCOPES_DEFAULT, 0,
+		                                 token, NULL, &f->why),
+		                 -E_INVAL);
+		/* One that is there from before can be taken away. */
+		assert_int_equal(store_user_del(f->store, "r", unseen[i], &f->why), -E_NOTFOUND);
 	}
 	assert_int_equal(store_user_add(f->store, "r", "a", "", &f->why), -E_INVAL);
 	assert_int_equal(store_user_add(f->store, "r", "a", "p\xff", &f->why), -E_INVAL);

@@ -46,7 +46,11 @@ export function dateTime(at) {
 
 // What cannot be seen, or turns the text around it, is shown by its number: a name that an attacker
 // has chosen should not look like another.
+const EMOJI = "\\p{Extended_Pictographic}[\\uFE0F\\p{Emoji_Modifier}]*";
+const UNSEEN = "[\\p{Cc}\\p{Cf}\\p{Co}\\p{Zl}\\p{Zp}\\p{Default_Ignorable_Code_Point}\\u2800]|(?! )\\p{Zs}";
+const PARTS = new RegExp(`(${EMOJI}(?:\\u200D${EMOJI})*)|(${UNSEEN})`, "gu"); // an emoji may be several, joined
+
 export function visible(text) {
-	return String(text).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (c) =>
-		`⟨U+${c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
+	return String(text).replace(PARTS, (c, emoji) =>
+		emoji ?? `⟨U+${c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
 }

@@ -6,6 +6,7 @@
 
 #include "daemon/tests/foreign/lab.h"
 
+#include <openssl/evp.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -44,6 +45,7 @@ void talker_open(struct talker *t, const char *server, bool stream, const char *
 	t->stream = stream;
 	t->wait_ms = TALKER_WAIT_MS;
 	t->user = user;
+	t->user_len = user ? strlen(user) : 0;
 	t->password = password;
 	assert_int_equal(addr_parse(&to, server), 0);
 	v6 = addr_family(&to) == AF_INET6;
@@ -122,7 +124,9 @@ bool talker_is_left(struct talker *t, int wait_ms)
 void talker_request(struct talker *t, struct wire *m, uint16_t type)
 {
 	wire_start(m, type, ++t->tid);
-	wire_add_login(m, t->user, t->realm, t->nonce);
+	wire_add(m, 0x0006, t->user, t->user_len);
+	wire_add_str(m, 0x0014, t->realm);
+	wire_add_str(m, 0x0015, t->nonce);
 }
 
 int talker_say(struct talker *t, const struct wire *m)
@@ -140,7 +144,13 @@ int talker_say(struct talker *t, const struct wire *m)
 
 void talker_key(const struct talker *t, uint8_t key[16])
 {
-	wire_key(t->user, t->realm, t->password, key);
+	char text[2000];
+	int len;
+
+	memcpy(text, t->user, t->user_len);
+	len = snprintf(text + t->user_len, sizeof(text) - t->user_len, ":%s:%s", t->realm,
+	               t->password);
+	EVP_Digest(text, t->user_len + (size_t)len, key, NULL, EVP_md5(), NULL);
 }
 
 int talker_ask(struct talker *t, struct wire *m)

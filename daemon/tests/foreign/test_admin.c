@@ -212,11 +212,66 @@ static void a_name_commands_no_terminal(void **state)
 	credential_password("north", 5, user, strlen(user), password);
 	talker_enter(&t, SERVER4, false, user, password);
 	said = lab_verb(&server, "sessions", NULL);
-	if (!strstr(said, ":?[2J?0mrick"))
+	if (!strstr(said, ":⟨U+001B⟩[2J⟨U+009B⟩0mrick"))
 		lab_fail(said, said, "no session of rick");
+	free(said);
+	said = lab_verb(&server, "sessions --json", NULL);
+	for (const char *c = said; *c; c++)
+		assert_true((unsigned char)*c < 0x7f);
 	free(said);
 	talker_refresh(&t, 0);
 	talker_close(&t);
+}
+
+/* Bytes are bytes: a NUL, a half of a character and marks of direction keep nobody from the list,
+ * and the log names the one who it was. */
+static void any_bytes_are_a_name(void **state)
+{
+	static const struct {
+		const char *name;
+		size_t len;
+		const char *listed, *logged;
+	} cases[] = {
+	    {"eve\0alice", 9, ":eve⟨U+0000⟩alice", ":eve\\x00alice\""},
+	    {"\xd8\x9c"
+	     "bob\xc2\xad",
+	     7, ":⟨U+061C⟩bob⟨U+00AD⟩", ":\\u{61c}bob\\u{ad}\""},
+	    {"\xe2\x80\xae"
+	     "flo\xff\xc2",
+	     8, ":⟨U+202E⟩flo⟨0xFF⟩⟨0xC2⟩", ":\\u{202e}flo\\xff\\xc2\""},
+	};
+	char user[3][64], password[3][64], *said, *log;
+	struct talker t[3];
+	struct addr relayed;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		int n = snprintf(user[i], sizeof(user[i]), "%lld:", (long long)time(NULL) + 60);
+
+		memcpy(user[i] + n, cases[i].name, cases[i].len);
+		credential_password("north", 5, user[i], (size_t)n + cases[i].len, password[i]);
+		talker_open(&t[i], SERVER4, false, NULL, user[i], password[i]);
+		t[i].user_len = (size_t)n + cases[i].len;
+		assert_int_equal(talker_login(&t[i]), 401);
+		assert_int_equal(talker_allocate(&t[i], &relayed), 0);
+	}
+	said = lab_verb(&server, "sessions", NULL);
+	log = lab_output(&server.program);
+	for (size_t i = 0; i < 3; i++) {
+		if (!strstr(said, cases[i].listed))
+			lab_fail(said, said, "no session %zu", i);
+		if (!strstr(log, cases[i].logged))
+			lab_fail(log, log, "no line of %zu", i);
+	}
+	free(said);
+	free(log);
+	said = lab_verb(&server, "explain --user alice", NULL);
+	assert_null(strstr(said, "eve"));
+	free(said);
+	for (size_t i = 0; i < 3; i++) {
+		talker_refresh(&t[i], 0);
+		talker_close(&t[i]);
+	}
 }
 
 static void who_may(void **state)
@@ -463,6 +518,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(sessions_over_both),
 	    cmocka_unit_test(users_in_pages),
 	    cmocka_unit_test(a_name_commands_no_terminal),
+	    cmocka_unit_test(any_bytes_are_a_name),
 	    cmocka_unit_test(who_may),
 	    cmocka_unit_test(password_in_the_open),
 	    cmocka_unit_test(a_long_name_is_cut_whole),
