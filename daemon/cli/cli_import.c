@@ -47,6 +47,10 @@ static int write_dir(const struct import *im, const char *from, const char *dir,
 		r = import_fill_store(im, data, why);
 	if (!r)
 		printf("turnpike serve --config %s\n", path);
+	if (!r && !geteuid())
+		fputs("note: these files are root's, and the systemd unit's user cannot read them: "
+		      "--install makes a service\n",
+		      stderr);
 	return r;
 }
 

@@ -143,6 +143,29 @@ static int find_unit(struct target *t, struct why *why)
 	return 0;
 }
 
+/* Group= of the unit; without it, it is the user's. */
+static int find_group(struct target *t, struct why *why)
+{
+	char path[PLACE_MAX];
+	FILE *file = *t->root ? fopen(below(t, "/etc/group", path), "re") : NULL;
+	const struct group *g = NULL;
+
+	if (!*t->root)
+		g = getgrnam(t->unit.group);
+	else if (file)
+		while ((g = fgetgrent(file)) && strcmp(g->gr_name, t->unit.group) != 0)
+			;
+	if (g)
+		t->unit.gid = g->gr_gid;
+	if (file)
+		fclose(file);
+	return g || !*t->unit.group
+	           ? 0
+	           : why_set(why, -E_NOTFOUND,
+	                     "there is no group %s, which the unit names: groupadd --system %s",
+	                     t->unit.group, t->unit.group);
+}
+
 static int find_user(struct target *t, struct why *why)
 {
 	char path[PLACE_MAX];
@@ -161,7 +184,7 @@ static int find_user(struct target *t, struct why *why)
 	if (file)
 		fclose(file);
 	if (pw)
-		return 0;
+		return find_group(t, why);
 	return why_set(why, -E_NOTFOUND,
 	               "there is no user %s, whom the unit names: useradd --system "
 	               "--no-create-home --home-dir %s --shell /usr/sbin/nologin %s",

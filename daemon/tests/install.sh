@@ -36,10 +36,11 @@ root=$dir/root turnpike=$dir/root/usr/bin/turnpike
 mkdir -p "$root/etc"
 me=$(id -u) group=$(id -g) uid=$(id -u)
 if [ "$me" = 0 ]; then # the user of the unit is another, as he would be
-	uid=54321 group=54321
+	uid=54321 group=54322
 	chmod 755 "$dir" "$root"
 fi
-echo "turnpike:x:$uid:$group::/var/lib/turnpike:/usr/sbin/nologin" >"$root/etc/passwd"
+echo "turnpike:x:$uid:$uid::/var/lib/turnpike:/usr/sbin/nologin" >"$root/etc/passwd"
+echo "turnpike:x:$group:" >"$root/etc/group"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=turn.example.org \
 	-keyout "$dir/key.pem" -out "$dir/cert.pem" 2>/dev/null
 chmod 600 "$dir/key.pem"

@@ -592,6 +592,9 @@ static void test_rows_that_are_not_in_force(void **state)
 	    "CREATE TABLE turn_secret (realm TEXT, value TEXT);"
 	    "CREATE TABLE allowed_peer_ip (realm TEXT, ip_range TEXT);"
 	    "CREATE TABLE oauth_key (kid TEXT, ikm_key TEXT, realm TEXT);"
+	    "CREATE TABLE turn_realm_option (realm TEXT, opt TEXT, value TEXT);"
+	    "INSERT INTO turn_realm_option VALUES ('a.org', 'user-quota', '7'), "
+	    "('a.org', 'total-quota', '70'), ('b.org', 'max-bps', '8');"
 	    "INSERT INTO turn_secret VALUES ('a.org', 'old');"
 	    "INSERT INTO allowed_peer_ip VALUES ('a.org', '10.0.0.1'), ('b.org', '10.0.0.2');"
 	    "INSERT INTO oauth_key VALUES ('k', 'MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI=', "
@@ -606,6 +609,11 @@ static void test_rows_that_are_not_in_force(void **state)
 	assert_null(im.value[OPTION_oauth_key]);
 	assert_string_equal(im.value[OPTION_relay_allow], "10.0.0.1/32");
 	assert_non_null(strstr(said, "secret ******** of realm a.org: NOT TAKEN"));
+	/* limits of the one realm are ours; those of another would be everybody's */
+	assert_string_equal(im.value[OPTION_user_quota], "7");
+	assert_string_equal(im.value[OPTION_total_quota], "70");
+	assert_null(im.value[OPTION_session_bandwidth]);
+	assert_non_null(strstr(said, "max-bps of realm b.org: NOT TAKEN"));
 	assert_non_null(strstr(said, "10.0.0.2 of realm b.org: NOT TAKEN"));
 	assert_non_null(strstr(said, "oauth_key k: NOT TAKEN: oauth is not set"));
 	import_free(&im);
