@@ -274,6 +274,14 @@ void turn_tcp_gone(struct turn_peer_conn *c)
 	free_conn(c);
 }
 
+uint64_t turn_tcp_wait_ms(struct turn_peer_conn *c, enum turn_direction to, uint64_t waited_ms)
+{
+	struct turn *t = c->alloc->turn;
+
+	t->now_ms = env_now_ms(t->env);
+	return turn_bandwidth_wait_ms(c->alloc, to, waited_ms);
+}
+
 void turn_tcp_count(struct turn_peer_conn *c, size_t to_peer, size_t to_client)
 {
 	struct turn_alloc *a = c->alloc;
@@ -282,6 +290,10 @@ void turn_tcp_count(struct turn_peer_conn *c, size_t to_peer, size_t to_client)
 	a->turn->stats.to_client_bytes += to_client;
 	a->to_peer_bytes += to_peer;
 	a->to_client_bytes += to_client;
+	if (to_peer)
+		turn_bandwidth_charge(a, TURN_TO_PEER, to_peer);
+	if (to_client)
+		turn_bandwidth_charge(a, TURN_TO_CLIENT, to_client);
 	if (to_peer || to_client)
 		turn_usage_mark(a);
 }
@@ -344,6 +356,20 @@ void turn_conns_expire(struct turn *t)
 			continue;
 		if (c->state == CONN_CONNECTING)
 			reply_connect(c, 447);
+		close_conn(c);
+	}
+}
+
+void turn_conns_recheck(struct turn *t)
+{
+	struct turn_peer_conn *c, *next;
+
+	HASH_ITER (hh, t->conns, c, next) {
+		if (check_peer(c->alloc, &c->peer) != 403)
+			continue;
+		t->stats.policy_drops++;
+		if (c->state == CONN_CONNECTING)
+			reply_connect(c, 403);
 		close_conn(c);
 	}
 }

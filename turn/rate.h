@@ -2,7 +2,8 @@
  *
  * Bandwidth: how many bytes may pass in a second. A rate is one number, the
  * time up to which it is spent; it can be shared by threads and has no lock.
- * Whoever cannot pass is dropped: a call over its limit gets worse, not refused.
+ * A datagram that cannot pass is dropped: a call over its limit gets worse, not refused. A stream
+ * waits; it passes what it has read and pays for it afterwards.
  */
 #ifndef TURN_RATE_H
 #define TURN_RATE_H
@@ -24,8 +25,16 @@ struct turn_rate {
 #define TURN_RATE_BURST 65536
 bool turn_rate_take(struct turn_rate *r, uint64_t bytes_per_s, uint64_t now_ms, size_t len);
 
-/* The same by way of *credit, a supply that one thread holds: what is shared is asked only when it
- * is used up. A supply is a small part of a second's worth. */
+/* For a stream: 0 when it may read and pass something, or in how many ms to ask again. Yielding, it
+ * takes no more than half of what may pass at once, and leaves the rest to datagrams, which cannot
+ * wait. Thread safe, as the next. */
+uint64_t turn_rate_wait_ms(struct turn_rate *r, uint64_t bytes_per_s, uint64_t now_ms, bool yields);
+
+/* Spends len bytes that have passed, whether they are there or not. */
+void turn_rate_charge(struct turn_rate *r, uint64_t bytes_per_s, uint64_t now_ms, size_t len);
+
+/* The same as turn_rate_take() by way of *credit, a supply that one thread holds: what is shared is
+ * asked only when it is used up. A supply is a small part of a second's worth. */
 bool turn_rate_lease(struct turn_rate *shared, uint32_t *credit, uint64_t bytes_per_s,
                      uint64_t now_ms, size_t len);
 

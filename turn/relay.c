@@ -10,33 +10,8 @@
  */
 #include "turn/state.h"
 
-#include "turn/quota.h"
-
 #define CHANNEL_HEADER_LEN 4
 #define UDP_PAYLOAD_MAX    65507
-
-/* Is the datagram within the session's, the user's and the server's bandwidth? Payload counts. */
-static bool within_bandwidth(struct turn_alloc *a, enum turn_direction to, size_t len)
-{
-	struct turn *t = a->turn;
-	const struct turn_conf *c = &t->conf;
-
-	if (c->session_bandwidth &&
-	    !turn_rate_take(&a->rate[to], c->session_bandwidth, t->now_ms, len))
-		t->stats.session_bandwidth_drops++;
-	else if (c->user_bandwidth &&
-	         !turn_rate_lease(turn_account_rate(a->account, to), &a->user_credit[to],
-	                          c->user_bandwidth, t->now_ms, len))
-		t->stats.user_bandwidth_drops++;
-	else if (c->total_bandwidth &&
-	         !turn_rate_lease(turn_quota_rate(c->quota, to), &t->total_credit[to],
-	                          c->total_bandwidth, t->now_ms, len))
-		t->stats.total_bandwidth_drops++;
-	else
-		return true;
-	a->bandwidth_drops++;
-	return false;
-}
 
 /* RFC 8656 section 15: DSCP and ECN are copied, the TTL is the system's default, DF is set only
  * when the client asks for it in a Send indication. */
@@ -46,7 +21,7 @@ void turn_relay_to_peer(struct turn_half *half, const struct addr *wire, uint8_t
 	struct turn_alloc *a = half->alloc;
 	struct turn_stats *s = &a->turn->stats;
 
-	if (!within_bandwidth(a, TURN_TO_PEER, len))
+	if (!turn_bandwidth_take(a, TURN_TO_PEER, len))
 		return;
 	env_udp_send_as(half->udp, wire, data, len, tos, dont_fragment);
 	s->to_peer_packets++;
@@ -119,7 +94,7 @@ static void from_peer(struct turn_half *half, struct datagram *d)
 		t->stats.malformed++;
 		return;
 	}
-	if (!within_bandwidth(a, TURN_TO_CLIENT, d->len))
+	if (!turn_bandwidth_take(a, TURN_TO_CLIENT, d->len))
 		return;
 	c = turn_chan_by_peer(a, &peer);
 	if (c) {

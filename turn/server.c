@@ -151,6 +151,7 @@ void turn_set_conf(struct turn *t, const struct turn_conf *conf)
 		else
 			turn_perms_recheck(a);
 	}
+	turn_conns_recheck(t);
 }
 
 void turn_set_draining(struct turn *t, bool draining)

@@ -280,6 +280,7 @@ int turn_connection_bind(struct turn_request *rq);
 
 /* connect.c, too */
 void turn_conns_expire(struct turn *t);
+void turn_conns_recheck(struct turn *t); /* the policy has changed */
 void turn_conns_close(struct turn_half *half);
 
 /* allocation.c */
@@ -352,6 +353,13 @@ env_udp_batch_fn turn_on_relay_batch;
 void turn_relay_to_peer(struct turn_half *half, const struct addr *wire, uint8_t *data, size_t len,
                         uint8_t tos, bool dont_fragment);
 const uint8_t *turn_next_indication_tid(struct turn *t);
+
+/* bandwidth.c: is a datagram within it? Then it is spent. */
+bool turn_bandwidth_take(struct turn_alloc *a, enum turn_direction to, size_t len);
+/* The same for a stream, which has waited so long already: 0, or in how many ms to ask again; and
+ * what it has passed. */
+uint64_t turn_bandwidth_wait_ms(struct turn_alloc *a, enum turn_direction to, uint64_t waited_ms);
+void turn_bandwidth_charge(struct turn_alloc *a, enum turn_direction to, size_t len);
 
 /* icmp.c */
 env_udp_error_fn turn_on_relay_error;

@@ -7,6 +7,7 @@
 #ifndef TURN_TCP_H
 #define TURN_TCP_H
 
+#include "turn/rate.h"
 #include "turn/turn.h"
 
 struct turn_alloc;
@@ -64,6 +65,10 @@ struct turn_alloc *turn_tcp_owner(const struct turn_peer_conn *c);
 
 /* One end of a joined connection has closed; the handle is the caller's to free. */
 void turn_tcp_gone(struct turn_peer_conn *c);
+
+/* Bandwidth: may a joined connection be read, for bytes in that direction? 0, or in how many ms to
+ * ask again. waited_ms: how long it could not be so far. */
+uint64_t turn_tcp_wait_ms(struct turn_peer_conn *c, enum turn_direction to, uint64_t waited_ms);
 
 /* Bytes that a joined connection has carried. */
 void turn_tcp_count(struct turn_peer_conn *c, size_t to_peer, size_t to_client);

@@ -67,6 +67,7 @@ struct turn_alloc *peer_owner(const struct peer *p);
 int peer_take_fd(struct peer *p); /* its socket, no longer watched */
 void peer_joined(struct peer *p, struct pump *pump);
 void peer_count(struct peer *p, size_t to_peer, size_t to_client);
+uint64_t peer_wait_ms(struct peer *p, enum turn_direction to, uint64_t waited_ms);
 void peers_resume(struct net *net); /* listeners that had to pause */
 void peer_gone(struct peer *p);     /* its pump has ended: tells the server, frees */
 

@@ -217,6 +217,11 @@ void peer_count(struct peer *p, size_t to_peer, size_t to_client)
 	turn_tcp_count(p->conn, to_peer, to_client);
 }
 
+uint64_t peer_wait_ms(struct peer *p, enum turn_direction to, uint64_t waited_ms)
+{
+	return turn_tcp_wait_ms(p->conn, to, waited_ms);
+}
+
 void peer_gone(struct peer *p)
 {
 	turn_tcp_gone(p->conn);

@@ -2,7 +2,8 @@
  *
  * Bytes from one connection to the other and back: data connections of RFC 6062
  * (section 5.4: "sent as-is") and HTTP inside our TLS. What one side does not
- * take, is not read from the other: nothing is dropped, and nothing piles up.
+ * take, and what is beyond the bandwidth (turn/bandwidth.c), is not read from the other: nothing is
+ * dropped, and nothing piles up.
  */
 #include "turn/net/internal.h"
 
@@ -15,6 +16,7 @@
 
 #define ROUNDS     4
 #define READ_BYTES (2 * NET_READ_MIN)
+#define PART_BYTES NET_READ_MIN /* where bandwidth is shared: what one takes before others can */
 
 enum { CLIENT, OTHER };
 
@@ -27,7 +29,10 @@ struct pump {
 	bool shut[2];           /* io[i] was told that no more comes */
 	struct net_source *source;
 	struct peer *peer;
-	uint64_t moved_ms; /* the last time that any byte did */
+	struct env_timer *timer; /* to go on reading; NULL: bandwidth is nothing to it */
+	uint64_t waits_ms[2];    /* since when io[i] is not read for want of bandwidth; 0: it is */
+	uint64_t wake_ms;        /* when the timer is due; 0: it is not set */
+	uint64_t moved_ms;       /* the last time that any byte did */
 };
 
 void pump_close(struct pump *p)
@@ -37,6 +42,7 @@ void pump_close(struct pump *p)
 		net_io_close(&p->io[i]);
 		net_queue_free(&p->to[i]);
 	}
+	env_timer_free(p->timer);
 	net_sources_give(p->net->conf.sources, p->source);
 	free(p);
 }
@@ -59,16 +65,40 @@ static void count(struct pump *p, int to, size_t n)
 		peer_count(p->peer, to == OTHER ? n : 0, to == CLIENT ? n : 0);
 }
 
+/* Is there bandwidth for more from this side? If not, it is tried again. */
+static bool may_read(struct pump *p, int from)
+{
+	uint64_t now_ms, wait_ms;
+
+	if (!p->timer)
+		return true;
+	now_ms = env_now_ms(p->net->env);
+	wait_ms = peer_wait_ms(p->peer, from == CLIENT ? TURN_TO_PEER : TURN_TO_CLIENT,
+	                       p->waits_ms[from] ? now_ms - p->waits_ms[from] : 0);
+	if (!wait_ms) {
+		p->waits_ms[from] = 0;
+		return true;
+	}
+	if (!p->waits_ms[from])
+		p->waits_ms[from] = now_ms;
+	if (!p->wake_ms || now_ms + wait_ms < p->wake_ms) {
+		p->wake_ms = now_ms + wait_ms;
+		env_timer_set(p->timer, wait_ms);
+	}
+	return false;
+}
+
 /* From one side to the other, until there is nothing, or it is not taken. 0 or -E_IO. */
 static int carry(struct pump *p, int from)
 {
 	int to = !from;
 	uint8_t *buf = (uint8_t *)p->net->scratch;
+	size_t size = p->timer ? PART_BYTES : READ_BYTES;
 
 	if (net_queue_flush(&p->to[to], &p->io[to]))
 		return -E_IO;
-	for (int i = 0; i < ROUNDS && !p->to[to].len && !p->ended[from]; i++) {
-		ssize_t put, n = net_io_read(&p->io[from], buf, READ_BYTES);
+	for (int i = 0; i < ROUNDS && !p->to[to].len && !p->ended[from] && may_read(p, from); i++) {
+		ssize_t put, n = net_io_read(&p->io[from], buf, size);
 
 		if (n == -E_LATER)
 			break;
@@ -89,7 +119,7 @@ static int carry(struct pump *p, int from)
 		net_io_shut(&p->io[to]);
 		p->shut[to] = true;
 	}
-	net_io_want_read(&p->io[from], !p->to[to].len && !p->ended[from]);
+	net_io_want_read(&p->io[from], !p->to[to].len && !p->ended[from] && !p->waits_ms[from]);
 	return 0;
 }
 
@@ -101,6 +131,14 @@ static void on_ready(void *arg)
 		end(p);
 }
 
+static void on_timer(void *arg)
+{
+	struct pump *p = arg;
+
+	p->wake_ms = 0;
+	on_ready(p);
+}
+
 struct pump *pump_new(const struct pump_params *params)
 {
 	struct pump *p = calloc(1, sizeof(*p));
@@ -110,6 +148,8 @@ struct pump *pump_new(const struct pump_params *params)
 		goto fail;
 	p->net = params->net;
 	p->peer = params->peer;
+	if (p->peer && !(p->timer = env_timer_new(p->net->env, on_timer, p)))
+		goto fail;
 	if (net_io_attach(&p->io[CLIENT], p->net->base, client.fd, client.ssl, on_ready, p))
 		goto fail;
 	if (net_io_attach(&p->io[OTHER], p->net->base, params->fd, NULL, on_ready, p)) {
@@ -130,6 +170,8 @@ struct pump *pump_new(const struct pump_params *params)
 	net_io_kick(&p->io[CLIENT]);
 	return p;
 fail:
+	if (p)
+		env_timer_free(p->timer);
 	free(p);
 	net_io_close(&client);
 	close(params->fd);

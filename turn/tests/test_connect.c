@@ -664,6 +664,38 @@ static void revoked_users_lose_their_connections(void **state)
 	end(t);
 }
 
+/* A policy that no longer has a peer ends the connections to it, joined or under way. */
+static void the_policy_changes(void **state)
+{
+	struct peer_policy *stricter = peer_policy_new();
+	struct turn_conf conf;
+	struct prefix range;
+	struct stream s;
+	struct tcp *t = begin(&s);
+	struct handle *h, *other;
+	struct wire m;
+
+	(void)state;
+	assert_int_equal(allocate(&s, 6), 0);
+	connect_ok(&s, "9.9.8.8:4000", &other);
+	other->joined = &s;
+	connect_ok(&s, PEER, &h);
+	start_connect(&s, &m, "9.9.9.9:4001");
+	tell(&s, &m);
+	assert_int_equal(t->open, 1 + 3);
+	assert_int_equal(prefix_parse(&range, "9.9.9.0/24"), 0);
+	assert_int_equal(peer_policy_deny(stricter, &range), 0);
+	conf = t->w.conf;
+	conf.policy = stricter;
+	turn_set_conf(t->w.turn, &conf);
+	assert_int_equal(reply_to(&s, &m), 403);
+	assert_int_equal(t->open, 1 + 1);
+	assert_true(other->used);
+	stream_close(&s);
+	end(t);
+	peer_policy_free(stricter);
+}
+
 /* From one relayed address to another: legal for TCP on TCP ports alone. */
 static void hairpins(void **state)
 {
@@ -701,6 +733,7 @@ int main(void)
 	    cmocka_unit_test(binds),
 	    cmocka_unit_test(peers_come),
 	    cmocka_unit_test(revoked_users_lose_their_connections),
+	    cmocka_unit_test(the_policy_changes),
 	    cmocka_unit_test(hairpins),
 	};
 
