@@ -242,6 +242,27 @@ static void check_ends_agree(const struct peer_mark mark[VERDICT_PEERS],
 	}
 }
 
+/* The relayed address that the server gives away is where the relay's packets come from. Else the
+ * pair came up by that other address, which only those can use who let anybody in. A browser may
+ * hide the address of a peer that it was not told of. */
+static void check_relayed_address(const struct peer_mark mark[VERDICT_PEERS],
+                                  const struct peer_view v[VERDICT_PEERS], struct result *r)
+{
+	for (int i = 0; i < VERDICT_PEERS; i++) {
+		const char *told = v[i].local.address, *seen = v[!i].remote.address;
+
+		if (strcmp(v[i].local.type, "relay") != 0 || !*told || !*seen ||
+		    strcmp(told, seen) == 0)
+			continue;
+		result_fail(r,
+		            "%s should get packets from %s's relayed address %s, but gets them "
+		            "from %s; most likely: the server's external_ip is the address of "
+		            "another host. Look at: external_ip, and the address that its host "
+		            "has outside.",
+		            mark[!i].name, mark[i].name, told, seen);
+	}
+}
+
 static void check_both_legs(const struct call_expect *expect, const struct peer_mark *me,
                             const struct peer_view *v, struct result *r)
 {
@@ -490,6 +511,7 @@ bool verdict_judge(const struct call_expect *expect, const struct peer_mark mark
 		check_relay_protocol(expect->relay_protocol[i], &mark[i], &v[i], r);
 	of_path = r->failure_n;
 	check_ends_agree(mark, v, r);
+	check_relayed_address(mark, v, r);
 	for (int i = 0; i < VERDICT_PEERS; i++) {
 		check_both_legs(expect, &mark[i], &v[i], r);
 		check_frames(&mark[i], &mark[!i], &v[i], r);

@@ -11,6 +11,7 @@ const WAY = { udp: "UDP", tcp: "TCP", tls: "TLS", dtls: "DTLS" };
 const where = (r) => `${WAY[r.transport] ?? r.transport}, port ${r.port}`;
 const carries = (r) => r.echo?.rttMs != null;
 
+const NOT_ITS_OWN = "The server gives away an address that is not its own. For the operator: external_ip has to be the address under which others see this host; without one-to-one NAT, leave it out.";
 const LOST = "Most often a firewall over the server's relay ports. For the operator: open UDP relay_ports (49152-65535), in the provider's panel as well, and check external_ip.";
 
 /* ---- errors of an ICE server ---- */
@@ -214,6 +215,10 @@ function outsideRow({ outside: o }) {
 		return row("outside", "none", title, o.skipped);
 	if (o.ok)
 		return row("outside", "ok", title, `UDP from here to the relayed address arrives (${o.ms} ms).`);
+	if (o.from !== null)
+		return row("outside", "bad", title,
+			`UDP from here to the relayed address (${o.address}) is not answered: the relay's own packets come from ${o.from || "another address"}.`,
+			NOT_ITS_OWN, "relayed-address-wrong");
 	return row("outside", "bad", title,
 		`UDP from here straight to a relayed address (${o.address}) does not arrive.`,
 		`${LOST} If only this network has the fault, it lets UDP out to few ports.`,
@@ -267,6 +272,10 @@ function withoutRelay(f) {
 function throughRelay(f, best) {
 	const by = `over ${WAY[best.transport]}`;
 
+	if (f.outside && !f.outside.skipped && !f.outside.ok && f.outside.from !== null)
+		return say("warn", "relayed-address-wrong",
+			"The relay gives away an address that is not its own",
+			`Calls in which one end alone uses the relay fail for many. ${NOT_ITS_OWN}`);
 	if (f.outside && !f.outside.skipped && !f.outside.ok)
 		return say("warn", "relay-ports-closed",
 			"The relay works only between those who both use it",

@@ -7,7 +7,7 @@
 
 import { explain, reportOf, rowsOf, verdictOf } from "./check-words.js";
 import { allocate, askStun, echo, entriesOf, familyOf, hostCandidates, join, mapping,
-         parseUrl, seenAs } from "./probe.js";
+         parseUrl, reaches, seenAs } from "./probe.js";
 
 const HUB_MS = 8000;
 const GUESS_MS = 2500; // for a STUN server that nobody promised
@@ -261,12 +261,13 @@ async function tryOutside(relays) {
 		{ iceServers: [{ urls: stun }] });
 	const ok = Boolean(link.channel), seen = ok ? await seenAs(link) : "";
 
+	const way = ok ? await reaches(link, relayed) : null;
 	const excuse = ok ? null
 		: link.error ? explain(link.error, r).text : whyPerhapsNotOutside(relayed);
 
 	link.close();
 	facts.outside = excuse ? { ok, skipped: excuse }
-		: { ok, ms: link.ms, seen, address: relayed };
+		: { ok: Boolean(way?.ok), ms: link.ms, seen, address: relayed, from: way?.from ?? null };
 	if (facts.nat.kind === "unknown" && MAPPING_SEEN[seen])
 		facts.nat = { kind: MAPPING_SEEN[seen], ports: [] };
 	paint();

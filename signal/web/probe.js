@@ -231,6 +231,26 @@ export async function seenAs(link) {
 	return stats.get(pair?.remoteCandidateId)?.candidateType ?? "";
 }
 
+const PAIRS_MS = 2000;
+
+// Whether what b sends to this relayed address of a's is answered. That the two came together does
+// not say so: a's packets may come from another address, and b then answers that one. {ok, from}:
+// from is where they come from, "" where the browser hides it.
+export async function reaches(link, relayed) {
+	for (let waited = 0; ; waited += 100) {
+		const stats = await link.b.getStats();
+		const live = [...stats.values()].filter((s) => s.type === "candidate-pair" &&
+			(s.state === "succeeded" || s.responsesReceived > 0));
+		const ends = live.map((s) => stats.get(s.remoteCandidateId)).filter(Boolean);
+
+		if (ends.some((c) => c.candidateType === "relay" || c.address === relayed))
+			return { ok: true, from: relayed };
+		if (waited >= PAIRS_MS)
+			return { ok: false, from: ends.find((c) => c.address)?.address ?? "" };
+		await sleep(100);
+	}
+}
+
 const median = (list) => [...list].sort((x, y) => x - y)[Math.floor(list.length / 2)];
 
 // Sends packets there and back over a joined pair: first a few at leisure for the round trip, then

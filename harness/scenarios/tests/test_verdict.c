@@ -182,6 +182,26 @@ static void test_ends_that_contradict(void **state)
 	expect_one_failure("bob should see a relay (or prflx) one, but sees host");
 }
 
+static void test_packets_from_another_address_than_the_relayed(void **state)
+{
+	(void)state;
+	make_relayed();
+	strcpy(view[0].local.address, "198.51.100.77");
+	strcpy(view[1].remote.address, "203.0.113.10");
+	judge(&relayed);
+	expect_one_failure("bob should get packets from alice's relayed address 198.51.100.77, but "
+	                   "gets them from 203.0.113.10");
+	assert_false(result.raced);
+
+	set_up(NULL);
+	make_relayed();
+	strcpy(view[0].local.address, "198.51.100.77");
+	strcpy(view[1].remote.type, "prflx");
+	strcpy(view[1].remote.address, ""); /* hidden */
+	judge(&relayed);
+	assert_int_equal(result.failure_n, 0);
+}
+
 static void test_wrong_relay_protocol(void **state)
 {
 	(void)state;
@@ -456,6 +476,7 @@ int main(void)
 	    cmocka_unit_test_setup(test_wrong_path, set_up),
 	    cmocka_unit_test_setup(test_no_way_is_proven_by_failure, set_up),
 	    cmocka_unit_test_setup(test_ends_that_contradict, set_up),
+	    cmocka_unit_test_setup(test_packets_from_another_address_than_the_relayed, set_up),
 	    cmocka_unit_test_setup(test_wrong_relay_protocol, set_up),
 	    cmocka_unit_test_setup(test_causes_of_no_connection, set_up),
 	    cmocka_unit_test_setup(test_worst_error_is_told, set_up),
