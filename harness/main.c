@@ -24,6 +24,8 @@ static int list(void)
 		       scenario_group_name(scenarios[i].group), scenarios[i].purpose);
 	printf("\nWith --against, a deployed server:\n"
 	       "  against-server           health, readiness and certificate\n"
+	       "  against-transports       the relay is offered over every transport that is "
+	       "expected\n"
 	       "  against-direct           a call from here to here, signaled by the server\n"
 	       "  against-check            what its self-test page finds from here\n"
 	       "  against-relay-WAY-PORT   both ends bound to the relay, reached over udp, tcp or "

@@ -61,6 +61,8 @@ void options_help(FILE *f)
 	    "                     health, certificate, a direct call, and a relayed one for each\n"
 	    "                     of its ICE servers\n"
 	    "  --key KEY          its API token, where guests need one (or TURNPIKE_KEY)\n"
+	    "  --expect A,B,...   the transports over which it should offer its relay (default:\n"
+	    "                     udp,tcp,tls)\n"
 	    "  --insecure         accept a certificate that does not verify\n"
 	    "\n"
 	    "How:\n"
@@ -123,6 +125,7 @@ enum {
 	OPT_START,
 	OPT_AGAINST,
 	OPT_KEY,
+	OPT_EXPECT,
 	OPT_INSECURE,
 	OPT_HELP,
 };
@@ -157,6 +160,7 @@ static const struct option longs[] = {
     {"start", required_argument, NULL, OPT_START},
     {"against", required_argument, NULL, OPT_AGAINST},
     {"key", required_argument, NULL, OPT_KEY},
+    {"expect", required_argument, NULL, OPT_EXPECT},
     {"insecure", no_argument, NULL, OPT_INSECURE},
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
@@ -256,6 +260,9 @@ static int parse_target(struct said_target *said, int c, char *arg)
 		break;
 	case OPT_KEY:
 		said->key = arg;
+		break;
+	case OPT_EXPECT:
+		said->expect = arg;
 		break;
 	case OPT_INSECURE:
 		said->insecure = true;

@@ -164,6 +164,25 @@ static int add_other(struct options *o, const struct said_target *said)
 	return EXIT_PASSED;
 }
 
+static int expect_transports(struct against *a, char *words)
+{
+	char *save;
+
+	memset(a->expects, 0, sizeof(a->expects));
+	for (char *w = strtok_r(words, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
+		enum offer_transport t = 0;
+
+		while (t < OFFER_TRANSPORTS && strcmp(w, offer_transport_word(t)) != 0)
+			t++;
+		if (t == OFFER_TRANSPORTS)
+			return options_error("there is no transport %s to a relay: say udp, tcp or "
+			                     "tls",
+			                     w);
+		a->expects[t] = true;
+	}
+	return EXIT_PASSED;
+}
+
 /* Questions that a deployed server answers otherwise than a lab. */
 static int against(struct options *o, const struct said_target *said)
 {
@@ -192,7 +211,7 @@ static int against(struct options *o, const struct said_target *said)
 	if (against_init(o->against, said->against, o->key[0] ? o->key : NULL, said->insecure,
 	                 &why) != 0)
 		return options_error("%s", why.text);
-	return EXIT_PASSED;
+	return said->expect ? expect_transports(o->against, said->expect) : EXIT_PASSED;
 }
 
 int options_target(struct options *o, const struct said_target *said)
@@ -203,8 +222,8 @@ int options_target(struct options *o, const struct said_target *said)
 
 	if (said->against)
 		return against(o, said);
-	if (said->key || said->insecure)
-		return options_error("--key and --insecure belong to --against");
+	if (said->key || said->insecure || said->expect)
+		return options_error("--key, --expect and --insecure belong to --against");
 	if (!other && (said->user || said->credential || said->start))
 		return options_error("--user, --credential and --start belong to --turn or "
 		                     "--ice-servers");

@@ -18,7 +18,8 @@ struct said_target {
 	const char *ice_servers; /* file or URL */
 	const char *start;
 	const char *against;
-	char *key; /* wiped once it was read */
+	char *key;    /* wiped once it was read */
+	char *expect; /* words between commas; changed in place */
 	bool insecure;
 };
 

@@ -25,7 +25,7 @@ int against_init(struct against *a, const char *url, const char *key, bool insec
 	const char *host = url + sizeof(scheme) - 1;
 	size_t len, host_len;
 
-	*a = (struct against){.key = key, .insecure = insecure};
+	*a = (struct against){.key = key, .insecure = insecure, .expects = {true, true, true}};
 	/* What was said may hold a password or a token: it is not repeated. */
 	if (strncasecmp(url, scheme, sizeof(scheme) - 1) != 0)
 		return why_set(why, -E_INVAL,
@@ -214,6 +214,51 @@ static void play_call(struct stage *st)
 		explain(st);
 }
 
+/* ---- the ways to its relay, as a whole ---- */
+
+/* Why a server offers no way of this kind. */
+static const struct {
+	const char *cause, *look;
+} no_way[OFFER_TRANSPORTS] = {
+    [OFFER_UDP] = {"it listens nowhere on UDP", "its option listen"},
+    [OFFER_TCP] = {"it does not listen on TCP where it does on UDP, so that nobody behind a "
+                   "firewall that blocks UDP has a call",
+                   "its option listen"},
+    [OFFER_TLS] = {"it has no certificate from outside, without which it gives away no turns: URI",
+                   "its option tls_cert or acme"},
+};
+
+static bool offers(const struct offer *o, enum offer_transport transport)
+{
+	for (size_t i = 0; i < o->n; i++) {
+		if (o->entry[i].turn && o->entry[i].transport == transport)
+			return true;
+	}
+	return false;
+}
+
+/* No call misses a way that nobody has told it of: so that has to be asked by itself. */
+static void play_transports(struct stage *st)
+{
+	const struct against *a = st->opt->against;
+	struct result *r = st->result;
+
+	for (enum offer_transport t = 0; t < OFFER_TRANSPORTS; t++) {
+		const char *word = offer_transport_word(t);
+		size_t len = strlen(r->path);
+
+		if (offers(&a->target.offer, t))
+			snprintf(r->path + len, sizeof(r->path) - len, "%s%s",
+			         len ? ", " : "relay over ", word);
+		else if (a->expects[t])
+			result_fail(r,
+			            "The server should offer its relay over %s, but no TURN URI of "
+			            "it does; most likely: %s. Look at: %s. If it is meant so, say "
+			            "with --expect which ones there are.",
+			            word, no_way[t].cause, no_way[t].look);
+	}
+}
+
 static void play_no_relay(struct stage *st)
 {
 	result_fail(st->result,
@@ -227,6 +272,15 @@ static const struct scenario server = {
     .group = GROUP_AGAINST,
     .play = play_server,
     .limit_ms = 3 * ASK_MS,
+    .no_pages = true,
+};
+
+static const struct scenario transports = {
+    .name = "against-transports",
+    .purpose = "the relay is offered over every transport that is expected",
+    .group = GROUP_AGAINST,
+    .play = play_transports,
+    .limit_ms = ASK_MS,
     .no_pages = true,
 };
 
@@ -310,6 +364,9 @@ int against_plan(struct plan *plan, const struct against *a, const struct plan_o
 
 	*plan = (struct plan){.n = 0};
 	err = plan_add(plan, &cell, why);
+	cell = cell_of(a, &transports, opt);
+	if (err == 0 && !a->no_relay[0])
+		err = plan_add(plan, &cell, why);
 	cell = cell_of(a, &direct, opt);
 	if (err == 0)
 		err = plan_add(plan, &cell, why);

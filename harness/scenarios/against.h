@@ -2,7 +2,7 @@
  *
  * A deployed Turnpike, proven from where the harness runs: no lab, no rights,
  * the machine's own network. One cell for the server itself, one for a direct
- * call, and one for each way to its relay.
+ * call, one for each way to its relay, and one that says which ways are missing.
  */
 #ifndef SCENARIOS_AGAINST_H
 #define SCENARIOS_AGAINST_H
@@ -15,11 +15,13 @@ struct against {
 	char name[32];   /* its host, for results */
 	const char *key; /* API token, or NULL. Borrowed. Goes nowhere but to the server. */
 	bool insecure;   /* its certificate need not verify */
+	bool expects[OFFER_TRANSPORTS]; /* over which it should offer its relay */
 	struct target target;
 	char no_relay[400]; /* why target.offer could not be learnt; "" if it was */
 };
 
-/* 0, or -E_INVAL: why says what is wrong with the URL. */
+/* It then expects a relay over every transport. 0, or -E_INVAL: why says what is wrong with the
+ * URL. */
 int against_init(struct against *a, const char *url, const char *key, bool insecure,
                  struct why *why);
 

@@ -73,18 +73,18 @@ static bool answers(const struct deployed *d)
 	return yes;
 }
 
-static int deploy(struct deployed *d, const char *guests, const char *quota)
+/* certified: with a certificate from outside, without which no turns: is offered. */
+static int deploy(struct deployed *d, const char *guests, const char *quota, bool certified)
 {
 	int64_t deadline = clock_mono_ms() + READY_MS;
 	struct proc_opt po = PROC_OPT_DEFAULT;
 	struct why why = {"no free port"};
 	char listen[32], cert[96], key[96];
 	const char *argv[] = {program, "serve", "--data", d->data, "--listen", listen,
-	                      /* turns: is offered with a certificate from outside alone. */
-	                      "--tls-cert", cert, "--tls-key", key,
 	                      /* Both ends of the calls are on this machine. */
 	                      "--relay-allow", "0.0.0.0/0", "--relay-allow", "::/0", "--guests",
-	                      guests, "--user-quota", quota, NULL};
+	                      guests, "--user-quota", quota, certified ? "--tls-cert" : NULL, cert,
+	                      "--tls-key", key, NULL};
 
 	d->pid = -1;
 	d->port = free_port();
@@ -112,7 +112,15 @@ static int set_up(void **state)
 	struct deployed *d = calloc(1, sizeof(*d));
 
 	*state = d;
-	return d ? deploy(d, "local", "128") : -1;
+	return d ? deploy(d, "local", "128", true) : -1;
+}
+
+static int set_up_without_certificate(void **state)
+{
+	struct deployed *d = calloc(1, sizeof(*d));
+
+	*state = d;
+	return d ? deploy(d, "local", "128", false) : -1;
 }
 
 static int set_up_with_key(void **state)
@@ -120,7 +128,7 @@ static int set_up_with_key(void **state)
 	struct deployed *d = calloc(1, sizeof(*d));
 
 	*state = d;
-	return d ? deploy(d, "no", "128") : -1;
+	return d ? deploy(d, "no", "128", true) : -1;
 }
 
 static int set_up_with_quota(void **state)
@@ -128,7 +136,7 @@ static int set_up_with_quota(void **state)
 	struct deployed *d = calloc(1, sizeof(*d));
 
 	*state = d;
-	return d ? deploy(d, "local", "1") : -1;
+	return d ? deploy(d, "local", "1", true) : -1;
 }
 
 static int tear_down(void **state)
@@ -182,7 +190,21 @@ static void test_what_is_well_passes_over_every_transport(void **state)
 	expect_says("certificate expires in ");
 	expect_says("direct, host/host");
 	expect_says("Calls from this network will work: directly in most cases");
-	expect_says("6 of 6 passed");
+	expect_says("relay over udp, tcp, tls");
+	expect_says("7 of 7 passed");
+}
+
+/* Each way that there is may be well, and one that a guest needs is not there. */
+static void test_transports_that_are_not_offered_are_named(void **state)
+{
+	struct deployed *d = *state;
+
+	play(ARGS("--insecure", "--only", "against-transports"), 1);
+	expect_says("The server should offer its relay over tls, but no TURN URI of it does");
+	expect_says("relay over udp, tcp");
+	play(ARGS("--insecure", "--expect", "udp,tcp", "--only", "against-transports"), 0);
+	play(ARGS("--expect", "udp,sctp"), 2);
+	expect_says("there is no transport sctp");
 }
 
 static void test_self_made_certificate_is_named(void **state)
@@ -391,6 +413,8 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_what_is_well_passes_over_every_transport, set_up,
 	                                    tear_down),
+	    cmocka_unit_test_setup_teardown(test_transports_that_are_not_offered_are_named,
+	                                    set_up_without_certificate, tear_down),
 	    cmocka_unit_test_setup_teardown(test_self_made_certificate_is_named, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_missing_and_wrong_keys_are_named, set_up_with_key,
 	                                    tear_down),
