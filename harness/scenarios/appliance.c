@@ -5,8 +5,8 @@
 #include "harness/scenarios/appliance.h"
 
 #include "harness/clock.h"
-#include "harness/lab/contain.h"
 #include "harness/lab/proc.h"
+#include "harness/lab/selfcert.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -195,6 +195,8 @@ int appliance_start(struct appliance **out, const char *program, const char *con
 	                        .server_ns = lab_server_ns(lab)};
 	if (mkdir(DATA, 0700) != 0)
 		err = why_set(why, error_from_errno(errno), "%s: %s", DATA, strerror(errno));
+	if (err == 0 && options)
+		err = selfcert_write(LAB_SERVER_NAME, APPLIANCE_CERT, APPLIANCE_KEY, why);
 	if (err == 0)
 		err = spawn(a, why);
 	if (err == 0)

@@ -8,6 +8,7 @@
 #define SCENARIOS_APPLIANCE_H
 
 #include "base/error.h"
+#include "harness/lab/contain.h"
 #include "harness/lab/lab.h"
 
 #include <jansson.h>
@@ -16,6 +17,11 @@
 #define APPLIANCE_URL "https://" LAB_SERVER_IP "/"
 
 struct appliance;
+
+/* A certificate for LAB_SERVER_NAME, for options of scenarios: without one the appliance has its
+ * own, and offers no turns: */
+#define APPLIANCE_CERT CONTAIN_WORK "/appliance-cert.pem"
+#define APPLIANCE_KEY  CONTAIN_WORK "/appliance-key.pem"
 
 #define APPLIANCE_OPTIONS 16 /* that a scenario may add, words counted */
 #define APPLIANCE_WORDS   8  /* of a verb */

@@ -50,12 +50,31 @@ static void name_cell(struct cell *cell, const char *name)
 		snprintf(cell->name, sizeof(cell->name), "%.63s@%.31s", name, cell->target->name);
 }
 
+/* The target's own way of the scenario's kind. False if it has none: the cell is not for it. A
+ * literal is none: Firefox takes no certificate for one. */
+static bool find_only(struct cell *cell)
+{
+	const struct offer_entry *wanted = cell->scenario->only;
+	const struct offer *o = &cell->target->offer;
+
+	cell->only = wanted;
+	if (!wanted || cell->target->own)
+		return true;
+	for (size_t i = 0; i < o->n; i++) {
+		cell->only = &o->entry[i];
+		if (cell->only->turn && cell->only->transport == wanted->transport &&
+		    cell->only->port == wanted->port && cell->only->family == 0)
+			return true;
+	}
+	return false;
+}
+
 /* What the table expects of a scenario holds for Turnpike; of others theory knows more. */
 static int expect_of_target(struct cell *cell, struct why *why)
 {
 	const char *query = cell->scenario->page_query;
 
-	if (cell->target->own)
+	if (cell->target->own || cell->only)
 		return 0;
 	if (theory_expect_offer(cell->kind[0], cell->kind[1], cell->scenario->place,
 	                        &cell->target->offer, query && strstr(query, "relay=1"),
@@ -75,7 +94,7 @@ static int add_scenarios(struct plan *plan, const struct plan_options *opt,
 
 		/* What breaks in mid-call is, more often than not, the appliance; and what
 		 * the self-test finds is told for its ports. */
-		if ((s->group == GROUP_FAULTS || s->check) && !target->own)
+		if (((s->group == GROUP_FAULTS || s->check) && !target->own) || !find_only(&cell))
 			continue;
 		name_cell(&cell, s->name);
 		if (!selected(opt, &cell, s->name, matched))

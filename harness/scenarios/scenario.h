@@ -37,6 +37,9 @@ struct scenario {
 	enum browser_product product[LAB_SIDES];
 	enum scenario_place place;
 	const char *page_query; /* behind the page's address; NULL: nothing */
+	/* The one way to the relay, for both ends: their pages then know the server by its name, as
+	 * turns: wants it. Of another target the one of the same transport and port. NULL: any */
+	const struct offer_entry *only;
 	/* More options for the appliance, NULL at the end; wants .alone. NULL: none */
 	const char *const *server_options;
 	void (*play)(struct stage *st);

@@ -223,6 +223,12 @@ static int start_browser(struct stage *st, enum lab_side side, struct why *why)
 	return err;
 }
 
+/* How this side's client knows the server. */
+static const char *server_host(const struct stage *st, enum lab_side side)
+{
+	return st->cell->scenario->only ? LAB_SERVER_NAME : lab_server_host(st->lab, side);
+}
+
 /* Has the page use the target's ICE servers, whatever its own server says. */
 static int give_servers(struct stage *st, enum lab_side side, struct why *why)
 {
@@ -232,7 +238,7 @@ static int give_servers(struct stage *st, enum lab_side side, struct why *why)
 	int err;
 
 	if (st->lab)
-		servers = target_servers(st->cell->target, lab_server_host(st->lab, side));
+		servers = target_servers(st->cell->target, server_host(st, side));
 	if (!servers && !only)
 		return 0;
 	wanted = json_object();
@@ -263,7 +269,7 @@ static const char *page_url(const struct stage *st, enum lab_side side, char *bu
 		query = "";
 	if (st->opt->against)
 		return against_page(st->opt->against, query, buf, size);
-	snprintf(buf, size, "https://%s/%s", lab_server_host(st->lab, side), query);
+	snprintf(buf, size, "https://%s/%s", server_host(st, side), query);
 	return buf;
 }
 

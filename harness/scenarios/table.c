@@ -3,6 +3,7 @@
  * The scenarios. A new one is a row of calls.def, checks.def or faults.def, and a file if it plays
  * something new.
  */
+#include "harness/scenarios/appliance.h"
 #include "harness/scenarios/check.h"
 #include "harness/scenarios/crowd.h"
 #include "harness/scenarios/fault.h"

@@ -215,6 +215,27 @@ static void test_scenarios_expect_of_coturn_what_they_expect_of_turnpike(void **
 	plan_free(&plan);
 }
 
+/* A cell that is held to one way takes the target's own, and is not for a target without. */
+static void test_cell_of_one_way_takes_the_targets_own(void **state)
+{
+	struct target coturn, bare;
+	struct plan_options opt = {
+	    .only = {"call-turns"}, .only_n = 1, .target = {&target_turnpike, &coturn, &bare}};
+	struct plan plan;
+
+	(void)state;
+	target_coturn(&coturn, "/usr/bin/turnserver");
+	read_offer("[{\"urls\": [\"turn:a\", \"turns:203.0.113.13:443\"], " CREDENTIALS);
+	target_command(&bare, "true", NULL, &offer);
+	opt.target_n = 3;
+	assert_int_equal(plan_make(&plan, &opt, &why), 0);
+	assert_int_equal(plan.n, 2);
+	assert_string_equal(plan.cell[0].only->uri, "turns:" LAB_SERVER_NAME ":443?transport=tcp");
+	assert_string_equal(plan.cell[1].only->uri, "turns:" LAB_TURN_NAME ":443?transport=tcp");
+	assert_string_equal(plan.cell[1].expect.relay_protocol[0], "tls");
+	plan_free(&plan);
+}
+
 static void test_plan_plays_every_cell_against_each_target(void **state)
 {
 	struct target coturn;
@@ -256,6 +277,7 @@ int main(void)
 	    cmocka_unit_test(test_theory_of_stun_alone),
 	    cmocka_unit_test(test_coturn_offers_what_turnpike_does),
 	    cmocka_unit_test(test_scenarios_expect_of_coturn_what_they_expect_of_turnpike),
+	    cmocka_unit_test(test_cell_of_one_way_takes_the_targets_own),
 	    cmocka_unit_test(test_plan_plays_every_cell_against_each_target),
 	};
 
