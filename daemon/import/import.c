@@ -5,6 +5,7 @@
  */
 #include "daemon/import/import.h"
 
+#include "base/text.h"
 #include "store/coturn.h"
 
 #include <ctype.h>
@@ -66,15 +67,13 @@ void import_free(struct import *im)
 
 static void say(struct import *im, const char *verdict, const char *fmt, va_list ap)
 {
-	char text[1024];
-	size_t i;
+	char text[1024], line[2048], shown[4096];
 
 	vsnprintf(text, sizeof(text), fmt, ap);
-	for (i = 0; text[i]; i++)
-		if (iscntrl((unsigned char)text[i]))
-			text[i] = '?';
-	fprintf(im->report, "%s: %s: %s%s%s%s%s\n", im->place, im->directive, verdict,
-	        *text ? ": " : "", text, im->note ? "; " : "", im->note ? im->note : "");
+	snprintf(line, sizeof(line), "%.300s: %.200s: %s%s%s%s%s", im->place, im->directive,
+	         verdict, *text ? ": " : "", text, im->note ? "; " : "", im->note ? im->note : "");
+	text_show(shown, sizeof(shown), line, strlen(line), TEXT_AGAIN);
+	fprintf(im->report, "%s\n", shown);
 }
 
 void import_taken(struct import *im, const char *fmt, ...)
@@ -135,9 +134,6 @@ static void show(char out[SHOWN_MAX], const char *name, const char *value)
 		name = "********";
 	snprintf(out, SHOWN_MAX, "%.60s%s%.90s", name, *value ? "=" : "",
 	         secret && *value ? "********" : value);
-	for (char *p = out; *p; p++)
-		if (iscntrl((unsigned char)*p))
-			*p = '?';
 }
 
 /* What a line has that keeps coturn from understanding it, and that nobody means. Steps over it. */
@@ -281,9 +277,6 @@ static int on_row(void *ctx, enum coturn_table table, const char *const v[COTURN
 
 	snprintf(shown, sizeof(shown), "%s %.60s%s%.60s", what[table],
 	         table == COTURN_SECRET ? "********" : v[1], *v[0] ? " of realm " : "", v[0]);
-	for (char *p = shown; *p; p++)
-		if (iscntrl((unsigned char)*p))
-			*p = '?';
 	im->directive = shown;
 	switch (table) {
 	case COTURN_USER:

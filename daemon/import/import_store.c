@@ -4,8 +4,11 @@
  */
 #include "daemon/import/import.h"
 
+#include "base/text.h"
 #include "store/coturn.h"
 #include "store/store.h"
+
+#include <string.h>
 
 static int add_users(const struct import *im, struct store *s, struct why *why)
 {
@@ -24,8 +27,10 @@ static int add_users(const struct import *im, struct store *s, struct why *why)
 		}
 		/* One name that is not allowed here must not keep the others out. */
 		if (r == -E_INVAL) {
-			fprintf(stderr, "turnpike: user %.64s: NOT TAKEN: %s\n", u->name,
-			        why->text);
+			char shown[256];
+
+			text_show(shown, sizeof(shown), u->name, strlen(u->name), TEXT_SHOWN);
+			fprintf(stderr, "turnpike: user %s: NOT TAKEN: %s\n", shown, why->text);
 			r = 0;
 		}
 	}

@@ -592,6 +592,8 @@ static void test_rows_that_are_not_in_force(void **state)
 	    "CREATE TABLE turn_secret (realm TEXT, value TEXT);"
 	    "CREATE TABLE allowed_peer_ip (realm TEXT, ip_range TEXT);"
 	    "CREATE TABLE oauth_key (kid TEXT, ikm_key TEXT, realm TEXT);"
+	    "CREATE TABLE admin_user (name TEXT, realm TEXT, password TEXT);"
+	    "INSERT INTO admin_user VALUES ('a\xc2\x9b' || 'b\xe2\x80\xae', '', 'x');"
 	    "CREATE TABLE turn_realm_option (realm TEXT, opt TEXT, value TEXT);"
 	    "INSERT INTO turn_realm_option VALUES ('a.org', 'user-quota', '7'), "
 	    "('a.org', 'total-quota', '70'), ('b.org', 'max-bps', '8');"
@@ -615,6 +617,8 @@ static void test_rows_that_are_not_in_force(void **state)
 	assert_null(im.value[OPTION_session_bandwidth]);
 	assert_non_null(strstr(said, "max-bps of realm b.org: NOT TAKEN"));
 	assert_non_null(strstr(said, "10.0.0.2 of realm b.org: NOT TAKEN"));
+	/* what steers a terminal is shown */
+	assert_non_null(strstr(said, "admin user a\u27e8U+009B\u27e9b\u27e8U+202E\u27e9: NOT"));
 	assert_non_null(strstr(said, "oauth_key k: NOT TAKEN: oauth is not set"));
 	import_free(&im);
 	free(said);
