@@ -261,12 +261,10 @@ static int session_new(struct lws *wsi, struct http_session **out)
 	return 0;
 }
 
-int web_http_done(struct http_session *s)
+static int answer(struct http_session *s)
 {
 	struct http_response r;
 
-	if (s->answered || s->gone || s->is_late)
-		return -1; /* he talks on while he waits */
 	http_api_answer(s->ops, s->ctx, &s->q, &r);
 	if (s->gone) {
 		http_response_done(&r);
@@ -298,7 +296,7 @@ int web_http_head(const struct web_conf *conf, const struct web_ops *ops, void *
 	s->ctx = ctx;
 	s->expected = len;
 	if (!len) {
-		web_http_done(s);
+		answer(s);
 		web_http_free(s);
 		return -1;
 	}
@@ -323,9 +321,17 @@ int web_http_body(struct http_session *s, const void *in, size_t len)
 		s->q.body_len += len;
 		return s->q.body_len > DISCARD_MAX ? -1 : 0;
 	}
+	if (s->q.body_len == s->expected)
+		return -1; /* the client talks on while it waits for its answer */
 	if (len > s->expected - s->q.body_len)
 		len = s->expected - s->q.body_len;
 	memcpy(s->q.body + s->q.body_len, in, len);
 	s->q.body_len += len;
-	return 0;
+	/* LWS 4.3 does not say that the body is complete when anything came behind it. */
+	return s->q.body_len == s->expected ? answer(s) : 0;
+}
+
+int web_http_done(struct http_session *s)
+{
+	return s->gone || s->is_late ? 0 : -1;
 }

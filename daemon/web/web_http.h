@@ -17,10 +17,10 @@ struct nest;
 int web_http_head(const struct web_conf *conf, const struct web_ops *ops, void *ctx,
                   struct nest *nest, struct lws *wsi, struct http_session **slot);
 
-/* A part of the body. */
+/* A part of the body; the last one is answered. */
 int web_http_body(struct http_session *s, const void *in, size_t len);
 
-/* The body is complete. */
+/* LWS has seen the end of the body. */
 int web_http_done(struct http_session *s);
 
 /* It can be written to: the answer that was waited for, if it is there. */

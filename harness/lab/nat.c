@@ -5,6 +5,7 @@
  * Words in a kind's rules, filled in by nat_ruleset():
  *   @WAN@     the router's outside address
  *   @MASK@    differs from one generation of mappings to the next
+ *   @CARRIER@ the same for the NAT of a carrier
  *   @PORTS@   a map of consecutive ports, for numgen
  *   @BY_ADDRESS@  a rule for each destination address, each with a mapping of its own
  *   @EIM@     endpoint-independent mapping of UDP, where plain masquerade is not enough
@@ -61,6 +62,8 @@
 /* Another port than the client's, and the same for every destination. A mask maps no two ports of a
  * client to one, as a hash may, and nft 1.1 wants an expression of the type of a port. */
 #define MASK_EIM "snat to @WAN@ : udp sport ^ @MASK@;"
+/* Another than the customer's behind it: the same mask twice is none. */
+#define MASK_CARRIER "snat to @WAN@ : udp sport ^ @CARRIER@;"
 
 /* Keeps the client's port where it can: endpoint-independent as long as one client is alone. */
 #define POST_EIM "chain post { " POST_HOOK " @EIM@ @REST@ }\n"
@@ -250,7 +253,8 @@ const struct nat_kind nat_carrier = {
     .purpose = "the outer NAT of cgnat",
     .claim = {.v4 = EI_APD},
     .filtered = true,
-    .nat = "chain post { " POST_HOOK " oifname \"wan\" meta l4proto udp " MASK_EIM " @REST@ }\n",
+    .nat =
+        "chain post { " POST_HOOK " oifname \"wan\" meta l4proto udp " MASK_CARRIER " @REST@ }\n",
     .forward = "",
 };
 
@@ -315,6 +319,11 @@ static unsigned mask(const struct nat_place *place)
 	return 0x4000 | ((0x1555 + place->generation * 0x9e5) & 0x3fff);
 }
 
+static unsigned carrier_mask(const struct nat_place *place)
+{
+	return (0x0aab + place->generation * 0x5c3) & 0x3fff;
+}
+
 /* The lab's public network is a /24: 256 rules tell all its addresses apart. */
 #define ADDRESS_N 256
 
@@ -339,6 +348,8 @@ static const char *add_word(struct text *t, const char *word, const struct nat_p
 		add(t, "%s", place->wan_ip);
 	else if (n == 4 && strncmp(word, "MASK", n) == 0)
 		add(t, "0x%x", mask(place));
+	else if (n == 7 && strncmp(word, "CARRIER", n) == 0)
+		add(t, "0x%x", carrier_mask(place));
 	else if (n == 5 && strncmp(word, "PORTS", n) == 0)
 		add_ports(t, place);
 	else if (n == 10 && strncmp(word, "BY_ADDRESS", n) == 0)

@@ -206,7 +206,7 @@ static void settle(struct crowd *c)
 		if (clock_mono_ms() > deadline)
 			fail(c, -E_TIMEOUT, "the hub does not come to rest");
 	}
-	lws_sul_schedule(c->context, 0, &wake, NULL, LWS_SET_TIMER_USEC_CANCEL);
+	lws_sul_cancel(&wake);
 }
 
 static void send_and_answer(struct crowd *c, struct server *s, double seconds)
@@ -224,7 +224,7 @@ static void send_and_answer(struct crowd *c, struct server *s, double seconds)
 		lws_sul_schedule(c->context, 0, &wake, turn_on_time, TURN_MS * LWS_US_PER_MS);
 		lws_service(c->context, 0);
 	}
-	lws_sul_schedule(c->context, 0, &wake, NULL, LWS_SET_TIMER_USEC_CANCEL);
+	lws_sul_cancel(&wake);
 }
 
 int load_signal(const struct load *l, struct server *s, double seconds, struct measure *m,

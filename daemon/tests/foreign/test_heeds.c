@@ -216,8 +216,9 @@ static bool shows_cert(const char *alpn, const char *name)
 	char command[128], want[64], *said;
 	bool shown;
 
-	snprintf(command, sizeof(command), "openssl s_client -connect " SERVER4 " -alpn %s", alpn);
-	snprintf(want, sizeof(want), "CN = %s", name);
+	snprintf(command, sizeof(command),
+	         "openssl s_client -nameopt RFC2253 -connect " SERVER4 " -alpn %s", alpn);
+	snprintf(want, sizeof(want), "CN=%s", name);
 	said = lab_run(command, "");
 	shown = strstr(said, want);
 	free(said);
