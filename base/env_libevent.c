@@ -235,6 +235,16 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	e->reading = NULL;
 }
 
+void env_libevent_bind_early(int fd, int family)
+{
+	int one = 1;
+
+	if (family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &one, sizeof(one));
+	else
+		setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &one, sizeof(one));
+}
+
 int env_libevent_bind_udp(const struct addr *local, bool reuse_port, int *out, struct why *why)
 {
 	int family = addr_family(local), one = 1, size = SOCKET_BUF, err;
@@ -249,8 +259,10 @@ int env_libevent_bind_udp(const struct addr *local, bool reuse_port, int *out, s
 	}
 	if (family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-	if (reuse_port)
+	if (reuse_port) {
 		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
+		env_libevent_bind_early(fd, family);
+	}
 	/* Forced where we may, else as much as the system's limit gives. */
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));

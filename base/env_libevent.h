@@ -32,8 +32,12 @@ void env_libevent_gather(struct env *env, unsigned int us);
 void env_libevent_random(void *out, size_t len);
 
 /* Opens a UDP socket bound to local, non-blocking, with room for bursts. reuse_port: several
- * workers share the address and the kernel spreads clients over them. 0 or a code; why names
- * address and fix. */
+ * workers share the address, which the host need not have yet, and the kernel spreads clients over
+ * them. 0 or a code; why names address and fix. */
 int env_libevent_bind_udp(const struct addr *local, bool reuse_port, int *fd, struct why *why);
+
+/* Before bind(2), for a socket that listens: it may take an address that the host does not have
+ * yet, and serves it as soon as it does. */
+void env_libevent_bind_early(int fd, int family);
 
 #endif

@@ -44,6 +44,8 @@ int error_from_errno(int err)
 		return -E_NOTFOUND;
 	case EEXIST:
 		return -E_EXISTS;
+	case EAFNOSUPPORT:
+		return -E_UNSUPPORTED;
 	case EINVAL:
 	case EADDRNOTAVAIL:
 		return -E_INVAL;

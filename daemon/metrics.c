@@ -37,9 +37,10 @@ static void put_ports(FILE *out, const struct metric *f, const struct metrics *m
 	char text[ADDR_STRLEN];
 
 	for (size_t i = 0; i < m->topo->relay_n; i++)
-		fprintf(out, "%s{%s=\"%s\"} %zu\n", f->name, f->label,
-		        addr_format_ip(&m->topo->relay[i].local, text),
-		        of(m->topo->relay[i].ports));
+		if (m->topo->relay[i].presence != TURN_GONE)
+			fprintf(out, "%s{%s=\"%s\"} %zu\n", f->name, f->label,
+			        addr_format_ip(&m->topo->relay[i].local, text),
+			        of(m->topo->relay[i].ports));
 }
 
 static void put_ports_in_use(FILE *out, const struct metric *f, const struct metrics *m)

@@ -135,6 +135,20 @@ static void change_over(struct reload *r, struct settings *fresh,
 	r->applied(r->ctx, changes);
 }
 
+int reload_settings(struct reload *r, struct why *why)
+{
+	struct settings *fresh;
+	int err = settings_new(&r->live->conf, r->topo, r->base, &fresh, why);
+
+	if (err)
+		return err;
+	settings_unref(r->settings);
+	r->settings = fresh;
+	for (size_t i = 0; i < r->worker_n; i++)
+		worker_set_settings(r->workers[i], fresh, &front_worker_net(r->front)->conf);
+	return 0;
+}
+
 /* For the command line. Two servers on one data directory: it speaks to the first. */
 static void note_served(const struct reload *r)
 {

@@ -48,6 +48,10 @@ bool reload_succeed(struct reload *r);
 /* Reads everything again, and logs what became of it; report (may be NULL) is told, too. */
 void reload_run(struct reload *r, struct lockfile_report *report);
 
+/* The configuration is what it was, but means something else, for the host has changed: makes
+ * settings of it and of the topology, and has the workers use them. -E_NOMEM. */
+int reload_settings(struct reload *r, struct why *why);
+
 /* Ends what reload_start() began, and gives the settings back. */
 void reload_stop(struct reload *r);
 

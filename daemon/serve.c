@@ -197,20 +197,24 @@ static int open_listeners(struct serve *s, struct why *why)
 	s->listeners = calloc(s->sockets.tcp_n, sizeof(struct listener *));
 	if (!s->listeners)
 		return why_set(why, -E_NOMEM, "out of memory");
-	for (; s->listener_n < s->sockets.tcp_n; s->listener_n++) {
-		int r = listener_new(s->base, sockets_take_tcp(&s->sockets, s->listener_n),
-		                     front_greeter(s->front), &s->listeners[s->listener_n], why);
+	for (size_t i = 0; i < s->sockets.tcp_n; i++) {
+		int fd = sockets_take_tcp(&s->sockets, i);
+		int r = fd < 0 ? 0
+		               : listener_new(s->base, fd, front_greeter(s->front),
+		                              &s->listeners[s->listener_n], why);
 
 		if (r)
 			return r;
+		s->listener_n += fd >= 0;
 	}
 	return 0;
 }
 
 static int start_worker(struct serve *s, const struct turn_conf *conf, struct why *why)
 {
-	struct turn_listener_conf *l = calloc(s->topo.udp_n, sizeof(*l));
+	struct turn_listener_conf *l = calloc(s->topo.udp_n + 1, sizeof(*l));
 	struct worker_net net = *front_worker_net(s->front);
+	size_t n = 0;
 	int r;
 
 	net.books = s->books;
@@ -218,16 +222,13 @@ static int start_worker(struct serve *s, const struct turn_conf *conf, struct wh
 	net.usage_s = (unsigned)s->conf->usage_interval;
 	if (!l)
 		return why_set(why, -E_NOMEM, "out of memory");
-	for (size_t n = 0; n < s->topo.udp_n; n++) {
-		l[n].local = s->topo.udp[n].addr;
-		l[n].relay4 = topology_relay_for(&s->topo, &s->topo.udp[n], AF_INET);
-		l[n].relay6 = topology_relay_for(&s->topo, &s->topo.udp[n], AF_INET6);
-		l[n].external = topology_external(s->conf, &l[n].local);
-		l[n].discovery = topology_discovers(s->conf, &s->topo.udp[n]);
-		l[n].fd = sockets_take_udp(&s->sockets, conf->worker, n);
+	for (size_t i = 0; i < s->topo.udp_n; i++) {
+		l[n] = serve_listener_conf(s, i);
+		l[n].fd = sockets_take_udp(&s->sockets, conf->worker, i);
+		s->topo.udp[i].served = l[n].fd >= 0;
+		n += l[n].fd >= 0;
 	}
-	r = worker_start(conf, l, s->topo.udp_n, s->users, s->nonce_key, &net,
-	                 &s->workers[s->worker_n], why);
+	r = worker_start(conf, l, n, s->users, s->nonce_key, &net, &s->workers[s->worker_n], why);
 	if (!r) /* it holds on to what conf points into */
 		worker_set_settings(s->workers[s->worker_n++], s->reload.settings,
 		                    &front_worker_net(s->front)->conf);
@@ -464,8 +465,9 @@ static int start(struct serve *s, struct why *why)
 	    add_signal(s, SIGTERM, on_signal, &s->on_term) ||
 	    add_signal(s, SIGHUP, on_hup, &s->on_hup))
 		return why_set(why, -E_NOMEM, "out of memory");
-	r = start_reload(s, why);
-	return r ? r : serve_start_admin(s, why);
+	if ((r = start_reload(s, why)) || (r = serve_start_host(s, why)))
+		return r;
+	return serve_start_admin(s, why);
 }
 
 static void stop(struct serve *s)
@@ -483,6 +485,7 @@ static void stop(struct serve *s)
 	front_free(s->front);
 	sockets_close(&s->sockets);
 	supervise_free(s->supervise);
+	serve_stop_host(s);
 	event_gone(s->poll);
 	event_gone(s->rotate);
 	event_gone(s->sample);
@@ -516,7 +519,9 @@ int serve_main(struct conf_live *live)
 		fprintf(stderr, "turnpike: %s\n", why.text);
 	} else {
 		for (size_t i = 0; i < s.topo.udp_n; i++)
-			log_info(NULL, "listening", LOG_ADDR("address", &s.topo.udp[i].addr));
+			if (s.topo.udp[i].served)
+				log_info(NULL, "listening",
+				         LOG_ADDR("address", &s.topo.udp[i].addr));
 		log_info(NULL, "ready", LOG_STR("version", TURNPIKE_VERSION),
 		         LOG_INT("workers", s.worker_n));
 		if (supervise_ready(s.supervise, s.base, s.workers, s.worker_n))

@@ -60,6 +60,9 @@ struct serve {
 	struct why store_error; /* of the last poll, empty when it went well */
 	unsigned store_polls;   /* since it was last tried, while there is an error */
 	uint64_t signal_events[HUB_EVENT_N];
+	struct host_watch *host_watch;
+	struct event *host_again;
+	bool policy_late, sockets_late; /* could not be made at the last look at the host */
 };
 
 /* ---- serve.c ---- */
@@ -72,6 +75,15 @@ void serve_set_draining(void *ctx, bool draining);
 
 /* 0 or -E_NOMEM. */
 int serve_add_timer(struct serve *s, uint64_t every_ms, event_callback_fn fn, struct event **out);
+
+/* ---- serve_host.c ---- */
+
+/* What a worker has to serve: the i-th of the topology's addresses, without a socket. */
+struct turn_listener_conf serve_listener_conf(const struct serve *s, size_t i);
+
+/* Once the workers run: follows the changes of this host's addresses. */
+int serve_start_host(struct serve *s, struct why *why);
+void serve_stop_host(struct serve *s);
 
 /* ---- serve_web.c ---- */
 

@@ -240,6 +240,8 @@ static int lease_port(struct turn_request *rq, struct turn_half *half, int relay
 
 	if (relay == TURN_NO_RELAY)
 		return 440;
+	relay =
+	    turn_usable_relay(rq->turn, relay, half == &half->alloc->half[1] ? AF_INET6 : AF_INET);
 	half->via = &rq->turn->conf.relay[relay];
 	if (even->value)
 		want = even->value[0] & 0x80 ? TURN_PORT_EVEN_PAIR : TURN_PORT_EVEN;

@@ -221,6 +221,13 @@ bool turn_mobile_lost(struct turn_alloc *a, const struct turn_tuple *tuple)
 	return true;
 }
 
+/* Nothing can come from where it was moving to. */
+void turn_mobile_side_lost(struct turn_alloc *a, const struct turn_side *side)
+{
+	if (a->mobile && a->mobile->moving && a->mobile->path.side == side)
+		stop_moving(a->mobile);
+}
+
 static struct turn_mobile *find_serial(struct turn *t, uint64_t serial)
 {
 	struct turn_mobile *m;

@@ -116,15 +116,27 @@ void turn_perms_end(struct turn_alloc *a, int family)
 			a->perms[i].until_ms = 0;
 }
 
-/* The policy has changed. */
+/* The policy has changed, or this host's addresses have: a stranger's that is a relay's now is
+ * another peer, and so is a relay's that is a stranger's again. */
 void turn_perms_recheck(struct turn_alloc *a)
 {
+	const struct turn *t = a->turn;
 	struct addr peer;
 
 	for (size_t i = 0; i < a->perm_n; i++) {
-		addr_from_bytes(&peer, a->perms[i].ip, a->perms[i].ip_len, 0);
-		if (turn_perm_check_peer(a, &peer, false))
-			a->perms[i].until_ms = 0;
+		struct turn_perm *p = &a->perms[i];
+
+		addr_from_bytes(&peer, p->ip, p->ip_len, 0);
+		if (turn_perm_check_peer(a, &peer, false) || p->own != !!turn_relay_at(t, &peer))
+			p->until_ms = 0;
+	}
+	for (size_t i = 0; i < a->chan_n; i++) {
+		struct turn_chan *c = &a->chans[i];
+		struct addr wire = turn_wire_addr(t, &c->peer);
+
+		if (!addr_equal(&wire, &c->wire) ||
+		    (turn_relay_at(t, &c->peer) && turn_perm_check_peer(a, &c->peer, true)))
+			c->until_ms = 0; /* what the policy denies, permissions stop */
 	}
 }
 

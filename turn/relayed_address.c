@@ -7,7 +7,8 @@
 const struct turn_relay *turn_relay_at(const struct turn *t, const struct addr *external)
 {
 	for (size_t i = 0; i < t->conf.relay_n; i++)
-		if (addr_equal_ip(&t->conf.relay[i].external, external))
+		if (t->conf.relay[i].presence != TURN_GONE &&
+		    addr_equal_ip(&t->conf.relay[i].external, external))
 			return &t->conf.relay[i];
 	return NULL;
 }
@@ -34,7 +35,8 @@ struct addr turn_outside_addr(const struct turn *t, const struct addr *from)
 	if (!t->behind_nat)
 		return peer;
 	for (size_t i = 0; i < t->conf.relay_n; i++) {
-		if (addr_equal_ip(&t->conf.relay[i].local, from)) {
+		if (t->conf.relay[i].presence != TURN_GONE &&
+		    addr_equal_ip(&t->conf.relay[i].local, from)) {
 			peer = t->conf.relay[i].external;
 			addr_put_port(&peer, addr_port(from));
 			break;

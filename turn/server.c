@@ -28,6 +28,14 @@ static void on_tick(void *arg)
 	env_timer_set(t->tick, TICK_MS);
 }
 
+static bool is_behind_nat(const struct turn_conf *conf)
+{
+	for (size_t i = 0; i < conf->relay_n; i++)
+		if (!addr_equal_ip(&conf->relay[i].local, &conf->relay[i].external))
+			return true;
+	return false;
+}
+
 struct turn *turn_new(struct env *env, const struct turn_conf *conf,
                       const struct turn_auth_ops *auth, void *auth_ctx)
 {
@@ -39,8 +47,7 @@ struct turn *turn_new(struct env *env, const struct turn_conf *conf,
 	t->conf = *conf;
 	t->auth = auth;
 	t->auth_ctx = auth_ctx;
-	for (size_t i = 0; i < conf->relay_n; i++)
-		t->behind_nat |= !addr_equal_ip(&conf->relay[i].local, &conf->relay[i].external);
+	t->behind_nat = is_behind_nat(conf);
 	t->now_ms = env_now_ms(env);
 	t->wheel_s = t->now_ms / 1000;
 	env_random(env, &t->nonce_keys, sizeof(t->nonce_keys));
@@ -90,36 +97,6 @@ void turn_free(struct turn *t)
 	free(t);
 }
 
-int turn_listen(struct turn *t, const struct turn_listener_conf *conf)
-{
-	struct turn_listener *l = calloc(1, sizeof(*l));
-	struct env_udp_params p = {
-	    .local = conf->local, .fd = conf->fd, .on_batch = turn_on_client_batch, .arg = l};
-	int r;
-
-	if (!l)
-		return -E_NOMEM;
-	l->side = (struct turn_side){.turn = t,
-	                             .number = ++t->sides,
-	                             .protocol = TURN_UDP,
-	                             .relay4 = conf->relay4,
-	                             .relay6 = conf->relay6};
-	r = env_udp_open(t->env, &p, &l->udp);
-	if (r) {
-		free(l);
-		return r;
-	}
-	l->discovery = conf->discovery;
-	l->external = conf->local;
-	if (addr_family(&conf->external) != AF_UNSPEC)
-		l->external = conf->external;
-	addr_put_port(&l->external, addr_port(&l->udp->local));
-	l->next = t->listeners;
-	t->listeners = l;
-	turn_find_counterparts(t);
-	return 0;
-}
-
 void turn_set_net(struct turn *t, const struct turn_net_ops *ops, void *ctx)
 {
 	t->net = ops;
@@ -136,9 +113,10 @@ void turn_set_conf(struct turn *t, const struct turn_conf *conf)
 	const struct turn_conf old = t->conf;
 	struct turn_alloc *a, *next;
 
+	t->now_ms = env_now_ms(t->env);
+	turn_end_lost_relays(t, conf);
 	t->conf = *conf;
-	t->conf.relay_n = old.relay_n;
-	memcpy(t->conf.relay, old.relay, sizeof(old.relay));
+	t->behind_nat = is_behind_nat(conf);
 	t->conf.quota = old.quota;
 	memcpy(t->conf.ticket_key, old.ticket_key, sizeof(old.ticket_key));
 	t->conf.worker = old.worker;

@@ -311,6 +311,7 @@ int turn_mobile_refresh(struct turn_request *rq);
 struct turn_alloc *turn_mobile_at(struct turn *t, const struct turn_tuple *tuple);
 void turn_mobile_on_data(struct turn_alloc *a, const struct turn_tuple *from);
 bool turn_mobile_lost(struct turn_alloc *a, const struct turn_tuple *tuple);
+void turn_mobile_side_lost(struct turn_alloc *a, const struct turn_side *side);
 
 /* permission.c: perm lookups are on the data path */
 struct turn_perm *turn_perm_find(struct turn_alloc *a, const struct addr *peer);
@@ -336,6 +337,12 @@ static inline void turn_usage_mark(struct turn_alloc *a)
 	a->second_ms = a->turn->now_ms;
 	a->relayed_s++;
 }
+
+/* listener.c */
+void turn_end_lost_relays(struct turn *t, const struct turn_conf *fresh);
+/* A connection keeps the relay of its beginning, whose address may have gone since: then another
+ * of the family, or the same if there is none. */
+int turn_usable_relay(const struct turn *t, int relay, int family);
 
 /* client.c */
 env_udp_batch_fn turn_on_client_batch;

@@ -20,6 +20,7 @@
 	X(TURN_CLOSE_DELETED, "deleted")                                                           \
 	X(TURN_CLOSE_REVOKED, "revoked")                                                           \
 	X(TURN_CLOSE_OPERATOR, "operator")                                                         \
+	X(TURN_CLOSE_ADDRESS, "address-gone") /* of this host: the relayed or the client's */      \
 	X(TURN_CLOSE_DISCONNECTED, "disconnected")                                                 \
 	X(TURN_CLOSE_SHUTDOWN, "shutdown")
 

@@ -26,6 +26,10 @@ struct turn_net_ops {
 	/* A datagram of UDP listener u whose first byte is DTLS's (RFC 7983). Borrows it. */
 	void (*dtls)(void *ctx, struct env_udp *u, int relay4, int relay6, struct datagram *d);
 
+	/* The address of UDP listener u has gone, and maybe u will: DTLS sessions over it end, and
+	 * so do connections to its address and port over TCP. */
+	void (*lost)(void *ctx, struct env_udp *u);
+
 	/* Listens on TCP. Later: turn_tcp_accepted() with a. 0, -E_IN_USE or any other code. */
 	int (*listen)(void *ctx, struct turn_alloc *a, const struct addr *local, void **handle);
 

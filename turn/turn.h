@@ -19,7 +19,7 @@
 #define TURN_KEYS_MAX       8
 #define TURN_REALMS_MAX     16
 #define TURN_ALTERNATES_MAX 16
-#define TURN_RELAYS_MAX     16
+#define TURN_RELAYS_MAX     64
 #define TURN_NAME_MAX       508 /* RFC 8489 section 14.3: USERNAME is shorter than 509 bytes */
 #define TURN_NO_RELAY       (-1)
 #define TURN_TICKET_KEY_LEN 32
@@ -74,11 +74,19 @@ struct turn_auth_ops {
 	bool (*alive)(void *ctx, const struct turn_auth_session *session);
 };
 
+/* Of an address on this host, whose addresses may change. */
+enum turn_presence {
+	TURN_HERE,
+	TURN_AWAY, /* maybe for a moment only: it serves nothing new, and what there is goes on */
+	TURN_GONE, /* what is built on it ends */
+};
+
 /* An address to relay from. */
 struct turn_relay {
 	struct addr local;        /* bound to; the port is ignored */
 	struct addr external;     /* what clients and peers see, behind 1:1 NAT; else as local */
 	struct turn_ports *ports; /* borrowed */
+	enum turn_presence presence;
 };
 
 struct turn_conf {
@@ -122,6 +130,7 @@ struct turn_listener_conf {
 	/* Answers NAT behaviour discovery (RFC 5780), together with three others: two IPs and two
 	 * ports of a family, each with each. */
 	bool discovery;
+	bool gone; /* the address is not on this host: clients that came in on it end */
 };
 
 /* A client's connection: who owns it feeds it with whole messages and carries out these. */
@@ -153,6 +162,11 @@ void turn_free(struct turn *t);
 /* Starts to serve on an address. 0 or env_udp_open()'s codes; on failure fd stays the caller's. */
 int turn_listen(struct turn *t, const struct turn_listener_conf *conf);
 
+/* These, and no others, are served from now on: listens on those that are new, closes those that
+ * are not among them, with what their clients have, and gives the others' clients their relays.
+ * Takes all fds. 0, or the first code of those that it could not listen on. */
+int turn_set_listeners(struct turn *t, const struct turn_listener_conf *v, size_t n);
+
 /* NULL when out of memory. */
 struct turn_link *turn_link_new(struct turn *t, const struct turn_link_params *params);
 
@@ -172,8 +186,9 @@ void turn_set_nonce_key(struct turn *t, const uint8_t key[TURN_NONCE_KEY_LEN]);
 
 /* A new configuration, for what there is, too: limits, rates, lifetimes, policy, alternates and
  * access tokens' keys change; permissions that the policy no longer has end, and
- * so do the allocations whose token was made for a key that is gone or another now. What
- * allocations are built on stays: realms, relays, quota, ticket_key, worker, username_anonymity.
+ * so do the allocations whose token was made for a key that is gone or another now, and
+ * those whose relay (by its index) is TURN_GONE or has another address now. What
+ * allocations are built on stays: realms, quota, ticket_key, worker, username_anonymity.
  * Copies conf; its pointers are borrowed until the next call. */
 void turn_set_conf(struct turn *t, const struct turn_conf *conf);
 

@@ -194,6 +194,36 @@ static void check_ipv6(struct doctor *d)
 		    "net.ipv6.conf.all.disable_ipv6=0, or take the [..] addresses out of listen");
 }
 
+static void say_absent(struct doctor *d, const char *option, const struct addr *a)
+{
+	char text[ADDR_STRLEN];
+
+	if (addr_family(a) != AF_UNSPEC && !addr_is_any(a) && !topology_has(&d->topo, a))
+		doctor_say(
+		    d, DOCTOR_WARN, "address",
+		    "%s names %s, which no interface has\nit takes effect when one does; see ip "
+		    "address, and correct it if it is a mistake",
+		    option, addr_format_ip(a, text));
+}
+
+static void check_addresses(struct doctor *d)
+{
+	const struct conf *c = d->conf;
+	uint16_t port = topology_ipv6_only_port(&d->topo);
+
+	for (size_t i = 0; i < c->listen.n; i++)
+		say_absent(d, "listen", &c->listen.v[i]);
+	for (size_t i = 0; i < c->relay_address.n; i++)
+		say_absent(d, "relay_address", &c->relay_address.v[i]);
+	for (size_t i = 0; i < c->external_ip.n; i++)
+		say_absent(d, "external_ip", &c->external_ip.v[i].local);
+	if (port)
+		doctor_say(d, DOCTOR_WARN, "address",
+		           "port %u: [::] is every IPv6 address and no IPv4 one\nadd 0.0.0.0:%u to "
+		           "listen for clients of IPv4",
+		           port, port);
+}
+
 static void check_low_ports(struct doctor *d)
 {
 	unsigned first = privilege_first_free_port();
@@ -217,5 +247,6 @@ void doctor_host(struct doctor *d)
 	check_local_ports(d);
 	check_conntrack(d);
 	check_ipv6(d);
+	check_addresses(d);
 	check_low_ports(d);
 }

@@ -104,6 +104,8 @@ static void own_addresses(struct doctor *d)
 	for (size_t i = 0; i < d->topo.relay_n; i++) {
 		const struct turn_relay *r = &d->topo.relay[i];
 
+		if (r->presence != TURN_HERE)
+			continue;
 		reach |= !is_private(&r->external);
 		if (!addr_equal_ip(&r->local, &r->external) && is_private(&r->external))
 			doctor_say(
@@ -156,7 +158,7 @@ static void outside(struct doctor *d)
 		struct client c;
 		int r;
 
-		if (addr_is_loopback(&relay->local) ||
+		if (relay->presence != TURN_HERE || addr_is_loopback(&relay->local) ||
 		    resolve(d->stun, addr_family(&relay->local), &to))
 			continue;
 		asked++;

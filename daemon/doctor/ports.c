@@ -312,9 +312,12 @@ void doctor_ports(struct doctor *d)
 	bool good = true;
 
 	for (size_t i = 0; i < d->conf->listen.n; i++)
-		good &= check_port(d, &server, &d->conf->listen.v[i], true);
+		if (addr_is_any(&d->conf->listen.v[i]) ||
+		    topology_has(&d->topo, &d->conf->listen.v[i]))
+			good &= check_port(d, &server, &d->conf->listen.v[i], true);
 	for (size_t i = 0; i < d->topo.udp_n; i++)
-		good &= check_port(d, &server, &d->topo.udp[i].addr, false);
+		if (d->topo.udp[i].presence == TURN_HERE)
+			good &= check_port(d, &server, &d->topo.udp[i].addr, false);
 	if (good)
 		doctor_say(d, DOCTOR_OK, "ports", "all %zu addresses of listen are %s",
 		           d->topo.udp_n, d->server ? "the server's" : "free");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Listening: addresses and TCP accept.
+ * Listening: TCP accept.
  */
 #include "daemon/listen/listen.h"
 
@@ -10,109 +10,11 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/listener.h>
-#include <ifaddrs.h>
-#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define PAUSE_MS 200 /* after the descriptors have run out */
-
-int listen_host_addresses(struct addr **out, size_t *n, struct why *why)
-{
-	struct ifaddrs *list, *i;
-	struct addr *v = NULL;
-	size_t count = 0;
-	int r = 0;
-
-	if (getifaddrs(&list))
-		return why_set(why, error_from_errno(errno),
-		               "cannot read this host's addresses: %s", strerror(errno));
-	for (i = list; i; i = i->ifa_next) {
-		struct addr a;
-		void *grown;
-
-		if (!i->ifa_addr || !(i->ifa_flags & IFF_UP))
-			continue;
-		if (i->ifa_addr->sa_family == AF_INET)
-			addr_from_bytes(&a, &((struct sockaddr_in *)i->ifa_addr)->sin_addr, 4, 0);
-		else if (i->ifa_addr->sa_family == AF_INET6)
-			addr_from_bytes(&a, &((struct sockaddr_in6 *)i->ifa_addr)->sin6_addr, 16,
-			                0);
-		else
-			continue;
-		grown = reallocarray(v, count + 1, sizeof(*v));
-		if (!grown) {
-			r = why_set(why, -E_NOMEM, "out of memory");
-			break;
-		}
-		v = grown;
-		v[count++] = a;
-	}
-	freeifaddrs(list);
-	if (r) {
-		free(v);
-		return r;
-	}
-	*out = v;
-	*n = count;
-	return 0;
-}
-
-static int add_once(struct listen_addr **v, size_t *n, const struct addr *a)
-{
-	struct listen_addr *grown;
-
-	for (size_t i = 0; i < *n; i++)
-		if (addr_equal(&(*v)[i].addr, a))
-			return 0;
-	grown = reallocarray(*v, *n + 1, sizeof(**v));
-	if (!grown)
-		return -E_NOMEM;
-	*v = grown;
-	grown[*n].addr = *a;
-	grown[*n].loopback = addr_is_loopback(a);
-	++*n;
-	return 0;
-}
-
-int listen_expand(const struct addr *wanted, size_t n, struct listen_addr **out, size_t *out_n,
-                  struct why *why)
-{
-	struct addr *host;
-	struct listen_addr *v = NULL;
-	size_t host_n, count = 0;
-	int r = listen_host_addresses(&host, &host_n, why);
-
-	if (r)
-		return r;
-	for (size_t i = 0; !r && i < n; i++) {
-		if (!addr_is_any(&wanted[i])) {
-			r = add_once(&v, &count, &wanted[i]);
-			continue;
-		}
-		for (size_t k = 0; !r && k < host_n; k++) {
-			struct addr a = host[k];
-
-			/* A link-local address needs a scope that clients do not have. */
-			if (addr_family(&a) != addr_family(&wanted[i]) || addr_is_link_local(&a))
-				continue;
-			addr_put_port(&a, addr_port(&wanted[i]));
-			r = add_once(&v, &count, &a);
-		}
-	}
-	free(host);
-	if (!r && !count)
-		r = why_set(why, -E_NOTFOUND,
-		            "listen: this host has no address of the wanted kind");
-	if (r) {
-		free(v);
-		return r;
-	}
-	*out = v;
-	*out_n = count;
-	return 0;
-}
 
 struct listener {
 	struct evconnlistener *accept;

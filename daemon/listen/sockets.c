@@ -5,6 +5,7 @@
 #include "daemon/listen/sockets.h"
 
 #include "base/env_libevent.h"
+#include "base/log.h"
 #include "daemon/process/privilege.h"
 
 #include <errno.h>
@@ -24,6 +25,7 @@ static int bind_tcp(const struct addr *addr, int *out, struct why *why)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 		if (addr_family(addr) == AF_INET6)
 			setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+		env_libevent_bind_early(fd, addr_family(addr));
 		if (!bind(fd, &addr->sa, addr_len(addr)) && !listen(fd, BACKLOG)) {
 			*out = fd;
 			return 0;
@@ -57,7 +59,7 @@ static int bind_udp(const struct addr *addr, int *out, struct why *why)
 	return r;
 }
 
-static void learn_port(struct topology *topo, const struct addr *wanted, int fd)
+static void learn_port(struct topology *topo, struct addr *wanted, int fd)
 {
 	struct addr bound;
 	socklen_t len = sizeof(bound);
@@ -71,6 +73,34 @@ static void learn_port(struct topology *topo, const struct addr *wanted, int fd)
 		    (addr_is_any(wanted) || addr_equal_ip(wanted, u)))
 			addr_put_port(u, addr_port(&bound));
 	}
+	addr_put_port(wanted, addr_port(&bound));
+}
+
+static int bind_all_tcp(struct sockets *s, struct topology *topo, struct why *why)
+{
+	size_t bound = 0;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < s->tcp_n; i++) {
+		struct addr *wanted = &topo->listen[i];
+
+		r = bind_tcp(wanted, &s->tcp[i], why);
+		if (r == -E_UNSUPPORTED) {
+			log_warn(NULL, "family-not-here", LOG_ADDR("address", wanted),
+			         LOG_STR("hint",
+			                 "this host knows no such addresses: take it out of "
+			                 "listen, or switch them on"));
+			r = 0;
+			continue;
+		}
+		if (!r)
+			learn_port(topo, wanted, s->tcp[i]);
+		bound += !r;
+	}
+	return r || bound ? r
+	                  : why_set(why, -E_UNSUPPORTED,
+	                            "listen: this host knows none of the families of addresses "
+	                            "that listen names: name others");
 }
 
 int sockets_bind(struct sockets *s, const struct conf *conf, struct topology *topo, size_t workers,
@@ -79,8 +109,8 @@ int sockets_bind(struct sockets *s, const struct conf *conf, struct topology *to
 	int r = 0;
 
 	*s = (struct sockets){.tcp_n = conf->listen.n, .udp_n = topo->udp_n, .worker_n = workers};
-	s->tcp = calloc(s->tcp_n, sizeof(int));
-	s->udp = calloc(s->udp_n * workers, sizeof(int));
+	s->tcp = calloc(s->tcp_n + 1, sizeof(int));
+	s->udp = calloc(s->udp_n * workers + 1, sizeof(int)); /* there may be no address yet */
 	if (!s->tcp || !s->udp) {
 		free(s->tcp);
 		free(s->udp);
@@ -89,13 +119,26 @@ int sockets_bind(struct sockets *s, const struct conf *conf, struct topology *to
 	}
 	memset(s->tcp, 0xff, s->tcp_n * sizeof(int));
 	memset(s->udp, 0xff, s->udp_n * workers * sizeof(int));
-	for (size_t i = 0; !r && i < s->tcp_n; i++) {
-		r = bind_tcp(&conf->listen.v[i], &s->tcp[i], why);
-		if (!r)
-			learn_port(topo, &conf->listen.v[i], s->tcp[i]);
-	}
-	for (size_t i = 0; !r && i < s->udp_n * workers; i++)
+	r = bind_all_tcp(s, topo, why);
+	for (size_t i = 0; !r && i < s->udp_n * workers; i++) {
 		r = bind_udp(&topo->udp[i % s->udp_n].addr, &s->udp[i], why);
+		if (r == -E_UNSUPPORTED)
+			r = 0;
+	}
+	return r;
+}
+
+int sockets_bind_more(const struct addr *addr, int *fds, size_t workers, struct why *why)
+{
+	size_t n = 0;
+	int r = 0;
+
+	while (!r && n < workers) {
+		r = bind_udp(addr, &fds[n], why);
+		n += !r;
+	}
+	while (r && n)
+		close(fds[--n]);
 	return r;
 }
 

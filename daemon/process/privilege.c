@@ -215,8 +215,23 @@ static unsigned long long capabilities(void)
 	           << 32;
 }
 
-static int become(const struct privilege *p, struct why *why)
+/* What is bound later is bound without root: relays, and a wildcard's port on an address that
+ * comes. */
+static unsigned long long needed_capabilities(const struct conf *conf)
 {
+	unsigned first = privilege_first_free_port();
+	bool low = conf->relay_ports.min < first;
+
+	for (size_t i = 0; i < conf->listen.n; i++)
+		low |= addr_is_any(&conf->listen.v[i]) && addr_port(&conf->listen.v[i]) &&
+		       addr_port(&conf->listen.v[i]) < first;
+	return low ? capabilities() & 1ULL << CAP_NET_BIND_SERVICE : 0;
+}
+
+static int become(const struct privilege *p, unsigned long long keep, struct why *why)
+{
+	if (keep) /* through setresuid(2), until set_capabilities() */
+		prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
 	if (setgroups(0, NULL))
 		return why_set(why, -E_DENIED, "run_as: cannot give up the groups: %s",
 		               strerror(errno));
@@ -251,16 +266,15 @@ static int verify(const struct privilege *p, unsigned long long keep, struct why
 
 int privilege_drop(const struct privilege *p, const struct conf *conf, struct why *why)
 {
-	unsigned long long keep = 0;
+	unsigned long long keep;
 	int r;
 
 	if (!p->drop && !geteuid())
 		return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 		           ? why_set(why, -E_IO, "no_new_privs: %s", strerror(errno))
 		           : 0;
-	if (!p->drop && conf->relay_ports.min < privilege_first_free_port())
-		keep = capabilities() & 1ULL << CAP_NET_BIND_SERVICE;
-	if (p->drop && (r = become(p, why)))
+	keep = needed_capabilities(conf);
+	if (p->drop && (r = become(p, keep, why)))
 		return r;
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	if (set_capabilities(keep) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))

@@ -6,10 +6,8 @@
 
 #include "base/log.h"
 #include "turn/peer_policy.h"
-#include "turn/ports.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 struct addr topology_external(const struct conf *conf, const struct addr *local)
 {
@@ -32,62 +30,19 @@ struct addr topology_external(const struct conf *conf, const struct addr *local)
 	return a;
 }
 
-static int add_relay(const struct conf *conf, struct topology *t, const struct addr *local,
-                     struct why *why)
+bool topology_has(const struct topology *t, const struct addr *a)
 {
-	struct turn_relay *r = &t->relay[t->relay_n];
-
-	for (size_t i = 0; i < t->relay_n; i++)
-		if (addr_equal_ip(&t->relay[i].local, local))
-			return 0;
-	if (t->relay_n == TURN_RELAYS_MAX) {
-		log_warn(NULL, "relay-address-ignored", LOG_ADDR("address", local),
-		         LOG_STR("hint", "too many: name those to use with relay_address"));
-		return 0;
-	}
-	r->local = *local;
-	addr_put_port(&r->local, 0);
-	r->external = topology_external(conf, local);
-	r->ports = turn_ports_new(conf->relay_ports.min, conf->relay_ports.max);
-	if (!r->ports)
-		return why_set(why, -E_NOMEM, "out of memory");
-	t->relay_n++;
-	return 0;
-}
-
-static bool is_host_address(const struct addr *host, size_t n, const struct addr *a)
-{
-	for (size_t i = 0; i < n; i++)
-		if (addr_equal_ip(&host[i], a))
+	for (size_t i = 0; i < t->host_n; i++)
+		if (t->host[i].usable && addr_equal_ip(&t->host[i].addr, a))
 			return true;
-	return addr_is_loopback(a); /* all of 127/8 is, though only one is listed */
+	/* All of 127/8 is, though only one is listed. */
+	return addr_family(a) == AF_INET && addr_is_loopback(a);
 }
 
-static int add_relays(const struct conf *conf, struct topology *t, const struct addr *host,
-                      size_t host_n, struct why *why)
-{
-	char text[ADDR_STRLEN];
-	int r = 0;
-
-	for (size_t i = 0; !r && i < conf->relay_address.n; i++) {
-		const struct addr *a = &conf->relay_address.v[i];
-
-		if (!is_host_address(host, host_n, a))
-			return why_set(why, -E_INVAL,
-			               "relay_address: %s is no address of this host; behind NAT, "
-			               "name it in external_ip and the local one here",
-			               addr_format_ip(a, text));
-		r = add_relay(conf, t, a, why);
-	}
-	if (conf->relay_address.n)
-		return r;
-	for (size_t i = 0; !r && i < t->udp_n; i++)
-		r = add_relay(conf, t, &t->udp[i].addr, why);
-	return r;
-}
-
-static int fill_policy(struct peer_policy *policy, const struct conf *conf, const struct addr *host,
-                       size_t host_n, struct why *why)
+/* Every address of the host, also one that cannot be bound now: the kernel may hand over what is
+ * sent there. */
+static int fill_policy(struct peer_policy *policy, const struct conf *conf,
+                       const struct topology *t, struct why *why)
 {
 	int r = 0;
 
@@ -95,36 +50,18 @@ static int fill_policy(struct peer_policy *policy, const struct conf *conf, cons
 		r = peer_policy_allow(policy, &conf->relay_allow.v[i]);
 	for (size_t i = 0; !r && i < conf->relay_deny.n; i++)
 		r = peer_policy_deny(policy, &conf->relay_deny.v[i]);
-	for (size_t i = 0; !r && i < host_n; i++)
-		r = peer_policy_add_own_ip(policy, &host[i]);
+	for (size_t i = 0; !r && i < t->host_n; i++)
+		r = peer_policy_add_own_ip(policy, &t->host[i].addr);
+	/* What was ours a moment ago, or is about to be, is no stranger. */
+	for (size_t i = 0; !r && i < t->relay_n; i++)
+		if (t->relay[i].presence != TURN_GONE || t->relay_note[i].named)
+			r = peer_policy_add_own_ip(policy, &t->relay[i].local);
 	for (size_t i = 0; !r && i < conf->external_ip.n; i++)
 		r = peer_policy_add_own_ip(policy, &conf->external_ip.v[i].external);
 	return r ? why_set(why, r, "out of memory") : 0;
 }
 
-/* "external_ip = 10.0.0.5=..." on a host that is not 10.0.0.5 would be silently without effect. */
-static int check_mappings(const struct conf *conf, const struct addr *host, size_t host_n,
-                          struct why *why)
-{
-	char text[ADDR_STRLEN];
-
-	for (size_t i = 0; i < conf->external_ip.n; i++) {
-		const struct addr *local = &conf->external_ip.v[i].local;
-
-		if (addr_family(local) == AF_UNSPEC || is_host_address(host, host_n, local))
-			continue;
-		return why_set(
-		    why, -E_INVAL,
-		    "external_ip: %s is no address of this host; write LOCAL=PUBLIC with "
-		    "an address that `ip address` shows, or PUBLIC alone for all",
-		    addr_format_ip(local, text));
-	}
-	return 0;
-}
-
-/* Which relays the Internet can reach: those whose address, inside or as mapped, is global. A host
- * with such an address knows it without being told. */
-static int find_public(struct topology *t, struct why *why)
+int topology_find_public(struct topology *t, struct why *why)
 {
 	struct peer_policy *world = peer_policy_new();
 
@@ -136,21 +73,78 @@ static int find_public(struct topology *t, struct why *why)
 	return 0;
 }
 
-/* The operator sees what the guess was. */
-static void log_relays(const struct topology *t)
+void topology_log_relay(const struct topology *t, size_t i)
 {
-	for (size_t i = 0; i < t->relay_n; i++) {
-		const struct turn_relay *r = &t->relay[i];
-		char local[ADDR_STRLEN], external[ADDR_STRLEN];
-		bool mapped = !addr_equal_ip(&r->local, &r->external);
+	const struct turn_relay *r = &t->relay[i];
+	char local[ADDR_STRLEN], external[ADDR_STRLEN];
+	bool mapped = !addr_equal_ip(&r->local, &r->external);
 
-		log_info(NULL, "relay-address", LOG_STR("local", addr_format_ip(&r->local, local)),
-		         LOG_STR("external", addr_format_ip(&r->external, external)),
-		         LOG_STR("from", mapped ? "external_ip" : "this host"),
-		         LOG_STR("reach", t->relay_public[i]            ? "internet"
-		                          : addr_is_loopback(&r->local) ? "this host"
-		                                                        : "this network"));
+	if (r->presence != TURN_HERE)
+		return;
+	log_info(NULL, "relay-address", LOG_STR("local", addr_format_ip(&r->local, local)),
+	         LOG_STR("external", addr_format_ip(&r->external, external)),
+	         LOG_STR("from", mapped ? "external_ip" : "this host"),
+	         LOG_STR("reach", t->relay_public[i]            ? "internet"
+	                          : addr_is_loopback(&r->local) ? "this host"
+	                                                        : "this network"));
+}
+
+/* At a boot an address may come later than we; a mistyped one never comes. */
+static void warn_if_absent(const struct topology *t, const char *option, const struct addr *a)
+{
+	char text[ADDR_STRLEN];
+
+	if (addr_family(a) == AF_UNSPEC || addr_is_any(a) || topology_has(t, a))
+		return;
+	log_warn(NULL, "address-not-here", LOG_STR("option", option),
+	         LOG_STR("address", addr_format_ip(a, text)),
+	         LOG_STR("hint", "no interface has it, as `ip address` shows: it takes effect when "
+	                         "one does; behind NAT write external_ip = LOCAL=PUBLIC and name "
+	                         "the local one elsewhere"));
+}
+
+static void warn_of_absent(const struct topology *t, const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->listen.n; i++)
+		warn_if_absent(t, "listen", &conf->listen.v[i]);
+	for (size_t i = 0; i < conf->relay_address.n; i++)
+		warn_if_absent(t, "relay_address", &conf->relay_address.v[i]);
+	for (size_t i = 0; i < conf->external_ip.n; i++)
+		warn_if_absent(t, "external_ip", &conf->external_ip.v[i].local);
+}
+
+static bool has_ipv4(const struct topology *t)
+{
+	for (size_t i = 0; i < t->host_n; i++)
+		if (addr_family(&t->host[i].addr) == AF_INET && !addr_is_loopback(&t->host[i].addr))
+			return true;
+	return false;
+}
+
+uint16_t topology_ipv6_only_port(const struct topology *t)
+{
+	for (size_t i = 0; i < t->listen_n; i++) {
+		uint16_t port = addr_port(&t->listen[i]);
+		bool four = false;
+
+		for (size_t k = 0; k < t->listen_n; k++)
+			four |= addr_family(&t->listen[k]) == AF_INET &&
+			        addr_port(&t->listen[k]) == port;
+		if (!four && addr_family(&t->listen[i]) == AF_INET6 && addr_is_any(&t->listen[i]) &&
+		    has_ipv4(t))
+			return port;
 	}
+	return 0;
+}
+
+static void warn_if_ipv6_only(const struct topology *t)
+{
+	uint16_t port = topology_ipv6_only_port(t);
+
+	if (port)
+		log_warn(NULL, "ipv6-only", LOG_INT("port", port),
+		         LOG_STR("hint", "[::] is every IPv6 address and no IPv4 one: add "
+		                         "0.0.0.0:PORT to listen for clients of IPv4"));
 }
 
 /* A relay on private addresses only works for peers on the same network, and "no relay candidate"
@@ -163,7 +157,7 @@ static void warn_if_private(const struct topology *t)
 	for (size_t i = 0; i < t->relay_n; i++) {
 		if (t->relay_public[i])
 			return;
-		if (!addr_is_loopback(&t->relay[i].local) &&
+		if (t->relay[i].presence == TURN_HERE && !addr_is_loopback(&t->relay[i].local) &&
 		    (!private || addr_family(&private->local) == AF_INET6))
 		private = &t->relay[i];
 	}
@@ -188,31 +182,12 @@ static void warn_if_few(const struct topology *t, const struct conf *conf)
 		    LOG_STR("hint", "the quota cannot be reached: widen relay_ports, or lower it"));
 }
 
-int topology_new(const struct conf *conf, struct topology *t, struct why *why)
+void topology_warn(const struct topology *t, const struct conf *conf)
 {
-	struct addr *host = NULL;
-	size_t host_n = 0;
-	int r;
-
-	memset(t, 0, sizeof(*t));
-	r = listen_expand(conf->listen.v, conf->listen.n, &t->udp, &t->udp_n, why);
-	if (!r)
-		r = listen_host_addresses(&host, &host_n, why);
-	if (!r)
-		r = check_mappings(conf, host, host_n, why);
-	if (!r)
-		r = add_relays(conf, t, host, host_n, why);
-	if (!r)
-		r = find_public(t, why);
-	free(host);
-	if (r) {
-		topology_free(t);
-		return r;
-	}
-	log_relays(t);
+	warn_of_absent(t, conf);
+	warn_if_ipv6_only(t);
 	warn_if_private(t);
 	warn_if_few(t, conf);
-	return 0;
 }
 
 /* How good a relay is for a client that came in on an address; 0: none. */
@@ -221,12 +196,16 @@ static int rank(const struct topology *t, size_t i, const struct listen_addr *fr
 	const struct addr *a = &t->relay[i].local;
 	bool same = addr_equal_ip(a, &from->addr);
 
+	if (t->relay[i].presence != TURN_HERE)
+		return 0;
 	/* A loopback relay is of use only to a client on loopback, if there is no better one. */
 	if (addr_is_loopback(a))
 		return from->loopback ? 1 + same : 0;
 	/* The address that the client came in on, it can reach; but it wants a relay for the sake
-	 * of peers elsewhere, and those do not reach a private one. */
-	return (t->relay_public[i] ? 5 : 3) + (same && !from->loopback);
+	 * of peers elsewhere, and those do not reach a private one; and for a call's whole length,
+	 * which an address that is renewed every day may not have. */
+	return (t->relay_public[i] ? 20 : 10) + (same && !from->loopback ? 2 : 0) -
+	       (t->relay_note[i].passing ? 4 : 0);
 }
 
 int topology_relay_for(const struct topology *t, const struct listen_addr *from, int family)
@@ -275,28 +254,14 @@ int topology_policy(const struct conf *conf, const struct topology *t, struct pe
                     struct why *why)
 {
 	struct peer_policy *policy = peer_policy_new();
-	struct addr *host = NULL;
-	size_t host_n = 0;
-	int r = policy ? 0 : why_set(why, -E_NOMEM, "out of memory");
+	int r =
+	    policy ? fill_policy(policy, conf, t, why) : why_set(why, -E_NOMEM, "out of memory");
 
-	if (!r)
-		r = listen_host_addresses(&host, &host_n, why);
-	if (!r)
-		r = fill_policy(policy, conf, host, host_n, why);
 	if (!r && guard_ports(policy, t))
 		r = why_set(why, -E_NOMEM, "out of memory");
-	free(host);
 	if (r)
 		peer_policy_free(policy);
 	else
 		*out = policy;
 	return r;
-}
-
-void topology_free(struct topology *t)
-{
-	free(t->udp);
-	for (size_t i = 0; i < t->relay_n; i++)
-		turn_ports_free(t->relay[i].ports);
-	memset(t, 0, sizeof(*t));
 }

@@ -354,6 +354,36 @@ void worker_set_settings(struct worker *w, struct settings *settings, const stru
 		usleep(1000);
 }
 
+struct new_listeners {
+	size_t n;
+	struct turn_listener_conf v[];
+};
+
+static void take_listeners(void *owner, void *arg)
+{
+	struct worker *w = owner;
+	struct new_listeners *fresh = arg;
+	int r = turn_set_listeners(w->turn, fresh->v, fresh->n);
+
+	if (r)
+		log_error(NULL, "listen", LOG_INT("worker", w->number),
+		          LOG_STR("error", error_text(r)));
+	free(fresh);
+}
+
+void worker_set_listeners(struct worker *w, const struct turn_listener_conf *v, size_t n)
+{
+	struct new_listeners *fresh;
+
+	while (!(fresh = malloc(sizeof(*fresh) + n * sizeof(*v))))
+		usleep(1000);
+	fresh->n = n;
+	if (n)
+		memcpy(fresh->v, v, n * sizeof(*v));
+	while (mailbox_post(w->mail, take_listeners, fresh))
+		usleep(1000);
+}
+
 static void take_draining(void *owner, void *arg)
 {
 	turn_set_draining(((struct worker *)owner)->turn, arg != NULL);

@@ -42,6 +42,9 @@ void worker_set_users(struct worker *w, struct store_snapshot *users);
 /* A new configuration: takes a reference, copies net's limits and times. */
 void worker_set_settings(struct worker *w, struct settings *settings, const struct net_conf *net);
 
+/* What it serves from now on, as turn_set_listeners(): copies v, takes its sockets. */
+void worker_set_listeners(struct worker *w, const struct turn_listener_conf *v, size_t n);
+
 /* While true, new clients are sent to the alternate, or get 508; those that are here go on. */
 void worker_set_draining(struct worker *w, bool draining);
 

@@ -429,6 +429,21 @@ void dtls_expire(struct net *net)
 	}
 }
 
+void dtls_lost(struct net *net, const struct env_udp *u)
+{
+	struct session *s, *next;
+
+	HASH_ITER (hh, net->dtls->sessions, s, next) {
+		if (s->key.udp != u)
+			continue;
+		s->broken = true; /* no goodbye: nobody would get it */
+		session_close(s);
+	}
+	/* The next stranger's key replaces this one. */
+	session_free(net->dtls->stranger);
+	net->dtls->stranger = NULL;
+}
+
 void dtls_prepare(SSL_CTX *ctx)
 {
 	SSL_CTX_set_cookie_generate_cb(ctx, on_make_cookie);

@@ -39,6 +39,7 @@ struct net {
 /* stream.c: a client's connection that carries messages */
 void net_stream_close(struct net_stream *s);
 void net_streams_expire(struct net *net);
+void net_streams_lost(struct net *net, const struct addr *local); /* their address has gone */
 
 /* pump.c: bytes from one connection to the other and back; nothing is dropped */
 struct pump_params {
@@ -80,7 +81,8 @@ struct dtls *dtls_new(struct net *net);
 void dtls_free(struct dtls *d);
 void dtls_input(void *ctx, struct env_udp *u, int relay4, int relay6, struct datagram *dg);
 void dtls_expire(struct net *net);
-void dtls_prepare(SSL_CTX *ctx); /* once, before it is shared */
+void dtls_lost(struct net *net, const struct env_udp *u); /* ends its sessions */
+void dtls_prepare(SSL_CTX *ctx);                          /* once, before it is shared */
 void dtls_tls_changed(struct net *net);
 size_t dtls_count(const struct dtls *d);
 

@@ -11,8 +11,15 @@
 #define TICK_MAX_MS 1000
 #define TICK_MIN_MS 10
 
+static void on_lost(void *ctx, struct env_udp *u)
+{
+	dtls_lost(ctx, u);
+	net_streams_lost(ctx, &u->local);
+}
+
 static const struct turn_net_ops net_ops = {
     .dtls = dtls_input,
+    .lost = on_lost,
     .listen = peer_listen,
     .connect = peer_connect,
     .adopt = peer_adopt,

@@ -475,3 +475,14 @@ void net_streams_expire(struct net *net)
 		net_stream_close(s);
 	}
 }
+
+void net_streams_lost(struct net *net, const struct addr *local)
+{
+	struct net_stream *s, *next;
+
+	DL_FOREACH_SAFE(net->streams, s, next)
+	{
+		if (addr_equal(&s->client.local, local))
+			net_stream_close(s);
+	}
+}

@@ -110,6 +110,28 @@ static void drops_root(void **state)
 	lab_server_stop(&s);
 }
 
+/* A wildcard on a low port: the one right that an address wants which comes later. */
+static void keeps_the_right_to_low_ports(void **state)
+{
+	struct lab_server s = {.data = ""};
+	char path[64], *status;
+
+	(void)state;
+	lab_server_start(&s, "low",
+	                 "--workers 1 --relay-ports 50000-50009 --run-as nobody --listen "
+	                 "0.0.0.0:443");
+	snprintf(path, sizeof(path), "cat /proc/%d/status", (int)s.program.pid);
+	status = lab_run(path, NULL);
+	assert_line(status, "Uid:\t65534\t65534\t65534\t65534\n");
+	assert_line(status, "CapInh:\t0000000000000000\nCapPrm:\t0000000000000400\n"
+	                    "CapEff:\t0000000000000400\n");
+	assert_line(status, "CapAmb:\t0000000000000000\n");
+	free(status);
+	free(lab_run("ip addr add 77.7.0.60/32 dev lo", NULL));
+	assert_true(lab_wait_output(&s.program, "event=listening address=77.7.0.60:443", LONG_MS));
+	lab_server_stop(&s);
+}
+
 /* Only root may read it: that is enough for the start, and not for a reload. */
 static void tells_what_a_reload_cannot_read(void **state)
 {
@@ -212,6 +234,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(drops_root),
+	    cmocka_unit_test(keeps_the_right_to_low_ports),
 	    cmocka_unit_test(root_leaves_nothing_in_the_way),
 	    cmocka_unit_test(tells_what_a_reload_cannot_read),
 	    cmocka_unit_test(says_whose_files_are_wrong),
