@@ -8,6 +8,7 @@
 #include "harness/clock.h"
 #include "harness/lab/keeper.h"
 #include "harness/lab/proc.h"
+#include "harness/pressure.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -145,6 +146,7 @@ void lane_play(struct lane_run *run, struct lane *l, size_t cell)
 	l->cell = cell;
 	l->played++;
 	l->started_ms = clock_mono_ms();
+	l->stalled_us = pressure_cpu_us();
 	l->deadline_ms =
 	    l->started_ms + s->limit_ms + (int64_t)scenario_soak_minutes(s, run->opt) * 60000;
 	result_begin(r);
@@ -157,7 +159,9 @@ void lane_leave(struct lane *l)
 {
 	close_fd(&l->order_fd);
 	l->leaving = true;
-	l->deadline_ms = clock_mono_ms() + LEAVE_MS;
+	l->started_ms = clock_mono_ms();
+	l->stalled_us = pressure_cpu_us();
+	l->deadline_ms = l->started_ms + LEAVE_MS;
 }
 
 static int copy_part(int from_fd, off_t from, int to_fd)
@@ -241,10 +245,21 @@ void lane_read(struct lane_run *run, struct lane *l)
 void lane_check_time(struct lane_run *run, struct lane *l)
 {
 	struct result *r = &run->result[l->cell];
+	int64_t spent_ms = clock_mono_ms() - l->started_ms,
+	        limit_ms = l->deadline_ms - l->started_ms;
+	double stalled_us;
 
-	if ((!l->busy && !l->leaving) || clock_mono_ms() < l->deadline_ms)
+	if ((!l->busy && !l->leaving) || spent_ms < limit_ms)
 		return;
-	if (l->busy)
+	stalled_us = pressure_cpu_us() - l->stalled_us;
+	if (spent_ms < pressure_limit_ms(limit_ms, stalled_us, spent_ms))
+		return;
+	if (l->busy && pressure_is_busy(stalled_us, spent_ms))
+		result_inconclusive(r,
+		                    "The machine was too busy to judge: after %lld s the cell was "
+		                    "still at: %s.",
+		                    (long long)spent_ms / 1000, r->step);
+	else if (l->busy)
 		result_fail(r, "It should end within %lld s, but was still at: %s.",
 		            (long long)(l->deadline_ms - l->started_ms) / 1000, r->step);
 	else

@@ -22,8 +22,9 @@ struct lane {
 	int order_fd;  /* to it: which cell */
 	int done_fd;   /* from it: a byte for each cell; its end */
 	int log_fd[STAGE_LOGS];
-	off_t log_mark[STAGE_LOGS]; /* where the cell's part begins */
-	int64_t started_ms, deadline_ms;
+	off_t log_mark[STAGE_LOGS];      /* where the cell's part begins */
+	int64_t started_ms, deadline_ms; /* of the cell, or of leaving */
+	double stalled_us;               /* pressure_cpu_us() then */
 };
 
 /* What all lanes of a run share. The results lie in memory that is shared with the containers. */

@@ -4,36 +4,25 @@
  * much else to do.
  */
 #include "harness/clock.h"
+#include "harness/pressure.h"
 #include "harness/scenarios/stage.h"
 
 #include <stdio.h>
 
-/* Pressure stall information: microseconds in which somebody waited for a core, since boot. */
-static double cpu_stall_us(void)
-{
-	FILE *f = fopen("/proc/pressure/cpu", "r");
-	double total = -1;
-
-	if (f && fscanf(f, "some avg10=%*f avg60=%*f avg300=%*f total=%lf", &total) != 1)
-		total = -1;
-	if (f)
-		fclose(f);
-	return total;
-}
-
 bool scenario_play(struct stage *st, const struct cell *cell, struct result *r)
 {
 	int64_t start = clock_mono_ms();
-	double stalled = cpu_stall_us();
+	double stalled = pressure_cpu_us();
 
 	if (stage_enter(st, cell, r))
 		cell->scenario->play(st);
 	/* A verdict about timing on a machine under pressure needs to be read with this beside it.
 	 */
 	if (stalled >= 0)
-		result_measure(
-		    r, "cpu_pressure",
-		    (cpu_stall_us() - stalled) / 10 / (double)(clock_mono_ms() - start + 1), "%");
+		result_measure(r, "cpu_pressure",
+		               (pressure_cpu_us() - stalled) / 10 /
+		                   (double)(clock_mono_ms() - start + 1),
+		               "%");
 	stage_leave(st);
 	/* What follows a failure starts from scratch: it should not suffer from its remains. */
 	return !st->broken && r->state == RESULT_RUNNING;

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What a busy machine is to be excused for: pressure stall information of the
+ * kernel, which is absent on some.
+ */
+#ifndef HARNESS_PRESSURE_H
+#define HARNESS_PRESSURE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define PRESSURE_BUSY     0.8 /* of the time somebody waited for a core; a run by itself makes half */
+#define PRESSURE_PATIENCE 3   /* times as long may take there what takes long */
+
+/* Microseconds in which somebody waited for a core, since boot; negative where nobody counts. */
+static inline double pressure_cpu_us(void)
+{
+	FILE *f = fopen("/proc/pressure/cpu", "re");
+	double total = -1;
+
+	if (f && fscanf(f, "some avg10=%*f avg60=%*f avg300=%*f total=%lf", &total) != 1)
+		total = -1;
+	if (f)
+		fclose(f);
+	return total;
+}
+
+/* Whether the machine was busy for spent_ms, of which somebody waited stalled_us. */
+static inline bool pressure_is_busy(double stalled_us, int64_t spent_ms)
+{
+	return spent_ms > 0 && stalled_us > PRESSURE_BUSY * 1000 * (double)spent_ms;
+}
+
+/* How long may be waited for what should be there within limit_ms. */
+static inline int64_t pressure_limit_ms(int64_t limit_ms, double stalled_us, int64_t spent_ms)
+{
+	return pressure_is_busy(stalled_us, spent_ms) ? PRESSURE_PATIENCE * limit_ms : limit_ms;
+}
+
+#endif

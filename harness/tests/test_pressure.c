@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Patience with a busy machine, and none with an idle one.
+ */
+#include "harness/pressure.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static void test_limit_is_longer_on_a_busy_machine_alone(void **state)
+{
+	(void)state;
+	assert_int_equal(pressure_limit_ms(120000, 0, 120000), 120000);
+	assert_int_equal(pressure_limit_ms(120000, 30e6, 120000), 120000);
+	assert_int_equal(pressure_limit_ms(120000, 110e6, 120000), 360000);
+	/* What waits too long is excused at the end, but not for ever. */
+	assert_int_equal(pressure_limit_ms(120000, 350e6, 360000), 360000);
+	/* A kernel that does not count. */
+	assert_int_equal(pressure_limit_ms(120000, -1 - -1, 120000), 120000);
+	assert_int_equal(pressure_limit_ms(0, 0, 0), 0);
+}
+
+static void test_this_machine_counts_or_says_that_it_does_not(void **state)
+{
+	double before = pressure_cpu_us();
+
+	(void)state;
+	assert_true(before == -1 || pressure_cpu_us() >= before);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_limit_is_longer_on_a_busy_machine_alone),
+	    cmocka_unit_test(test_this_machine_counts_or_says_that_it_does_not),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
