@@ -161,6 +161,8 @@ static void close_half(struct turn_half *half)
 	if (!half->expires_ms)
 		return;
 	turn_conns_close(half);
+	turn_ports_retire(half->via->ports,
+	                  half->port); /* first: nobody is to hear what is for it */
 	env_udp_close(half->udp);
 	turn_ports_release(half->via->ports, half->port); /* last: the next one wants to bind it */
 	half->udp = NULL;

@@ -5,6 +5,7 @@
 #include "turn/state.h"
 
 #include "base/error.h"
+#include "turn/peer_policy.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -29,17 +30,23 @@ static struct turn_chan *find_number(struct turn_alloc *a, uint16_t number)
 	return NULL;
 }
 
+/* One to a relay of ours ends with the allocation there, whoever has the port next. */
+static bool is_open(const struct turn_alloc *a, const struct turn_chan *c)
+{
+	return c->until_ms > a->turn->now_ms && turn_lease_lasts(&c->lease);
+}
+
 struct turn_chan *turn_chan_by_number(struct turn_alloc *a, uint16_t number)
 {
 	struct turn_chan *c = find_number(a, number);
 
-	return c && c->until_ms > a->turn->now_ms ? c : NULL;
+	return c && is_open(a, c) ? c : NULL;
 }
 
 struct turn_chan *turn_chan_by_peer(struct turn_alloc *a, const struct addr *peer)
 {
 	for (size_t i = 0; i < a->chan_n; i++)
-		if (addr_equal(&a->chans[i].peer, peer) && a->chans[i].until_ms > a->turn->now_ms)
+		if (addr_equal(&a->chans[i].peer, peer) && is_open(a, &a->chans[i]))
 			return &a->chans[i];
 	return NULL;
 }
@@ -61,7 +68,7 @@ static struct turn_chan *new_chan(struct turn_alloc *a)
 {
 	if (a->chan_n >= a->turn->conf.channels_max) {
 		for (size_t i = 0; i < a->chan_n; i++)
-			if (a->chans[i].until_ms <= a->turn->now_ms)
+			if (!is_open(a, &a->chans[i]))
 				return &a->chans[i];
 		a->turn->stats.channels_refused++;
 		return NULL;
@@ -76,6 +83,31 @@ static struct turn_chan *new_chan(struct turn_alloc *a)
 		a->chan_cap = (uint16_t)cap;
 	}
 	return &a->chans[a->chan_n++];
+}
+
+/* A refresh of a channel to a relay of ours that is no more: whoever has the port now is not whom
+ * the client means. It hears so once; to bind it anew is its decision. */
+static bool is_orphan(struct turn_alloc *a, uint16_t number, const struct addr *peer)
+{
+	struct turn_chan *c = find_number(a, number);
+
+	if (!c || c->until_ms <= a->turn->now_ms || is_open(a, c) || !addr_equal(&c->peer, peer))
+		return false;
+	c->until_ms = 0;
+	return true;
+}
+
+/* 0, 403 or 443; and where the peer is a relay of ours, the lease that makes it a legal one. */
+static int check_peer(struct turn_alloc *a, const struct addr *peer, struct turn_lease *lease)
+{
+	const struct turn_relay *own = turn_relay_at(a->turn, peer);
+	int r;
+
+	*lease = own ? turn_ports_lease_of(own->ports, addr_port(peer)) : (struct turn_lease){0};
+	r = turn_perm_check_peer(a, peer, true);
+	if (!r && own && !lease->now && !peer_policy_permits(a->turn->conf.policy, peer))
+		return 403; /* leased in this moment */
+	return r;
 }
 
 /* The channel that the pair may have; *code is the error when it may not. */
@@ -99,6 +131,7 @@ int turn_channel_bind(struct turn_request *rq)
 {
 	struct turn_alloc *a = rq->alloc;
 	struct turn_chan *c;
+	struct turn_lease lease;
 	struct addr peer;
 	uint32_t value;
 	uint16_t number;
@@ -115,7 +148,7 @@ int turn_channel_bind(struct turn_request *rq)
 	number = (uint16_t)(value >> 16);
 	if (!number_ok(&rq->turn->conf, number))
 		return 400;
-	r = turn_perm_check_peer(a, &peer, true);
+	r = is_orphan(a, number, &peer) ? 403 : check_peer(a, &peer, &lease);
 	if (r) {
 		rq->turn->stats.policy_drops += r == 403;
 		turn_journal_note(a, TURN_EVENT_PEER_DENIED, &peer, r);
@@ -129,6 +162,7 @@ int turn_channel_bind(struct turn_request *rq)
 		c->number = number;
 		c->peer = peer;
 		c->wire = turn_wire_addr(rq->turn, &peer);
+		c->lease = lease;
 		c->until_ms = 0; /* not before its permission stands */
 	}
 	/* "A ChannelBind transaction also creates or refreshes a permission towards the peer" */

@@ -4,18 +4,24 @@
  * safe). Ports are picked by chance, so that nobody can guess them (RFC 8656
  * section 7.2 asks for it; CVE-2025-69217 shows why), and an even port can be
  * leased together with the one above it (RFC 8656 section 18.7 EVEN-PORT).
+ *
+ * Who was told of a port (a peer with a channel to it) may go on sending to it when its allocation
+ * is over. So a port that was given back rests for TURN_PORT_REST_MS where there are others to
+ * choose from; and what a channel is bound to is one lease of the port, not the port.
  */
 #ifndef TURN_PORTS_H
 #define TURN_PORTS_H
 
 #include "turn/stun_msg.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define TURN_TOKEN_LEN      8     /* RESERVATION-TOKEN */
-#define TURN_RESERVATION_MS 30000 /* RFC 8656 section 7.2: at least 30 seconds */
+#define TURN_TOKEN_LEN      8      /* RESERVATION-TOKEN */
+#define TURN_RESERVATION_MS 30000  /* RFC 8656 section 7.2: at least 30 seconds */
+#define TURN_PORT_REST_MS   600000 /* as long as a channel lives */
 
 struct env;
 struct turn_account;
@@ -44,6 +50,9 @@ int turn_ports_lease(struct turn_ports *p, struct env *env, enum turn_ports_want
                      uint16_t *port);
 void turn_ports_release(struct turn_ports *p, uint16_t port);
 
+/* From now on it is nobody's to talk to, but not to be leased: its socket is about to close. */
+void turn_ports_retire(struct turn_ports *p, uint16_t port);
+
 /* Keeps a leased port for whoever shows the token within TURN_RESERVATION_MS; then it goes back
  * to the pool, and the holder's place to the quota. Copies holder. 0, or -E_NOMEM: lease and place
  * stay the caller's. */
@@ -62,8 +71,23 @@ void turn_ports_recheck(struct turn_ports *p,
                         bool (*is_gone)(void *ctx, const struct turn_holder *holder), void *ctx,
                         struct turn_quota *quota);
 
-/* Is it a relay's, for UDP? One that is only reserved is not. */
+/* Is it a relay's, for UDP? One that is only reserved is not. These ask without a lock. */
 bool turn_ports_is_leased(struct turn_ports *p, uint16_t port);
+
+/* One lease of a port for UDP. Zeroed: of none. */
+struct turn_lease {
+	const _Atomic uint32_t *now; /* the pool's */
+	uint32_t was;
+};
+
+/* The present one; of none where the port is not leased. The pool must outlive it. */
+struct turn_lease turn_ports_lease_of(struct turn_ports *p, uint16_t port);
+
+/* Does it last? That of no port does for ever. */
+static inline bool turn_lease_lasts(const struct turn_lease *l)
+{
+	return !l->now || atomic_load_explicit(l->now, memory_order_acquire) == l->was;
+}
 
 /* A leased port serves TCP (RFC 6062), until its release. For UDP it may be another program's. */
 void turn_ports_put_tcp(struct turn_ports *p, uint16_t port);

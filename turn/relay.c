@@ -78,12 +78,16 @@ static void from_peer(struct turn_half *half, struct datagram *d)
 {
 	struct turn_alloc *a = half->alloc;
 	struct turn *t = a->turn;
+	const struct turn_perm *perm;
 	struct turn_chan *c;
 	struct addr peer = turn_outside_addr(t, &d->peer);
 	uint8_t *start = d->data;
 	size_t total = d->len;
 
-	if (half->expires_ms <= t->now_ms || !turn_perm_find(a, &peer)) {
+	perm = half->expires_ms > t->now_ms ? turn_perm_find(a, &peer) : NULL;
+	/* From our own addresses relays only: a port that nobody has leased may be any program's.
+	 */
+	if (!perm || (perm->own && turn_perm_check_peer(a, &peer, true))) {
 		t->stats.permission_drops++;
 		if (!a->noted_stranger)
 			turn_journal_note(a, TURN_EVENT_STRANGER, &peer, 0);

@@ -68,7 +68,7 @@ struct turn_path {
 struct turn_perm {
 	uint8_t ip[16], ip_len;
 	uint64_t until_ms;
-	bool own; /* the IP is a relay's: ports that nobody leased stay forbidden */
+	bool own; /* the IP is a relay's: ports that nobody leased stay forbidden, both ways */
 };
 
 struct turn_chan {
@@ -76,6 +76,7 @@ struct turn_chan {
 	uint64_t until_ms;
 	struct addr peer; /* as the client says it */
 	struct addr wire; /* where it is sent: a relay of ours behind NAT has another address */
+	struct turn_lease lease; /* that the peer, a relay of ours, had at its port */
 };
 
 /* An allocation's relayed transport address of one family (RFC 8656 calls two of them a dual

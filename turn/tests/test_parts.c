@@ -160,6 +160,44 @@ static void ports_in_pairs(void **state)
 	env_virtual_free(env);
 }
 
+/* Who was told of a port may still send to it: it rests, as long as there are others. */
+static void ports_rest(void **state)
+{
+	struct env *env = env_virtual_new(5);
+	struct turn_ports *p = turn_ports_new(50000, 50999);
+	struct turn_lease lease;
+	bool used[1000] = {false};
+	uint16_t port, held[300];
+
+	(void)state;
+	env_virtual_run(env, 5000);
+	for (int i = 0; i < 100; i++) { /* a port that was just given back is not given again */
+		assert_int_equal(turn_ports_lease(p, env, TURN_PORT_ANY, &port), 0);
+		assert_false(used[port - 50000]);
+		used[port - 50000] = true;
+		lease = turn_ports_lease_of(p, port);
+		assert_true(lease.now && turn_lease_lasts(&lease));
+		turn_ports_retire(p, port);
+		assert_false(turn_lease_lasts(&lease));
+		assert_false(turn_ports_is_leased(p, port));
+		turn_ports_release(p, port);
+		assert_false(turn_lease_lasts(&lease));
+	}
+	assert_null(turn_ports_lease_of(p, port).now);
+	env_virtual_run(env, TURN_PORT_REST_MS - 10000);
+	for (int i = 0; i < 300; i++) {
+		assert_int_equal(turn_ports_lease(p, env, TURN_PORT_ANY, &held[i]), 0);
+		assert_false(used[held[i] - 50000]);
+	}
+	env_virtual_run(env, 11000);
+	for (int i = 300; i < 1000; i++) /* and then it is: all can be had */
+		assert_int_equal(turn_ports_lease(p, env, TURN_PORT_ANY, &port), 0);
+	assert_int_equal(turn_ports_lease(p, env, TURN_PORT_ANY, &port), -E_LIMIT);
+	assert_false(turn_lease_lasts(&lease));
+	turn_ports_free(p);
+	env_virtual_free(env);
+}
+
 static void quota_counts(void **state)
 {
 	struct turn_quota *q = turn_quota_new(2, 3);
@@ -326,6 +364,7 @@ int main(void)
 	    cmocka_unit_test(ports_lease_all),
 	    cmocka_unit_test(ports_are_spread),
 	    cmocka_unit_test(ports_in_pairs),
+	    cmocka_unit_test(ports_rest),
 	    cmocka_unit_test(quota_counts),
 	    cmocka_unit_test(policy_denies_by_default),
 	    cmocka_unit_test(policy_follows_the_operator),

@@ -6,6 +6,7 @@
 #include "base/tests/test.h"
 #include "turn/tests/world.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct call {
@@ -323,6 +324,78 @@ struct stream {
 	size_t len, messages;
 };
 
+/* ChannelData on 0x4000. */
+static void say(struct host *h, char c)
+{
+	uint8_t m[5] = {0x40, 0, 0, 1, (uint8_t)c};
+
+	host_send(h, SERVER4, m, sizeof(m));
+}
+
+/* What a channel, or a Send, to a relay of ours is for, ends with the allocation there: neither a
+ * foreign program that gets the port hears it, nor the next allocation; and neither is heard. */
+static void a_relay_that_is_gone(void **state)
+{
+	struct call *c = call_new();
+	struct host h[3], foreign; /* two in a call, and who comes next */
+	struct addr relayed[3];
+	char text[3][ADDR_STRLEN], client[ADDR_STRLEN];
+	struct wire m;
+
+	(void)state;
+	turn_ports_free(c->w.ports4);
+	c->w.ports4 = turn_ports_new(50000, 50001);
+	world_start(&c->w);
+	for (int i = 0; i < 3; i++) {
+		snprintf(client, sizeof(client), "198.51.100.5:%d", i + 1);
+		host_open(&c->w, &h[i], client, "alice", "secret");
+		if (i == 2)
+			continue;
+		assert_int_equal(host_allocate(&h[i], &relayed[i]), 0);
+		addr_format(&relayed[i], text[i]);
+	}
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(host_bind(&h[i], 0x4000, text[!i]), 0);
+	for (int i = 0; i < 2; i++) {
+		h[!i].got = 0;
+		say(&h[i], 'x');
+		assert_int_equal(h[!i].got, 1);
+	}
+	assert_int_equal(host_refresh(&h[1], 0), 0);
+	/* a foreign program */
+	host_open(&c->w, &foreign, text[1], "", "");
+	h[0].got = 0;
+	say(&h[0], 'x');
+	wire_start(&m, W_SEND, 7);
+	wire_add_xor_addr(&m, 0x0012, text[1]);
+	wire_add(&m, 0x0013, "x", 1);
+	host_send(&h[0], SERVER4, m.buf, m.len);
+	assert_int_equal(foreign.got, 0);
+	host_send(&foreign, text[0], "z", 1);
+	assert_int_equal(h[0].got, 0);
+	host_close(&foreign);
+	/* the next allocation, which would take it, and is no more that channel's */
+	assert_int_equal(host_allocate(&h[2], &relayed[2]), 0);
+	assert_int_equal(addr_port(&relayed[2]), addr_port(&relayed[1]));
+	assert_int_equal(host_bind(&h[2], 0x4000, text[0]), 0);
+	h[2].got = 0;
+	say(&h[0], 'x');
+	assert_int_equal(h[2].got, 0);
+	say(&h[2], 'z'); /* permitted, but by its address, as anybody's */
+	assert_int_equal(h[0].got, 1);
+	assert_int_equal(wire_type(h[0].in.buf), W_DATA);
+	/* the channel is not refreshed unseen; bound anew, it is the new one's */
+	assert_int_equal(host_bind(&h[0], 0x4000, text[1]), 403);
+	assert_int_equal(host_bind(&h[0], 0x4000, text[1]), 0);
+	h[2].got = 0;
+	say(&h[0], 'x');
+	assert_int_equal(h[2].got, 1);
+	for (int i = 0; i < 3; i++)
+		host_close(&h[i]);
+	world_stop(&c->w);
+	free(c);
+}
+
 static void on_stream_send(void *ctx, const uint8_t *data, size_t len)
 {
 	struct stream *s = ctx;
@@ -436,10 +509,15 @@ static void send_drops_are_counted(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(relays_ipv4),         cmocka_unit_test(relays_ipv6),
-	    cmocka_unit_test(permissions_end),     cmocka_unit_test(forbidden_peers),
-	    cmocka_unit_test(hairpin_relays),      cmocka_unit_test(hairpin_behind_nat),
-	    cmocka_unit_test(relays_for_a_stream), cmocka_unit_test(send_drops_are_counted),
+	    cmocka_unit_test(relays_ipv4),
+	    cmocka_unit_test(relays_ipv6),
+	    cmocka_unit_test(permissions_end),
+	    cmocka_unit_test(forbidden_peers),
+	    cmocka_unit_test(hairpin_relays),
+	    cmocka_unit_test(hairpin_behind_nat),
+	    cmocka_unit_test(a_relay_that_is_gone),
+	    cmocka_unit_test(relays_for_a_stream),
+	    cmocka_unit_test(send_drops_are_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
