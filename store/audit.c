@@ -7,12 +7,13 @@
 
 #include "base/text.h"
 #include "store/internal.h"
+#include "store/name.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#define OBJECT_MAX 320
+#define OBJECT_MAX (NAME_MAX_LEN + REALM_MAX_LEN + 66) /* name@realm, and a word */
 
 /* The audit must take any text: what would spoil a line is shown by its number. */
 static void clean(char *out, size_t size, const char *text)

@@ -99,7 +99,13 @@ int name_check(const char *name, struct why *why)
 int realm_check(const char *realm, struct why *why)
 {
 	int err = shown_check(realm, 1, REALM_MAX_LEN, "the realm", why);
+	size_t chars = 0;
 
+	for (const char *c = realm; !err && *c; c++)
+		chars += ((unsigned char)*c & 0xc0) != 0x80;
+	if (chars > REALM_MAX_CHARS)
+		return why_set(why, -E_INVAL, "the realm is %zu characters long: at most %d fit",
+		               chars, REALM_MAX_CHARS);
 	if (!err && strpbrk(realm, "\"\\"))
 		return why_set(why, -E_INVAL, "the realm must not contain quotes or backslashes");
 	return err;

@@ -12,7 +12,8 @@
 #include <stddef.h>
 
 #define NAME_MAX_LEN     255 /* bytes */
-#define REALM_MAX_LEN    127 /* bytes; RFC 8489 section 14.9: fewer than 128 characters */
+#define REALM_MAX_LEN    763 /* bytes, RFC 8489 section 14.9: "it can be as long as 763 bytes" */
+#define REALM_MAX_CHARS  127 /* "fewer than 128 characters" */
 #define LABEL_MAX_LEN    128
 #define PASSWORD_MAX_LEN 512
 #define SECRET_MAX_LEN   256

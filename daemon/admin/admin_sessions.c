@@ -5,6 +5,7 @@
 #include "daemon/admin/admin_internal.h"
 
 #include "daemon/admin/ask.h"
+#include "store/name.h"
 #include "turn/sessions.h"
 
 #include <inttypes.h>
@@ -18,7 +19,7 @@
 struct row {
 	struct turn_session s;
 	char username[TURN_NAME_MAX];
-	char realm[128];
+	char realm[REALM_MAX_LEN + 1];
 };
 
 struct question {

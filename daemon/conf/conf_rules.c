@@ -8,8 +8,6 @@
 #include <stdarg.h>
 #include <string.h>
 
-#define REALM_FIRST_MAX 32
-
 void rule_tell(const struct rules *r, const char *fmt, ...)
 {
 	struct why why;
@@ -200,17 +198,10 @@ static void check_redirect(const struct rules *r)
 				    addr_format(&conf->listen.v[j], text), RULE_WHERE(r, listen));
 }
 
-/* turn/challenge.c: over UDP, a reply to a stranger is at most three times the request. */
 static void check_realms(const struct rules *r)
 {
 	const struct conf_texts *realm = &r->conf->realm;
 
-	if (realm->n && strlen(realm->v[0]) > REALM_FIRST_MAX)
-		rule_tell(
-		    r,
-		    "%s: %zu bytes are too long for the first realm: clients that ask tersely "
-		    "could not be told it over UDP: use up to %d",
-		    RULE_WHERE(r, realm), strlen(realm->v[0]), REALM_FIRST_MAX);
 	for (size_t i = 0; i < realm->n; i++)
 		for (size_t j = 0; j < i; j++)
 			if (!strcmp(realm->v[i], realm->v[j]))

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ELEMENT_MAX 128 /* bytes of one element of a list */
+#define ELEMENT_MAX (REALM_MAX_LEN + 1) /* bytes of the longest element of a list */
 
 static void *member(struct conf *conf, const struct conf_option *o)
 {

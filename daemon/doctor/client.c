@@ -266,7 +266,7 @@ static void learn(const struct client *c, uint16_t type, char *out, size_t size)
 /* RFC 8489 section 9.2.2 */
 static int make_key(struct client *c)
 {
-	char text[1024];
+	char text[2048]; /* the longest name, realm and password fit */
 	unsigned len = 0;
 
 	snprintf(text, sizeof(text), "%s:%s:%s", c->user, c->realm, c->password);

@@ -9,6 +9,7 @@
 #include "base/addr.h"
 #include "base/error.h"
 #include "daemon/conf/conf.h"
+#include "store/name.h"
 #include "turn/stun_msg.h"
 
 #include <openssl/ssl.h>
@@ -24,7 +25,7 @@ struct client {
 	SSL_CTX *ctx;
 	SSL *ssl;
 	const char *user, *password; /* NULL until the caller sets them; borrowed */
-	char realm[128], nonce[128];
+	char realm[REALM_MAX_LEN + 1], nonce[128];
 	struct stun_key key;
 	bool has_key;
 	unsigned tid;

@@ -21,7 +21,7 @@ struct talker {
 	int wait_ms; /* for an answer: TALKER_WAIT_MS when it is opened */
 	const char *user, *password;
 	size_t user_len;             /* strlen(user) when it is opened */
-	char realm[128], nonce[128]; /* learnt from 401 and 438 */
+	char realm[768], nonce[128]; /* learnt from 401 and 438 */
 	uint32_t tid;
 	struct wire in; /* the last message received */
 };

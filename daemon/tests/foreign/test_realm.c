@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * A realm as long as RFC 8489 allows, from the command line to the wire and
+ * back: 127 characters, of four bytes each.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/tests/foreign/lab.h"
+#include "daemon/tests/foreign/talker.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SERVER4 LAB_SERVER4 ":3478"
+#define CHARS   127
+
+static struct lab_server server;
+static char realm[4 * CHARS + 1], escaped[12 * CHARS + 1]; /* as JSON has it */
+
+static int start(void **state)
+{
+	char options[700];
+
+	for (int i = 0; i < CHARS; i++) {
+		memcpy(realm + 4 * i, "\xf0\xa0\x80\x80", 4);
+		memcpy(escaped + 12 * i, "\\uD840\\uDC00", 12);
+	}
+	snprintf(options, sizeof(options),
+	         "--workers 1 --relay-ports 50000-50099 --listen " SERVER4 " --realm %s", realm);
+	lab_server_start(&server, "realm", options);
+	*state = &server;
+	return 0;
+}
+
+static void signs_in(struct talker *t, const char *user, const char *password)
+{
+	talker_enter(t, SERVER4, true, user, password);
+	assert_string_equal(t->realm, realm);
+}
+
+static void says_whole(const char *verb)
+{
+	char *said = lab_verb(&server, verb, NULL);
+
+	if (!strstr(said, escaped))
+		lab_fail(said, said, "%s", verb);
+	free(said);
+}
+
+/* The command line means the realm of the server that runs. */
+static void keys_are_bound_to_it(void **state)
+{
+	struct talker t;
+
+	(void)state;
+	free(lab_verb(&server, "user add alice --password-stdin", "a password of alice\n"));
+	signs_in(&t, "alice", "a password of alice");
+	assert_int_equal(talker_permit(&t, LAB_PEER4 ":9"), 0);
+	assert_int_equal(talker_refresh(&t, 600), 0);
+
+	says_whole("sessions --json");
+	says_whole("user list --json");
+	says_whole("audit --json");
+	free(lab_verb(&server, "user disable alice", NULL));
+	assert_int_equal(talker_refresh(&t, 600), 401);
+	free(lab_verb(&server, "user del alice", NULL));
+	talker_close(&t);
+}
+
+static void limited_credentials_are(void **state)
+{
+	struct talker t;
+	char *said = lab_verb(&server, "credentials bob --json", NULL);
+	json_t *c = json_loads(said, 0, NULL);
+
+	(void)state;
+	signs_in(&t, json_string_value(json_object_get(c, "username")),
+	         json_string_value(json_object_get(
+	             c, json_object_get(c, "password") ? "password" : "credential")));
+	talker_close(&t);
+	json_decref(c);
+	free(said);
+}
+
+/* Its own client calls over each transport. */
+static void doctor_signs_in(void **state)
+{
+	char *said;
+
+	(void)state;
+	lab_try_verb(&server, "doctor", NULL, &said);
+	if (!strstr(said, "allocated, and an echo came through"))
+		lab_fail(said, said, "doctor");
+	free(said);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(keys_are_bound_to_it),
+	    cmocka_unit_test(limited_credentials_are),
+	    cmocka_unit_test(doctor_signs_in),
+	};
+
+	(void)argc;
+	lab_enter(argv);
+	return cmocka_run_group_tests(tests, start, lab_server_end);
+}
