@@ -412,6 +412,9 @@ lab() {
 		docker run --rm --cap-add NET_ADMIN --cap-add SYS_ADMIN --security-opt systempaths=unconfined \
 		--security-opt apparmor=unconfined turnpike-harness run --only call-symmetric
 	grep -E '^call-|passed in' "$tmp/out" | sed 's/^/        /' || true
+	check "harness image: plays without Firefox, and says what it leaves out" \
+		sh -c 'docker run --rm --cap-add NET_ADMIN --cap-add SYS_ADMIN --security-opt systempaths=unconfined \
+		--security-opt apparmor=unconfined turnpike-harness run --only "call-f*" >"$1" && grep -q "2 left out" "$1"' sh "$tmp/left-out"
 	check "harness image: the same as an ordinary user" \
 		docker run --rm --user 65534 --security-opt seccomp=unconfined --security-opt systempaths=unconfined \
 		--security-opt apparmor=unconfined turnpike-harness run --only call-port-restricted
