@@ -169,6 +169,50 @@ static FILE *open_pem(const char *path, int *err, struct why *why)
 	return file;
 }
 
+static const char *day_of(const struct tm *tm, char buf[16])
+{
+	return strftime(buf, 16, "%Y-%m-%d", tm) ? buf : "?";
+}
+
+int cert_doubt(const char *cert_path, const char *host, int64_t now_s, struct why *why)
+{
+	X509 *cert = NULL;
+	FILE *file;
+	struct tm begin, end;
+	struct addr ip;
+	char day[16];
+	int err = 0;
+
+	file = open_pem(cert_path, &err, NULL);
+	if (file)
+		cert = PEM_read_X509(file, NULL, NULL, NULL);
+	err = 0;
+	if (!cert || !ASN1_TIME_to_tm(X509_get0_notBefore(cert), &begin) ||
+	    !ASN1_TIME_to_tm(X509_get0_notAfter(cert), &end))
+		;
+	else if (timegm(&end) <= now_s)
+		err = why_set(why, -E_STALE,
+		              "%s expired on %s, and no client takes it: renew it (certbot renew)",
+		              cert_path, day_of(&end, day));
+	else if (timegm(&begin) > now_s)
+		err =
+		    why_set(why, -E_LATER,
+		            "%s is not valid before %s, and no client takes it: set the clock, or "
+		            "get one for now",
+		            cert_path, day_of(&begin, day));
+	else if (*host && (addr_parse_ip(&ip, host, 0) ? X509_check_host(cert, host, 0, 0, NULL)
+	                                               : X509_check_ip_asc(cert, host, 0)) != 1)
+		err = why_set(why, -E_INVAL,
+		              "%s is not for %.128s (public_host): get one for that name, or set "
+		              "public_host to a name that it has",
+		              cert_path, host);
+	ERR_clear_error();
+	X509_free(cert);
+	if (file)
+		fclose(file);
+	return err;
+}
+
 /* Keys with a passphrase are refused: a server has nobody to ask. */
 static int no_passphrase(char *buf, int size, int rwflag, void *u)
 {

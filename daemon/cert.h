@@ -24,4 +24,9 @@ int cert_make(const char *cert_path, const char *key_path, const char *const *na
  * another certificate. */
 int cert_check(const char *cert_path, const char *key_path, int64_t *expires_at_s, struct why *why);
 
+/* What clients will not like about a certificate that can be served: it is over (-E_STALE), begins
+ * later (-E_LATER), or is not for host (-E_INVAL; "": for any). 0 also for one that cannot be read.
+ */
+int cert_doubt(const char *cert_path, const char *host, int64_t now_s, struct why *why);
+
 #endif

@@ -107,8 +107,9 @@ static int change_secret(struct reload *r, const struct conf_changes *changes, s
 	struct setup_cert paths;
 	int err = 0;
 
+	/* One that was retired meanwhile would be refused at the next start. */
 	if (!conf_changed(changes, "shared_secret"))
-		return 0;
+		return setup_secret_check(&r->live->conf, r->store, why);
 	setup_cert_paths(&r->live->conf, &paths);
 	if (conf_changed(changes, "tls_cert") || conf_changed(changes, "tls_key"))
 		err = cert_check(paths.cert, paths.key, NULL, why);
@@ -164,6 +165,7 @@ static int run(struct reload *r, struct lockfile_report *report, struct why *why
 	struct conf_changes changes;
 	struct conf_pending *pending;
 	struct settings *fresh = NULL;
+	struct why doubt;
 	int err = conf_reload_begin(r->live, &pending, &changes, on_problem, report, why);
 
 	if (err)
@@ -183,6 +185,10 @@ static int run(struct reload *r, struct lockfile_report *report, struct why *why
 		return err;
 	}
 	note_served(r);
+	if (setup_cert_doubt(&r->live->conf, &doubt)) {
+		log_warn(NULL, "certificate", LOG_STR("problem", doubt.text));
+		note(report, "warning: %s\n", doubt.text);
+	}
 	log_info(NULL, "configuration-reloaded", LOG_STR("changed", changes.changed));
 	if (*changes.changed)
 		note(report, "changed: %s\n", changes.changed);

@@ -49,6 +49,22 @@ static void tell_stale(void *ctx, const char *username)
 	web_tell_stale(s->web, strchr(username, ':') + 1); /* the store takes EXPIRY:NAME only */
 }
 
+/* That a retired secret is still configured is known best by who has the configuration. */
+static void warn_of_secret(struct serve *s, const struct store_snapshot *fresh)
+{
+	const char *secret = s->conf->shared_secret;
+	bool live = !*secret;
+	size_t len;
+
+	for (size_t i = 0; i < store_snapshot_secret_n(fresh); i++)
+		live |= !strcmp(store_snapshot_secret(fresh, i, &len), secret);
+	if (!live && !s->secret_retired)
+		log_warn(NULL, "shared-secret-retired",
+		         LOG_STR("hint", "the configuration still names it: until it is changed or "
+		                         "removed there, a reload and the next start are refused"));
+	s->secret_retired = !live;
+}
+
 static int reload_users(struct serve *s, struct why *why)
 {
 	struct revoked_since since = {.before = s->users};
@@ -64,6 +80,7 @@ static int reload_users(struct serve *s, struct why *why)
 		if (store_snapshot_newly_ended(fresh, since.before))
 			web_tell_stale(s->web, NULL);
 	}
+	warn_of_secret(s, fresh);
 	store_snapshot_unref(s->users);
 	s->users = fresh;
 	s->grant.users = fresh;
@@ -293,6 +310,7 @@ static int open_store(struct serve *s, struct why *why)
 	bool made = false;
 	const struct store_options options = {.now_s = now_s, .now_ctx = &s->wall};
 	struct belief belief;
+	struct why doubt;
 	int r = store_open(s->conf->data, &options, &s->store, why);
 
 	s->grant.wall = &s->wall;
@@ -304,6 +322,8 @@ static int open_store(struct serve *s, struct why *why)
 		r = setup_first_start(s->conf, s->store, token, &made, why);
 	if (!r && made)
 		tell_token(token);
+	if (!r && setup_cert_doubt(s->conf, &doubt))
+		log_warn(NULL, "certificate", LOG_STR("problem", doubt.text));
 	if (!r)
 		r = reload_users(s, why);
 	if (r)

@@ -55,6 +55,7 @@ struct serve {
 	struct admin_socket *admin_socket;
 	struct event *poll, *rotate, *sample, *on_int, *on_term, *on_hup, *drain;
 	uint64_t drain_polls;
+	bool secret_retired;    /* that of the configuration */
 	bool draining;          /* takes nothing new */
 	bool stopping;          /* and ends once what runs has ended */
 	struct why store_error; /* of the last poll, empty when it went well */

@@ -21,6 +21,17 @@ void setup_cert_paths(const struct conf *conf, struct setup_cert *out);
  * -E_DENIED if shared_secret was retired. Codes of store.h. */
 int setup_secret(const struct conf *conf, struct store *store, struct why *why);
 
+/* Whether setup_secret() would take shared_secret: 0 or its codes. */
+int setup_secret_check(const struct conf *conf, struct store *store, struct why *why);
+
+/* What clients will not like about the certificate, as cert_doubt(); the server starts with it. */
+int setup_cert_doubt(const struct conf *conf, struct why *why);
+
+/* Tells what the start would refuse, of the files that the configuration names and of those in the
+ * data directory: certificate, database, secret. Changes nothing, and what the start makes by
+ * itself may be missing. */
+void setup_check(const struct conf *conf, void (*problem)(void *ctx, const char *text), void *ctx);
+
 /* Completes the open store of conf->data and the certificate: shared_secret if one is set, a
  * random secret if none is live, an API token if none was ever made (*made says so, and only then
  * it is in token), a self-signed certificate if tls_cert is unset and there is none, or the one

@@ -4,6 +4,7 @@
  */
 #include "store/backup.h"
 
+#include "base/rights.h"
 #include "store/internal.h"
 
 #include <errno.h>
@@ -55,10 +56,22 @@ static int run_copy(sqlite3 *to, sqlite3 *from, int busy_timeout_ms)
 	return 0;
 }
 
-int store_copy_file(const char *from, const char *tmp, bool give, int busy_timeout_ms)
+/* With all its files open, so that nothing is opened by name any more: one state of it is read from
+ * now on. */
+static int open_source(const char *from, int busy_timeout_ms, sqlite3 **in)
 {
-	sqlite3 *in = NULL, *out = NULL;
-	int fd = open(tmp, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+	return sqlite3_open_v2(from, in, SQLITE_OPEN_READONLY, NULL) ||
+	               sqlite3_busy_timeout(*in, busy_timeout_ms) ||
+	               sqlite3_exec(*in, "BEGIN; SELECT count(*) FROM sqlite_schema", NULL, NULL,
+	                            NULL)
+	           ? -E_IO
+	           : 0;
+}
+
+static int copy_into(const char *tmp, sqlite3 *in, bool give, int busy_timeout_ms)
+{
+	sqlite3 *out = NULL;
+	int fd = open(tmp, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
 	int err = -E_IO;
 
 	if (fd < 0)
@@ -66,9 +79,7 @@ int store_copy_file(const char *from, const char *tmp, bool give, int busy_timeo
 	if (give)
 		store_give(fd, tmp);
 	close(fd);
-	if (sqlite3_open_v2(from, &in, SQLITE_OPEN_READONLY, NULL) ||
-	    sqlite3_busy_timeout(in, busy_timeout_ms) ||
-	    sqlite3_open_v2(tmp, &out, SQLITE_OPEN_READWRITE, NULL) ||
+	if (sqlite3_open_v2(tmp, &out, SQLITE_OPEN_READWRITE, NULL) ||
 	    (err = run_copy(out, in, busy_timeout_ms)))
 		goto out;
 	/* One file, without a journal beside it; the switch also flushes it to the disk. */
@@ -82,6 +93,30 @@ int store_copy_file(const char *from, const char *tmp, bool give, int busy_timeo
 		out = NULL;
 out:
 	sqlite3_close(out);
+	return err;
+}
+
+int store_copy_file(const char *from, const char *tmp, enum store_copy way, int busy_timeout_ms)
+{
+	struct rights own = {geteuid(), getegid()};
+	sqlite3 *in = NULL;
+	int err, code;
+
+	if (way == STORE_COPY_IN)
+		rights_raise();
+	err = open_source(from, busy_timeout_ms, &in);
+	rights_lower(own);
+	if (!err) {
+		if (way == STORE_COPY_OUT)
+			rights_raise();
+		err = copy_into(tmp, in, way != STORE_COPY_OUT, busy_timeout_ms);
+		rights_lower(own);
+	} else if (in) {
+		code = sqlite3_errcode(in) & 0xff;
+		err = code == SQLITE_BUSY || code == SQLITE_LOCKED      ? -E_TIMEOUT
+		      : code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? -E_CORRUPT
+		                                                        : -E_IO;
+	}
 	sqlite3_close(in);
 	return err;
 }
@@ -153,36 +188,52 @@ static char *beside(const char *file, const char *suffix)
 	return asprintf(&name, "%s.%s-%ld", file, suffix, (long)getpid()) < 0 ? NULL : name;
 }
 
-int store_backup(struct store *s, const char *file, struct why *why)
+/* The copy has been checked: it gets its name. */
+static int give_name(const char *tmp, const char *file, struct why *why)
 {
-	char *tmp = beside(file, "tmp");
-	struct stat st;
-	int err;
+	int err = verify(tmp, why);
 
-	if (!tmp)
-		return why_set(why, -E_NOMEM, "backing up: out of memory");
-	if (!lstat(file, &st)) {
-		err = why_set(why, -E_EXISTS,
-		              "%s exists and is not overwritten: choose another name", file);
-		goto out;
-	}
-	errno = 0;
-	err = store_copy_file(s->path, tmp, false, s->options.busy_timeout_ms);
-	if (err == -E_EXISTS) {
-		err = why_set(why, err, "%s is in the way: delete it", tmp);
-		goto out;
-	}
-	if (err)
-		explain_copy(err, s->path, file, why);
-	else
-		err = verify(tmp, why);
 	/* link() and not rename(): it never overwrites. */
 	if (!err && link(tmp, file))
 		err = why_set(why, errno == EEXIST ? -E_EXISTS : -E_IO,
 		              "cannot give the backup its name %s: %s", file, strerror(errno));
 	if (!err && store_sync_dir(file))
 		err = why_set(why, -E_IO, "cannot flush the directory of %s to the disk", file);
+	return err;
+}
+
+/* The file is the caller's: his own rights, and not those of who owns the store. */
+int store_backup(struct store *s, const char *file, struct why *why)
+{
+	char *tmp = beside(file, "tmp");
+	struct rights before;
+	struct stat st;
+	bool there;
+	int err;
+
+	if (!tmp)
+		return why_set(why, -E_NOMEM, "backing up: out of memory");
+	before = rights_raise();
+	there = !lstat(file, &st);
+	rights_lower(before);
+	if (there) {
+		err = why_set(why, -E_EXISTS,
+		              "%s exists and is not overwritten: choose another name", file);
+		goto out;
+	}
+	errno = 0;
+	err = store_copy_file(s->path, tmp, STORE_COPY_OUT, s->options.busy_timeout_ms);
+	if (err == -E_EXISTS) {
+		err = why_set(why, err, "%s is in the way: delete it", tmp);
+		goto out;
+	}
+	if (err)
+		explain_copy(err, s->path, file, why);
+	before = rights_raise();
+	if (!err)
+		err = give_name(tmp, file, why);
 	unlink(tmp);
+	rights_lower(before);
 out:
 	free(tmp);
 	return err;
@@ -249,7 +300,7 @@ static int put_in_place(const char *file, const char *path, char *kept, size_t k
 		return why_set(why, -E_NOMEM, "restoring: out of memory");
 	unlink(tmp);
 	errno = 0;
-	err = store_copy_file(file, tmp, true, 0);
+	err = store_copy_file(file, tmp, STORE_COPY_IN, 0);
 	if (err)
 		explain_copy(err, file, path, why);
 	else
@@ -270,15 +321,19 @@ static int put_in_place(const char *file, const char *path, char *kept, size_t k
 int store_restore(const char *dir, const char *file, const char *actor, char *kept,
                   size_t kept_size, struct why *why)
 {
+	struct rights before;
 	char *path = NULL;
 	struct store *s;
 	int err, lock = -1;
 
 	*kept = 0;
-	if (access(file, R_OK))
-		return why_set(why, error_from_errno(errno), "cannot read %s: %s", file,
-		               strerror(errno));
-	err = verify(file, why);
+	before = rights_raise();
+	if (euidaccess(file, R_OK))
+		err = why_set(why, error_from_errno(errno), "cannot read %s: %s", file,
+		              strerror(errno));
+	else
+		err = verify(file, why);
+	rights_lower(before);
 	if (err)
 		return err;
 	if (mkdir(dir, 0700) && errno != EEXIST)

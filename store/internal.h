@@ -70,9 +70,11 @@ int token_hash(const char *token, size_t len, uint8_t out[STORE_HASH_LEN]);
 
 /* ---- backup.c ---- */
 
-/* Copies a database file into tmp (0600), which must not exist, as one file. give: as
- * store_give(). -E_IO. */
-int store_copy_file(const char *from, const char *tmp, bool give, int busy_timeout_ms);
+/* Copies a database file into tmp (0600), which must not exist, as one file. What lies outside of
+ * the data directory is opened by the caller's own rights (base/rights.h); what is made inside, as
+ * store_give() has it. -E_IO. */
+enum store_copy { STORE_COPY_OUT, STORE_COPY_IN, STORE_COPY_INSIDE };
+int store_copy_file(const char *from, const char *tmp, enum store_copy way, int busy_timeout_ms);
 
 /* fsyncs the folder of path. */
 int store_sync_dir(const char *path);
@@ -98,6 +100,9 @@ extern const int schema_step_n;
 
 /* Refuses a newer or a foreign file before anything is written to it. */
 int schema_check(struct store *s, int newest, struct why *why);
+
+/* -E_STALE where schema_migrate() would have something to do. */
+int schema_is_newest(struct store *s, struct why *why);
 
 /* Brings the file from its version to n, each step in a transaction of its own. */
 int schema_migrate(struct store *s, const struct schema_step *steps, int n, struct why *why);

@@ -134,6 +134,17 @@ int schema_check(struct store *s, int newest, struct why *why)
 	return 0;
 }
 
+int schema_is_newest(struct store *s, struct why *why)
+{
+	int64_t version = 0;
+	int err = store_get_int(s, "PRAGMA user_version", &version, why);
+
+	if (!err && version != schema_step_n)
+		err = why_set(why, -E_STALE, "%s has schema %" PRId64 ": a start makes it %d",
+		              s->path, version, schema_step_n);
+	return err;
+}
+
 /* Copies what a reader sees now, so the transaction that calls this must not have written. */
 static int backup(struct store *s, int64_t version, struct why *why)
 {
@@ -147,7 +158,7 @@ static int backup(struct store *s, int64_t version, struct why *why)
 		goto out;
 	}
 	unlink(tmp);
-	err = store_copy_file(s->path, tmp, true, s->options.busy_timeout_ms);
+	err = store_copy_file(s->path, tmp, STORE_COPY_INSIDE, s->options.busy_timeout_ms);
 	if (!err)
 		err = rename(tmp, path) ? -E_IO : store_sync_dir(path);
 	if (err)

@@ -50,6 +50,22 @@ static int check_room(struct store *s, struct why *why)
 	return err;
 }
 
+int store_secret_may_add(struct store *s, const char *value, struct why *why)
+{
+	sqlite3_stmt *stmt;
+	bool there;
+	int err = text_check(value, 1, SECRET_MAX_LEN, "the secret", why);
+
+	if (!err)
+		err = store_prepare(s, "SELECT 1 FROM shared_secret WHERE value = ?1", &stmt, why);
+	if (err)
+		return err;
+	sqlite3_bind_text(stmt, 1, value, -1, SQLITE_STATIC);
+	there = sqlite3_step(stmt) == SQLITE_ROW;
+	sqlite3_finalize(stmt);
+	return there ? explain_duplicate(s, value, why) : check_room(s, why);
+}
+
 int store_secret_add(struct store *s, const char *value, char *made, int64_t *id, struct why *why)
 {
 	char random[STORE_SECRET_STRLEN];

@@ -164,7 +164,8 @@ static int make_file(struct store *s, const char *dir, struct why *why)
 			               "cannot make %s: %s: let this user write to its directory",
 			               s->path, strerror(errno));
 	}
-	if (stat(s->path, &st))
+	/* A link is none of ours: it may lead to a file of somebody else. */
+	if (lstat(s->path, &st))
 		return why_set(why, error_from_errno(errno),
 		               "cannot find %s: %s: set data to the directory of the server",
 		               s->path, strerror(errno));
@@ -184,6 +185,26 @@ static int make_file(struct store *s, const char *dir, struct why *why)
 	return 0;
 }
 
+/* Who can open it can lock it: that is its owner alone. One that root made before the directory was
+ * given away is no longer root's to hold. */
+static int open_lock(const char *lock)
+{
+	int f = open(lock, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+	if (f < 0 && errno == EACCES && !unlink(lock))
+		errno = ENOENT;
+	if (f < 0 && errno == ENOENT) {
+		f = open(lock, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		if (f >= 0)
+			store_give(f, lock);
+		else if (errno == EEXIST) /* another was quicker */
+			f = open(lock, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	}
+	if (f >= 0)
+		fchmod(f, 0600); /* one of an older version; only the owner can, and need */
+	return f;
+}
+
 int store_lock(const char *path, bool alone, int *fd, struct why *why)
 {
 	char *lock = NULL;
@@ -191,15 +212,7 @@ int store_lock(const char *path, bool alone, int *fd, struct why *why)
 
 	if (asprintf(&lock, "%s.lock", path) < 0)
 		return why_set(why, -E_NOMEM, "opening the store: out of memory");
-	/* It holds nothing, and a lock needs no right to write: root's command line may make it
-	 * for a server that is somebody else. */
-	f = open(lock, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	if (f >= 0)
-		store_give(f, lock);
-	else if (errno == EEXIST)
-		f = open(lock, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (f >= 0)
-		fchmod(f, 0644); /* whatever the umask; only the owner can, and need */
+	f = open_lock(lock);
 	if (f < 0)
 		err = why_set(why, error_from_errno(errno),
 		              "cannot make %s: %s: make room, and let this user write to its "
@@ -292,6 +305,8 @@ static int open_db(struct store *s, struct why *why)
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	err = schema_check(s, schema_step_n, why);
+	if (!err && s->options.no_migration)
+		err = schema_is_newest(s, why);
 	if (!err)
 		err = enter_wal(s, why);
 	if (!err)

@@ -30,6 +30,7 @@ struct store;
 
 struct store_options {
 	bool must_exist;             /* do not create: -E_NOTFOUND */
+	bool no_migration;           /* of an older schema: -E_STALE, and it stays so */
 	int busy_timeout_ms;         /* how long to wait for another writer; 0 = 5000 */
 	int64_t (*now_s)(void *ctx); /* Unix time; NULL = the system's clock */
 	void *now_ctx;
@@ -102,6 +103,9 @@ struct store_secret {
  * the value either way, id (may be NULL) its number. A value that ever was a secret here does
  * not come back, even if it was retired: -E_EXISTS. -E_LIMIT past STORE_SECRETS_MAX. -E_INVAL. */
 int store_secret_add(struct store *s, const char *value, char *made, int64_t *id, struct why *why);
+
+/* Whether store_secret_add() would take the value: 0 or its codes. */
+int store_secret_may_add(struct store *s, const char *value, struct why *why);
 
 /* The secret is dead in after_s seconds (0: now), and from now on not issued with while there is
  * another. Again with another time moves the end, as long as it has not come. -E_NOTFOUND, also

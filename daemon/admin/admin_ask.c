@@ -4,12 +4,17 @@
  */
 #include "daemon/admin/admin_socket.h"
 
+#include "base/rights.h"
+
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -24,34 +29,72 @@ static int silent(struct why *why)
 	               WAIT_S);
 }
 
+/* The socket itself and no link to another one, by a name that nobody can put something else behind
+ * meanwhile. errno on failure. */
+static int connect_by_inode(int fd, const char *path, uid_t *owner)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	struct stat st;
+	int node = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC), r = -1, saved;
+
+	if (node >= 0 && !fstat(node, &st)) {
+		*owner = st.st_uid;
+		snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d", node);
+		errno = ECONNREFUSED; /* what a file that is no socket says */
+		r = S_ISSOCK(st.st_mode) ? connect(fd, (struct sockaddr *)&addr, sizeof(addr)) : -1;
+	}
+	saved = errno;
+	if (node >= 0)
+		close(node);
+	errno = saved;
+	return r;
+}
+
+/* The server is its socket's owner, or root. */
+static int check_server(int fd, uid_t owner, const char *path, struct why *why)
+{
+	struct ucred who = {.uid = (uid_t)-1};
+	socklen_t len = sizeof(who);
+
+	if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) && (!who.uid || who.uid == owner))
+		return 0;
+	return why_set(why, -E_DENIED,
+	               "uid %u answers on %s, which belongs to uid %u: that is not the server",
+	               (unsigned)who.uid, path, (unsigned)owner);
+}
+
 static int connect_to(const char *dir, int *out, struct why *why)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	const struct timeval wait = {.tv_sec = WAIT_S};
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	int len = snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/" ADMIN_SOCKET_NAME, dir);
-	int r = 0;
+	struct rights before;
+	char path[PATH_MAX];
+	uid_t owner = 0;
+	int r = 0, failed, saved;
 
 	if (fd < 0)
 		return why_set(why, error_from_errno(errno), "no socket: %s", strerror(errno));
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
-	if ((size_t)len >= sizeof(addr.sun_path))
-		r = why_set(why, -E_INVAL, "%s is too long a path", dir);
-	else if (!connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
+	snprintf(path, sizeof(path), "%s/" ADMIN_SOCKET_NAME, dir);
+	before = rights_raise(); /* so that the audit names who calls */
+	failed = connect_by_inode(fd, path, &owner);
+	saved = errno;
+	rights_lower(before);
+	if (!failed && !(r = check_server(fd, owner, path, why)))
 		*out = fd;
-	else if (errno == ENOENT || errno == ECONNREFUSED || errno == ENOTDIR)
+	else if (failed && (saved == ENOENT || saved == ECONNREFUSED || saved == ENOTDIR))
 		r = why_set(why, -E_NOTFOUND,
 		            "no server runs on %s: start it, or name its data directory with "
 		            "--data",
 		            dir);
-	else if (errno == EAGAIN)
+	else if (failed && saved == EAGAIN)
 		r = silent(why);
-	else
-		r = why_set(why, error_from_errno(errno),
+	else if (failed)
+		r = why_set(why, error_from_errno(saved),
 		            "cannot reach the server through %s: %s: run this as root or as the "
 		            "server's user",
-		            addr.sun_path, strerror(errno));
+		            path, strerror(saved));
 	if (r)
 		close(fd);
 	return r;

@@ -4,6 +4,7 @@
  */
 #include "daemon/cli/cli.h"
 
+#include "base/rights.h"
 #include "base/text.h"
 #include "daemon/admin/admin.h"
 #include "daemon/admin/admin_socket.h"
@@ -114,7 +115,8 @@ static const struct verb verbs[] = {
     {"log-level", "error|warn|info|debug [--json]", FLAG_JSON, 1, 1, cli_log_level,
      "Change what the running server logs, until its next reload or start"},
     {"check-config", "[--json]", FLAG_JSON, 0, 0, cli_check,
-     "Say every problem of the configuration, or ok"},
+     "Say every problem of the configuration, of the files that it names and of the database, for "
+     "which a start would be refused, or ok; and warn of a certificate that no client takes"},
     {"config", "[--json]", FLAG_JSON, 0, 0, cli_config,
      "Show the settings in effect and where each came from; secrets are masked"},
     {"reload", "[--json]", FLAG_JSON, 0, 0, cli_reload,
@@ -454,6 +456,9 @@ static int run(int argc, char **argv, char *const *envp, struct cli *cli, struct
 		return status;
 	if (p->err && v->run != run_help)
 		return print_problems(v, cli, p, why);
+	/* What lies in the data directory is its owner's, who may not be meant well by. */
+	if (!p->err && is_about_a_server(v) && rights_become_owner(cli->conf.data, why))
+		return CLI_EXIT_FAIL;
 	if (!p->err && is_about_a_server(v))
 		conf_served_read(&cli->conf, cli->origins);
 	status = v->run(cli, why);
@@ -511,6 +516,7 @@ int cli_main(int argc, char **argv, char *const *envp)
 		status = why_set(&why, CLI_EXIT_FAIL, "the output could not be written");
 	if (status && why.text[0])
 		fprintf(stderr, "turnpike: %s\n", why.text);
+	rights_raise();
 	json_decref(problems.texts);
 	conf_free(&cli.conf);
 	free(cli.origins);

@@ -3,6 +3,7 @@
  * The verb "reload": has the server on the data directory read its
  * configuration again, and says how that went.
  */
+#include "base/rights.h"
 #include "daemon/cli/cli_internal.h"
 #include "daemon/process/lockfile.h"
 
@@ -14,6 +15,18 @@
 #define WAIT_MS 10000
 #define STEP_MS 20
 
+/* Line by line: whoever holds the lock file wrote them. */
+static void print_clean(FILE *out, const char *text)
+{
+	for (size_t len; *text; text += len + (text[len] == '\n')) {
+		char line[LOCKFILE_TEXT_MAX];
+
+		len = strcspn(text, "\n");
+		snprintf(line, sizeof(line), "%.*s", (int)len, text);
+		fprintf(out, "%s\n", cli_shown(line));
+	}
+}
+
 static int answer(const struct cli *cli, const struct lockfile_report *report, struct why *why)
 {
 	if (cli->flags & FLAG_JSON) {
@@ -23,11 +36,11 @@ static int answer(const struct cli *cli, const struct lockfile_report *report, s
 		return status ? status : report->ok ? 0 : CLI_EXIT_FAIL;
 	}
 	if (!report->ok) {
-		fputs(report->text, stderr);
+		print_clean(stderr, report->text);
 		return why_set(why, CLI_EXIT_FAIL,
 		               "the new configuration was refused, the old one runs on");
 	}
-	fputs(*report->text ? report->text : "nothing has changed\n", stdout);
+	print_clean(stdout, *report->text ? report->text : "nothing has changed\n");
 	return 0;
 }
 
@@ -35,6 +48,8 @@ int cli_reload(struct cli *cli, struct why *why)
 {
 	const struct timespec step = {.tv_nsec = STEP_MS * 1000000L};
 	struct lockfile_report report = {.serial = 0};
+	struct rights own;
+	int failed, saved;
 	unsigned long before;
 	pid_t pid;
 
@@ -43,11 +58,15 @@ int cli_reload(struct cli *cli, struct why *why)
 	if (lockfile_get_report(cli->conf.data, &report))
 		report.serial = 0;
 	before = report.serial;
-	if (kill(pid, SIGHUP))
+	own = rights_raise();
+	failed = kill(pid, SIGHUP);
+	saved = errno;
+	rights_lower(own);
+	if (failed)
 		return why_set(why, CLI_EXIT_FAIL,
 		               "cannot signal the server (process %d): %s: run this as root or as "
 		               "its user",
-		               (int)pid, strerror(errno));
+		               (int)pid, strerror(saved));
 	for (int waited = 0; waited < WAIT_MS; waited += STEP_MS) {
 		if (!lockfile_get_report(cli->conf.data, &report) && report.serial > before)
 			return answer(cli, &report, why);

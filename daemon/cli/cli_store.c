@@ -6,6 +6,7 @@
  */
 #include "base/text.h"
 #include "daemon/cli/cli_internal.h"
+#include "daemon/setup.h"
 #include "store/name.h"
 #include "store/store.h"
 
@@ -423,6 +424,7 @@ int cli_secret_retire(struct cli *cli, struct why *why)
 	bool now = cli->flags & FLAG_NOW;
 	int64_t id = 0, after_s = 0;
 	struct store *s = NULL;
+	struct why warning;
 	json_t *living;
 	int status = cli_parse_id(cli->words[0], "secret list", &id, why);
 
@@ -438,6 +440,8 @@ int cli_secret_retire(struct cli *cli, struct why *why)
 	living = living_on(cli, id);
 	if (now ? store_secret_end(s, id, why) : store_secret_retire(s, id, after_s, why))
 		status = CLI_EXIT_FAIL;
+	if (!status && *cli->conf.shared_secret && setup_secret_check(&cli->conf, s, &warning))
+		fprintf(stderr, "turnpike: warning: the next start is refused: %s\n", warning.text);
 	store_close(s);
 	if (!status && living)
 		cli_tell_server(cli);

@@ -133,6 +133,7 @@ int cli_doctor(struct cli *cli, struct why *why)
 	int status;
 
 	signal(SIGPIPE, SIG_IGN);
+	d.owner = rights_raise(); /* ports and processes are looked at as who calls */
 	if (json && !(d.findings = json_array()))
 		return why_set(why, CLI_EXIT_FAIL, "out of memory");
 	if (examine(&d, why)) {

@@ -6,6 +6,7 @@
 #ifndef DAEMON_DOCTOR_DOCTOR_H
 #define DAEMON_DOCTOR_DOCTOR_H
 
+#include "base/rights.h"
 #include "daemon/conf/conf.h"
 #include "daemon/relay/topology.h"
 #include "store/credential.h"
@@ -26,10 +27,11 @@ struct doctor_target {
 struct doctor {
 	const struct conf *conf;
 	struct topology topo;
-	pid_t server;     /* 0: none runs on the data directory */
-	bool silent;      /* it runs, and answers nobody */
-	const char *stun; /* HOST:PORT of somebody outside, or NULL */
-	json_t *findings; /* NULL: they are printed */
+	pid_t server;        /* 0: none runs on the data directory */
+	struct rights owner; /* of the data directory: what is opened there is by his */
+	bool silent;         /* it runs, and answers nobody */
+	const char *stun;    /* HOST:PORT of somebody outside, or NULL */
+	json_t *findings;    /* NULL: they are printed */
 	unsigned count[3];
 	struct doctor_target target[DOCTOR_TARGETS_MAX];
 	size_t target_n;

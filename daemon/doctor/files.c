@@ -2,8 +2,10 @@
  *
  * The data directory, the database, and a credential made from it.
  */
+#include "base/rights.h"
 #include "daemon/doctor/doctor.h"
 #include "daemon/process/privilege.h"
+#include "daemon/setup.h"
 #include "store/snapshot.h"
 #include "store/store.h"
 
@@ -108,6 +110,9 @@ static void check_store(struct doctor *d)
 	}
 	doctor_say(d, DOCTOR_OK, "database", "%s is sound: %zu users, %zu live secrets",
 	           store_path(s), store_snapshot_user_n(snap), store_snapshot_secret_n(snap));
+	if (setup_secret_check(d->conf, s, &why))
+		doctor_say(d, DOCTOR_FAIL, "start", "the next start is refused: %s\n%s", why.text,
+		           "change shared_secret in the configuration");
 	if (!store_snapshot_secret_n(snap)) {
 		doctor_say(d, DOCTOR_FAIL, "database",
 		           "no secret is live: nobody gets a credential\nrun turnpike secret add");
@@ -126,5 +131,7 @@ void doctor_files(struct doctor *d)
 	if (!check_rights(d))
 		return;
 	check_room(d);
+	rights_lower(d->owner);
 	check_store(d);
+	rights_raise();
 }

@@ -38,7 +38,7 @@ int lockfile_take(const char *dir, struct lockfile **out, pid_t *other, struct w
 	if (!l)
 		return why_set(why, -E_NOMEM, "out of memory");
 	path_of(dir, path);
-	l->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	l->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (l->fd < 0) {
 		r = why_set(why, error_from_errno(errno),
 		            "cannot make %s: %s: let this user write to the data directory", path,
@@ -87,7 +87,7 @@ int lockfile_find(const char *dir, pid_t *pid, struct why *why)
 	int fd, r = 0;
 
 	path_of(dir, path);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0 && errno != ENOENT)
 		return why_set(why, error_from_errno(errno),
 		               "cannot read %s: %s: run this as root or as the server's user", path,
@@ -114,12 +114,17 @@ int lockfile_get_report(const char *dir, struct lockfile_report *out)
 	unsigned long serial;
 	size_t len;
 	FILE *file;
-	int at = 0;
+	int at = 0, fd;
 
 	path_of(dir, path);
-	file = fopen(path, "re");
-	if (!file)
-		return error_from_errno(errno);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	file = fd >= 0 ? fdopen(fd, "r") : NULL;
+	if (!file) {
+		at = error_from_errno(errno);
+		if (fd >= 0)
+			close(fd);
+		return at;
+	}
 	len = fread(text, 1, sizeof(text) - 1, file);
 	fclose(file);
 	text[len] = 0;

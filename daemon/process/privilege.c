@@ -163,17 +163,17 @@ static int check_entries(const struct privilege *p, const char *dir, int fd, str
 	return r;
 }
 
-int privilege_own_data(const struct privilege *p, const char *dir, struct why *why)
+static int own(const struct privilege *p, const char *dir, bool give, struct why *why)
 {
 	struct stat st;
 	int fd, r;
 
-	if (!p->drop)
-		return 0;
-	if (mkdir(dir, 0700) && errno != EEXIST)
-		return why_set(why, error_from_errno(errno),
-		               "data: cannot make %.160s: %s: make its parent, or name another",
-		               dir, strerror(errno));
+	/* Who can put a link here could have a folder of somebody else given to him. */
+	if (!lstat(dir, &st) && S_ISLNK(st.st_mode) && st.st_uid)
+		return why_set(
+		    why, -E_DENIED,
+		    "data: %.160s is a link that uid %u has made: name the folder itself", dir,
+		    (unsigned)st.st_uid);
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st)) {
 		r = why_set(why, error_from_errno(errno), "data: cannot open %.160s: %s", dir,
@@ -183,7 +183,7 @@ int privilege_own_data(const struct privilege *p, const char *dir, struct why *w
 	r = check_entries(p, dir, fd, why);
 	if (r < 0)
 		goto out;
-	if (st.st_uid != p->uid && (r != 1 || fchown(fd, p->uid, p->gid)))
+	if (st.st_uid != p->uid && (r != 1 || (give && fchown(fd, p->uid, p->gid))))
 		r = not_owner(p, dir, "", why);
 	else
 		r = 0;
@@ -191,6 +191,22 @@ out:
 	if (fd >= 0)
 		close(fd);
 	return r;
+}
+
+int privilege_own_data(const struct privilege *p, const char *dir, struct why *why)
+{
+	if (!p->drop)
+		return 0;
+	if (mkdir(dir, 0700) && errno != EEXIST)
+		return why_set(why, error_from_errno(errno),
+		               "data: cannot make %.160s: %s: make its parent, or name another",
+		               dir, strerror(errno));
+	return own(p, dir, true, why);
+}
+
+int privilege_check_owner(const struct privilege *p, const char *dir, struct why *why)
+{
+	return !p->drop || (access(dir, F_OK) && errno == ENOENT) ? 0 : own(p, dir, false, why);
 }
 
 static int set_capabilities(unsigned long long keep)

@@ -25,6 +25,9 @@ int privilege_resolve(const struct conf *conf, struct privilege *out, struct why
  * is given to him. -E_DENIED names the command to run. Nothing to do without drop. */
 int privilege_own_data(const struct privilege *p, const char *dir, struct why *why);
 
+/* Whether that would go well; changes nothing, and a directory that is not there is made. */
+int privilege_check_owner(const struct privilege *p, const char *dir, struct why *why);
+
 /* Before the first thread. Becomes the user, with no supplementary group, no capability and no way
  * to any by execve(), and tries to come back, which must fail. Who is not root and has no run_as
  * set gives up his capabilities alone, but for that of binding low ports where relay_ports needs

@@ -17,7 +17,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define SERVER4 LAB_SERVER4 ":443"
@@ -230,6 +234,169 @@ static void says_whose_files_are_wrong(void **state)
 	    "/c/key.pem: nobody may not read it: run setfacl -m u:65534:r");
 }
 
+/* A data directory that belongs to nobody, with a store that nobody has made. */
+static void prepare_nobodys(struct lab_server *s, const char *name)
+{
+	char command[256];
+
+	lab_server_prepare(s, name);
+	free(lab_verb(s, "user add alice --password-stdin", "secret\n"));
+	snprintf(command, sizeof(command), "chown -R nobody:nogroup %s", s->data);
+	free(lab_run(command, NULL));
+}
+
+static void in_data(const struct lab_server *s, const char *script)
+{
+	char command[900];
+
+	snprintf(command, sizeof(command), "cd %s\n%s\n", s->data, script);
+	free(lab_run("sh -e", command));
+}
+
+static bool is_as_it_was(const char *path, const char *text, mode_t mode)
+{
+	char command[256], *said;
+	struct stat st;
+	bool is;
+
+	snprintf(command, sizeof(command), "cat %s", path);
+	said = lab_run(command, NULL);
+	is = !strcmp(said, text) && !stat(path, &st) && (st.st_mode & 07777) == mode && !st.st_uid;
+	free(said);
+	return is;
+}
+
+/* The owner puts links to files of root's in the place of his own: root's command line changes none
+ * of them, makes none, and reads none. */
+static void owner_turns_no_file(void **state)
+{
+	static const char *const links[] = {"turnpike.db",     "turnpike.db-wal",
+	                                    "turnpike.db-shm", "turnpike.db.lock",
+	                                    "turnpike.lock",   "served.json"};
+	static const char *const verbs[] = {"user add bob --password-stdin",
+	                                    "user list",
+	                                    "secret add",
+	                                    "reload",
+	                                    "status",
+	                                    "sessions",
+	                                    "secret retire 1 --now"};
+	char script[512], filled[128], empty[128], backup[224], path[192], *said;
+	struct lab_server s;
+	struct stat st;
+
+	(void)state;
+	snprintf(filled, sizeof(filled), "%s", lab_file("filled", "of root's\n"));
+	snprintf(empty, sizeof(empty), "%s", lab_file("empty", "%s", ""));
+	assert_int_equal(chmod(filled, 0644) | chmod(empty, 0644), 0);
+	prepare_nobodys(&s, "turned");
+	for (size_t i = 0; i < sizeof(links) / sizeof(*links); i++) {
+		for (int k = 0; k < 3; k++) {
+			const char *target = k == 0 ? filled : k == 1 ? empty : "/made-by-root";
+
+			snprintf(script, sizeof(script),
+			         "mv %s kept 2>/dev/null || true; ln -s %s %s; chown -h nobody %s",
+			         links[i], target, links[i], links[i]);
+			in_data(&s, script);
+			snprintf(backup, sizeof(backup), "backup %s/copy-%zu-%d", lab_dir(), i, k);
+			lab_try_verb(&s, backup, NULL, &said);
+			free(said);
+			for (size_t v = 0; v < sizeof(verbs) / sizeof(*verbs); v++) {
+				lab_try_verb(&s, verbs[v], "pw\n", &said);
+				assert_null(strstr(said, "of root's"));
+				free(said);
+			}
+			if (!is_as_it_was(filled, "of root's\n", 0644) ||
+			    !is_as_it_was(empty, "", 0644) || !lstat("/made-by-root", &st))
+				fail_msg("%s led to a file of root's", links[i]);
+			snprintf(script, sizeof(script), "rm %s; mv kept %s 2>/dev/null || true",
+			         links[i], links[i]);
+			in_data(&s, script);
+		}
+	}
+	/* and root's own work is done: out to a folder of root's, and in from a file of root's */
+	snprintf(path, sizeof(path), "%s/whole.db", lab_dir());
+	snprintf(backup, sizeof(backup), "backup %s", path);
+	free(lab_verb(&s, backup, NULL));
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_uid, 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	snprintf(backup, sizeof(backup), "restore %s", path);
+	free(lab_verb(&s, backup, NULL));
+	said = lab_verb(&s, "user list", NULL);
+	assert_line(said, "alice\t");
+	free(said);
+	snprintf(path, sizeof(path), "%s/turnpike.db", s.data);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_uid, 65534);
+	/* who is not the owner cannot lock it */
+	snprintf(path, sizeof(path), "%s/turnpike.db.lock", s.data);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(st.st_uid, 65534);
+}
+
+/* A socket that answers anything with escape codes; it ends with the test. */
+static pid_t false_server(const char *path, uid_t uid)
+{
+	static const char answer[] =
+	    "{\"ok\":true,\"result\":{\"version\":\"\\u001b[2Jx\\u009b0m\\u202e\",\"sessions\":[{"
+	    "\"id\":\"\\u001b[1m\","
+	    "\"user\":\"\\u0000\\u001b]0;\"}],\"calls\":[{\"id\":\"\\u001b\"}],\"complete\":true,"
+	    "\"events\":[{\"text\":\"\\u001b\"}],\"verdict\":\"\\u001b\"}}\n";
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	pid_t pid = fork();
+
+	if (pid)
+		return close(fd), pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	memcpy(addr.sun_path, path, strlen(path) + 1);
+	if (setgid(65534) || setuid(uid) || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) ||
+	    listen(fd, 8))
+		_exit(1);
+	for (;;) {
+		int c = accept(fd, NULL, NULL);
+		char line[4096];
+
+		if (c >= 0 && read(c, line, sizeof(line)) > 0)
+			(void)!write(c, answer, sizeof(answer) - 1);
+		close(c);
+	}
+}
+
+static void owner_writes_to_no_terminal(void **state)
+{
+	static const char *const verbs[] = {
+	    "status",          "sessions",           "calls", "explain t0-1", "status --json",
+	    "sessions --json", "explain t0-1 --json"};
+	struct lab_server s;
+	char path[160], *said;
+	struct stat st;
+	pid_t pid;
+
+	(void)state;
+	prepare_nobodys(&s, "false");
+	snprintf(path, sizeof(path), "%s/admin.sock", s.data);
+	pid = false_server(path, 65534);
+	SOON(!stat(path, &st));
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {
+		SOON(lab_try_verb(&s, verbs[i], NULL, &said) == 0 || (free(said), 0));
+		for (const unsigned char *c = (const unsigned char *)said; *c; c++)
+			if ((*c < ' ' && *c != '\n' && *c != '\t') || *c == 0x7f ||
+			    (*c == 0xc2 && c[1] < 0xa0) ||
+			    (*c == 0xe2 && c[1] == 0x80 && c[2] == 0xae))
+				fail_msg("%s writes 0x%02x to the terminal", verbs[i], *c);
+		free(said);
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	/* a link to a socket elsewhere is no server of ours */
+	in_data(&s, "rm admin.sock; ln -s /run/some.sock admin.sock");
+	assert_int_equal(lab_try_verb(&s, "status", NULL, &said), 1);
+	assert_line(said, "no server runs on");
+	free(said);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -238,6 +405,8 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(root_leaves_nothing_in_the_way),
 	    cmocka_unit_test(tells_what_a_reload_cannot_read),
 	    cmocka_unit_test(says_whose_files_are_wrong),
+	    cmocka_unit_test(owner_turns_no_file),
+	    cmocka_unit_test(owner_writes_to_no_terminal),
 	};
 
 	(void)argc;

@@ -451,6 +451,99 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* A verb that is told the file, and has to say the text and fail, or to succeed. */
+static void say_of_file(const char *verb, int status, const char *says)
+{
+	char words[256], *said;
+	int r;
+
+	snprintf(words, sizeof(words), "--config %s/turnpike.conf %s", lab_dir(), verb);
+	r = lab_try_verb(&server, words, NULL, &said);
+	if (r != status || !strstr(said, says))
+		lab_fail(said, said, "%s: status %d, and \"%s\" is to be said", verb, r, says);
+	free(said);
+}
+
+static bool starts_again(void)
+{
+	struct lab_program p;
+	char command[512];
+	bool ready;
+
+	snprintf(command, sizeof(command),
+	         TURNPIKE_PROGRAM " serve --data %s --config %s/turnpike.conf", server.data,
+	         lab_dir());
+	lab_start(&p, command, NULL);
+	ready = lab_wait_output(&p, "event=ready", SOON_MS);
+	if (p.pid)
+		lab_signal_and_wait(&p, SIGTERM, SOON_MS);
+	return ready;
+}
+
+/* The secret of the file is retired: whoever looks says it, and the start says the same. */
+static void retired_secret_of_the_file(void **state)
+{
+	(void)state;
+	start_with("retired", "shared_secret = the-secret-of-the-file\n");
+	say_of_file("check-config", 0, "ok");
+	reload("shared_secret = the-secret-of-the-file\n", "nothing has changed");
+	say_of_file("secret retire 1", 0,
+	            "the next start is refused: shared_secret is one that was retired");
+	say_of_file("check-config", 1, "shared_secret is one that was retired");
+	say_of_file("doctor", 1,
+	            "the next start is refused: shared_secret is one that was retired");
+	refused("shared_secret = the-secret-of-the-file\n",
+	        "shared_secret is one that was retired");
+	assert_true(lab_wait_output(&server.program, "event=shared-secret-retired", SOON_MS));
+	lab_server_stop(&server);
+	assert_false(starts_again());
+	say_of_file("check-config", 1, "shared_secret is one that was retired");
+	configure("shared_secret = another-secret-of-the-file\n");
+	say_of_file("check-config", 0, "ok");
+	assert_true(starts_again());
+}
+
+/* Served all the same, since TURN over UDP needs none; but never without a word. */
+static void certificate_that_nobody_takes(void **state)
+{
+	static const struct {
+		const char *days, *more, *says;
+	} cases[] = {
+	    {"-startdate 20200101000000Z -enddate 20200201000000Z", "", "expired on 2020-02-01"},
+	    {"-startdate 20900101000000Z -enddate 20900201000000Z", "",
+	     "is not valid before 2090-01-01"},
+	    {"-startdate 20200101000000Z -enddate 20900101000000Z",
+	     "public_host = turn.example.net\n", "is not for turn.example.net (public_host)"},
+	};
+	char script[1024], more[512];
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(
+		    script, sizeof(script),
+		    "cd %s\nrm -rf ca; mkdir ca; touch ca/index\necho 01 > ca/serial\n"
+		    "printf '[ca]\\ndefault_ca=d\\n[d]\\ndatabase=ca/index\\nserial=ca/serial\\n"
+		    "new_certs_dir=ca\\ndefault_md=sha256\\npolicy=p\\n[p]\\ncommonName="
+		    "supplied\\n' > ca/conf\n"
+		    "openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes "
+		    "-keyout odd.key -out odd.csr -subj /CN=turn.example.org\n"
+		    "openssl ca -batch -selfsign -config ca/conf -keyfile odd.key -in odd.csr "
+		    "-out odd.pem -notext %s\nchmod 600 odd.key\n",
+		    lab_dir(), cases[i].days);
+		free(lab_run("sh -e", script));
+		snprintf(more, sizeof(more), "tls_cert = %s/odd.pem\ntls_key = %s/odd.key\n%s",
+		         lab_dir(), lab_dir(), cases[i].more);
+		configure(more);
+		say_of_file("check-config", 0, cases[i].says);
+		if (i)
+			reload(more, cases[i].says);
+		else
+			start_with("odd", more);
+		assert_true(lab_wait_output(&server.program, cases[i].says, SOON_MS));
+	}
+	lab_server_stop(&server);
+}
+
 static int start_echo(void **state)
 {
 	(void)state;
@@ -471,6 +564,8 @@ int main(int argc, char **argv)
 	    T(heeds_the_store_all_the_same),
 	    T(finds_no_server),
 	    T(takes_over),
+	    T(retired_secret_of_the_file),
+	    T(certificate_that_nobody_takes),
 	};
 
 	(void)argc;
