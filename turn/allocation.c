@@ -69,6 +69,7 @@ struct turn_alloc *turn_alloc_new(struct turn_request *rq)
 	a->half[0].alloc = a->half[1].alloc = a;
 	a->path = rq->path;
 	a->tuple = rq->tuple;
+	a->nonces_since = turn_nonces_since(t->nonces, &a->tuple);
 	a->created_ms = t->now_ms;
 	a->credential_expires_at_s = rq->auth.expires_at_s;
 	a->key = *rq->key;
@@ -234,6 +235,7 @@ void turn_alloc_close(struct turn_alloc *a, enum turn_close_reason reason)
 
 	if (a->hh.tbl)
 		HASH_DELETE(hh, t->allocs, a);
+	turn_nonces_end(t->nonces, &a->tuple);
 	t->live--;
 	t->stats.closed[reason]++;
 	turn_usage_tell(a, true);

@@ -22,7 +22,7 @@ static bool attr_equals(const struct stun_attr *a, const void *bytes, size_t len
 static bool is_hash_of(const struct stun_attr *hash, const char *name, size_t len,
                        const char *realm)
 {
-	char text[TURN_NAME_MAX + 1 + TURN_NAME_MAX];
+	char text[TURN_NAME_MAX + 1 + TURN_REALM_MAX];
 	uint8_t want[EVP_MAX_MD_SIZE];
 	size_t realm_len = strlen(realm);
 
@@ -70,17 +70,63 @@ extern bool turn_fuzz_open;
 #define FUZZ_OPEN false
 #endif
 
-static bool nonce_ok(const struct turn_request *rq)
+/* Some clients of RFC 6062 bring the nonce of their control connection along to a data connection,
+ * and give up at a 438. It does no harm there: the CONNECTION-ID in the same request is good once.
+ */
+static bool is_control_nonce(const struct turn_request *rq, struct turn_nonce *out)
 {
 	const struct turn *t = rq->turn;
 	const struct stun_attr *nonce = &rq->msg.attr[STUN_ATTR_NONCE];
-	uint32_t features = turn_nonce_features(nonce->value, nonce->len);
+
+	return rq->msg.method == STUN_CONNECTION_BIND && rq->alloc &&
+	       !memcmp(rq->alloc->tuple.ip, rq->tuple.ip, sizeof(rq->tuple.ip)) &&
+	       turn_nonce_open(t->nonces, &rq->alloc->tuple, t->now_ms / 1000, nonce->value,
+	                       nonce->len, out);
+}
+
+/* Is it one that we made for the sender, however old? */
+static bool open_nonce(const struct turn_request *rq, struct turn_nonce *out)
+{
+	const struct turn *t = rq->turn;
+	const struct stun_attr *nonce = &rq->msg.attr[STUN_ATTR_NONCE];
+
+	return nonce->value && (turn_nonce_open(t->nonces, &rq->tuple, t->now_ms / 1000,
+	                                        nonce->value, nonce->len, out) ||
+	                        is_control_nonce(rq, out));
+}
+
+/* Was it made for this allocation, or for none yet? What is captured outlives the allocation
+ * otherwise: an Allocate would make it anew, a last Refresh end the next one. */
+static bool is_of_this_allocation(const struct turn_request *rq, uint16_t generation)
+{
+	const struct turn_nonces *n = rq->turn->nonces;
+
+	if (rq->alloc) /* of another 5-tuple: it comes with what can be used once only */
+		return memcmp(&rq->alloc->tuple, &rq->tuple, sizeof(rq->tuple)) ||
+		       turn_nonce_is_since(generation, rq->alloc->nonces_since);
+	return rq->msg.method != STUN_ALLOCATE ||
+	       turn_nonce_is_since(generation, turn_nonces_since(n, &rq->tuple));
+}
+
+static bool nonce_ok(const struct turn_request *rq)
+{
+	const struct turn *t = rq->turn;
+	struct turn_nonce nonce;
 
 	if (FUZZ_OPEN)
 		return true;
-	return (features == t->features || (!features && t->plain_nonces)) &&
-	       turn_nonce_ok(&t->nonce_keys, &rq->path.client, t->now_ms / 1000,
-	                     t->conf.nonce_lifetime_s, nonce->value, nonce->len);
+	return open_nonce(rq, &nonce) && nonce.features == t->features &&
+	       nonce.age_s <= t->conf.nonce_lifetime_s &&
+	       is_of_this_allocation(rq, nonce.generation);
+}
+
+/* Who shows a nonce of ours has got it where he says he is; so has who comes over anything but
+ * plain UDP. */
+bool turn_knows_source(const struct turn_request *rq)
+{
+	struct turn_nonce nonce;
+
+	return rq->path.side->protocol != TURN_UDP || open_nonce(rq, &nonce);
 }
 
 /* "If the MESSAGE-INTEGRITY-SHA256 attribute is present, compute the value for the message

@@ -13,7 +13,8 @@ int turn_binding(struct turn_request *rq)
 	    buf[(TURN_REQUEST_MAX + STUN_REPLY_MAX) / 8]; /* with as much PADDING as was sent */
 
 	t->stats.binding_requests++;
-	if (!turn_limiter_take(t->bindings, &rq->path.client, t->now_ms)) {
+	if (rq->path.side->protocol == TURN_UDP &&
+	    !turn_limiter_take(t->bindings, &rq->path.client, t->now_ms, 1)) {
 		t->stats.binding_drops++;
 		return 0;
 	}

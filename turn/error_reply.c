@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#define REPLY_LEN 100 /* bytes that count as one reply; a longer one counts as several */
+
 static void count_error(struct turn_stats *s, int code)
 {
 	switch (code) {
@@ -79,19 +81,44 @@ static void add_alternates(struct turn_request *rq)
 		             strlen(t->conf.alternate_domain));
 }
 
+static bool is_guess(const struct turn_request *rq)
+{
+	return rq->fault == TURN_FAULT_REALM || rq->fault == TURN_FAULT_USER ||
+	       rq->fault == TURN_FAULT_PASSWORD || rq->fault == TURN_FAULT_TOKEN;
+}
+
+/* Rationed is what may go to somebody who has not asked (the sender of a datagram may be made up),
+ * and what tells a guesser that he was wrong. A right key never notices either: it is known before
+ * anything is refused. */
+static bool is_answered(struct turn_request *rq, bool challenge)
+{
+	struct turn *t = rq->turn;
+	size_t cost = 1;
+
+	if (rq->key)
+		return true;
+	if (turn_knows_source(rq))
+		return !is_guess(rq) ||
+		       turn_limiter_take(t->guesses, &rq->path.client, t->now_ms, 1);
+	if (challenge)
+		cost = (turn_challenge_len(rq) + REPLY_LEN - 1) / REPLY_LEN;
+	return turn_limiter_take(t->unauth, &rq->path.client, t->now_ms, (unsigned int)cost);
+}
+
 void turn_reply_error(struct turn_request *rq, int code)
 {
-	/* RFC 8489 section 9.2.4: what the client needs to try again. */
-	if (code == 401 || code == 438)
-		rq->key = NULL;
-	/* Only what proves nothing is rationed: a user with the right key never notices. */
-	if (!rq->key && !turn_limiter_take(rq->turn->unauth, &rq->path.client, rq->turn->now_ms)) {
+	bool challenge = code == 401 || code == 438;
+
+	if (!is_answered(rq, challenge)) {
 		rq->turn->stats.unauth_drops++;
 		return;
 	}
+	/* RFC 8489 section 9.2.4: what the client needs to try again. */
+	if (challenge)
+		rq->key = NULL;
 	count_error(&rq->turn->stats, code);
 	turn_journal_refused(rq, code);
-	if (code == 401 || code == 438) {
+	if (challenge) {
 		turn_challenge(rq, code);
 		return;
 	}

@@ -1,23 +1,29 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Token buckets in a hashed table. Every prefix has a bucket in each of two
- * rows and is refused when both are empty: a neighbour in one does no harm.
+ * Token buckets in hashed tables. A source has a bucket in each of two rows of
+ * a table and is refused when both are empty: a neighbour in one does no harm.
  */
 #include "turn/limiter.h"
 
 #include "base/env.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS    2
-#define BUCKETS 8192 /* a row */
+#define ROWS     2
+#define BUCKETS  4096 /* a row */
+#define BURST_US (TURN_LIMITER_BURST_MS * UINT64_C(1000))
 
-struct turn_limiter {
-	uint64_t key[2];
-	uint64_t interval_us; /* 0: no limit */
+struct table {
 	/* When the bucket is full again (the generic cell rate algorithm). */
 	uint64_t full_at_us[ROWS][BUCKETS];
+};
+
+struct turn_limiter {
+	uint8_t key[crypto_shorthash_KEYBYTES];
+	uint64_t interval_us; /* of an address; 0: no limit */
+	struct table address, quiet, prefix;
 };
 
 struct turn_limiter *turn_limiter_new(struct env *env, uint32_t per_s)
@@ -41,74 +47,50 @@ void turn_limiter_free(struct turn_limiter *l)
 	free(l);
 }
 
-static uint64_t rotl(uint64_t x, int b)
+/* Of the first bytes of an address, and how many they are: no prefix of one family is another's. */
+static uint64_t hash_of(const struct turn_limiter *l, const uint8_t *ip, size_t len)
 {
-	return x << b | x >> (64 - b);
+	uint8_t in[1 + 16] = {(uint8_t)len}, out[crypto_shorthash_BYTES];
+	uint64_t hash;
+
+	memcpy(in + 1, ip, len);
+	crypto_shorthash(out, in, sizeof(in), l->key);
+	memcpy(&hash, out, sizeof(hash));
+	return hash;
 }
 
-static void sip_round(uint64_t v[4])
+static bool take(struct table *t, uint64_t hash, uint64_t now_us, uint64_t cost_us)
 {
-	v[0] += v[1];
-	v[2] += v[3];
-	v[1] = rotl(v[1], 13) ^ v[0];
-	v[3] = rotl(v[3], 16) ^ v[2];
-	v[0] = rotl(v[0], 32);
-	v[2] += v[1];
-	v[0] += v[3];
-	v[1] = rotl(v[1], 17) ^ v[2];
-	v[3] = rotl(v[3], 21) ^ v[0];
-	v[2] = rotl(v[2], 32);
-}
-
-/* SipHash-2-4 of one 64-bit word and its length. */
-static uint64_t siphash(const uint64_t key[2], uint64_t word)
-{
-	static const uint64_t start[4] = {0x736f6d6570736575, 0x646f72616e646f6d,
-	                                  0x6c7967656e657261, 0x7465646279746573};
-	uint64_t v[4], in[2] = {word, (uint64_t)8 << 56};
-
-	for (int i = 0; i < 4; i++)
-		v[i] = start[i] ^ key[i % 2];
-	for (int i = 0; i < 2; i++) {
-		v[3] ^= in[i];
-		sip_round(v);
-		sip_round(v);
-		v[0] ^= in[i];
-	}
-	v[2] ^= 0xff;
-	for (int i = 0; i < 4; i++)
-		sip_round(v);
-	return v[0] ^ v[1] ^ v[2] ^ v[3];
-}
-
-/* The /24 or /64; no IPv6 prefix of the Internet looks like an IPv4 one. */
-static uint64_t prefix_of(const struct addr *a)
-{
-	uint64_t word = 0;
-	size_t len;
-	const uint8_t *ip = addr_ip(a, &len);
-
-	memcpy(&word, ip, len == 4 ? 3 : 8);
-	return word;
-}
-
-bool turn_limiter_take(struct turn_limiter *l, const struct addr *from, uint64_t now_ms)
-{
-	uint64_t now_us = now_ms * 1000, hash;
 	bool ok = false;
 
-	if (!l->interval_us || addr_is_loopback(from))
-		return true;
-	hash = siphash(l->key, prefix_of(from));
 	for (int row = 0; row < ROWS; row++, hash >>= 32) {
-		uint64_t *full_at = &l->full_at_us[row][hash % BUCKETS];
+		uint64_t *full_at = &t->full_at_us[row][hash % BUCKETS];
 
 		if (*full_at < now_us)
 			*full_at = now_us;
-		if (*full_at + l->interval_us > now_us + TURN_LIMITER_BURST_MS * 1000)
+		if (*full_at > now_us && *full_at + cost_us > now_us + BURST_US)
 			continue;
-		*full_at += l->interval_us;
+		*full_at += cost_us;
 		ok = true;
 	}
 	return ok;
+}
+
+bool turn_limiter_take(struct turn_limiter *l, const struct addr *from, uint64_t now_ms,
+                       unsigned int weight)
+{
+	uint64_t now_us = now_ms * 1000, cost_us = l->interval_us * weight, hash;
+	size_t len;
+	const uint8_t *ip;
+
+	if (!l->interval_us || addr_is_loopback(from))
+		return true;
+	ip = addr_ip(from, &len);
+	hash = hash_of(l, ip, len);
+	if (!take(&l->address, hash, now_us, cost_us))
+		return false;
+	if (len == 4 && take(&l->quiet, hash, now_us, cost_us * TURN_LIMITER_QUIET))
+		return true;
+	return take(&l->prefix, hash_of(l, ip, len == 4 ? 3 : 8), now_us,
+	            (cost_us + TURN_LIMITER_PREFIX - 1) / TURN_LIMITER_PREFIX);
 }

@@ -165,7 +165,9 @@ static void settle(struct turn_alloc *a, const struct turn_tuple *tuple,
 	int r;
 
 	HASH_DELETE(hh, t->allocs, a);
+	turn_nonces_end(t->nonces, &a->tuple);
 	a->tuple = *tuple;
+	a->nonces_since = turn_nonces_since(t->nonces, tuple);
 	a->path = *path;
 	r = TABLE_ADD(hh, t->allocs, tuple, sizeof(a->tuple), a);
 	turn_journal_note(a, TURN_EVENT_MOVED, &path->client, 0);
@@ -341,6 +343,7 @@ static void detach(struct turn_alloc *a)
 	stop_moving(m);
 	HASH_DELETE(hh, t->mobiles, m);
 	HASH_DELETE(hh, t->allocs, a);
+	turn_nonces_end(t->nonces, &a->tuple);
 	m->hh.tbl = NULL;
 	a->hh.tbl = NULL;
 	t->live--;

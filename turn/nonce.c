@@ -4,25 +4,92 @@
  */
 #include "turn/nonce.h"
 
+#include "base/env.h"
 #include "base/hmac.h"
+#include "turn/state.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define FEATURES_LEN 3
-#define TIME_LEN     3
-#define PORT_LEN     2
-#define MAC_LEN      6
-#define RAW_LEN      (TIME_LEN + PORT_LEN + MAC_LEN)
+#define FEATURES_LEN   3
+#define TIME_LEN       3
+#define GENERATION_LEN 2
+#define CLEAR_LEN      (TIME_LEN + GENERATION_LEN)
+#define MAC_LEN        6
+#define RAW_LEN        (CLEAR_LEN + MAC_LEN)
+#define WORKER_LEN     4
+#define SLOTS          65536
 
 static const char magic[] = "obMatJos2";
 #define MAGIC_LEN (sizeof(magic) - 1)
 
-void turn_nonce_rotate(struct turn_nonce_keys *k, const uint8_t key[TURN_NONCE_KEY_LEN])
+/* How often an allocation has ended on one of the 5-tuples that share it, and a mark of the last.
+ * It comes round after 65,536 ends, none of which is longer ago than a nonce lives. */
+struct slot {
+	uint16_t generation, mark;
+};
+
+struct turn_nonces {
+	unsigned int worker;
+	uint8_t current[TURN_NONCE_KEY_LEN], previous[TURN_NONCE_KEY_LEN];
+	uint8_t slot_key[crypto_shorthash_KEYBYTES]; /* nobody can choose whom he shares a slot with
+	                                              */
+	struct slot slot[SLOTS];
+};
+
+struct turn_nonces *turn_nonces_new(struct env *env, unsigned int worker)
 {
-	memcpy(k->previous, k->current, sizeof(k->previous));
-	memcpy(k->current, key, sizeof(k->current));
+	struct turn_nonces *n = calloc(1, sizeof(*n));
+
+	if (!n)
+		return NULL;
+	n->worker = worker;
+	env_random(env, n->current, sizeof(n->current));
+	env_random(env, n->previous, sizeof(n->previous));
+	env_random(env, n->slot_key, sizeof(n->slot_key));
+	return n;
+}
+
+void turn_nonces_free(struct turn_nonces *n)
+{
+	free(n);
+}
+
+void turn_nonces_set_key(struct turn_nonces *n, const uint8_t key[TURN_NONCE_KEY_LEN])
+{
+	memcpy(n->previous, n->current, sizeof(n->previous));
+	memcpy(n->current, key, sizeof(n->current));
+}
+
+/* The index of its slot, and its mark there. */
+static uint16_t place_of(const struct turn_nonces *n, const struct turn_tuple *tuple,
+                         uint16_t *mark)
+{
+	uint8_t hash[crypto_shorthash_BYTES];
+
+	crypto_shorthash(hash, (const uint8_t *)tuple, sizeof(*tuple), n->slot_key);
+	*mark = (uint16_t)(hash[2] << 8 | hash[3]);
+	return (uint16_t)(hash[0] << 8 | hash[1]);
+}
+
+void turn_nonces_end(struct turn_nonces *n, const struct turn_tuple *tuple)
+{
+	uint16_t mark;
+	struct slot *s = &n->slot[place_of(n, tuple, &mark)];
+
+	s->generation++;
+	s->mark = mark;
+}
+
+uint16_t turn_nonces_since(const struct turn_nonces *n, const struct turn_tuple *tuple)
+{
+	uint16_t mark;
+	const struct slot *s = &n->slot[place_of(n, tuple, &mark)];
+
+	return s->mark == mark ? s->generation : (uint16_t)(s->generation - 1);
 }
 
 static void put24(uint8_t *p, uint32_t v)
@@ -74,27 +141,30 @@ static bool decode24(const uint8_t *text, uint32_t *out)
 	return true;
 }
 
-/* raw holds time and port; the proof is appended. */
-static void prove(const uint8_t key[TURN_NONCE_KEY_LEN], uint32_t features,
-                  const struct addr *client, uint8_t raw[RAW_LEN], char out[TURN_NONCE_PROOF_LEN])
+/* raw holds time and generation; the proof is appended. */
+static void prove(const struct turn_nonces *n, const uint8_t key[TURN_NONCE_KEY_LEN],
+                  uint32_t features, const struct turn_tuple *tuple, uint8_t raw[RAW_LEN],
+                  char out[TURN_NONCE_PROOF_LEN])
 {
-	uint8_t input[FEATURES_LEN + TIME_LEN + PORT_LEN + 16], mac[HMAC_SHA256_LEN];
-	size_t ip_len;
-	const uint8_t *ip = addr_ip(client, &ip_len);
+	uint8_t input[FEATURES_LEN + CLEAR_LEN + WORKER_LEN + sizeof(*tuple)];
+	uint8_t mac[HMAC_SHA256_LEN], *at = input;
 
-	put24(input, features);
-	memcpy(input + FEATURES_LEN, raw, TIME_LEN + PORT_LEN);
-	memcpy(input + FEATURES_LEN + TIME_LEN + PORT_LEN, ip, ip_len);
-	hmac(HMAC_SHA256, key, TURN_NONCE_KEY_LEN, input,
-	     FEATURES_LEN + TIME_LEN + PORT_LEN + ip_len, mac);
-	memcpy(raw + TIME_LEN + PORT_LEN, mac, MAC_LEN);
+	put24(at, features);
+	at += FEATURES_LEN;
+	memcpy(at, raw, CLEAR_LEN);
+	at += CLEAR_LEN;
+	memcpy(at, &n->worker, WORKER_LEN); /* only we read it: in our own byte order */
+	memcpy(at + WORKER_LEN, tuple, sizeof(*tuple));
+	hmac(HMAC_SHA256, key, TURN_NONCE_KEY_LEN, input, sizeof(input), mac);
+	memcpy(raw + CLEAR_LEN, mac, MAC_LEN);
 	encode(raw, RAW_LEN, true, out, TURN_NONCE_PROOF_LEN);
 }
 
-size_t turn_nonce_make(const struct turn_nonce_keys *k, const struct addr *client, uint64_t now_s,
+size_t turn_nonce_make(const struct turn_nonces *n, const struct turn_tuple *tuple, uint64_t now_s,
                        uint32_t features, char out[TURN_NONCE_MAX])
 {
 	uint8_t raw[RAW_LEN], bits[FEATURES_LEN];
+	uint16_t mark, generation = n->slot[place_of(n, tuple, &mark)].generation;
 	size_t len = 0;
 
 	if (features) {
@@ -104,9 +174,9 @@ size_t turn_nonce_make(const struct turn_nonce_keys *k, const struct addr *clien
 		len = TURN_NONCE_COOKIE_LEN;
 	}
 	put24(raw, (uint32_t)now_s);
-	raw[TIME_LEN] = (uint8_t)(addr_port(client) >> 8);
-	raw[TIME_LEN + 1] = (uint8_t)addr_port(client);
-	prove(k->current, features, client, raw, out + len);
+	raw[TIME_LEN] = (uint8_t)(generation >> 8);
+	raw[TIME_LEN + 1] = (uint8_t)generation;
+	prove(n, n->current, features, tuple, raw, out + len);
 	return len + TURN_NONCE_PROOF_LEN;
 }
 
@@ -119,8 +189,8 @@ uint32_t turn_nonce_features(const uint8_t *nonce, size_t len)
 	return features;
 }
 
-bool turn_nonce_ok(const struct turn_nonce_keys *k, const struct addr *client, uint64_t now_s,
-                   uint32_t lifetime_s, const uint8_t *nonce, size_t len)
+bool turn_nonce_open(const struct turn_nonces *n, const struct turn_tuple *tuple, uint64_t now_s,
+                     const uint8_t *nonce, size_t len, struct turn_nonce *out)
 {
 	uint32_t features = turn_nonce_features(nonce, len), time_s, rest;
 	size_t skip = features ? TURN_NONCE_COOKIE_LEN : 0;
@@ -130,15 +200,17 @@ bool turn_nonce_ok(const struct turn_nonce_keys *k, const struct addr *client, u
 	if (len != skip + TURN_NONCE_PROOF_LEN || !decode24(nonce + skip, &time_s) ||
 	    !decode24(nonce + skip + 4, &rest))
 		return false;
-	/* From the future, too: it wraps. */
-	if ((((uint32_t)now_s - time_s) & 0xffffff) > lifetime_s)
-		return false;
 	put24(raw, time_s);
 	raw[TIME_LEN] = (uint8_t)(rest >> 16);
 	raw[TIME_LEN + 1] = (uint8_t)(rest >> 8);
-	prove(k->current, features, client, raw, want);
-	if (!CRYPTO_memcmp(want, nonce + skip, sizeof(want)))
-		return true;
-	prove(k->previous, features, client, raw, want);
-	return !CRYPTO_memcmp(want, nonce + skip, sizeof(want));
+	prove(n, n->current, features, tuple, raw, want);
+	if (CRYPTO_memcmp(want, nonce + skip, sizeof(want))) {
+		prove(n, n->previous, features, tuple, raw, want);
+		if (CRYPTO_memcmp(want, nonce + skip, sizeof(want)))
+			return false;
+	}
+	out->features = features;
+	out->age_s = ((uint32_t)now_s - time_s) & 0xffffff;
+	out->generation = (uint16_t)(rest >> 8);
+	return true;
 }

@@ -44,7 +44,7 @@ void turn_reply_send(struct turn_request *rq)
 	/* RFC 8489 section 14.7: whoever sends it, wants it. */
 	if (rq->msg.has_fingerprint)
 		stun_out_add_fingerprint(&rq->out);
-	if (!rq->out.failed && rq->out.len > turn_reply_room(rq)) {
+	if (!rq->out.failed && !rq->is_challenge && rq->out.len > turn_reply_room(rq)) {
 		rq->turn->stats.reflection_drops++;
 		return;
 	}

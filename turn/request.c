@@ -109,6 +109,7 @@ static bool start(struct turn_request *rq, const struct turn_path *path, uint8_t
 	rq->key = NULL;
 	rq->realm = 0;
 	rq->sha256 = false;
+	rq->is_challenge = false;
 	rq->fault = TURN_FAULT_NONE;
 	rq->tuple = turn_tuple_of(path);
 	rq->alloc = turn_alloc_find(t, &rq->tuple);

@@ -36,6 +36,17 @@ static bool is_behind_nat(const struct turn_conf *conf)
 	return false;
 }
 
+static void free_parts(struct turn *t)
+{
+	turn_journal_free(t->journal);
+	env_timer_free(t->tick);
+	turn_nonces_free(t->nonces);
+	turn_limiter_free(t->unauth);
+	turn_limiter_free(t->guesses);
+	turn_limiter_free(t->bindings);
+	free(t);
+}
+
 struct turn *turn_new(struct env *env, const struct turn_conf *conf,
                       const struct turn_auth_ops *auth, void *auth_ctx)
 {
@@ -50,19 +61,17 @@ struct turn *turn_new(struct env *env, const struct turn_conf *conf,
 	t->behind_nat = is_behind_nat(conf);
 	t->now_ms = env_now_ms(env);
 	t->wheel_s = t->now_ms / 1000;
-	env_random(env, &t->nonce_keys, sizeof(t->nonce_keys));
 	env_random(env, t->indication_tid, sizeof(t->indication_tid));
 	turn_challenge_init(t);
 	t->tick = env_timer_new(env, on_tick, t);
+	t->nonces = turn_nonces_new(env, conf->worker);
 	t->unauth = turn_limiter_new(env, conf->unauth_rate);
+	t->guesses = turn_limiter_new(env, conf->unauth_rate);
 	t->bindings = turn_limiter_new(env, conf->binding_rate);
 	t->journal = conf->journal ? turn_journal_new(conf->journal) : NULL;
-	if (!t->tick || !t->unauth || !t->bindings || (conf->journal && !t->journal)) {
-		turn_journal_free(t->journal);
-		env_timer_free(t->tick);
-		turn_limiter_free(t->unauth);
-		turn_limiter_free(t->bindings);
-		free(t);
+	if (!t->tick || !t->nonces || !t->unauth || !t->guesses || !t->bindings ||
+	    (conf->journal && !t->journal)) {
+		free_parts(t);
 		return NULL;
 	}
 	env_timer_set(t->tick, TICK_MS);
@@ -90,11 +99,7 @@ void turn_free(struct turn *t)
 		env_udp_close(l->udp);
 		free(l);
 	}
-	env_timer_free(t->tick);
-	turn_limiter_free(t->unauth);
-	turn_limiter_free(t->bindings);
-	turn_journal_free(t->journal);
-	free(t);
+	free_parts(t);
 }
 
 void turn_set_net(struct turn *t, const struct turn_net_ops *ops, void *ctx)
@@ -105,7 +110,7 @@ void turn_set_net(struct turn *t, const struct turn_net_ops *ops, void *ctx)
 
 void turn_set_nonce_key(struct turn *t, const uint8_t key[TURN_NONCE_KEY_LEN])
 {
-	turn_nonce_rotate(&t->nonce_keys, key);
+	turn_nonces_set_key(t->nonces, key);
 }
 
 void turn_set_conf(struct turn *t, const struct turn_conf *conf)
@@ -122,6 +127,7 @@ void turn_set_conf(struct turn *t, const struct turn_conf *conf)
 	t->conf.worker = old.worker;
 	t->conf.username_anonymity = old.username_anonymity;
 	turn_limiter_set_rate(t->unauth, conf->unauth_rate);
+	turn_limiter_set_rate(t->guesses, conf->unauth_rate);
 	turn_limiter_set_rate(t->bindings, conf->binding_rate);
 	HASH_ITER (hh, t->allocs, a, next) {
 		if (a->third_party && !turn_is_alive(a))

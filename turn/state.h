@@ -13,7 +13,7 @@
 #include "turn/tcp.h"
 #include "turn/turn.h"
 
-#define TURN_REFLECTION_MAX 3       /* a stranger's reply is at most so many times its request */
+#define TURN_REFLECTION_MAX 3       /* so many times its request, but for a challenge */
 #define TURN_WHEEL_SLOTS    1024    /* seconds; an allocation waits in slot expiry % slots */
 #define TURN_PERMISSION_MS  300000u /* RFC 8656 section 9: five minutes */
 #define TURN_CHANNEL_MS     600000u /* RFC 8656 section 12: ten minutes */
@@ -23,7 +23,7 @@
 #define TURN_GRAVE_MS       40000u /* RFC 8489 section 6.3.1: a request is sent again for 39.5 s */
 #define TURN_REQUEST_MAX    2048   /* a longer request is not one of TURN's */
 
-/* The 5-tuple: our address and the protocol are the side's. */
+/* The 5-tuple: our address and the protocol are the side's. Without padding: it is hashed. */
 struct turn_tuple {
 	uint8_t ip[16];
 	uint16_t port;
@@ -112,9 +112,10 @@ struct turn_alloc {
 	struct turn_account *second; /* a place for the port to reserve, until it is reserved */
 	struct turn_slot *record;    /* in the journal; NULL: none */
 	bool noted_stranger, noted_unpermitted;
-	struct stun_key key; /* that the last request was proved with */
-	int64_t origin;      /* what that key was made from: see turn_auth_answer */
-	unsigned int realm;  /* index into the configuration's */
+	struct stun_key key;   /* that the last request was proved with */
+	uint16_t nonces_since; /* generation of the oldest nonces that it takes */
+	int64_t origin;        /* what that key was made from: see turn_auth_answer */
+	unsigned int realm;    /* index into the configuration's */
 	bool third_party;
 	int64_t credential_expires_at_s; /* Unix time; 0: never */
 	uint64_t created_ms;
@@ -163,11 +164,10 @@ struct turn {
 	struct turn_conf conf;
 	const struct turn_auth_ops *auth;
 	void *auth_ctx;
-	struct turn_nonce_keys nonce_keys;
+	struct turn_nonces *nonces;
 	uint32_t features; /* named in nonces */
 	bool draining;
-	bool plain_nonces; /* nonces without features are good, too */
-	struct turn_limiter *unauth, *bindings;
+	struct turn_limiter *unauth, *guesses, *bindings;
 	bool behind_nat; /* a relay's external address is not its local one */
 	uint32_t sides;  /* numbers given */
 	struct turn_listener *listeners;
@@ -211,6 +211,7 @@ struct turn_request {
 	struct turn_peer_conn *conn;
 	unsigned int realm; /* index into the configuration's */
 	bool realm_known;   /* it is the one that the request names */
+	bool is_challenge;  /* the reply is a 401 or 438 */
 	uint8_t fault;      /* enum turn_fault, of a 401 */
 	bool sha256;        /* the user's SHA-256 key is asked for, not the MD5 one */
 	struct turn_auth_answer auth;
@@ -245,6 +246,7 @@ const struct addr *turn_alternate(const struct turn *t, int family);
 #define TURN_ALGORITHMS_LEN 8
 extern const uint8_t turn_password_algorithms[TURN_ALGORITHMS_LEN];
 void turn_challenge_init(struct turn *t);
+size_t turn_challenge_len(const struct turn_request *rq);
 void turn_challenge(struct turn_request *rq, int code);
 
 /* auth.c */
@@ -255,6 +257,7 @@ void turn_token_note_unknown(struct turn_request *rq);
 bool turn_is_alive(const struct turn_alloc *a);
 bool turn_holder_is_alive(const struct turn *t, const struct turn_holder *h);
 struct turn_holder turn_holder_of(const struct turn_alloc *a);
+bool turn_knows_source(const struct turn_request *rq);
 
 /* parked.c */
 bool turn_park(struct turn_request *rq, uint64_t ticket);

@@ -21,6 +21,7 @@
 #define TURN_ALTERNATES_MAX 16
 #define TURN_RELAYS_MAX     64
 #define TURN_NAME_MAX       508 /* RFC 8489 section 14.3: USERNAME is shorter than 509 bytes */
+#define TURN_REALM_MAX      763 /* RFC 8489 section 14.9 */
 #define TURN_NO_RELAY       (-1)
 #define TURN_TICKET_KEY_LEN 32
 
@@ -90,12 +91,13 @@ struct turn_relay {
 };
 
 struct turn_conf {
-	const char *realm[TURN_REALMS_MAX]; /* the first is named to who names none */
+	/* The first is named to who names none. Of up to TURN_REALM_MAX bytes. */
+	const char *realm[TURN_REALMS_MAX];
 	size_t realm_n;
 	bool username_anonymity; /* asks clients of RFC 8489 for USERHASH: static users only */
 	uint32_t unauth_rate;    /* error replies to the unauthenticated, each second and source
-	                          * prefix (/24, /64); 0: no limit */
-	uint32_t binding_rate;   /* Binding replies, likewise */
+	                          * address (turn/limiter.h); 0: no limit */
+	uint32_t binding_rate;   /* Binding replies over UDP, likewise */
 	const struct turn_oauth *oauth; /* third-party authorization (RFC 7635); NULL: none */
 	struct addr alternate[TURN_ALTERNATES_MAX];
 	size_t alternate_n;

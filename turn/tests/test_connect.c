@@ -350,6 +350,7 @@ static void allocates(void **state)
 	assert_int_equal(allocate(&s, 17), 0);
 	assert_int_equal(connect_code(&s, PEER), 437);
 	assert_int_equal(refresh(&s, 0), 0);
+	assert_int_equal(allocate(&s, 6), 438); /* what was made for the one before is of no use */
 	/* a port that another program holds is not given; out of descriptors: 508 */
 	t->listen_fails = -E_LIMIT;
 	assert_int_equal(allocate(&s, 6), 508);

@@ -264,6 +264,7 @@ static void expect_half(struct dual *d, int code, int family, int missing)
 	size_t n;
 	const uint8_t *v;
 
+	assert_int_equal(host_login(&d->client), 401);
 	assert_int_equal(allocate(&d->client, ADDITIONAL, 2, 0, 0), 0);
 	assert_true(nth_addr(&d->client.in, 0x0016, 0, &relayed));
 	assert_int_equal(addr_family(&relayed), family);
@@ -289,6 +290,7 @@ static void one_is_not_to_be_had(void **state)
 	for (int i = 0; i < all; i++)
 		assert_int_equal(turn_ports_lease(d->w.ports4, d->w.env, TURN_PORT_ANY, &port), 0);
 	d->w.leased_elsewhere = 2 * all;
+	assert_int_equal(host_login(&d->client), 401);
 	assert_int_equal(allocate(&d->client, ADDITIONAL, 2, 0, 0), 508);
 	for (port = 50000; port < 50000 + all; port++)
 		turn_ports_release(d->w.ports6, port);

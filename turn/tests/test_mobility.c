@@ -197,6 +197,8 @@ static void moves_with_its_data(void **state)
 	assert_int_equal(host_permit(&s->a, PEER), 0);
 	assert_ptr_equal(peer_reaches(s), &s->a);
 	assert_true(sends(s, &s->a));
+	/* it has been here before, with this nonce */
+	assert_int_equal(host_refresh(&s->a, 0), 438);
 	assert_int_equal(host_refresh(&s->a, 0), 0);
 	assert_int_equal(turn_allocations(s->w.turn), 0);
 	assert_int_equal(move(s, &s->b, &s->ticket), 437);
@@ -338,6 +340,22 @@ static void on_stream_resume(void *ctx)
 }
 
 /* A connection that breaks takes a mobile allocation not along: the client fetches it. */
+/* The connection is new: it hears 438 once. */
+static void move_to_link(struct scene *s, struct turn_link *link, struct stream *st)
+{
+	for (int known = 0; known < 2; known++) {
+		struct wire m;
+		uint8_t key[16];
+
+		wire_key("alice", REALM, "secret", key);
+		start_refresh(&s->a, &m, &s->ticket, 600);
+		wire_add_integrity(&m, key);
+		turn_link_input(link, m.buf, m.len);
+		assert_int_equal(wire_error(st->out, st->len), known ? 0 : 438);
+		wire_get_str(st->out, st->len, 0x0015, s->a.nonce, sizeof(s->a.nonce));
+	}
+}
+
 static void survives_its_connection(void **state)
 {
 	static const struct turn_link_ops ops = {.send = on_stream_send};
@@ -353,7 +371,12 @@ static void survives_its_connection(void **state)
 	wire_key("alice", REALM, "secret", key);
 	assert_int_equal(addr_parse(&params.client, "198.51.100.5:9"), 0);
 	link = turn_link_new(s->w.turn, &params);
-	host_request(&s->a, &m, W_ALLOCATE); /* the nonce is for its IP */
+	wire_start(&m, W_ALLOCATE, 1);
+	wire_add_u32(&m, 0x0019, 17u << 24);
+	turn_link_input(link, m.buf, m.len);
+	assert_int_equal(wire_error(st.out, st.len), 401);
+	assert_true(wire_get_str(st.out, st.len, 0x0015, s->a.nonce, sizeof(s->a.nonce)));
+	host_request(&s->a, &m, W_ALLOCATE); /* with the connection's nonce */
 	wire_add_u32(&m, 0x0019, 17u << 24);
 	wire_add(&m, TICKET, NULL, 0);
 	wire_add_integrity(&m, key);
@@ -380,10 +403,7 @@ static void survives_its_connection(void **state)
 	for (int with_data = 0; with_data < 2; with_data++) {
 		assert_int_equal(addr_parse(&params.client, "198.51.100.5:10"), 0);
 		link = turn_link_new(s->w.turn, &params);
-		start_refresh(&s->a, &m, &s->ticket, 600);
-		wire_add_integrity(&m, key);
-		turn_link_input(link, m.buf, m.len);
-		assert_int_equal(wire_error(st.out, st.len), 0);
+		move_to_link(s, link, &st);
 		in.len = st.len;
 		memcpy(in.buf, st.out, st.len);
 		assert_true(take_ticket(s, &in));
@@ -400,9 +420,7 @@ static void survives_its_connection(void **state)
 	}
 	/* the old connection breaks while the move waits for data: it has moved */
 	link = turn_link_new(s->w.turn, &params);
-	start_refresh(&s->a, &m, &s->ticket, 600);
-	wire_add_integrity(&m, key);
-	turn_link_input(link, m.buf, m.len);
+	move_to_link(s, link, &st);
 	in.len = st.len;
 	memcpy(in.buf, st.out, st.len);
 	assert_true(take_ticket(s, &in));
@@ -540,6 +558,8 @@ static void nobody_waits(void **state)
 	assert_int_equal(turn_allocations(s->w.second), 0);
 	world_run(&s->w, 0);
 	/* or wants it only to delete it */
+	assert_int_equal(allocate(s, &s->a, NULL, 0),
+	                 438); /* the nonce was for the one that left */
 	assert_int_equal(allocate(s, &s->a, NULL, 0), 0);
 	assert_true(take_ticket(s, &s->a.in));
 	start_refresh(&s->b, &m, &s->ticket, 0);

@@ -9,56 +9,129 @@
 #include "turn/peer_policy.h"
 #include "turn/ports.h"
 #include "turn/quota.h"
+#include "turn/state.h"
 
 #include <math.h>
 #include <stdlib.h>
 
+static struct turn_tuple tuple_of(uint8_t last_of_ip, uint16_t port, uint32_t side)
+{
+	return (struct turn_tuple){
+	    .ip = {192, 0, 2, last_of_ip}, .port = port, .family = AF_INET, .side = side};
+}
+
+static bool opens(const struct turn_nonces *n, struct turn_tuple t, uint64_t now_s,
+                  const char *nonce, size_t len)
+{
+	struct turn_nonce said;
+
+	return turn_nonce_open(n, &t, now_s, (const uint8_t *)nonce, len, &said);
+}
+
 static void nonces(void **state)
 {
 	static const uint32_t features[] = {0, 1, 2, 3, 0xffffff};
+	struct env *env = env_virtual_new(7);
+	const struct turn_tuple a = tuple_of(1, 1000, 1);
+	/* another port, another address, another connection or address of ours, another family */
+	struct turn_tuple others[] = {tuple_of(1, 2000, 1), tuple_of(2, 1000, 1),
+	                              tuple_of(1, 1000, 2), a};
 
 	(void)state;
+	others[3].family = AF_INET6;
 	for (size_t f = 0; f < sizeof(features) / sizeof(*features); f++) {
-		struct turn_nonce_keys k = {{1}, {2}}, other = {{3}, {4}};
-		struct addr a, port_moved, b;
-		char n[TURN_NONCE_MAX], again[TURN_NONCE_MAX];
-		uint8_t bad[TURN_NONCE_MAX];
+		struct turn_nonces *n = turn_nonces_new(env, 0), *restarted;
+		struct turn_nonces *elsewhere = turn_nonces_new(env, 1);
+		char nonce[TURN_NONCE_MAX], again[TURN_NONCE_MAX];
 		uint8_t key[32] = {9};
+		struct turn_nonce said;
 		size_t len;
 
-		assert_int_equal(addr_parse(&a, "192.0.2.1:1000"), 0);
-		assert_int_equal(addr_parse(&port_moved, "192.0.2.1:2000"), 0);
-		assert_int_equal(addr_parse(&b, "192.0.2.2:1000"), 0);
-		len = turn_nonce_make(&k, &a, 5000, features[f], n);
+		restarted = turn_nonces_new(env, 0);
+		turn_nonces_set_key(n, key);
+		turn_nonces_set_key(elsewhere, key);
+		len = turn_nonce_make(n, &a, 5000, features[f], nonce);
 		assert_int_equal(len, features[f] ? 28 : 15);
-		assert_int_equal(turn_nonce_features((uint8_t *)n, len), features[f]);
-		assert_true(turn_nonce_ok(&k, &a, 5000, 600, (uint8_t *)n, len));
-		assert_true(turn_nonce_ok(&k, &port_moved, 5600, 600, (uint8_t *)n, len));
-		assert_false(turn_nonce_ok(&k, &a, 5601, 600, (uint8_t *)n, len));
-		assert_false(turn_nonce_ok(&k, &a, 4999, 600, (uint8_t *)n, len)); /* future */
-		assert_false(turn_nonce_ok(&k, &b, 5000, 600, (uint8_t *)n, len));
-		assert_false(turn_nonce_ok(&other, &a, 5000, 600, (uint8_t *)n, len));
-		assert_false(turn_nonce_ok(&k, &a, 5000, 600, (uint8_t *)n, len - 1));
+		assert_int_equal(turn_nonce_features((uint8_t *)nonce, len), features[f]);
+		assert_true(turn_nonce_open(n, &a, 5600, (uint8_t *)nonce, len, &said));
+		assert_int_equal(said.features, features[f]);
+		assert_int_equal(said.age_s, 600);
+		assert_int_equal(said.generation, 0);
+		assert_true(turn_nonce_open(n, &a, 4999, (uint8_t *)nonce, len, &said));
+		assert_int_equal(said.age_s, 0xffffff); /* of the future: too old */
 		/* "MUST NOT choose the same NONCE for two requests unless they have the same source
 		 * IP address and port" */
-		turn_nonce_make(&k, &port_moved, 5000, features[f], again);
-		assert_memory_not_equal(n, again, len);
-		for (size_t i = 0; i < len; i++) {
-			memcpy(bad, n, len);
-			bad[i] = bad[i] == 'A' ? 'B' : 'A';
-			assert_false(turn_nonce_ok(&k, &a, 5000, 600, bad, len));
-			bad[i] = '%';
-			assert_false(turn_nonce_ok(&k, &a, 5000, 600, bad, len));
+		for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+			assert_false(opens(n, others[i], 5000, nonce, len));
+			turn_nonce_make(n, &others[i], 5000, features[f], again);
+			assert_memory_not_equal(nonce, again, len);
 		}
-		turn_nonce_rotate(&k, key);
-		assert_true(turn_nonce_ok(&k, &a, 5000, 600, (uint8_t *)n, len));
-		turn_nonce_rotate(&k, key);
-		assert_false(turn_nonce_ok(&k, &a, 5000, 600, (uint8_t *)n, len));
+		assert_false(opens(elsewhere, a, 5000, nonce, len));
+		assert_false(opens(restarted, a, 5000, nonce, len));
+		assert_false(opens(n, a, 5000, nonce, len - 1));
+		for (size_t i = 0; i < len; i++) {
+			memcpy(again, nonce, len);
+			again[i] = again[i] == 'A' ? 'B' : 'A';
+			assert_false(opens(n, a, 5000, again, len));
+			again[i] = '%';
+			assert_false(opens(n, a, 5000, again, len));
+		}
+		key[0]++;
+		turn_nonces_set_key(n, key);
+		assert_true(opens(n, a, 5000, nonce, len));
+		turn_nonces_set_key(n, key);
+		assert_false(opens(n, a, 5000, nonce, len));
 		/* the clock of 24 bits turns over */
-		len = turn_nonce_make(&k, &a, 0x1fffff0, features[f], n);
-		assert_true(turn_nonce_ok(&k, &a, 0x2000100, 600, (uint8_t *)n, len));
-		assert_false(turn_nonce_ok(&k, &a, 0x2000300, 600, (uint8_t *)n, len));
+		len = turn_nonce_make(n, &a, 0x1fffff0, features[f], nonce);
+		assert_true(turn_nonce_open(n, &a, 0x2000100, (uint8_t *)nonce, len, &said));
+		assert_int_equal(said.age_s, 0x110);
+		turn_nonces_free(n);
+		turn_nonces_free(elsewhere);
+		turn_nonces_free(restarted);
 	}
+	env_virtual_free(env);
+}
+
+/* What was made before the last end on a 5-tuple is never taken there again, and hardly anything
+ * that was made elsewhere is refused for it. */
+static void generations(void **state)
+{
+	struct env *env = env_virtual_new(8);
+	struct turn_nonces *n = turn_nonces_new(env, 0);
+	struct turn_tuple a = tuple_of(1, 1000, 1);
+	unsigned int refused = 0;
+
+	(void)state;
+	for (uint32_t round = 0; round < 3; round++) {
+		char nonce[TURN_NONCE_MAX];
+		size_t len = turn_nonce_make(n, &a, 5000, 1, nonce);
+		struct turn_nonce said;
+
+		assert_true(turn_nonce_open(n, &a, 5000, (uint8_t *)nonce, len, &said));
+		assert_true(turn_nonce_is_since(said.generation, turn_nonces_since(n, &a)));
+		turn_nonces_end(n, &a);
+		for (uint32_t i = 0; i < 100000; i++) { /* it shares its slot with one or two */
+			struct turn_tuple other = tuple_of(2, (uint16_t)i, i);
+
+			assert_false(
+			    turn_nonce_is_since(said.generation, turn_nonces_since(n, &a)));
+			turn_nonces_end(n, &other);
+		}
+	}
+	/* between the 401 and the Allocate of 1,000 clients there is one end of somebody else */
+	for (uint32_t i = 0; i < 1000; i++) {
+		struct turn_tuple other = tuple_of(4, (uint16_t)i, i), b = tuple_of(3, 1000, i);
+		char nonce[TURN_NONCE_MAX];
+		size_t len = turn_nonce_make(n, &b, 5000, 1, nonce);
+		struct turn_nonce said;
+
+		turn_nonces_end(n, &other);
+		assert_true(turn_nonce_open(n, &b, 5000, (uint8_t *)nonce, len, &said));
+		refused += !turn_nonce_is_since(said.generation, turn_nonces_since(n, &b));
+	}
+	assert_int_equal(refused, 0);
+	turn_nonces_free(n);
+	env_virtual_free(env);
 }
 
 static void ports_lease_all(void **state)
@@ -361,6 +434,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(nonces),
+	    cmocka_unit_test(generations),
 	    cmocka_unit_test(ports_lease_all),
 	    cmocka_unit_test(ports_are_spread),
 	    cmocka_unit_test(ports_in_pairs),

@@ -132,20 +132,18 @@ static void credentials(void **state)
 	assert_int_equal(host_allocate(&h, NULL), 400);
 	h.user = "alice";
 
-	/* a nonce is for one IP; another port of it may use it */
-	host_open(w, &other, "198.51.100.6:1", "alice", "secret");
-	strcpy(other.nonce, h.nonce);
-	assert_int_equal(host_allocate(&other, NULL), 438);
-	assert_int_equal(host_allocate(&other, NULL), 0);
-	host_close(&other);
-	host_open(w, &other, "198.51.100.5:2", "alice", "secret");
-	strcpy(other.nonce, h.nonce);
-	assert_int_equal(host_allocate(&other, NULL), 0);
-	host_close(&other);
-	/* and it grows old: 438, and the fresh one is good */
+	/* a nonce is for one address and port: 438, and the fresh one is good */
+	for (int i = 0; i < 2; i++) {
+		host_open(w, &other, i ? "198.51.100.5:2" : "198.51.100.6:1", "alice", "secret");
+		strcpy(other.nonce, h.nonce);
+		assert_int_equal(host_refresh(&other, 600), 438);
+		assert_int_equal(host_refresh(&other, 600), 437);
+		host_close(&other);
+	}
+	/* and it grows old: the same */
 	world_run(w, 1001 * 1000);
-	assert_int_equal(host_allocate(&h, NULL), 438);
-	assert_int_equal(host_allocate(&h, NULL), 0);
+	assert_int_equal(host_refresh(&h, 600), 438);
+	assert_int_equal(host_refresh(&h, 600), 437);
 	/* a wrong password with a stale nonce is a wrong password */
 	world_run(w, 550 * 1000);
 	h.password = "wrong";
@@ -443,9 +441,9 @@ static void even_ports(void **state)
 
 	host_open(w, &a, "198.51.100.5:1", "alice", "secret");
 	host_open(w, &b, "198.51.100.5:2", "alice", "secret");
-	assert_int_equal(host_login(&a), 401);
-	assert_int_equal(host_login(&b), 401);
 	for (int i = 0; i < 60; i++) { /* three times the pool */
+		assert_int_equal(host_login(&a), 401);
+		assert_int_equal(host_login(&b), 401);
 		assert_int_equal(ask_even(&a, true, &ra, token), 0);
 		host_request(&b, &m, W_ALLOCATE);
 		wire_add_u32(&m, 0x0019, 17u << 24);
@@ -457,6 +455,8 @@ static void even_ports(void **state)
 		assert_int_equal(host_refresh(&b, 0), 0);
 	}
 	assert_int_equal(turn_ports_leased(w->ports4), 0);
+	assert_int_equal(host_login(&a), 401);
+	assert_int_equal(host_login(&b), 401);
 	assert_int_equal(ask_even(&a, true, &ra, token), 0);
 	world_run(w, 32000); /* the reservation ends, the allocation does not */
 	assert_int_equal(turn_ports_leased(w->ports4), 1);
@@ -465,6 +465,7 @@ static void even_ports(void **state)
 	wire_add(&m, 0x0022, token, 8);
 	assert_int_equal(host_ask(&b, &m), 508);
 	assert_int_equal(host_refresh(&a, 0), 0);
+	assert_int_equal(host_login(&a), 401);
 	assert_int_equal(ask_even(&a, false, &ra, token), 0);
 	host_close(&a);
 	host_close(&b);

@@ -246,8 +246,7 @@ static void third_party(void **state)
 	w->conf.oauth = &oauth;
 	world_start(w);
 	host_open(w, &h, "198.51.100.5:1", "alice", "secret");
-	strcpy(h.nonce, "AAAAAAAAAAAAAAA");
-	assert_int_equal(host_allocate(&h, NULL), 438);
+	assert_int_equal(host_login(&h), 401);
 	assert_memory_equal(wire_get(h.in.buf, h.in.len, 0x802e, &n), NAME, strlen(NAME));
 	t = token_for(&oauth, 0);
 	t.mac_key = "sixteen byte key";
@@ -338,8 +337,7 @@ static void third_party_is_opt_in(void **state)
 
 	world_start(w);
 	host_open(w, &h, "198.51.100.5:1", "alice", "secret");
-	strcpy(h.nonce, "AAAAAAAAAAAAAAA");
-	assert_int_equal(host_allocate(&h, NULL), 438);
+	assert_int_equal(host_login(&h), 401);
 	assert_null(wire_get(h.in.buf, h.in.len, 0x802e, &n));
 	t.made_s = (uint64_t)env_wall_s(w->env);
 	seal(&t);

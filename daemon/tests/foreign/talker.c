@@ -178,9 +178,13 @@ int talker_allocate(struct talker *t, struct addr *relayed)
 
 	if (!t->nonce[0] && talker_login(t) != 401)
 		return TALKER_SILENCE;
-	talker_request(t, &m, W_ALLOCATE);
-	wire_add(&m, TRANSPORT, udp, 4);
-	r = talker_ask(t, &m);
+	for (int i = 0; i < 2; i++) {
+		talker_request(t, &m, W_ALLOCATE);
+		wire_add(&m, TRANSPORT, udp, 4);
+		r = talker_ask(t, &m);
+		if (r != 438)
+			break;
+	}
 	if (!r && relayed && !wire_get_xor_addr(t->in.buf, t->in.len, XOR_RELAYED, relayed))
 		return TALKER_SILENCE;
 	return r;

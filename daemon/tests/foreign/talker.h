@@ -52,6 +52,7 @@ void talker_key(const struct talker *t, uint8_t key[16]);
 
 /* Whole requests: the error code, 0 or TALKER_SILENCE. */
 int talker_login(struct talker *t); /* learns realm and nonce; 401 is right */
+/* Once more, with the new nonce, after a 438: the one before was for an allocation that ended. */
 int talker_allocate(struct talker *t, struct addr *relayed);
 int talker_permit(struct talker *t, const char *peer);
 int talker_bind(struct talker *t, uint16_t number, const char *peer);
