@@ -237,6 +237,7 @@ static int ask_pair(struct host *h, uint8_t token[8])
 	const uint8_t *v;
 	int r;
 
+	assert_int_equal(host_login(h), 401); /* the nonce before was for another allocation */
 	host_request(h, &m, W_ALLOCATE);
 	wire_add_u32(&m, 0x0019, 17u << 24);
 	wire_add(&m, 0x0018, "\x80", 1);
@@ -251,6 +252,7 @@ static int take_up(struct host *h, const uint8_t token[8])
 {
 	struct wire m;
 
+	assert_int_equal(host_login(h), 401);
 	host_request(h, &m, W_ALLOCATE);
 	wire_add_u32(&m, 0x0019, 17u << 24);
 	wire_add(&m, 0x0022, token, 8);

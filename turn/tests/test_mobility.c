@@ -339,7 +339,6 @@ static void on_stream_resume(void *ctx)
 	((struct stream *)ctx)->resumed++;
 }
 
-/* A connection that breaks takes a mobile allocation not along: the client fetches it. */
 /* The connection is new: it hears 438 once. */
 static void move_to_link(struct scene *s, struct turn_link *link, struct stream *st)
 {
@@ -356,6 +355,7 @@ static void move_to_link(struct scene *s, struct turn_link *link, struct stream 
 	}
 }
 
+/* A connection that breaks takes a mobile allocation not along: the client fetches it. */
 static void survives_its_connection(void **state)
 {
 	static const struct turn_link_ops ops = {.send = on_stream_send};
@@ -595,6 +595,12 @@ static void streams_wait(void **state)
 	assert_int_equal(addr_parse(&params.client, "198.51.100.77:2"), 0);
 	link = turn_link_new(s->w.second, &params);
 	assert_false(turn_link_waits(link));
+	start_refresh(&s->b, &m, &s->ticket, 600);
+	wire_add_integrity(&m, key);
+	turn_link_input(link, m.buf, m.len);
+	assert_int_equal(wire_error(st.out, st.len), 438); /* the nonce is for the socket of b */
+	assert_true(wire_get_str(st.out, st.len, 0x0015, s->b.nonce, sizeof(s->b.nonce)));
+	st.messages = 0;
 	start_refresh(&s->b, &m, &s->ticket, 600);
 	wire_add_integrity(&m, key);
 	again = m;
