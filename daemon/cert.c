@@ -6,6 +6,7 @@
 
 #include "base/addr.h"
 #include "base/buf.h"
+#include "base/host.h"
 #include "daemon/conf/conf.h"
 
 #include <errno.h>
@@ -123,7 +124,7 @@ int cert_make(const char *cert_path, const char *key_path, const char *const *na
 	if (!n)
 		return why_set(why, -E_INVAL, "making a certificate: no name to make it for");
 	for (size_t i = 0; i < n; i++)
-		if (!conf_host_valid(names[i]))
+		if (!host_valid(names[i]))
 			return why_set(why, -E_INVAL,
 			               "making a certificate: \"%.64s\" is neither a host name nor "
 			               "an IP address",

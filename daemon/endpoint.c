@@ -61,16 +61,35 @@ void endpoint_host(const struct conf *conf, char host[ICE_HOST_STRLEN])
 	}
 }
 
+/* Whether this is where that one of listen is reached. */
+static bool leads_to(const struct addr *server, const struct addr *listen)
+{
+	return addr_port(server) == addr_port(listen) &&
+	       (addr_equal_ip(server, listen) ||
+	        (addr_is_any(listen) && addr_family(server) == addr_family(listen)));
+}
+
+static bool wants_header(const struct conf *conf, const struct addr *server, const struct addr *own)
+{
+	for (size_t i = 0; conf->listen.proxy && i < conf->listen.n; i++)
+		if (leads_to(server, &conf->listen.v[i]))
+			return conf_listen_proxies(conf, i);
+	for (size_t i = 0; !conf->listen.proxy && i < conf->proxy_from.n; i++)
+		if (prefix_has(&conf->proxy_from.v[i], own))
+			return true;
+	return false;
+}
+
 int endpoint_greet(const struct conf *conf, int fd)
 {
 	static const char hello[] = "PROXY UNKNOWN\r\n";
 	struct addr own;
-	socklen_t len = sizeof(own);
+	struct addr server;
+	socklen_t len = sizeof(own), server_len = sizeof(server);
 
 	if (getsockname(fd, &own.sa, &len))
 		return -1;
-	for (size_t i = 0; i < conf->proxy_from.n; i++)
-		if (prefix_has(&conf->proxy_from.v[i], &own))
-			return send(fd, hello, sizeof(hello) - 1, MSG_NOSIGNAL) < 0 ? -1 : 0;
-	return 0;
+	if (getpeername(fd, &server.sa, &server_len) || !wants_header(conf, &server, &own))
+		return 0;
+	return send(fd, hello, sizeof(hello) - 1, MSG_NOSIGNAL) < 0 ? -1 : 0;
 }

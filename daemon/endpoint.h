@@ -19,9 +19,9 @@ size_t endpoints(const struct conf *conf, struct ice_endpoint ep[ENDPOINT_MAX]);
  * that is not a wildcard, else "localhost". */
 void endpoint_host(const struct conf *conf, char host[ICE_HOST_STRLEN]);
 
-/* For a TCP connection of ours, just made, to a port of the server: where proxy_from says that our
- * address is a proxy's, it has to begin with a PROXY header, so sends one that speaks for nobody.
- * 0, or -1 and errno. */
+/* For a TCP connection of ours, just made, to a port of the server: where the configuration says
+ * that it has to begin with a PROXY header, sends one that speaks for nobody. 0, or -1 and errno.
+ */
 int endpoint_greet(const struct conf *conf, int fd);
 
 #endif

@@ -6,15 +6,16 @@
 
 #include "base/env_libevent.h"
 #include "base/error.h"
+#include "base/host.h"
 #include "base/wall.h"
 #include "daemon/books.h"
 #include "daemon/endpoint.h"
+#include "daemon/guest_link.h"
 #include "daemon/issue_rate.h"
 #include "store/name.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
 #define ANONYMOUS_BYTES 6
@@ -44,28 +45,26 @@ static bool has_token(const struct grant *g, const struct web_caller *caller, un
 	return true;
 }
 
-/* As it is called from here. By a name comes who was passed on by a proxy that does not say so, and
- * a page of a stranger's whose name was made to lead here (DNS rebinding). */
-static bool is_called_as_local(const char *host)
+/* The page that asks is ours, or one that the operator has named; or it is no page's request. */
+static bool is_of_our_page(const struct web_caller *caller)
 {
-	struct addr a;
-
-	return !addr_parse_ip(&a, host, 0) || !strcasecmp(host, "localhost");
+	return caller->page == LWS_PAGE_NONE || caller->page == LWS_PAGE_OWN ||
+	       caller->page == LWS_PAGE_NAMED;
 }
 
-/* Without a key: a caller on this machine that is neither a proxy's client nor a page from
- * elsewhere. */
-static bool is_local(const struct web_caller *caller)
+/* Local is who has proven it: his browser has used a link. Where a request comes from, what it
+ * calls us and which headers it lacks prove nothing: any proxy may stand in between. */
+bool grant_is_local(const struct grant *g, const struct web_caller *caller)
 {
-	return addr_is_loopback(&caller->peer) && !caller->forwarded && !caller->foreign_origin &&
-	       is_called_as_local(caller->host);
+	return g->conf->guests != GUESTS_NO && is_of_our_page(caller) &&
+	       guest_link_holds(g->links, (int64_t)(now_ms() / 1000), caller->guest);
 }
 
 bool grant_is_trusted(const struct grant *g, const struct web_caller *caller, unsigned scope)
 {
 	struct store_snapshot_token token;
 
-	return caller->key ? has_token(g, caller, scope, &token) : is_local(caller);
+	return caller->key ? has_token(g, caller, scope, &token) : grant_is_local(g, caller);
 }
 
 int grant_actor(const struct grant *g, const struct web_caller *caller, unsigned scope,
@@ -92,11 +91,15 @@ static bool may_have(const struct grant *g, const struct web_caller *caller, int
 		return true;
 	}
 	switch (g->conf->guests) {
-	case GUESTS_YES:
 	case GUESTS_PUBLIC:
-		return !caller->foreign_origin;
+		return is_of_our_page(caller);
+	case GUESTS_YES:
+		/* A page's GET to its own host names no origin: by a name that was made to lead
+		 * here (DNS rebinding), a stranger's page could ask for him. */
+		return is_of_our_page(caller) &&
+		       (caller->page != LWS_PAGE_NONE || !caller->host_unknown);
 	case GUESTS_LOCAL:
-		return is_local(caller);
+		return grant_is_local(g, caller);
 	case GUESTS_NO:
 		break;
 	}
@@ -197,6 +200,28 @@ int grant_for_caller(void *ctx, const struct web_caller *caller, const char *nam
 	r = ice_grant_add_uris(out, *conf->public_host ? conf->public_host : host, ep, n);
 	g->issued += !r;
 	return r;
+}
+
+int grant_enter(struct grant *g, const char *token, char secret[LWS_GUEST_STRLEN])
+{
+	return g->conf->guests == GUESTS_NO
+	           ? -E_DENIED
+	           : guest_link_use(g->links, (int64_t)(now_ms() / 1000), token, secret);
+}
+
+int grant_make_link(struct grant *g, char token[GUEST_LINK_STRLEN], struct why *why)
+{
+	if (g->conf->guests == GUESTS_NO)
+		return why_set(why, -E_DENIED,
+		               "guests = no: a link would let nobody in; set guests = local, or "
+		               "make an API token: turnpike token add");
+	guest_link_make(g->links, (int64_t)(now_ms() / 1000), token);
+	return 0;
+}
+
+bool grant_owns(const struct grant *g, const char *host)
+{
+	return *g->conf->public_host && host_equal(g->conf->public_host, host);
 }
 
 enum web_cors grant_cors(const struct grant *g, const char *origin)

@@ -6,6 +6,7 @@
 #define DAEMON_GRANT_H
 
 #include "daemon/conf/conf.h"
+#include "daemon/guest_link.h"
 #include "daemon/ice.h"
 #include "daemon/web/web.h"
 #include "store/snapshot.h"
@@ -20,6 +21,7 @@ struct grant {
 	struct store_snapshot *users; /* borrowed; the owner swaps it for a newer one */
 	struct books *books;          /* borrowed; may be NULL: hears of tokens that are used */
 	struct issue_rate *rate;      /* borrowed; may be NULL: no limits */
+	struct guest_links *links;    /* borrowed */
 	/* Notes a credential for a user whose others were revoked (store_reissue()), and has the
 	 * workers know it. 0 or the store's codes. */
 	int (*reissue)(void *ctx, const char *username);
@@ -28,8 +30,11 @@ struct grant {
 	uint64_t issued, denied, limited, revoked; /* since the start */
 };
 
-/* Whether the caller may see what is the operator's: it shows a key for it (STORE_SCOPE_...), or
- * none and calls from this machine. */
+/* Whether the caller has proven that it belongs to this machine: its browser has used a link. */
+bool grant_is_local(const struct grant *g, const struct web_caller *caller);
+
+/* Whether the caller may see what is the operator's: it shows a token for it (STORE_SCOPE_...), or
+ * none and is local. */
 bool grant_is_trusted(const struct grant *g, const struct web_caller *caller, unsigned scope);
 
 /* Who the caller's token says that he is, for the audit. -E_DENIED without one of the scope. */
@@ -39,6 +44,15 @@ int grant_actor(const struct grant *g, const struct web_caller *caller, unsigned
 /* web_ops.grant, with a struct grant as ctx. */
 int grant_for_caller(void *ctx, const struct web_caller *caller, const char *name, int64_t ttl_s,
                      const char *host, struct ice_grant *out);
+
+/* web_ops.enter. */
+int grant_enter(struct grant *g, const char *token, char secret[LWS_GUEST_STRLEN]);
+
+/* A new link's token. -E_DENIED: guests = no. */
+int grant_make_link(struct grant *g, char token[GUEST_LINK_STRLEN], struct why *why);
+
+/* web_ops.owns, by public_host. */
+bool grant_owns(const struct grant *g, const char *host);
 
 /* web_ops.cors, by cors_origin. */
 enum web_cors grant_cors(const struct grant *g, const char *origin);

@@ -6,6 +6,7 @@
 
 #include "base/addr.h"
 #include "base/error.h"
+#include "base/host.h"
 #include "daemon/conf/conf.h"
 
 #include <stdbool.h>
@@ -39,7 +40,7 @@ int ice_grant_add_uris(struct ice_grant *g, const char *host, const struct ice_e
 	char text[ICE_HOST_STRLEN + 2];
 	struct addr a;
 
-	if (!conf_host_valid(host))
+	if (!host_valid(host))
 		return -E_INVAL;
 	for (size_t i = 0; i < n; i++)
 		need += ep[i].transport == ICE_UDP ? 2 : 1;

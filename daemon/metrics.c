@@ -17,6 +17,7 @@ static const char *const transports[] = {TURN_PROTOCOL_TABLE(X)};
 static const char *const close_reasons[] = {TURN_CLOSE_TABLE(X)};
 static const char *const faults[] = {TURN_FAULT_TABLE(X)};
 static const char *const signal_events[] = {HUB_EVENT_TABLE(X)};
+static const char *const proxy_faults[] = {GREETER_FAULT_TABLE(X)};
 #undef X
 
 /* No credential is how every client begins: no failure. */
@@ -102,6 +103,11 @@ static const struct metric server[] = {
             "TCP connections refused by max_tcp_connections or connections_per_address"),
     COUNTER("turnpike_log_lines_lost_total", log_lines_lost,
             "Lines of the log that were lost, for nobody read it in time"),
+    KINDS(
+        COUNTER, "turnpike_proxy_header_faults_total", proxy_faults, "reason", proxy_faults,
+        GREETER_FAULT_N,
+        "TCP connections closed for their PROXY header: it is missing, came where nobody may send "
+        "one, is malformed, or came from a stranger to proxy_from"),
 };
 
 static const struct metric relay[] = {

@@ -9,6 +9,7 @@
 #define DAEMON_METRICS_H
 
 #include "daemon/books.h"
+#include "daemon/listen/greeter.h"
 #include "daemon/process/self.h"
 #include "daemon/relay/worker.h"
 #include "signal/hub.h"
@@ -25,8 +26,9 @@ struct metrics {
 	uint64_t draining;           /* 1 or 0, as the others that are no number */
 	uint64_t started_at_s, loaded_at_s, certificate_ends_at_s; /* Unix time */
 	uint64_t load_succeeded;
-	uint64_t connections;                /* TCP and DTLS, now */
-	uint64_t connections_refused;        /* for their number */
+	uint64_t connections;         /* TCP and DTLS, now */
+	uint64_t connections_refused; /* for their number */
+	uint64_t proxy_faults[GREETER_FAULT_N];
 	uint64_t signal_peers, signal_calls; /* now */
 	uint64_t signal_events[HUB_EVENT_N];
 	uint64_t issued, denied, rate_limited, revoked; /* credentials */

@@ -217,8 +217,9 @@ static int open_listeners(struct serve *s, struct why *why)
 	for (size_t i = 0; i < s->sockets.tcp_n; i++) {
 		int fd = sockets_take_tcp(&s->sockets, i);
 		int r = fd < 0 ? 0
-		               : listener_new(s->base, fd, front_greeter(s->front),
-		                              &s->listeners[s->listener_n], why);
+		               : listener_new(s->base, fd, conf_listen_proxies(s->conf, i),
+		                              front_greeter(s->front), &s->listeners[s->listener_n],
+		                              why);
 
 		if (r)
 			return r;
@@ -463,9 +464,10 @@ static int start(struct serve *s, struct why *why)
 	s->grant.conf = s->conf;
 	s->grant.rate = s->rate =
 	    issue_rate_new(s->conf->issue_rate_token, s->conf->issue_rate_address);
+	s->grant.links = guest_links_new();
 	s->grant.reissue = serve_reissue;
 	s->grant.reissue_ctx = s;
-	if (!s->base || !s->settings.quota || !s->rate)
+	if (!s->base || !s->settings.quota || !s->rate || !s->grant.links)
 		return why_set(why, -E_NOMEM, "out of memory");
 	turn_quota_set_realm_max(s->settings.quota, (uint32_t)s->conf->realm_quota);
 	env_libevent_random(s->settings.ticket_key, sizeof(s->settings.ticket_key));
@@ -518,6 +520,7 @@ static void stop(struct serve *s)
 	topology_free(&s->topo);
 	turn_quota_free(s->settings.quota);
 	issue_rate_free(s->rate);
+	guest_links_free(s->grant.links);
 	explain_free(s->explain);
 	store_snapshot_unref(s->users);
 	store_close(s->store);
@@ -544,6 +547,7 @@ int serve_main(struct conf_live *live)
 				         LOG_ADDR("address", &s.topo.udp[i].addr));
 		log_info(NULL, "ready", LOG_STR("version", TURNPIKE_VERSION),
 		         LOG_INT("workers", s.worker_n));
+		serve_tell_links(&s);
 		if (supervise_ready(s.supervise, s.base, s.workers, s.worker_n))
 			log_error(NULL, "notify", LOG_STR("error", "out of memory"));
 		event_base_dispatch(s.base);

@@ -16,6 +16,7 @@
 #include "daemon/issue_rate.h"
 #include "daemon/listen/front.h"
 #include "daemon/listen/sockets.h"
+#include "daemon/listen/told_once.h"
 #include "daemon/process/supervise.h"
 #include "daemon/relay/topology.h"
 #include "daemon/relay/worker.h"
@@ -64,6 +65,7 @@ struct serve {
 	struct host_watch *host_watch;
 	struct event *host_again;
 	bool policy_late, sockets_late; /* could not be made at the last look at the host */
+	struct told_once told_proxies;
 };
 
 /* ---- serve.c ---- */
@@ -91,6 +93,8 @@ void serve_stop_host(struct serve *s);
 /* Before the web side, which asks it; the rest of what it reaches into comes later. */
 int serve_start_login(struct serve *s, struct why *why);
 int serve_start_web(struct serve *s, struct why *why);
+/* On a terminal, and nowhere else: where to click. */
+void serve_tell_links(struct serve *s);
 /* Once all that it reaches into is there. */
 void serve_fill_admin(struct serve *s);
 /* Once the lock of the data directory was tried. */

@@ -10,8 +10,10 @@
 #include "daemon/setup.h"
 #include "store/revoke.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define SAMPLE_MS 1000
 
@@ -161,27 +163,7 @@ int serve_start_admin(struct serve *s, struct why *why)
 	return start_socket(s, why);
 }
 
-void serve_fill_admin(struct serve *s)
-{
-	s->admin = (struct admin){.live = s->reload.live,
-	                          .store = s->store,
-	                          .workers = s->workers,
-	                          .worker_n = s->worker_n,
-	                          .web = s->web,
-	                          .front = s->front,
-	                          .grant = &s->grant,
-	                          .reload = &s->reload,
-	                          .history = &s->history,
-	                          .explain = s->explain,
-	                          .helper = s->helper,
-	                          .started_at_s = time(NULL),
-	                          .heed = on_changed,
-	                          .set_draining = serve_set_draining,
-	                          .is_draining = is_draining,
-	                          .ctx = s};
-}
-
-static int on_metrics(void *ctx, const struct web_caller *caller, char **text)
+static char *metrics_now(void *ctx)
 {
 	struct serve *s = ctx;
 	struct metrics m = {.topo = &s->topo,
@@ -204,14 +186,91 @@ static int on_metrics(void *ctx, const struct web_caller *caller, char **text)
 	                    .users = store_snapshot_user_n(s->users),
 	                    .secrets = store_snapshot_secret_n(s->users)};
 
-	if (!grant_is_trusted(&s->grant, caller, STORE_SCOPE_METRICS))
-		return -E_DENIED;
 	memcpy(m.signal_events, s->signal_events, sizeof(m.signal_events));
+	front_get_proxy_faults(s->front, m.proxy_faults);
 	books_get_stats(s->books, &m.books);
 	self_look(&m.self);
 	metrics_collect(&m, s->workers, s->worker_n);
-	*text = metrics_text(&m);
+	return metrics_text(&m);
+}
+
+static int on_metrics(void *ctx, const struct web_caller *caller, char **text)
+{
+	struct serve *s = ctx;
+
+	if (!grant_is_trusted(&s->grant, caller, STORE_SCOPE_METRICS))
+		return -E_DENIED;
+	*text = metrics_now(s);
 	return *text ? 0 : -E_NOMEM;
+}
+
+static int on_enter(void *ctx, const char *token, char secret[LWS_GUEST_STRLEN])
+{
+	return grant_enter(&((struct serve *)ctx)->grant, token, secret);
+}
+
+static void on_proxy_seen(void *ctx, const struct addr *peer)
+{
+	struct serve *s = ctx;
+
+	if (told_once(&s->told_proxies, peer))
+		log_warn(NULL, "proxy-not-trusted", LOG_ADDR("peer", peer),
+		         LOG_STR("hint", "requests from there name other clients: a proxy seems to "
+		                         "stand in front. If it is yours, name its address in "
+		                         "trusted_proxy; until then all of its clients are one"));
+}
+
+static bool on_owns(void *ctx, const char *host)
+{
+	return grant_owns(&((struct serve *)ctx)->grant, host);
+}
+
+static int make_link(void *ctx, struct guest_url *out, struct why *why)
+{
+	struct serve *s = ctx;
+	char token[GUEST_LINK_STRLEN];
+	int r = grant_make_link(&s->grant, token, why);
+
+	if (!r)
+		guest_url(s->conf, s->topo.udp, s->topo.udp_n, token, out);
+	return r;
+}
+
+void serve_tell_links(struct serve *s)
+{
+	struct guest_url url[2];
+	struct why why;
+
+	if (s->conf->guests != GUESTS_LOCAL || !isatty(STDERR_FILENO) ||
+	    make_link(s, &url[0], &why) || make_link(s, &url[1], &why))
+		return;
+	fprintf(stderr,
+	        "Two links to the call page, one for each end of a call. Each lets one browser (or "
+	        "profile)\nin, once, within an hour:\n\n    %s\n    %s\n\nMore of them: turnpike "
+	        "--data %s link\n\n",
+	        url[0].here, url[1].here, s->conf->data);
+}
+
+void serve_fill_admin(struct serve *s)
+{
+	s->admin = (struct admin){.live = s->reload.live,
+	                          .store = s->store,
+	                          .workers = s->workers,
+	                          .worker_n = s->worker_n,
+	                          .web = s->web,
+	                          .front = s->front,
+	                          .grant = &s->grant,
+	                          .reload = &s->reload,
+	                          .history = &s->history,
+	                          .explain = s->explain,
+	                          .helper = s->helper,
+	                          .started_at_s = time(NULL),
+	                          .heed = on_changed,
+	                          .metrics = metrics_now,
+	                          .link = make_link,
+	                          .set_draining = serve_set_draining,
+	                          .is_draining = is_draining,
+	                          .ctx = s};
 }
 
 int serve_start_web(struct serve *s, struct why *why)
@@ -219,6 +278,9 @@ int serve_start_web(struct serve *s, struct why *why)
 	static const struct web_ops ops = {.grant = on_grant,
 	                                   .revoke = on_revoke,
 	                                   .cors = on_cors,
+	                                   .owns = on_owns,
+	                                   .enter = on_enter,
+	                                   .proxy_seen = on_proxy_seen,
 	                                   .signal_event = on_signal_event,
 	                                   .admin = on_admin,
 	                                   .ready = is_ready,

@@ -4,6 +4,7 @@
  */
 #include "daemon/setup.h"
 
+#include "base/host.h"
 #include "base/wall.h"
 #include "daemon/cert.h"
 #include "store/belief.h"
@@ -59,7 +60,7 @@ static int make_cert(const struct conf *conf, const struct setup_cert *paths, in
 	add_name(&names, "localhost");
 	add_name(&names, "127.0.0.1");
 	add_name(&names, "::1");
-	if (!gethostname(host, sizeof(host) - 1) && conf_host_valid(host))
+	if (!gethostname(host, sizeof(host) - 1) && host_valid(host))
 		add_name(&names, host);
 	for (size_t i = 0; i < conf->external_ip.n; i++)
 		add_ip(&names, &conf->external_ip.v[i].external);

@@ -312,7 +312,7 @@ drains() {
 }
 
 allocations() {
-	on_host curl -fsS "http://127.0.0.1:8080/metrics" 2>/dev/null |
+	docker exec host turnpike metrics 2>/dev/null |
 		awk '/^turnpike_turn_allocations / { n += $NF } END { print n + 0 }'
 }
 

@@ -264,7 +264,7 @@ static int on_established(struct lws_hub *b, struct lws *wsi, void **slot)
 	c->wsi = wsi;
 	b->context = lws_get_context(wsi);
 	c->came_at_ms = c->progress_at_ms = now_ms(NULL);
-	lws_origin_read(wsi, &c->origin);
+	b->ops.origin(b->ctx, wsi, &c->origin);
 	DL_APPEND(b->conns, c);
 	b->conn_n++;
 	rc = hub_join(b->core, c, &c->peer);

@@ -7,6 +7,7 @@
 #define SIGNAL_LWS_HUB_H
 
 #include "base/addr.h"
+#include "base/host.h"
 #include "signal/hub.h"
 
 #include <libwebsockets.h>
@@ -14,21 +15,27 @@
 #define LWS_HUB_SUBPROTOCOL "json"
 #define LWS_HUB_RX_BYTES    16384 /* what LWS hands over at a time */
 
-/* Who is behind an HTTP request or a WebSocket. */
-struct lws_origin {
-	struct addr peer;
-	char host[256];      /* of the Host header, without port and brackets, or our own IP */
-	bool forwarded;      /* a proxy says that it speaks for somebody else */
-	bool foreign_origin; /* the page that asks was loaded from elsewhere */
-	bool tls;
+#define LWS_GUEST_STRLEN 65 /* a guest's secret: 256 bits in hex, and NUL */
+
+/* The page that asks, by the Origin header that its browser sends. */
+enum lws_page {
+	LWS_PAGE_NONE,    /* no header: no browser, or a page's own GET */
+	LWS_PAGE_OWN,     /* ours */
+	LWS_PAGE_NAMED,   /* of an origin that the operator has named */
+	LWS_PAGE_SIBLING, /* of one of our names, from another port */
+	LWS_PAGE_ANY,     /* any other, and the operator lets any ask */
+	LWS_PAGE_FOREIGN,
 };
 
-/* The opaque user data of an adopted connection starts with this, where the socket is not the
- * client's own; else it is NULL. */
-struct lws_told {
-	struct addr peer, local;
+/* Who is behind an HTTP request or a WebSocket. */
+struct lws_origin {
+	struct addr peer;             /* the client, by a proxy's word where that is trusted */
+	char host[HOST_STRLEN];       /* of the Host header, or our own IP where there is none */
+	char guest[LWS_GUEST_STRLEN]; /* of the guest's cookie, not checked yet; "" for none */
+	enum lws_page page;
+	bool host_bad;     /* there is a Host header, and it names no host */
+	bool host_unknown; /* it is a name that is none of ours */
 	bool tls;
-	bool forwarded; /* by a proxy below HTTP */
 };
 
 struct lws_hub_conf {
@@ -41,6 +48,9 @@ struct lws_hub_conf {
 };
 
 struct lws_hub_ops {
+	/* Reads who has opened a connection, from its headers. */
+	void (*origin)(void *ctx, struct lws *wsi, struct lws_origin *out);
+
 	/* Optional; as in struct hub_ops. */
 	int (*ice_servers)(void *ctx, const struct lws_origin *origin,
 	                   const struct hub_ice_request *request);
@@ -78,8 +88,5 @@ unsigned lws_hub_count(const struct lws_hub *b);
 
 /* For answers that come later. Calls outside of LWS callbacks need a kick of the loop. */
 struct hub *lws_hub_core(struct lws_hub *b);
-
-/* Reads what a request's headers and its socket say. */
-void lws_origin_read(struct lws *wsi, struct lws_origin *out);
 
 #endif

@@ -21,6 +21,7 @@ struct books;
 struct explain;
 struct front;
 struct grant;
+struct guest_url;
 struct helper;
 struct reload;
 struct store;
@@ -43,6 +44,9 @@ struct admin {
 	int64_t started_at_s;
 	/* The store has changed: has the server heed it at once. */
 	void (*heed)(void *ctx);
+	char *(*metrics)(void *ctx); /* the text, to be freed; NULL: out of memory */
+	/* Makes a guest's link. 0 or a code with why set. */
+	int (*link)(void *ctx, struct guest_url *out, struct why *why);
 	void (*set_draining)(void *ctx, bool draining);
 	bool (*is_draining)(void *ctx);
 	void *ctx;

@@ -72,6 +72,12 @@ static void refuse(struct http_response *r, int rc, const char *text)
 	http_api_error(r, status, admin_code_text(rc), text);
 }
 
+/* Only the status page itself: who sends no Origin is no browser, or has no cookie of ours. */
+static bool is_of_our_page(const struct http_request *q)
+{
+	return q->origin.page == LWS_PAGE_NONE || q->origin.page == LWS_PAGE_OWN;
+}
+
 /* 0 and who it is, or the status it was refused with. */
 static int authenticate(struct admin_http *h, const struct http_request *q, struct http_response *r,
                         char actor[STORE_ACTOR_MAX], enum store_role *role, struct signin_who *who)
@@ -102,7 +108,7 @@ static int authenticate(struct admin_http *h, const struct http_request *q, stru
 		               "Sign in, or send a token with the scope admin.");
 		return 401;
 	}
-	if (q->origin.foreign_origin || (q->method == HTTP_POST && !is_json(q))) {
+	if (!is_of_our_page(q) || (q->method == HTTP_POST && !is_json(q))) {
 		http_api_error(r, 403, "foreign-origin",
 		               "Only the status page itself may use its login, with JSON.");
 		return 403;
@@ -182,11 +188,14 @@ static void run_verb(struct admin_http *h, const struct http_request *q, struct 
 		tell(r, rc, &answer);
 }
 
-/* Whether the password came where others could read it: over plain HTTP from another host, and no
- * proxy says that it spoke TLS with the browser. */
-static bool is_in_the_open(const struct lws_origin *o)
+/* Whether the password came where others could read it. Over plain HTTP it did, but for who is on
+ * this machine and has proven it: what only looks near may be a proxy's. */
+static bool is_in_the_open(const struct admin_http *h, const struct http_request *q)
 {
-	return !o->tls && !o->forwarded && !addr_is_loopback(&o->peer);
+	const struct web_caller caller = http_api_caller(&q->origin, NULL);
+
+	return !q->origin.tls &&
+	       !(addr_is_loopback(&caller.peer) && grant_is_local(h->admin->grant, &caller));
 }
 
 static bool fits(const char *text, size_t max)
@@ -203,10 +212,13 @@ static void begin(struct admin_http *h, const struct http_request *q, struct htt
 	struct why why = {"This needs a name and a password."};
 	int rc = -E_INVAL;
 
-	if (is_in_the_open(&q->origin)) {
-		http_api_error(r, 403, "https-needed",
-		               "A password is not taken over plain HTTP from another host: open "
-		               "this page over https, which the same port speaks.");
+	if (is_in_the_open(h, q)) {
+		http_api_error(
+		    r, 403, "https-needed",
+		    "A password is not taken over plain HTTP: open this page over "
+		    "https, which the same port speaks, or, on the server's own machine, "
+		    "by the link that turnpike link makes. A proxy that speaks https has "
+		    "to be in trusted_proxy and to send X-Forwarded-Proto.");
 		return;
 	}
 	if (fits(what->name, NAME_MAX_LEN) && fits(what->password, PASSWORD_MAX_LEN))
@@ -232,7 +244,7 @@ static void login(struct admin_http *h, const struct http_request *q, struct htt
 {
 	json_t *body = NULL;
 
-	if (q->origin.foreign_origin || !is_json(q) || body_of(q, &body, NULL))
+	if (!is_of_our_page(q) || !is_json(q) || body_of(q, &body, NULL))
 		http_api_error(r, 400, "bad-request", "The body is a JSON object, from our page.");
 	else
 		begin(h, q, r,
@@ -275,7 +287,7 @@ static void claim(struct admin_http *h, const struct http_request *q, struct htt
 	json_t *body = NULL;
 	int rc = -E_INVAL;
 
-	if (!q->origin.foreign_origin && is_json(q) && !body_of(q, &body, NULL)) {
+	if (is_of_our_page(q) && is_json(q) && !body_of(q, &body, NULL)) {
 		ticket = json_string_value(json_object_get(body, "ticket"));
 		rc = ticket ? signin_claim(h->signin, h->admin->store, ticket, session) : -E_INVAL;
 	}
@@ -300,7 +312,7 @@ static void logout(struct admin_http *h, const struct http_request *q, struct ht
 {
 	char session[SIGNIN_SECRET_STRLEN];
 
-	if (q->origin.foreign_origin) {
+	if (!is_of_our_page(q)) {
 		http_api_error(r, 403, "foreign-origin",
 		               "Only the status page itself may sign out.");
 		return;

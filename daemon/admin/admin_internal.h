@@ -50,7 +50,7 @@ void admin_print_verbs(FILE *out);
 json_t *admin_string(const char *text, size_t len);
 
 admin_fn admin_verbs, admin_status, admin_samples, admin_drain, admin_drain_cancel, admin_heed,
-    admin_reload, admin_config, admin_log_level, admin_backup;
+    admin_reload, admin_config, admin_log_level, admin_backup, admin_metrics, admin_link;
 admin_fn admin_sessions, admin_session_close, admin_explain, admin_calls;
 admin_fn admin_users, admin_user_add, admin_user_del, admin_user_enable, admin_user_disable;
 admin_fn admin_secrets, admin_secret_add, admin_secret_retire;

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "daemon/conf/conf_json.h"
 #include "daemon/grant.h"
+#include "daemon/guest_link.h"
 #include "daemon/listen/front.h"
 #include "daemon/metrics.h"
 #include "daemon/relay/worker.h"
@@ -14,6 +15,7 @@
 #include "daemon/web/web.h"
 #include "store/snapshot.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -73,6 +75,31 @@ int admin_samples(struct admin_task *t, struct why *why)
 	if (step != 1 && step != 60)
 		return why_set(why, -E_INVAL, "samples: step is 1 or 60");
 	return admin_done(t, t->result, why);
+}
+
+int admin_metrics(struct admin_task *t, struct why *why)
+{
+	char *text = t->admin->metrics(t->admin->ctx);
+	json_t *result = text ? json_pack("{ss}", "text", text) : NULL;
+
+	free(text);
+	return admin_done(t, result, why);
+}
+
+/* The audit does not have the link itself. */
+int admin_link(struct admin_task *t, struct why *why)
+{
+	struct guest_url url;
+	int r = t->admin->link(t->admin->ctx, &url, why);
+
+	if (r)
+		return r;
+	admin_audit(t, "link", "");
+	return admin_done(t,
+	                  json_pack("{ss ss* ss si}", "url", *url.here ? url.here : url.path,
+	                            "elsewhere", *url.elsewhere ? url.elsewhere : NULL, "path",
+	                            url.path, "expires_in_s", GUEST_LINK_S),
+	                  why);
 }
 
 static int drain(struct admin_task *t, bool draining, struct why *why)

@@ -94,6 +94,11 @@ static const struct verb verbs[] = {
      "Put a backup in the place of the database, which is kept beside it; no server may run"},
     {"credentials", "NAME [--ttl SECONDS]", FLAG_TTL | FLAG_JSON, 1, 1, cli_credentials,
      "Print a time-limited credential and the iceServers for a client, as JSON"},
+    {"link", "[--json]", FLAG_JSON, 0, 0, cli_link,
+     "Make a link to the call page of the running server. It lets the first browser (or profile) "
+     "that opens it in as a guest, without an API token, for a week or until the server stops; it "
+     "is good for an hour"},
+    {"metrics", "", 0, 0, 0, cli_metrics, "Print what the running server says at /metrics"},
     {"status", "[--json]", FLAG_JSON, 0, 0, cli_status, "Say what the running server carries"},
     {"sessions", "[--user NAME] [--secret ID] [--json]", FLAG_USER | FLAG_SECRET | FLAG_JSON, 0, 0,
      cli_sessions,

@@ -2,6 +2,7 @@
  *
  * The verbs that ask the running server, through its admin socket.
  */
+#include "base/text.h"
 #include "daemon/admin/admin_socket.h"
 #include "daemon/cli/cli_internal.h"
 
@@ -85,6 +86,47 @@ int cli_status(struct cli *cli, struct why *why)
 	printf("to clients   %s/s, %s since the start\n",
 	       bytes(number(r, "to_client_bytes_per_s"), a),
 	       bytes(number(r, "to_client_bytes"), b));
+	json_decref(r);
+	return 0;
+}
+
+/* The address alone on standard output, for whoever hands it on. */
+int cli_link(struct cli *cli, struct why *why)
+{
+	const char *elsewhere;
+	json_t *r;
+	int status = ask(cli, "link", NULL, &r, why);
+
+	if (status)
+		return status;
+	if (cli->flags & FLAG_JSON)
+		return cli_print_json(r, why);
+	puts(text(r, "url"));
+	elsewhere = text(r, "elsewhere");
+	fputs(
+	    "It lets one browser in, once, within an hour. The other end of a call needs a link of "
+	    "its own.\n",
+	    stderr);
+	if (*elsewhere && strcmp(elsewhere, text(r, "url")) != 0)
+		fprintf(stderr, "On another machine it is %s\n", elsewhere);
+	json_decref(r);
+	return 0;
+}
+
+/* Line by line as it is, but for what would command the terminal. */
+int cli_metrics(struct cli *cli, struct why *why)
+{
+	const char *at, *end;
+	json_t *r;
+	int status = ask(cli, "metrics", NULL, &r, why);
+
+	if (status)
+		return status;
+	for (at = raw(r, "text"); *at; at = end + (*end == '\n')) {
+		end = at + strcspn(at, "\n");
+		if (text_is_printable(at, (size_t)(end - at)))
+			printf("%.*s\n", (int)(end - at), at);
+	}
 	json_decref(r);
 	return 0;
 }

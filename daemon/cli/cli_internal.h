@@ -86,6 +86,8 @@ int cli_import(struct cli *cli, struct why *why);
 int cli_doctor(struct cli *cli, struct why *why);
 int cli_reload(struct cli *cli, struct why *why);
 int cli_health(struct cli *cli, struct why *why);
+int cli_link(struct cli *cli, struct why *why);
+int cli_metrics(struct cli *cli, struct why *why);
 int cli_status(struct cli *cli, struct why *why);
 int cli_sessions(struct cli *cli, struct why *why);
 int cli_close(struct cli *cli, struct why *why);

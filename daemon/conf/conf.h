@@ -21,6 +21,7 @@ enum conf_guests { GUESTS_LOCAL, GUESTS_YES, GUESTS_PUBLIC, GUESTS_NO };
 struct conf_addrs {
 	struct addr *v; /* port 0 where the option names addresses without one */
 	size_t n;
+	uint64_t proxy; /* of listeners: bit i, PROXY is spoken on v[i] */
 };
 
 struct conf_prefixes {
@@ -61,6 +62,7 @@ enum conf_type {
 	CONF_LEVEL,
 	CONF_PORTS,
 	CONF_ADDRS,
+	CONF_LISTEN, /* addresses, each with the word proxy behind it or not */
 	CONF_IPS,
 	CONF_PREFIXES,
 	CONF_MAPPINGS,
@@ -79,6 +81,7 @@ enum conf_type {
 #define CONF_C_LEVEL    enum log_level
 #define CONF_C_PORTS    struct conf_ports
 #define CONF_C_ADDRS    struct conf_addrs
+#define CONF_C_LISTEN   struct conf_addrs
 #define CONF_C_IPS      struct conf_addrs
 #define CONF_C_PREFIXES struct conf_prefixes
 #define CONF_C_MAPPINGS struct conf_mappings
@@ -138,13 +141,16 @@ void conf_print_markdown(FILE *out);
 /* The values in effect and where each came from; secrets are masked. */
 void conf_print_values(FILE *out, const struct conf *conf, const struct conf_origin *origins);
 
+/* Whether the PROXY protocol is spoken on that one of listen. */
+static inline bool conf_listen_proxies(const struct conf *conf, size_t i)
+{
+	return conf->listen.proxy >> i & 1;
+}
+
 /* Whether an option takes effect by a reload (SIGHUP); false also for unknown names. */
 bool conf_is_reloadable(const char *name);
 
 /* The origin of a web page (RFC 6454): scheme://host or scheme://host:port, or "*". */
 bool conf_origin_valid(const char *origin);
-
-/* A host name (letters, digits, hyphens, underscores, dots) or an IP literal without brackets. */
-bool conf_host_valid(const char *host);
 
 #endif

@@ -32,6 +32,7 @@ static const char *type_text(enum conf_type type)
 	case CONF_PORTS:
 		return "range of ports";
 	case CONF_ADDRS:
+	case CONF_LISTEN:
 		return "list of addresses with port";
 	case CONF_IPS:
 		return "list of addresses";

@@ -96,9 +96,9 @@ const struct conf_option *conf_option_near(const char *name)
 
 bool conf_type_is_list(enum conf_type type)
 {
-	return type == CONF_ADDRS || type == CONF_IPS || type == CONF_PREFIXES ||
-	       type == CONF_MAPPINGS || type == CONF_REALMS || type == CONF_KEYS ||
-	       type == CONF_ORIGINS;
+	return type == CONF_ADDRS || type == CONF_LISTEN || type == CONF_IPS ||
+	       type == CONF_PREFIXES || type == CONF_MAPPINGS || type == CONF_REALMS ||
+	       type == CONF_KEYS || type == CONF_ORIGINS;
 }
 
 const char *conf_flag_name(const struct conf_option *o, char buf[CONF_NAME_MAX])

@@ -25,9 +25,10 @@ static void print_addrs(FILE *out, const struct conf_addrs *addrs, bool with_por
 	char text[ADDR_STRLEN];
 
 	for (size_t i = 0; i < addrs->n; i++)
-		fprintf(out, "%s%s", i ? "," : "",
+		fprintf(out, "%s%s%s", i ? "," : "",
 		        with_port ? addr_format(&addrs->v[i], text)
-		                  : addr_format_ip(&addrs->v[i], text));
+		                  : addr_format_ip(&addrs->v[i], text),
+		        addrs->proxy >> i & 1 ? " proxy" : "");
 }
 
 static void print_prefixes(FILE *out, const struct conf_prefixes *prefixes)
@@ -95,8 +96,9 @@ static void print_value(FILE *out, const struct conf_option *o, const void *m)
 		fprintf(out, "%u-%u", ports->min, ports->max);
 		break;
 	case CONF_ADDRS:
+	case CONF_LISTEN:
 	case CONF_IPS:
-		print_addrs(out, m, o->type == CONF_ADDRS);
+		print_addrs(out, m, o->type != CONF_IPS);
 		break;
 	case CONF_PREFIXES:
 		print_prefixes(out, m);

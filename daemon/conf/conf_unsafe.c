@@ -109,8 +109,30 @@ static void check_guests(const struct rules *r)
 		          RULE_WHERE(r, guests));
 }
 
+/* Who comes there first could say that he is anybody. */
+static void check_proxies(const struct rules *r)
+{
+	const struct conf *conf = r->conf;
+	char text[ADDR_STRLEN];
+
+	for (size_t i = 0; i < conf->listen.n; i++)
+		if (conf_listen_proxies(conf, i) && !conf->proxy_from.n &&
+		    !addr_is_loopback(&conf->listen.v[i]))
+			rule_tell(
+			    r,
+			    "%s: anybody could send a PROXY header to %s, and call himself by any "
+			    "address: name the balancers in proxy_from",
+			    RULE_WHERE(r, listen), addr_format(&conf->listen.v[i], text));
+	for (size_t i = 0; i < conf->trusted_proxy.n; i++)
+		if (!conf->trusted_proxy.v[i].bits && conf_is_public(conf))
+			rule_tell(r,
+			          "%s: value %zu is everybody: name the addresses of your proxies",
+			          RULE_WHERE(r, trusted_proxy), i + 1);
+}
+
 void conf_unsafe(const struct rules *r)
 {
+	check_proxies(r);
 	check_allowed(r);
 	check_guests(r);
 }

@@ -2,6 +2,7 @@
  *
  * Texts to values, one parser a type.
  */
+#include "base/host.h"
 #include "base/text.h"
 #include "daemon/conf/conf_internal.h"
 #include "daemon/oauth_key.h"
@@ -28,35 +29,6 @@ static int set_text(char **out, const char *text, struct why *why)
 	free(*out);
 	*out = copy;
 	return 0;
-}
-
-bool conf_host_valid(const char *host)
-{
-	size_t len = strlen(host), label = 0;
-	bool digits = true; /* of the last label: only addresses end in digits */
-	struct addr a;
-
-	if (!len || len > 253 || *host == '[')
-		return false;
-	if (!addr_parse_ip(&a, host, 0))
-		return true;
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)host[i];
-
-		if (c == '.') {
-			if (!label || host[i - 1] == '-')
-				return false;
-			if (i + 1 < len) {
-				label = 0;
-				digits = true;
-			}
-			continue;
-		}
-		if (c >= 0x80 || (!isalnum(c) && c != '_' && (c != '-' || !label)) || ++label > 63)
-			return false;
-		digits = digits && isdigit(c);
-	}
-	return !digits && host[len - 1] != '-';
 }
 
 static int set_int(int64_t *out, const struct conf_option *o, const char *text, struct why *why)
@@ -201,7 +173,7 @@ bool conf_origin_valid(const char *origin)
 	host += 3;
 	len = *host == '[' ? strcspn(host, "]") : strcspn(host, ":");
 	snprintf(name, sizeof(name), "%.*s", (int)(len - (*host == '[')), host + (*host == '['));
-	if (!conf_host_valid(name))
+	if (!host_valid(name))
 		return false;
 	host += len + (*host == '[' && host[len]);
 	return !*host || (*host == ':' && host[1] && strspn(host + 1, "0123456789") < 6 &&
@@ -254,6 +226,21 @@ static void clear_texts(struct conf_texts *texts, bool secret)
 	memset(texts, 0, sizeof(*texts));
 }
 
+/* Copies text to out, without the word at its end. Whether it was there. */
+static bool take_word(const char *text, const char *word, char out[ELEMENT_MAX])
+{
+	size_t len = strlen(text), word_len = strlen(word);
+	bool is = len > word_len && !strcmp(text + len - word_len, word) &&
+	          strchr(" \t", text[len - word_len - 1]);
+
+	len -= is ? word_len : 0;
+	while (is && strchr(" \t", text[len - 1]))
+		len--;
+	memcpy(out, text, len);
+	out[len] = 0;
+	return is;
+}
+
 static int add_element(struct conf *conf, const struct conf_option *o, const char *text,
                        struct why *why)
 {
@@ -265,6 +252,8 @@ static int add_element(struct conf *conf, const struct conf_option *o, const cha
 		struct prefix prefix;
 		struct conf_mapping mapping;
 	} v;
+	char plain[ELEMENT_MAX];
+	bool proxy = false;
 	void *slot;
 	size_t size;
 	int err = 0;
@@ -273,12 +262,19 @@ static int add_element(struct conf *conf, const struct conf_option *o, const cha
 		return add_text_element(conf, o, text, why);
 	memset(&v, 0, sizeof(v));
 	switch (o->type) {
+	case CONF_LISTEN:
+		proxy = take_word(text, "proxy", plain);
+		text = plain;
+		/* fall through */
 	case CONF_ADDRS:
 		if (addr_parse(&v.addr, text))
 			err = why_set(why, -E_PARSE,
 			              "\"%s\" is not an address and a port: write one like "
-			              "0.0.0.0:3478 or [::]:3478",
-			              text);
+			              "0.0.0.0:3478 or [::]:3478%s",
+			              text,
+			              o->type == CONF_LISTEN ? ", with the word proxy behind it or "
+			                                       "nothing"
+			                                     : "");
 		break;
 	case CONF_IPS:
 		err = parse_ip(&v.addr, text, why);
@@ -308,6 +304,7 @@ static int add_element(struct conf *conf, const struct conf_option *o, const cha
 	} else {
 		if ((int64_t)addrs->n >= o->max)
 			goto full;
+		addrs->proxy |= (uint64_t)proxy << addrs->n;
 		size = sizeof(v.addr);
 		slot = append(&addrs->v, &addrs->n, size);
 	}
@@ -368,7 +365,7 @@ int conf_value_set(struct conf *conf, const struct conf_option *o, const char *t
 		err = text_check(text, o->def[0] ? 1 : 0, 4000, "the path", why);
 		return err ? -E_PARSE : set_text(m, text, why);
 	case CONF_HOST:
-		if (*text && !conf_host_valid(text))
+		if (*text && !host_valid(text))
 			return why_set(why, -E_PARSE,
 			               "\"%.260s\" is neither a host name nor an IP address: write "
 			               "it without scheme, port and brackets",
@@ -392,6 +389,7 @@ int conf_value_set(struct conf *conf, const struct conf_option *o, const char *t
 	case CONF_KEYS:
 	case CONF_ORIGINS:
 	case CONF_ADDRS:
+	case CONF_LISTEN:
 	case CONF_IPS:
 	case CONF_PREFIXES:
 	case CONF_MAPPINGS:
@@ -423,6 +421,7 @@ void conf_value_clear(struct conf *conf, const struct conf_option *o)
 		clear_texts(m, o->secret);
 		break;
 	case CONF_ADDRS:
+	case CONF_LISTEN:
 	case CONF_IPS:
 		free(addrs->v);
 		memset(addrs, 0, sizeof(*addrs));

@@ -5,6 +5,7 @@
 #include "daemon/listen/front.h"
 
 #include "base/log.h"
+#include "daemon/listen/forwarded.h"
 #include "daemon/relay/mailbox.h"
 #include "daemon/relay/worker.h"
 #include "daemon/setup.h"
@@ -83,8 +84,8 @@ static void take_web(void *ctx, const struct guest *g)
 		return;
 	}
 	v->source = g->source;
-	v->origin.told.tls = g->tls;
-	v->origin.told.forwarded = g->proxied;
+	v->origin.told.tls = g->tls || g->https;
+	v->origin.told.by_proxy = g->by_proxy;
 	enter_web(v, g->tls);
 }
 
@@ -105,7 +106,6 @@ static void take_turn(void *ctx, const struct guest *g)
 	                       .tls = g->tls,
 	                       .client = g->client,
 	                       .local = g->local,
-	                       .proxied = g->proxied,
 	                       .relay4 = topology_relay_for(f->topo, &from, AF_INET),
 	                       .relay6 = topology_relay_for(f->topo, &from, AF_INET6),
 	                       .source = g->source};
@@ -120,10 +120,27 @@ static void take_turn(void *ctx, const struct guest *g)
 
 static const struct greeter_ops greeter_ops = {.web = take_web, .turn = take_turn};
 
+/* A trusted proxy's: for whom it asks stands in the request. */
+static void ask_for_whom(struct front *f, struct visit *v)
+{
+	const struct guest g = {.fd = v->fd,
+	                        .client = v->origin.told.peer,
+	                        .local = v->origin.told.local,
+	                        .https = true};
+
+	free(v);
+	greeter_take_http(f->greeter, &g);
+}
+
 static void take_visit(void *owner, void *arg)
 {
-	(void)owner;
-	enter_web(arg, false);
+	struct front *f = owner;
+	struct visit *v = arg;
+
+	if (forwarded_trusts(&f->conf->trusted_proxy, &v->origin.told.peer))
+		ask_for_whom(f, v);
+	else
+		enter_web(v, false);
 }
 
 /* On a worker's thread. Its own end of the connection is what counts for the limits. */
@@ -137,7 +154,6 @@ static void on_http(void *ctx, int fd, const struct net_client *from)
 		return;
 	}
 	v->origin.told.tls = true;
-	v->origin.told.forwarded = from->proxied;
 	if (mailbox_post(f->mail, take_visit, v)) {
 		close(fd);
 		free(v);
@@ -171,6 +187,8 @@ int front_new(struct event_base *base, const struct conf *conf, const struct top
 {
 	struct front *f = calloc(1, sizeof(*f));
 	struct greeter_conf greeter = {.proxy_from = &conf->proxy_from,
+	                               .trusted_proxy = &conf->trusted_proxy,
+	                               .proxy_listeners = conf->listen.proxy != 0,
 	                               .first_ms = (uint32_t)conf->first_message_timeout * 1000};
 	int r = -E_NOMEM;
 
@@ -226,6 +244,11 @@ void front_close_web(struct front *f)
 uint64_t front_connections(const struct front *f)
 {
 	return net_sources_total(f->sources);
+}
+
+void front_get_proxy_faults(const struct front *f, uint64_t faults[GREETER_FAULT_N])
+{
+	greeter_get_faults(f->greeter, faults);
 }
 
 uint64_t front_refused(const struct front *f)

@@ -35,6 +35,9 @@ void front_close_web(struct front *f);
 uint64_t front_connections(const struct front *f);
 uint64_t front_refused(const struct front *f);
 
+/* TCP connections closed for their PROXY header, by fault. */
+void front_get_proxy_faults(const struct front *f, uint64_t faults[GREETER_FAULT_N]);
+
 /* For TURN's handshakes from now on; takes a reference. */
 void front_set_tls(struct front *f, struct net_tls *tls);
 

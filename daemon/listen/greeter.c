@@ -4,7 +4,10 @@
  */
 #include "daemon/listen/greeter.h"
 
+#include "base/log.h"
+#include "daemon/listen/forwarded.h"
 #include "daemon/listen/sniff.h"
+#include "daemon/listen/told_once.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -16,6 +19,7 @@
 #include <utlist.h>
 
 #define UNDECIDED_MAX 1024
+#define POLL_MS       10 /* for more of a head, where the socket cannot wait for so many bytes */
 
 struct undecided {
 	struct undecided *prev, *next;
@@ -23,6 +27,7 @@ struct undecided {
 	struct event *event;
 	struct guest guest;
 	bool from_proxy; /* its PROXY header is still to come */
+	bool polled;     /* HTTP that a worker has taken the TLS off */
 	uint64_t until_ms;
 	size_t awaited; /* so many bytes were to be there at the next event */
 };
@@ -34,7 +39,8 @@ struct greeter {
 	void *ctx;
 	struct undecided *undecided; /* oldest first */
 	size_t undecided_n;
-	uint64_t refused;
+	uint64_t refused, faults[GREETER_FAULT_N];
+	struct told_once told[GREETER_FAULT_N], told_full, told_contradiction;
 	uint8_t peek[SNIFF_MAX];
 };
 
@@ -77,20 +83,81 @@ static int await(struct undecided *u, size_t need)
 	                        .tv_usec = (suseconds_t)(left % 1000 * 1000)};
 	int bytes = (int)need;
 
+	if (u->polled) {
+		limit = (struct timeval){.tv_usec = POLL_MS * 1000};
+		return left ? event_add(u->event, &limit) : -E_TIMEOUT;
+	}
 	u->awaited = need;
 	setsockopt(u->guest.fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof(bytes));
 	return event_add(u->event, &limit);
 }
 
-/* Counted by the address that is behind it. */
+/* Is it a proxy's, or one host's? The log says it, for nothing else does. */
+static void refuse_for_number(struct greeter *g, const struct addr *client)
+{
+	g->refused++;
+	if (told_once(&g->told_full, client))
+		log_warn(NULL, "connection-refused", LOG_ADDR("client", client),
+		         LOG_STR("hint",
+		                 "connections_per_address or max_tcp_connections is reached; "
+		                 "where an HTTP proxy stands at this address, name it in "
+		                 "trusted_proxy, so that its clients are counted each"));
+}
+
+/* Counted by the address that is behind it, as far as it is known: behind a trusted proxy are
+ * many. */
 static int admit(struct undecided *u)
 {
 	struct greeter *g = u->greeter;
+	bool many = forwarded_trusts(g->conf.trusted_proxy, &u->guest.client);
 
-	if (!net_sources_take(g->conf.sources, &u->guest.client, &u->guest.source))
+	if (!net_sources_take(g->conf.sources, many ? NULL : &u->guest.client, &u->guest.source))
 		return 0;
-	g->refused++;
+	refuse_for_number(g, &u->guest.client);
 	return -E_LIMIT;
+}
+
+/* Now it is known. */
+static int admit_as(struct undecided *u, const struct addr *client)
+{
+	struct greeter *g = u->greeter;
+	struct net_source *of_proxy = u->guest.source;
+
+	u->guest.source = NULL;
+	net_sources_give(g->conf.sources, of_proxy);
+	if (!net_sources_take(g->conf.sources, client, &u->guest.source))
+		return 0;
+	refuse_for_number(g, client);
+	return -E_LIMIT;
+}
+
+static int blame(struct undecided *u, enum greeter_fault fault, int r)
+{
+	static const struct {
+		const char *event, *hint;
+	} says[] = {
+	    [GREETER_MISSING] = {"proxy-header-missing",
+	                         "this connection has to begin with a PROXY header: have the "
+	                         "balancer send it, or take the word proxy off the listener (the "
+	                         "address out of proxy_from)"},
+	    [GREETER_UNEXPECTED] =
+	        {"proxy-header-unexpected",
+	         "a PROXY header came where nobody may send one: write the word "
+	         "proxy behind the listener and the balancer into proxy_from, or "
+	         "have it send none"},
+	    [GREETER_MALFORMED] = {"proxy-header-malformed",
+	                           "the PROXY header is none of version 1 or 2"},
+	    [GREETER_STRANGER] = {"proxy-header-stranger",
+	                          "this listener takes connections from proxy_from alone: add the "
+	                          "balancer there"},
+	};
+	struct greeter *g = u->greeter;
+
+	g->faults[fault]++;
+	if (told_once(&g->told[fault], &u->guest.client))
+		log_warn(NULL, says[fault].event, LOG_ADDR("peer", &u->guest.client),
+		         LOG_ADDR("listener", &u->guest.local), LOG_STR("hint", says[fault].hint));
+	return r;
 }
 
 /* 0: what follows can be looked at; -E_LATER; any other: not welcome. */
@@ -101,14 +168,37 @@ static int read_proxy(struct undecided *u, size_t len, size_t *need)
 	int r = proxy_header_parse(g->peek, len, &h, need);
 
 	/* "The receiver MUST NOT try to guess": who is a proxy has to say for whom it speaks. */
-	if (r)
+	if (r == -E_LATER)
 		return r;
+	if (r)
+		return blame(u, r == -E_NOTFOUND ? GREETER_MISSING : GREETER_MALFORMED, r);
 	if (recv(u->guest.fd, g->peek, h.len, MSG_DONTWAIT) != (ssize_t)h.len)
 		return -E_IO;
 	u->from_proxy = false;
 	if (!h.unknown)
 		u->guest.client = h.source;
 	return admit(u);
+}
+
+/* The same for the head of a trusted proxy's request, which stays unread. */
+static int read_forwarded(struct undecided *u, size_t len, size_t *need)
+{
+	struct greeter *g = u->greeter;
+	struct forwarded f;
+	int r = forwarded_parse(g->peek, len, &u->guest.client, g->conf.trusted_proxy, &f, need);
+
+	if (r)
+		return r;
+	if (f.contradictory && told_once(&g->told_contradiction, &u->guest.client))
+		log_warn(NULL, "proxy-contradicts-itself", LOG_ADDR("peer", &u->guest.client),
+		         LOG_STR("hint",
+		                 "X-Forwarded-For and Forwarded name different clients: have "
+		                 "the proxy remove the one that it does not write"));
+	if (f.named || f.contradictory)
+		u->guest.https = f.https && !f.contradictory;
+	u->guest.client = f.client;
+	u->guest.by_proxy = true;
+	return admit_as(u, &f.client);
 }
 
 static void hand_over(struct undecided *u, enum sniff what)
@@ -126,15 +216,56 @@ static void hand_over(struct undecided *u, enum sniff what)
 		ops->turn(ctx, &guest);
 }
 
+/* What a trusted proxy sends is read before it is handed over; inside TLS, once a worker has taken
+ * that off. */
+static int look_at_trusted(struct undecided *u, enum sniff *what, size_t len, size_t *need)
+{
+	switch (*what) {
+	case SNIFF_HTTP:
+		return read_forwarded(u, len, need);
+	case SNIFF_TLS_WEB:
+		*what = SNIFF_TLS_TURN;
+		return 0;
+	case SNIFF_TURN:
+		return admit_as(u, &u->guest.client);
+	case SNIFF_TLS_TURN:
+	case SNIFF_MORE:
+	case SNIFF_NONE:
+		break;
+	}
+	return 0;
+}
+
+static int look_at(struct undecided *u, size_t len, size_t *need)
+{
+	struct greeter *g = u->greeter;
+	enum sniff what = sniff(g->peek, len, need);
+	int r = 0;
+
+	if (what == SNIFF_MORE)
+		return -E_LATER;
+	if (what == SNIFF_NONE) {
+		struct proxy_header h;
+
+		r = proxy_header_parse(g->peek, len, &h, need);
+		return r && r != -E_LATER ? -E_PARSE : blame(u, GREETER_UNEXPECTED, -E_PARSE);
+	}
+	if (forwarded_trusts(g->conf.trusted_proxy, &u->guest.client))
+		r = look_at_trusted(u, &what, len, need);
+	if (!r)
+		hand_over(u, what);
+	return r;
+}
+
 /* 0 when u has gone elsewhere or waits; else it is to be dropped. */
 static int look(struct undecided *u)
 {
 	struct greeter *g = u->greeter;
-	enum sniff what = SNIFF_MORE;
 	size_t need = 1;
 
 	for (;;) {
 		ssize_t n = recv(u->guest.fd, g->peek, sizeof(g->peek), MSG_PEEK | MSG_DONTWAIT);
+		bool proxy = u->from_proxy;
 		int r;
 
 		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
@@ -144,66 +275,86 @@ static int look(struct undecided *u)
 		/* Woken with less: that was the end of the stream, and no more will come. */
 		if ((size_t)n < u->awaited)
 			return -E_CLOSED;
-		if (u->from_proxy) {
-			r = read_proxy(u, (size_t)n, &need);
-			if (r == -E_LATER && (size_t)n < need)
-				return await(u, need);
-			if (r)
-				return r;
-			need = u->awaited = 1;
-			continue;
-		}
-		what = sniff(g->peek, (size_t)n, &need);
-		if (what == SNIFF_MORE)
+		r = proxy ? read_proxy(u, (size_t)n, &need) : look_at(u, (size_t)n, &need);
+		if (r == -E_LATER && (size_t)n < need)
 			return await(u, need);
-		if (what == SNIFF_NONE)
-			return -E_PARSE;
-		hand_over(u, what);
-		return 0;
+		if (r || !proxy)
+			return r;
+		need = u->awaited = 1;
 	}
 }
 
 static void on_bytes(evutil_socket_t fd, short what, void *arg)
 {
+	struct undecided *u = arg;
+
 	(void)fd;
-	if (what & EV_TIMEOUT || look(arg))
-		drop(arg);
+	if ((what & EV_TIMEOUT && !u->polled) || look(u))
+		drop(u);
 }
 
-static bool is_proxy(const struct greeter *g, const struct addr *peer)
+/* The longest-silent one makes room. */
+static struct undecided *new_undecided(struct greeter *g, const struct guest *guest)
 {
-	for (size_t i = 0; i < g->conf.proxy_from->n; i++)
-		if (prefix_has(&g->conf.proxy_from->v[i], peer))
-			return true;
-	return false;
-}
+	struct undecided *u = calloc(1, sizeof(*u));
 
-void greeter_take(struct greeter *g, int fd, const struct addr *peer)
-{
-	struct undecided *u;
-	int one = 1;
-	socklen_t len = sizeof(u->guest.local);
-
-	/* The longest-silent one makes room. */
+	if (!u)
+		return NULL;
 	if (g->undecided_n == UNDECIDED_MAX)
 		drop(g->undecided);
-	u = calloc(1, sizeof(*u));
+	u->greeter = g;
+	u->guest = *guest;
+	u->until_ms = now_ms() + g->conf.first_ms;
+	DL_APPEND(g->undecided, u);
+	g->undecided_n++;
+	return u;
+}
+
+/* Whether a PROXY header has to come. */
+static int expect(struct undecided *u, bool listener)
+{
+	struct greeter *g = u->greeter;
+	bool named = forwarded_trusts(g->conf.proxy_from, &u->guest.client);
+
+	u->from_proxy = g->conf.proxy_listeners ? listener : named;
+	/* Without a list: the rules of the configuration have seen to it that only this host comes.
+	 */
+	return u->from_proxy && g->conf.proxy_from->n && !named
+	           ? blame(u, GREETER_STRANGER, -E_DENIED)
+	           : 0;
+}
+
+void greeter_take(struct greeter *g, int fd, const struct addr *peer, bool proxy)
+{
+	struct guest guest = {.fd = fd, .client = *peer};
+	struct undecided *u = new_undecided(g, &guest);
+	socklen_t len = sizeof(guest.local);
+	int one = 1;
+
 	if (!u) {
 		close(fd);
 		return;
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
-	u->greeter = g;
-	u->guest.fd = fd;
-	u->guest.client = *peer;
-	u->from_proxy = u->guest.proxied = is_proxy(g, peer);
-	u->until_ms = now_ms() + g->conf.first_ms;
-	DL_APPEND(g->undecided, u);
-	g->undecided_n++;
 	u->event = event_new(g->base, fd, EV_READ, on_bytes, u);
-	if (!u->event || getsockname(fd, &u->guest.local.sa, &len) ||
+	if (!u->event || getsockname(fd, &u->guest.local.sa, &len) || expect(u, proxy) ||
 	    (!u->from_proxy && admit(u)) || await(u, 1))
+		drop(u);
+}
+
+void greeter_take_http(struct greeter *g, const struct guest *h)
+{
+	struct undecided *u = new_undecided(g, h);
+
+	if (!u) {
+		close(h->fd);
+		return;
+	}
+	u->guest.source = NULL;
+	u->polled = true;
+	u->event = evtimer_new(g->base, on_bytes, u);
+	if (!u->event || look(u))
 		drop(u);
 }
 
@@ -229,6 +380,11 @@ void greeter_set_first_ms(struct greeter *g, uint32_t first_ms)
 uint64_t greeter_refused(const struct greeter *g)
 {
 	return g->refused;
+}
+
+void greeter_get_faults(const struct greeter *g, uint64_t faults[GREETER_FAULT_N])
+{
+	memcpy(faults, g->faults, sizeof(g->faults));
 }
 
 void greeter_free(struct greeter *g)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Accepted connections until it is known what they speak and who they are: a
- * look at their first bytes, which stay unread, and the PROXY protocol where a
- * trusted proxy speaks it. Bounded in number, in bytes and in time.
+ * look at their first bytes, which stay unread, the PROXY protocol where a
+ * balancer speaks it, and the head of an HTTP request where a trusted proxy
+ * sends it. Bounded in number, in bytes and in time.
  */
 #ifndef DAEMON_GREETER_H
 #define DAEMON_GREETER_H
@@ -17,8 +18,9 @@ struct greeter;
 struct guest {
 	int fd;
 	struct addr client, local; /* local: of the socket, always */
-	bool proxied;              /* a proxy has brought it, whoever it says is behind it */
-	bool tls;                  /* it starts with a ClientHello */
+	bool https;    /* the client spoke TLS, and somebody has taken it off before us */
+	bool by_proxy; /* a trusted proxy has said who it is */
+	bool tls;      /* it starts with a ClientHello */
 	struct net_source *source; /* to be given back when it closes */
 };
 
@@ -29,9 +31,26 @@ struct greeter_ops {
 };
 
 struct greeter_conf {
-	const struct conf_prefixes *proxy_from; /* who may speak PROXY, and has to */
+	const struct conf_prefixes *proxy_from;    /* who may speak PROXY */
+	const struct conf_prefixes *trusted_proxy; /* who may speak HTTP for others */
+	bool proxy_listeners; /* PROXY is spoken on the listeners that say so: there always, else
+	                         never. Without: by all of proxy_from, wherever they come */
 	struct net_sources *sources;
 	uint32_t first_ms; /* how long they may take */
+};
+
+/* What can be wrong with the PROXY header of a connection, which is closed then. */
+#define GREETER_FAULT_TABLE(X)                                                                     \
+	X(GREETER_MISSING, "missing")       /* there is none where there has to be one */          \
+	X(GREETER_UNEXPECTED, "unexpected") /* there is one where nobody may send one */           \
+	X(GREETER_MALFORMED, "malformed")   /* it is none of version 1 or 2 */                     \
+	X(GREETER_STRANGER, "stranger")     /* who sends it is not in proxy_from */
+
+enum greeter_fault {
+#define X(name, text) name,
+	GREETER_FAULT_TABLE(X)
+#undef X
+	    GREETER_FAULT_N
 };
 
 /* Borrows conf's pointers. NULL when out of memory. */
@@ -41,11 +60,18 @@ struct greeter *greeter_new(struct event_base *base, const struct greeter_conf *
 /* How long those may take that come from now on. */
 void greeter_set_first_ms(struct greeter *g, uint32_t first_ms);
 
-/* Takes an accepted non-blocking socket. */
-void greeter_take(struct greeter *g, int fd, const struct addr *peer);
+/* Takes an accepted non-blocking socket. proxy: of a listener that speaks PROXY. */
+void greeter_take(struct greeter *g, int fd, const struct addr *peer, bool proxy);
+
+/* Takes one that a worker has taken the TLS off: HTTP of a trusted proxy, as h->client is.
+ * h->source is not looked at. */
+void greeter_take_http(struct greeter *g, const struct guest *h);
 
 /* Refused since a limit was reached. */
 uint64_t greeter_refused(const struct greeter *g);
+
+/* Closed for their PROXY header, by fault. */
+void greeter_get_faults(const struct greeter *g, uint64_t faults[GREETER_FAULT_N]);
 
 /* Closes those that have not said enough. NULL is legal. */
 void greeter_free(struct greeter *g);

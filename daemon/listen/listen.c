@@ -21,6 +21,7 @@ struct listener {
 	struct event *resume;
 	struct greeter *greeter;
 	uint16_t port;
+	bool proxy;
 };
 
 static void on_accept(struct evconnlistener *accept, evutil_socket_t fd, struct sockaddr *sa,
@@ -31,7 +32,7 @@ static void on_accept(struct evconnlistener *accept, evutil_socket_t fd, struct 
 
 	(void)accept;
 	memcpy(&peer, sa, (size_t)len < sizeof(peer) ? (size_t)len : sizeof(peer));
-	greeter_take(l->greeter, fd, &peer);
+	greeter_take(l->greeter, fd, &peer, l->proxy);
 }
 
 /* Out of descriptors, most likely: a pause, or the loop would spin. */
@@ -52,8 +53,8 @@ static void on_resume(evutil_socket_t fd, short what, void *arg)
 	evconnlistener_enable(((struct listener *)arg)->accept);
 }
 
-int listener_new(struct event_base *base, int fd, struct greeter *greeter, struct listener **out,
-                 struct why *why)
+int listener_new(struct event_base *base, int fd, bool proxy, struct greeter *greeter,
+                 struct listener **out, struct why *why)
 {
 	struct listener *l = calloc(1, sizeof(*l));
 	struct addr bound;
@@ -64,6 +65,7 @@ int listener_new(struct event_base *base, int fd, struct greeter *greeter, struc
 		return why_set(why, -E_NOMEM, "out of memory");
 	}
 	l->greeter = greeter;
+	l->proxy = proxy;
 	getsockname(fd, &bound.sa, &len);
 	l->port = addr_port(&bound);
 	l->resume = evtimer_new(base, on_resume, l);

@@ -16,9 +16,10 @@ struct greeter;
 
 struct listener;
 
-/* Takes a listening socket, also on failure, and hands what it accepts to the greeter. -E_NOMEM. */
-int listener_new(struct event_base *base, int fd, struct greeter *greeter, struct listener **out,
-                 struct why *why);
+/* Takes a listening socket, also on failure, and hands what it accepts to the greeter; proxy: it
+ * comes with a PROXY header. -E_NOMEM. */
+int listener_new(struct event_base *base, int fd, bool proxy, struct greeter *greeter,
+                 struct listener **out, struct why *why);
 uint16_t listener_port(const struct listener *l);
 
 /* NULL is legal. */

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/host.h"
 #include "daemon/conf/conf.h"
 #include "store/tests/tmpdir.h"
 
@@ -621,10 +622,10 @@ static void test_hosts(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
-		if (!conf_host_valid(good[i]))
+		if (!host_valid(good[i]))
 			fail_msg("%s refused", good[i]);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
-		if (conf_host_valid(bad[i]))
+		if (host_valid(bad[i]))
 			fail_msg("%s accepted", bad[i]);
 }
 

@@ -128,12 +128,77 @@ static void test_turn_credentials(void **state)
 	f->grant_rc = -E_CORRUPT;
 	expect_status(f, "GET /turn HTTP/1.1\r\nHost: h\r\n\r\n", 503, "stored data is damaged");
 	f->grant_rc = 0;
-	/* a Host that is no host is not put into URIs */
-	expect_status(f, "GET /turn HTTP/1.1\r\nHost: a\"b<c>\r\n\r\n", 200, "turn:127.0.0.1:3478");
+	expect_status(f, "GET /turn HTTP/1.1\r\nHost: a\"b<c>\r\n\r\n", 400, "Host header");
+	expect_status(f, "GET /healthz HTTP/1.1\r\nHost: a!b.example\r\n\r\n", 400, "Host header");
 	expect_status(f, "GET /turn HTTP/1.1\r\n\r\n", 200, "turn:127.0.0.1:3478");
-	expect_status(f, "GET /turn HTTP/1.1\r\nHost: h\r\nForwarded: for=192.0.2.1\r\n\r\n", 200,
+}
+
+/* The first one that opens it gets a cookie, and is known by that. */
+static void test_link(void **state)
+{
+	static const char cookie[] =
+	    "turnpike-guest=ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff";
+	struct fixture *f = *state;
+	char request[400], *said;
+
+	expect_status(f, "HEAD /link/abc HTTP/1.1\r\nHost: localhost\r\n\r\n", 204, NULL);
+	expect_status(f, "GET /link/other HTTP/1.1\r\nHost: localhost\r\n\r\n", 403, "link-used");
+	expect_status(f, "GET /link/abc/ HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, NULL);
+	expect_status(f, "POST /link/abc HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n",
+	              405, NULL);
+	expect_status(
+	    f, "GET /link/abc HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example\r\n\r\n",
+	    403, "foreign-origin");
+	said = get(f, false, "GET /link/abc HTTP/1.1\r\nHost: localhost\r\n\r\n");
+	assert_int_equal(strncmp(said, "HTTP/1.1 303 ", 13), 0);
+	assert_non_null(strstr(said, "\r\nLocation: /\r\n"));
+	assert_non_null(strstr(said, "\r\nCache-Control: no-store\r\n"));
+	assert_non_null(strstr(said, cookie));
+	assert_non_null(strstr(said, "; Path=/; Max-Age=604800; HttpOnly; SameSite=Strict\r\n"));
+	free(said);
+	expect_status(f, "GET /link/abc HTTP/1.1\r\nHost: localhost\r\n\r\n", 403, "link-used");
+	snprintf(request, sizeof(request),
+	         "GET /turn HTTP/1.1\r\nHost: localhost\r\nCookie: a=b; %s; c=d\r\n\r\n", cookie);
+	expect_status(f, request, 200, NULL);
+	assert_string_equal(f->guest, cookie + strlen("turnpike-guest="));
+	expect_status(f, "GET /turn HTTP/1.1\r\nHost: h\r\nCookie: turnpike-guest=ff\r\n\r\n", 200,
 	              NULL);
-	assert_true(f->caller.forwarded);
+	assert_string_equal(f->guest, "");
+	/* over TLS it has another name, which plain HTTP cannot set */
+	f->entered = 0;
+	said = get(f, true, "GET /link/abc HTTP/1.1\r\nHost: localhost\r\n\r\n");
+	assert_non_null(strstr(said, "\r\nSet-Cookie: __Host-turnpike-guest=fff"));
+	assert_non_null(strstr(said, "; SameSite=Strict; Secure\r\n"));
+	free(said);
+}
+
+/* What matters is answered to no other site's page, whatever it knows. */
+static void test_foreign_pages(void **state)
+{
+	static const char *const paths[] = {"GET /turn",    "POST /api/v1/ice-servers",
+	                                    "GET /metrics", "POST /api/v1/revoke",
+	                                    "GET /whip",    "GET /?service=turn"};
+	static const char *const origins[] = {"http://evil.example", "null",
+	                                      "https://relay.example:1", "http://h"};
+	struct fixture *f = *state;
+	char request[300];
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
+		for (size_t k = 0; k < sizeof(origins) / sizeof(*origins); k++) {
+			snprintf(request, sizeof(request),
+			         "%s HTTP/1.1\r\nHost: %s\r\nOrigin: %s\r\nAuthorization: Bearer "
+			         "good\r\n\r\n",
+			         paths[i], k == 3 ? "h" : "relay.example", origins[k]);
+			expect_status(f, request, 403, "foreign-origin");
+		}
+	assert_int_equal(f->grants, 0);
+	expect_status(f,
+	              "GET /turn HTTP/1.1\r\nHost: relay.example\r\nOrigin: "
+	              "https://app.example\r\n\r\n",
+	              200, "Access-Control-Allow-Origin: https://app");
+	assert_int_equal(f->caller.page, LWS_PAGE_NAMED);
+	expect_status(f, "GET / HTTP/1.1\r\nHost: h\r\nOrigin: http://evil.example\r\n\r\n", 200,
+	              "text/html");
 }
 
 static void test_ice_servers_api(void **state)
@@ -313,7 +378,7 @@ static void test_certificate_reload(void **state)
 	char *cn = common_name(f);
 	FILE *file;
 
-	assert_string_equal(cn, "first");
+	assert_string_equal(cn, "first.example");
 	free(cn);
 	make_cert(f->cert, f->key, "second");
 	assert_int_equal(web_load_cert(f->web, f->cert, f->key, &why), 0);
@@ -368,6 +433,8 @@ int main(void)
 	    T(test_readiness_and_metrics),
 	    T(test_health_and_page),
 	    T(test_turn_credentials),
+	    T(test_link),
+	    T(test_foreign_pages),
 	    T(test_ice_servers_api),
 	    T(test_lying_lengths),
 	    T(test_unfinished_requests_time_out),

@@ -224,25 +224,107 @@ static void test_ice_servers_over_websocket(void **state)
 	               "[\"turn:relay.example:3478\"],\"username\":\"99:alice\","
 	               "\"credential\":\"secret\"}],\"ttl\":3600,\"strict\":true}");
 	assert_string_equal(f->caller_key, "k1");
-	assert_true(f->caller.tls);
 	assert_true(f->caller.himself);
-	assert_false(f->caller.foreign_origin);
-	assert_false(f->caller.forwarded);
+	assert_int_equal(f->caller.page, LWS_PAGE_OWN);
 	assert_true(addr_is_loopback(&f->caller.peer));
 	f->grant_rc = -E_DENIED;
 	ws_say(c, "{\"type\":\"ice-servers\"}");
 	expect_text(c, "{\"type\":\"error\",\"code\":\"access-key-needed\"");
 	client_close(c);
+}
 
-	c = client_open(f->base, f->port, false);
-	free(ws_upgrade(c, "/", "Origin: http://evil.example\r\nX-Forwarded-For: 203.0.113.9\r\n"));
-	expect_text(c, "{\"type\":\"id\"");
-	ws_say(c, "{\"type\":\"ice-servers\"}");
-	expect_text(c, "{\"type\":\"error\"");
-	assert_true(f->caller.foreign_origin);
-	assert_true(f->caller.forwarded);
-	assert_false(f->caller.tls);
-	client_close(c);
+/* Which pages may come in, and as what. */
+static void test_pages(void **state)
+{
+	static const struct {
+		const char *host, *origin; /* NULL: not sent */
+		int status;
+		enum lws_page page;
+	} cases[] = {
+	    /* no browser */
+	    {"relay.example:6503", NULL, 101, LWS_PAGE_NONE},
+	    {"whatever.example", NULL, 101, LWS_PAGE_NONE},
+	    /* our own, by what the operator calls us, by address, on the same machine */
+	    {"relay.example:6503", "http://relay.example:6503", 101, LWS_PAGE_OWN},
+	    {"Relay.Example.:6503", "http://relay.example:6503", 101, LWS_PAGE_OWN},
+	    {"relay.example", "https://relay.example", 101, LWS_PAGE_OWN},
+	    {"relay.example:443", "https://relay.example", 101, LWS_PAGE_OWN},
+	    {"192.0.2.7:8080", "http://192.0.2.7:8080", 101, LWS_PAGE_OWN},
+	    {"[2001:db8::7]:8080", "http://[2001:db8::7]:8080", 101, LWS_PAGE_OWN},
+	    {"localhost:8080", "http://localhost:8080", 101, LWS_PAGE_OWN},
+	    {"first.example", "https://first.example", 101, LWS_PAGE_OWN},
+	    /* MDN's client: served by a neighbour on the same host; and by a proxy's name for us */
+	    {"relay.example:6503", "https://relay.example", 101, LWS_PAGE_SIBLING},
+	    {"localhost:6503", "http://localhost:3000", 101, LWS_PAGE_SIBLING},
+	    {"127.0.0.1:8080", "https://relay.example", 101, LWS_PAGE_SIBLING},
+	    /* named by the operator */
+	    {"relay.example", "https://app.example", 101, LWS_PAGE_NAMED},
+	    {"app.example", "https://app.example", 101, LWS_PAGE_OWN}, /* through a proxy */
+	    /* anybody's: of another site, and by a name that was made to lead here */
+	    {"relay.example", "https://evil.example", 403, 0},
+	    {"rebound.example:8080", "http://rebound.example:8080", 403, 0},
+	    {"relay.example", "https://relay.example.evil.example", 403, 0},
+	    {"relay.example", "http://app.example", 403, 0},
+	    {"relay.example", "https://app.example:444", 403, 0},
+	    {"localhost:8080", "http://127.0.0.1:8080", 403, 0},
+	    {"192.0.2.7", "http://localhost:3000", 403, 0},
+	    {"relay.example", "null", 403, 0},
+	    {"relay.example", "file://", 403, 0},
+	    {"relay.example", "https://relay.example@evil.example", 403, 0},
+	    {"relay.example", "https://", 403, 0},
+	    /* no host names */
+	    {"a!b.evil.example", NULL, 400, 0},
+	    {"user@evil.example", NULL, 400, 0},
+	    {"relay.example:", NULL, 400, 0},
+	    {"relay.example:70000", NULL, 400, 0},
+	    {"relay.example:80:80", NULL, 400, 0},
+	    {"[::1", NULL, 400, 0},
+	    {"[relay.example]", NULL, 400, 0},
+	    {"2001:db8::7", NULL, 400, 0},
+	    {"relay.example, evil.example", NULL, 400, 0},
+	    {"%6cocalhost", NULL, 400, 0},
+	    {"127.1", NULL, 400, 0},
+	    {"0x7f000001", NULL, 101, LWS_PAGE_NONE}, /* a name, of whomever */
+	};
+	struct fixture *f = *state;
+	char extra[700], wanted[16];
+
+	f->grant_rc = -E_DENIED;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct client *c = client_open(f->base, f->port, false);
+		char *head;
+
+		snprintf(extra, sizeof(extra), "Host: %s\r\n%s%s%s", cases[i].host,
+		         cases[i].origin ? "Origin: " : "", cases[i].origin ? cases[i].origin : "",
+		         cases[i].origin ? "\r\n" : "");
+		head = ws_upgrade(c, "/ws", extra);
+		snprintf(wanted, sizeof(wanted), "HTTP/1.1 %d ", cases[i].status);
+		if (strncmp(head, wanted, strlen(wanted)) != 0)
+			fail_msg("%swanted %d, got %s", extra, cases[i].status, head);
+		free(head);
+		if (cases[i].status == 101) {
+			expect_text(c, "{\"type\":\"id\"");
+			ws_say(c, "{\"type\":\"ice-servers\"}");
+			expect_text(c, "{\"type\":\"error\"");
+			if (f->caller.page != cases[i].page)
+				fail_msg("%sis page %d", extra, (int)f->caller.page);
+		}
+		client_close(c);
+	}
+	memset(extra, 'a', sizeof(extra));
+	memcpy(extra, "Host: ", 6);
+	for (size_t i = 50; i < 300; i += 50)
+		extra[i] = '.';
+	memcpy(extra + 306, "\r\n", 3);
+	{
+		struct client *c = client_open(f->base, f->port, false);
+		char *head = ws_upgrade(c, "/ws", extra);
+
+		assert_int_equal(strncmp(head, "HTTP/1.1 400 ", 13), 0);
+		free(head);
+		client_close(c);
+	}
+	still_serves(f);
 }
 
 static void test_full_house(void **state)
@@ -451,6 +533,7 @@ int main(void)
 	    T(test_bad_messages),
 	    T(test_close_handshake),
 	    T(test_ice_servers_over_websocket),
+	    T(test_pages),
 	    T(test_told_of_a_revocation),
 	    T(test_full_house),
 	    T(test_silent_client_is_pinged_and_dropped),

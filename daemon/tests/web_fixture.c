@@ -38,6 +38,7 @@ int on_grant(void *ctx, const struct web_caller *caller, const char *name, int64
 	f->grants++;
 	f->caller = *caller;
 	snprintf(f->caller_key, sizeof(f->caller_key), "%s", caller->key ? caller->key : "(none)");
+	snprintf(f->guest, sizeof(f->guest), "%s", caller->guest);
 	snprintf(f->name, sizeof(f->name), "%s", name);
 	snprintf(f->host, sizeof(f->host), "%s", host);
 	f->ttl_s = ttl_s;
@@ -64,6 +65,29 @@ static int on_metrics(void *ctx, const struct web_caller *caller, char **text)
 	if (!caller->key || strcmp(caller->key, "good") != 0)
 		return -E_DENIED;
 	*text = strdup("# TYPE turnpike_up gauge\nturnpike_up 1\n");
+	return 0;
+}
+
+static bool on_owns(void *ctx, const char *host)
+{
+	(void)ctx;
+	return host_equal(host, "relay.example");
+}
+
+static enum web_cors on_cors(void *ctx, const char *origin)
+{
+	(void)ctx;
+	return strcmp(origin, "https://app.example") ? WEB_CORS_NO : WEB_CORS_NAMED;
+}
+
+static int on_enter(void *ctx, const char *token, char secret[LWS_GUEST_STRLEN])
+{
+	struct fixture *f = ctx;
+
+	if (strcmp(token, "abc") != 0 || f->entered++)
+		return -E_DENIED;
+	memset(secret, 'f', LWS_GUEST_STRLEN - 1);
+	secret[LWS_GUEST_STRLEN - 1] = 0;
 	return 0;
 }
 
@@ -117,8 +141,12 @@ void make_cert(const char *cert_path, const char *key_path, const char *cn)
 
 void start(struct fixture *f, const struct web_conf *conf)
 {
-	static const struct web_ops ops = {
-	    .grant = on_grant, .ready = is_ready, .metrics = on_metrics};
+	static const struct web_ops ops = {.grant = on_grant,
+	                                   .ready = is_ready,
+	                                   .metrics = on_metrics,
+	                                   .owns = on_owns,
+	                                   .cors = on_cors,
+	                                   .enter = on_enter};
 	struct why why = {""};
 
 	if (web_start(f->base, conf, &ops, f, &f->web, &why))
@@ -141,7 +169,7 @@ int setup(void **state)
 	assert_non_null(mkdtemp(f->dir));
 	snprintf(f->cert, sizeof(f->cert), "%s/cert.pem", f->dir);
 	snprintf(f->key, sizeof(f->key), "%s/key.pem", f->dir);
-	make_cert(f->cert, f->key, "first");
+	make_cert(f->cert, f->key, "first.example");
 	f->base = event_base_new();
 	f->listen_plain = listen_on_loopback(&f->port);
 	f->listen_tls = listen_on_loopback(&f->tls_port);

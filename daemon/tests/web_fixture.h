@@ -25,12 +25,13 @@ struct fixture {
 	/* what the last grant was asked for, and what it gives */
 	struct web_caller caller;
 	char caller_key[64];
+	char guest[LWS_GUEST_STRLEN];
 	char name[128];
 	char host[256];
 	int64_t ttl_s;
 	int grant_rc;
 	bool busy; /* not ready */
-	unsigned grants;
+	unsigned grants, entered;
 };
 
 /* For cmocka: *state is a struct fixture with a server in it. */

@@ -75,8 +75,6 @@ static int make_grant(const struct http_call *c, const char *key, const char *na
 	struct web_caller caller = http_api_caller(&c->q->origin, key);
 	int rc;
 
-	if (c->may_read)
-		caller.foreign_origin = false;
 	grant->retry_after_s = 0;
 	rc = c->ops->grant(c->ctx, &caller, name, ttl_s, c->q->origin.host, grant);
 	if (rc)

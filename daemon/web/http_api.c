@@ -5,6 +5,7 @@
 #include "daemon/web/http_api_internal.h"
 
 #include "daemon/admin/admin_page.h"
+#include "daemon/web/origin.h"
 #include "signal/page.h"
 
 #include <stdlib.h>
@@ -22,6 +23,7 @@ const char *http_status_text(int status)
 	    {201, "Created"},
 	    {202, "Accepted"},
 	    {204, "No Content"},
+	    {303, "See Other"},
 	    {308, "Permanent Redirect"},
 	    {400, "Bad Request"},
 	    {401, "Unauthorized"},
@@ -74,10 +76,9 @@ struct web_caller http_api_caller(const struct lws_origin *o, const char *key)
 {
 	return (struct web_caller){.peer = o->peer,
 	                           .key = key,
-	                           .host = o->host,
-	                           .forwarded = o->forwarded,
-	                           .foreign_origin = o->foreign_origin,
-	                           .tls = o->tls};
+	                           .guest = o->guest,
+	                           .page = o->page,
+	                           .host_unknown = o->host_unknown};
 }
 
 static int hex_digit(char c)
@@ -166,12 +167,38 @@ static void get_metrics(const struct http_call *c)
 		http_api_error(c->r, 500, "internal", error_text(rc));
 	if (rc)
 		return;
-	c->r->secret = true;
 	c->r->status = 200;
 	c->r->content_type = "text/plain; version=0.0.4; charset=utf-8";
 	c->r->text = text;
 	c->r->body = text;
 	c->r->body_len = strlen(text);
+}
+
+/* A guest's link: the browser that opens it first is let in, and goes on to the page. */
+static void get_link(const struct http_call *c)
+{
+	char secret[LWS_GUEST_STRLEN];
+	bool tls = c->q->origin.tls;
+	int rc = -E_DENIED;
+
+	if (c->q->method == HTTP_HEAD) { /* whoever looks at a link does not use it up */
+		c->r->status = 204;
+		return;
+	}
+	if (c->ops->enter)
+		rc = c->ops->enter(c->ctx, c->capture[0], secret);
+	if (rc) {
+		http_api_error(c->r, 403, "link-used",
+		               "This link was used, or is too old. Another one: turnpike link.");
+		return;
+	}
+	c->r->status = 303;
+	if (asprintf(&c->r->headers,
+	             "Location: /\r\nSet-Cookie: %s=%s; Path=/; Max-Age=%d; HttpOnly; "
+	             "SameSite=Strict%s\r\n",
+	             tls ? ORIGIN_GUEST_COOKIE_TLS : ORIGIN_GUEST_COOKIE, secret, WEB_GUEST_LIFE_S,
+	             tls ? "; Secure" : "") < 0)
+		c->r->headers = NULL;
 }
 
 static void get_ws(const struct http_call *c)
@@ -180,7 +207,7 @@ static void get_ws(const struct http_call *c)
 }
 
 enum {
-	ROUTE_SECRET = 1 << 0, /* no cache may keep the answer */
+	ROUTE_SECRET = 1 << 0, /* it matters: no cache may keep the answer, no other page have it */
 	ROUTE_CORS = 1 << 1,   /* pages that cors_origin names may read it */
 };
 
@@ -197,7 +224,8 @@ static const struct route {
 } routes[] = {
     {"/healthz", GET_HEAD, "GET, HEAD", 0, get_health},
     {"/readyz", GET_HEAD, "GET, HEAD", 0, get_ready},
-    {"/metrics", GET_HEAD, "GET, HEAD", 0, get_metrics},
+    {"/metrics", GET_HEAD, "GET, HEAD", ROUTE_SECRET, get_metrics},
+    {"/link/*", GET_HEAD, "GET, HEAD", ROUTE_SECRET, get_link},
     {"/turn", GET_HEAD | HTTP_POST, "GET, HEAD, POST", CREDENTIALS, http_get_turn},
     {"/api/v1/ice-servers", HTTP_POST, "POST", CREDENTIALS, http_post_ice_servers},
     {"/v1/turn/keys/*/credentials/generate-ice-servers", HTTP_POST, "POST", CREDENTIALS,
@@ -244,6 +272,8 @@ static bool path_matches(const char *pattern, const char *path, struct http_call
 		const char *rest = pattern + 1, *end = NULL;
 
 		len = strcspn(rest, "*");
+		if (!*rest && !strchr(path, '/'))
+			end = path + strlen(path);
 		for (const char *at = path; (at = strchr(at, '/')); at++) {
 			if (strncmp(at, rest, len) != 0 || (!rest[len] && at[len]))
 				continue;
@@ -288,13 +318,14 @@ static void answer_route(struct http_call *c, const struct route *route)
 		cors = c->ops->cors(c->ctx, q->page_origin);
 	if (cors != WEB_CORS_NO)
 		c->r->cors_origin = cors == WEB_CORS_ANY ? "*" : q->page_origin;
-	c->may_read = cors == WEB_CORS_NAMED;
 	if (q->preflight && route->flags & ROUTE_CORS)
 		answer_preflight(c, route);
-	else if (q->method & route->methods)
-		route->answer(c);
-	else
+	else if (!(q->method & route->methods))
 		wrong_method(c->r, route->allow);
+	else if (route->flags & ROUTE_SECRET && !origin_may_ask(&q->origin))
+		http_api_error(c->r, 403, ORIGIN_FOREIGN_CODE, ORIGIN_FOREIGN_TEXT);
+	else
+		route->answer(c);
 }
 
 static bool is_draft(const struct http_request *q)
@@ -352,7 +383,10 @@ void http_api_answer(const struct web_ops *ops, void *ctx, const struct http_req
 		return;
 	}
 	if (ops->admin && !strncmp(q->path, ADMIN_PREFIX, sizeof(ADMIN_PREFIX) - 1)) {
-		ops->admin(ctx, q, r);
+		if (origin_may_ask(&q->origin))
+			ops->admin(ctx, q, r);
+		else
+			http_api_error(r, 403, ORIGIN_FOREIGN_CODE, ORIGIN_FOREIGN_TEXT);
 		return;
 	}
 	for (size_t i = 0; i < sizeof(routes) / sizeof(*routes); i++) {

@@ -16,7 +16,6 @@ struct http_call {
 	const struct http_request *q;
 	struct http_response *r;
 	char capture[HTTP_CAPTURES][512]; /* what stood for the stars of the route */
-	bool may_read; /* the page that asks was named by cors_origin, one by one */
 };
 
 /* Steals json; NULL is our own want of memory. */

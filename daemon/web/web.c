@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "daemon/web/http_api.h"
 #include "daemon/web/nest.h"
+#include "daemon/web/origin.h"
 #include "daemon/web/web_http.h"
 
 #include <openssl/err.h>
@@ -26,11 +27,12 @@ struct web {
 	char *cert_path;
 	char *key_path;
 	struct nest *nest;
+	struct web_http http;
+	struct origin_rules rules;
 	struct lws_hub *hub;
 	struct lws_context *context; /* LWS itself clears it */
 	struct lws_vhost *plain;
 	struct lws_vhost *tls;
-	SSL_CTX *ssl; /* of tls, which owns it */
 	struct lws_protocols protocols[2];
 };
 
@@ -71,11 +73,33 @@ static void log_quietly(int level, const char *line)
 	log_lws(LOG_LEVEL_DEBUG, line);
 }
 
+static void read_origin(void *ctx, struct lws *wsi, struct lws_origin *out)
+{
+	struct web *w = ctx;
+
+	origin_read(&w->rules, wsi, out);
+}
+
+static int on_head(struct web *w, struct lws *wsi, struct http_session **slot)
+{
+	struct lws_origin origin;
+
+	read_origin(w, wsi, &origin);
+	return web_http_head(&w->http, wsi, &origin, slot);
+}
+
 static int on_upgrade(struct web *w, struct lws *wsi, const char *to)
 {
+	struct lws_origin origin;
+
 	/* RFC 9110 section 7.8: an offer to upgrade to anything else may be ignored. */
 	if (strcasecmp(to, "websocket") != 0)
-		return web_http_head(&w->conf, &w->ops, w->ctx, w->nest, wsi, NULL);
+		return on_head(w, wsi, NULL);
+	read_origin(w, wsi, &origin);
+	if (origin.host_bad)
+		return web_http_refuse(wsi, 400, "bad-request", "The Host header names no host.");
+	if (!origin_may_connect(&origin))
+		return web_http_refuse(wsi, 403, ORIGIN_FOREIGN_CODE, ORIGIN_FOREIGN_TEXT);
 	if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) <= 0)
 		return web_http_refuse(wsi, 400, "bad-request", "A WebSocket starts with a GET.");
 	if (!lws_hub_has_room(w->hub))
@@ -104,14 +128,14 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 	switch ((int)reason) {
 	case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS: /* the vhost is being made */
 		w = lws_context_user(lws_get_context(wsi));
-		w->ssl = user;
+		w->rules.ssl = user; /* the vhost owns it */
 		return 0;
 	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
 		w = lws_context_user(lws_get_context(wsi));
 		return on_upgrade(w, wsi, in);
 	case LWS_CALLBACK_HTTP:
 		w = lws_context_user(lws_get_context(wsi));
-		return web_http_head(&w->conf, &w->ops, w->ctx, w->nest, wsi, &s->http);
+		return on_head(w, wsi, &s->http);
 	case LWS_CALLBACK_WSI_DESTROY:
 		forget_origin(wsi);
 		return 0;
@@ -264,8 +288,8 @@ static int make_vhosts(struct web *w, struct why *why)
 int web_start(struct event_base *base, const struct web_conf *conf, const struct web_ops *ops,
               void *ctx, struct web **out, struct why *why)
 {
-	static const struct lws_hub_ops hub_ops = {.ice_servers = on_ice_servers,
-	                                           .event = on_signal_event};
+	static const struct lws_hub_ops hub_ops = {
+	    .origin = read_origin, .ice_servers = on_ice_servers, .event = on_signal_event};
 	struct web *w;
 	int rc = 0;
 
@@ -281,6 +305,7 @@ int web_start(struct event_base *base, const struct web_conf *conf, const struct
 	w->conf = *conf;
 	w->ops = *ops;
 	w->ctx = ctx;
+	w->rules = (struct origin_rules){.ops = &w->ops, .ctx = ctx};
 	w->cert_path = conf->cert_path ? strdup(conf->cert_path) : NULL;
 	w->key_path = conf->key_path ? strdup(conf->key_path) : NULL;
 	w->protocols[0] = (struct lws_protocols){
@@ -296,6 +321,8 @@ int web_start(struct event_base *base, const struct web_conf *conf, const struct
 	}
 	lws_set_log_level(LLL_ERR | LLL_WARN, log_aloud);
 	rc = nest_new(base, &w->nest, why);
+	if (!rc)
+		w->http = (struct web_http){&w->conf, &w->ops, ctx, w->nest};
 	if (!rc)
 		rc = make_context(w, why);
 	if (!rc)
@@ -356,9 +383,9 @@ static void forget_origin(struct lws *wsi)
 
 int web_load_cert(struct web *w, const char *cert_path, const char *key_path, struct why *why)
 {
-	if (!w->ssl)
+	if (!w->rules.ssl)
 		return why_set(why, -E_UNSUPPORTED, "the server was started without TLS");
-	return load_pair(cert_path, key_path, w->ssl, why);
+	return load_pair(cert_path, key_path, w->rules.ssl, why);
 }
 
 void web_set_limits(struct web *w, unsigned max_peers, unsigned rate_per_s)

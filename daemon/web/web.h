@@ -14,6 +14,8 @@
 #include <event2/event.h>
 #include <stdbool.h>
 
+#define WEB_GUEST_LIFE_S (7 * 86400) /* of a guest's cookie; a restart ends it, too */
+
 struct web_conf {
 	const char *cert_path; /* PEM chain and key; NULL: no TLS */
 	const char *key_path;
@@ -26,12 +28,11 @@ struct web_conf {
 /* Who asks for a credential. */
 struct web_caller {
 	struct addr peer;
-	const char *key;     /* the access key it presents, or NULL */
-	const char *host;    /* what it calls us by, without the port */
-	bool forwarded;      /* a proxy speaks for somebody else: peer is the proxy's */
-	bool foreign_origin; /* the page that asks was loaded from elsewhere */
-	bool tls;
-	bool himself; /* who asks is who gets it, under the name that he signed in with */
+	const char *key;   /* the API token it presents, or NULL */
+	const char *guest; /* the secret of its guest's cookie, not checked yet; "" for none */
+	enum lws_page page;
+	bool host_unknown; /* it calls us by a name that is none of ours */
+	bool himself;      /* who asks is who gets it, under the name that he signed in with */
 };
 
 enum web_cors {
@@ -59,6 +60,17 @@ struct web_ops {
 	/* Optional. Whether a page from that origin may read credentials. */
 	enum web_cors (*cors)(void *ctx, const char *origin);
 
+	/* Optional. Whether the operator has said that the host of that name is this one. */
+	bool (*owns)(void *ctx, const char *host);
+
+	/* Optional. Uses up a guest's link; secret is for the cookie. -E_DENIED: there is none of
+	 * that token, or it was used or is too old. */
+	int (*enter)(void *ctx, const char *token, char secret[LWS_GUEST_STRLEN]);
+
+	/* Optional. Somebody at that address speaks for others, as a proxy does, and is not
+	 * trusted. */
+	void (*proxy_seen)(void *ctx, const struct addr *peer);
+
 	/* Optional. False while no new work is wanted: /readyz says 503. */
 	bool (*ready)(void *ctx);
 
@@ -85,10 +97,17 @@ int web_start(struct event_base *base, const struct web_conf *conf, const struct
  * it fails: -E_UNSUPPORTED for tls without a certificate, -E_NOMEM. */
 int web_adopt(struct web *w, int fd, bool tls);
 
-/* What the socket itself does not tell: behind a proxy, or when somebody else has taken the TLS
- * off. */
+/* Who is at the other end, where that is not the socket's own: behind a proxy, or when somebody
+ * else has taken the TLS off. It is the opaque user data of the connection in LWS. */
+struct web_told {
+	struct addr peer, local;
+	bool tls;
+	bool by_proxy; /* a trusted proxy has said who it is */
+};
+
+/* What the socket itself does not tell. */
 struct web_origin {
-	struct lws_told told;
+	struct web_told told;
 	void (*gone)(void *ctx); /* the connection has closed, or could not be adopted */
 	void *ctx;
 };

@@ -24,9 +24,7 @@
 
 struct http_session {
 	struct lws *wsi;
-	struct nest *nest;
-	const struct web_ops *ops;
-	void *ctx;
+	const struct web_http *http;
 	struct http_request q;
 	size_t expected;
 	bool answered;
@@ -174,7 +172,7 @@ void web_http_answer(struct http_session *s, struct http_response *r)
 	s->late = *r;
 	s->is_late = true;
 	lws_callback_on_writable(s->wsi);
-	nest_kick(s->nest);
+	nest_kick(s->http->nest);
 }
 
 int web_http_writable(struct http_session *s)
@@ -252,7 +250,6 @@ static int session_new(struct lws *wsi, struct http_session **out)
 	s->q.query = query;
 	s->q.wait = wait_for_answer;
 	s->q.ctx = s;
-	lws_origin_read(wsi, &s->q.origin);
 	if (!s->q.path || !s->q.content_type || !s->q.page_origin || !s->q.cookie) {
 		web_http_free(s);
 		return -E_NOMEM;
@@ -265,7 +262,7 @@ static int answer(struct http_session *s)
 {
 	struct http_response r;
 
-	http_api_answer(s->ops, s->ctx, &s->q, &r);
+	http_api_answer(s->http->ops, s->http->ctx, &s->q, &r);
 	if (s->gone) {
 		http_response_done(&r);
 		lws_set_timeout(s->wsi, PENDING_TIMEOUT_HTTP_CONTENT, LATE_S);
@@ -276,13 +273,17 @@ static int answer(struct http_session *s)
 	return -1;
 }
 
-int web_http_head(const struct web_conf *conf, const struct web_ops *ops, void *ctx,
-                  struct nest *nest, struct lws *wsi, struct http_session **slot)
+int web_http_head(const struct web_http *h, struct lws *wsi, const struct lws_origin *origin,
+                  struct http_session **slot)
 {
 	struct http_session *s;
 	size_t len;
 	int rc = body_length(wsi, &len);
 
+	/* RFC 9112 section 3.2 */
+	if (origin->host_bad)
+		return web_http_refuse(wsi, 400, "bad-request",
+		                       "The Host header names no host: write HOST or HOST:PORT.");
 	if (rc == -E_UNSUPPORTED)
 		return web_http_refuse(wsi, 411, "length-required",
 		                       "Bodies come with a Content-Length here.");
@@ -291,16 +292,15 @@ int web_http_head(const struct web_conf *conf, const struct web_ops *ops, void *
 		                       "The Content-Length is not a number.");
 	if (session_new(wsi, &s))
 		return -1;
-	s->nest = nest;
-	s->ops = ops;
-	s->ctx = ctx;
+	s->http = h;
+	s->q.origin = *origin;
 	s->expected = len;
 	if (!len) {
 		answer(s);
 		web_http_free(s);
 		return -1;
 	}
-	if (len > conf->max_body) {
+	if (len > h->conf->max_body) {
 		web_http_refuse(wsi, 413, "too-big", "The body is too big.");
 		s->answered = true;
 	} else {

@@ -12,10 +12,18 @@ struct http_response;
 struct http_session;
 struct nest;
 
+/* What requests are answered with: borrowed. */
+struct web_http {
+	const struct web_conf *conf;
+	const struct web_ops *ops;
+	void *ctx;
+	struct nest *nest;
+};
+
 /* The head of a request is there. Returns what the LWS callback has to return; when that is 0
- * *slot holds a session that waits for the body. */
-int web_http_head(const struct web_conf *conf, const struct web_ops *ops, void *ctx,
-                  struct nest *nest, struct lws *wsi, struct http_session **slot);
+ * *slot holds a session that waits for the body. slot NULL: no body is taken. */
+int web_http_head(const struct web_http *h, struct lws *wsi, const struct lws_origin *origin,
+                  struct http_session **slot);
 
 /* A part of the body; the last one is answered. */
 int web_http_body(struct http_session *s, const void *in, size_t len);

@@ -24,10 +24,11 @@ struct browser_options {
 	const char *name;    /* for messages: whose browser it is */
 	const char *program; /* path */
 	int netns_fd;        /* network namespace, or -1 */
-	const char *folder;  /* for the profile; exists and is this browser's alone */
-	const char *script;  /* JavaScript to run before any page's own, or NULL */
-	int console_fd;      /* gets the page's console and exceptions; -1: nowhere. Borrowed. */
-	int stderr_fd;       /* gets what the program itself says; -1: nowhere. Borrowed. */
+	const char *names; /* Chromium alone: "MAP NAME ADDRESS, ..." instead of the DNS, or NULL */
+	const char *folder; /* for the profile; exists and is this browser's alone */
+	const char *script; /* JavaScript to run before any page's own, or NULL */
+	int console_fd;     /* gets the page's console and exceptions; -1: nowhere. Borrowed. */
+	int stderr_fd;      /* gets what the program itself says; -1: nowhere. Borrowed. */
 };
 
 /* "Chromium", "Firefox". */

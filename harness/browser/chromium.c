@@ -181,7 +181,7 @@ static int spawn(struct browser *b, const struct browser_options *opt, struct wh
 	struct proc_opt po = PROC_OPT_DEFAULT;
 	const char *argv[FLAGS_N + 5];
 	int to[2] = {-1, -1}, from[2] = {-1, -1};
-	char profile[PATH_MAX];
+	char profile[PATH_MAX], names[512];
 	size_t n = 0;
 	int err;
 
@@ -189,7 +189,10 @@ static int spawn(struct browser *b, const struct browser_options *opt, struct wh
 	argv[n++] = opt->program;
 	for (size_t i = 0; i < FLAGS_N; i++)
 		argv[n++] = flags[i];
-	if (opt->netns_fd >= 0)
+	snprintf(names, sizeof(names), "--host-resolver-rules=%s", opt->names ? opt->names : "");
+	if (opt->names)
+		argv[n++] = names;
+	else if (opt->netns_fd >= 0)
 		argv[n++] = lab_resolver;
 	argv[n++] = profile;
 	argv[n++] = "about:blank";

@@ -41,7 +41,6 @@ struct net_client {
 	int fd;
 	bool tls;
 	struct addr client, local; /* client: as PROXY may have told */
-	bool proxied;              /* a proxy has brought it; for the http op */
 	int relay4, relay6;        /* as in struct turn_listener_conf */
 	struct net_source *source; /* or NULL */
 };

@@ -56,17 +56,18 @@ int net_sources_take(struct net_sources *s, const struct addr *from, struct net_
 {
 	struct net_source *i = NULL;
 	uint8_t key[KEY_LEN] = {0};
-	size_t len;
-	const uint8_t *ip = addr_ip(from, &len);
+	size_t len = 0;
+	const uint8_t *ip = from ? addr_ip(from, &len) : NULL;
 	int r = -E_LIMIT;
 
 	key[0] = (uint8_t)len;
-	memcpy(key + 1, ip, len == 16 ? 8 : 4);
+	if (from)
+		memcpy(key + 1, ip, len == 16 ? 8 : 4);
 	pthread_mutex_lock(&s->lock);
 	if (s->max && s->total >= s->max)
 		goto out;
 	HASH_FIND(hh, s->table, key, KEY_LEN, i);
-	if (i && s->per_address && i->n >= s->per_address)
+	if (i && from && s->per_address && i->n >= s->per_address)
 		goto out;
 	if (!i) {
 		r = -E_NOMEM;

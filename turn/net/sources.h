@@ -20,7 +20,8 @@ struct net_sources *net_sources_new(uint32_t per_address, uint32_t total);
 /* All must have been given back. NULL is legal. */
 void net_sources_free(struct net_sources *s);
 
-/* Counts one more connection. 0 and what to give back, -E_LIMIT or -E_NOMEM. */
+/* Counts one more connection; from NULL: of somebody who is not known yet, in all alone. 0 and what
+ * to give back, -E_LIMIT or -E_NOMEM. */
 int net_sources_take(struct net_sources *s, const struct addr *from, struct net_source **out);
 
 /* NULL source is legal. */

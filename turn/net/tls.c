@@ -14,8 +14,10 @@ struct net_tls {
 	SSL_CTX *stream, *dgram;
 };
 
-/* RFC 7443 section 4, in the order of our preference. */
-static const unsigned char protocols[] = "\x09stun.turn\x12stun.nat-discovery";
+/* RFC 7443 section 4, in the order of our preference. Over TLS an HTTP proxy that speaks for others
+ * comes here, too (net_ops.http). */
+#define PROTOCOLS "\x09stun.turn\x12stun.nat-discovery"
+static const char over_dtls[] = PROTOCOLS, over_tls[] = PROTOCOLS "\x08http/1.1";
 
 /* RFC 7301 section 3.2: "In the event that the server supports no protocols that the client
  * advertises, then the server SHALL respond with a fatal "no_application_protocol" alert." It also
@@ -23,10 +25,12 @@ static const unsigned char protocols[] = "\x09stun.turn\x12stun.nat-discovery";
 static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len,
                            const unsigned char *in, unsigned int in_len, void *arg)
 {
+	const char *protocols = arg;
+
 	(void)ssl;
-	(void)arg;
-	if (SSL_select_next_proto((unsigned char **)(uintptr_t)out, out_len, protocols,
-	                          sizeof(protocols) - 1, in, in_len) != OPENSSL_NPN_NEGOTIATED)
+	if (SSL_select_next_proto((unsigned char **)(uintptr_t)out, out_len,
+	                          (const unsigned char *)protocols, (unsigned)strlen(protocols), in,
+	                          in_len) != OPENSSL_NPN_NEGOTIATED)
 		return SSL_TLSEXT_ERR_ALERT_FATAL;
 	return SSL_TLSEXT_ERR_OK;
 }
@@ -47,7 +51,7 @@ static int use_pair(SSL_CTX *ctx, const char *cert_path, const char *key_path, s
 	return why_set(why, -E_INVAL, "%s: cannot use it for TLS (%s)", fault, text);
 }
 
-static SSL_CTX *new_context(const SSL_METHOD *method, int min_version)
+static SSL_CTX *new_context(const SSL_METHOD *method, int min_version, const char *protocols)
 {
 	SSL_CTX *ctx = SSL_CTX_new(method);
 
@@ -61,7 +65,7 @@ static SSL_CTX *new_context(const SSL_METHOD *method, int min_version)
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
 	                          SSL_MODE_RELEASE_BUFFERS);
-	SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
+	SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, (void *)(uintptr_t)protocols);
 	return ctx;
 }
 
@@ -73,8 +77,8 @@ int net_tls_load(const char *cert_path, const char *key_path, struct net_tls **o
 	if (!tls)
 		return r;
 	atomic_init(&tls->refs, 1);
-	tls->stream = new_context(TLS_server_method(), TLS1_2_VERSION);
-	tls->dgram = new_context(DTLS_server_method(), DTLS1_2_VERSION);
+	tls->stream = new_context(TLS_server_method(), TLS1_2_VERSION, over_tls);
+	tls->dgram = new_context(DTLS_server_method(), DTLS1_2_VERSION, over_dtls);
 	if (!tls->stream || !tls->dgram)
 		goto out;
 	dtls_prepare(tls->dgram);

@@ -473,3 +473,29 @@ void lab_echo_start(struct lab_program *p, uint16_t port)
 	lab_wait_port(LAB_PEER4, port);
 	lab_wait_port(LAB_PEER6, port);
 }
+
+void lab_link(const struct lab_server *s, char url[LAB_LINK_MAX])
+{
+	char *said = lab_verb(s, "link", NULL), *at = strstr(said, "http");
+
+	assert_non_null(at);
+	snprintf(url, LAB_LINK_MAX, "%.*s", (int)strcspn(at, "\n"), at);
+	free(said);
+}
+
+void lab_guest(const struct lab_server *s, const char *url, char header[LAB_COOKIE_MAX])
+{
+	char link[LAB_LINK_MAX], command[512], *said, *cookie;
+
+	lab_link(s, link);
+	assert_non_null(strstr(link, "/link/"));
+	snprintf(command, sizeof(command), "curl -s -k -i -g --noproxy * --max-time 10 %s%s", url,
+	         strstr(link, "/link/"));
+	said = lab_run(command, NULL);
+	cookie = strstr(said, "Set-Cookie: ");
+	if (!cookie)
+		fail_msg("%s: %s", command, said);
+	cookie += strlen("Set-Cookie: ");
+	snprintf(header, LAB_COOKIE_MAX, "Cookie: %.*s", (int)strcspn(cookie, ";"), cookie);
+	free(said);
+}

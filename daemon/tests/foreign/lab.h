@@ -24,9 +24,11 @@
 #define LAB_PEER4    "77.7.0.9"
 #define LAB_PEER6    "2a0a:7777::9"
 
-#define LAB_ARGS_MAX  64
-#define LAB_OUT_MAX   262144
-#define LAB_TOKEN_MAX 64
+#define LAB_ARGS_MAX   64
+#define LAB_OUT_MAX    262144
+#define LAB_TOKEN_MAX  64
+#define LAB_LINK_MAX   256
+#define LAB_COOKIE_MAX 128
 
 /* First thing in main(). Comes back inside the namespace; where this host cannot make one, says
  * why and exits with 77 (skipped), or with 1 under CI=true. */
@@ -97,6 +99,10 @@ void lab_echo_start(struct lab_program *p, uint16_t port);
 char *lab_verb(const struct lab_server *s, const char *verb, const char *in);
 /* One that may fail: its exit status, as lab_wait(). *out is for free(). */
 int lab_try_verb(const struct lab_server *s, const char *verb, const char *in, char **out);
+/* A new one, for a guest. */
+void lab_link(const struct lab_server *s, char url[LAB_LINK_MAX]);
+/* A browser that has used a link: its request header, "Cookie: ...". url: the server's. */
+void lab_guest(const struct lab_server *s, const char *url, char header[LAB_COOKIE_MAX]);
 /* "token add" and the words: the new API token. */
 void lab_token_add(const struct lab_server *s, char token[LAB_TOKEN_MAX], const char *words, ...)
     __attribute__((format(printf, 3, 4)));

@@ -27,15 +27,16 @@ static char *compose(const struct openapi_request *q)
 	const char *body = q->body ? q->body : "";
 	char *text;
 
-	assert_true(asprintf(&text,
-	                     "%s %s HTTP/1.1\r\nHost: turn.example.org\r\n"
-	                     "X-Forwarded-For: 192.0.2.1\r\n%s%s%s%s%s%s%s"
-	                     "Content-Type: %s\r\nContent-Length: %zu\r\n\r\n%s",
-	                     q->method, q->target, q->token ? "Authorization: Bearer " : "",
-	                     q->token ? q->token : "", q->token ? "\r\n" : "",
-	                     q->cookie ? "Cookie: turnpike=" : "", q->cookie ? q->cookie : "",
-	                     q->cookie ? "\r\n" : "", q->headers ? q->headers : "",
-	                     q->type && *q->type ? q->type : "text/plain", strlen(body), body) > 0);
+	assert_true(
+	    asprintf(&text,
+	             "%s %s HTTP/1.1\r\nHost: turn.example.org\r\n"
+	             "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: https\r\n%s%s%s%s%s%s%s"
+	             "Content-Type: %s\r\nContent-Length: %zu\r\n\r\n%s",
+	             q->method, q->target, q->token ? "Authorization: Bearer " : "",
+	             q->token ? q->token : "", q->token ? "\r\n" : "",
+	             q->cookie ? "Cookie: turnpike=" : "", q->cookie ? q->cookie : "",
+	             q->cookie ? "\r\n" : "", q->headers ? q->headers : "",
+	             q->type && *q->type ? q->type : "text/plain", strlen(body), body) > 0);
 	return text;
 }
 

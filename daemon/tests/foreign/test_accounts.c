@@ -25,7 +25,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define OPTIONS   "--workers 1 --relay-ports 50000-50999 --listen 127.0.0.1:8080"
+#define OPTIONS                                                                                    \
+	"--workers 1 --relay-ports 50000-50999 --listen 127.0.0.1:8080 --trusted-proxy 127.0.0.1"
 #define COOKIE    80
 #define MADE_LEN  32
 #define PATIENCE  1000 /* looks, 20 ms apart */

@@ -50,7 +50,7 @@ static json_t *scrape(void)
 	char why[EXPOSITION_TEXT] = "", *text;
 	json_t *read;
 
-	text = lab_run("curl -sf --noproxy * --max-time 10 http://127.0.0.1:8080/metrics", NULL);
+	text = lab_verb(&server, "metrics", NULL);
 	read = exposition_read(text, why);
 	if (!read)
 		lab_fail(text, text, "%s", why);

@@ -232,7 +232,8 @@ static void pages(void **state)
 	assert_non_null(strstr(said, "Access-Control-Allow-Origin: https://app.example.org\r\n"));
 	assert_non_null(strstr(said, "Vary: Origin\r\n"));
 	free(said);
-	assert_int_equal(http("GET", "/turn", issuer, bad, &said), 200);
+	assert_int_equal(http("GET", "/turn", issuer, bad, &said), 403);
+	assert_non_null(strstr(said, "foreign-origin"));
 	assert_null(strstr(said, "Access-Control"));
 	free(said);
 	assert_int_equal(http("OPTIONS", "/turn", NULL, asks, &said), 204);

@@ -21,7 +21,7 @@
 #include <string.h>
 
 #define RATE    60 /* credentials a minute: enough for each operation once */
-#define OPTIONS "--guests no --issue-rate-token 60 --listen 127.0.0.1:8080"
+#define OPTIONS "--issue-rate-token 60 --listen 127.0.0.1:8080 --trusted-proxy 127.0.0.1"
 
 static struct lab_server server;
 static json_t *doc;

@@ -20,7 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OPTIONS    "--guests no --workers 2 --relay-ports 50000-50999 --listen 127.0.0.1:8080"
+#define OPTIONS                                                                                    \
+	"--workers 2 --relay-ports 50000-50999 --listen 127.0.0.1:8080 --trusted-proxy 127.0.0.1"
 #define SECRET_LEN 64
 #define NOT_VERBS  5 /* login, login/claim, logout, whoami, password */
 

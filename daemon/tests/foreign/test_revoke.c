@@ -36,6 +36,7 @@
 #define TALKERS_N 10 /* the last two by TCP */
 
 static struct lab_server server;
+static char guest[LAB_COOKIE_MAX]; /* the header of one */
 
 struct person {
 	char user[64], password[64];
@@ -471,12 +472,16 @@ static void ask_over(struct client *c, struct person *p)
 	free(said);
 }
 
+/* A guest by a link. */
 static struct client *sign_in(struct event_base *base, const char *name)
 {
 	struct client *c = client_open(base, 8080, false);
-	char text[96];
+	char text[256];
 
-	free(ws_upgrade(c, "/ws", "Host: localhost:8080\r\nSec-WebSocket-Protocol: json\r\n"));
+	lab_guest(&server, "http://127.0.0.1:8080", guest);
+	snprintf(text, sizeof(text),
+	         "Host: localhost:8080\r\n%s\r\nSec-WebSocket-Protocol: json\r\n", guest);
+	free(ws_upgrade(c, "/ws", text));
 	snprintf(text, sizeof(text), "{\"type\":\"username\",\"name\":\"%s\"}", name);
 	assert_true(ws_say(c, text));
 	free(hear(c, "userlist"));
@@ -486,10 +491,11 @@ static struct client *sign_in(struct event_base *base, const char *name)
 /* The status of GET /turn?username=greta. */
 static int ask_over_http(const char *header)
 {
-	char config[256], *said;
+	char config[512], *said;
 	int status;
 
-	snprintf(config, sizeof(config), "url = \"http://127.0.0.1:8080/turn?username=greta\"\n%s",
+	snprintf(config, sizeof(config),
+	         "url = \"http://127.0.0.1:8080/turn?username=greta\"\nheader = \"%s\"\n%s", guest,
 	         header);
 	said = lab_run("curl -s -i -g --max-time 10 -K -", config);
 	status = atoi(strchr(said, ' '));
@@ -502,7 +508,7 @@ static int ask_over_http(const char *header)
 static void guest_asks_again(void **state)
 {
 	struct event_base *base = event_base_new();
-	struct client *c = sign_in(base, "greta"); /* as a guest on this host */
+	struct client *c = sign_in(base, "greta"); /* as a guest */
 	struct person *greta = calloc(1, sizeof(*greta)), fresh;
 	char token[LAB_TOKEN_MAX], text[160], header[128];
 

@@ -31,10 +31,10 @@ static struct browser *browser;
 static char folder[64];
 static int console_fd = -1;
 
-int page_start(enum browser_product product, const char *script)
+static int start(enum browser_product product, const char *script, const char *names)
 {
 	struct browser_options opt = {
-	    .product = product, .name = "test", .netns_fd = -1, .stderr_fd = -1};
+	    .product = product, .name = "test", .netns_fd = -1, .names = names, .stderr_fd = -1};
 	char program[PATH_MAX], *all = NULL;
 	struct why why = {""};
 	int err = -1;
@@ -54,6 +54,16 @@ int page_start(enum browser_product product, const char *script)
 		fprintf(stderr, "%s\n", why.text);
 	free(all);
 	return err;
+}
+
+int page_start(enum browser_product product, const char *script)
+{
+	return start(product, script, NULL);
+}
+
+int page_start_with_names(const char *names)
+{
+	return start(BROWSER_CHROMIUM, NULL, names);
 }
 
 int page_stop(void)

@@ -13,6 +13,8 @@
 /* One browser a program at a time, named "test". script (may be NULL) runs before any page's own.
  * 0, or -1: why is on stderr. */
 int page_start(enum browser_product product, const char *script);
+/* The same with Chromium, for which names lead where the rules say (browser_options.names). */
+int page_start_with_names(const char *names);
 /* Ends it, and removes its folder. 0, or a negative code. */
 int page_stop(void);
 

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * For whom a trusted HTTP proxy asks: X-Forwarded-For and X-Forwarded-Proto, or Forwarded (RFC
+ * 7239). Read off the bytes of the request's head, so that a header that comes twice is seen twice:
+ * proxies add what they know at the end, in front of it stands what anybody may have written.
+ */
+#ifndef DAEMON_FORWARDED_H
+#define DAEMON_FORWARDED_H
+
+#include "daemon/conf/conf.h"
+
+#define FORWARDED_HEAD_MAX 8192 /* of a request's head: the web takes no longer ones */
+
+struct forwarded {
+	struct addr client; /* port 0 where none was told; the peer where no client is named */
+	bool named;         /* somebody is */
+	bool https;         /* the client spoke TLS with the proxy that names it */
+	bool contradictory; /* the two headers name different clients: neither is believed */
+};
+
+/* From right to left: each hop that is trusted (the peer is the first) is believed about the one
+ * before it. 0; -E_LATER: *need bytes, counted from the start; -E_LIMIT: the head is too long. */
+int forwarded_parse(const uint8_t *head, size_t len, const struct addr *peer,
+                    const struct conf_prefixes *trusted, struct forwarded *out, size_t *need);
+
+/* Whether the address is in the list. */
+bool forwarded_trusts(const struct conf_prefixes *trusted, const struct addr *a);
+
+#endif

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Who is behind a request: the socket's addresses and the headers about them.
+ */
+#include "daemon/web/origin.h"
+
+#include "base/error.h"
+#include "base/host.h"
+
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* A host and a port, as a Host or an Origin header has them. */
+struct authority {
+	char host[HOST_STRLEN];
+	uint16_t port; /* 0: the scheme's own */
+};
+
+static void normalize(struct addr *a)
+{
+	/* A dual-stack listener shows IPv4 clients as ::ffff:a.b.c.d. */
+	if (addr_family(a) == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&a->in6.sin6_addr))
+		addr_from_bytes(a, a->in6.sin6_addr.s6_addr + 12, 4, ntohs(a->in6.sin6_port));
+}
+
+static void read_socket(int fd, struct addr *peer, struct addr *local)
+{
+	socklen_t len = sizeof(*peer);
+
+	memset(peer, 0, sizeof(*peer));
+	memset(local, 0, sizeof(*local));
+	if (fd < 0 || getpeername(fd, &peer->sa, &len))
+		peer->sa.sa_family = AF_UNSPEC;
+	len = sizeof(*local);
+	if (fd < 0 || getsockname(fd, &local->sa, &len))
+		local->sa.sa_family = AF_UNSPEC;
+	normalize(peer);
+	normalize(local);
+}
+
+static bool is_literal(const char *host)
+{
+	struct addr a;
+
+	return !addr_parse_ip(&a, host, 0);
+}
+
+/* The certificate has it. wild: its wildcards count, too. */
+static bool is_certified(const struct origin_rules *rules, const char *host, bool wild)
+{
+	X509 *cert = rules->ssl ? SSL_CTX_get0_certificate(rules->ssl) : NULL;
+	size_t len = strlen(host);
+
+	len -= len && host[len - 1] == '.';
+	return cert && len &&
+	       X509_check_host(cert, host, len,
+	                       wild ? X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS
+	                            : X509_CHECK_FLAG_NO_WILDCARDS,
+	                       NULL) == 1;
+}
+
+/* The operator has said that this name is ours. */
+static bool is_named(const struct origin_rules *rules, const char *host)
+{
+	return is_certified(rules, host, false) ||
+	       (rules->ops->owns && rules->ops->owns(rules->ctx, host));
+}
+
+/* Whether we may be called so. */
+static bool is_ours(const struct origin_rules *rules, const char *host)
+{
+	return is_literal(host) || host_equal(host, "localhost") ||
+	       is_certified(rules, host, true) || is_named(rules, host);
+}
+
+/* *scheme_port: of the scheme where it is http or https, else 0. */
+static int parse_origin(const char *origin, struct authority *out, uint16_t *scheme_port)
+{
+	const char *authority = strstr(origin, "://");
+
+	if (!authority)
+		return -E_PARSE; /* "null", and worse */
+	*scheme_port = !strncmp(origin, "https:", 6) ? 443 : !strncmp(origin, "http:", 5) ? 80 : 0;
+	return host_parse_authority(authority + 3, out->host, &out->port);
+}
+
+static enum lws_page page_of(const struct origin_rules *rules, const char *origin,
+                             const struct authority *asked)
+{
+	enum web_cors cors = rules->ops->cors ? rules->ops->cors(rules->ctx, origin) : WEB_CORS_NO;
+	bool same_host = false, same_port = false, ours = false;
+	struct authority page;
+	uint16_t scheme_port;
+
+	if (!parse_origin(origin, &page, &scheme_port) && scheme_port) {
+		same_host = host_equal(page.host, asked->host);
+		same_port = (page.port ? page.port : scheme_port) ==
+		            (asked->port ? asked->port : scheme_port);
+		ours = same_host ? is_ours(rules, page.host) : is_named(rules, page.host);
+	}
+	/* One that is named and came to us by the same name is ours, behind a proxy. */
+	if (same_host && same_port && (ours || cors == WEB_CORS_NAMED))
+		return LWS_PAGE_OWN;
+	return cors == WEB_CORS_NAMED ? LWS_PAGE_NAMED
+	       : ours                 ? LWS_PAGE_SIBLING
+	       : cors == WEB_CORS_ANY ? LWS_PAGE_ANY
+	                              : LWS_PAGE_FOREIGN;
+}
+
+/* A copy of a header, to be freed; NULL: it is absent, or not to be had. */
+static char *copy_header(struct lws *wsi, enum lws_token_indexes token)
+{
+	int len = lws_hdr_total_length(wsi, token);
+	char *copy = len > 0 ? malloc((size_t)len + 1) : NULL;
+
+	if (copy && lws_hdr_copy(wsi, copy, len + 1, token) < 0)
+		*copy = 0;
+	return copy;
+}
+
+/* RFC 6265 section 5.4: name=value pairs between "; ". */
+static void read_guest(const char *header, const char *name, char out[LWS_GUEST_STRLEN])
+{
+	size_t name_len = strlen(name), len;
+
+	for (const char *at = header; *at; at += len + (at[len] == ';')) {
+		at += strspn(at, " ");
+		len = strcspn(at, ";");
+		if (len != name_len + LWS_GUEST_STRLEN || at[name_len] != '=' ||
+		    strncmp(at, name, name_len) != 0)
+			continue;
+		memcpy(out, at + name_len + 1, LWS_GUEST_STRLEN - 1);
+		out[LWS_GUEST_STRLEN - 1] = 0;
+		return;
+	}
+}
+
+/* What stands in the Host header, or our own address. */
+static void read_host(struct lws *wsi, const struct addr *local, struct authority *asked,
+                      struct lws_origin *out)
+{
+	char *header = copy_header(wsi, WSI_TOKEN_HOST), ip[ADDR_STRLEN];
+
+	memset(asked, 0, sizeof(*asked));
+	out->host_bad = header && host_parse_authority(header, asked->host, &asked->port);
+	free(header);
+	if (*asked->host)
+		memcpy(out->host, asked->host, sizeof(out->host));
+	else if (addr_family(local) != AF_UNSPEC)
+		snprintf(out->host, sizeof(out->host), "%s", addr_format_ip(local, ip));
+}
+
+/* A proxy in front of us writes one of these; so may anybody. */
+static bool names_others(struct lws *wsi)
+{
+	static const char forwarded[] = "forwarded:";
+
+	return lws_hdr_total_length(wsi, WSI_TOKEN_X_FORWARDED_FOR) > 0 ||
+	       lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_X_REAL_IP) > 0 ||
+	       lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_VIA) > 0 ||
+	       lws_hdr_custom_length(wsi, forwarded, sizeof(forwarded) - 1) >= 0;
+}
+
+/* Where a header cannot be copied, the worst is assumed. */
+void origin_read(const struct origin_rules *rules, struct lws *wsi, struct lws_origin *out)
+{
+	const struct web_told *told = lws_get_opaque_user_data(wsi);
+	struct authority asked;
+	struct addr local;
+	char *header;
+
+	memset(out, 0, sizeof(*out));
+	read_socket(lws_get_socket_fd(wsi), &out->peer, &local);
+	out->tls = lws_is_ssl(wsi);
+	if (told) {
+		out->peer = told->peer;
+		out->tls = told->tls;
+		local = told->local;
+	}
+	if (!(told && told->by_proxy) && rules->ops->proxy_seen && names_others(wsi))
+		rules->ops->proxy_seen(rules->ctx, &out->peer);
+	read_host(wsi, &local, &asked, out);
+	out->host_unknown = *asked.host && !is_ours(rules, asked.host);
+	if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) > 0) {
+		header = copy_header(wsi, WSI_TOKEN_ORIGIN);
+		out->page = header ? page_of(rules, header, &asked) : LWS_PAGE_FOREIGN;
+		free(header);
+	}
+	header = copy_header(wsi, WSI_TOKEN_HTTP_COOKIE);
+	if (header)
+		read_guest(header, out->tls ? ORIGIN_GUEST_COOKIE_TLS : ORIGIN_GUEST_COOKIE,
+		           out->guest);
+	free(header);
+}
+
+bool origin_may_ask(const struct lws_origin *o)
+{
+	return o->page != LWS_PAGE_FOREIGN && o->page != LWS_PAGE_SIBLING;
+}
+
+bool origin_may_connect(const struct lws_origin *o)
+{
+	return o->page != LWS_PAGE_FOREIGN;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Who is behind a request, and which page: the socket, what was told of it, and the headers.
+ *
+ * A page may open the WebSocket, or read what matters, when it is ours or the operator has named
+ * its origin. What is ours, the operator says: public_host, the names of the certificate,
+ * localhost, and an origin of cors_origin that came to us by its own name, through a proxy. An
+ * address in the Host header is ours, too: whoever came by it came to us. A name alone is not: any
+ * name can be made to lead here (DNS rebinding).
+ */
+#ifndef DAEMON_WEB_ORIGIN_H
+#define DAEMON_WEB_ORIGIN_H
+
+#include "daemon/web/web.h"
+
+#include <openssl/ssl.h>
+
+/* The cookie of a guest who has used a link; by which he came decides its name, so that one does
+ * not stand in the other's way. */
+#define ORIGIN_GUEST_COOKIE     "turnpike-guest"
+#define ORIGIN_GUEST_COOKIE_TLS "__Host-turnpike-guest" /* RFC 6265bis section 4.1.3.2 */
+
+struct origin_rules {
+	const struct web_ops *ops;
+	void *ctx;
+	SSL_CTX *ssl; /* whose certificate has our names; NULL: no TLS */
+};
+
+/* Copies what it finds. */
+void origin_read(const struct origin_rules *rules, struct lws *wsi, struct lws_origin *out);
+
+/* Whether the page may have what matters; the WebSocket is open to pages from our other ports, too.
+ */
+bool origin_may_ask(const struct lws_origin *o);
+bool origin_may_connect(const struct lws_origin *o);
+
+/* What is answered to others, with status 403 and this code. */
+#define ORIGIN_FOREIGN_CODE "foreign-origin"
+#define ORIGIN_FOREIGN_TEXT                                                                        \
+	"This page is of another site than the server knows: name its origin in cors_origin, or "  \
+	"its host in public_host."
+
+#endif
