@@ -69,6 +69,18 @@ static bool leads_to(const struct addr *server, const struct addr *listen)
 	        (addr_is_any(listen) && addr_family(server) == addr_family(listen)));
 }
 
+bool endpoint_is_for_balancers(const struct conf *conf, const struct addr *server)
+{
+	bool marked = false;
+
+	for (size_t i = 0; i < conf->listen.n; i++)
+		marked |= conf_listen_proxies(conf, i) && leads_to(server, &conf->listen.v[i]);
+	for (size_t i = 0; marked && i < conf->proxy_from.n; i++)
+		if (prefix_has(&conf->proxy_from.v[i], server))
+			return false;
+	return marked && conf->proxy_from.n;
+}
+
 static bool wants_header(const struct conf *conf, const struct addr *server, const struct addr *own)
 {
 	for (size_t i = 0; conf->listen.proxy && i < conf->listen.n; i++)

@@ -19,6 +19,10 @@ size_t endpoints(const struct conf *conf, struct ice_endpoint ep[ENDPOINT_MAX]);
  * that is not a wildcard, else "localhost". */
 void endpoint_host(const struct conf *conf, char host[ICE_HOST_STRLEN]);
 
+/* Whether a TCP port of the server takes nothing from its own host, but only from the balancers of
+ * proxy_from. */
+bool endpoint_is_for_balancers(const struct conf *conf, const struct addr *server);
+
 /* For a TCP connection of ours, just made, to a port of the server: where the configuration says
  * that it has to begin with a PROXY header, sends one that speaks for nobody. 0, or -1 and errno.
  */

@@ -102,23 +102,39 @@ static int rank(uint16_t port)
 	return port == 8080 ? 3 : port == 443 ? 2 : port == 80 ? 1 : 0;
 }
 
+/* No browser speaks PROXY. */
+static bool is_for_browsers(const struct conf *conf, const struct topology *t,
+                            const struct listen_addr *a)
+{
+	for (size_t i = 0; i < t->listen_n; i++) {
+		const struct addr *l = &t->listen[i];
+
+		if (conf_listen_proxies(conf, i) && addr_port(l) == addr_port(&a->addr) &&
+		    (addr_equal_ip(l, &a->addr) ||
+		     (addr_is_any(l) && addr_family(l) == addr_family(&a->addr))))
+			return false;
+	}
+	return a->served;
+}
+
 /* The address that a browser is best sent to. */
-static const struct listen_addr *choose(const struct listen_addr *addrs, size_t n, bool loopback)
+static const struct listen_addr *choose(const struct conf *conf, const struct topology *t,
+                                        bool loopback)
 {
 	const struct listen_addr *best = NULL;
 
-	for (size_t i = 0; i < n; i++)
-		if (addrs[i].loopback == loopback &&
-		    (!best || rank(addr_port(&addrs[i].addr)) > rank(addr_port(&best->addr))))
-			best = &addrs[i];
+	for (size_t i = 0; i < t->udp_n; i++)
+		if (t->udp[i].loopback == loopback && is_for_browsers(conf, t, &t->udp[i]) &&
+		    (!best || rank(addr_port(&t->udp[i].addr)) > rank(addr_port(&best->addr))))
+			best = &t->udp[i];
 	return best;
 }
 
 /* A page has camera and microphone on https, and on http://localhost. */
-void guest_url(const struct conf *conf, const struct listen_addr *addrs, size_t n,
-               const char *token, struct guest_url *out)
+void guest_url(const struct conf *conf, const struct topology *t, const char *token,
+               struct guest_url *out)
 {
-	const struct listen_addr *near = choose(addrs, n, true), *far = choose(addrs, n, false);
+	const struct listen_addr *near = choose(conf, t, true), *far = choose(conf, t, false);
 	char ip[ADDR_STRLEN], host[ADDR_STRLEN + 2];
 	bool v6;
 

@@ -8,7 +8,7 @@
 #define DAEMON_GUEST_LINK_H
 
 #include "daemon/conf/conf.h"
-#include "daemon/listen/listen.h"
+#include "daemon/relay/topology.h"
 #include "signal/lws_hub.h"
 
 #include <stdbool.h>
@@ -43,8 +43,8 @@ struct guest_url {
 	char path[64];       /* behind a proxy it is put behind the proxy's own address */
 };
 
-/* What a link looks like on a server that has these addresses. */
-void guest_url(const struct conf *conf, const struct listen_addr *addrs, size_t n,
-               const char *token, struct guest_url *out);
+/* What a link looks like on a server of that topology, as it is now. */
+void guest_url(const struct conf *conf, const struct topology *t, const char *token,
+               struct guest_url *out);
 
 #endif

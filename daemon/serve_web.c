@@ -232,7 +232,7 @@ static int make_link(void *ctx, struct guest_url *out, struct why *why)
 	int r = grant_make_link(&s->grant, token, why);
 
 	if (!r)
-		guest_url(s->conf, s->topo.udp, s->topo.udp_n, token, out);
+		guest_url(s->conf, &s->topo, token, out);
 	return r;
 }
 

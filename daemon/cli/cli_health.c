@@ -118,7 +118,7 @@ int cli_health(struct cli *cli, struct why *why)
 	const struct conf_addrs *listen = &cli->conf.listen;
 	int64_t deadline = now_ms() + LIMIT_MS;
 	char where[ADDR_STRLEN];
-	bool asked = false;
+	bool asked = false, balancers = false;
 
 	for (size_t i = 0; i < listen->n; i++) {
 		struct addr to = reach(&listen->v[i]);
@@ -126,6 +126,10 @@ int cli_health(struct cli *cli, struct why *why)
 
 		if (!addr_port(&to))
 			continue; /* the system chose it, and told the server alone */
+		if (endpoint_is_for_balancers(&cli->conf, &to)) {
+			balancers = true;
+			continue;
+		}
 		asked = true;
 		status = ask(&cli->conf, &to, deadline);
 		if (status >= 0)
@@ -135,6 +139,11 @@ int cli_health(struct cli *cli, struct why *why)
 		        "(listen) as this verb?",
 		        addr_format(&to, where), strerror(errno));
 	}
+	if (!asked && balancers)
+		return why_set(
+		    why, CLI_EXIT_FAIL,
+		    "every listener is for the balancers of proxy_from alone: add one to "
+		    "listen without the word proxy, or 127.0.0.1 to proxy_from");
 	if (!asked)
 		return why_set(
 		    why, CLI_EXIT_FAIL,

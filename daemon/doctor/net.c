@@ -5,6 +5,7 @@
  */
 #include "daemon/doctor/client.h"
 #include "daemon/doctor/doctor.h"
+#include "daemon/endpoint.h"
 
 #include <netdb.h>
 #include <stdio.h>
@@ -48,6 +49,14 @@ static void answer_fails(struct doctor *d, const struct doctor_target *t, enum c
 	           addr_format(&t->local, at), failure(r, reason), fix);
 }
 
+/* Whether the server answers its own host there. */
+static bool is_open_to_us(const struct doctor *d, enum client_transport t, const struct addr *at)
+{
+	if (t == CLIENT_DTLS)
+		return d->conf->max_dtls_sessions;
+	return t == CLIENT_UDP || !endpoint_is_for_balancers(d->conf, at);
+}
+
 static void ask_target(struct doctor *d, const struct doctor_target *t)
 {
 	char at[ADDR_STRLEN], seen[ADDR_STRLEN], list[64] = "";
@@ -57,7 +66,7 @@ static void ask_target(struct doctor *d, const struct doctor_target *t)
 		struct client c;
 		int r;
 
-		if (tr == CLIENT_DTLS && !d->conf->max_dtls_sessions)
+		if (!is_open_to_us(d, tr, &t->local))
 			continue;
 		r = client_open(&c, tr, &t->local, NULL, d->conf, WAIT_MS);
 		if (!r)
@@ -323,7 +332,7 @@ void doctor_relay(struct doctor *d)
 		for (size_t k = 0; k < i; k++)
 			again |= addr_family(&d->target[k].local) == addr_family(&t->local);
 		for (int tr = 0; !again && tr < CLIENT_TRANSPORTS; tr++)
-			if (tr != CLIENT_DTLS || d->conf->max_dtls_sessions)
+			if (is_open_to_us(d, tr, &t->local))
 				call_over(d, tr, t);
 	}
 }

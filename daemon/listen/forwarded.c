@@ -52,7 +52,8 @@ static int parse_node(const char *text, struct addr *out)
 	return 0;
 }
 
-/* Copies what stands from..to, without blanks around it and quotes; empty when it does not fit. */
+/* Copies what stands from..to, without blanks around it and quotes; empty when it does not fit, or
+ * has to be unescaped, which no address and no scheme has. */
 static void clean(const char *from, const char *to, char out[NODE_MAX])
 {
 	size_t n = 0;
@@ -65,10 +66,10 @@ static void clean(const char *from, const char *to, char out[NODE_MAX])
 		from++;
 		to--;
 	}
-	for (; from < to && n < NODE_MAX; from++)
-		if (*from != '\\')
-			out[n++] = *from;
-	out[n < NODE_MAX ? n : 0] = 0;
+	if ((size_t)(to - from) < NODE_MAX && !memchr(from, '\\', (size_t)(to - from)))
+		n = (size_t)(to - from);
+	memcpy(out, from, n);
+	out[n] = 0;
 }
 
 /* The value of a parameter of one element of Forwarded (RFC 7239 section 4); "" for none. */
@@ -80,11 +81,8 @@ static void get_param(const char *from, const char *to, const char *name, char o
 	while (from < to) {
 		const char *end = from;
 
-		for (bool quoted = false; end < to && (quoted || *end != ';'); end++) {
+		for (bool quoted = false; end < to && (quoted || *end != ';'); end++)
 			quoted ^= *end == '"';
-			if (*end == '\\' && quoted && end + 1 < to)
-				end++;
-		}
 		while (from < end && (*from == ' ' || *from == '\t'))
 			from++;
 		if ((size_t)(end - from) > len && from[len] == '=' && !strncasecmp(from, name, len))
@@ -93,21 +91,19 @@ static void get_param(const char *from, const char *to, const char *name, char o
 	}
 }
 
-/* Where the last element of text[0..len) begins. Commas in quotes are none. */
+/* Where the last element of text[0..len) begins. Commas in quotes are none. Looked for from the
+ * right: a quote that somebody left open further left must not swallow what the proxy added. */
 static size_t last_element(const char *text, size_t len)
 {
-	size_t start = 0;
 	bool quoted = false;
 
-	for (size_t i = 0; i < len; i++) {
-		if (quoted && text[i] == '\\')
-			i++;
-		else if (text[i] == '"')
+	for (size_t i = len; i > 0; i--) {
+		if (text[i - 1] == '"')
 			quoted = !quoted;
-		else if (text[i] == ',' && !quoted)
-			start = i + 1;
+		else if (text[i - 1] == ',' && !quoted)
+			return i;
 	}
-	return start;
+	return 0;
 }
 
 /* Who is named behind all hops that are trusted. False: nobody. */

@@ -43,7 +43,7 @@ static char guest[LAB_COOKIE_MAX];
 static void configure(const char *more)
 {
 	lab_file("turnpike.conf",
-	         "listen = " PLAIN ", " MARKED " proxy\nworkers = 1\nrelay_ports = 50000-50999\n"
+	         "listen = " MARKED " proxy, " PLAIN "\nworkers = 1\nrelay_ports = 50000-50999\n"
 	         "public_host = turn.example.org\nissue_rate_address = 30\n%s",
 	         more);
 }
@@ -448,6 +448,7 @@ static void marked_listener(void **state)
 	fd = dial("127.0.0.9", MARKED);
 	assert_int_equal(talk(fd, text, said), 200);
 	close(fd);
+	free(lab_verb(&server, "health", NULL)); /* which asks where it may */
 	reload("");
 }
 
