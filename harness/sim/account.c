@@ -2,7 +2,7 @@
  *
  * The account of promises (RFC 8656 section 3.2, 7.3, 9, 12).
  */
-#include "harness/sim/account.h"
+#include "harness/sim/account_internal.h"
 
 #include "harness/sim/net.h"
 #include "harness/sim/node.h"
@@ -13,35 +13,8 @@
 #define PERMISSION_MS  300000
 #define CHANNEL_MS     600000
 #define RESERVATION_MS 30000
-#define RESERVED_MAX   64
-#define BREAK_EVERY    50 /* --break: so many go well in between */
-
-struct reserved {
-	uint8_t token[8];
-	struct ep relayed;
-	uint64_t until_ms; /* 0: free */
-};
-
-struct account {
-	struct sim *sim;
-	uint32_t node_ip;
-	struct acc_alloc *by_client, *by_relayed;
-	struct acc_alloc **by_user; /* by agent */
-	struct reserved reserved[RESERVED_MAX];
-	uint32_t made;
-	struct ep last_port;
-};
-
-/* A request and its reply, taken apart. */
-struct exchange {
-	struct account *acc;
-	struct ep client;
-	const uint8_t *request, *reply;
-	size_t request_len, reply_len;
-	struct acc_alloc *alloc; /* not expired, or NULL */
-	uint32_t call;
-	int code;
-};
+#define LATE_MS        2000 /* what has expired is closed at the second full second at the latest */
+#define BREAK_EVERY    50   /* --break: so many go well in between */
 
 struct account *account_new(struct sim *s, uint32_t node_ip)
 {
@@ -75,6 +48,7 @@ void account_free(struct account *acc)
 
 	HASH_ITER (hh_client, acc->by_client, a, next)
 		forget(acc, a);
+	cause_free(acc);
 	free(acc->by_user);
 	free(acc);
 }
@@ -141,6 +115,7 @@ void account_sweep(struct account *acc, uint64_t after_ms)
 	HASH_ITER (hh_client, acc->by_client, a, next)
 		if (a->expires_ms + after_ms <= sim_now(acc->sim))
 			forget(acc, a);
+	cause_sweep(acc);
 }
 
 void account_count(const struct account *acc, size_t *least, size_t *most)
@@ -153,8 +128,7 @@ void account_count(const struct account *acc, size_t *least, size_t *most)
 		*least += a->expires_ms > sim_now(acc->sim);
 }
 
-/* How many allocations a user has; those that have just expired may count. */
-static void count_user(const struct account *acc, uint32_t user, uint32_t *least, uint32_t *most)
+void account_count_user(const struct account *acc, uint32_t user, uint32_t *least, uint32_t *most)
 {
 	const struct acc_alloc *a;
 
@@ -163,9 +137,17 @@ static void count_user(const struct account *acc, uint32_t user, uint32_t *least
 		*least += a->expires_ms > sim_now(acc->sim);
 		++*most;
 	}
+	for (size_t i = 0; i < RESERVED_MAX; i++) {
+		const struct reserved *r = &acc->reserved[i];
+
+		if (!r->until_ms || r->user != user)
+			continue;
+		*least += r->until_ms > sim_now(acc->sim);
+		*most += r->until_ms + LATE_MS > sim_now(acc->sim);
+	}
 }
 
-static uint32_t user_of(const struct exchange *x)
+uint32_t exchange_user(const struct exchange *x)
 {
 	size_t len;
 	const uint8_t *name = wire_get(x->request, x->request_len, 0x0006, &len);
@@ -176,7 +158,7 @@ static uint32_t user_of(const struct exchange *x)
 	return user < x->acc->sim->agents ? user : 0;
 }
 
-static bool request_has(const struct exchange *x, uint16_t type, const uint8_t **value)
+bool exchange_has(const struct exchange *x, uint16_t type, const uint8_t **value)
 {
 	size_t len;
 
@@ -206,7 +188,7 @@ static uint64_t end_of_life(const struct exchange *x, uint32_t lifetime_s)
 	return end;
 }
 
-static struct reserved *find_reserved(struct account *acc, const uint8_t *token, struct ep relayed)
+struct reserved *account_reserved(struct account *acc, const uint8_t *token, struct ep relayed)
 {
 	for (size_t i = 0; i < RESERVED_MAX; i++) {
 		struct reserved *r = &acc->reserved[i];
@@ -235,6 +217,7 @@ static void reserve(struct exchange *x, struct ep relayed)
 		if (x->acc->reserved[i].until_ms <= sim_now(s)) {
 			memcpy(x->acc->reserved[i].token, token, 8);
 			x->acc->reserved[i].relayed = next;
+			x->acc->reserved[i].user = exchange_user(x);
 			x->acc->reserved[i].until_ms = sim_now(s) + RESERVATION_MS;
 			return;
 		}
@@ -255,16 +238,16 @@ static void check_port(struct exchange *x, struct ep relayed)
 	          "port %u is two allocations'", relayed.port);
 	if (holder)
 		forget(acc, holder);
-	if (request_has(x, 0x0022, &token)) {
-		r = find_reserved(acc, token, relayed);
+	if (exchange_has(x, 0x0022, &token)) {
+		r = account_reserved(acc, token, relayed);
 		if (sim_check(s, SIM_PORT, r && ep_equal(r->relayed, relayed), x->call,
 		              "a token gave port %u, which is not the one it keeps", relayed.port))
 			r->until_ms = 0;
 		return;
 	}
-	sim_check(s, SIM_PORT, !find_reserved(acc, NULL, relayed), x->call,
+	sim_check(s, SIM_PORT, !account_reserved(acc, NULL, relayed), x->call,
 	          "port %u was given away while a token keeps it", relayed.port);
-	if (!request_has(x, 0x0018, &even))
+	if (!exchange_has(x, 0x0018, &even))
 		return;
 	sim_check(s, SIM_PORT, relayed.port % 2 == 0, x->call, "EVEN-PORT gave port %u",
 	          relayed.port);
@@ -280,7 +263,7 @@ static struct ep misread(struct account *acc, const struct exchange *x, struct e
 
 	if (acc->sim->conf.broken == BREAK_SHARED_PORT && now && acc->last_port.port)
 		return acc->last_port;
-	if (acc->sim->conf.broken == BREAK_ODD_PORT && request_has(x, 0x0018, &even))
+	if (acc->sim->conf.broken == BREAK_ODD_PORT && exchange_has(x, 0x0018, &even))
 		relayed.port |= 1;
 	acc->last_port = relayed;
 	return relayed;
@@ -292,12 +275,9 @@ static void check_quota(struct exchange *x, uint32_t user)
 	uint32_t least, most,
 	    quota = SIM_USER_QUOTA - (s->conf.broken == BREAK_QUOTA_OVERRUN ? 7 : 0);
 
-	count_user(x->acc, user, &least, &most);
-	if (x->code == 486)
-		sim_check(s, SIM_QUOTA, most >= quota, x->call, "486 at %u allocations", most);
-	else
-		sim_check(s, SIM_QUOTA, least <= quota, x->call,
-		          "user %u holds %u allocations, the quota is %u", user, least, quota);
+	account_count_user(x->acc, user, &least, &most);
+	sim_check(s, SIM_QUOTA, least <= quota, x->call, "user %u holds %u places, the quota is %u",
+	          user, least, quota);
 }
 
 static void new_alloc(struct exchange *x, struct ep relayed, uint32_t lifetime_s)
@@ -311,8 +291,9 @@ static void new_alloc(struct exchange *x, struct ep relayed, uint32_t lifetime_s
 		return;
 	a->client = x->client;
 	a->relayed = relayed;
-	a->user = user_of(x);
+	a->user = exchange_user(x);
 	a->expires_ms = end_of_life(x, lifetime_s);
+	a->serial = ++acc->serials;
 	memcpy(a->tid, x->request + 8, sizeof(a->tid));
 	if (TABLE_ADD(hh_client, acc->by_client, client, sizeof(a->client), a)) {
 		free(a);
@@ -335,8 +316,6 @@ static void on_allocate(struct exchange *x)
 	struct addr relayed;
 	bool again = x->alloc && !memcmp(x->alloc->tid, x->request + 8, 12);
 
-	if (x->code == 486)
-		check_quota(x, user_of(x));
 	if (x->code == 437)
 		sim_check(s, SIM_LIFETIME, x->alloc != NULL, x->call,
 		          "437 to an Allocate, and there is no allocation");
@@ -370,8 +349,8 @@ static void on_refresh(struct exchange *x)
 
 	if (x->code)
 		return;
-	wanted = request_has(x, 0x000d, &value) ? wire_get_u32(x->request, x->request_len, 0x000d)
-	                                        : NODE_LIFETIME_S;
+	wanted = exchange_has(x, 0x000d, &value) ? wire_get_u32(x->request, x->request_len, 0x000d)
+	                                         : NODE_LIFETIME_S;
 	if (!wanted) { /* also a retransmission */
 		sim_check(s, SIM_LIFETIME, !lifetime_s, x->call, "a last Refresh left a life");
 		account_end(x->acc, x->client);
@@ -405,16 +384,48 @@ static void permit(struct exchange *x, uint32_t ip)
 		a->perm[i].until_ms -= 200000;
 }
 
+/* Who has the relayed address of the node; 0: nobody, or it is not the node's. */
+static uint64_t lease_of(struct account *acc, struct ep peer)
+{
+	struct acc_alloc *holder = peer.ip == acc->node_ip ? account_by_relayed(acc, peer) : NULL;
+
+	return holder ? holder->serial : 0;
+}
+
+bool account_chan_lasts(struct account *acc, const struct acc_chan *c)
+{
+	return c->until_ms > sim_now(acc->sim) && c->lease == lease_of(acc, c->peer);
+}
+
+bool account_chan_taken(struct account *acc, struct acc_alloc *a, uint16_t number, struct ep peer)
+{
+	struct acc_chan *c = account_chan(a, number), *other = account_chan_to(a, peer);
+
+	return (c && account_chan_lasts(acc, c) && !ep_equal(c->peer, peer)) ||
+	       (other && account_chan_lasts(acc, other) && other->number != number);
+}
+
+/* A channel whose peer, a relay of the node, is no more: its refresh hears 403, once. */
+static bool end_orphan(struct exchange *x, struct ep peer)
+{
+	uint16_t number = (uint16_t)(wire_get_u32(x->request, x->request_len, 0x000c) >> 16);
+	struct acc_chan *c = x->alloc ? account_chan(x->alloc, number) : NULL;
+
+	if (!c || !ep_equal(c->peer, peer) || c->until_ms <= sim_now(x->acc->sim) ||
+	    c->lease == lease_of(x->acc, peer))
+		return false;
+	c->until_ms = 0;
+	return true;
+}
+
 static void bind_channel(struct exchange *x, struct ep peer)
 {
 	struct acc_alloc *a = x->alloc;
 	struct sim *s = x->acc->sim;
 	uint16_t number = (uint16_t)(wire_get_u32(x->request, x->request_len, 0x000c) >> 16);
-	struct acc_chan *c = account_chan(a, number), *other = account_chan_to(a, peer), *grown;
-	bool taken = c && c->until_ms > sim_now(s) && !ep_equal(c->peer, peer);
-
-	taken |= other && other->until_ms > sim_now(s) && other->number != number;
-	sim_check(s, SIM_CHANNEL, !taken, x->call, "channel 0x%04x was bound twice", number);
+	struct acc_chan *c = account_chan(a, number), *grown;
+	sim_check(s, SIM_CHANNEL, !account_chan_taken(x->acc, a, number, peer), x->call,
+	          "channel 0x%04x was bound twice", number);
 	if (!c) {
 		grown = reallocarray(a->chan, a->chan_n + 1u, sizeof(*grown));
 		if (!grown)
@@ -422,7 +433,7 @@ static void bind_channel(struct exchange *x, struct ep peer)
 		a->chan = grown;
 		c = &a->chan[a->chan_n++];
 	}
-	*c = (struct acc_chan){number, peer, sim_now(s) + CHANNEL_MS};
+	*c = (struct acc_chan){number, peer, sim_now(s) + CHANNEL_MS, lease_of(x->acc, peer)};
 	if (s->conf.broken == BREAK_CHANNEL_EXPIRY)
 		c->until_ms -= 400000;
 }
@@ -437,7 +448,9 @@ static void on_permission(struct exchange *x, bool channel)
 		return;
 	inside = ep_of(&peer).ip >> 24 == 10;
 	/* A relayed address of the node, but no longer: only ChannelBind names the port. */
-	if (x->code == 403 && channel && ep_of(&peer).ip == x->acc->node_ip) {
+	if (channel && ep_of(&peer).ip == x->acc->node_ip && end_orphan(x, ep_of(&peer))) {
+		inside = true;
+	} else if (x->code == 403 && channel && ep_of(&peer).ip == x->acc->node_ip) {
 		const struct acc_alloc *holder = account_by_relayed(x->acc, ep_of(&peer));
 
 		inside = !holder || holder->expires_ms <= sim_now(s);
@@ -462,9 +475,10 @@ void account_reply(struct account *acc, struct ep client, const uint8_t *request
 	                     .reply = reply,
 	                     .reply_len = reply_len,
 	                     .alloc = account_by_client(acc, client),
+	                     .method = wire_type(request),
 	                     .call = sim_call_of(request, request_len),
 	                     .code = wire_error(reply, reply_len)};
-	uint16_t method = wire_type(request);
+	uint16_t method = x.method;
 	bool ends = method == W_REFRESH && !x.code && !wire_get_u32(reply, reply_len, 0x000d);
 
 	if (x.alloc && x.alloc->expires_ms <= sim_now(acc->sim))
@@ -474,6 +488,7 @@ void account_reply(struct account *acc, struct ep client, const uint8_t *request
 		sim_check(acc->sim, SIM_LIFETIME, (x.code == 437) == !x.alloc, x.call,
 		          x.alloc ? "an allocation died before its time"
 		                  : "an allocation outlived its time");
+	cause_check(&x);
 	switch (method) {
 	case W_ALLOCATE:
 		on_allocate(&x);

@@ -18,6 +18,8 @@ struct acc_chan {
 	uint16_t number;
 	struct ep peer;
 	uint64_t until_ms;
+	uint64_t
+	    lease; /* serial of the allocation that has the peer's address, one of the node's */
 };
 
 struct acc_alloc {
@@ -25,6 +27,7 @@ struct acc_alloc {
 	struct acc_alloc *prev, *next; /* of the same user */
 	struct ep client, relayed;
 	uint32_t user;
+	uint64_t serial;
 	uint64_t expires_ms;
 	uint8_t tid[12];
 	struct acc_perm *perm;
@@ -47,6 +50,8 @@ struct acc_alloc *account_by_client(struct account *a, struct ep client);
 struct acc_alloc *account_by_relayed(struct account *a, struct ep relayed);
 struct acc_chan *account_chan(struct acc_alloc *a, uint16_t number);
 struct acc_chan *account_chan_to(struct acc_alloc *a, struct ep peer);
+/* Is it bound, and its peer whom it was bound to? */
+bool account_chan_lasts(struct account *acc, const struct acc_chan *c);
 bool account_permits(const struct account *acc, const struct acc_alloc *a, uint32_t ip);
 /* Where the client's data come from. */
 struct ep account_server_end(const struct acc_alloc *a, unsigned int node);

@@ -85,6 +85,20 @@ static int parse(const char *option, const char *text, double scale, double min,
 	return 0;
 }
 
+/* All 64 bits of it, which a double does not hold. */
+static int parse_seed(const char *option, const char *text, uint64_t *out)
+{
+	char *end;
+	unsigned long long n;
+
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	if (errno || *text < '0' || *text > '9' || *end)
+		return usage_error(option, text, "not a whole number of 0 to 18446744073709551615");
+	*out = n;
+	return 0;
+}
+
 static int find_break(const char *text, enum sim_break *out)
 {
 	for (int b = 0; b < BREAKS; b++) {
@@ -111,16 +125,13 @@ static void list_breaks(void)
 static int set_option(struct options *o, const struct option *which, const char *text)
 {
 	struct sim_conf *c = &o->conf;
+	uint64_t seed;
 	double v = 0;
 	int r = 0;
 
 	switch (which->val) {
 	case 's':
-		errno = 0;
-		c->seed = strtoull(text, NULL, 10);
-		return errno || *text < '0' || *text > '9'
-		           ? usage_error(which->name, text, "not a number in its range")
-		           : 0;
+		return parse_seed(which->name, text, &c->seed);
 	case 'a':
 		r = parse(which->name, text, 1, 1, 1e8, &v);
 		c->allocations = (uint32_t)v;
@@ -155,9 +166,9 @@ static int set_option(struct options *o, const struct option *which, const char 
 		c->trail_call = (uint32_t)v;
 		return r;
 	case 'q':
-		v = (double)c->seed;
+		seed = c->seed;
 		*c = quick;
-		c->seed = (uint64_t)v;
+		c->seed = seed;
 		return 0;
 	case 'b':
 		if (!strcmp(text, "list")) {
@@ -260,30 +271,38 @@ static void replay(const struct sim *s, struct sim *again)
 		sim_run(&conf, s->broken_ms + 1, again);
 }
 
-/* What a first run leaves behind for good is there before the one that is measured. */
-static void warm_up(struct sim *s, const struct sim_conf *conf)
+/* What a first run leaves behind for good is there before the one that is measured. What breaks in
+ * it counts: *broken. */
+static int warm_up(struct sim *s, const struct sim_conf *conf, uint64_t *broken)
 {
 	struct sim_conf first = quick;
+	int r;
 
 	first.allocations = 100;
 	first.hours_milli = 50;
 	first.seed = conf->seed;
-	sim_run(&first, 0, s);
+	if (conf->broken == BREAK_WARM_UP)
+		first.broken = BREAK_PAYLOAD_BIT;
+	r = sim_run(&first, 0, s);
+	*broken = sum(s->counts.broken);
+	return r;
 }
 
 static int run(const struct sim_conf *conf)
 {
 	struct sim *s = calloc(2, sizeof(*s));
+	uint64_t early;
 	size_t before;
 	double cpu;
 	int r;
 
 	if (!s)
 		return EXIT_BROKEN;
-	warm_up(s, conf);
+	r = warm_up(s, conf, &early);
 	before = memory_in_use();
 	cpu = cpu_s();
-	r = sim_run(conf, 0, s);
+	if (!r)
+		r = sim_run(conf, 0, s);
 	cpu = cpu_s() - cpu;
 	if (r) {
 		fprintf(stderr, "turnpike-sim: %s\n", error_text(r));
@@ -295,9 +314,11 @@ static int run(const struct sim_conf *conf)
 	sim_check(s, SIM_MEMORY, memory_in_use() <= before + MEMORY_SLACK, 0,
 	          "%zu bytes before, %zu after", before, memory_in_use());
 	print_summary(s, cpu);
-	r = sum(s->counts.broken) ? EXIT_BROKEN : EXIT_HOLDS;
-	if (r)
+	if (early)
+		printf("%" PRIu64 " broken while warming up, before the run\n", early);
+	if (sum(s->counts.broken))
 		replay(s, s + 1);
+	r = early || sum(s->counts.broken) ? EXIT_BROKEN : EXIT_HOLDS;
 	free(s);
 	return r;
 }

@@ -33,7 +33,7 @@ static int keys(void *ctx, const struct turn_auth_query *q, struct turn_auth_ans
 		return -E_NOTFOUND;
 	for (size_t i = 1; i < q->username_len; i++)
 		user = user * 10 + (uint32_t)(q->username[i] - '0');
-	if (user >= s->agents)
+	if (user >= s->agents || (s->conf.broken == BREAK_STRANGERS && user % 8 == 7))
 		return -E_NOTFOUND;
 	out->username = out->account = q->username;
 	out->username_len = out->account_len = q->username_len;
@@ -132,10 +132,28 @@ static struct turn_conf conf_of(struct node *n)
 	                         .quota = n->quota,
 	                         .default_lifetime_s = NODE_LIFETIME_S,
 	                         .max_lifetime_s = NODE_LIFETIME_MAX_S,
-	                         .nonce_lifetime_s = 3600,
-	                         .permissions_max = 64,
-	                         .channels_max = 64,
+	                         .nonce_lifetime_s = NODE_NONCE_LIFETIME_S,
+	                         .permissions_max = NODE_PERMISSIONS_MAX,
+	                         .channels_max = NODE_CHANNELS_MAX,
 	                         .worker = n->index};
+
+	/* --break: the node refuses what it has promised, or says nothing */
+	switch (n->sim->conf.broken) {
+	case BREAK_NO_CHANNELS:
+		conf.channels_max = 0;
+		break;
+	case BREAK_NO_PERMISSIONS:
+		conf.permissions_max = 0;
+		break;
+	case BREAK_STALE_NONCES:
+		conf.nonce_lifetime_s = 20;
+		break;
+	case BREAK_SILENCE:
+		conf.unauth_rate = 1;
+		break;
+	default:
+		break;
+	}
 
 	conf.relay[0] = (struct turn_relay){
 	    .local = ep_addr(n->listener), .external = ep_addr(n->listener), .ports = n->ports};
@@ -165,8 +183,10 @@ int node_start(struct sim *s, unsigned int index)
 
 	*n = (struct node){.sim = s, .index = index, .listener = {sim_net_node_ip(index), 3478, 0}};
 	own = ep_addr(n->listener);
-	n->ports = turn_ports_new(NODE_PORT_MIN, NODE_PORT_MAX);
-	n->quota = turn_quota_new(SIM_USER_QUOTA, 0);
+	n->ports = turn_ports_new(
+	    NODE_PORT_MIN, s->conf.broken == BREAK_FEW_PORTS ? NODE_PORT_MIN + 9 : NODE_PORT_MAX);
+	n->quota =
+	    turn_quota_new(SIM_USER_QUOTA - (s->conf.broken == BREAK_SMALL_QUOTA ? 6 : 0), 0);
 	n->policy = peer_policy_new();
 	n->watch = watch_node_new(s, n);
 	if (!n->ports || !n->quota || !n->policy || !n->watch ||

@@ -10,10 +10,13 @@
 #include "harness/sim/sim.h"
 #include "turn/turn.h"
 
-#define NODE_PORT_MIN       49152
-#define NODE_PORT_MAX       65535
-#define NODE_LIFETIME_S     600
-#define NODE_LIFETIME_MAX_S 3600
+#define NODE_PORT_MIN         49152
+#define NODE_PORT_MAX         65535
+#define NODE_LIFETIME_S       600
+#define NODE_LIFETIME_MAX_S   3600
+#define NODE_NONCE_LIFETIME_S 3600
+#define NODE_PERMISSIONS_MAX  64
+#define NODE_CHANNELS_MAX     64
 
 struct stream;
 struct watch_node;

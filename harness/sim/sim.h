@@ -32,6 +32,7 @@
 	X(MEMORY, "memory", "bytes come back when all is over")                                    \
 	X(COUNTER, "counter", "packets in = relayed + dropped by a named reason")                  \
 	X(REPLY, "reply", "replies are sound, signed, and what the request called for")            \
+	X(CAUSE, "cause", "who is refused gave a cause for it; who asks is answered")              \
 	X(HUB_ONCE, "hub-once", "the hub delivers a message once, as it was, to its target")       \
 	X(HUB_ORDER, "hub-order", "messages of one client to another keep their order")            \
 	X(HUB_GONE, "hub-gone", "the hub tells the partner of who is gone")                        \
@@ -62,6 +63,14 @@ enum sim_invariant {
 	X(LOST_BYTES, "lost-bytes")                                                                \
 	X(UNCOUNTED, "uncounted")                                                                  \
 	X(UNSIGNED, "unsigned")                                                                    \
+	X(NO_CHANNELS, "no-channels")                                                              \
+	X(NO_PERMISSIONS, "no-permissions")                                                        \
+	X(STALE_NONCES, "stale-nonces")                                                            \
+	X(STRANGERS, "strangers")                                                                  \
+	X(FEW_PORTS, "few-ports")                                                                  \
+	X(SMALL_QUOTA, "small-quota")                                                              \
+	X(SILENCE, "silence")                                                                      \
+	X(WARM_UP, "warm-up")                                                                      \
 	X(HUB_TWICE, "hub-twice")                                                                  \
 	X(HUB_MISROUTE, "hub-misroute")                                                            \
 	X(HUB_SWAP, "hub-swap")                                                                    \

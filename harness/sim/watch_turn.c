@@ -89,6 +89,22 @@ static void expect_to_peer(struct watch_node *w, const struct acc_alloc *a, stru
 	w->source = a->relayed;
 }
 
+/* Is it a relayed address, for now? What has just expired may or may not be closed. */
+static bool is_open(struct watch_node *w, struct ep relayed)
+{
+	const struct acc_alloc *a = account_by_relayed(w->account, relayed);
+
+	return a && (a->expires_ms > sim_now(w->sim) ||
+	             turn_ports_is_leased(w->node->ports, relayed.port));
+}
+
+/* A channel is bound, and where it leads to a relay of the node, that is still there. */
+static bool leads_on(struct watch_node *w, const struct acc_chan *c)
+{
+	return account_chan_lasts(w->account, c) &&
+	       (c->peer.ip != w->node->listener.ip || is_open(w, c->peer));
+}
+
 /* From the client: ChannelData. */
 static void expect_channel_data(struct watch_node *w)
 {
@@ -98,7 +114,7 @@ static void expect_channel_data(struct watch_node *w)
 
 	w->payload_at = CHANNEL_HEADER;
 	w->payload_len = get16(w->data + 2);
-	if (!live || !c || c->until_ms <= sim_now(w->sim))
+	if (!live || !c || !leads_on(w, c))
 		expect_drop(w, a && !live ? SIM_LIFETIME : SIM_CHANNEL,
 		            COUNTER_OF(unbound_channel_drops));
 	else if (!account_permits(w->account, a, c->peer.ip))
@@ -115,15 +131,6 @@ static bool get_peer(const uint8_t *m, size_t len, struct ep *out)
 		return false;
 	*out = ep_of(&peer);
 	return true;
-}
-
-/* Is it a relayed address, for now? What has just expired may or may not be closed. */
-static bool is_open(struct watch_node *w, struct ep relayed)
-{
-	const struct acc_alloc *a = account_by_relayed(w->account, relayed);
-
-	return a && (a->expires_ms > sim_now(w->sim) ||
-	             turn_ports_is_leased(w->node->ports, relayed.port));
 }
 
 /* From the client: a Send indication. Ours are well-formed, and never for a forbidden peer. */
@@ -165,9 +172,13 @@ static void expect_from_peer(struct watch_node *w, struct ep relayed)
 		            COUNTER_OF(permission_drops));
 		return;
 	}
+	if (w->from.ip == w->node->listener.ip && !is_open(w, w->from)) {
+		expect_drop(w, SIM_PERMISSION, COUNTER_OF(permission_drops));
+		return;
+	}
 	c = account_chan_to(a, w->from);
 	w->outcome = OUT_TO_CLIENT;
-	w->channel = c && c->until_ms > now ? c->number : 0;
+	w->channel = c && leads_on(w, c) ? c->number : 0;
 	w->source = account_server_end(a, w->node->index);
 	w->sink = a->client;
 }
@@ -340,8 +351,11 @@ void watch_turn_handled(struct watch_node *w)
 	if (!w->busy)
 		return;
 	w->busy = false;
-	if (w->outcome == OUT_REPLY)
+	if (w->outcome == OUT_REPLY) {
+		sim_check(w->sim, SIM_CAUSE, w->seen == 1, w->call,
+		          "a request 0x%04x was answered %u times", wire_type(w->data), w->seen);
 		return;
+	}
 	if (w->outcome == OUT_TO_PEER || w->outcome == OUT_TO_CLIENT) {
 		w->sim->counts.relayed++;
 		sim_check(w->sim, w->seen ? SIM_PEER : SIM_PERMISSION, w->seen == 1, w->call,

@@ -65,6 +65,11 @@ static void a_seed_repeats_a_run(void **state)
 	take("event hash", other, sizeof(other));
 	assert_string_equal(first, again);
 	assert_string_not_equal(first, other);
+	/* every bit of it counts */
+	assert_int_equal(sim("--seed 9007199254740993" SMALL), 0);
+	assert_non_null(strstr(said, "seed 9007199254740993,"));
+	assert_int_equal(sim(SMALL "--seed 18446744073709551615"), 0);
+	assert_non_null(strstr(said, "seed 18446744073709551615,"));
 }
 
 /* The failure comes again by its seed, with the events of the call that it is about. */
@@ -102,6 +107,14 @@ static void each_check_fires(void **state)
 	    {"lost-bytes", "memory"},
 	    {"uncounted", "counter"},
 	    {"unsigned", "reply"},
+	    {"no-channels", "cause"},
+	    {"no-permissions", "cause"},
+	    {"stale-nonces", "cause"},
+	    {"strangers", "cause"},
+	    {"few-ports", "cause"},
+	    {"small-quota", "cause"},
+	    {"silence", "cause"},
+	    {"warm-up", "payload"},
 	    {"hub-twice", "hub-once"},
 	    {"hub-misroute", "hub-once"},
 	    {"hub-swap", "hub-order"},
@@ -140,6 +153,9 @@ static void wrong_usage_names_the_fix(void **state)
 	assert_int_equal(sim("--loss lots"), 2);
 	assert_non_null(strstr(said, "--loss lots: not a number"));
 	assert_int_equal(sim("--nodes 99"), 2);
+	assert_int_equal(sim("--seed 12x"), 2);
+	assert_int_equal(sim("--seed 18446744073709551616"), 2);
+	assert_int_equal(sim("--seed -1"), 2);
 	assert_int_equal(sim("--break nothing-known"), 2);
 	assert_non_null(strstr(said, "--break list"));
 	assert_int_equal(sim("--nonsense"), 2);
