@@ -13,6 +13,8 @@
 #include "daemon/tests/foreign/lab.h"
 #include "daemon/tests/foreign/talker.h"
 #include "harness/browser/tests/page.h"
+#include "store/internal.h"
+#include "store/snapshot.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -36,6 +38,20 @@ static struct lab_server server;
 static struct lab_program echo;
 static char options[224];
 
+/* As a program has added him that had no rule for it yet. */
+static void add_hostile(void)
+{
+	struct store_keys keys;
+	struct store *s;
+
+	wire_key(HOSTILE, "turnpike", "hostile", keys.md5);
+	wire_key256(HOSTILE, "turnpike", "hostile", keys.sha256);
+	wire_userhash(HOSTILE, "turnpike", keys.userhash);
+	assert_int_equal(store_open(server.data, NULL, &s, NULL), 0);
+	assert_int_equal(user_insert(s, "turnpike", HOSTILE, &keys, "user add", NULL), 0);
+	store_close(s);
+}
+
 static int start(void **state)
 {
 	*state = &server;
@@ -47,7 +63,7 @@ static int start(void **state)
 	free(lab_verb(&server, "account add guest --password-stdin", "only-looking\n"));
 	free(lab_verb(&server, "user add alice --password-stdin", "wonderland\n"));
 	free(lab_verb(&server, "user add bob --password-stdin", "builder\n"));
-	free(lab_verb(&server, "user add " HOSTILE " --password-stdin", "hostile\n"));
+	add_hostile();
 	lab_server_start(&server, "page", options);
 	lab_echo_start(&echo, ECHO_PORT);
 	return page_start(BROWSER_CHROMIUM, NULL);
