@@ -43,6 +43,7 @@ struct admin_socket {
 	struct client *clients;
 	unsigned client_n;
 	struct sockaddr_un addr;
+	int dir_fd; /* that addr leads through, or -1 */
 	int fd;
 	int null;  /* what the spare is a copy of */
 	int spare; /* a descriptor for who asks why there are none left; -1: he has it */
@@ -247,11 +248,31 @@ static int bind_private(struct admin_socket *s)
 	return r;
 }
 
+/* A path that is too long for an address (108 bytes) leads through a descriptor of the directory.
+ */
+static int find_address(struct admin_socket *s, const char *dir, struct why *why)
+{
+	struct sockaddr_un *a = &s->addr;
+
+	a->sun_family = AF_UNIX;
+	s->dir_fd = -1;
+	if ((size_t)snprintf(a->sun_path, sizeof(a->sun_path), "%s/" ADMIN_SOCKET_NAME, dir) <
+	    sizeof(a->sun_path))
+		return 0;
+	s->dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (s->dir_fd < 0)
+		return why_set(why, error_from_errno(errno), "cannot open %.200s: %s", dir,
+		               strerror(errno));
+	snprintf(a->sun_path, sizeof(a->sun_path), "/proc/self/fd/%d/" ADMIN_SOCKET_NAME,
+	         s->dir_fd);
+	return 0;
+}
+
 int admin_socket_start(struct event_base *base, const char *dir, struct admin *admin,
                        struct admin_socket **out, struct why *why)
 {
 	struct admin_socket *s = calloc(1, sizeof(*s));
-	int len, r = 0;
+	int r;
 
 	if (!s)
 		return why_set(why, -E_NOMEM, "out of memory");
@@ -259,21 +280,16 @@ int admin_socket_start(struct event_base *base, const char *dir, struct admin *a
 	s->admin = admin;
 	s->null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	s->spare = fcntl(s->null, F_DUPFD_CLOEXEC, 0);
-	s->addr.sun_family = AF_UNIX;
-	len = snprintf(s->addr.sun_path, sizeof(s->addr.sun_path), "%s/" ADMIN_SOCKET_NAME, dir);
 	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if ((size_t)len >= sizeof(s->addr.sun_path)) {
-		r = why_set(why, -E_INVAL,
-		            "%s/" ADMIN_SOCKET_NAME " is too long a path for a socket: choose a "
-		            "shorter one with data",
-		            dir);
+	r = find_address(s, dir, why);
+	if (r)
 		goto out;
-	}
 	unlink(s->addr.sun_path);
 	s->bound = s->fd >= 0 && !bind_private(s);
 	if (!s->bound || listen(s->fd, CLIENTS_MAX)) {
-		r = why_set(why, error_from_errno(errno), "cannot listen on %s: %s",
-		            s->addr.sun_path, strerror(errno));
+		r = why_set(why, error_from_errno(errno),
+		            "cannot listen on %.200s/" ADMIN_SOCKET_NAME ": %s", dir,
+		            strerror(errno));
 		goto out;
 	}
 	s->listener = event_new(base, s->fd, EV_READ | EV_PERSIST, on_accept, s);
@@ -306,5 +322,7 @@ void admin_socket_stop(struct admin_socket *s)
 		close(s->null);
 	if (s->bound)
 		unlink(s->addr.sun_path);
+	if (s->dir_fd >= 0)
+		close(s->dir_fd);
 	free(s);
 }

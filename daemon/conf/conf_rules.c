@@ -7,7 +7,6 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/un.h>
 
 void rule_tell(const struct rules *r, const char *fmt, ...)
 {
@@ -148,17 +147,6 @@ static void check_tls(const struct rules *r)
 	if (*r->conf->tls_key && !*r->conf->tls_cert)
 		rule_tell(r, "%s: a key without a certificate: set tls_cert, too",
 		          RULE_WHERE(r, tls_key));
-}
-
-/* The admin socket lies in it, and a socket's path is short. */
-static void check_data(const struct rules *r)
-{
-	const size_t max = sizeof(((struct sockaddr_un *)0)->sun_path) - sizeof("/admin.sock");
-
-	if (strlen(r->conf->data) > max)
-		rule_tell(
-		    r, "%s: %zu bytes are too long for the path of a socket in it: use up to %zu",
-		    RULE_WHERE(r, data), strlen(r->conf->data), max);
 }
 
 static void check_user(const struct rules *r)
@@ -359,7 +347,6 @@ void conf_rules(const struct conf *conf, const struct conf_origin *origins,
 	check_tls(&r);
 	check_times(&r);
 	check_user(&r);
-	check_data(&r);
 	check_oauth(&r);
 	check_alternates(&r);
 	check_realms(&r);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * A realm as long as RFC 8489 allows, from the command line to the wire and
- * back: 127 characters, of four bytes each.
+ * What others chose, and chose long. A realm as long as RFC 8489 allows, from
+ * the command line to the wire and back: 127 characters, of four bytes each. A
+ * data directory deeper than the address of a Unix socket has room for.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,12 +15,14 @@
 #include "daemon/tests/foreign/talker.h"
 
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SERVER4 LAB_SERVER4 ":3478"
 #define CHARS   127
+#define LONG_MS 20000
 
 static struct lab_server server;
 static char realm[4 * CHARS + 1], escaped[12 * CHARS + 1]; /* as JSON has it */
@@ -101,12 +104,38 @@ static void doctor_signs_in(void **state)
 	free(said);
 }
 
+static void a_deep_data_directory(void **state)
+{
+	const char *turnpike = getenv("TURNPIKE_BIN") ? getenv("TURNPIKE_BIN") : TURNPIKE_PROGRAM;
+	char name[129], command[1024];
+	struct lab_program p;
+
+	(void)state;
+	memset(name, 'd', sizeof(name) - 1);
+	name[sizeof(name) - 1] = 0;
+	snprintf(command, sizeof(command),
+	         "%s serve --data %s/%s --workers 1 --drain-timeout 0 --listen " LAB_SERVER4B
+	         ":3478",
+	         turnpike, lab_dir(), name);
+	lab_start(&p, command, NULL);
+	if (!lab_wait_output(&p, "event=ready", LONG_MS)) {
+		char *said = lab_output(&p);
+
+		lab_signal_and_wait(&p, SIGKILL, LONG_MS);
+		lab_fail(said, said, "no start");
+	}
+	snprintf(command, sizeof(command), "%s --data %s/%s status", turnpike, lab_dir(), name);
+	free(lab_run(command, NULL));
+	assert_int_equal(lab_signal_and_wait(&p, SIGTERM, LONG_MS), 0);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(keys_are_bound_to_it),
 	    cmocka_unit_test(limited_credentials_are),
 	    cmocka_unit_test(doctor_signs_in),
+	    cmocka_unit_test(a_deep_data_directory),
 	};
 
 	(void)argc;
