@@ -44,7 +44,7 @@ static int start(void **state)
 
 static void signs_in(struct talker *t, const char *user, const char *password)
 {
-	talker_enter(t, SERVER4, true, user, password);
+	talker_enter(t, SERVER4, false, user, password);
 	assert_string_equal(t->realm, realm);
 }
 
