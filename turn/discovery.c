@@ -90,16 +90,12 @@ int turn_discovery_check(struct turn_request *rq)
 	return port->value && stun_msg_has(&rq->msg, STUN_ATTR_PADDING) ? 400 : 0;
 }
 
-static void add_if_room(struct turn_request *rq, uint16_t type, const struct addr *a)
+/* All of it goes to whoever asks, and over UDP to whoever was said to ask: four addresses to a bare
+ * request of 20 bytes. With their headers of IP and UDP that is twice the request over IPv4, and
+ * not three times over IPv6; how often, binding_rate bounds. */
+bool turn_is_discovery(const struct turn_request *rq)
 {
-	size_t len = addr_family(a) == AF_INET6 ? 24 : 12;
-
-	size_t more = rq->msg.has_fingerprint ? 8 : 0;
-
-	/* No reply to a stranger is longer than three of his requests: a bare one of 20 bytes over
-	 * IPv6 does not hear all. */
-	if (rq->out.len + len + more <= turn_reply_room(rq))
-		stun_out_add_addr(&rq->out, type, a);
+	return rq->msg.method == STUN_BINDING && discovery_listener(rq);
 }
 
 /* Where the answer comes from and where else we are; and that it leaves from there. Only the
@@ -118,8 +114,12 @@ void turn_discovery_reply(struct turn_request *rq)
 		from = change & CHANGE_PORT ? l->other : l->other_ip;
 	else if (change & CHANGE_PORT)
 		from = l->other_port;
-	add_if_room(rq, STUN_TYPE_OTHER_ADDRESS, &l->other->external);
-	add_if_room(rq, STUN_TYPE_RESPONSE_ORIGIN, &from->external);
+	/* Section 6.1: "The server MUST include both MAPPED-ADDRESS and XOR-MAPPED-ADDRESS in its
+	 * Response", the former so that a NAT that rewrites addresses gives itself away. */
+	if (!rq->msg.classic)
+		stun_out_add_addr(&rq->out, STUN_TYPE_MAPPED_ADDRESS, &rq->path.client);
+	stun_out_add_addr(&rq->out, STUN_TYPE_OTHER_ADDRESS, &l->other->external);
+	stun_out_add_addr(&rq->out, STUN_TYPE_RESPONSE_ORIGIN, &from->external);
 	/* "the server SHOULD insert a PADDING attribute [...] in its response": as long as the
 	 * request's, so that nobody gets more than was sent in his name. */
 	if (padding->value)

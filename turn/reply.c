@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-#define SOFTWARE "Turnpike"
+#define SOFTWARE    "Turnpike"
+#define UDP_HEADERS 28 /* of IPv4 and UDP; those of IPv6 are longer, and bound it as well */
 
 void turn_reply_start(struct turn_request *rq, enum stun_class class)
 {
@@ -30,6 +31,8 @@ size_t turn_reply_room(const struct turn_request *rq)
 {
 	if (rq->key || rq->path.side->protocol != TURN_UDP)
 		return STUN_REPLY_MAX;
+	if (turn_is_discovery(rq))
+		return TURN_REFLECTION_MAX * (rq->msg.len + UDP_HEADERS) - UDP_HEADERS;
 	return TURN_REFLECTION_MAX * rq->msg.len;
 }
 

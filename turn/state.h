@@ -273,6 +273,7 @@ void turn_find_counterparts(struct turn *t);
 void turn_discovery_note_unknown(struct turn_request *rq);
 turn_check_fn turn_discovery_check;
 void turn_discovery_reply(struct turn_request *rq);
+bool turn_is_discovery(const struct turn_request *rq); /* a Binding that is answered in full */
 int turn_allocate(struct turn_request *rq);
 int turn_refresh(struct turn_request *rq);
 int turn_create_permission(struct turn_request *rq);

@@ -123,9 +123,13 @@ static void unknown_connections_are_answered(void **state)
 	for (size_t i = 0; i < sizeof(ids) / sizeof(*ids); i++) {
 		talker_open(&t, SERVER4, true, NULL, "alice", "wonderland");
 		assert_int_equal(talker_login(&t), 401);
-		talker_request(&t, &m, W_CONNECTION_BIND);
-		wire_add_u32(&m, 0x002a, ids[i]);
-		assert_int_equal(talker_ask(&t, &m), 400);
+		for (int code = 438, tries = 0; code == 438; tries++) {
+			talker_request(&t, &m, W_CONNECTION_BIND);
+			wire_add_u32(&m, 0x002a, ids[i]);
+			code = talker_ask(&t, &m);
+			/* where it has come to another worker, it may need another nonce */
+			assert_true(code == 400 || (code == 438 && !tries));
+		}
 		/* and the connection is as good as before */
 		assert_int_equal(talker_allocate(&t, NULL), 0);
 		talker_close(&t);

@@ -144,6 +144,8 @@ static const struct row rows[] = {
     {"natdiscovery, filtering", DISCOVER "-f " SERVER, RELAYS, 0,
      "Response origin: : " LAB_SERVER4B ":3476"},
     {"natdiscovery, hairpinning", DISCOVER "-H " SERVER, RELAYS, 0, "Received a request"},
+    {"nmap, stun-info", "nmap -n -Pn -sU " OAUTH_PORT "--script +stun-info " SERVER, RELAYS, 0,
+     "External IP: "},
     {"natdiscovery, padded", DISCOVER "-m -f -P " SERVER, RELAYS, 0,
      "NAT with Endpoint Independent Filtering!"},
 };
