@@ -6,6 +6,8 @@
 #ifndef HARNESS_PRESSURE_H
 #define HARNESS_PRESSURE_H
 
+#include "harness/clock.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -36,6 +38,30 @@ static inline bool pressure_is_busy(double stalled_us, int64_t spent_ms)
 static inline int64_t pressure_limit_ms(int64_t limit_ms, double stalled_us, int64_t spent_ms)
 {
 	return pressure_is_busy(stalled_us, spent_ms) ? PRESSURE_PATIENCE * limit_ms : limit_ms;
+}
+
+/* A limit for one thing that is waited for. */
+struct patience {
+	int64_t started_ms, limit_ms;
+	double stalled_us; /* then */
+};
+
+static inline struct patience patience_begin(int64_t limit_ms)
+{
+	return (struct patience){
+	    .started_ms = clock_mono_ms(), .limit_ms = limit_ms, .stalled_us = pressure_cpu_us()};
+}
+
+/* The deadline as it stands (clock_mono_ms()): it moves once it has come, if the machine was busy
+ * meanwhile. */
+static inline int64_t patience_deadline(const struct patience *p)
+{
+	int64_t spent_ms = clock_mono_ms() - p->started_ms;
+
+	if (spent_ms < p->limit_ms)
+		return p->started_ms + p->limit_ms;
+	return p->started_ms +
+	       pressure_limit_ms(p->limit_ms, pressure_cpu_us() - p->stalled_us, spent_ms);
 }
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "harness/browser/driver.h"
 #include "harness/clock.h"
+#include "harness/pressure.h"
 
 #include <openssl/evp.h>
 #include <stdarg.h>
@@ -206,7 +207,7 @@ static bool truthy(const json_t *v)
 
 int browser_wait_for(struct browser *b, const char *js, int64_t limit_ms, struct why *why)
 {
-	int64_t deadline = clock_mono_ms() + limit_ms;
+	struct patience patience = patience_begin(limit_ms);
 
 	for (;;) {
 		json_t *value = NULL;
@@ -216,7 +217,7 @@ int browser_wait_for(struct browser *b, const char *js, int64_t limit_ms, struct
 		json_decref(value);
 		if (err != 0 || yes)
 			return err;
-		if (clock_mono_ms() >= deadline)
+		if (clock_mono_ms() >= patience_deadline(&patience))
 			return why_set(why, -E_TIMEOUT, "%s stayed false for %lld ms", js,
 			               (long long)limit_ms);
 		err = b->driver->pump(b, POLL_MS, why);
@@ -241,7 +242,7 @@ static char *js_call(const char *fn, const char *arg)
 
 int browser_click(struct browser *b, const char *selector, int64_t limit_ms, struct why *why)
 {
-	int64_t deadline = clock_mono_ms() + limit_ms;
+	struct patience patience = patience_begin(limit_ms);
 	char *js = js_call(click_point_js, selector);
 	int err = js ? 0 : why_set(why, -E_NOMEM, "out of memory");
 	double x, y;
@@ -257,7 +258,7 @@ int browser_click(struct browser *b, const char *selector, int64_t limit_ms, str
 			break;
 		}
 		json_unpack(point, "{s:s}", "no", &no);
-		if (err == 0 && clock_mono_ms() >= deadline)
+		if (err == 0 && clock_mono_ms() >= patience_deadline(&patience))
 			err = why_set(why, -E_TIMEOUT, "cannot click %s: %s", selector, no);
 		json_decref(point);
 		if (err == 0)

@@ -7,6 +7,7 @@
 #include "harness/browser/driver.h"
 #include "harness/clock.h"
 #include "harness/lab/proc.h"
+#include "harness/pressure.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -224,7 +225,7 @@ out:
 /* The page that a browser opens by itself; at its birth there may be none for a moment. */
 static int find_page(struct browser *b, char *id, size_t size, struct why *why)
 {
-	int64_t deadline = clock_mono_ms() + START_MS;
+	struct patience patience = patience_begin(START_MS);
 
 	for (id[0] = '\0'; !id[0];) {
 		json_t *result = NULL, *target;
@@ -241,7 +242,7 @@ static int find_page(struct browser *b, char *id, size_t size, struct why *why)
 				snprintf(id, size, "%s", text);
 		}
 		json_decref(result);
-		if (!id[0] && clock_mono_ms() >= deadline)
+		if (!id[0] && clock_mono_ms() >= patience_deadline(&patience))
 			return why_set(why, -E_TIMEOUT, "browser %s opened no page", b->name);
 		if (!id[0])
 			cdp_pump(impl(b)->cdp, 20);

@@ -7,6 +7,7 @@
 #include "harness/browser/driver.h"
 #include "harness/clock.h"
 #include "harness/lab/proc.h"
+#include "harness/pressure.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -215,7 +216,7 @@ static int spawn(struct browser *b, const struct browser_options *opt, struct wh
 /* Firefox writes where it listens into its profile. */
 static int await_port(struct browser *b, const char *folder, uint16_t *port, struct why *why)
 {
-	int64_t deadline = clock_mono_ms() + START_MS;
+	struct patience patience = patience_begin(START_MS);
 	char path[PATH_MAX];
 	int status;
 
@@ -236,7 +237,7 @@ static int await_port(struct browser *b, const char *folder, uint16_t *port, str
 			return why_set(why, -E_CLOSED, "browser %s %s at its start", b->name,
 			               proc_status_text(status, how, sizeof(how)));
 		}
-		if (clock_mono_ms() >= deadline)
+		if (clock_mono_ms() >= patience_deadline(&patience))
 			return why_set(why, -E_TIMEOUT,
 			               "browser %s did not listen for WebDriver BiDi within %d s",
 			               b->name, START_MS / 1000);

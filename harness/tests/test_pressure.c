@@ -32,10 +32,24 @@ static void test_this_machine_counts_or_says_that_it_does_not(void **state)
 	assert_true(before == -1 || pressure_cpu_us() >= before);
 }
 
+static void test_deadline_stands_on_an_idle_machine(void **state)
+{
+	struct patience p = {.started_ms = clock_mono_ms() - 1000, .limit_ms = 500};
+
+	(void)state;
+	p.stalled_us = pressure_cpu_us();
+	assert_int_equal(patience_deadline(&p), p.started_ms + 500);
+	p.stalled_us -= 990e3;
+	assert_int_equal(patience_deadline(&p), p.started_ms + PRESSURE_PATIENCE * 500);
+	p.limit_ms = 5000;
+	assert_int_equal(patience_deadline(&p), p.started_ms + 5000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_limit_is_longer_on_a_busy_machine_alone),
+	    cmocka_unit_test(test_deadline_stands_on_an_idle_machine),
 	    cmocka_unit_test(test_this_machine_counts_or_says_that_it_does_not),
 	};
 
