@@ -11,6 +11,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <poll.h>
+#include <pty.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +32,8 @@ static struct addr at; /* where it listens */
 
 /* ---- the server ---- */
 
+static int spawn_stderr = -1; /* what it gets for stderr; -1: ours */
+
 static pid_t spawn(char *const argv[], const char *input, int *out)
 {
 	int in[2], o[2];
@@ -42,6 +45,8 @@ static pid_t spawn(char *const argv[], const char *input, int *out)
 	if (!pid) {
 		dup2(in[0], 0);
 		dup2(o[1], 1);
+		if (spawn_stderr >= 0)
+			dup2(spawn_stderr, 2);
 		execv(argv[0], argv);
 		_exit(127);
 	}
@@ -552,6 +557,38 @@ static void limits(void **state)
 	server_stop();
 }
 
+/* Where to click is told to a terminal, and to no log. */
+static void links(void **state)
+{
+	for (int terminal = 0; terminal < 2; terminal++) {
+		int fd[2], flags, n = 0;
+		char said[4096] = "";
+		size_t len = 0;
+
+		(void)state;
+		if (terminal)
+			assert_int_equal(openpty(&fd[0], &fd[1], NULL, NULL, NULL), 0);
+		else
+			assert_int_equal(pipe2(fd, O_CLOEXEC), 0);
+		spawn_stderr = fd[1];
+		server_start(NULL);
+		spawn_stderr = -1;
+		server_stop();
+		close(fd[1]);
+		flags = fcntl(fd[0], F_GETFL);
+		fcntl(fd[0], F_SETFL, flags | O_NONBLOCK);
+		for (ssize_t got; len < sizeof(said) - 1 &&
+		                  (got = read(fd[0], said + len, sizeof(said) - 1 - len)) > 0;)
+			len += (size_t)got;
+		said[len] = 0;
+		close(fd[0]);
+		assert_non_null(strstr(said, "First start."));
+		for (const char *link = said; (link = strstr(link, "http://localhost:")); link++)
+			n += strspn(strchr(link + 17, '/'), "/link0123456789abcdef") == 38;
+		assert_int_equal(n, terminal ? 2 : 0);
+	}
+}
+
 /* ---- RFC 6062 ---- */
 
 static int ask(struct client *c, struct wire *m)
@@ -795,6 +832,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test_teardown(slow_hello, teardown),
 	    cmocka_unit_test_teardown(proxies, teardown),
 	    cmocka_unit_test_teardown(limits, teardown),
+	    cmocka_unit_test_teardown(links, teardown),
 	    cmocka_unit_test_teardown(data_connections, teardown),
 	    cmocka_unit_test_teardown(peers_connect, teardown),
 	    cmocka_unit_test_teardown(stops_at_once, teardown),

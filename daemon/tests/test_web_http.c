@@ -61,7 +61,10 @@ static void test_health_and_page(void **state)
 	expect_status(f, "GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n", 404, NULL);
 	/* Where nothing is administered there is no page for it. */
 	expect_status(f, "GET /admin/ HTTP/1.1\r\nHost: x\r\n\r\n", 404, NULL);
-	expect_status(f, "GET /ws HTTP/1.1\r\nHost: x\r\n\r\n", 426, "Upgrade: websocket\r\n");
+	expect_status(f, "GET /ws HTTP/1.1\r\nHost: relay.example\r\n\r\n", 426,
+	              "Upgrade: websocket\r\n");
+	expect_status(f, "GET /ws HTTP/1.1\r\nHost: app.example\r\n\r\n", 426, NULL);
+	expect_status(f, "GET /ws HTTP/1.1\r\nHost: x\r\n\r\n", 421, "public_host");
 
 	response = get(f, true, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
 	assert_non_null(strstr(response, "HTTP/1.1 200 OK\r\n"));

@@ -33,6 +33,7 @@ const char *http_status_text(int status)
 	    {409, "Conflict"},
 	    {411, "Length Required"},
 	    {413, "Content Too Large"},
+	    {421, "Misdirected Request"},
 	    {426, "Upgrade Required"},
 	    {429, "Too Many Requests"},
 	    {500, "Internal Server Error"},
@@ -201,8 +202,17 @@ static void get_link(const struct http_call *c)
 		c->r->headers = NULL;
 }
 
+/* A browser does not tell its page why a WebSocket was refused: the page asks here. */
 static void get_ws(const struct http_call *c)
 {
+	if (c->q->origin.host_unknown) {
+		http_api_error(
+		    c->r, 421, "unknown-host",
+		    "This server does not know that it is called so, and takes no page "
+		    "under that name for its own: set public_host to the name, or name the "
+		    "page's origin in cors_origin. An address works always.");
+		return;
+	}
 	http_api_error(c->r, 426, "upgrade-required", "This path speaks WebSocket.");
 }
 

@@ -76,6 +76,26 @@ static bool is_ours(const struct origin_rules *rules, const char *host)
 	       is_certified(rules, host, true) || is_named(rules, host);
 }
 
+/* The operator has named a page of that host: ours, behind a proxy. */
+static bool is_origin(const struct origin_rules *rules, const struct authority *asked)
+{
+	static const struct {
+		const char *scheme;
+		uint16_t port;
+	} schemes[] = {{"https", 443}, {"http", 80}};
+	char origin[HOST_STRLEN + 16];
+	bool is = false;
+
+	for (size_t i = 0; rules->ops->cors && i < sizeof(schemes) / sizeof(*schemes); i++) {
+		int n = snprintf(origin, sizeof(origin), "%s://%s", schemes[i].scheme, asked->host);
+
+		if (asked->port && asked->port != schemes[i].port)
+			snprintf(origin + n, sizeof(origin) - (size_t)n, ":%u", asked->port);
+		is |= rules->ops->cors(rules->ctx, origin) == WEB_CORS_NAMED;
+	}
+	return is;
+}
+
 /* *scheme_port: of the scheme where it is http or https, else 0. */
 static int parse_origin(const char *origin, struct authority *out, uint16_t *scheme_port)
 {
@@ -183,7 +203,7 @@ void origin_read(const struct origin_rules *rules, struct lws *wsi, struct lws_o
 	if (!(told && told->by_proxy) && rules->ops->proxy_seen && names_others(wsi))
 		rules->ops->proxy_seen(rules->ctx, &out->peer);
 	read_host(wsi, &local, &asked, out);
-	out->host_unknown = *asked.host && !is_ours(rules, asked.host);
+	out->host_unknown = *asked.host && !is_ours(rules, asked.host) && !is_origin(rules, &asked);
 	if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) > 0) {
 		header = copy_header(wsi, WSI_TOKEN_ORIGIN);
 		out->page = header ? page_of(rules, header, &asked) : LWS_PAGE_FOREIGN;

@@ -450,7 +450,20 @@ function closeCallQuietly() {
 
 /* ---- the hub ---- */
 
+// Why a WebSocket is refused, no browser tells its page; the path itself does.
+async function explainRefusal() {
+	try {
+		const answer = await fetch("/ws");
+		if (answer.status === 421)
+			notice((await answer.json()).error.message);
+	} catch { /* it does not answer at all: the state says so */ }
+}
+
+let wasIn = false;
 hub.addEventListener("state", ({ detail }) => {
+	wasIn ||= detail === "signed-in";
+	if (detail === "closed" && !wasIn)
+		explainRefusal();
 	$("link-state").dataset.state = detail;
 	$("link-state").textContent = LINK_TEXT[detail];
 	for (const id of ["chat-input", "chat-send"])

@@ -114,6 +114,10 @@ static void rebound(void **state)
 	page_is(STATUS("'/metrics'"), "401");
 	page_is(STATUS("'/api/v1/ice-servers', {method: 'POST'}"), "403");
 	page_is(WS("ws://rebound.example:8080/ws"), "\"refused\"");
+	/* if it is the operator's own name, the page says what to do */
+	page_type("#name", "ada");
+	page_click("#join");
+	page_wait("/public_host/.test(document.querySelector('#notice-text').textContent)");
 	page_open("http://a!b.evil.example:8080/");
 	page_is("document.body.innerText.includes('Host header')", "true");
 	page_is(STATUS("'/turn'"), "400");

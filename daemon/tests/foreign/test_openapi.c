@@ -20,8 +20,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RATE    60 /* credentials a minute: enough for each operation once */
-#define OPTIONS "--issue-rate-token 60 --listen 127.0.0.1:8080 --trusted-proxy 127.0.0.1"
+#define RATE 60 /* credentials a minute: enough for each operation once */
+#define OPTIONS                                                                                    \
+	"--issue-rate-token 60 --listen 127.0.0.1:8080 --trusted-proxy 127.0.0.1 --public-host "   \
+	"turn.example.org"
 
 static struct lab_server server;
 static json_t *doc;
