@@ -210,7 +210,7 @@ void watch_turn_arrives(struct watch_node *w, struct ep from, struct ep to, cons
 static void tamper(struct watch_node *w, struct watch_sent *sent, uint8_t *copy)
 {
 	enum sim_break b = w->sim->conf.broken;
-	size_t at = sent->len - 1;
+	size_t at = sent->len - 1, integrity_len;
 
 	if (sent->len > WATCH_PACKET_MAX)
 		return;
@@ -225,7 +225,8 @@ static void tamper(struct watch_node *w, struct watch_sent *sent, uint8_t *copy)
 		sent->to.port ^= 1;
 	if (b == BREAK_RELAYED_TWICE && w->outcome >= OUT_TO_PEER)
 		sent->times = 2;
-	if (b == BREAK_UNSIGNED && w->outcome == OUT_REPLY && sent->len > 80) {
+	if (b == BREAK_UNSIGNED && w->outcome == OUT_REPLY &&
+	    wire_get(sent->data, sent->len, 0x0008, &integrity_len)) {
 		memcpy(copy, sent->data, sent->len);
 		copy[sent->len - 30] ^= 1; /* within the integrity: 24 bytes, a fingerprint of 8 */
 		sent->data = copy;
