@@ -56,6 +56,9 @@ static const char *const own_options[] = {
     "2001:db8::/32",
     "--guests",
     "yes",
+    /* Behind NAT64 clients know it by a name alone. */
+    "--cors-origin",
+    "https://" LAB_SERVER_NAME,
 };
 
 #define OWN_OPTIONS (sizeof(own_options) / sizeof(*own_options))

@@ -112,7 +112,7 @@ static int set_up(void **state)
 	struct deployed *d = calloc(1, sizeof(*d));
 
 	*state = d;
-	return d ? deploy(d, "local", "128", true) : -1;
+	return d ? deploy(d, "yes", "128", true) : -1;
 }
 
 static int set_up_without_certificate(void **state)
@@ -120,7 +120,7 @@ static int set_up_without_certificate(void **state)
 	struct deployed *d = calloc(1, sizeof(*d));
 
 	*state = d;
-	return d ? deploy(d, "local", "128", false) : -1;
+	return d ? deploy(d, "yes", "128", false) : -1;
 }
 
 static int set_up_with_key(void **state)
@@ -136,7 +136,7 @@ static int set_up_with_quota(void **state)
 	struct deployed *d = calloc(1, sizeof(*d));
 
 	*state = d;
-	return d ? deploy(d, "local", "1", true) : -1;
+	return d ? deploy(d, "yes", "1", true) : -1;
 }
 
 static int tear_down(void **state)
