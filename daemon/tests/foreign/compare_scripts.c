@@ -331,10 +331,12 @@ static void allocation(struct talk *t)
 	wire_add(&m, FAMILY, ipv4, 4);
 	compare_ask(t, "Refresh, its own family", &m);
 	t->c.user = "bob";
+	t->c.user_len = strlen(t->c.user);
 	t->c.password = "builder";
 	talker_request(&t->c, &m, W_REFRESH);
 	compare_ask(t, "Refresh by another user", &m);
 	t->c.user = "alice";
+	t->c.user_len = strlen(t->c.user);
 	t->c.password = "wonderland";
 	talker_request(&t->c, &m, W_REFRESH);
 	wire_add_u32(&m, LIFETIME, 0);

@@ -83,16 +83,22 @@ static void give_up(const char *reason)
 	exit(ci && !strcmp(ci, "true") ? 1 : 77);
 }
 
+static void set_sysctl(const char *path, const char *value, const char *without)
+{
+	FILE *f = fopen(path, "w");
+
+	if (!f || fputs(value, f) < 0 || fflush(f))
+		fprintf(stderr, "lab: %s: %s: %s\n", path, strerror(errno), without);
+	if (f)
+		fclose(f);
+}
+
 /* Clients talk from the server's own address: their sockets keep off the ports that it relays from
  * (50000 and above), or a relay cannot be bound there now and then. */
 static void spare_relay_ports(void)
 {
-	FILE *f = fopen("/proc/sys/net/ipv4/ip_local_port_range", "w");
-
-	if (!f || fputs("20000 49999\n", f) < 0 || fflush(f))
-		fprintf(stderr, "lab: clients may take ports of the relays: %s\n", strerror(errno));
-	if (f)
-		fclose(f);
+	set_sysctl("/proc/sys/net/ipv4/ip_local_port_range", "20000 49999\n",
+	           "clients may take ports of the relays");
 }
 
 static void enter(char **argv, bool as_root)
@@ -465,8 +471,8 @@ void lab_echo_start(struct lab_program *p, uint16_t port)
 {
 	char command[128];
 
-	/* IPv6 has no way to bind an address that no interface has, short of a sysctl. */
-	free(lab_run("ip addr replace " LAB_PEER6 "/128 dev lo nodad", NULL));
+	/* Not an address of lo: that would be the server's own, and nobody's peer. */
+	set_sysctl("/proc/sys/net/ipv6/ip_nonlocal_bind", "1\n", "no peer over IPv6");
 	snprintf(command, sizeof(command), "turnutils_peer -L " LAB_PEER4 " -L " LAB_PEER6 " -p %u",
 	         port);
 	lab_start(p, command, NULL);
