@@ -85,8 +85,8 @@ static struct acc_nonce *shown_nonce(const struct exchange *x)
 	return n;
 }
 
-/* 438: another port of the same client may be told that it needs a nonce of its own; and a nonce
- * may end with the allocation that was made with it. */
+/* 438: each port of a client needs a nonce of its own, and that ends with the allocation that was
+ * made with it. */
 static bool is_stale(const struct exchange *x)
 {
 	const struct acc_nonce *n = shown_nonce(x);
@@ -95,12 +95,15 @@ static bool is_stale(const struct exchange *x)
 	       n->given_ms + NONCE_MS <= sim_now(x->acc->sim) + SECOND_MS;
 }
 
-/* No success comes of a nonce that the node never gave, or so long ago. */
+/* No success comes of a nonce that the node never gave, or to somebody else, or so long ago; and
+ * not two allocations. */
 static bool is_good(const struct exchange *x)
 {
 	const struct acc_nonce *n = shown_nonce(x);
 
-	return n && n->given_ms + NONCE_MS + SECOND_MS >= sim_now(x->acc->sim);
+	return n && ep_equal(n->client, x->client) &&
+	       !(n->used && x->method == W_ALLOCATE && !x->alloc) &&
+	       n->given_ms + NONCE_MS + SECOND_MS >= sim_now(x->acc->sim);
 }
 
 static bool is_pool_full(const struct exchange *x, bool pair)
