@@ -336,7 +336,7 @@ bridged_form() {
 
 # As the file says, in both forms; Debian's docker-compose reads it as Docker's own does.
 compose() {
-	EXTERNAL_IP=$server docker-compose -f docker/compose.yaml "$@"
+	PUBLIC_HOST=$server EXTERNAL_IP=$server docker-compose -f docker/compose.yaml "$@"
 }
 
 composed() {
@@ -344,6 +344,11 @@ composed() {
 	check "compose: starts" compose up -d --no-build
 	id=$(compose ps -q turnpike)
 	check "compose: healthy" healthy "$id"
+	check "compose: has a name" is turnpike "$(docker inspect -f '{{ index .Config.Labels "com.docker.compose.project" }}' "$id")"
+	check "compose: bounded logs" is "10m 5" \
+		"$(docker inspect -f '{{ index .HostConfig.LogConfig.Config "max-size" }} {{ index .HostConfig.LogConfig.Config "max-file" }}' "$id")"
+	check "compose: credentials name the public host" sh -c \
+		"docker exec $id turnpike credentials somebody | grep -q turn:$server:"
 	check "compose: confined, on the host's network" is \
 		"$(docker inspect -f '{{with .HostConfig}}{{.ReadonlyRootfs}} {{.CapDrop}} {{.SecurityOpt}} {{.NetworkMode}}{{end}}' "$id")" \
 		"true [ALL] [no-new-privileges:true] host"
