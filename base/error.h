@@ -17,6 +17,8 @@
 	X(E_IN_USE, "address in use")                                                              \
 	X(E_DENIED, "not allowed")                                                                 \
 	X(E_REVOKED, "revoked by an administrator")                                                \
+	X(E_SCOPE, "the API token is for something else")                                          \
+	X(E_UNREACHABLE, "no address is known that clients reach this server by")                  \
 	X(E_STALE, "too old")                                                                      \
 	X(E_LATER, "the answer comes later")                                                       \
 	X(E_CLOSED, "closed by the other side")                                                    \

@@ -4,6 +4,11 @@
  */
 #include "daemon/endpoint.h"
 
+#include "base/error.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 static bool listens_on(const struct conf *conf, uint16_t port)
@@ -45,20 +50,83 @@ size_t endpoints(const struct conf *conf, struct ice_endpoint ep[ENDPOINT_MAX])
 	return n;
 }
 
-void endpoint_host(const struct conf *conf, char host[ICE_HOST_STRLEN])
+/* It leads everybody to himself, or nowhere. */
+static bool is_local_name(const char *host)
+{
+	static const char localhost[] = "localhost";
+	size_t len = strlen(host), tail = sizeof(localhost) - 1;
+	struct addr a;
+
+	if (!addr_parse_ip(&a, host, 0))
+		return addr_is_loopback(&a) || addr_is_any(&a) || addr_is_link_local(&a);
+	len -= len && host[len - 1] == '.';
+	return !len || (len >= tail && !strncasecmp(host + len - tail, localhost, tail) &&
+	                (len == tail || host[len - tail - 1] == '.'));
+}
+
+/* RFC 1918, RFC 4193; a name without a dot. */
+static bool is_inner_name(const char *host)
+{
+	struct addr a;
+	const uint8_t *ip;
+	size_t len;
+
+	if (addr_parse_ip(&a, host, 0))
+		return !strchr(host, '.');
+	ip = addr_ip(&a, &len);
+	if (len == 16)
+		return (ip[0] & 0xfe) == 0xfc;
+	return ip[0] == 10 || (ip[0] == 172 && ip[1] >> 4 == 1) || (ip[0] == 192 && ip[1] == 168);
+}
+
+static void put_addr(char host[ICE_HOST_STRLEN], const struct addr *a)
 {
 	char text[ADDR_STRLEN];
 
-	snprintf(host, ICE_HOST_STRLEN, "%s", *conf->public_host ? conf->public_host : "localhost");
-	if (*conf->public_host)
-		return;
+	snprintf(host, ICE_HOST_STRLEN, "%s", addr_format_ip(a, text));
+}
+
+/* What we listen on; a loopback address only where there is nothing else, since then everybody is
+ * on this host. */
+static int listening_host(const struct conf *conf, char host[ICE_HOST_STRLEN])
+{
+	const struct addr *found = NULL;
+	bool only_loopback = true;
+
 	for (size_t i = 0; i < conf->listen.n; i++) {
-		if (!addr_is_any(&conf->listen.v[i])) {
-			snprintf(host, ICE_HOST_STRLEN, "%s",
-			         addr_format_ip(&conf->listen.v[i], text));
-			return;
-		}
+		const struct addr *a = &conf->listen.v[i];
+
+		only_loopback &= addr_is_loopback(a);
+		if (!addr_is_any(a) && (!found || addr_is_loopback(found)))
+			found = a;
 	}
+	if (!found || (addr_is_loopback(found) && !only_loopback))
+		return -E_UNREACHABLE;
+	put_addr(host, found);
+	return 0;
+}
+
+int endpoint_host(const struct conf *conf, const struct endpoint_caller *c,
+                  char host[ICE_HOST_STRLEN])
+{
+	const char *asked = c->asked;
+	bool external = conf->external_ip.n > 0;
+
+	if (*conf->public_host) {
+		asked = conf->public_host;
+	} else if (asked && is_local_name(asked)) {
+		if (!c->here)
+			asked = NULL;
+	} else if (asked && external && c->proxied && is_inner_name(asked)) {
+		asked = NULL;
+	}
+	if (asked)
+		snprintf(host, ICE_HOST_STRLEN, "%s", asked);
+	else if (external)
+		put_addr(host, &conf->external_ip.v[0].external);
+	else
+		return listening_host(conf, host);
+	return 0;
 }
 
 /* Whether this is where that one of listen is reached. */

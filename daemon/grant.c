@@ -12,6 +12,7 @@
 #include "daemon/endpoint.h"
 #include "daemon/guest_link.h"
 #include "daemon/issue_rate.h"
+#include "daemon/refusals.h"
 #include "store/name.h"
 
 #include <stdio.h>
@@ -31,18 +32,23 @@ static uint64_t now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-/* The token that a caller shows, if it opens what is wanted. An admin's opens everything. */
-static bool has_token(const struct grant *g, const struct web_caller *caller, unsigned scope,
-                      struct store_snapshot_token *token)
+/* The token that a caller shows, if it opens what is wanted. An admin's opens everything. 0,
+ * -E_DENIED: there is none, or it is none of ours; -E_SCOPE. */
+static int get_token(const struct grant *g, const struct web_caller *caller, unsigned scope,
+                     struct store_snapshot_token *token)
 {
-	if (!caller->key ||
-	    !store_snapshot_token(g->users, caller->key, strlen(caller->key), wall_now_s(g->wall),
-	                          token) ||
-	    !(token->scopes & (scope | STORE_SCOPE_ADMIN)))
-		return false;
+	if (!caller->key)
+		return -E_DENIED;
+	if (!store_snapshot_token(g->users, caller->key, strlen(caller->key), wall_now_s(g->wall),
+	                          token)) {
+		refusals_log(g->refusals, &caller->peer, "api-token", "unknown", NULL, 0);
+		return -E_DENIED;
+	}
+	if (!(token->scopes & (scope | STORE_SCOPE_ADMIN)))
+		return -E_SCOPE;
 	if (g->books)
 		books_token_used(g->books, token->id);
-	return true;
+	return 0;
 }
 
 /* The page that asks is ours, or one that the operator has named; or it is no page's request. */
@@ -60,50 +66,59 @@ bool grant_is_local(const struct grant *g, const struct web_caller *caller)
 	       guest_link_holds(g->links, (int64_t)(now_ms() / 1000), caller->guest);
 }
 
-bool grant_is_trusted(const struct grant *g, const struct web_caller *caller, unsigned scope)
+int grant_trust(const struct grant *g, const struct web_caller *caller, unsigned scope)
 {
 	struct store_snapshot_token token;
 
-	return caller->key ? has_token(g, caller, scope, &token) : grant_is_local(g, caller);
+	if (caller->key)
+		return get_token(g, caller, scope, &token);
+	return grant_is_local(g, caller) ? 0 : -E_DENIED;
 }
 
 int grant_actor(const struct grant *g, const struct web_caller *caller, unsigned scope,
                 char actor[STORE_ACTOR_MAX])
 {
 	struct store_snapshot_token token;
+	int r = get_token(g, caller, scope, &token);
 
-	if (!has_token(g, caller, scope, &token))
-		return -E_DENIED;
+	if (r)
+		return r;
 	snprintf(actor, STORE_ACTOR_MAX, "token %lld %s", (long long)token.id, token.label);
 	return 0;
 }
 
-/* A wrong key opens nothing, also where none is needed. *token_id 0: a guest. */
-static bool may_have(const struct grant *g, const struct web_caller *caller, int64_t *token_id)
+/* A wrong key opens nothing, also where none is needed. 0, -E_DENIED, -E_SCOPE; *token_id 0: a
+ * guest. */
+static int may_have(const struct grant *g, const struct web_caller *caller, int64_t *token_id)
 {
 	struct store_snapshot_token token;
+	bool may = false;
+	int r;
 
 	*token_id = 0;
 	if (caller->key) {
-		if (!has_token(g, caller, STORE_SCOPE_ISSUE, &token))
-			return false;
-		*token_id = token.id;
-		return true;
+		r = get_token(g, caller, STORE_SCOPE_ISSUE, &token);
+		if (!r)
+			*token_id = token.id;
+		return r;
 	}
 	switch (g->conf->guests) {
 	case GUESTS_PUBLIC:
-		return is_of_our_page(caller);
+		may = is_of_our_page(caller);
+		break;
 	case GUESTS_YES:
 		/* A page's GET to its own host names no origin: by a name that was made to lead
 		 * here (DNS rebinding), a stranger's page could ask for him. */
-		return is_of_our_page(caller) &&
-		       (caller->page != LWS_PAGE_NONE || !caller->host_unknown);
+		may = is_of_our_page(caller) &&
+		      (caller->page != LWS_PAGE_NONE || !caller->host_unknown);
+		break;
 	case GUESTS_LOCAL:
-		return grant_is_local(g, caller);
+		may = grant_is_local(g, caller);
+		break;
 	case GUESTS_NO:
 		break;
 	}
-	return false;
+	return may ? 0 : -E_DENIED;
 }
 
 /* An application that issues to others, with its token, knows whom it lets in again. Who was
@@ -151,21 +166,37 @@ static int make_credential(struct grant *g, const char *name, struct ice_grant *
 	}
 }
 
+/* On this host is a browser that shows so: by our page that it got from "localhost", or by a link.
+ * Any other request from here may be one that a proxy passes on, or a program's that asks for
+ * others. */
+static int find_host(const struct grant *g, const struct web_caller *caller, const char *asked,
+                     char host[ICE_HOST_STRLEN])
+{
+	const struct endpoint_caller c = {
+	    .asked = asked,
+	    .here = addr_is_loopback(&caller->peer) && !caller->proxied &&
+	            (caller->page == LWS_PAGE_OWN || grant_is_local(g, caller)),
+	    .proxied = caller->proxied};
+
+	return endpoint_host(g->conf, &c, host);
+}
+
 int grant_for_caller(void *ctx, const struct web_caller *caller, const char *name, int64_t ttl_s,
                      const char *host, struct ice_grant *out)
 {
 	struct grant *g = ctx;
 	const struct conf *conf = g->conf;
 	struct ice_endpoint ep[ENDPOINT_MAX];
-	char guest[GUEST_STRLEN];
+	char guest[GUEST_STRLEN], public[ICE_HOST_STRLEN];
 	unsigned wait_s = 0;
-	int64_t token_id;
+	int64_t token_id, asked_s = ttl_s;
 	size_t n;
 	int r;
 
-	if (!may_have(g, caller, &token_id)) {
+	r = may_have(g, caller, &token_id);
+	if (r) {
 		g->denied++;
-		return -E_DENIED;
+		return r;
 	}
 	if (!store_snapshot_secret_n(g->users))
 		return -E_NOTFOUND; /* all retired: nothing that we issued would be accepted */
@@ -175,6 +206,9 @@ int grant_for_caller(void *ctx, const struct web_caller *caller, const char *nam
 		g->denied++;
 		return -E_REVOKED;
 	}
+	r = find_host(g, caller, host, public);
+	if (r)
+		return r;
 	if (g->rate)
 		wait_s = issue_rate_take(g->rate, token_id, &caller->peer, now_ms());
 	if (wait_s) {
@@ -191,13 +225,14 @@ int grant_for_caller(void *ctx, const struct web_caller *caller, const char *nam
 		name = guest;
 	}
 	memset(out, 0, sizeof(*out));
+	out->ttl_asked_s = asked_s;
 	out->ttl_s = ttl_s;
 	out->strict = conf->strict_expiry;
 	r = make_credential(g, name, out);
 	if (r)
 		return r;
 	n = endpoints(conf, ep);
-	r = ice_grant_add_uris(out, *conf->public_host ? conf->public_host : host, ep, n);
+	r = ice_grant_add_uris(out, public, ep, n);
 	g->issued += !r;
 	return r;
 }

@@ -22,6 +22,7 @@ struct grant {
 	struct books *books;          /* borrowed; may be NULL: hears of tokens that are used */
 	struct issue_rate *rate;      /* borrowed; may be NULL: no limits */
 	struct guest_links *links;    /* borrowed */
+	struct refusals *refusals;    /* borrowed; may be NULL: wrong tokens leave no line */
 	/* Notes a credential for a user whose others were revoked (store_reissue()), and has the
 	 * workers know it. 0 or the store's codes. */
 	int (*reissue)(void *ctx, const char *username);
@@ -34,10 +35,12 @@ struct grant {
 bool grant_is_local(const struct grant *g, const struct web_caller *caller);
 
 /* Whether the caller may see what is the operator's: it shows a token for it (STORE_SCOPE_...), or
- * none and is local. */
-bool grant_is_trusted(const struct grant *g, const struct web_caller *caller, unsigned scope);
+ * none and is local. 0; -E_DENIED (401); -E_SCOPE (403): a token for something
+ * else. */
+int grant_trust(const struct grant *g, const struct web_caller *caller, unsigned scope);
 
-/* Who the caller's token says that he is, for the audit. -E_DENIED without one of the scope. */
+/* Who the caller's token says that he is, for the audit. -E_DENIED without a good one, -E_SCOPE
+ * with one for something else. */
 int grant_actor(const struct grant *g, const struct web_caller *caller, unsigned scope,
                 char actor[STORE_ACTOR_MAX]);
 

@@ -20,10 +20,11 @@
 
 struct ice_grant {
 	struct credential credential; /* username "expiry:name" and its password */
-	int64_t ttl_s;
-	bool strict;            /* what is opened with it ends when it expires */
-	unsigned retry_after_s; /* of a grant that was refused for the rate */
-	size_t uri_n;           /* stun: first, then turn: */
+	int64_t ttl_s;                /* what it lasts */
+	int64_t ttl_asked_s;          /* what was asked for, 0: nothing; above ttl_s: it was cut */
+	bool strict;                  /* what is opened with it ends when it expires */
+	unsigned retry_after_s;       /* of a grant that was refused for the rate */
+	size_t uri_n;                 /* stun: first, then turn: */
 	char uri[ICE_URI_MAX][ICE_URI_STRLEN];
 };
 

@@ -12,6 +12,7 @@
 #include "daemon/process/limits.h"
 #include "daemon/process/privilege.h"
 #include "daemon/process/sandbox.h"
+#include "daemon/refusals.h"
 #include "daemon/serve.h"
 #include "daemon/setup.h"
 #include "store/belief.h"
@@ -465,9 +466,10 @@ static int start(struct serve *s, struct why *why)
 	s->grant.rate = s->rate =
 	    issue_rate_new(s->conf->issue_rate_token, s->conf->issue_rate_address);
 	s->grant.links = guest_links_new();
+	s->grant.refusals = s->refusals = refusals_new();
 	s->grant.reissue = serve_reissue;
 	s->grant.reissue_ctx = s;
-	if (!s->base || !s->settings.quota || !s->rate || !s->grant.links)
+	if (!s->base || !s->settings.quota || !s->rate || !s->grant.links || !s->refusals)
 		return why_set(why, -E_NOMEM, "out of memory");
 	turn_quota_set_realm_max(s->settings.quota, (uint32_t)s->conf->realm_quota);
 	env_libevent_random(s->settings.ticket_key, sizeof(s->settings.ticket_key));
@@ -521,6 +523,7 @@ static void stop(struct serve *s)
 	turn_quota_free(s->settings.quota);
 	issue_rate_free(s->rate);
 	guest_links_free(s->grant.links);
+	refusals_free(s->refusals);
 	explain_free(s->explain);
 	store_snapshot_unref(s->users);
 	store_close(s->store);

@@ -48,6 +48,7 @@ struct serve {
 	struct grant grant;
 	struct books *books;
 	struct issue_rate *rate;
+	struct refusals *refusals; /* the main thread's */
 	struct history history;
 	struct explain *explain;
 	struct admin admin;

@@ -153,7 +153,7 @@ int serve_start_login(struct serve *s, struct why *why)
 	s->helper = helper_new(s->base, s->conf->data);
 	if (!s->helper)
 		return why_set(why, -E_NOMEM, "cannot start the helper thread: out of memory");
-	return signin_start(s->helper, &s->admin_http.signin, why);
+	return signin_start(s->helper, s->refusals, &s->admin_http.signin, why);
 }
 
 int serve_start_admin(struct serve *s, struct why *why)
@@ -197,9 +197,10 @@ static char *metrics_now(void *ctx)
 static int on_metrics(void *ctx, const struct web_caller *caller, char **text)
 {
 	struct serve *s = ctx;
+	int r = grant_trust(&s->grant, caller, STORE_SCOPE_METRICS);
 
-	if (!grant_is_trusted(&s->grant, caller, STORE_SCOPE_METRICS))
-		return -E_DENIED;
+	if (r)
+		return r;
 	*text = metrics_now(s);
 	return *text ? 0 : -E_NOMEM;
 }

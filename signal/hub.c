@@ -288,6 +288,7 @@ void hub_ice_refuse(struct hub *h, uint64_t peer_id, int code)
 		return;
 	switch (-abs(code)) {
 	case -E_DENIED:
+	case -E_SCOPE:
 		hub_error_for(p, "access-key-needed",
 		              "This server needs an access key for relayed calls.", "ice-servers",
 		              NULL);

@@ -35,6 +35,7 @@ struct lws_origin {
 	enum lws_page page;
 	bool host_bad;     /* there is a Host header, and it names no host */
 	bool host_unknown; /* it is a name that is none of ours */
+	bool proxied;      /* a proxy has passed the request on, or it says so */
 	bool tls;
 };
 

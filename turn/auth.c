@@ -361,6 +361,23 @@ static void find_realm(struct turn_request *rq)
 	}
 }
 
+/* A client whose nonce is good is where it says that it is: over UDP everybody else could have
+ * somebody else's address blamed. What is no guess (no credential at all, a realm of others) is not
+ * told. */
+static void tell_refused(const struct turn_request *rq)
+{
+#define X(what, text) text,
+	static const char *const why[] = {TURN_FAULT_TABLE(X)};
+#undef X
+	const struct turn *t = rq->turn;
+	const struct stun_attr *name = &rq->msg.attr[STUN_ATTR_USERNAME];
+
+	if (!t->auth->refused || rq->fault < TURN_FAULT_USER || !nonce_ok(rq))
+		return;
+	t->auth->refused(t->auth_ctx, &rq->path.client, why[rq->fault], (const char *)name->value,
+	                 name->len);
+}
+
 int turn_check_credentials(struct turn_request *rq)
 {
 	int r;
@@ -368,6 +385,8 @@ int turn_check_credentials(struct turn_request *rq)
 	find_realm(rq);
 	r = turn_run_checks(rq, credential_checks,
 	                    sizeof(credential_checks) / sizeof(*credential_checks));
+	if (r == 401)
+		tell_refused(rq);
 	/* From now on the session goes by this key, whichever algorithm or secret made it. */
 	if (!r && rq->alloc && rq->key != &rq->alloc->key && is_alloc_owner(rq)) {
 		rq->alloc->key = *rq->key;

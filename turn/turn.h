@@ -73,6 +73,11 @@ struct turn_auth_ops {
 	 * or revoked, the password changed, the secret ended): its allocation closes. Never asked
 	 * of a third party's. */
 	bool (*alive)(void *ctx, const struct turn_auth_session *session);
+	/* Optional: credentials were refused with 401, to a client that is known to be at that
+	 * address (its nonce was good). why: as in the journal. username: any bytes, NULL for a
+	 * userhash. Never calls back into turn. */
+	void (*refused)(void *ctx, const struct addr *client, const char *why, const char *username,
+	                size_t len);
 };
 
 /* Of an address on this host, whose addresses may change. */

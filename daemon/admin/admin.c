@@ -12,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ARGS_MAX 6
-
 struct arg {
 	const char *name;
 	char type;   /* 's': text, 'i': number, 'b': true or false */
@@ -25,7 +23,7 @@ static const struct verb {
 	bool reads; /* changes nothing: role "user" may, and GET */
 	bool admin; /* reads, but for admins */
 	admin_fn *fn;
-	struct arg args[ARGS_MAX];
+	struct arg args[ADMIN_ARGS_MAX];
 	const char *help;
 } verbs[] = {
     {"verbs", true, false, admin_verbs, {{0}}, "The verbs themselves, with their arguments"},
@@ -206,7 +204,7 @@ const char *admin_verb_arg(const char *verb, size_t i, bool *number)
 {
 	const struct verb *v = find(verb);
 
-	if (!v || i >= ARGS_MAX || !v->args[i].name)
+	if (!v || i >= ADMIN_ARGS_MAX || !v->args[i].name)
 		return NULL;
 	*number = v->args[i].type == 'i';
 	return v->args[i].name;
@@ -257,7 +255,7 @@ json_t *admin_string(const char *text, size_t len)
 
 static const struct arg *find_arg(const struct verb *v, const char *name)
 {
-	for (size_t i = 0; i < ARGS_MAX && v->args[i].name; i++)
+	for (size_t i = 0; i < ADMIN_ARGS_MAX && v->args[i].name; i++)
 		if (!strcmp(v->args[i].name, name))
 			return &v->args[i];
 	return NULL;
@@ -292,7 +290,7 @@ static int check_args(const struct verb *v, const json_t *args, struct why *why)
 		    strlen(json_string_value(value)) != json_string_length(value))
 			return why_set(why, -E_INVAL, "%s: %s holds a zero byte", v->name, name);
 	}
-	for (size_t i = 0; i < ARGS_MAX && v->args[i].name; i++)
+	for (size_t i = 0; i < ADMIN_ARGS_MAX && v->args[i].name; i++)
 		if (v->args[i].needed && !json_object_get(args, v->args[i].name))
 			return why_set(why, -E_INVAL, "%s needs the argument \"%s\"", v->name,
 			               v->args[i].name);
@@ -366,7 +364,7 @@ static json_t *describe_args(const struct verb *v)
 {
 	json_t *args = json_array();
 
-	for (size_t i = 0; i < ARGS_MAX && v->args[i].name; i++)
+	for (size_t i = 0; i < ADMIN_ARGS_MAX && v->args[i].name; i++)
 		json_array_append_new(args, json_pack("{ss ss sb}", "name", v->args[i].name, "type",
 		                                      v->args[i].type == 'i'   ? "integer"
 		                                      : v->args[i].type == 'b' ? "boolean"
@@ -398,7 +396,7 @@ void admin_print_verbs(FILE *out)
 		const struct verb *v = &verbs[i];
 
 		fprintf(out, "| `%s` | %s | ", v->name, v->reads && !v->admin ? "all" : "admin");
-		for (size_t k = 0; k < ARGS_MAX && v->args[k].name; k++)
+		for (size_t k = 0; k < ADMIN_ARGS_MAX && v->args[k].name; k++)
 			fprintf(out, "%s`%s`%s", k ? ", " : "", v->args[k].name,
 			        v->args[k].needed ? "" : " (optional)");
 		fprintf(out, " | %s |\n", v->help);

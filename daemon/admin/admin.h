@@ -81,6 +81,8 @@ void admin_later_then(struct admin_later *l, admin_done_fn *fn, void *ctx);
 /* Whether there is such a verb. *reads: it only looks. */
 bool admin_verb_find(const char *verb, bool *reads);
 
+#define ADMIN_ARGS_MAX 6
+
 /* The arguments of a verb, by number from 0: NULL past the last. *number: it is one. */
 const char *admin_verb_arg(const char *verb, size_t i, bool *number);
 

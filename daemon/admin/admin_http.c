@@ -89,12 +89,16 @@ static int authenticate(struct admin_http *h, const struct http_request *q, stru
 	memset(who, 0, sizeof(*who));
 	*role = STORE_ROLE_ADMIN;
 	if (q->bearer) {
-		if (!grant_actor(h->admin->grant, &caller, STORE_SCOPE_ADMIN, actor))
-			return 0;
-		http_api_error(r, 401, "unauthorized",
-		               "This needs a token with the scope admin: turnpike token add "
-		               "--scope admin.");
-		return 401;
+		rc = grant_actor(h->admin->grant, &caller, STORE_SCOPE_ADMIN, actor);
+		if (rc == -E_SCOPE)
+			http_api_error(r, 403, "wrong-scope",
+			               "This API token is valid, but not for this: turnpike token "
+			               "add --scope admin makes one that is.");
+		else if (rc)
+			http_api_error(r, 401, "unauthorized",
+			               "This needs a token with the scope admin: turnpike token "
+			               "add --scope admin.");
+		return r->status;
 	}
 	rc = read_cookie(q->cookie, session)
 	         ? signin_check(h->signin, h->admin->store, session, who)
@@ -125,6 +129,18 @@ static int body_of(const struct http_request *q, json_t **out, struct why *why)
 		return 0;
 	*out = json_loadb(q->body, q->body_len, JSON_REJECT_DUPLICATES, NULL);
 	return json_is_object(*out) ? 0 : why_set(why, -E_INVAL, "The body is a JSON object.");
+}
+
+/* The names of a verb's arguments. */
+static const char *const *names_of(const char *verb, const char *names[ADMIN_ARGS_MAX + 1])
+{
+	bool number;
+	size_t n = 0;
+
+	while (n < ADMIN_ARGS_MAX && (names[n] = admin_verb_arg(verb, n, &number)))
+		n++;
+	names[n] = NULL;
+	return names;
 }
 
 /* The verb's arguments, as far as the query has them. */
@@ -174,11 +190,21 @@ static void run_verb(struct admin_http *h, const struct http_request *q, struct 
                      const char *verb, const struct admin_caller *caller)
 {
 	struct admin_answer answer = {.result = NULL};
+	const char *names[ADMIN_ARGS_MAX + 1] = {NULL};
 	json_t *args = NULL;
+	bool reads;
 	int rc;
 
+	/* A POST says all in its body. */
+	if (!http_api_query_only(q, q->method == HTTP_POST ? names : names_of(verb, names), r))
+		return;
 	rc = q->method == HTTP_POST ? body_of(q, &args, &answer.why)
 	                            : query_of(q, verb, &args, &answer.why);
+	if (!rc && args && admin_verb_find(verb, &reads) &&
+	    !http_api_members_only(args, names_of(verb, names), r)) {
+		json_decref(args);
+		return;
+	}
 	if (!rc)
 		rc = admin_call(h->admin, caller, verb, args, &answer);
 	json_decref(args);
@@ -239,14 +265,27 @@ static const char *text_of(const json_t *body, const char *name)
 	return json_string_value(json_object_get(body, name));
 }
 
+/* The body of a request for our own page, with no members but those allowed. False: it has
+ * answered, or (r untouched) it is no JSON object from our page. */
+static bool door_body(const struct http_request *q, struct http_response *r,
+                      const char *const allowed[], json_t **body)
+{
+	*body = NULL;
+	return is_of_our_page(q) && is_json(q) && !body_of(q, body, NULL) &&
+	       http_api_members_only(*body, allowed, r);
+}
+
 /* {"name","password"} */
 static void login(struct admin_http *h, const struct http_request *q, struct http_response *r)
 {
-	json_t *body = NULL;
+	static const char *const allowed[] = {"name", "password", NULL};
+	json_t *body;
 
-	if (!is_of_our_page(q) || !is_json(q) || body_of(q, &body, NULL))
-		http_api_error(r, 400, "bad-request", "The body is a JSON object, from our page.");
-	else
+	if (!door_body(q, r, allowed, &body)) {
+		if (!r->status)
+			http_api_error(r, 400, "bad-request",
+			               "The body is a JSON object, from our page.");
+	} else
 		begin(h, q, r,
 		      &(struct signin_try){.name = text_of(body, "name"),
 		                           .password = text_of(body, "password")});
@@ -258,12 +297,15 @@ static void login(struct admin_http *h, const struct http_request *q, struct htt
 static void own_password(struct admin_http *h, const struct http_request *q,
                          struct http_response *r, const struct signin_who *who)
 {
+	static const char *const allowed[] = {"current", "password", NULL}, *const none[] = {NULL};
 	struct signin_try what = {.name = who->name};
 	json_t *body = NULL;
 	struct why why;
 
 	if (body_of(q, &body, &why)) {
 		http_api_error(r, 400, "bad-request", why.text);
+	} else if (!http_api_query_only(q, none, r) || !http_api_members_only(body, allowed, r)) {
+		; /* it has answered */
 	} else if (!*who->name) {
 		http_api_error(r, 400, "bad-request",
 		               "A token has no password: see the verb account password.");
@@ -284,14 +326,17 @@ static void claim(struct admin_http *h, const struct http_request *q, struct htt
 	char session[SIGNIN_SECRET_STRLEN];
 	const char *ticket;
 	struct signin_who who;
-	json_t *body = NULL;
+	static const char *const allowed[] = {"ticket", NULL};
+	json_t *body;
 	int rc = -E_INVAL;
 
-	if (is_of_our_page(q) && is_json(q) && !body_of(q, &body, NULL)) {
+	if (door_body(q, r, allowed, &body)) {
 		ticket = json_string_value(json_object_get(body, "ticket"));
 		rc = ticket ? signin_claim(h->signin, h->admin->store, ticket, session) : -E_INVAL;
 	}
 	json_decref(body);
+	if (r->status)
+		return;
 	if (!rc)
 		rc = signin_check(h->signin, h->admin->store, session, &who);
 	if (rc == -E_LATER) {
@@ -362,6 +407,7 @@ static void wrong_method(struct http_response *r, unsigned methods)
 
 void admin_http_answer(struct admin_http *h, const struct http_request *q, struct http_response *r)
 {
+	static const char *const none[] = {NULL};
 	const char *path = q->path + sizeof(ADMIN_HTTP_PREFIX) - 1;
 	char actor[STORE_ACTOR_MAX], verb[VERB_MAX];
 	struct admin_caller caller = {.actor = actor};
@@ -378,15 +424,18 @@ void admin_http_answer(struct admin_http *h, const struct http_request *q, struc
 	if (!(q->method & methods)) {
 		wrong_method(r, methods);
 	} else if (door) {
-		door->answer(h, q, r);
+		if (http_api_query_only(q, none, r))
+			door->answer(h, q, r);
 	} else if (!authenticate(h, q, r, actor, &caller.role, &who)) {
-		if (!strcmp(path, "whoami"))
+		if (!strcmp(path, "whoami")) {
+			if (!http_api_query_only(q, none, r))
+				return;
 			http_api_json(r, 200,
 			              json_pack("{so ss ss*}", "actor",
 			                        admin_string(actor, strlen(actor)), "role",
 			                        store_role_text(caller.role), "name",
 			                        *who.name ? who.name : NULL));
-		else if (!strcmp(path, "password"))
+		} else if (!strcmp(path, "password"))
 			own_password(h, q, r, &who);
 		else
 			run_verb(h, q, r, verb, &caller);

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "daemon/admin/helper.h"
 #include "daemon/issue_rate.h"
+#include "daemon/refusals.h"
 #include "store/store.h"
 
 #include <openssl/crypto.h>
@@ -36,6 +37,7 @@ struct ticket {
 /* A password that is being looked at. */
 struct check {
 	struct helper_job job;
+	struct signin *in;
 	struct ticket *ticket;
 	char name[NAME_MAX_LEN + 1];
 	int64_t password_at_s;
@@ -57,6 +59,7 @@ struct known {
 struct signin {
 	struct helper *helper;
 	struct issue_rate *rate;
+	struct refusals *refusals;
 	struct known known[KNOWN];
 	size_t known_n;
 	struct session sessions[SESSIONS];
@@ -124,6 +127,9 @@ static void on_checked(struct helper_job *j, int r, const struct why *why)
 	const struct check *c = (struct check *)j;
 
 	(void)why;
+	if (r == -E_DENIED)
+		refusals_log(c->in->refusals, &c->ticket->from, "account", "password", c->name,
+		             strlen(c->name));
 	c->ticket->result = r;
 	c->ticket->password_at_s = c->password_at_s;
 	c->ticket->done = true;
@@ -153,6 +159,7 @@ static int begin_check(struct signin *in, struct ticket *t, const struct signin_
 	if (!c)
 		return -E_NOMEM;
 	c->job = (struct helper_job){.work = check, .done = on_checked, .release = check_free};
+	c->in = in;
 	c->ticket = t;
 	memcpy(c->name, t->name, sizeof(c->name));
 	c->password = strdup(what->password);
@@ -164,13 +171,15 @@ static int begin_check(struct signin *in, struct ticket *t, const struct signin_
 	return r;
 }
 
-int signin_start(struct helper *helper, struct signin **out, struct why *why)
+int signin_start(struct helper *helper, struct refusals *refusals, struct signin **out,
+                 struct why *why)
 {
 	struct signin *in = calloc(1, sizeof(*in));
 
 	if (in) {
 		in->rate = issue_rate_new(SIGNIN_NAME_PER_MINUTE, SIGNIN_PER_MINUTE);
 		in->helper = helper;
+		in->refusals = refusals;
 	}
 	if (!in || !in->rate) {
 		signin_stop(in);
@@ -275,8 +284,10 @@ int signin_begin(struct signin *in, const struct addr *from, const struct signin
 		*retry_s = 1; /* and no try of the name is counted */
 	else if (!*retry_s && !is_known(in, what->name, from))
 		*retry_s = issue_rate_take(in->rate, number_of(what->name), NULL, now_ms);
-	if (*retry_s)
+	if (*retry_s) {
+		refusals_log(in->refusals, from, "account", "rate", what->name, strlen(what->name));
 		return -E_LIMIT;
+	}
 	*retry_s = 1;
 	if (in->ticket_n == TICKETS)
 		return -E_LIMIT;
@@ -346,8 +357,8 @@ int signin_claim(struct signin *in, struct store *store, const char *ticket,
 		memcpy(session, s->secret, sizeof(s->secret));
 	}
 	in->refused += r == -E_DENIED;
-	log_info(NULL, r ? "login-refused" : "login", LOG_STR("account", t->name),
-	         LOG_ADDR("from", &t->from));
+	if (!r)
+		log_info(NULL, "login", LOG_STR("account", t->name), LOG_ADDR("from", &t->from));
 	ticket_free(in, t);
 	return r;
 }

@@ -23,6 +23,7 @@
 #define SIGNIN_NAME_PER_MINUTE 60
 
 struct helper;
+struct refusals;
 struct signin;
 
 struct signin_who {
@@ -30,8 +31,9 @@ struct signin_who {
 	enum store_role role;
 };
 
-/* Borrows the helper. 0 or -E_NOMEM. */
-int signin_start(struct helper *helper, struct signin **out, struct why *why);
+/* Borrows both; refusals may be NULL. 0 or -E_NOMEM. */
+int signin_start(struct helper *helper, struct refusals *refusals, struct signin **out,
+                 struct why *why);
 
 struct signin_try {
 	const char *name, *password;

@@ -72,6 +72,7 @@ int cli_credentials(struct cli *cli, struct why *why)
 {
 	struct ice_endpoint ep[ENDPOINT_MAX];
 	struct ice_grant grant = {.uri_n = 0};
+	const struct endpoint_caller nobody = {.asked = NULL};
 	char host[ICE_HOST_STRLEN];
 	const char *name = cli->words[0];
 	json_t *out;
@@ -89,7 +90,10 @@ int cli_credentials(struct cli *cli, struct why *why)
 	status = make_credential(cli, name, grant.ttl_s, &grant.credential, why);
 	if (status)
 		return status;
-	endpoint_host(&cli->conf, host);
+	if (endpoint_host(&cli->conf, &nobody, host))
+		return why_set(why, CLI_EXIT_FAIL,
+		               "the address that clients reach this server by is not known: set "
+		               "public_host (--public-host HOST) or external_ip");
 	if (ice_grant_add_uris(&grant, host, ep, n))
 		return why_set(why, CLI_EXIT_FAIL, "no URI can be made for host %s", host);
 	out = ice_grant_rest(&grant);

@@ -5,6 +5,7 @@
  */
 #include "daemon/relay/turn_auth.h"
 
+#include "daemon/refusals.h"
 #include "store/credential.h"
 #include "store/store.h"
 
@@ -122,4 +123,12 @@ static bool alive(void *ctx, const struct turn_auth_session *s)
 	           : !CRYPTO_memcmp(s->key->bytes, user->md5, sizeof(user->md5));
 }
 
-const struct turn_auth_ops turn_auth_ops = {.keys = keys, .alive = alive};
+static void refused(void *ctx, const struct addr *client, const char *why, const char *username,
+                    size_t len)
+{
+	const struct turn_auth *auth = ctx;
+
+	refusals_log(auth->refusals, client, "turn", why, username, username ? len : 0);
+}
+
+const struct turn_auth_ops turn_auth_ops = {.keys = keys, .alive = alive, .refused = refused};

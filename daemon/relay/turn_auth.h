@@ -13,6 +13,7 @@
 /* The ctx of turn_auth_ops. The owner swaps users for a newer snapshot. */
 struct turn_auth {
 	struct store_snapshot *users;
+	struct refusals *refusals; /* borrowed; may be NULL: nothing is logged */
 };
 
 extern const struct turn_auth_ops turn_auth_ops;

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "daemon/books.h"
+#include "daemon/refusals.h"
 #include "daemon/relay/mailbox.h"
 #include "daemon/relay/turn_auth.h"
 #include "store/credential.h"
@@ -153,6 +154,7 @@ static void worker_free(struct worker *w)
 	if (w->base)
 		event_base_free(w->base);
 	store_snapshot_unref(w->auth.users);
+	refusals_free(w->auth.refusals);
 	settings_unref(w->settings);
 	free(w);
 }
@@ -265,8 +267,9 @@ int worker_start(const struct turn_conf *conf, const struct turn_listener_conf *
 		goto out;
 	pthread_mutex_init(&w->report_lock, NULL);
 	w->auth.users = store_snapshot_ref(users);
+	w->auth.refusals = refusals_new();
 	w->base = new_base();
-	if (w->base)
+	if (w->base && w->auth.refusals)
 		w->env = env_libevent_new(w->base, net->wall);
 	if (w->env)
 		w->mail = mailbox_new(w->base, w);

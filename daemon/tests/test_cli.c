@@ -270,12 +270,19 @@ static void test_secret_and_credentials(void **state)
 	                    "turn:turn.example.org:3478?transport=udp");
 	json_decref(value);
 
+	/* "localhost" would lead each client to itself. */
+	assert_int_equal(run(f, "credentials alice"), 1);
+	assert_non_null(strstr(f->err, "public_host"));
+	assert_string_equal(f->out, "");
+	OK(f, "credentials alice --external-ip 198.51.100.7");
+	assert_non_null(strstr(f->out, "\"turn:198.51.100.7:3478?transport=udp\""));
+
 	/* The newest secret issues; once it is retired, the older one does again. */
 	OK(f, "secret add");
 	assert_int_equal(strlen(f->out), STORE_SECRET_STRLEN);
 	f->out[strlen(f->out) - 1] = 0;
 	strcpy(text, f->out);
-	OK(f, "credentials alice");
+	OK(f, "credentials alice --public-host turn.example.org");
 	value = parse(f);
 	expires = json_integer_value(json_object_get(value, "expires"));
 	assert_in_range(expires, now_s + 86400, now_s + 86430);
@@ -557,7 +564,7 @@ static void test_while_open(void **state)
 	OK(f, "user add second");
 	OK(f, "user del first");
 	OK(f, "secret add");
-	OK(f, "credentials second");
+	OK(f, "credentials second --public-host turn.example.org");
 	OK(f, "token add");
 	assert_int_equal(write(done[1], &byte, 1), 1);
 	assert_int_equal(waitpid(pid, &status, 0), pid);

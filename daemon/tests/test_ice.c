@@ -109,7 +109,8 @@ static void test_json(void **state)
 }
 
 /* What the endpoints and the host are for a command line. */
-static void assert_endpoints(const char *args, const char *want)
+static void assert_endpoints_for(const struct endpoint_caller *c, const char *args,
+                                 const char *want)
 {
 	static const char *const names[] = {"udp", "tcp", "tls"};
 	struct ice_endpoint ep[ENDPOINT_MAX];
@@ -125,37 +126,79 @@ static void assert_endpoints(const char *args, const char *want)
 	if (conf_load(&argc, argv, NULL, &conf, &why))
 		fail_msg("%s", why.text);
 	n = endpoints(&conf, ep);
-	endpoint_host(&conf, host);
-	strcat(got, host);
+	strcat(got, endpoint_host(&conf, c, host) ? "refused" : host);
 	for (size_t i = 0; i < n; i++)
 		sprintf(got + strlen(got), " %s:%u", names[ep[i].transport], ep[i].port);
 	assert_string_equal(got, want);
 	conf_free(&conf);
 }
 
+static void assert_endpoints(const char *args, const char *want)
+{
+	assert_endpoints_for(&(const struct endpoint_caller){.asked = NULL}, args, want);
+}
+
+/* "localhost" is somebody else's own machine, and a name that only the proxy knows is nobody's. */
+static void test_public_host(void **state)
+{
+	static const char *const local[] = {"localhost", "LOCALHOST", "localhost.", "a.localhost",
+	                                    "127.0.0.1", "127.9.9.9", "::1",        "0.0.0.0",
+	                                    "::",        "",          "169.254.1.1"};
+	static const char external[] = "--listen 0.0.0.0:1 --external-ip 198.51.100.7";
+	struct endpoint_caller c = {.asked = NULL};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(local) / sizeof(*local); i++) {
+		c = (struct endpoint_caller){.asked = local[i]};
+		assert_endpoints_for(&c, "--listen 0.0.0.0:1", "refused udp:1 tcp:1");
+		assert_endpoints_for(&c, external, "198.51.100.7 udp:1 tcp:1");
+		assert_endpoints_for(&c, "--listen 0.0.0.0:1 --public-host t.example",
+		                     "t.example udp:1 tcp:1");
+		assert_endpoints_for(&c, "--listen 192.0.2.1:1", "192.0.2.1 udp:1 tcp:1");
+	}
+	/* Our own page on this host leads its browser to this host. */
+	c = (struct endpoint_caller){.asked = "localhost", .here = true};
+	assert_endpoints_for(&c, external, "localhost udp:1 tcp:1");
+	/* Nobody elsewhere can come to this one. */
+	c.here = false;
+	assert_endpoints_for(&c, "--listen 127.0.0.1:1", "127.0.0.1 udp:1 tcp:1");
+	/* What the client itself has reached us by, is good; what a proxy calls us, is not. */
+	c = (struct endpoint_caller){.asked = "172.17.0.2"};
+	assert_endpoints_for(&c, external, "172.17.0.2 udp:1 tcp:1");
+	c.proxied = true;
+	assert_endpoints_for(&c, external, "198.51.100.7 udp:1 tcp:1");
+	c.asked = "turnpike";
+	assert_endpoints_for(&c, external, "198.51.100.7 udp:1 tcp:1");
+	c.asked = "turn.example.org";
+	assert_endpoints_for(&c, external, "turn.example.org udp:1 tcp:1");
+}
+
 static void test_endpoints(void **state)
 {
 	(void)state;
-	assert_endpoints("", "localhost udp:3478 tcp:3478");
+	assert_endpoints("", "refused udp:3478 tcp:3478");
+	assert_endpoints("--external-ip 198.51.100.7", "198.51.100.7 udp:3478 tcp:3478");
+	assert_endpoints("--listen 172.17.0.2:1 --external-ip 198.51.100.7",
+	                 "198.51.100.7 udp:1 tcp:1");
+	assert_endpoints("--listen 127.0.0.1:1,192.0.2.1:1", "192.0.2.1 udp:1 tcp:1");
 	assert_endpoints("--listen 127.0.0.1:0", "127.0.0.1");
-	assert_endpoints("--listen 0.0.0.0:1,[::1]:2", "::1 udp:1 tcp:1");
+	assert_endpoints("--listen 0.0.0.0:1,[::1]:2", "refused udp:1 tcp:1");
 	assert_endpoints("--listen 192.0.2.1:443,192.0.2.2:3478 --public-host example.org",
 	                 "example.org udp:3478 tcp:3478 tcp:443");
 	assert_endpoints("--listen 0.0.0.0:443,0.0.0.0:3478 --tls-cert a --tls-key b",
-	                 "localhost udp:3478 tcp:3478 tcp:443 tls:443");
+	                 "refused udp:3478 tcp:3478 tcp:443 tls:443");
 	assert_endpoints("--listen 0.0.0.0:5349,0.0.0.0:3478 --tls-cert a --tls-key b",
-	                 "localhost udp:3478 tcp:3478 tls:5349");
+	                 "refused udp:3478 tcp:3478 tls:5349");
 	assert_endpoints("--listen 0.0.0.0:6503 --tls-cert a --tls-key b",
-	                 "localhost udp:6503 tcp:6503 tls:6503");
+	                 "refused udp:6503 tcp:6503 tls:6503");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_uris),
-	    cmocka_unit_test(test_hosts),
-	    cmocka_unit_test(test_json),
-	    cmocka_unit_test(test_endpoints),
+	    cmocka_unit_test(test_uris),        cmocka_unit_test(test_hosts),
+	    cmocka_unit_test(test_json),        cmocka_unit_test(test_endpoints),
+	    cmocka_unit_test(test_public_host),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

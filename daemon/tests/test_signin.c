@@ -53,7 +53,7 @@ static int setup(void **state)
 	f->base = event_base_new();
 	f->helper = helper_new(f->base, f->dir);
 	assert_non_null(f->helper);
-	assert_int_equal(signin_start(f->helper, &f->in, NULL), 0);
+	assert_int_equal(signin_start(f->helper, NULL, &f->in, NULL), 0);
 	memset(guessed, 'x', sizeof(guessed) - 1);
 	*state = f;
 	return 0;

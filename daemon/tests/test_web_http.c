@@ -105,7 +105,7 @@ static void test_turn_credentials(void **state)
 	    f,
 	    "POST /turn HTTP/1.1\r\nHost: h\r\nAuthorization: bearer  tok\r\n"
 	    "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 41\r\n\r\n"
-	    "service=turn&username=bob%40x&ttl=600&k=1",
+	    "service=turn&username=bob%40x&ttl=600&key=1",
 	    200, "\"ttl\":600");
 	assert_string_equal(f->caller_key, "tok");
 	assert_string_equal(f->name, "bob@x");
@@ -256,7 +256,7 @@ static void test_lying_lengths(void **state)
 	              411, "length-required");
 	/* more than is announced: the rest is not a second request */
 	expect_status(f,
-	              "POST /turn HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nxGET /healthz "
+	              "POST /turn HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n&GET /healthz "
 	              "HTTP/1.1\r\nHost: h\r\n\r\n",
 	              200, "\"uris\"");
 	/* too much: the client can read why, and then it is closed */

@@ -12,6 +12,7 @@
 
 #define TTL_MAX_S     (365 * 86400)
 #define STORE_RETRY_S 10
+#define BAD_TTL       "The ttl is a whole number of seconds, 1 to 31536000."
 
 static int parse_ttl(const char *text, int64_t *ttl_s)
 {
@@ -52,11 +53,17 @@ static void answer_fault(struct http_response *r, int rc)
 static void answer_error(struct http_response *r, int rc, unsigned retry_after_s)
 {
 	if (rc == -E_DENIED)
-		http_api_error(r, 401, "unauthorized", "This needs a valid access key.");
+		http_api_error(r, 401, "unauthorized", "This needs a valid API token.");
+	else if (rc == -E_SCOPE)
+		http_api_error(r, 403, "wrong-scope",
+		               "This API token is valid, but not for this: its scope is another.");
+	else if (rc == -E_UNREACHABLE)
+		http_api_error(r, 503, "no-public-host",
+		               "The server does not know the address that clients reach it by: set "
+		               "public_host or external_ip.");
 	else if (rc == -E_REVOKED)
-		http_api_error(
-		    r, 403, "revoked",
-		    "This user was revoked: only who has an access key may ask for him.");
+		http_api_error(r, 403, "revoked",
+		               "This user was revoked: only who has an API token may ask for him.");
 	else if (rc == -E_INVAL)
 		http_api_error(r, 400, "bad-request", "The name or the ttl is not allowed.");
 	else if (rc == -E_LIMIT)
@@ -91,6 +98,9 @@ struct asked {
 
 enum { SERVICE, USERNAME, TTL, KEY, API, API_KEY };
 
+static const char *const param_names[] = {"service", "username", "ttl", "key",
+                                          "api",     "apiKey",   NULL};
+
 static void asked_free(struct asked *a)
 {
 	for (size_t i = 0; i < sizeof(a->param) / sizeof(*a->param); i++)
@@ -100,18 +110,19 @@ static void asked_free(struct asked *a)
 /* Reads the query string and the form; false: it has answered. */
 static bool read_params(const struct http_call *c, struct asked *a)
 {
-	static const char *const names[] = {"service", "username", "ttl", "key", "api", "apiKey"};
 	int rc = 0;
 
 	memset(a, 0, sizeof(*a));
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names) && !rc; i++)
-		rc = http_api_param(c->q, names[i], &a->param[i]);
+	if (!http_api_only(c, param_names))
+		return false;
+	for (size_t i = 0; param_names[i] && !rc; i++)
+		rc = http_api_param(c->q, param_names[i], &a->param[i]);
 	if (rc)
 		http_api_error(c->r, 400, "bad-request", "The form is malformed.");
 	else if (a->param[SERVICE] && strcmp(a->param[SERVICE], "turn") != 0)
 		http_api_error(c->r, 400, "bad-request", "The service is turn.");
 	else if (a->param[TTL] && parse_ttl(a->param[TTL], &a->ttl_s))
-		http_api_error(c->r, 400, "bad-request", "The ttl is a number of seconds.");
+		http_api_error(c->r, 400, "bad-request", BAD_TTL);
 	a->key = c->q->bearer    ? c->q->bearer
 	         : a->param[KEY] ? a->param[KEY]
 	         : a->param[API] ? a->param[API]
@@ -120,17 +131,50 @@ static bool read_params(const struct http_call *c, struct asked *a)
 	return !c->r->status;
 }
 
-/* The JSON body of a POST, NULL for none; false: it has answered. */
-static bool read_body(const struct http_call *c, json_t **body)
+/* How long the credential lasts, in every shape, also in those whose bodies have no room to say it;
+ * and that more was asked for than is given. */
+static void tell_ttl(const struct http_call *c, const struct ice_grant *g)
 {
+	char asked[40] = "", *lines = NULL;
+
+	if (g->ttl_asked_s > g->ttl_s)
+		snprintf(asked, sizeof(asked), "; requested=%lld", (long long)g->ttl_asked_s);
+	if (asprintf(&lines, "%sTurnpike-Credential-Ttl: %lld%s\r\n",
+	             c->r->headers ? c->r->headers : "", (long long)g->ttl_s, asked) < 0)
+		return;
+	free(c->r->headers);
+	c->r->headers = lines;
+}
+
+/* The JSON body of a POST, NULL for none, with no members but those allowed; false: it has
+ * answered. */
+static bool read_body(const struct http_call *c, const char *const allowed[], json_t **body)
+{
+	static const char *const none[] = {NULL};
+
 	*body = NULL;
+	if (!http_api_query_only(c->q, none, c->r))
+		return false;
 	if (!c->q->body_len)
 		return true;
 	*body = json_loadb(c->q->body, c->q->body_len, JSON_REJECT_DUPLICATES, NULL);
 	if (json_is_object(*body))
-		return true;
+		return http_api_members_only(*body, allowed, c->r);
 	http_api_error(c->r, 400, "bad-json", "The body is a JSON object.");
 	return false;
+}
+
+/* The answer of a shape that is an object: clients of each pass over members that they do not know,
+ * so it says there, too, how long the credential lasts. Steals json. */
+static void tell_credential(const struct http_call *c, int status, json_t *json,
+                            const struct ice_grant *g)
+{
+	if (json)
+		json_object_set_new(json, "ttl", json_integer(g->ttl_s));
+	if (json && g->ttl_asked_s > g->ttl_s)
+		json_object_set_new(json, "ttl_requested", json_integer(g->ttl_asked_s));
+	http_api_json(c->r, status, json);
+	tell_ttl(c, g);
 }
 
 /* draft-uberti-behave-turn-rest-00 section 2. Janus POSTs it, with api and key. */
@@ -140,7 +184,7 @@ void http_get_turn(const struct http_call *c)
 	struct asked a;
 
 	if (read_params(c, &a) && !make_grant(c, a.key, a.name, a.ttl_s, &grant))
-		http_api_json(c->r, 200, ice_grant_rest(&grant));
+		tell_credential(c, 200, ice_grant_rest(&grant), &grant);
 	asked_free(&a);
 }
 
@@ -150,6 +194,13 @@ void http_get_matrix(const struct http_call *c)
 	http_get_turn(c);
 }
 
+/* An array has no room for the ttl. */
+static void tell_array(const struct http_call *c, const struct ice_grant *g)
+{
+	http_api_json(c->r, 200, ice_grant_servers(g));
+	tell_ttl(c, g);
+}
+
 /* Metered's: a bare array of RTCIceServer. */
 void http_get_metered(const struct http_call *c)
 {
@@ -157,24 +208,24 @@ void http_get_metered(const struct http_call *c)
 	struct asked a;
 
 	if (read_params(c, &a) && !make_grant(c, a.key, a.name, a.ttl_s, &grant))
-		http_api_json(c->r, 200, ice_grant_servers(&grant));
+		tell_array(c, &grant);
 	asked_free(&a);
 }
 
 /* Cloudflare's, and ours. */
 static bool grant_of_body(const struct http_call *c, struct ice_grant *grant)
 {
+	static const char *const allowed[] = {"ttl", "customIdentifier", NULL};
 	json_t *body = NULL, *ttl, *name;
 	int64_t ttl_s = 0;
 
-	if (!read_body(c, &body))
+	if (!read_body(c, allowed, &body))
 		goto out;
 	ttl = json_object_get(body, "ttl");
 	if (ttl) {
 		ttl_s = json_integer_value(ttl);
 		if (ttl_s <= 0 || ttl_s > TTL_MAX_S) {
-			http_api_error(c->r, 400, "bad-request",
-			               "The ttl is a positive number of seconds.");
+			http_api_error(c->r, 400, "bad-request", BAD_TTL);
 			goto out;
 		}
 	}
@@ -197,7 +248,7 @@ void http_post_ice_servers(const struct http_call *c)
 	if (!grant_of_body(c, &grant))
 		return;
 	servers = ice_grant_servers(&grant);
-	http_api_json(c->r, 201, servers ? json_pack("{s:o}", "iceServers", servers) : NULL);
+	tell_credential(c, 201, servers ? json_pack("{s:o}", "iceServers", servers) : NULL, &grant);
 }
 
 /* Cloudflare's older one: a single RTCIceServer with all URLs. */
@@ -211,10 +262,11 @@ void http_post_credentials(const struct http_call *c)
 	urls = json_array();
 	for (size_t i = 0; urls && i < grant.uri_n; i++)
 		json_array_append_new(urls, json_string(grant.uri[i]));
-	http_api_json(c->r, 201,
-	              json_pack("{s:{s:o,s:s,s:s}}", "iceServers", "urls", urls, "username",
-	                        grant.credential.username, "credential",
-	                        grant.credential.password));
+	tell_credential(c, 201,
+	                json_pack("{s:{s:o,s:s,s:s}}", "iceServers", "urls", urls, "username",
+	                          grant.credential.username, "credential",
+	                          grant.credential.password),
+	                &grant);
 }
 
 /* RFC 9110 section 5.6.4: what a quoted-string must escape. Control characters are in no name. */
@@ -267,6 +319,7 @@ void http_get_whip(const struct http_call *c)
 			c->r->status = 204;
 		else
 			http_api_error(c->r, 500, "internal", error_text(-E_NOMEM));
+		tell_ttl(c, &grant);
 	}
 	asked_free(&a);
 }
@@ -291,9 +344,10 @@ static void take_back(const struct http_call *c, const char *name, bool whole_us
 /* {"username":"1795326215:alice"} or {"user":"alice"} */
 void http_post_revoke(const struct http_call *c)
 {
+	static const char *const allowed[] = {"username", "user", NULL};
 	json_t *body, *username, *user;
 
-	if (read_body(c, &body)) {
+	if (read_body(c, allowed, &body)) {
 		username = json_object_get(body, "username");
 		user = json_object_get(body, "user");
 		if (!username == !user || !json_is_string(username ? username : user))
@@ -307,5 +361,10 @@ void http_post_revoke(const struct http_call *c)
 
 void http_post_cloudflare_revoke(const struct http_call *c)
 {
-	take_back(c, c->capture[1], false);
+	static const char *const none[] = {NULL};
+	json_t *body;
+
+	if (read_body(c, none, &body))
+		take_back(c, c->capture[1], false);
+	json_decref(body);
 }

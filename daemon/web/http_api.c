@@ -5,13 +5,16 @@
 #include "daemon/web/http_api_internal.h"
 
 #include "daemon/admin/admin_page.h"
+#include "daemon/web/openapi.h"
 #include "daemon/web/origin.h"
 #include "signal/page.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#define GET_HEAD     (HTTP_GET | HTTP_HEAD)
 #define ADMIN_PREFIX "/api/v1/admin/"
+#define NAME_SHOWN   65 /* so much of an unknown member's name is repeated */
 
 const char *http_status_text(int status)
 {
@@ -65,6 +68,89 @@ void http_api_error(struct http_response *r, int status, const char *code, const
 	              json_pack("{s:{s:s,s:s}}", "error", "code", code, "message", message));
 }
 
+/* Names come from strangers: what is not ASCII is a question mark. */
+static void printable(char *out, size_t size, const char *name, size_t len)
+{
+	size_t n = 0;
+
+	for (; n < len && n + 1 < size; n++)
+		out[n] = name[n] >= ' ' && name[n] < 0x7f ? name[n] : '?';
+	out[n] = '\0';
+}
+
+static void bad_member(struct http_response *r, const char *name, const char *code,
+                       const char *message)
+{
+	http_api_json(r, 400,
+	              json_pack("{s:{s:s,s:s,s:s}}", "error", "code", code, "message", message,
+	                        "member", name));
+}
+
+void http_api_unknown(struct http_response *r, const char *name, const char *const allowed[])
+{
+	char clean[NAME_SHOWN], message[400];
+	size_t len;
+
+	printable(clean, sizeof(clean), name, strlen(name));
+	len = (size_t)snprintf(message, sizeof(message), "\"%s\" has no meaning here. %s", clean,
+	                       allowed[0] ? "What may be said: " : "Nothing may be said.");
+	for (size_t i = 0; allowed[i] && len < sizeof(message); i++)
+		len += (size_t)snprintf(message + len, sizeof(message) - len, "%s%s", allowed[i],
+		                        allowed[i + 1] ? ", " : ".");
+	bad_member(r, clean, "unknown-member", message);
+}
+
+/* What a request has named so far. */
+struct named {
+	const char *const *allowed;
+	unsigned seen; /* bits: there are few that may be named */
+};
+
+static bool name_is_good(struct named *n, const char *name, struct http_response *r)
+{
+	for (size_t i = 0; n->allowed[i]; i++) {
+		if (strcmp(n->allowed[i], name) != 0)
+			continue;
+		if (!(n->seen & 1u << i)) {
+			n->seen |= 1u << i;
+			return true;
+		}
+		bad_member(r, name, "said-twice", "The same is said twice: which one is meant?");
+		return false;
+	}
+	http_api_unknown(r, name, n->allowed);
+	return false;
+}
+
+static bool query_is_good(const struct http_request *q, struct named *n, struct http_response *r)
+{
+	char name[NAME_SHOWN];
+
+	for (size_t i = 0; q->query_name(q->ctx, i, name, sizeof(name)); i++)
+		if (*name && !name_is_good(n, name, r))
+			return false;
+	return true;
+}
+
+bool http_api_query_only(const struct http_request *q, const char *const allowed[],
+                         struct http_response *r)
+{
+	return query_is_good(q, &(struct named){.allowed = allowed}, r);
+}
+
+bool http_api_members_only(const json_t *object, const char *const allowed[],
+                           struct http_response *r)
+{
+	struct named n = {.allowed = allowed};
+	const char *name;
+	json_t *value;
+
+	json_object_foreach ((json_t *)(uintptr_t)object, name, value)
+		if (!name_is_good(&n, name, r))
+			return false;
+	return true;
+}
+
 void http_response_done(struct http_response *r)
 {
 	free(r->text);
@@ -79,7 +165,8 @@ struct web_caller http_api_caller(const struct lws_origin *o, const char *key)
 	                           .key = key,
 	                           .guest = o->guest,
 	                           .page = o->page,
-	                           .host_unknown = o->host_unknown};
+	                           .host_unknown = o->host_unknown,
+	                           .proxied = o->proxied};
 }
 
 static int hex_digit(char c)
@@ -140,6 +227,27 @@ int http_api_param(const struct http_request *q, const char *name, char **out)
 	return q->body ? form_get(q->body, name, out) : 0;
 }
 
+bool http_api_only(const struct http_call *c, const char *const allowed[])
+{
+	struct named n = {.allowed = allowed};
+	const char *body = c->q->body;
+	char name[NAME_SHOWN];
+	size_t len;
+
+	if (!query_is_good(c->q, &n, c->r))
+		return false;
+	n.seen = 0; /* a service's URL may have some of what a client then POSTs: the URL's count */
+	for (; body && *body; body += len + (body[len] == '&')) {
+		len = strcspn(body, "&");
+		if (!len)
+			continue;
+		printable(name, sizeof(name), body, strcspn(body, "=&"));
+		if (!name_is_good(&n, name, c->r))
+			return false;
+	}
+	return true;
+}
+
 static void get_health(const struct http_call *c)
 {
 	http_api_json(c->r, 200, json_pack("{s:s}", "status", "ok"));
@@ -161,7 +269,11 @@ static void get_metrics(const struct http_call *c)
 	int rc = c->ops->metrics ? c->ops->metrics(c->ctx, &caller, &text) : -E_NOTFOUND;
 
 	if (rc == -E_DENIED)
-		http_api_error(c->r, 401, "unauthorized", "This needs a valid access key.");
+		http_api_error(c->r, 401, "unauthorized", "This needs a valid API token.");
+	else if (rc == -E_SCOPE)
+		http_api_error(c->r, 403, "wrong-scope",
+		               "This API token is valid, but not for this: it takes the scope "
+		               "metrics.");
 	else if (rc == -E_NOTFOUND)
 		http_api_error(c->r, 404, "not-found", "There is nothing at this path.");
 	else if (rc)
@@ -202,6 +314,31 @@ static void get_link(const struct http_call *c)
 		c->r->headers = NULL;
 }
 
+static void wrong_method(struct http_response *r, const char *allow)
+{
+	http_api_error(r, 405, "method-not-allowed", "This path does not take that method.");
+	r->allow = allow;
+}
+
+static void answer_file(const struct http_call *c, const struct embed_file *file)
+{
+	struct http_response *r = c->r;
+
+	if (!(c->q->method & GET_HEAD)) {
+		wrong_method(r, "GET, HEAD");
+		return;
+	}
+	r->status = 200;
+	r->content_type = file->content_type;
+	r->body = file->data;
+	r->body_len = (size_t)(file->end - file->data);
+}
+
+static void get_openapi(const struct http_call *c)
+{
+	answer_file(c, &openapi_file);
+}
+
 /* A browser does not tell its page why a WebSocket was refused: the page asks here. */
 static void get_ws(const struct http_call *c)
 {
@@ -221,7 +358,6 @@ enum {
 	ROUTE_CORS = 1 << 1,   /* pages that cors_origin names may read it */
 };
 
-#define GET_HEAD    (HTTP_GET | HTTP_HEAD)
 #define CREDENTIALS (ROUTE_SECRET | ROUTE_CORS)
 
 /* A star stands for one part of the path. */
@@ -234,6 +370,7 @@ static const struct route {
 } routes[] = {
     {"/healthz", GET_HEAD, "GET, HEAD", 0, get_health},
     {"/readyz", GET_HEAD, "GET, HEAD", 0, get_ready},
+    {"/openapi.json", GET_HEAD, "GET, HEAD", 0, get_openapi},
     {"/metrics", GET_HEAD, "GET, HEAD", ROUTE_SECRET, get_metrics},
     {"/link/*", GET_HEAD, "GET, HEAD", ROUTE_SECRET, get_link},
     {"/turn", GET_HEAD | HTTP_POST, "GET, HEAD, POST", CREDENTIALS, http_get_turn},
@@ -300,12 +437,6 @@ static bool path_matches(const char *pattern, const char *path, struct http_call
 	return !*pattern && !*path;
 }
 
-static void wrong_method(struct http_response *r, const char *allow)
-{
-	http_api_error(r, 405, "method-not-allowed", "This path does not take that method.");
-	r->allow = allow;
-}
-
 /* The Fetch standard's preflight: may the page make the request that it wants to make? */
 static void answer_preflight(struct http_call *c, const struct route *route)
 {
@@ -348,20 +479,6 @@ static bool is_draft(const struct http_request *q)
 	is = !http_api_param(q, "service", &service) && service;
 	free(service);
 	return is;
-}
-
-static void answer_file(const struct http_call *c, const struct embed_file *file)
-{
-	struct http_response *r = c->r;
-
-	if (!(c->q->method & GET_HEAD)) {
-		wrong_method(r, "GET, HEAD");
-		return;
-	}
-	r->status = 200;
-	r->content_type = file->content_type;
-	r->body = file->data;
-	r->body_len = (size_t)(file->end - file->data);
 }
 
 static void redirect(struct http_response *r, const char *path)

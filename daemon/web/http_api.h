@@ -19,6 +19,10 @@ enum http_method {
  * lives until the next call. */
 typedef const char *(*http_query_fn)(void *ctx, const char *name);
 
+/* The name of the i-th parameter of the query string, decoded and cut to what fits; "" where there
+ * is nothing between two "&". False past the last. */
+typedef bool (*http_query_name_fn)(void *ctx, size_t i, char *name, size_t size);
+
 struct http_session; /* web_http.h */
 
 /* Keeps a request with a body open when its handler comes back: web_http_answer() on what is
@@ -37,8 +41,9 @@ struct http_request {
 	bool preflight;     /* a browser asks for a page whether it may ask */
 	struct lws_origin origin;
 	http_query_fn query;
+	http_query_name_fn query_name;
 	http_wait_fn wait;
-	void *ctx;  /* of both */
+	void *ctx;  /* of these three */
 	char *body; /* NUL-terminated; NULL for none */
 	size_t body_len;
 };
@@ -67,6 +72,19 @@ bool http_api_route(size_t i, const char **path, const char **allow);
 
 /* An error answer: {"error":{"code":…,"message":…}}. */
 void http_api_error(struct http_response *r, int status, const char *code, const char *message);
+
+/* 400: the request has a member (or parameter, or argument) of that name, which has no meaning
+ * here: {"error":{"code":"unknown-member","message":…,"member":…}}. allowed ends with NULL. */
+void http_api_unknown(struct http_response *r, const char *name, const char *const allowed[]);
+
+/* Whether the query string names only what is allowed, and nothing twice; if not, r has the
+ * answer. */
+bool http_api_query_only(const struct http_request *q, const char *const allowed[],
+                         struct http_response *r);
+
+/* The same of a JSON object. */
+bool http_api_members_only(const json_t *object, const char *const allowed[],
+                           struct http_response *r);
 
 /* The same reading of a caller for HTTP and for WebSockets. Borrows from o and key. */
 struct web_caller http_api_caller(const struct lws_origin *o, const char *key);

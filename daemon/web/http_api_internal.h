@@ -25,6 +25,10 @@ void http_api_json(struct http_response *r, int status, json_t *json);
  * -E_PARSE, -E_NOMEM. */
 int http_api_param(const struct http_request *q, const char *name, char **out);
 
+/* Whether the query string and the form name only what is allowed, and neither anything twice; if
+ * not, it has answered. */
+bool http_api_only(const struct http_call *c, const char *const allowed[]);
+
 /* ---- api_shapes.c: credentials, in the shapes that clients know ---- */
 
 void http_get_turn(const struct http_call *c);

@@ -200,7 +200,8 @@ void origin_read(const struct origin_rules *rules, struct lws *wsi, struct lws_o
 		out->tls = told->tls;
 		local = told->local;
 	}
-	if (!(told && told->by_proxy) && rules->ops->proxy_seen && names_others(wsi))
+	out->proxied = (told && told->by_proxy) || names_others(wsi);
+	if (out->proxied && !(told && told->by_proxy) && rules->ops->proxy_seen)
 		rules->ops->proxy_seen(rules->ctx, &out->peer);
 	read_host(wsi, &local, &asked, out);
 	out->host_unknown = *asked.host && !is_ours(rules, asked.host) && !is_origin(rules, &asked);

@@ -32,6 +32,7 @@ struct web_caller {
 	const char *guest; /* the secret of its guest's cookie, not checked yet; "" for none */
 	enum lws_page page;
 	bool host_unknown; /* it calls us by a name that is none of ours */
+	bool proxied;      /* a proxy has passed it on, or it says so */
 	bool himself;      /* who asks is who gets it, under the name that he signed in with */
 };
 
@@ -46,14 +47,15 @@ struct http_response;
 
 struct web_ops {
 	/* Makes a credential for name ("" for none) with URIs under host. ttl_s 0 asks for the
-	 * default. 0, -E_DENIED (401), -E_REVOKED (403), -E_INVAL (400), -E_LIMIT (429;
-	 * out->retry_after_s, alone, says when), -E_NOMEM (500); any other is for the operator to
-	 * mend (503). */
+	 * default. 0, -E_DENIED (401), -E_SCOPE (403), -E_UNREACHABLE (503), -E_REVOKED (403),
+	 * -E_INVAL (400), -E_LIMIT (429; out->retry_after_s, alone, says when), -E_NOMEM (500); any
+	 * other is for the operator to mend (503). */
 	int (*grant)(void *ctx, const struct web_caller *caller, const char *name, int64_t ttl_s,
 	             const char *host, struct ice_grant *out);
 
 	/* Optional. Revokes one credential ("expiry:name") or all of a user; 0 when that is on the
-	 * disk. -E_DENIED (401), -E_INVAL (400), -E_STALE (it has expired); any other (503). */
+	 * disk. -E_DENIED (401), -E_SCOPE (403), -E_INVAL (400), -E_STALE (it has expired); any
+	 * other (503). */
 	int (*revoke)(void *ctx, const struct web_caller *caller, const char *name,
 	              bool whole_user);
 
@@ -80,7 +82,7 @@ struct web_ops {
 	/* Optional. Fills the answer to whatever lies under /api/v1/admin/. */
 	void (*admin)(void *ctx, const struct http_request *q, struct http_response *r);
 
-	/* Optional. The text for /metrics, to be freed. 0, -E_DENIED or -E_NOMEM. */
+	/* Optional. The text for /metrics, to be freed. 0, -E_DENIED, -E_SCOPE or -E_NOMEM. */
 	int (*metrics)(void *ctx, const struct web_caller *caller, char **text);
 };
 

@@ -50,11 +50,12 @@ static const char security_headers[] =
 /* The Fetch standard, section "HTTP extensions". The origin was on a list, so it is well formed. */
 static void format_cors(char *out, size_t size, const struct http_response *r)
 {
-	int len = snprintf(out, size,
-	                   "Access-Control-Allow-Origin: %.300s\r\n"
-	                   "Access-Control-Expose-Headers: Link, Retry-After\r\n"
-	                   "Vary: Origin\r\n",
-	                   r->cors_origin);
+	int len =
+	    snprintf(out, size,
+	             "Access-Control-Allow-Origin: %.300s\r\n"
+	             "Access-Control-Expose-Headers: Link, Retry-After, Turnpike-Credential-Ttl\r\n"
+	             "Vary: Origin\r\n",
+	             r->cors_origin);
 
 	if (r->cors_methods)
 		snprintf(out + len, size - (size_t)len,
@@ -157,6 +158,22 @@ static const char *query(void *ctx, const char *name)
 	return lws_get_urlarg_by_name(s->wsi, key, s->param, sizeof(s->param));
 }
 
+static bool query_name(void *ctx, size_t i, char *name, size_t size)
+{
+	const struct http_session *s = ctx;
+	char text[sizeof(s->param)];
+	int n = lws_hdr_copy_fragment(s->wsi, text, sizeof(text), WSI_TOKEN_HTTP_URI_ARGS, (int)i);
+
+	if (n < 0 && !lws_hdr_fragment_length(s->wsi, WSI_TOKEN_HTTP_URI_ARGS, (int)i))
+		return false;
+	if (n < 0) /* longer than any that means something */
+		snprintf(text, sizeof(text), "(too long)");
+	if (!strcmp(text, "/")) /* LWS puts it where there is nothing behind the "?" */
+		*text = '\0';
+	snprintf(name, size, "%.*s", *text == '=' ? 1 : (int)strcspn(text, "="), text);
+	return true;
+}
+
 static struct http_session *wait_for_answer(void *ctx, void (*gone)(void *gone_ctx), void *gone_ctx)
 {
 	struct http_session *s = ctx;
@@ -248,6 +265,7 @@ static int session_new(struct lws *wsi, struct http_session **out)
 	s->q.preflight = s->q.method == HTTP_OPTIONS && s->q.page_origin && *s->q.page_origin &&
 	                 lws_hdr_custom_length(wsi, wants_method, sizeof(wants_method) - 1) > 0;
 	s->q.query = query;
+	s->q.query_name = query_name;
 	s->q.wait = wait_for_answer;
 	s->q.ctx = s;
 	if (!s->q.path || !s->q.content_type || !s->q.page_origin || !s->q.cookie) {

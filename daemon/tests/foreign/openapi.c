@@ -144,6 +144,24 @@ void openapi_target(json_t *doc, json_t *op, const char *path, const char *spoil
 	}
 }
 
+/* The examples need no escapes. */
+static char *form_of(json_t *example)
+{
+	char *text = NULL, *longer, number[32];
+	const char *name;
+	json_t *value;
+
+	json_object_foreach (example, name, value) {
+		snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(value));
+		assert_true(asprintf(&longer, "%s%s%s=%s", text ? text : "", text ? "&" : "", name,
+		                     json_is_string(value) ? json_string_value(value) : number) >
+		            0);
+		free(text);
+		text = longer;
+	}
+	return text;
+}
+
 void openapi_body(json_t *op, char out[OPENAPI_TEXT], const char **type)
 {
 	json_t *content = json_object_get(json_object_get(op, "requestBody"), "content"), *media;
@@ -153,8 +171,8 @@ void openapi_body(json_t *op, char out[OPENAPI_TEXT], const char **type)
 	json_object_foreach (content, *type, media) {
 		json_t *example = json_object_get(media, "example");
 
-		text = json_is_string(example) ? strdup(json_string_value(example))
-		                               : json_dumps(example, JSON_COMPACT);
+		text = strstr(*type, "urlencoded") ? form_of(example)
+		                                   : json_dumps(example, JSON_COMPACT);
 		snprintf(out, OPENAPI_TEXT, "%s", text ? text : "");
 		free(text);
 		return;

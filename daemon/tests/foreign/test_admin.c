@@ -282,7 +282,7 @@ static void who_may(void **state)
 	(void)state;
 	assert_int_equal(http("", "status", NULL), 401);
 	assert_int_equal(http(bearer("tp_wrong"), "status", NULL), 401);
-	assert_int_equal(http(bearer(issue_token), "status", NULL), 401);
+	assert_int_equal(http(bearer(issue_token), "status", NULL), 403);
 	assert_int_equal(http(bearer(admin_token), "status", &body), 200);
 	assert_int_equal(number(body, "workers"), 2);
 	json_decref(body);
@@ -299,7 +299,7 @@ static void who_may(void **state)
 	assert_int_equal(http(args, "user/add", &body), 400);
 	assert_string_equal(
 	    json_string_value(json_object_get(json_object_get(body, "error"), "code")),
-	    "bad-request");
+	    "unknown-member");
 	json_decref(body);
 }
 

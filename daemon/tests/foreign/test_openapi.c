@@ -159,19 +159,38 @@ static void call_as_stranger(const struct call *c)
 {
 	const char *scope = scope_of(c);
 
-	/* Said twice in the file: they must agree. */
-	assert_int_equal(!scope, !json_object_get(c->op, "security"));
+	/* Said twice in the file: they must agree. Public ones say so. */
+	assert_non_null(json_object_get(c->op, "security"));
+	assert_int_equal(!scope, !json_array_size(json_object_get(c->op, "security")));
 	if (!scope)
 		return;
 	call(c, NULL, NULL, NULL, 401);
 	call(c, "tp_no-such-token", NULL, NULL, 401);
-	call(c, token_of(strcmp(scope, "metrics") ? "metrics" : "issue"), NULL, NULL, 401);
+	call(c, token_of(strcmp(scope, "metrics") ? "metrics" : "issue"), NULL, NULL, 403);
 }
 
 static void strangers_are_refused(void **state)
 {
 	(void)state;
 	each(call_as_stranger);
+}
+
+/* A parameter that nobody knows. */
+static void call_with_stranger(const struct call *c, const char *token)
+{
+	char target[OPENAPI_TEXT], body[OPENAPI_TEXT];
+	struct openapi_answer a;
+	const char *type;
+
+	openapi_target(doc, c->op, c->path, NULL, target);
+	openapi_body(c->op, body, &type);
+	strcat(target, strchr(target, '?') ? "&nobody-knows=1" : "?nobody-knows=1");
+	a = openapi_ask(&(struct openapi_request){
+	    .method = c->method, .target = target, .token = token, .type = type, .body = body});
+	if (a.status != 400 ||
+	    (strcmp(c->method, "HEAD") != 0 && !strstr(a.body, "\"member\":\"nobody-knows\"")))
+		fail_msg("%s %s: %s", c->method, target, a.head);
+	free(a.head);
 }
 
 static void call_badly(const struct call *c)
@@ -182,6 +201,8 @@ static void call_badly(const struct call *c)
 	if (openapi_has_param(doc, c->op, "ttl"))
 		call(c, token, "ttl", NULL, 400);
 	openapi_body(c->op, body, &type);
+	if (scope && strcmp(scope, "metrics"))
+		call_with_stranger(c, token);
 	if (!strcmp(type, "application/json"))
 		call(c, token, NULL, "[]", 400);
 }
