@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Checks the direction of the dependencies: base <- {turn, signal, store} <- daemon, and harness on
-# base alone, but for the simulator, which runs the cores of turn and signal, and the loads, which
-# write STUN with turn's tests. Run as: cmake -P cmake/direction.cmake (from the top folder).
+# base alone, but for the simulator, which runs the cores of turn and signal, and the loads and the
+# gauge, which write STUN with turn's tests. Run as: cmake -P cmake/direction.cmake (from the top folder).
 cmake_minimum_required(VERSION 3.25)
 set(may_include_base base)
 set(may_include_turn base turn)
@@ -18,7 +18,7 @@ foreach(folder ${folders})
 		${CMAKE_CURRENT_LIST_DIR}/../${folder}/*.[ch])
 	foreach(source ${sources})
 		set(may_include ${may_include_${folder}})
-		if(source MATCHES "^harness/(sim|load)/")
+		if(source MATCHES "^harness/(sim|load|gauge)/")
 			set(may_include ${may_include_harness_sim})
 		endif()
 		if(source MATCHES "^daemon/tests/foreign/test_[a-z]+_page.c$") # have the harness's browser

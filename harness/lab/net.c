@@ -134,3 +134,68 @@ int lab_socket(int netns_fd, int family, int type, struct why *why)
 	net_leave(home);
 	return fd >= 0 ? fd : -E_IO;
 }
+
+/* A table of the namespace, as /proc shows it to the thread that is in it. */
+static FILE *open_table(int netns_fd, const char *name)
+{
+	struct why why;
+	int home = net_enter(netns_fd, &why);
+	char path[64];
+	FILE *f;
+
+	if (home < 0)
+		return NULL;
+	snprintf(path, sizeof(path), "/proc/thread-self/net/%s", name);
+	f = fopen(path, "re");
+	net_leave(home);
+	return f;
+}
+
+int lab_udp_sockets(int netns_fd, struct why *why)
+{
+	static const char *const tables[] = {"udp", "udp6"};
+	char line[512];
+	int n = 0;
+
+	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
+		FILE *f = open_table(netns_fd, tables[i]);
+
+		if (!f && i == 0)
+			return why_set(why, -E_IO, "cannot list UDP sockets: %s", strerror(errno));
+		/* The first line says what the others mean. */
+		for (int head = 1; f && fgets(line, sizeof(line), f); head = 0)
+			n += !head;
+		if (f)
+			fclose(f);
+	}
+	return n;
+}
+
+/* Two lines with "Udp:" in front: names, and their values. */
+static long read_overflows(FILE *f)
+{
+	char names[1024], values[1024], *n, *v, *save_n, *save_v;
+
+	while (fgets(names, sizeof(names), f)) {
+		if (strncmp(names, "Udp:", 4) != 0 || !fgets(values, sizeof(values), f))
+			continue;
+		n = strtok_r(names, " \n", &save_n);
+		v = strtok_r(values, " \n", &save_v);
+		while (n && v && strcmp(n, "RcvbufErrors") != 0) {
+			n = strtok_r(NULL, " \n", &save_n);
+			v = strtok_r(NULL, " \n", &save_v);
+		}
+		return n && v ? strtol(v, NULL, 10) : -1;
+	}
+	return -1;
+}
+
+long lab_udp_overflows(int netns_fd)
+{
+	FILE *f = open_table(netns_fd, "snmp");
+	long n = f ? read_overflows(f) : -1;
+
+	if (f)
+		fclose(f);
+	return n;
+}

@@ -16,11 +16,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BUFFER  (4 << 20) /* bytes; the system may allow less */
-#define BATCH   32
-#define OUT_MAX 65536 /* bytes that are put together */
-#define ROOM    (2 * OUT_MAX)
-#define RECORD  SSL3_RT_MAX_PLAIN_LENGTH
+#define BUFFER    (4 << 20) /* bytes; the system may allow less */
+#define BATCH     32
+#define CONNECT_S 5
+#define OUT_MAX   65536 /* bytes that are put together */
+#define ROOM      (2 * OUT_MAX)
+#define RECORD    SSL3_RT_MAX_PLAIN_LENGTH
 
 static const char *const names[] = {"udp", "tcp", "tls", "dtls"};
 
@@ -88,12 +89,14 @@ static int connected_socket(enum link_transport t, const struct addr *to)
 {
 	bool dgram = !link_is_stream(t);
 	int fd = dgram ? link_udp_socket() : socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct timeval limit = {.tv_sec = CONNECT_S};
 	int one = 1, err;
 
 	if (fd < 0)
 		return -1;
 	if (!dgram)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	if (!connect(fd, &to->sa, addr_len(to)) && !fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK))
 		return fd;
 	err = errno;
