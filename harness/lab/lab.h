@@ -26,6 +26,9 @@
 #define LAB_SERVER_IP6_TWO "2001:db8::11"
 #define LAB_SERVER_NAME    "turnpike.test" /* every client resolves it, each by its family */
 
+/* The host outside of all NATs, where this process is. */
+#define LAB_OUTSIDE_IP "203.0.113.1"
+
 /* For a second, foreign TURN server beside the first. */
 #define LAB_TURN_IP   "203.0.113.13"
 #define LAB_TURN_IP6  "2001:db8::13"

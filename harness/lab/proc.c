@@ -275,3 +275,20 @@ int proc_check(pid_t *pid, const char *name, int log_fd, struct why *why)
 	return why_set(why, -E_CLOSED, "%s %s; its last words: %s", name,
 	               proc_status_text(status, how, sizeof(how)), said);
 }
+
+long proc_rss_kb(pid_t pid)
+{
+	char path[48], line[128];
+	long kb = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	f = fopen(path, "re");
+	while (f && kb < 0 && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "VmRSS: %ld", &kb) != 1)
+			kb = -1;
+	}
+	if (f)
+		fclose(f);
+	return kb;
+}

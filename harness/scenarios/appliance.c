@@ -292,21 +292,9 @@ int appliance_visitors(struct appliance *a, struct why *why)
 	return result;
 }
 
-long appliance_rss_kb(const struct appliance *a)
+pid_t appliance_pid(const struct appliance *a)
 {
-	char path[48], line[128];
-	long kb = -1;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)a->pid);
-	f = fopen(path, "re");
-	while (f && kb < 0 && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "VmRSS: %ld", &kb) != 1)
-			kb = -1;
-	}
-	if (f)
-		fclose(f);
-	return kb;
+	return a->pid > 0 ? a->pid : 0;
 }
 
 int appliance_stop(struct appliance *a, struct why *why)

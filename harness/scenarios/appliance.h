@@ -56,8 +56,8 @@ int appliance_verb(struct appliance *a, const char *const *words, json_t **said,
 /* How many WebSockets it serves; a negative code if it does not say. */
 int appliance_visitors(struct appliance *a, struct why *why);
 
-/* Its resident memory, or -1. */
-long appliance_rss_kb(const struct appliance *a);
+/* Its process; 0 if it has none. */
+pid_t appliance_pid(const struct appliance *a);
 
 /* 0 while it runs. -E_CLOSED, once, when it has ended: why tells how and quotes its last words. */
 int appliance_check(struct appliance *a, struct why *why);

@@ -6,6 +6,10 @@
 #include "harness/scenarios/call.h"
 
 #include "harness/clock.h"
+#include "harness/pressure.h"
+#include "harness/scenarios/account.h"
+#include "harness/scenarios/page_cpu.h"
+#include "harness/scenarios/relay_watch.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +22,8 @@
 #define IDLE_MS      10000
 #define STATE_JS     "harness.state()"
 #define OBSERVE_MORE 10000
+#define QUICK_MS     8000 /* from the click on Answer: ICE may need a second or two of it */
+#define SLOW_MS      250  /* what no round trip takes in a lab without distances */
 
 /* How long a call runs before it is watched, and how long it is watched. The matrix has hundreds
  * of calls. */
@@ -118,10 +124,13 @@ int call_await(struct stage *st, const struct call_expect *expect, struct why *w
 
 int call_observe(struct stage *st, int window_ms, struct peer_view v[LAB_SIDES], struct why *why)
 {
+	struct page_cpu before[LAB_SIDES], after;
 	char js[64];
 	int err = 0;
 
 	stage_step(st, "watching the call");
+	for (int i = 0; i < LAB_SIDES && st->lab; i++)
+		page_cpu_look(lab_client_ns(st->lab, i), &before[i]);
 	snprintf(js, sizeof(js), "harness.startObserving(%d)", window_ms);
 	for (int i = 0; i < LAB_SIDES && err == 0; i++)
 		err = browser_eval(st->browser[i], js, CALL_JS_MS, NULL, why);
@@ -133,6 +142,10 @@ int call_observe(struct stage *st, int window_ms, struct peer_view v[LAB_SIDES],
 		if (err == 0 && peer_view_parse(value, &v[i]) != 0)
 			err = why_set(why, -E_PARSE, "harness.observed gave no view");
 		json_decref(value);
+	}
+	for (int i = 0; i < LAB_SIDES && st->lab && err == 0; i++) {
+		page_cpu_look(lab_client_ns(st->lab, i), &after);
+		v[i].page_cpu = page_cpu_between(&before[i], &after);
 	}
 	return err;
 }
@@ -184,33 +197,108 @@ void call_check_pages(struct stage *st)
 	}
 }
 
-void scenario_call(struct stage *st)
+/* The moments at which a call was begun, and how busy the machine has been since. */
+struct since {
+	int64_t mono_ms, unix_ms;
+	double stalled_us;
+};
+
+static bool is_busy(const struct since *s)
+{
+	return pressure_is_busy(pressure_cpu_us() - s->stalled_us, clock_mono_ms() - s->mono_ms);
+}
+
+/* Every way through the relay is slow at once: not a moment of somebody without a core. */
+static double least_way_ms(const struct peer_view *v)
+{
+	double least = v->rtt_ms < v->echo_ms ? v->rtt_ms : v->echo_ms;
+
+	return least < v->picture_delay_ms ? least : v->picture_delay_ms;
+}
+
+/* Limits of time: a busy machine is not measured by them. */
+static void check_times(struct stage *st, const struct since *since,
+                        const struct peer_view v[LAB_SIDES])
+{
+	const struct measure *connected = result_find(st->result, "connected");
+	size_t before = st->result->failure_n;
+
+	if (connected && connected->value > QUICK_MS)
+		result_fail(
+		    st->result,
+		    "Both ends should be connected %d s after the click on Answer, but were "
+		    "after %.1f s; most likely: ICE tried ways in vain before this one "
+		    "(relayed ports that pass nothing, candidates that came late). Look at: "
+		    "the candidate pairs of both ends.",
+		    QUICK_MS / 1000, connected->value / 1e3);
+	for (int i = 0; i < LAB_SIDES; i++) {
+		if (least_way_ms(&v[i]) > SLOW_MS)
+			result_fail(
+			    st->result,
+			    "%s's packets should be there and back within %d ms in a lab "
+			    "without distances, but take %.0f ms (picture %.0f ms, data "
+			    "channel %.0f ms); most likely: %s. Look at: the round trip over "
+			    "time.",
+			    st->mark[i].name, SLOW_MS, v[i].rtt_ms, v[i].picture_delay_ms,
+			    v[i].echo_ms,
+			    verdict_path(v) == PATH_RELAY ? "the relay delays what it passes"
+			                                  : "the path delays packets");
+	}
+	if (st->result->failure_n > before && is_busy(since))
+		result_inconclusive(st->result, "The machine was too busy to judge how long "
+		                                "things take: somebody waited for a core nearly "
+		                                "all the time.");
+}
+
+/* Watches the call that runs, and judges all of it. *connected: there is one. */
+static int judge_call(struct stage *st, const struct since *since, double answered_at_ms,
+                      struct gauge **g, bool *connected, struct why *why)
 {
 	enum scenario_group group = st->cell->scenario->group;
 	struct peer_view v[LAB_SIDES];
+	struct gauge_facts facts;
+	int err;
+
+	clock_sleep_ms(pace[group].settle_ms);
+	err = call_observe(st, pace[group].window_ms, v, why);
+	if (err != 0)
+		return err;
+	*connected = verdict_judge(&st->cell->expect, st->mark, v, answered_at_ms, st->result);
+	if (*connected && st->lab)
+		check_times(st, since, v);
+	if (*connected)
+		err = account_check(st, since->unix_ms, why);
+	gauge_stop(*g, &facts);
+	*g = NULL;
+	gauge_judge(&facts, st->result);
+	/* Hundreds of pictures of good calls would only fill the disk. */
+	if (group != GROUP_MATRIX || st->result->failure_n > 0)
+		stage_screenshots(st, *connected ? "call" : "failed");
+	return err;
+}
+
+void scenario_call(struct stage *st)
+{
+	struct since since = {clock_mono_ms(), clock_unix_ms(), pressure_cpu_us()};
+	struct gauge_facts ignored;
 	double answered_at_ms = 0;
+	bool connected = false;
 	struct why why;
-	int err = call_place(st, &answered_at_ms, &why);
+	int err;
+	struct gauge *g = relay_watch_start(st, &err, &why);
 
 	if (err == 0)
+		err = call_place(st, &answered_at_ms, &why);
+	if (err == 0)
 		err = call_await(st, &st->cell->expect, &why);
-	if (err == 0) {
-		clock_sleep_ms(pace[group].settle_ms);
-		err = call_observe(st, pace[group].window_ms, v, &why);
-	}
-	if (err == 0) {
-		bool connected =
-		    verdict_judge(&st->cell->expect, st->mark, v, answered_at_ms, st->result);
-
-		/* Hundreds of pictures of good calls would only fill the disk. */
-		if (st->cell->scenario->group != GROUP_MATRIX || st->result->failure_n > 0)
-			stage_screenshots(st, connected ? "call" : "failed");
-		if (connected)
-			err = call_hang_up(st, &why);
-	}
+	if (err == 0)
+		err = judge_call(st, &since, answered_at_ms, &g, &connected, &why);
+	if (err == 0 && connected)
+		err = call_hang_up(st, &why);
 	if (err != 0) {
 		result_fail(st->result, "While %s: %s.", st->result->step, why.text);
 		stage_screenshots(st, "failed");
 	}
+	gauge_stop(g, &ignored);
 	call_check_pages(st);
 }

@@ -10,6 +10,7 @@
 	const FIRST_EVENTS = 250, LAST_EVENTS = 150; /* what lies between is counted only */
 	const SAMPLES = 600, SAMPLE_MS = 500;
 	const CANDIDATES = 150, PAIRS = 40;
+	const RESTART = 'ICE restart asked for';
 	const FIELDS = ['t', 'pc', 'in', 'out', 'lost', 'received', 'frames', 'fps', 'rtt', 'jitter', 'pair'];
 	const harness = {};
 	Object.defineProperty(window, 'harness', {value: harness});
@@ -295,7 +296,7 @@
 				return channel;
 			}
 			restartIce() {
-				note('pc', 'ICE restart asked for');
+				note('pc', RESTART);
 				super.restartIce();
 			}
 			close() {
@@ -305,6 +306,20 @@
 			}
 		};
 	}
+
+	/* What signaling should carry and has carried of the newest connection's candidates, and what
+	 * should not have been since a moment (Unix ms). */
+	harness.account = (since = 0) => {
+		const entry = entries.at(-1);
+		const told = list => entry && list.length < CANDIDATES ?
+			[...new Set(list.map(c => `${c.type} ${c.protocol.toLowerCase()} ${c.address}:${c.port}`))] : [];
+		const late = [...first, ...last].filter(e => e.t >= since);
+		return {
+			sent: entry ? told(entry.local) : [], got: entry ? told(entry.remote) : [],
+			websocket: late.filter(e => e.bad && e.kind === 'websocket').map(e => e.text),
+			restarts: late.filter(e => e.kind === 'pc' && e.text === RESTART).length,
+		};
+	};
 
 	/* What was seen since a moment (Unix ms), for the report. */
 	harness.evidence = async (since = 0) => {

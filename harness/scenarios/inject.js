@@ -63,15 +63,17 @@
 
 	/* The URIs that the page itself was given, and the names and passwords for them. */
 	harness.given = [];
+	let servers = -1; /* how many URIs its newest connection may use, whoever gave them */
 	harness.secrets = new Set();
 	const urlsOf = server => [].concat(server.urls || server.url || []);
 
 	const adapt = configuration => {
 		const out = {...configuration};
-		const servers = out.iceServers || [];
-		harness.given = servers.flatMap(urlsOf);
-		servers.flatMap(s => [s.username, s.credential]).forEach(s => s && harness.secrets.add(s));
-		out.iceServers = (ice.servers || servers)
+		const given = out.iceServers || [];
+		servers = (ice.servers || given).flatMap(urlsOf).length;
+		harness.given = given.flatMap(urlsOf);
+		given.flatMap(s => [s.username, s.credential]).forEach(s => s && harness.secrets.add(s));
+		out.iceServers = (ice.servers || given)
 			.map(s => ({...s, urls: urlsOf(s).filter(u => !ice.only || u === ice.only)}))
 			.filter(s => s.urls.length);
 		if (ice.policy)
@@ -277,8 +279,8 @@
 		const c = current();
 		const view = {connections: harness.connections.length,
 			state: c ? c.pc.connectionState : 'none',
-			signaling: c ? c.pc.signalingState : 'none', connectedAt: c ? c.connectedAt : 0,
-			errors: c ? c.errors.slice(0, 4) : []};
+			servers, signaling: c ? c.pc.signalingState : 'none', connectedAt: c ? c.connectedAt : 0,
+			errors: c ? c.errors.slice(0, 16) : []};
 		if (!c)
 			return view;
 		const hear = listen();

@@ -3,6 +3,7 @@
  * A relayed call that lives over many refreshes of what keeps it alive.
  */
 #include "harness/clock.h"
+#include "harness/lab/proc.h"
 #include "harness/scenarios/call.h"
 #include "harness/scenarios/crowd.h"
 #include "harness/scenarios/fault.h"
@@ -88,7 +89,7 @@ void scenario_soak(struct stage *st)
 	int err = fault_begin_call(st, &why);
 
 	if (err == 0 && st->result->state == RESULT_RUNNING) {
-		long before_kb = appliance_rss_kb(st->appliance);
+		long before_kb = proc_rss_kb(appliance_pid(st->appliance));
 
 		err = last(st, minutes, p, &why);
 		if (err == 0)
@@ -98,7 +99,7 @@ void scenario_soak(struct stage *st)
 		                   ? p[0].picture.longest_ms
 		                   : p[1].picture.longest_ms,
 		               "ms");
-		check_memory(st, before_kb, appliance_rss_kb(st->appliance));
+		check_memory(st, before_kb, proc_rss_kb(appliance_pid(st->appliance)));
 		if (err == 0 && st->result->state == RESULT_RUNNING)
 			err = call_hang_up(st, &why);
 	}

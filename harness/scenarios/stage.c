@@ -11,6 +11,7 @@
 #include "harness/scenarios/capture.h"
 #include "harness/scenarios/evidence.h"
 #include "harness/scenarios/inject.h"
+#include "harness/scenarios/relay_watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -165,6 +166,7 @@ static int start_target(struct stage *st, struct why *why)
 	target_stop(st->target_server);
 	st->target_server = NULL;
 	st->target = t;
+	st->gauge_of = NULL;
 	if (t->own)
 		return 0;
 	stage_step(st, "starting %s", t->name);
@@ -386,6 +388,8 @@ bool stage_enter(struct stage *st, const struct cell *cell, struct result *r)
 		err = start_appliance(st, &why);
 		if (err == 0)
 			err = start_target(st, &why);
+		if (err == 0)
+			relay_watch_before(st);
 	}
 	for (int i = 0; i < LAB_SIDES && err == 0 && !cell->scenario->no_pages; i++)
 		err = open_page(st, i, &why);
@@ -430,6 +434,8 @@ static void leave_pages(struct stage *st)
 	/* What comes next starts from scratch. */
 	if (!st->broken && !st->cell->scenario->alone)
 		await_departure(st);
+	if (!st->broken)
+		relay_watch_after(st);
 }
 
 void stage_leave(struct stage *st)

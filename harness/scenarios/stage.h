@@ -6,6 +6,7 @@
 #ifndef SCENARIOS_STAGE_H
 #define SCENARIOS_STAGE_H
 
+#include "harness/gauge/gauge.h"
 #include "harness/scenarios/appliance.h"
 #include "harness/scenarios/scenario.h"
 
@@ -24,6 +25,12 @@ enum stage_log {
 /* "server.log", "console-a.log", ... */
 extern const char *const stage_log_name[STAGE_LOGS];
 
+/* What the relay's host holds: relay_watch.h. */
+struct relay_holds {
+	int sockets; /* UDP; negative: unknown */
+	long rss_kb; /* of the server; negative: unknown */
+};
+
 struct stage {
 	const struct scenario_options *opt;
 	int log_fd[STAGE_LOGS];
@@ -33,16 +40,19 @@ struct stage {
 	struct target_server *target_server;
 	struct browser *browsers[LAB_SIDES][BROWSER_PRODUCTS]; /* those that run */
 	struct peer_mark mark[LAB_SIDES];
-	char guest[LAB_SIDES][40]; /* their names on a server that others use, too */
-	unsigned cells;            /* played there so far */
+	struct gauge_options gauge;    /* for its own client of the server under test */
+	const struct target *gauge_of; /* whose those are; NULL: none yet */
+	char guest[LAB_SIDES][40];     /* their names on a server that others use, too */
+	unsigned cells;                /* played there so far */
 
 	/* Of the cell that is being played. */
 	const struct cell *cell;
 	struct result *result; /* failures of checks go straight there */
 	struct browser *browser[LAB_SIDES];
 	int64_t started_ms;
-	int artifact_fd; /* folder of this cell's artifacts, or -1 */
-	int steps_fd;    /* steps.log in it, or -1 */
+	struct relay_holds holds; /* before the call */
+	int artifact_fd;          /* folder of this cell's artifacts, or -1 */
+	int steps_fd;             /* steps.log in it, or -1 */
 	struct capture *capture[LAB_SIDES];
 	bool broken; /* play() may set it: close the stage after this cell */
 };

@@ -255,6 +255,11 @@ int target_start(struct target_server **out, const struct target *t, const struc
 	return 0;
 }
 
+pid_t target_pid(const struct target_server *s)
+{
+	return s->pid > 0 ? s->pid : 0;
+}
+
 void target_stop(struct target_server *s)
 {
 	if (s)

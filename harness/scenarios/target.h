@@ -51,6 +51,9 @@ int target_start(struct target_server **out, const struct target *t, const struc
 /* 0 while it runs. -E_CLOSED, once, when it has ended: why tells how and quotes its last words. */
 int target_check(struct target_server *s, struct why *why);
 
+/* Its process; 0 if it has none. */
+pid_t target_pid(const struct target_server *s);
+
 /* Ends it and frees; NULL is legal. */
 void target_stop(struct target_server *s);
 

@@ -16,6 +16,7 @@
 #define BLACK_BELOW       40  /* of 255 */
 #define PAINT_LEAST       5   /* of the 10 frames a second that a page paints of itself */
 #define FPS_LEAST         2   /* a picture that crawls is broken, whatever the machine's load */
+#define HOG_CPU           0.6 /* of a core: what a starved page never gets, and a good one never needs */
 
 static void parse_candidate(const json_t *json, struct candidate_view *c)
 {
@@ -25,11 +26,18 @@ static void parse_candidate(const json_t *json, struct candidate_view *c)
 	facts_copy(c->address, sizeof(c->address), json, "address");
 }
 
+/* Chromium's words for a name that does not resolve. */
+static bool is_of_dns(const char *error)
+{
+	return strstr(error, "host lookup") != NULL;
+}
+
 /* Of the icecandidateerrors the one that says most: that a server was not reached (701) is normal
- * where one of its transports is blocked. NULL if there is none. */
+ * where one of its transports is blocked, and not where its name is unknown. NULL if there is
+ * none. */
 static const char *worst_error(const json_t *errors)
 {
-	const char *first = json_string_value(json_array_get(errors, 0));
+	const char *worst = json_string_value(json_array_get(errors, 0));
 	json_t *error;
 	size_t i;
 
@@ -38,8 +46,10 @@ static const char *worst_error(const json_t *errors)
 
 		if (text && strncmp(text, "701", 3) != 0)
 			return text;
+		if (text && is_of_dns(text))
+			worst = text;
 	}
-	return first;
+	return worst;
 }
 
 int peer_view_parse(const json_t *json, struct peer_view *v)
@@ -79,6 +89,7 @@ int peer_view_parse(const json_t *json, struct peer_view *v)
 	v->tone_db = tone ? facts_number(tone, "db") : -200;
 	v->echo_ms = json_object_get(json, "echoMs") ? facts_number(json, "echoMs") : -1;
 	v->paint_fps = facts_number(json, "paintFps");
+	v->servers = json_object_get(json, "servers") ? (int)facts_number(json, "servers") : -1;
 	return 0;
 }
 
@@ -130,11 +141,25 @@ static const struct {
       "certificate"}},
 };
 
+static const struct advice no_servers = {
+    "the page was given no ICE servers: its iceServers are empty",
+    "what the server says to the page after it has joined, and whether it may: guests, API "
+    "tokens, listen and external_ip"};
+static const struct advice no_dns = {
+    "the name of the ICE server does not resolve",
+    "the name in the iceServers, and the DNS server of this client"};
+
 static bool explain_error(const struct call_expect *expect, const struct peer_view *v,
                           struct advice *advice)
 {
 	if (!v->error[0])
 		return false;
+	if (is_of_dns(v->error)) {
+		*advice = no_dns;
+		/* One family's name may be missing where the other's gave what is needed. */
+		return expect->path == PATH_RELAY ? v->gathered_relay == 0
+		                                  : v->gathered_srflx + v->gathered_relay == 0;
+	}
 	*advice = (struct advice){"the browser reports an ICE server error",
 	                          "the server's log, and what it answers to a client"};
 	for (size_t i = 0; i < sizeof(ice_errors) / sizeof(*ice_errors); i++) {
@@ -162,6 +187,8 @@ static struct advice explain_no_connection(const struct call_expect *expect,
 		return (struct advice){
 		    "its offer was never answered: signaling lost the offer or the answer",
 		    "the other end's console log, and the hub's lines in the server's log"};
+	if (v->servers == 0)
+		return no_servers;
 	if (explain_error(expect, v, &advice))
 		return advice;
 	if (v->gathered_host + v->gathered_srflx + v->gathered_relay == 0)
@@ -205,23 +232,46 @@ static bool check_connected(const struct call_expect *expect, const struct peer_
 	return false;
 }
 
+static struct advice explain_path(enum path_class path, const struct peer_view v[VERDICT_PEERS])
+{
+	for (int i = 0; i < VERDICT_PEERS; i++) {
+		if (path != PATH_DIRECT && is_of_dns(v[i].error) && v[i].gathered_srflx == 0)
+			return no_dns;
+	}
+	if (path == PATH_DIRECT)
+		return (struct advice){"a path around the NATs exists in the lab that its probing "
+		                       "does not see",
+		                       "the chosen pair's addresses"};
+	return (struct advice){"the direct checks fail: wrong reflexive addresses from STUN, or "
+	                       "candidates that arrive late or not at all",
+	                       "the srflx candidates, which should be the NATs' WAN addresses"};
+}
+
 static void check_path(const struct call_expect *expect, const struct peer_mark mark[VERDICT_PEERS],
                        const struct peer_view v[VERDICT_PEERS], struct result *r)
 {
 	enum path_class path = verdict_path(v);
+	struct advice advice = explain_path(path, v);
 
 	if (path == expect->path)
 		return;
 	result_fail(r,
-	            "the call should be %s, but it is %s (%s: %s/%s, %s: %s/%s); most likely: %s.",
+	            "the call should be %s, but it is %s (%s: %s/%s, %s: %s/%s); most likely: %s. "
+	            "Look at: %s.",
 	            path_text(expect->path), path_text(path), mark[0].name, v[0].local.type,
-	            v[0].remote.type, mark[1].name, v[1].local.type, v[1].remote.type,
-	            path == PATH_DIRECT
-	                ? "a path around the NATs exists in the lab that its probing does not "
-	                  "see. Look at: the chosen pair's addresses"
-	                : "the direct checks fail: wrong reflexive addresses from STUN, or "
-	                  "candidates that arrive late or not at all. Look at: the srflx "
-	                  "candidates, which should be the NATs' WAN addresses");
+	            v[0].remote.type, mark[1].name, v[1].local.type, v[1].remote.type, advice.cause,
+	            advice.look);
+}
+
+/* A call may come up without them, and would not elsewhere. */
+static void check_servers(const struct peer_mark *me, const struct peer_view *v, struct result *r)
+{
+	if (v->servers == 0)
+		result_fail(
+		    r,
+		    "%s's connection should have ICE servers, but has none; most likely: %s. "
+		    "Look at: %s.",
+		    me->name, no_servers.cause, no_servers.look);
 }
 
 /* The two ends must tell one story of the one path they share. */
@@ -289,17 +339,35 @@ bool verdict_path_fits(const struct call_expect *expect, const struct peer_view 
 	       reaches_relay_over(expect->relay_protocol[1], &v[1]);
 }
 
+/* Browsers prefer the first that works. */
+static int worse(const char *protocol)
+{
+	static const char *const order[] = {"udp", "tcp", "tls"};
+	int i = 0;
+
+	while (i < 3 && strcmp(order[i], protocol) != 0)
+		i++;
+	return i;
+}
+
 static void check_relay_protocol(const char *expect, const struct peer_mark *me,
                                  const struct peer_view *v, struct result *r)
 {
+	struct advice advice = {"the better transport's listener does not answer",
+	                        "which TURN URIs the page got, and whether the server listens for "
+	                        "each"};
+
 	if (reaches_relay_over(expect, v))
 		return;
-	result_fail(
-	    r,
-	    "%s should reach its relay over %s, but does over %s; most likely: the better "
-	    "transport's listener does not answer. Look at: which TURN URIs the page got, and "
-	    "whether the server listens for each.",
-	    me->name, expect, v->local.relay_protocol);
+	if (worse(v->local.relay_protocol) < worse(expect))
+		advice = (struct advice){"the NAT leaks: it should stop what the better transport "
+		                         "sends, and does not",
+		                         "the rules of this end's router, and the capture of its "
+		                         "NAT (--capture)"};
+	result_fail(r,
+	            "%s should reach its relay over %s, but does over %s; most likely: %s. Look "
+	            "at: %s.",
+	            me->name, expect, v->local.relay_protocol, advice.cause, advice.look);
 }
 
 static void check_frames(const struct peer_mark *me, const struct peer_mark *other,
@@ -325,9 +393,24 @@ static void check_frames(const struct peer_mark *me, const struct peer_mark *oth
 		    me->name, gained, seconds, v->frames_after);
 }
 
+/* A picture without a code in it. */
+static struct advice explain_picture(const struct peer_view *v)
+{
+	if (v->picture_bright >= BLACK_BELOW)
+		return (struct advice){"another source was sent", "the page's picture"};
+	if (v->frames_after > v->frames_before)
+		return (struct advice){
+		    "frames are decoded, and they are black: the other end sends "
+		    "no picture (a muted or ended track)",
+		    "the other end's tracks in the timeline"};
+	return (struct advice){"no video packet was decoded", "bytes received over time"};
+}
+
 static void check_picture(const struct peer_mark *me, const struct peer_mark *other,
                           const struct peer_view *v, struct result *r)
 {
+	struct advice advice = explain_picture(v);
+
 	if (v->picture_reads == 0)
 		result_fail(
 		    r,
@@ -338,11 +421,10 @@ static void check_picture(const struct peer_mark *me, const struct peer_mark *ot
 	else if (v->picture_coded == 0)
 		result_fail(r,
 		            "%s should see %s's code in #received_video, but sees %s; most likely: "
-		            "%s. Look at: the page's picture.",
+		            "%s. Look at: %s.",
 		            me->name, other->name,
 		            v->picture_bright < BLACK_BELOW ? "black" : "something else",
-		            v->picture_bright < BLACK_BELOW ? "no video packet was decoded"
-		                                            : "another source was sent");
+		            advice.cause, advice.look);
 	else if (v->picture_peer == me->id)
 		result_fail(r,
 		            "%s should see %s, but sees itself; most likely: the page shows the "
@@ -436,12 +518,29 @@ static void note_measures(const struct peer_view v[VERDICT_PEERS], double answer
 	}
 }
 
+/* It gets its core, and does something else with it. */
+static bool hogs(const struct peer_view *v)
+{
+	return v->paint_fps > 0 && v->paint_fps < PAINT_LEAST && v->page_cpu >= HOG_CPU;
+}
+
+static void check_thread(const struct peer_mark *me, const struct peer_view *v, struct result *r)
+{
+	if (!hogs(v))
+		return;
+	result_fail(r,
+	            "%s's page should paint its own picture 10 times a second, but did %.1f times, "
+	            "though its thread had %.0f %% of a core; most likely: a script of the page "
+	            "hogs its thread. Look at: what the page's scripts do in loops and timers.",
+	            me->name, v->paint_fps, v->page_cpu * 100);
+}
+
 /* A page that could not even paint its own picture in time cannot show what the network does. */
 static void excuse_busy_machine(const struct peer_view v[VERDICT_PEERS], struct result *r)
 {
 	for (int i = 0; i < VERDICT_PEERS; i++) {
 		if (r->state != RESULT_FAILED || v[i].paint_fps == 0 ||
-		    v[i].paint_fps >= PAINT_LEAST)
+		    v[i].paint_fps >= PAINT_LEAST || hogs(&v[0]) || hogs(&v[1]))
 			continue;
 		result_inconclusive(r,
 		                    "The machine was too busy to judge: a page painted its own "
@@ -488,28 +587,27 @@ static bool lost_a_race(const struct peer_view v[VERDICT_PEERS], const struct re
 	       verdict_path(v) == PATH_RELAY;
 }
 
-bool verdict_judge(const struct call_expect *expect, const struct peer_mark mark[VERDICT_PEERS],
-                   const struct peer_view v[VERDICT_PEERS], double answered_at_ms, struct result *r)
+/* How the call runs. Without ICE servers, what way it finds tells nothing more. True if only the
+ * way is wrong, if anything. */
+static bool judge_way(const struct call_expect *expect, const struct peer_mark mark[VERDICT_PEERS],
+                      const struct peer_view v[VERDICT_PEERS], struct result *r)
 {
-	bool connected = true;
-	size_t of_path;
+	size_t before = r->failure_n;
 
-	if (expect->path == PATH_NONE) {
-		judge_no_way(mark, v, r);
-		return false;
-	}
 	for (int i = 0; i < VERDICT_PEERS; i++)
-		connected = check_connected(expect, &mark[i], &v[i], r) && connected;
-	if (!connected) {
-		excuse_busy_machine(v, r);
-		return false; /* the rest would only say the same again */
-	}
-	note_path(v, r);
-	note_measures(v, answered_at_ms, r);
+		check_servers(&mark[i], &v[i], r);
+	if (r->failure_n > before)
+		return false;
 	check_path(expect, mark, v, r);
 	for (int i = 0; i < VERDICT_PEERS; i++)
 		check_relay_protocol(expect->relay_protocol[i], &mark[i], &v[i], r);
-	of_path = r->failure_n;
+	return before == 0;
+}
+
+static void judge_media(const struct call_expect *expect,
+                        const struct peer_mark mark[VERDICT_PEERS],
+                        const struct peer_view v[VERDICT_PEERS], struct result *r)
+{
 	check_ends_agree(mark, v, r);
 	check_relayed_address(mark, v, r);
 	for (int i = 0; i < VERDICT_PEERS; i++) {
@@ -519,7 +617,33 @@ bool verdict_judge(const struct call_expect *expect, const struct peer_mark mark
 		check_tone(&mark[i], &mark[!i], &v[i], r);
 		check_echo(&mark[i], &mark[!i], &v[i], r);
 	}
-	r->raced = lost_a_race(v, r, of_path);
+}
+
+bool verdict_judge(const struct call_expect *expect, const struct peer_mark mark[VERDICT_PEERS],
+                   const struct peer_view v[VERDICT_PEERS], double answered_at_ms, struct result *r)
+{
+	bool connected = true, may_race;
+	size_t of_path;
+
+	if (expect->path == PATH_NONE) {
+		judge_no_way(mark, v, r);
+		return false;
+	}
+	/* First: it may be why the rest is wrong. */
+	for (int i = 0; i < VERDICT_PEERS; i++)
+		check_thread(&mark[i], &v[i], r);
+	for (int i = 0; i < VERDICT_PEERS; i++)
+		connected = check_connected(expect, &mark[i], &v[i], r) && connected;
+	if (!connected) {
+		excuse_busy_machine(v, r);
+		return false; /* the rest would only say the same again */
+	}
+	note_path(v, r);
+	note_measures(v, answered_at_ms, r);
+	may_race = judge_way(expect, mark, v, r);
+	of_path = r->failure_n;
+	judge_media(expect, mark, v, r);
+	r->raced = may_race && lost_a_race(v, r, of_path);
 	excuse_busy_machine(v, r);
 	return true;
 }

@@ -34,7 +34,7 @@ struct peer_view {
 	char state[16];         /* connectionState, or "none" */
 	double connected_at_ms; /* Unix time; 0 if never */
 	char signaling[24];     /* signalingState, or "none" */
-	char error[200];        /* first icecandidateerror, or "" */
+	char error[200];        /* the icecandidateerror that says most, or "" */
 	bool has_pair;
 	struct candidate_view local, remote;
 	double rtt_ms;
@@ -51,6 +51,10 @@ struct peer_view {
 	double tone_hz, tone_db;
 	double echo_ms;   /* of the data channel, there and back; negative: none came */
 	double paint_fps; /* how often it painted its own picture; 0: unknown */
+	int servers;      /* URIs of ICE servers that its connection was given; -1: unknown */
+	/* Seen from outside: the part of a core that the busiest main thread of its browser took;
+	 * 0: unknown */
+	double page_cpu;
 };
 
 struct call_expect {

@@ -110,7 +110,7 @@ static int measure_liar(struct lab *lab, const char *fault, struct gauge_options
 static int play(void *arg)
 {
 	struct inside *in = arg;
-	struct gauge_options opt = {.ip = LAB_SERVER_IP, .peer_ip = "203.0.113.1"};
+	struct gauge_options opt = {.ip = LAB_SERVER_IP, .peer_ip = LAB_OUTSIDE_IP};
 	struct appliance *a = NULL;
 	struct lab *lab = NULL;
 	struct result ignored;

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Reading and judging the pages' accounts.
+ */
+#include "harness/scenarios/account.h"
+
+#include "harness/clock.h"
+#include "harness/scenarios/call.h"
+#include "harness/scenarios/facts.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define CAME_MS 5000 /* a candidate is there at once, on an idle machine */
+#define LOOK_MS 200
+
+static bool has(const json_t *list, const char *text)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach (list, i, item) {
+		const char *other = json_string_value(item);
+
+		if (other && strcmp(other, text) == 0)
+			return true;
+	}
+	return false;
+}
+
+size_t account_missing(const json_t *from, const json_t *to, const char **first)
+{
+	const json_t *sent = json_object_get(from, "sent"), *got = json_object_get(to, "got"),
+	             *item;
+	size_t i, n = 0;
+
+	json_array_foreach (sent, i, item) {
+		const char *text = json_string_value(item);
+
+		if (!text || has(got, text))
+			continue;
+		if (n++ == 0 && first)
+			*first = text;
+	}
+	return n;
+}
+
+static void check_candidates(const json_t *from, const json_t *to, const struct peer_mark *sender,
+                             const struct peer_mark *getter, struct result *r)
+{
+	const char *first = "";
+	size_t n = account_missing(from, to, &first);
+
+	if (n > 0)
+		result_fail(r,
+		            "%s should get all of %s's %zu candidates, but %zu did not come (%s is "
+		            "one); most likely: signaling loses messages. Look at: the hub's lines "
+		            "in the server's log, and the candidates of both timelines.",
+		            getter->name, sender->name,
+		            json_array_size(json_object_get(from, "sent")), n, first);
+}
+
+static void check_link(const json_t *account, const struct peer_mark *me, struct result *r)
+{
+	const char *said =
+	    json_string_value(json_array_get(json_object_get(account, "websocket"), 0));
+
+	if (said)
+		result_fail(r,
+		            "%s's WebSocket should stay open during the call, but \"%s\"; most "
+		            "likely: the server was started again, or hung. Look at: the server's "
+		            "log at that time.",
+		            me->name, said);
+}
+
+static void check_restarts(const json_t *account, const struct peer_mark *me, struct result *r)
+{
+	int n = (int)facts_number(account, "restarts");
+
+	if (n > 0)
+		result_fail(r,
+		            "%s's page should not restart ICE in a call that nothing disturbs, but "
+		            "did %d times; most likely: the connection was lost in between, or the "
+		            "relay was (a refused Refresh). Look at: the states of the timeline, "
+		            "and refusals in the server's log.",
+		            me->name, n);
+}
+
+void account_judge(json_t *const account[LAB_SIDES], const struct peer_mark mark[LAB_SIDES],
+                   struct result *r)
+{
+	for (int i = 0; i < LAB_SIDES; i++) {
+		check_link(account[i], &mark[i], r);
+		check_candidates(account[i], account[!i], &mark[i], &mark[!i], r);
+		check_restarts(account[i], &mark[i], r);
+	}
+}
+
+static int read_both(struct stage *st, int64_t since_ms, json_t *account[LAB_SIDES],
+                     struct why *why)
+{
+	char js[64];
+	int err = 0;
+
+	snprintf(js, sizeof(js), "harness.account(%lld)", (long long)since_ms);
+	for (int i = 0; i < LAB_SIDES && err == 0; i++) {
+		json_decref(account[i]);
+		account[i] = NULL;
+		err = browser_eval(st->browser[i], js, CALL_JS_MS, &account[i], why);
+	}
+	return err;
+}
+
+int account_check(struct stage *st, int64_t since_ms, struct why *why)
+{
+	int64_t deadline = clock_mono_ms() + CAME_MS;
+	json_t *account[LAB_SIDES] = {NULL};
+	int err = read_both(st, since_ms, account, why);
+
+	while (err == 0 && clock_mono_ms() < deadline &&
+	       account_missing(account[0], account[1], NULL) +
+	               account_missing(account[1], account[0], NULL) >
+	           0) {
+		clock_sleep_ms(LOOK_MS);
+		err = read_both(st, since_ms, account, why);
+	}
+	if (err == 0)
+		account_judge(account, st->mark, st->result);
+	for (int i = 0; i < LAB_SIDES; i++)
+		json_decref(account[i]);
+	return err;
+}
