@@ -13,6 +13,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -276,8 +277,9 @@ int proc_check(pid_t *pid, const char *name, int log_fd, struct why *why)
 	               proc_status_text(status, how, sizeof(how)), said);
 }
 
-long proc_rss_kb(pid_t pid)
+long proc_memory_kb(pid_t pid, const char *what)
 {
+	size_t len = strlen(what);
 	char path[48], line[128];
 	long kb = -1;
 	FILE *f;
@@ -285,8 +287,8 @@ long proc_rss_kb(pid_t pid)
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	f = fopen(path, "re");
 	while (f && kb < 0 && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "VmRSS: %ld", &kb) != 1)
-			kb = -1;
+		if (strncmp(line, what, len) == 0 && line[len] == ':')
+			kb = strtol(line + len + 1, NULL, 10);
 	}
 	if (f)
 		fclose(f);

@@ -53,8 +53,8 @@ const char *proc_status_text(int status, char *buf, size_t size);
  * it is reaped, *pid is -1, and why tells how it ended and its last words in log_fd. */
 int proc_check(pid_t *pid, const char *name, int log_fd, struct why *why);
 
-/* Its resident memory, or -1. */
-long proc_rss_kb(pid_t pid);
+/* A process's memory by its name in /proc/PID/status: "VmRSS", "VmSize"; -1: unknown. */
+long proc_memory_kb(pid_t pid, const char *what);
 
 /* The last line of what a program wrote to a file, for people. */
 void proc_last_words(int log_fd, char *buf, size_t size);

@@ -89,7 +89,7 @@ void scenario_soak(struct stage *st)
 	int err = fault_begin_call(st, &why);
 
 	if (err == 0 && st->result->state == RESULT_RUNNING) {
-		long before_kb = proc_rss_kb(appliance_pid(st->appliance));
+		long before_kb = proc_memory_kb(appliance_pid(st->appliance), "VmRSS");
 
 		err = last(st, minutes, p, &why);
 		if (err == 0)
@@ -99,7 +99,7 @@ void scenario_soak(struct stage *st)
 		                   ? p[0].picture.longest_ms
 		                   : p[1].picture.longest_ms,
 		               "ms");
-		check_memory(st, before_kb, proc_rss_kb(appliance_pid(st->appliance)));
+		check_memory(st, before_kb, proc_memory_kb(appliance_pid(st->appliance), "VmRSS"));
 		if (err == 0 && st->result->state == RESULT_RUNNING)
 			err = call_hang_up(st, &why);
 	}

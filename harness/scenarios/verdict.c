@@ -16,7 +16,8 @@
 #define BLACK_BELOW       40  /* of 255 */
 #define PAINT_LEAST       5   /* of the 10 frames a second that a page paints of itself */
 #define FPS_LEAST         2   /* a picture that crawls is broken, whatever the machine's load */
-#define HOG_CPU           0.6 /* of a core: what a starved page never gets, and a good one never needs */
+#define HOG_CPU           0.4 /* of a core: twice what a good page needs, and more than a starved one gets \
+	                       */
 
 static void parse_candidate(const json_t *json, struct candidate_view *c)
 {

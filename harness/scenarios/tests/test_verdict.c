@@ -466,6 +466,122 @@ static void test_busy_machine_is_no_failure(void **state)
 	assert_int_equal(result.state, RESULT_FAILED);
 }
 
+/* The page was given nothing: that is the one cause, whatever came of it. */
+static void test_empty_ice_servers_have_one_cause(void **state)
+{
+	static const char cause[] =
+	    "most likely: the page was given no ICE servers: its iceServers are empty";
+
+	(void)state;
+	view[1].servers = 0;
+	judge(&direct); /* which comes up all the same */
+	expect_one_failure(cause);
+
+	set_up(NULL);
+	view[1].servers = 0;
+	judge(&relayed); /* and is direct */
+	expect_one_failure(cause);
+
+	set_up(NULL);
+	make_relayed();
+	view[1].servers = 0;
+	judge(&direct);
+	expect_one_failure(cause);
+	assert_false(result.raced);
+
+	for (int relay = 0; relay < 2; relay++) {
+		set_up(NULL);
+		view[1].servers = 0;
+		strcpy(view[1].state, "failed");
+		view[1].gathered_srflx = view[1].gathered_relay = 0;
+		judge(relay ? &relayed : &direct);
+		expect_one_failure(cause);
+	}
+}
+
+static void test_names_that_do_not_resolve(void **state)
+{
+	static const char error[] =
+	    "701 TURN host lookup received error. (turn:turn.example.org:3478?transport=udp)";
+	static const char cause[] = "most likely: the name of the ICE server does not resolve";
+	json_t *json =
+	    json_pack("{s:s,s:[s,s]}", "state", "failed", "errors", "701 timed out", error);
+	struct peer_view v;
+
+	(void)state;
+	assert_int_equal(peer_view_parse(json, &v), 0);
+	assert_string_equal(v.error, error);
+	json_decref(json);
+
+	strcpy(view[1].state, "failed");
+	strcpy(view[1].error, error);
+	view[1].gathered_srflx = view[1].gathered_relay = 0;
+	judge(&relayed);
+	expect_one_failure(cause);
+
+	set_up(NULL);
+	strcpy(view[1].state, "failed");
+	strcpy(view[1].error, error);
+	view[1].gathered_srflx = view[1].gathered_relay = 0;
+	judge(&direct);
+	expect_one_failure(cause);
+
+	/* One of two names is enough. */
+	set_up(NULL);
+	strcpy(view[1].state, "failed");
+	strcpy(view[1].error, error);
+	judge(&relayed);
+	expect_one_failure("most likely: it has a relay candidate");
+}
+
+/* UDP where none should be is no fault of a listener. */
+static void test_a_leak_is_no_silent_listener(void **state)
+{
+	static const struct call_expect by_tcp = {.path = PATH_RELAY, .relay_protocol = {"tcp"}};
+
+	(void)state;
+	make_relayed();
+	judge(&by_tcp);
+	expect_one_failure("alice should reach its relay over tcp, but does over udp; most likely: "
+	                   "the NAT leaks");
+	set_up(NULL);
+	make_relayed();
+	strcpy(view[0].local.relay_protocol, "tls");
+	judge(&by_tcp);
+	expect_one_failure("the better transport's listener does not answer");
+}
+
+static void test_black_frames_are_frames(void **state)
+{
+	(void)state;
+	view[0].picture_coded = 0;
+	view[0].picture_bright = 16;
+	judge(&direct);
+	expect_one_failure("frames are decoded, and they are black");
+}
+
+/* Who has a core and does not paint does something else with it. */
+static void test_a_page_that_hogs_its_thread(void **state)
+{
+	(void)state;
+	view[0].paint_fps = 2;
+	view[0].page_cpu = 0.9;
+	view[1].echo_ms = -1;
+	judge(&direct);
+	assert_int_equal(result.state, RESULT_FAILED);
+	assert_int_equal(result.failure_n, 2);
+	assert_non_null(strstr(result.failure[0], "alice's page should paint its own picture"));
+	assert_non_null(strstr(result.failure[0], "a script of the page hogs its thread"));
+	is_a_whole_sentence(result.failure[0]);
+
+	set_up(NULL);
+	view[0].paint_fps = 2;
+	view[0].page_cpu = 0.3;
+	view[1].echo_ms = -1;
+	judge(&direct);
+	assert_int_equal(result.state, RESULT_INCONCLUSIVE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -488,6 +604,11 @@ int main(void)
 	    cmocka_unit_test_setup(test_worse_path_may_be_a_lost_race, set_up),
 	    cmocka_unit_test_setup(test_data_channel_without_echo, set_up),
 	    cmocka_unit_test_setup(test_busy_machine_is_no_failure, set_up),
+	    cmocka_unit_test_setup(test_empty_ice_servers_have_one_cause, set_up),
+	    cmocka_unit_test_setup(test_names_that_do_not_resolve, set_up),
+	    cmocka_unit_test_setup(test_a_leak_is_no_silent_listener, set_up),
+	    cmocka_unit_test_setup(test_black_frames_are_frames, set_up),
+	    cmocka_unit_test_setup(test_a_page_that_hogs_its_thread, set_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What is judged beside a call's media, in real calls: signaling that loses
+ * candidates, empty iceServers, a relay that leaks, a page that hogs its
+ * thread, a server that is started again. And a good call is not accused.
+ */
+#include "harness/clock.h"
+#include "harness/lab/contain.h"
+#include "harness/lab/proc.h"
+#include "harness/scenarios/account.h"
+#include "harness/scenarios/call.h"
+#include "harness/scenarios/relay_watch.h"
+
+#include <limits.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define LIMIT_MS 170000
+
+static char turnpike[PATH_MAX], liar[PATH_MAX];
+
+static int tell(struct stage *st, enum lab_side side, const char *js)
+{
+	struct why why;
+	int err = browser_eval(st->browser[side], js, CALL_JS_MS, NULL, &why);
+
+	if (err != 0)
+		result_fail(st->result, "%s", why.text);
+	return err;
+}
+
+/* Every third candidate that alice sends is lost, and nobody was given a server. */
+static void play_lossy_signaling(struct stage *st)
+{
+	static const char lose[] = "(() => { const send = WebSocket.prototype.send; let n = 0;"
+	                           "WebSocket.prototype.send = function (m) {"
+	                           " if (!String(m).includes('new-ice-candidate') || ++n % 3 !== 1)"
+	                           "  send.call(this, m); }; return true; })()";
+
+	for (int i = 0; i < LAB_SIDES; i++)
+		tell(st, i, "harness.setIce({servers: []})");
+	if (tell(st, LAB_A, lose) == 0)
+		scenario_call(st);
+}
+
+/* Nothing but the gauge goes by the liar, which keeps its allocations alive. */
+static void play_leak(struct stage *st)
+{
+	const char *argv[] = {liar, "leak", LAB_TURN_IP, "3478", LAB_SERVER_IP, "3478", NULL};
+	struct proc_opt po = PROC_OPT_DEFAULT;
+	struct gauge_facts ignored;
+	struct why why;
+	pid_t pid = 0;
+	int err;
+
+	gauge_stop(relay_watch_start(st, &err, &why), &ignored);
+	snprintf(st->gauge.ip, sizeof(st->gauge.ip), "%s", LAB_TURN_IP);
+	st->gauge.port[GAUGE_TCP] = 0;
+	po.netns_fd = lab_server_ns(st->lab);
+	if (err == 0)
+		err = proc_spawn(argv, &po, &pid, &why);
+	if (err != 0)
+		result_fail(st->result, "%s", why.text);
+	else
+		scenario_call(st);
+	proc_stop(pid, 0);
+	st->gauge_of = NULL;
+}
+
+static void play_hog(struct stage *st)
+{
+	if (tell(st, LAB_A,
+	         "(() => { setInterval(() => {"
+	         " if (!harness.connections.some(c => c.connectedAt)) return;"
+	         " for (const t = performance.now(); performance.now() - t < 900;);"
+	         "}, 950); return true; })()") == 0)
+		scenario_call(st);
+}
+
+static void play_restart(struct stage *st)
+{
+	int64_t since_ms = clock_unix_ms();
+	double answered_at_ms;
+	struct why why;
+	int err = call_place(st, &answered_at_ms, &why);
+
+	if (err == 0)
+		err = call_await(st, &st->cell->expect, &why);
+	if (err == 0)
+		err = appliance_kill(st->appliance, &why);
+	if (err == 0)
+		err = appliance_again(st->appliance, &why);
+	if (err == 0)
+		err = account_check(st, since_ms, &why);
+	if (err != 0)
+		result_fail(st->result, "%s", why.text);
+}
+
+static const struct judge_case {
+	const char *name;
+	void (*play)(struct stage *st);
+	const char *sentence[3]; /* all that are to be told; none: it passes */
+} cases[] = {
+    {"good", scenario_call, {NULL}},
+    {"leak", play_leak, {"should have given everything back", "of its UDP ports are still open"}},
+    {"lossy-signaling",
+     play_lossy_signaling,
+     {"bob should get all of alice's", "signaling loses messages",
+      "the page was given no ICE servers"}},
+    {"hog", play_hog, {"a script of the page hogs its thread"}},
+    {"restart", play_restart, {"WebSocket should stay open during the call, but \"closed 1006"}},
+};
+
+#define CASES (sizeof(cases) / sizeof(*cases))
+
+/* What the inside tells the test: cmocka cannot assert across processes. */
+struct inside {
+	struct result result[CASES];
+	struct why why;
+};
+
+static struct inside *inside;
+
+static int play_all(void *arg)
+{
+	struct scenario_options opt = {.turnpike = turnpike, .artifacts_fd = -1};
+	struct cell cell = {.target = &target_turnpike, .expect = {.path = PATH_DIRECT}};
+	char browser[PATH_MAX];
+	int log_fd[STAGE_LOGS];
+	struct inside *in = arg;
+	struct stage st;
+
+	for (int i = 0; i < STAGE_LOGS; i++)
+		log_fd[i] = memfd_create("log", MFD_CLOEXEC);
+	if (browser_find(BROWSER_CHROMIUM, NULL, browser, &in->why) != 0)
+		return 1;
+	opt.browser[BROWSER_CHROMIUM] = browser;
+	opt.browser[BROWSER_FIREFOX] = "";
+	stage_init(&st, &opt, log_fd);
+	for (int i = 0; i < LAB_SIDES; i++)
+		cell.kind[i] = nat_find("none");
+	for (size_t i = 0; i < CASES; i++) {
+		struct scenario s = {.name = cases[i].name, .play = cases[i].play};
+
+		cell.scenario = &s;
+		snprintf(cell.name, sizeof(cell.name), "%s", s.name);
+		result_begin(&in->result[i]);
+		scenario_play(&st, &cell, &in->result[i]);
+		result_end(&in->result[i]);
+	}
+	stage_close(&st, &in->result[0]);
+	return 0;
+}
+
+static void expect(const struct judge_case *c, const struct result *r)
+{
+	for (size_t i = 0; i < r->failure_n; i++)
+		print_message("%s: %s\n", c->name, r->failure[i]);
+	if (r->state == RESULT_INCONCLUSIVE) {
+		/* Nobody is accused on a machine that has no core for him. */
+		print_message("%s: not judged here\n", c->name);
+		return;
+	}
+	assert_int_equal(r->state, c->sentence[0] ? RESULT_FAILED : RESULT_PASSED);
+	for (size_t k = 0; k < 3 && c->sentence[k]; k++) {
+		bool told = false;
+
+		for (size_t i = 0; i < r->failure_n; i++)
+			told = told || strstr(r->failure[i], c->sentence[k]);
+		if (!told)
+			fail_msg("%s: not told: %s", c->name, c->sentence[k]);
+	}
+}
+
+static void test_what_is_beside_a_call_is_judged(void **state)
+{
+	struct contain c;
+	struct why why;
+	int status = 0;
+
+	(void)state;
+	for (size_t i = 0; i < CASES; i++)
+		result_init(&inside->result[i], cases[i].name, "");
+	if (contain_start(&c, play_all, inside, &why) != 0)
+		fail_msg("%s", why.text);
+	assert_int_equal(contain_wait(&c, LIMIT_MS, -1, &status), 0);
+	contain_kill(&c);
+	assert_string_equal(inside->why.text, "");
+	assert_int_equal(status, 0);
+	for (size_t i = 0; i < CASES; i++)
+		expect(&cases[i], &inside->result[i]);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_what_is_beside_a_call_is_judged),
+	};
+
+	if (argc != 3 || !realpath(argv[1], turnpike) || !realpath(argv[2], liar)) {
+		fprintf(stderr, "Usage: harness-judge TURNPIKE LIAR\n");
+		return 2;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	inside =
+	    mmap(NULL, sizeof(*inside), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	return inside == MAP_FAILED ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
+}
