@@ -78,8 +78,8 @@ const char *lab_side_name(enum lab_side side);
 /* How many UDP sockets there are in a network namespace; a negative code. */
 int lab_udp_sockets(int netns_fd, struct why *why);
 
-/* How many datagrams the namespace's UDP sockets have refused since boot because they were full; -1:
- * unknown. Both may be asked from any thread. */
+/* How many datagrams the namespace's UDP sockets have refused since boot because they were full;
+ * -1: unknown. Both may be asked from any thread. */
 long lab_udp_overflows(int netns_fd);
 
 /* A close-on-exec socket that lives in the given network namespace, or a negative code. */

@@ -257,20 +257,23 @@ static int judge_call(struct stage *st, const struct since *since, double answer
 	enum scenario_group group = st->cell->scenario->group;
 	struct peer_view v[LAB_SIDES];
 	struct gauge_facts facts;
+	size_t of_relay;
 	int err;
 
 	clock_sleep_ms(pace[group].settle_ms);
 	err = call_observe(st, pace[group].window_ms, v, why);
 	if (err != 0)
 		return err;
+	gauge_stop(*g, &facts);
+	*g = NULL;
+	/* First: what it finds is certain, and may be why the rest is wrong. */
+	gauge_judge(&facts, st->result);
+	of_relay = st->result->failure_n;
 	*connected = verdict_judge(&st->cell->expect, st->mark, v, answered_at_ms, st->result);
-	if (*connected && st->lab)
+	if (*connected && st->lab && of_relay == 0)
 		check_times(st, since, v);
 	if (*connected)
 		err = account_check(st, since->unix_ms, why);
-	gauge_stop(*g, &facts);
-	*g = NULL;
-	gauge_judge(&facts, st->result);
 	/* Hundreds of pictures of good calls would only fill the disk. */
 	if (group != GROUP_MATRIX || st->result->failure_n > 0)
 		stage_screenshots(st, *connected ? "call" : "failed");

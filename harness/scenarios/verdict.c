@@ -15,9 +15,8 @@
 #define TONE_FLOOR_DB     -70 /* quieter is noise */
 #define BLACK_BELOW       40  /* of 255 */
 #define PAINT_LEAST       5   /* of the 10 frames a second that a page paints of itself */
+#define HOG_CPU           0.4 /* of a core: more than a good page needs, or a starved one gets */
 #define FPS_LEAST         2   /* a picture that crawls is broken, whatever the machine's load */
-#define HOG_CPU           0.4 /* of a core: twice what a good page needs, and more than a starved one gets \
-	                       */
 
 static void parse_candidate(const json_t *json, struct candidate_view *c)
 {
@@ -624,7 +623,7 @@ bool verdict_judge(const struct call_expect *expect, const struct peer_mark mark
                    const struct peer_view v[VERDICT_PEERS], double answered_at_ms, struct result *r)
 {
 	bool connected = true, may_race;
-	size_t of_path;
+	size_t before = r->failure_n, of_path;
 
 	if (expect->path == PATH_NONE) {
 		judge_no_way(mark, v, r);
@@ -636,7 +635,8 @@ bool verdict_judge(const struct call_expect *expect, const struct peer_mark mark
 	for (int i = 0; i < VERDICT_PEERS; i++)
 		connected = check_connected(expect, &mark[i], &v[i], r) && connected;
 	if (!connected) {
-		excuse_busy_machine(v, r);
+		if (before == 0)
+			excuse_busy_machine(v, r);
 		return false; /* the rest would only say the same again */
 	}
 	note_path(v, r);
@@ -645,6 +645,7 @@ bool verdict_judge(const struct call_expect *expect, const struct peer_mark mark
 	of_path = r->failure_n;
 	judge_media(expect, mark, v, r);
 	r->raced = may_race && lost_a_race(v, r, of_path);
-	excuse_busy_machine(v, r);
+	if (before == 0)
+		excuse_busy_machine(v, r);
 	return true;
 }

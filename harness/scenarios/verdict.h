@@ -81,7 +81,8 @@ enum path_class verdict_path(const struct peer_view v[VERDICT_PEERS]);
 /* Whether path and relay protocols are those expected. */
 bool verdict_path_fits(const struct call_expect *expect, const struct peer_view v[VERDICT_PEERS]);
 
-/* Notes failures, measures and the path in r. answered_at_ms: Unix time of the click on Answer.
+/* Notes failures, measures and the path in r. A failure that r has already is certain: no busy
+ * machine excuses it. answered_at_ms: Unix time of the click on Answer.
  * False if there was no connection at all, be it as expected. */
 bool verdict_judge(const struct call_expect *expect, const struct peer_mark mark[VERDICT_PEERS],
                    const struct peer_view v[VERDICT_PEERS], double answered_at_ms,
