@@ -79,8 +79,9 @@ static void check_restarts(const json_t *account, const struct peer_mark *me, st
 
 	if (n > 0)
 		result_fail(r,
-		            "%s's page should not restart ICE in a call that nothing disturbs, but "
-		            "did %d times; most likely: the connection was lost in between, or the "
+		            "%s's page should not restart ICE once it is connected, in a call that "
+		            "nothing disturbs, but did %d times; most likely: the connection was "
+		            "lost in between, or the "
 		            "relay was (a refused Refresh). Look at: the states of the timeline, "
 		            "and refusals in the server's log.",
 		            me->name, n);
