@@ -12,6 +12,7 @@
 #include "harness/gauge/client.h"
 #include "harness/gauge/track.h"
 #include "harness/lab/lab.h"
+#include "harness/lab/proc.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -37,6 +38,7 @@
 #define RELAY_S    600
 #define SENT_LEAST 200 /* before it says anything, if it can in time */
 #define MORE_MS    3000
+#define SERVER_MAX 8 /* processes */
 
 struct flow {
 	struct client client;
@@ -59,6 +61,8 @@ struct gauge {
 	size_t flow_n;
 	struct track way[GAUGE_LEGS], all, echo;
 	unsigned changed[GAUGE_LEGS], changed_peer;
+	pid_t server[SERVER_MAX];
+	size_t server_n;
 	struct climb waited;
 	double from_ms, to_ms, came_ms;
 	uint32_t echoes;
@@ -286,8 +290,7 @@ static void end_flows(struct gauge *g)
 
 /* ---- measuring ---- */
 
-/* How long the server's threads have waited for a core (schedstat's second figure, ns). */
-static double waited_ms(pid_t pid)
+static double waited_by(pid_t pid)
 {
 	char path[64], file[320];
 	struct dirent *e;
@@ -295,7 +298,7 @@ static double waited_ms(pid_t pid)
 	DIR *dir;
 
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
-	dir = pid > 0 ? opendir(path) : NULL;
+	dir = opendir(path);
 	while (dir && (e = readdir(dir))) {
 		unsigned long long ran, waited;
 		FILE *f;
@@ -309,6 +312,16 @@ static double waited_ms(pid_t pid)
 	}
 	if (dir)
 		closedir(dir);
+	return sum;
+}
+
+/* How long the server's threads have waited for a core (schedstat's second figure, ns). */
+static double waited_ms(const struct gauge *g)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < g->server_n; i++)
+		sum += waited_by(g->server[i]);
 	return sum;
 }
 
@@ -374,7 +387,7 @@ static void measure(struct gauge *g)
 		double now = now_ms();
 
 		if (now >= sample_at) {
-			climb_add(&g->waited, now, waited_ms(g->opt.server_pid));
+			climb_add(&g->waited, now, waited_ms(g));
 			sample_at = now + SAMPLE_MS;
 		}
 		send_all(g);
@@ -387,7 +400,7 @@ static void measure(struct gauge *g)
 	g->to_ms = drained_from = g->came_ms = now_ms();
 	while (now_ms() - g->came_ms < DRAIN_MS && now_ms() - drained_from < DRAIN_MOST)
 		take_until(g, now_ms() + TICK_MS);
-	climb_add(&g->waited, now_ms(), waited_ms(g->opt.server_pid));
+	climb_add(&g->waited, now_ms(), waited_ms(g));
 }
 
 /* ---- what it says ---- */
@@ -487,6 +500,7 @@ struct gauge *gauge_start(const struct gauge_options *opt)
 	if (!g)
 		return NULL;
 	g->opt = *opt;
+	g->server_n = proc_group(opt->server_pid, g->server, SERVER_MAX);
 	g->peer_fd = g->echo_fd = g->control_fd = -1;
 	g->overflows = opt->server_ns >= 0 ? lab_udp_overflows(opt->server_ns) : -1;
 	if (thread_start(&g->thread, run, g) != 0) {

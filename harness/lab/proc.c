@@ -7,6 +7,7 @@
 
 #include "harness/clock.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -277,7 +278,26 @@ int proc_check(pid_t *pid, const char *name, int log_fd, struct why *why)
 	               proc_status_text(status, how, sizeof(how)), said);
 }
 
-long proc_memory_kb(pid_t pid, const char *what)
+#define GROUP_MAX 32
+
+size_t proc_group(pid_t pid, pid_t *out, size_t max)
+{
+	DIR *dir = pid > 0 ? opendir("/proc") : NULL;
+	struct dirent *e;
+	size_t n = 0;
+
+	while (dir && n < max && (e = readdir(dir))) {
+		pid_t other = (pid_t)strtol(e->d_name, NULL, 10);
+
+		if (other > 0 && getpgid(other) == pid)
+			out[n++] = other;
+	}
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
+static long memory_of(pid_t pid, const char *what)
 {
 	size_t len = strlen(what);
 	char path[48], line[128];
@@ -293,4 +313,19 @@ long proc_memory_kb(pid_t pid, const char *what)
 	if (f)
 		fclose(f);
 	return kb;
+}
+
+long proc_memory_kb(pid_t pid, const char *what)
+{
+	pid_t group[GROUP_MAX];
+	size_t n = proc_group(pid, group, GROUP_MAX);
+	long sum = -1;
+
+	for (size_t i = 0; i < n; i++) {
+		long kb = memory_of(group[i], what);
+
+		if (kb >= 0)
+			sum = sum < 0 ? kb : sum + kb;
+	}
+	return sum;
 }

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -53,7 +54,10 @@ const char *proc_status_text(int status, char *buf, size_t size);
  * it is reaped, *pid is -1, and why tells how it ended and its last words in log_fd. */
 int proc_check(pid_t *pid, const char *name, int log_fd, struct why *why);
 
-/* A process's memory by its name in /proc/PID/status: "VmRSS", "VmSize"; -1: unknown. */
+/* The processes of a child's group: itself, and what it has started. Their number. */
+size_t proc_group(pid_t pid, pid_t *out, size_t max);
+
+/* Of all of them, by its name in /proc/PID/status: "VmRSS", "VmSize"; -1: unknown. */
 long proc_memory_kb(pid_t pid, const char *what);
 
 /* The last line of what a program wrote to a file, for people. */

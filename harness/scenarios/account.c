@@ -34,6 +34,8 @@ size_t account_missing(const json_t *from, const json_t *to, const char **first)
 	             *item;
 	size_t i, n = 0;
 
+	if (json_is_true(json_object_get(to, "full")))
+		return 0;
 	json_array_foreach (sent, i, item) {
 		const char *text = json_string_value(item);
 

@@ -311,13 +311,14 @@
 	 * should not have been since a moment (Unix ms). */
 	harness.account = (since = 0) => {
 		const entry = entries.at(-1);
-		const told = list => entry && list.length < CANDIDATES ?
-			[...new Set(list.map(c => `${c.type} ${c.protocol.toLowerCase()} ${c.address}:${c.port}`))] : [];
+		const told = list => [...new Set(list.map(c =>
+			`${c.type} ${c.protocol.toLowerCase()} ${c.address}:${c.port}`))];
 		const late = [...first, ...last].filter(e => e.t >= since);
 		/* Before, ICE may have failed for want of candidates that were still to come. */
 		const up = late.find(e => e.kind === 'connection' && e.text === 'connected');
 		return {
 			sent: entry ? told(entry.local) : [], got: entry ? told(entry.remote) : [],
+			full: !!entry && entry.remote.length === CANDIDATES, /* more came than is known */
 			websocket: late.filter(e => e.bad && e.kind === 'websocket').map(e => e.text),
 			restarts: late.filter(e => up && e.t > up.t && e.kind === 'pc' && e.text === RESTART).length,
 		};

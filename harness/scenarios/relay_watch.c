@@ -17,7 +17,7 @@
 #define LOOK_MS  100
 #define KEPT_KB  (8 << 10) /* of a call */
 /* A sanitizer keeps what is freed for a while. It is known by the room it takes. */
-#define KEPT_SANITIZED_KB (48 << 10)
+#define KEPT_SANITIZED_KB (96 << 10)
 #define SANITIZED_VM_KB   (1L << 30)
 
 /* The pages of a foreign server have its names and passwords; Turnpike makes one for everybody. */

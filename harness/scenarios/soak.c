@@ -4,6 +4,7 @@
  */
 #include "harness/clock.h"
 #include "harness/lab/proc.h"
+#include "harness/scenarios/account.h"
 #include "harness/scenarios/call.h"
 #include "harness/scenarios/crowd.h"
 #include "harness/scenarios/fault.h"
@@ -83,6 +84,7 @@ static void check_memory(struct stage *st, long before_kb, long after_kb)
 
 void scenario_soak(struct stage *st)
 {
+	int64_t since_ms = clock_unix_ms();
 	unsigned minutes = scenario_soak_minutes(st->cell->scenario, st->opt);
 	struct pulse p[LAB_SIDES] = {{.now_ms = 0}};
 	struct why why;
@@ -94,6 +96,8 @@ void scenario_soak(struct stage *st)
 		err = last(st, minutes, p, &why);
 		if (err == 0)
 			err = fault_judge_call(st, &st->cell->expect, &why);
+		if (err == 0)
+			err = account_check(st, since_ms, &why);
 		result_measure(st->result, "gap",
 		               p[0].picture.longest_ms > p[1].picture.longest_ms
 		                   ? p[0].picture.longest_ms

@@ -149,6 +149,21 @@ static const struct advice no_dns = {
     "the name of the ICE server does not resolve",
     "the name in the iceServers, and the DNS server of this client"};
 
+static const struct advice no_answer_of_name = {
+    "the server does not answer, or its name does not resolve",
+    "the name and the DNS server of this client, whether the server listens on that port and "
+    "transport, and for turns: the certificate"};
+
+/* Of the server whose URI the error ends with: Firefox does not tell why it was not reached. */
+static bool is_about_name(const char *error)
+{
+	const char *uri = strrchr(error, '(');
+	const char *host = uri ? strchr(uri, ':') : NULL;
+
+	return host && host[1] != '[' && host[1 + strspn(host + 1, "0123456789.")] != ':' &&
+	       !strchr("?)", host[1 + strspn(host + 1, "0123456789.")]);
+}
+
 static bool explain_error(const struct call_expect *expect, const struct peer_view *v,
                           struct advice *advice)
 {
@@ -166,6 +181,8 @@ static bool explain_error(const struct call_expect *expect, const struct peer_vi
 		if (strncmp(v->error, ice_errors[i].code, 3) == 0)
 			*advice = ice_errors[i].advice;
 	}
+	if (strncmp(v->error, "701", 3) == 0 && is_about_name(v->error))
+		*advice = no_answer_of_name;
 	/* One transport's silence explains nothing where another gave a relay, or none is needed.
 	 */
 	return strncmp(v->error, "701", 3) != 0 ||

@@ -26,6 +26,7 @@
 #include <cmocka.h>
 
 #define LIMIT_MS 170000
+#define WATCH_MS 500
 
 static char turnpike[PATH_MAX], liar[PATH_MAX];
 
@@ -87,6 +88,33 @@ static void play_hog(struct stage *st)
 		scenario_call(st);
 }
 
+/* The pages' server has a name that nobody knows. ICE need not be waited for. */
+static void play_unknown_name(struct stage *st)
+{
+	static const char servers[] =
+	    "harness.setIce({policy: 'relay', servers: [{urls: 'turn:nowhere.test?transport=udp',"
+	    " username: 'u', credential: 'p'}]})";
+	static const struct call_expect relayed = {.path = PATH_RELAY};
+	struct peer_view v[LAB_SIDES];
+	double answered_at_ms;
+	struct why why;
+	int err;
+
+	for (int i = 0; i < LAB_SIDES; i++)
+		tell(st, i, servers);
+	err = call_place(st, &answered_at_ms, &why);
+	for (int i = 0; i < LAB_SIDES && err == 0; i++)
+		err = browser_wait_for(st->browser[i],
+		                       "harness.connections.some(c => c.errors.length)",
+		                       CALL_CLICK_MS, &why);
+	if (err == 0)
+		err = call_observe(st, WATCH_MS, v, &why);
+	if (err == 0)
+		verdict_judge(&relayed, st->mark, v, answered_at_ms, st->result);
+	else
+		result_fail(st->result, "%s", why.text);
+}
+
 static void play_restart(struct stage *st)
 {
 	int64_t since_ms = clock_unix_ms();
@@ -117,6 +145,7 @@ static const struct judge_case {
      play_lossy_signaling,
      {"bob should get all of alice's", "signaling loses messages",
       "the page was given no ICE servers"}},
+    {"unknown-name", play_unknown_name, {"the name of the ICE server does not resolve"}},
     {"hog", play_hog, {"a script of the page hogs its thread"}},
     {"restart", play_restart, {"WebSocket should stay open during the call, but \"closed 1006"}},
 };

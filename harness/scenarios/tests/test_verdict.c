@@ -526,6 +526,14 @@ static void test_names_that_do_not_resolve(void **state)
 	judge(&direct);
 	expect_one_failure(cause);
 
+	/* Firefox says no more than that. */
+	set_up(NULL);
+	strcpy(view[1].state, "failed");
+	strcpy(view[1].error, "701  (turn:turn.example.org:3478?transport=udp)");
+	view[1].gathered_relay = 0;
+	judge(&relayed);
+	expect_one_failure("most likely: the server does not answer, or its name does not resolve");
+
 	/* One of two names is enough. */
 	set_up(NULL);
 	strcpy(view[1].state, "failed");
