@@ -12,11 +12,12 @@
 #include <string.h>
 
 #define TONE_TOLERANCE_HZ 25
-#define TONE_FLOOR_DB     -70 /* quieter is noise */
-#define BLACK_BELOW       40  /* of 255 */
-#define PAINT_LEAST       5   /* of the 10 frames a second that a page paints of itself */
-#define HOG_CPU           0.4 /* of a core: more than a good page needs, or a starved one gets */
-#define FPS_LEAST         2   /* a picture that crawls is broken, whatever the machine's load */
+#define TONE_FLOOR_DB     -70   /* quieter is noise */
+#define BLACK_BELOW       40    /* of 255 */
+#define PAINT_LEAST       5     /* of the 10 frames a second that a page paints of itself */
+#define HOG_PAINT_S       0.025 /* of a core, for each picture: a good page needs an eighth */
+#define HOG_CPU           0.08  /* of a core, at least: a good page needs half of it */
+#define FPS_LEAST         2     /* a picture that crawls is broken, whatever the machine's load */
 
 static void parse_candidate(const json_t *json, struct candidate_view *c)
 {
@@ -532,13 +533,18 @@ static void note_measures(const struct peer_view v[VERDICT_PEERS], double answer
 			result_measure(r, i ? "frame_rate_b" : "frame_rate_a",
 			               (v[i].frames_after - v[i].frames_before) / seconds[i],
 			               "fps");
+		if (v[i].page_cpu > 0)
+			result_measure(r, i ? "page_cpu_b" : "page_cpu_a", v[i].page_cpu * 100,
+			               "%");
 	}
 }
 
-/* It gets its core, and does something else with it. */
+/* It gets its core, and does something else with it. Of a machine that is busy as well, a hog gets
+ * no more than its share; what it spends for each picture tells it from who is starved. */
 static bool hogs(const struct peer_view *v)
 {
-	return v->paint_fps > 0 && v->paint_fps < PAINT_LEAST && v->page_cpu >= HOG_CPU;
+	return v->paint_fps > 0 && v->paint_fps < PAINT_LEAST && v->page_cpu >= HOG_CPU &&
+	       v->page_cpu >= HOG_PAINT_S * v->paint_fps;
 }
 
 static void check_thread(const struct peer_mark *me, const struct peer_view *v, struct result *r)

@@ -29,6 +29,7 @@
 #define WATCH_MS 500
 
 static char turnpike[PATH_MAX], liar[PATH_MAX];
+static const char *only; /* the one case that is played; NULL: all */
 
 static int tell(struct stage *st, enum lab_side side, const char *js)
 {
@@ -179,6 +180,8 @@ static int play_all(void *arg)
 	for (int i = 0; i < LAB_SIDES; i++)
 		cell.kind[i] = nat_find("none");
 	for (size_t i = 0; i < CASES; i++) {
+		if (only && strcmp(only, cases[i].name) != 0)
+			continue;
 		struct scenario s = {.name = cases[i].name, .play = cases[i].play};
 
 		cell.scenario = &s;
@@ -195,6 +198,9 @@ static void expect(const struct judge_case *c, const struct result *r)
 {
 	for (size_t i = 0; i < r->failure_n; i++)
 		print_message("%s: %s\n", c->name, r->failure[i]);
+	for (size_t i = 0; i < r->measure_n; i++)
+		print_message("%s: %s %.1f %s\n", c->name, r->measure[i].name, r->measure[i].value,
+		              r->measure[i].unit);
 	if (r->state == RESULT_INCONCLUSIVE) {
 		/* Nobody is accused on a machine that has no core for him. */
 		print_message("%s: not judged here\n", c->name);
@@ -226,8 +232,10 @@ static void test_what_is_beside_a_call_is_judged(void **state)
 	contain_kill(&c);
 	assert_string_equal(inside->why.text, "");
 	assert_int_equal(status, 0);
-	for (size_t i = 0; i < CASES; i++)
-		expect(&cases[i], &inside->result[i]);
+	for (size_t i = 0; i < CASES; i++) {
+		if (!only || strcmp(only, cases[i].name) == 0)
+			expect(&cases[i], &inside->result[i]);
+	}
 }
 
 int main(int argc, char **argv)
@@ -236,8 +244,9 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(test_what_is_beside_a_call_is_judged),
 	};
 
-	if (argc != 3 || !realpath(argv[1], turnpike) || !realpath(argv[2], liar)) {
-		fprintf(stderr, "Usage: harness-judge TURNPIKE LIAR\n");
+	only = argc == 4 ? argv[3] : NULL;
+	if (argc < 3 || argc > 4 || !realpath(argv[1], turnpike) || !realpath(argv[2], liar)) {
+		fprintf(stderr, "Usage: harness-judge TURNPIKE LIAR [CASE]\n");
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
