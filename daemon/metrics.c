@@ -151,7 +151,7 @@ static const struct metric signaling[] = {
     COUNTER("turnpike_credentials_issued_total", issued,
             "Relay credentials issued over HTTP and WebSocket"),
     COUNTER("turnpike_credentials_denied_total", denied,
-            "Requests for credentials without an access key that opens it"),
+            "Requests for credentials without an API token that opens it"),
     COUNTER("turnpike_credentials_rate_limited_total", rate_limited,
             "Requests for credentials refused by issue_rate_token or issue_rate_address"),
     COUNTER("turnpike_revocations_total", revoked,

@@ -278,10 +278,10 @@ static int start_workers(struct serve *s, struct why *why)
 static void tell_token(const char *token)
 {
 	fprintf(stderr,
-	        "First start. This access key is shown once; callers of the HTTP interface and\n"
-	        "of the page (as https://HOST:PORT/#key=KEY) get relay credentials with it:\n\n"
+	        "First start. This API token is shown once; callers of the HTTP interface and\n"
+	        "of the page (as https://HOST:PORT/#key=TOKEN) get relay credentials with it:\n\n"
 	        "    %s\n\n"
-	        "Make others with: turnpike token add\n",
+	        "Make others with: turnpike token add NAME\n",
 	        token);
 }
 

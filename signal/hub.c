@@ -290,7 +290,7 @@ void hub_ice_refuse(struct hub *h, uint64_t peer_id, int code)
 	case -E_DENIED:
 	case -E_SCOPE:
 		hub_error_for(p, "access-key-needed",
-		              "This server needs an access key for relayed calls.", "ice-servers",
+		              "This server needs an API token for relayed calls.", "ice-servers",
 		              NULL);
 		break;
 	case -E_REVOKED:

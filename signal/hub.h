@@ -46,7 +46,7 @@ struct hub_peer;
 struct hub_ice_request {
 	uint64_t peer_id;
 	const char *name; /* "" before the peer has a name */
-	const char *key;  /* the access key it presents, or NULL */
+	const char *key;  /* the API token it presents, or NULL */
 };
 
 /* What happens to connections and calls, for who keeps a record of it. */

@@ -104,7 +104,7 @@ static void check_guests(const struct rules *r)
 	if (r->conf->guests == GUESTS_YES && conf_is_public(r->conf))
 		rule_tell(r,
 		          "%s: anybody on the Internet could relay through this server: hand out "
-		          "access keys (turnpike token add), or write guests = public if that is "
+		          "API tokens (turnpike token add), or write guests = public if that is "
 		          "meant",
 		          RULE_WHERE(r, guests));
 }

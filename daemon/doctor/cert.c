@@ -71,8 +71,8 @@ static void check_issuer(struct doctor *d, X509 *leaf, STACK_OF(X509) * rest, co
 	else if (err == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT)
 		doctor_say(
 		    d, DOCTOR_WARN, "certificate",
-		    "%s signed itself: browsers take TURN over TLS from nobody with such\nset "
-		    "tls_cert and tls_key to one of a public authority (certbot certonly)",
+		    "%s is self-signed: browsers refuse TURN over TLS with it\nset tls_cert and "
+		    "tls_key to a certificate of a public authority (certbot certonly)",
 		    path);
 	else if (err == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY && !sk_X509_num(rest))
 		doctor_say(

@@ -301,8 +301,10 @@ static void get_link(const struct http_call *c)
 	if (c->ops->enter)
 		rc = c->ops->enter(c->ctx, c->capture[0], secret);
 	if (rc) {
-		http_api_error(c->r, 403, "link-used",
-		               "This link was used, or is too old. Another one: turnpike link.");
+		http_api_error(
+		    c->r, 403, "link-used",
+		    "This link was used, or is older than an hour. A browser that has used one "
+		    "is let in at /. For another link: turnpike link.");
 		return;
 	}
 	c->r->status = 303;
@@ -345,9 +347,8 @@ static void get_ws(const struct http_call *c)
 	if (c->q->origin.host_unknown) {
 		http_api_error(
 		    c->r, 421, "unknown-host",
-		    "This server does not know that it is called so, and takes no page "
-		    "under that name for its own: set public_host to the name, or name the "
-		    "page's origin in cors_origin. An address works always.");
+		    "This server does not know this host name. Set public_host to it, or list "
+		    "the page's origin in cors_origin. The server's IP address always works.");
 		return;
 	}
 	http_api_error(c->r, 426, "upgrade-required", "This path speaks WebSocket.");

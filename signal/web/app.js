@@ -17,7 +17,7 @@ let ringing = null; // {offer, candidates, timer} of an incoming call
 let statsTimer = 0;
 const endedCalls = []; // ids: what is still under way for them is late
 
-/* ---- access key and settings ---- */
+/* ---- API token and settings ---- */
 
 const settings = {
 	get: (k) => { try { return localStorage.getItem(`turnpike.${k}`); } catch { return null; } },
@@ -175,7 +175,7 @@ async function fetchIceServers() {
 		await servers.renew();
 	} catch (e) {
 		if (e.code === "access-key-needed")
-			notice("This server needs an access key for relayed calls. " +
+			notice("The relay is for browsers that have used a link, or have an API token. " +
 			       "The call is tried without a relay.", true);
 		else
 			notice(`No relay for this call: ${e.message}`, false, true);

@@ -106,9 +106,9 @@ function signalingRow({ signaling: s }) {
 }
 
 const REFUSED = {
-	"access-key-needed": ["The server wants an access key", "Its relay is not for guests.",
-		"Enter the key on this page, or open it by the link that has it (…/check#key=…)."],
-	"key-refused": ["The access key is refused", "It is wrong, expired, or not for this (scope issue).",
+	"access-key-needed": ["The relay needs an API token or a link", "This browser has neither.",
+		"Enter a token on this page, or open it as …/check#key=TOKEN, or ask the operator for a link (turnpike link)."],
+	"key-refused": ["The API token is refused", "It is wrong, expired, or not for this (scope issue).",
 		"Enter another one, or none to be a guest; the operator sees them with: turnpike token list."],
 	"rate-limited": ["Too many requests for credentials", "", "Wait a minute and check again."],
 };

@@ -20,7 +20,7 @@ const settings = {
 	get: (k) => { try { return localStorage.getItem(`turnpike.${k}`); } catch { return null; } },
 	set: (k, v) => { try { localStorage.setItem(`turnpike.${k}`, v); } catch { /* private mode */ } },
 };
-let key = null; // the access key
+let key = null; // the API token
 let own = null; // iceServers that the visitor has brought
 
 function readKeyFromHash() {
