@@ -93,8 +93,8 @@ static const char *scope_of(const struct call *c)
 	return json_string_value(json_object_get(c->op, "x-turnpike-scope"));
 }
 
-/* What it comes to when all is well: the success that is described; for a path that has none in
- * HTTP, what is. */
+/* What it comes to when all is well: the success that is described; for a WebSocket's path 426, as
+ * we send none of its headers; for one that has neither, what is. */
 static int good_status(const struct call *c)
 {
 	const char *status;
@@ -104,7 +104,7 @@ static int good_status(const struct call *c)
 	json_object_foreach (json_object_get(c->op, "responses"), status, response) {
 		int n = atoi(status);
 
-		if (n / 100 == 2 || (!best && n >= 400))
+		if (n / 100 == 2 || n == 426 || (!best && n >= 400))
 			best = n;
 	}
 	return best;
