@@ -170,7 +170,8 @@ static int check_store(const struct conf *conf, struct why *why)
 	return err;
 }
 
-void setup_check(const struct conf *conf, void (*problem)(void *ctx, const char *text), void *ctx)
+void setup_check_cert(const struct conf *conf, void (*problem)(void *ctx, const char *text),
+                      void (*doubt)(void *ctx, const char *text), void *ctx)
 {
 	struct setup_cert paths;
 	struct why why;
@@ -180,6 +181,15 @@ void setup_check(const struct conf *conf, void (*problem)(void *ctx, const char 
 	err = cert_check(paths.cert, paths.key, NULL, &why);
 	if (err && (*conf->tls_cert || err != -E_NOTFOUND || !access(paths.cert, F_OK)))
 		problem(ctx, why.text);
+	if (setup_cert_doubt(conf, &why))
+		doubt(ctx, why.text);
+}
+
+void setup_check_store(const struct conf *conf, void (*problem)(void *ctx, const char *text),
+                       void *ctx)
+{
+	struct why why;
+
 	if (check_store(conf, &why))
 		problem(ctx, why.text);
 }

@@ -27,10 +27,13 @@ int setup_secret_check(const struct conf *conf, struct store *store, struct why 
 /* What clients will not like about the certificate, as cert_doubt(); the server starts with it. */
 int setup_cert_doubt(const struct conf *conf, struct why *why);
 
-/* Tells what the start would refuse, of the files that the configuration names and of those in the
- * data directory: certificate, database, secret. Changes nothing, and what the start makes by
- * itself may be missing. */
-void setup_check(const struct conf *conf, void (*problem)(void *ctx, const char *text), void *ctx);
+/* Tell what the start would refuse, of the certificate (the given one, or that in the data
+ * directory) and of the database with its secret; doubt() also hears setup_cert_doubt(). They
+ * change nothing, and what the start makes by itself may be missing. */
+void setup_check_cert(const struct conf *conf, void (*problem)(void *ctx, const char *text),
+                      void (*doubt)(void *ctx, const char *text), void *ctx);
+void setup_check_store(const struct conf *conf, void (*problem)(void *ctx, const char *text),
+                       void *ctx);
 
 /* Completes the open store of conf->data and the certificate: shared_secret if one is set, a
  * random secret if none is live, an API token if none was ever made (*made says so, and only then

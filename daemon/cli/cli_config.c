@@ -12,13 +12,38 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static void add_text(void *texts, const char *text)
+struct found {
+	json_t *problems, *warnings;
+};
+
+static void add_problem(void *ctx, const char *text)
 {
-	json_array_append_new(texts, json_string(text));
+	json_array_append_new(((struct found *)ctx)->problems, json_string(text));
+}
+
+static void add_warning(void *ctx, const char *text)
+{
+	json_array_append_new(((struct found *)ctx)->warnings, json_string(text));
+}
+
+/* What root named is looked at as root, what lies in the data directory as its owner. */
+static void check_files(const struct conf *conf, bool as_owner, struct found *found)
+{
+	struct why why;
+
+	if (*conf->tls_cert)
+		setup_check_cert(conf, add_problem, add_warning, found);
+	if (as_owner && rights_become_owner(conf->data, &why)) {
+		add_problem(found, why.text);
+		return;
+	}
+	if (!*conf->tls_cert)
+		setup_check_cert(conf, add_problem, add_warning, found);
+	setup_check_store(conf, add_problem, found);
 }
 
 /* By the rights that the start will have, as far as this user has them, too. */
-static void check_as_server(const struct conf *conf, json_t *problems)
+static void check_as_server(const struct conf *conf, struct found *found)
 {
 	struct privilege p = {.drop = false};
 	struct rights before = {geteuid(), getegid()};
@@ -26,14 +51,13 @@ static void check_as_server(const struct conf *conf, json_t *problems)
 	int r = privilege_resolve(conf, &p, &why);
 
 	if (r && (r != -E_DENIED || !geteuid())) /* who is not root checks for somebody who is */
-		add_text(problems, why.text);
+		add_problem(found, why.text);
 	if (!r && (r = privilege_check_owner(&p, conf->data, &why)))
-		add_text(problems, why.text);
+		add_problem(found, why.text);
 	if (!r && p.drop && !setgroups(0, NULL))
 		rights_lower((struct rights){p.uid, p.gid});
-	setup_check(conf, add_text, problems);
-	if (!r && p.drop)
-		rights_raise();
+	check_files(conf, geteuid() == 0, found);
+	rights_raise();
 	rights_lower(before);
 }
 
@@ -48,27 +72,24 @@ static void say(const char *what, const json_t *texts)
 
 int cli_check(struct cli *cli, struct why *why)
 {
-	json_t *problems = json_array(), *warnings = json_array();
-	struct why doubt;
+	struct found found = {json_array(), json_array()};
 	int status;
 
-	check_as_server(&cli->conf, problems);
-	status = json_array_size(problems) ? CLI_EXIT_FAIL : 0;
-	if (setup_cert_doubt(&cli->conf, &doubt))
-		add_text(warnings, doubt.text);
+	check_as_server(&cli->conf, &found);
+	status = json_array_size(found.problems) ? CLI_EXIT_FAIL : 0;
 	if (cli->flags & FLAG_JSON) {
-		if (cli_print_json(json_pack("{sb sO sO}", "ok", !status, "problems", problems,
-		                             "warnings", warnings),
+		if (cli_print_json(json_pack("{sb sO sO}", "ok", !status, "problems",
+		                             found.problems, "warnings", found.warnings),
 		                   why))
 			status = CLI_EXIT_FAIL;
 	} else {
-		say("", problems);
-		say("warning: ", warnings);
+		say("", found.problems);
+		say("warning: ", found.warnings);
 		if (!status)
 			puts("ok");
 	}
-	json_decref(problems);
-	json_decref(warnings);
+	json_decref(found.problems);
+	json_decref(found.warnings);
 	return status;
 }
 

@@ -279,6 +279,7 @@ static void owner_turns_no_file(void **state)
 	                                    "reload",
 	                                    "status",
 	                                    "sessions",
+	                                    "check-config",
 	                                    "secret retire 1 --now"};
 	char script[512], filled[128], empty[128], backup[224], path[192], *said;
 	struct lab_server s;
@@ -333,6 +334,25 @@ static void owner_turns_no_file(void **state)
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
 	assert_int_equal(st.st_uid, 65534);
+}
+
+/* A check by root reads the data directory with its owner's rights, also without run_as: a file
+ * that only root may read is not usable there. */
+static void checks_as_the_owner(void **state)
+{
+	struct lab_server s;
+	char *said;
+
+	(void)state;
+	prepare_nobodys(&s, "checked");
+	in_data(&s, "chown root turnpike.db && chmod 600 turnpike.db");
+	assert_int_equal(lab_try_verb(&s, "check-config", NULL, &said), 1);
+	assert_line(said, "turnpike.db");
+	free(said);
+	in_data(&s, "chown nobody turnpike.db");
+	said = lab_verb(&s, "check-config", NULL);
+	assert_line(said, "ok");
+	free(said);
 }
 
 /* A socket that answers anything with escape codes; it ends with the test. */
@@ -406,6 +426,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(tells_what_a_reload_cannot_read),
 	    cmocka_unit_test(says_whose_files_are_wrong),
 	    cmocka_unit_test(owner_turns_no_file),
+	    cmocka_unit_test(checks_as_the_owner),
 	    cmocka_unit_test(owner_writes_to_no_terminal),
 	};
 
