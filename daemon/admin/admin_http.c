@@ -243,8 +243,8 @@ static void begin(struct admin_http *h, const struct http_request *q, struct htt
 		    r, 403, "https-needed",
 		    "A password is not taken over plain HTTP: open this page over "
 		    "https, which the same port speaks, or, on the server's own machine, "
-		    "by the link that turnpike link makes. A proxy that speaks https has "
-		    "to be in trusted_proxy and to send X-Forwarded-Proto.");
+		    "in a browser that has used a link (turnpike link). A proxy that speaks "
+		    "https has to be in trusted_proxy and to send X-Forwarded-Proto.");
 		return;
 	}
 	if (fits(what->name, NAME_MAX_LEN) && fits(what->password, PASSWORD_MAX_LEN))
