@@ -277,7 +277,7 @@ browser_call() {
 	key=$(docker exec "$1" turnpike token add browsers --json | sed -n 's/.*"token": *"\([^"]*\)".*/\1/p')
 	check "$2: calls between browsers, direct and relayed by each TURN URI" \
 		docker run --rm --network host -e TURNPIKE_KEY="$key" turnpike-harness \
-		run --against "https://$server:8080" --insecure
+		run --against "https://$server:8080" --insecure --expect udp,tcp
 	grep -E '^against-|passed in' "$tmp/out" | sed 's/^/        /' || true
 }
 
@@ -401,12 +401,12 @@ action() {
 	install -d -m 777 "$tmp/work"
 	install -m 755 docker/action/run.sh "$tmp/run.sh"
 	check "action: plays against a server, writes reports, sets outputs" step IMAGE=turnpike-harness \
-		TURNPIKE_KEY="$key" AGAINST="https://$server:8080" ARGS=--insecure "${runner[@]}" "$tmp/run.sh"
+		TURNPIKE_KEY="$key" AGAINST="https://$server:8080" ARGS="--insecure --expect udp,tcp" "${runner[@]}" "$tmp/run.sh"
 	check "action: its outputs are files" sh -c \
 		'. "$1" && grep -q "<html" "$html" && grep -q "<testsuite" "$junit" && [ -s "$json" ] && [ "$status" = 0 ]' sh "$tmp/work/outputs"
 	docker rm -f host >/dev/null
 	refuse "action: fails where the server is down" step IMAGE=turnpike-harness \
-		AGAINST="https://$server:8080" ARGS=--insecure "${runner[@]}" "$tmp/run.sh"
+		AGAINST="https://$server:8080" ARGS="--insecure --expect udp,tcp" "${runner[@]}" "$tmp/run.sh"
 	check "action: and has it in the report" sh -c '. "$1" && [ "$status" = 1 ] && grep -q "<failure" "$junit"' sh "$tmp/work/outputs"
 	check "action: builds the image, and plays in a lab" step ARGS="--only call-port-restricted" docker/action/run.sh
 	check "action: with what came of it" sh -c '. "$1" && grep -q "name=\"call-port-restricted\"" "$junit"' sh "$tmp/work/outputs"
