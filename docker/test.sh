@@ -365,18 +365,20 @@ composed() {
 
 # The fixture was made by the program of that schema.
 upgrades() {
-	local old=$tmp/old before
+	local old=$tmp/old before newest
 	before=$(find store/tests/data -name 'schema*.db' | sort -V | tail -n 1)
 	install -d -o 999 -g 999 -m 0700 "$old"
 	install -o 999 -g 999 -m 0600 "$before" "$old/turnpike.db"
 	before=$(sqlite3 "$old/turnpike.db" 'PRAGMA user_version')
+	newest=$(sqlite3 "$(docker volume inspect -f '{{.Mountpoint}}' data)/turnpike.db" 'PRAGMA user_version')
 	docker run -d --name upgraded --network host "${hardened[@]}" -v "$old:/data" turnpike >/dev/null
 	check "upgrade: healthy on a database of schema $before" healthy upgraded
 	check "upgrade: its secret verifies" relays -e $peer -n 10 -c -u carol -W second-secret-of-the-old-schema $server
 	docker exec upgraded turnpike user list >"$tmp/users" 2>&1 || true
 	check "upgrade: its users are there" grep -q ^alice "$tmp/users"
 	docker stop -t 20 upgraded >/dev/null
-	check "upgrade: it was the previous schema" is "$(sqlite3 "$old/turnpike.db" 'PRAGMA user_version')" $((before + 1))
+	check "upgrade: now it is as in a new database" is "$(sqlite3 "$old/turnpike.db" 'PRAGMA user_version')" "$newest"
+	check "upgrade: it was of a former schema" [ "$before" -lt "$newest" ]
 	check "upgrade: a backup of the old one is kept" is \
 		"$(sqlite3 "$old/turnpike.db.v$before.bak" 'PRAGMA user_version; SELECT count(*) FROM turn_user')" "$before"$'\n2'
 	docker rm upgraded >/dev/null

@@ -392,7 +392,7 @@ int import_finish(struct import *im, bool here, struct why *why)
 	int r;
 
 	im->note = NULL;
-	im->place = "the whole";
+	im->place = "all lines";
 	import_finish_listen(im);
 	import_finish_alternates(im);
 	import_finish_external(im);

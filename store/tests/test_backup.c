@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Copies of the store, out and in, and a file of the previous schema: data/
- * holds one that the program of that schema wrote.
+ * Copies of the store, out and in, and files of former schemas: data/ holds
+ * what the programs of those schemas wrote.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,8 +24,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Of the file in data/, as its makers noted it. */
-#define OLD_TOKEN "tp_JM_thWW0lSPIzzjy_NOjxFevhXUJem3bgGZhFctmXgA"
+/* Files that the programs of those schemas wrote, with the token that each told. */
+static const struct old {
+	const char *file, *backup, *token;
+	int64_t revocations;
+} olds[] = {
+    {"schema1.db", "turnpike.db.v1.bak", "tp_JM_thWW0lSPIzzjy_NOjxFevhXUJem3bgGZhFctmXgA", 0},
+    {"schema2.db", "turnpike.db.v2.bak", "tp_cfxVemkgv8JqPO2jIbBqddn4I07cSKGdaUSV-QwwOnk", 2},
+};
 
 struct fixture {
 	char dir[64], db[96], copy[96], kept[256];
@@ -305,19 +311,19 @@ static int list_secret(void *ctx, const struct store_secret *s)
 	return 0;
 }
 
-static void test_previous_schema(void **state)
+static void check_former_schema(struct fixture *f, const struct old *old)
 {
-	struct fixture *f = *state;
 	struct store_snapshot_token token;
 	struct store_snapshot *snap;
-	char list[64] = "", dir[80], path[128];
+	char list[64] = "", dir[80], path[128], from[512];
 	size_t len;
 	int64_t n;
 
-	snprintf(dir, sizeof(dir), "%s/old", f->dir);
+	snprintf(dir, sizeof(dir), "%s/%.7s", f->dir, old->file);
 	snprintf(path, sizeof(path), "%s/turnpike.db", dir);
 	assert_int_equal(mkdir(dir, 0700), 0);
-	copy_file(STORE_TEST_DATA "/schema1.db", path);
+	snprintf(from, sizeof(from), "%s/%s", STORE_TEST_DATA, old->file);
+	copy_file(from, path);
 	close_store(f);
 	assert_int_equal(store_open(dir, NULL, &f->store, &f->why), 0);
 	assert_int_equal(store_get_int(f->store, "PRAGMA user_version", &n, NULL), 0);
@@ -330,20 +336,28 @@ static void test_previous_schema(void **state)
 	assert_string_equal(store_snapshot_secret(snap, 0, &len),
 	                    "second-secret-of-the-old-schema");
 	/* Tokens open what they opened. */
-	assert_true(store_snapshot_token(snap, OLD_TOKEN, strlen(OLD_TOKEN), 1795353700, &token));
+	assert_true(store_snapshot_token(snap, old->token, strlen(old->token), 1795353700, &token));
 	assert_int_equal(token.scopes, STORE_SCOPES_DEFAULT);
 	assert_int_equal(token.expires_at_s, 0);
 	assert_string_equal(token.label, "app");
 	store_snapshot_unref(snap);
 	assert_int_equal(store_secret_list(f->store, list_secret, list, &f->why), 0);
 	assert_string_equal(list, "1 dead;2 live;");
+	assert_int_equal(store_get_int(f->store, "SELECT count(*) FROM revocation", &n, NULL), 0);
+	assert_int_equal(n, old->revocations);
 	assert_int_equal(store_user_enable(f->store, "turnpike", "alice", false, &f->why), 0);
 	close_store(f);
 
 	/* The backup beside it is the old file, and can be restored, too. */
-	snprintf(path, sizeof(path), "%s/turnpike.db.v1.bak", dir);
+	snprintf(path, sizeof(path), "%s/%s", dir, old->backup);
 	assert_int_equal(store_restore(dir, path, "t", f->kept, sizeof(f->kept), &f->why), 0);
 	assert_true(has_user(dir, "turnpike", "alice"));
+}
+
+static void test_former_schemas(void **state)
+{
+	for (size_t i = 0; i < sizeof(olds) / sizeof(*olds); i++)
+		check_former_schema(*state, &olds[i]);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -354,7 +368,7 @@ int main(void)
 	    T(test_backup),         T(test_backup_while_others_write),
 	    T(test_restore),        T(test_restore_refuses),
 	    T(test_restore_killed), T(test_restore_over_a_damaged_store),
-	    T(test_no_room),        T(test_previous_schema),
+	    T(test_no_room),        T(test_former_schemas),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
