@@ -19,19 +19,63 @@ void rule_tell(const struct rules *r, const char *fmt, ...)
 	r->problem(r->ctx, why.text);
 }
 
+/* What no socket of this host can be bound to, whatever addresses come; NULL: it can. */
+static const char *no_own_address(const struct addr *a)
+{
+	const struct in6_addr *ip = &a->in6.sin6_addr;
+	uint32_t ip4;
+
+	if (addr_family(a) == AF_INET) {
+		ip4 = ntohl(a->in.sin_addr.s_addr);
+		return IN_MULTICAST(ip4)         ? "a multicast group"
+		       : ip4 == INADDR_BROADCAST ? "the broadcast address"
+		       : ip4 && !(ip4 >> 24)     ? "no host's address"
+		                                 : NULL;
+	}
+	return IN6_IS_ADDR_V4MAPPED(ip)    ? "an IPv4 address in IPv6's clothes (write a.b.c.d)"
+	       : IN6_IS_ADDR_MULTICAST(ip) ? "a multicast group"
+	       : IN6_IS_ADDR_LINKLOCAL(ip) ? "link-local, of which each interface has its own"
+	                                   : NULL;
+}
+
+static void check_own(const struct rules *r, const struct conf_addrs *addrs, const char *where)
+{
+	const char *what;
+	char text[ADDR_STRLEN];
+
+	for (size_t i = 0; i < addrs->n; i++)
+		if ((what = no_own_address(&addrs->v[i])))
+			rule_tell(r, "%s: %s is %s: name an address that a host can have", where,
+			          addr_format_ip(&addrs->v[i], text), what);
+}
+
+/* One takes the other's place. */
+static bool collide(const struct addr *a, const struct addr *b)
+{
+	return addr_port(a) && addr_port(a) == addr_port(b) && addr_family(a) == addr_family(b) &&
+	       (addr_is_any(a) || addr_is_any(b));
+}
+
 static void check_listen(const struct rules *r)
 {
 	const struct conf_addrs *listen = &r->conf->listen;
-	char text[ADDR_STRLEN];
+	char a[ADDR_STRLEN], b[ADDR_STRLEN];
 
 	if (!listen->n)
 		rule_tell(r, "%s: no address to listen on: name at least one ADDR:PORT",
 		          RULE_WHERE(r, listen));
+	check_own(r, listen, RULE_WHERE(r, listen));
 	for (size_t i = 0; i < listen->n; i++)
 		for (size_t j = 0; j < i; j++)
 			if (addr_port(&listen->v[i]) && addr_equal(&listen->v[i], &listen->v[j]))
 				rule_tell(r, "%s: %s is listed twice: remove one",
-				          RULE_WHERE(r, listen), addr_format(&listen->v[i], text));
+				          RULE_WHERE(r, listen), addr_format(&listen->v[i], a));
+			else if (collide(&listen->v[i], &listen->v[j]))
+				rule_tell(r,
+				          "%s: %s and %s are one place, since a wildcard is every "
+				          "address: remove one, or name all addresses",
+				          RULE_WHERE(r, listen), addr_format(&listen->v[j], b),
+				          addr_format(&listen->v[i], a));
 }
 
 static bool relays_on(const struct conf *conf, const struct addr *listen)
@@ -340,6 +384,7 @@ void conf_rules(const struct conf *conf, const struct conf_origin *origins,
 	const struct rules r = {conf, origins, problem, ctx};
 
 	check_listen(&r);
+	check_own(&r, &conf->relay_address, RULE_WHERE(&r, relay_address));
 	check_relay_ports(&r);
 	check_peers(&r);
 	check_external(&r);

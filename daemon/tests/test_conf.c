@@ -634,6 +634,45 @@ static void test_hosts(void **state)
 			fail_msg("%s accepted", bad[i]);
 }
 
+/* What bind(2) refuses whatever the host has is refused here, so that a check does not pass what
+ * the start will not take. */
+static void addresses_that_no_host_has(void **state)
+{
+	static const char *const bad[] = {
+	    "listen = [::ffff:192.0.2.1]:3478",
+	    "listen = 224.0.0.1:3478",
+	    "listen = 255.255.255.255:3478",
+	    "listen = 0.1.2.3:3478",
+	    "listen = [ff02::1]:3478",
+	    "listen = [fe80::1]:3478",
+	    "relay_address = ::ffff:192.0.2.1",
+	    "relay_address = 239.1.2.3",
+	    "relay_address = fe80::1",
+	    "listen = 0.0.0.0:3478, 192.0.2.1:3478",
+	    "listen = [2001:db8::1]:3478, [::]:3478",
+	    "listen = 0.0.0.0:3478 proxy, 127.0.0.1:3478",
+	};
+	static const char *const good[] = {
+	    "listen = 0.0.0.0:3478, [2001:db8::1]:3478",
+	    "listen = 0.0.0.0:3478, 192.0.2.1:3479",
+	    "listen = 0.0.0.0:0, 192.0.2.1:0",
+	    "listen = 169.254.1.1:3478",
+	};
+	struct run l;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		if (!load(&l, "", "", bad[i]))
+			fail_msg("taken: %s", bad[i]);
+		conf_free(&l.conf);
+	}
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+		if (load(&l, "", "", good[i]))
+			fail_msg("%s", l.why.text);
+		conf_free(&l.conf);
+	}
+}
+
 /* RFC 8489 section 14.9: fewer than 128 characters, of however many bytes. Names of cloud hosts are
  * long, and static keys are bound to them. */
 static void realms_of_every_length(void **state)
@@ -657,6 +696,7 @@ static void realms_of_every_length(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(addresses_that_no_host_has),
 	    cmocka_unit_test(realms_of_every_length),
 	    cmocka_unit_test(test_defaults),
 	    cmocka_unit_test(test_precedence),
