@@ -34,12 +34,25 @@ bool forwarded_trusts(const struct conf_prefixes *trusted, const struct addr *a)
 	return false;
 }
 
+/* RFC 7239 section 6.3: a port may be told by a name that hides it, "_" and letters or digits. The
+ * address before it is told all the same. */
+static void cut_hidden_port(char *text)
+{
+	static const char in_names[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+	char *at = strstr(text, ":_");
+
+	if (at && at[2] && !at[2 + strspn(at + 2, in_names)])
+		*at = 0;
+}
+
 /* "192.0.2.1", "192.0.2.1:4711", "2001:db8::1", "[2001:db8::1]:4711". Not "unknown", nor "_hidden"
- * (RFC 7239 section 6). */
-static int parse_node(const char *text, struct addr *out)
+ * (RFC 7239 section 6), nor what stands for every address. */
+static int parse_node(char *text, struct addr *out)
 {
 	struct addr a;
 
+	cut_hidden_port(text);
 	if (addr_parse_ip(&a, text, 0) && addr_parse(&a, text))
 		return -E_PARSE;
 	/* A proxy that listens for both families on one socket tells IPv4 clients so. */
@@ -48,6 +61,8 @@ static int parse_node(const char *text, struct addr *out)
 
 		addr_from_bytes(&a, ip.s6_addr + 12, 4, addr_port(&a));
 	}
+	if (addr_is_any(&a))
+		return -E_PARSE;
 	*out = a;
 	return 0;
 }
