@@ -327,6 +327,31 @@ static void test_pages(void **state)
 	still_serves(f);
 }
 
+/* cors_origin = *: a neighbour on our own host may do no less than a page of anybody else's. */
+static void test_any_page(void **state)
+{
+	static const char *const origins[] = {"https://evil.example", "https://relay.example",
+	                                      "null"};
+	struct fixture *f = *state;
+	char extra[128];
+
+	f->any_page = true;
+	f->grant_rc = -E_DENIED;
+	for (size_t i = 0; i < sizeof(origins) / sizeof(*origins); i++) {
+		struct client *c = client_open(f->base, f->port, false);
+
+		snprintf(extra, sizeof(extra), "Host: relay.example:6503\r\nOrigin: %s\r\n",
+		         origins[i]);
+		free(ws_upgrade(c, "/ws", extra));
+		expect_text(c, "{\"type\":\"id\"");
+		ws_say(c, "{\"type\":\"ice-servers\"}");
+		expect_text(c, "{\"type\":\"error\"");
+		if (f->caller.page != LWS_PAGE_ANY)
+			fail_msg("%s is page %d", origins[i], (int)f->caller.page);
+		client_close(c);
+	}
+}
+
 static void test_full_house(void **state)
 {
 	struct fixture *f = *state;
@@ -534,6 +559,7 @@ int main(void)
 	    T(test_close_handshake),
 	    T(test_ice_servers_over_websocket),
 	    T(test_pages),
+	    T(test_any_page),
 	    T(test_told_of_a_revocation),
 	    T(test_full_house),
 	    T(test_silent_client_is_pinged_and_dropped),

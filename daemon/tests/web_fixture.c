@@ -76,8 +76,11 @@ static bool on_owns(void *ctx, const char *host)
 
 static enum web_cors on_cors(void *ctx, const char *origin)
 {
-	(void)ctx;
-	return strcmp(origin, "https://app.example") ? WEB_CORS_NO : WEB_CORS_NAMED;
+	const struct fixture *f = ctx;
+
+	if (!strcmp(origin, "https://app.example"))
+		return WEB_CORS_NAMED;
+	return f->any_page ? WEB_CORS_ANY : WEB_CORS_NO;
 }
 
 static int on_enter(void *ctx, const char *token, char secret[LWS_GUEST_STRLEN])

@@ -30,7 +30,8 @@ struct fixture {
 	char host[256];
 	int64_t ttl_s;
 	int grant_rc;
-	bool busy; /* not ready */
+	bool any_page; /* every origin may ask */
+	bool busy;     /* not ready */
 	unsigned grants, entered;
 };
 

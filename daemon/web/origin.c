@@ -124,9 +124,10 @@ static enum lws_page page_of(const struct origin_rules *rules, const char *origi
 	/* One that is named and came to us by the same name is ours, behind a proxy. */
 	if (same_host && same_port && (ours || cors == WEB_CORS_NAMED))
 		return LWS_PAGE_OWN;
+	/* Where any page may ask, one of ours from another port may, too. */
 	return cors == WEB_CORS_NAMED ? LWS_PAGE_NAMED
-	       : ours                 ? LWS_PAGE_SIBLING
 	       : cors == WEB_CORS_ANY ? LWS_PAGE_ANY
+	       : ours                 ? LWS_PAGE_SIBLING
 	                              : LWS_PAGE_FOREIGN;
 }
 
