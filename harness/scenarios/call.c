@@ -20,6 +20,7 @@
  * machine. */
 #define CLASS_MS     10000
 #define IDLE_MS      10000
+#define MEDIA_MS     3000
 #define STATE_JS     "harness.state()"
 #define OBSERVE_MORE 10000
 #define QUICK_MS     8000 /* from the click on Answer: ICE may need a second or two of it */
@@ -120,6 +121,15 @@ int call_await(struct stage *st, const struct call_expect *expect, struct why *w
 		}
 		clock_sleep_ms(50);
 	}
+}
+
+int call_await_media(struct stage *st, struct why *why)
+{
+	int err = 0;
+
+	for (int i = 0; i < LAB_SIDES && (err == 0 || err == -E_TIMEOUT); i++)
+		err = browser_wait_for(st->browser[i], "harness.flows()", MEDIA_MS, why);
+	return err == -E_TIMEOUT ? 0 : err;
 }
 
 int call_observe(struct stage *st, int window_ms, struct peer_view v[LAB_SIDES], struct why *why)
@@ -260,6 +270,9 @@ static int judge_call(struct stage *st, const struct since *since, double answer
 	size_t of_relay;
 	int err;
 
+	err = st->cell->expect.path == PATH_NONE ? 0 : call_await_media(st, why);
+	if (err != 0)
+		return err;
 	clock_sleep_ms(pace[group].settle_ms);
 	err = call_observe(st, pace[group].window_ms, v, why);
 	if (err != 0)

@@ -21,6 +21,10 @@ int call_place(struct stage *st, double *answered_at_ms, struct why *why);
 /* Waits until both ends are connected over a path as expected; not longer than ICE may take. */
 int call_await(struct stage *st, const struct call_expect *expect, struct why *why);
 
+/* Waits until picture and sound have begun at both ends; not longer than a few seconds. That they
+ * do not is no error here: the verdict says what is wrong. */
+int call_await_media(struct stage *st, struct why *why);
+
 /* Both ends look at the call over the same window. */
 int call_observe(struct stage *st, int window_ms, struct peer_view v[LAB_SIDES], struct why *why);
 

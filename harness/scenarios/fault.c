@@ -233,6 +233,8 @@ int fault_begin_call(struct stage *st, struct why *why)
 
 	if (err == 0)
 		err = call_await(st, &st->cell->expect, why);
+	if (err == 0)
+		err = call_await_media(st, why);
 	if (err == 0) {
 		clock_sleep_ms(SETTLE_MS);
 		err = call_observe(st, WINDOW_MS, v, why);

@@ -16,6 +16,7 @@
 		localStorage.setItem('turnpike.key', config.token.text);
 	const WIDTH = 320, HEIGHT = 240, COLS = 8, ROWS = 4;
 	const CLOCK_MASK = 0x3ffff;
+	const FLOWING = 3; /* frames */
 	const harness = Object.assign(window.harness, {connections: [], lastClickAt: 0}); /* evidence.js made it */
 
 	document.addEventListener('click', () => { harness.lastClickAt = Date.now(); }, true);
@@ -269,6 +270,13 @@
 			}
 		}
 		return out;
+	};
+
+	/* Picture and sound have begun: a decoder starts when it gets a core. */
+	harness.flows = async () => {
+		const c = current();
+		const s = c ? await readStats(c.pc) : {framesDecoded: 0, audioEnergy: 0};
+		return s.framesDecoded >= FLOWING && s.audioEnergy > 0;
 	};
 
 	const sleep = ms => new Promise(done => setTimeout(done, ms));

@@ -99,6 +99,21 @@ static double number(const json_t *view, const char *part, const char *key)
 	return json_number_value(json_object_get(json_object_get(view, part), key));
 }
 
+/* A call is watched once media has begun. The stub below tells of frames and sound as asked. */
+static void test_media_that_has_begun(void **state)
+{
+	(void)state;
+	page_is("harness.flows()", "false");
+	page_is("(() => { window.told = {type: 'inbound-rtp', kind: 'video', framesDecoded: 1};"
+	        "window.heard = {type: 'inbound-rtp', kind: 'audio', totalAudioEnergy: 0.1};"
+	        "harness.connections.push({errors: [], pc: {connectionState: 'connected',"
+	        "getStats: async () => new Map([['v', told], ['a', heard]])}});"
+	        "return harness.flows(); })()",
+	        "false");
+	page_is("(told.framesDecoded = 9, harness.flows())", "true");
+	page_is("(heard.totalAudioEnergy = 0, harness.flows())", "false");
+}
+
 static void test_lasting_media(void **state)
 {
 	json_t *view = watch(0);
@@ -290,6 +305,7 @@ static void test_pulse_sees_a_gap(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(test_media_that_has_begun, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_lasting_media, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_ice_servers_of_the_page_and_of_the_harness, set_up,
 	                                    tear_down),
