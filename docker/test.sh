@@ -342,9 +342,10 @@ compose() {
 composed() {
 	local id
 	check "compose: starts" compose up -d --no-build
-	id=$(compose ps -q turnpike)
+	id=$(compose ps -q turnpike) || return 0
 	check "compose: healthy" healthy "$id"
-	check "compose: has a name" is turnpike "$(docker inspect -f '{{ index .Config.Labels "com.docker.compose.project" }}' "$id")"
+	check "compose: container and volume have the guide's names" is "/turnpike turnpike" \
+		"$(docker inspect -f '{{.Name}} {{range .Mounts}}{{.Name}}{{end}}' "$id")"
 	check "compose: bounded logs" is "10m 5" \
 		"$(docker inspect -f '{{ index .HostConfig.LogConfig.Config "max-size" }} {{ index .HostConfig.LogConfig.Config "max-file" }}' "$id")"
 	check "compose: credentials name the public host" sh -c \
