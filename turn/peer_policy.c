@@ -64,7 +64,7 @@ struct addr_list {
 
 struct peer_policy {
 	struct prefix special[SPECIAL_N];
-	struct prefix_list allow, deny;
+	struct prefix_list allow, deny, own_ranges;
 	struct addr_list own_ports, own_ips;
 };
 
@@ -91,6 +91,7 @@ void peer_policy_free(struct peer_policy *p)
 	free(p->deny.at);
 	free(p->own_ports.at);
 	free(p->own_ips.at);
+	free(p->own_ranges.at);
 	free(p);
 }
 
@@ -129,6 +130,11 @@ int peer_policy_add_own_ip(struct peer_policy *p, const struct addr *a)
 	return append(&p->own_ips.at, &p->own_ips.n, a, sizeof(*a));
 }
 
+int peer_policy_add_own_range(struct peer_policy *p, const struct prefix *range)
+{
+	return append(&p->own_ranges.at, &p->own_ranges.n, range, sizeof(*range));
+}
+
 static bool listed(const struct prefix *at, size_t n, const uint8_t *ip, size_t len)
 {
 	for (size_t i = 0; i < n; i++)
@@ -155,7 +161,8 @@ static bool permits_raw(const struct peer_policy *p, const uint8_t *ip, size_t l
 		return false;
 	if (listed(p->allow.at, p->allow.n, ip, len))
 		return true;
-	return !own_ip(p, ip, len) && !listed(p->special, SPECIAL_N, ip, len);
+	return !own_ip(p, ip, len) && !listed(p->own_ranges.at, p->own_ranges.n, ip, len) &&
+	       !listed(p->special, SPECIAL_N, ip, len);
 }
 
 /* The IPv4 address inside an IPv6 one, for the forms that a router may unwrap. */

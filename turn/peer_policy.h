@@ -28,6 +28,10 @@ int peer_policy_add_own_port(struct peer_policy *p, const struct addr *a);
 /* An address of this host: refused unless a range allows it. 0 or -E_NOMEM. */
 int peer_policy_add_own_ip(struct peer_policy *p, const struct addr *a);
 
+/* A range that this host takes for itself, though no interface has its addresses: as an own IP. 0
+ * or -E_NOMEM. */
+int peer_policy_add_own_range(struct peer_policy *p, const struct prefix *range);
+
 /* By IP alone, as CreatePermission needs it. */
 bool peer_policy_permits_ip(const struct peer_policy *p, const struct addr *peer);
 

@@ -24,6 +24,8 @@ struct list {
 	size_t up_n;
 	struct host_addr *v;
 	size_t n;
+	struct prefix *ranges;
+	size_t range_n;
 	bool failed; /* out of memory */
 };
 
@@ -100,8 +102,36 @@ static int on_address(const struct nlmsghdr *h, void *arg)
 	return MNL_CB_OK;
 }
 
+/* Only the table "local" is meant for all packets; transparent proxies have theirs. One that takes
+ * the whole Internet (a test's) would leave nobody to relay to, and says nothing. */
+static int on_route(const struct nlmsghdr *h, void *arg)
+{
+	const struct rtmsg *m = mnl_nlmsg_get_payload(h);
+	size_t len = m->rtm_family == AF_INET6 ? 16 : 4;
+	const struct nlattr *a;
+	struct list *l = arg;
+	struct prefix *grown, p = {.bits = m->rtm_dst_len, .family = m->rtm_family};
+
+	if (h->nlmsg_type != RTM_NEWROUTE || m->rtm_table != RT_TABLE_LOCAL || !m->rtm_dst_len ||
+	    (m->rtm_type != RTN_LOCAL && m->rtm_type != RTN_ANYCAST) ||
+	    (m->rtm_family != AF_INET && m->rtm_family != AF_INET6))
+		return MNL_CB_OK;
+	mnl_attr_for_each(a, h, sizeof(*m)) if (mnl_attr_get_type(a) == RTA_DST &&
+	                                        mnl_attr_get_payload_len(a) >= len)
+	    memcpy(p.ip, mnl_attr_get_payload(a), len);
+	grown = reallocarray(l->ranges, l->range_n + 1, sizeof(*grown));
+	if (!grown) {
+		l->failed = true;
+		return MNL_CB_ERROR;
+	}
+	l->ranges = grown;
+	grown[l->range_n++] = p;
+	return MNL_CB_OK;
+}
+
 /* 0, -EINTR when it changed meanwhile, or another negative errno. */
-static int dump(struct mnl_socket *s, unsigned short type, mnl_cb_t fn, struct list *l)
+static int dump(struct mnl_socket *s, unsigned short type, unsigned char family, mnl_cb_t fn,
+                struct list *l)
 {
 	_Alignas(struct nlmsghdr) char buf[BUF_LEN];
 	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
@@ -112,10 +142,16 @@ static int dump(struct mnl_socket *s, unsigned short type, mnl_cb_t fn, struct l
 	h->nlmsg_type = type;
 	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	h->nlmsg_seq = seq;
-	if (type == RTM_GETLINK)
+	if (type == RTM_GETLINK) {
 		mnl_nlmsg_put_extra_header(h, sizeof(struct ifinfomsg));
-	else
+	} else if (type == RTM_GETADDR) {
 		mnl_nlmsg_put_extra_header(h, sizeof(struct ifaddrmsg));
+	} else {
+		struct rtmsg *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
+
+		m->rtm_family = family;
+		m->rtm_table = RT_TABLE_LOCAL;
+	}
 	if (mnl_socket_sendto(s, h, h->nlmsg_len) < 0)
 		return -errno;
 	while (r > MNL_CB_STOP) {
@@ -131,6 +167,7 @@ static void clear(struct list *l)
 {
 	free(l->up);
 	free(l->v);
+	free(l->ranges);
 	*l = (struct list){.up = NULL};
 }
 
@@ -144,9 +181,9 @@ static int read_once(struct list *l)
 		return -errno;
 	r = mnl_socket_bind(s, 0, MNL_SOCKET_AUTOPID) ? -errno : 0;
 	if (!r)
-		r = dump(s, RTM_GETLINK, on_link, l);
+		r = dump(s, RTM_GETLINK, AF_UNSPEC, on_link, l);
 	if (!r)
-		r = dump(s, RTM_GETADDR, on_address, l);
+		r = dump(s, RTM_GETADDR, AF_UNSPEC, on_address, l);
 	mnl_socket_close(s);
 	return l->failed ? -ENOMEM : r;
 }
@@ -173,6 +210,44 @@ int host_addresses(struct host_addr **out, size_t *n, struct why *why)
 	return 0;
 }
 
+/* The table alone, where the kernel can (Linux 4.20): a router's others are long. */
+static int read_routes(struct list *l)
+{
+	struct mnl_socket *s = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	int r, one = 1;
+
+	if (!s)
+		return -errno;
+	mnl_socket_setsockopt(s, NETLINK_GET_STRICT_CHK, &one, sizeof(one));
+	r = mnl_socket_bind(s, 0, MNL_SOCKET_AUTOPID) ? -errno : 0;
+	if (!r)
+		r = dump(s, RTM_GETROUTE, AF_INET, on_route, l);
+	if (!r)
+		r = dump(s, RTM_GETROUTE, AF_INET6, on_route, l);
+	mnl_socket_close(s);
+	return l->failed ? -ENOMEM : r;
+}
+
+int host_local_ranges(struct prefix **out, size_t *n, struct why *why)
+{
+	struct list l = {.up = NULL};
+	int r = -EINTR;
+
+	for (int i = 0; r == -EINTR && i < DUMP_TRIES; i++) {
+		clear(&l);
+		r = read_routes(&l);
+	}
+	if (r && r != -EINTR && r != -EOPNOTSUPP) { /* a kernel without IPv6 */
+		clear(&l);
+		return why_set(why, error_from_errno(-r),
+		               "cannot read this host's local routes (rtnetlink): %s",
+		               strerror(-r));
+	}
+	*out = l.ranges;
+	*n = l.range_n;
+	return 0;
+}
+
 struct host_watch {
 	struct mnl_socket *socket;
 	struct event *readable, *settled;
@@ -189,18 +264,37 @@ static void on_settled(evutil_socket_t fd, short what, void *arg)
 	w->fn(w->ctx);
 }
 
-/* What exactly has changed is of no interest, nor that some of it did not fit the buffer
- * (ENOBUFS): all is read anew. */
+/* All tables' routes are told, and those of a router change all the time. */
+static bool concerns_us(const void *buf, ssize_t len)
+{
+	const struct nlmsghdr *h = buf;
+	int left = (int)len;
+
+	for (; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
+		const struct rtmsg *m = mnl_nlmsg_get_payload(h);
+
+		if ((h->nlmsg_type != RTM_NEWROUTE && h->nlmsg_type != RTM_DELROUTE) ||
+		    m->rtm_table == RT_TABLE_LOCAL)
+			return true;
+	}
+	return false;
+}
+
+/* What exactly has changed is of no interest, nor what did not fit the buffer (ENOBUFS): all is
+ * read anew. */
 static void on_change(evutil_socket_t fd, short what, void *arg)
 {
 	const struct timeval soon = {.tv_usec = SETTLE_MS * 1000};
 	struct host_watch *w = arg;
-	char buf[BUF_LEN];
+	_Alignas(struct nlmsghdr) char buf[BUF_LEN];
+	bool ours = false;
+	ssize_t n;
 
 	(void)what;
-	while (recv(fd, buf, sizeof(buf), MSG_DONTWAIT) >= 0 || errno == ENOBUFS || errno == EINTR)
-		;
-	if (!evtimer_pending(w->settled, NULL))
+	while ((n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT)) >= 0 || errno == ENOBUFS ||
+	       errno == EINTR)
+		ours |= n < 0 ? errno == ENOBUFS : concerns_us(buf, n);
+	if (ours && !evtimer_pending(w->settled, NULL))
 		evtimer_add(w->settled, &soon);
 }
 
@@ -215,9 +309,10 @@ int host_watch_new(struct event_base *base, host_changed_fn *fn, void *ctx, stru
 	w->fn = fn;
 	w->ctx = ctx;
 	w->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	if (!w->socket ||
-	    mnl_socket_bind(w->socket, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR,
-	                    MNL_SOCKET_AUTOPID)) {
+	if (!w->socket || mnl_socket_bind(w->socket,
+	                                  RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
+	                                      RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE,
+	                                  MNL_SOCKET_AUTOPID)) {
 		r = why_set(why, error_from_errno(errno),
 		            "cannot watch this host's addresses (rtnetlink): %s", strerror(errno));
 		goto out;

@@ -27,10 +27,15 @@ struct host_addr {
 /* Every address of every interface. *out is for free(). -E_NOMEM, -E_IO, -E_DENIED. */
 int host_addresses(struct host_addr **out, size_t *n, struct why *why);
 
+/* The ranges of the local routing table: what the kernel takes for this host itself. Beside the
+ * addresses' own these are such as an operator or a cloud's agent adds (`ip route add local`),
+ * which no interface has. *out is for free(). Codes as above. */
+int host_local_ranges(struct prefix **out, size_t *n, struct why *why);
+
 typedef void host_changed_fn(void *ctx);
 
 /* Has fn called, from the loop and within a tenth of a second, when addresses or interfaces have
- * changed, or may have. 0, or a code with why set. */
+ * changed, or the local routing table has, or may have. 0, or a code with why set. */
 int host_watch_new(struct event_base *base, host_changed_fn *fn, void *ctx, struct host_watch **out,
                    struct why *why);
 

@@ -52,6 +52,8 @@ static int fill_policy(struct peer_policy *policy, const struct conf *conf,
 		r = peer_policy_deny(policy, &conf->relay_deny.v[i]);
 	for (size_t i = 0; !r && i < t->host_n; i++)
 		r = peer_policy_add_own_ip(policy, &t->host[i].addr);
+	for (size_t i = 0; !r && i < t->local_n; i++)
+		r = peer_policy_add_own_range(policy, &t->local[i]);
 	/* What was ours a moment ago, or is about to be, is no stranger. */
 	for (size_t i = 0; !r && i < t->relay_n; i++)
 		if (t->relay[i].presence != TURN_GONE || t->relay_note[i].named)

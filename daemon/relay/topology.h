@@ -47,6 +47,8 @@ struct topology {
 	size_t relay_n;
 	struct host_addr *host; /* what the host had when it was last looked at */
 	size_t host_n;
+	struct prefix *local; /* the ranges that its kernel took for its own */
+	size_t local_n;
 };
 
 /* Logs what was chosen, and warns where peers on the Internet cannot be reached, and where the

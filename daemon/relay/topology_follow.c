@@ -221,10 +221,15 @@ static uint64_t next_look(const struct topology *t, uint64_t now_ms)
 	return due_ms > now_ms ? due_ms - now_ms : 1;
 }
 
-static bool is_same(const struct topology *t, const struct host_addr *host, size_t n)
+static bool is_same(const struct topology *t, const struct host_addr *host, size_t n,
+                    const struct prefix *local, size_t local_n)
 {
-	if (n != t->host_n)
+	if (n != t->host_n || local_n != t->local_n)
 		return false;
+	for (size_t i = 0; i < local_n; i++)
+		if (memcmp(local[i].ip, t->local[i].ip, sizeof(local[i].ip)) != 0 ||
+		    local[i].bits != t->local[i].bits || local[i].family != t->local[i].family)
+			return false;
 	for (size_t i = 0; i < n; i++)
 		if (!addr_equal_ip(&host[i].addr, &t->host[i].addr) ||
 		    host[i].usable != t->host[i].usable || host[i].passing != t->host[i].passing)
@@ -237,16 +242,25 @@ int topology_follow(const struct conf *conf, struct topology *t, uint64_t now_ms
 {
 	struct placing p = {.conf = conf, .t = t, .now_ms = now_ms, .why = why};
 	struct host_addr *host;
+	struct prefix *local;
 	uint64_t due_ms = next_look(t, now_ms);
-	size_t n;
+	size_t n, local_n;
 	int r = host_addresses(&host, &n, why);
 
 	if (r)
 		return r;
-	*changed = !is_same(t, host, n) || due_ms == 1;
+	r = host_local_ranges(&local, &local_n, why);
+	if (r) {
+		free(host);
+		return r;
+	}
+	*changed = !is_same(t, host, n, local, local_n) || due_ms == 1;
 	free(t->host);
+	free(t->local);
 	t->host = host;
 	t->host_n = n;
+	t->local = local;
+	t->local_n = local_n;
 	if (*changed)
 		r = place(&p);
 	*again_ms = next_look(t, now_ms);
@@ -268,6 +282,8 @@ int topology_new(const struct conf *conf, struct topology *t, struct why *why)
 	memcpy(t->listen, conf->listen.v, t->listen_n * sizeof(*t->listen));
 	r = host_addresses(&t->host, &t->host_n, why);
 	if (!r)
+		r = host_local_ranges(&t->local, &t->local_n, why);
+	if (!r)
 		r = place(&p);
 	if (r) {
 		topology_free(t);
@@ -282,6 +298,7 @@ void topology_free(struct topology *t)
 	free(t->listen);
 	free(t->udp);
 	free(t->host);
+	free(t->local);
 	for (size_t i = 0; i < t->relay_n; i++)
 		turn_ports_free(t->relay[i].ports);
 	memset(t, 0, sizeof(*t));

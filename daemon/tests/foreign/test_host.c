@@ -25,6 +25,7 @@
 
 /* Nobody's so far, and none of a special purpose. */
 #define COMES4  "77.7.0.50"
+#define ROUTED4 "77.8.1"
 #define COMES6  "2a0a:7777::50"
 #define CARD6   "2a0a:8888::1"
 #define LATE6   "2a0a:9999::1"
@@ -220,6 +221,33 @@ static void what_goes_ends_with_a_reason(void **state)
 	lab_server_stop(&server);
 }
 
+/* The kernel takes whole ranges for this host that no interface has an address of, where it is told
+ * to: clouds' agents do so for the addresses of their balancers. */
+static void what_is_routed_here_is_no_peer(void **state)
+{
+	struct talker t;
+
+	(void)state;
+	start_server("routed", "--listen 0.0.0.0:3478,[::]:3478");
+	talker_enter(&t, LAB_SERVER4 ":3478", false, ALICE);
+	assert_int_equal(talker_bind(&t, 0x4001, ROUTED4 ".7:9"), 0);
+	ip("route add local " ROUTED4 ".0/24 dev lo");
+	SOON(talker_bind(&t, 0x4002, ROUTED4 ".8:9") == 403);
+	assert_int_equal(talker_bind(&t, 0x4001, ROUTED4 ".7:9"), 403);
+	ip("route del local " ROUTED4 ".0/24 dev lo");
+	SOON(talker_bind(&t, 0x4003, ROUTED4 ".9:9") == 0);
+	talker_close(&t);
+	lab_server_stop(&server);
+	/* At the start it is so at once. */
+	ip("route add local " ROUTED4 ".0/24 dev lo");
+	start_server("routed2", "--listen 0.0.0.0:3478,[::]:3478");
+	talker_enter(&t, LAB_SERVER4 ":3478", false, ALICE);
+	assert_int_equal(talker_bind(&t, 0x4001, ROUTED4 ".7:9"), 403);
+	talker_close(&t);
+	lab_server_stop(&server);
+	ip("route del local " ROUTED4 ".0/24 dev lo");
+}
+
 /* What listen and relay_address name may come later than the server. */
 static void waits_for_named_addresses(void **state)
 {
@@ -290,6 +318,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(starts_beside_a_tentative_address),
 	    cmocka_unit_test(what_comes_is_no_peer),
 	    cmocka_unit_test(what_goes_ends_with_a_reason),
+	    cmocka_unit_test(what_is_routed_here_is_no_peer),
 	    cmocka_unit_test(waits_for_named_addresses),
 	    cmocka_unit_test(relays_where_it_came_to),
 	    cmocka_unit_test(starts_without_ipv6),
