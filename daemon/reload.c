@@ -51,7 +51,7 @@ static int load_pair(struct reload *r, struct why *why)
 	if ((err = cert_check(paths.cert, paths.key, NULL, why)) ||
 	    (err = net_tls_load(paths.cert, paths.key, &tls, why)))
 		return err;
-	err = web_load_cert(r->web, paths.cert, paths.key, why);
+	err = web_load_cert(r->web, paths.cert, why);
 	if (!err)
 		front_set_tls(r->front, tls);
 	net_tls_unref(tls);

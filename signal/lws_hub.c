@@ -365,6 +365,16 @@ static int on_writeable(struct conn *c)
 	return 0;
 }
 
+/* RFC 6455 section 5.5.1: a body of a Close begins with two bytes. LWS would send the one back. */
+static int refuse_close(struct lws *wsi)
+{
+	static const char reason[] = "a Close of one byte";
+
+	lws_close_reason(wsi, LWS_CLOSE_STATUS_PROTOCOL_ERR, (unsigned char *)(uintptr_t)reason,
+	                 sizeof(reason) - 1);
+	return -1;
+}
+
 int lws_hub_callback(struct lws_hub *b, struct lws *wsi, enum lws_callback_reasons reason,
                      void **slot, void *in, size_t len)
 {
@@ -375,6 +385,8 @@ int lws_hub_callback(struct lws_hub *b, struct lws *wsi, enum lws_callback_reaso
 		return *slot ? on_receive(*slot, in, len) : 0;
 	case LWS_CALLBACK_SERVER_WRITEABLE:
 		return *slot ? on_writeable(*slot) : 0;
+	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+		return len == 1 ? refuse_close(wsi) : 0;
 	case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL: /* before LWS' closing handshake */
 		if (*slot)
 			conn_leave(*slot);

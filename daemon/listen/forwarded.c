@@ -4,6 +4,8 @@
  */
 #include "daemon/listen/forwarded.h"
 
+#include "daemon/listen/http_head.h"
+
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +15,7 @@
 
 /* The values of one header, in the order of their lines, with a comma between two. */
 struct list {
-	char text[FORWARDED_HEAD_MAX];
+	char text[HTTP_HEAD_MAX];
 	size_t len;
 };
 
@@ -145,21 +147,6 @@ static bool walk(const struct list *l, bool params, const struct conf_prefixes *
 	return named;
 }
 
-/* Behind the head's last line; 0: it is not there yet. */
-static size_t head_end(const uint8_t *head, size_t len)
-{
-	const uint8_t *at = head;
-
-	while ((at = memchr(at, '\n', len - (size_t)(at - head)))) {
-		size_t next = (size_t)(++at - head);
-
-		next += next < len && head[next] == '\r';
-		if (next < len && head[next] == '\n')
-			return next + 1;
-	}
-	return 0;
-}
-
 struct lists {
 	struct list addresses, elements, schemes;
 };
@@ -218,14 +205,14 @@ static bool says_https(const struct lists *l)
 int forwarded_parse(const uint8_t *head, size_t len, const struct addr *peer,
                     const struct conf_prefixes *trusted, struct forwarded *out, size_t *need)
 {
-	size_t end = head_end(head, len);
+	size_t end = http_head_end(head, len);
 	struct addr by_address, by_element;
 	bool addresses, elements;
 	struct lists *l;
 
 	*need = len + 1;
 	if (!end)
-		return len < FORWARDED_HEAD_MAX ? -E_LATER : -E_LIMIT;
+		return len < HTTP_HEAD_MAX ? -E_LATER : -E_LIMIT;
 	l = calloc(1, sizeof(*l));
 	if (!l)
 		return -E_NOMEM;

@@ -9,8 +9,6 @@
 
 #include "daemon/conf/conf.h"
 
-#define FORWARDED_HEAD_MAX 8192 /* of a request's head: the web takes no longer ones */
-
 struct forwarded {
 	struct addr client; /* port 0 where none was told; the peer where no client is named */
 	bool named;         /* somebody is */

@@ -5,15 +5,17 @@
 #include "daemon/listen/front.h"
 
 #include "base/log.h"
-#include "daemon/listen/forwarded.h"
 #include "daemon/relay/mailbox.h"
 #include "daemon/relay/worker.h"
 #include "daemon/setup.h"
 #include "daemon/web/web.h"
+#include "daemon/web/web_http.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define UNDECIDED_MAX 65536 /* where there is no limit on connections */
 
 struct front {
 	const struct conf *conf;
@@ -61,12 +63,12 @@ static struct visit *new_visit(struct front *f, int fd, const struct addr *clien
 }
 
 /* Takes v and its socket. */
-static void enter_web(struct visit *v, bool handshake)
+static void enter_web(struct visit *v)
 {
 	struct front *f = v->front;
 
 	if (f->web) {
-		web_adopt_from(f->web, v->fd, handshake, &v->origin);
+		web_adopt_from(f->web, v->fd, &v->origin);
 		return;
 	}
 	close(v->fd);
@@ -84,9 +86,9 @@ static void take_web(void *ctx, const struct guest *g)
 		return;
 	}
 	v->source = g->source;
-	v->origin.told.tls = g->tls || g->https;
+	v->origin.told.tls = g->https;
 	v->origin.told.by_proxy = g->by_proxy;
-	enter_web(v, g->tls);
+	enter_web(v);
 }
 
 /* The workers' listeners and the main thread's have the same addresses. */
@@ -120,43 +122,41 @@ static void take_turn(void *ctx, const struct guest *g)
 
 static const struct greeter_ops greeter_ops = {.web = take_web, .turn = take_turn};
 
-/* A trusted proxy's: for whom it asks stands in the request. */
-static void ask_for_whom(struct front *f, struct visit *v)
-{
-	const struct guest g = {.fd = v->fd,
-	                        .client = v->origin.told.peer,
-	                        .local = v->origin.told.local,
-	                        .https = true};
-
-	free(v);
-	greeter_take_http(f->greeter, &g);
-}
-
+/* Its head is looked at like that of any other. */
 static void take_visit(void *owner, void *arg)
 {
 	struct front *f = owner;
-	struct visit *v = arg;
+	struct guest *g = arg;
 
-	if (forwarded_trusts(&f->conf->trusted_proxy, &v->origin.told.peer))
-		ask_for_whom(f, v);
-	else
-		enter_web(v, false);
+	greeter_take_http(f->greeter, g);
+	free(g);
+}
+
+static char *fault_text(const struct http_fault *fault, size_t *len)
+{
+	return web_http_error(fault->status, fault->code, fault->message, len);
+}
+
+/* As many as there may be connections at all: nobody is turned away for being slow before that. */
+static uint32_t undecided_max(const struct conf *c)
+{
+	return c->max_tcp_connections ? (uint32_t)c->max_tcp_connections : UNDECIDED_MAX;
 }
 
 /* On a worker's thread. Its own end of the connection is what counts for the limits. */
 static void on_http(void *ctx, int fd, const struct net_client *from)
 {
 	struct front *f = ctx;
-	struct visit *v = new_visit(f, fd, &from->client, &from->local);
+	struct guest *g = calloc(1, sizeof(*g));
 
-	if (!v) {
+	if (!g) {
 		close(fd);
 		return;
 	}
-	v->origin.told.tls = true;
-	if (mailbox_post(f->mail, take_visit, v)) {
+	*g = (struct guest){.fd = fd, .client = from->client, .local = from->local, .https = true};
+	if (mailbox_post(f->mail, take_visit, g)) {
 		close(fd);
-		free(v);
+		free(g);
 	}
 }
 
@@ -189,7 +189,9 @@ int front_new(struct event_base *base, const struct conf *conf, const struct top
 	struct greeter_conf greeter = {.proxy_from = &conf->proxy_from,
 	                               .trusted_proxy = &conf->trusted_proxy,
 	                               .proxy_listeners = conf->listen.proxy != 0,
-	                               .first_ms = (uint32_t)conf->first_message_timeout * 1000};
+	                               .first_ms = (uint32_t)conf->first_message_timeout * 1000,
+	                               .max = undecided_max(conf),
+	                               .fault = fault_text};
 	int r = -E_NOMEM;
 
 	if (!f)
@@ -276,7 +278,7 @@ void front_reconfigure(struct front *f)
 
 	net_sources_set_limits(f->sources, (uint32_t)c->connections_per_address,
 	                       (uint32_t)c->max_tcp_connections);
-	greeter_set_first_ms(f->greeter, (uint32_t)c->first_message_timeout * 1000);
+	greeter_set_limits(f->greeter, (uint32_t)c->first_message_timeout * 1000, undecided_max(c));
 	fill_net(f);
 }
 

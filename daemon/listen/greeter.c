@@ -18,8 +18,9 @@
 #include <unistd.h>
 #include <utlist.h>
 
-#define UNDECIDED_MAX 1024
-#define POLL_MS       10 /* for more of a head, where the socket cannot wait for so many bytes */
+#define PEEK_MAX     16384 /* a PROXY header and a head */
+#define LINGER_MS    2000
+#define LINGER_BYTES (1 << 20) /* of what a refused client goes on to say */
 
 struct undecided {
 	struct undecided *prev, *next;
@@ -27,7 +28,10 @@ struct undecided {
 	struct event *event;
 	struct guest guest;
 	bool from_proxy; /* its PROXY header is still to come */
-	bool polled;     /* HTTP that a worker has taken the TLS off */
+	bool edge;       /* its socket cannot wait for so many bytes: every one wakes us */
+	bool http;       /* that much is known */
+	size_t drained;  /* refused: so much was thrown away since; its answer is on the way */
+	bool leaving;
 	uint64_t until_ms;
 	size_t awaited; /* so many bytes were to be there at the next event */
 };
@@ -38,10 +42,10 @@ struct greeter {
 	const struct greeter_ops *ops;
 	void *ctx;
 	struct undecided *undecided; /* oldest first */
-	size_t undecided_n;
+	size_t undecided_n, crowds;  /* crowds: sources that have any */
 	uint64_t refused, faults[GREETER_FAULT_N];
 	struct told_once told[GREETER_FAULT_N], told_full, told_contradiction;
-	uint8_t peek[SNIFF_MAX];
+	uint8_t peek[PEEK_MAX];
 };
 
 static uint64_t now_ms(void)
@@ -52,11 +56,25 @@ static uint64_t now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
+/* Its source is known, or no more. */
+static void set_source(struct undecided *u, struct net_source *source)
+{
+	struct greeter *g = u->greeter;
+
+	if (u->guest.source)
+		g->crowds -= !--*net_source_undecided(u->guest.source);
+	if (source)
+		g->crowds += !(*net_source_undecided(source))++;
+	u->guest.source = source;
+}
+
 /* Frees u; the socket and the source are the caller's from now on. */
 static struct guest release(struct undecided *u)
 {
 	struct greeter *g = u->greeter;
 	struct guest guest = u->guest;
+
+	set_source(u, NULL);
 
 	DL_DELETE(g->undecided, u);
 	g->undecided_n--;
@@ -75,6 +93,23 @@ static void drop(struct undecided *u)
 	close(guest.fd);
 }
 
+/* The longest-silent one of those whose source has its share, at least, of what is undecided: who
+ * opens many and says nothing takes the places of his own. But one: that is just being looked at.
+ */
+static void make_room(struct greeter *g, const struct undecided *but)
+{
+	size_t share = g->undecided_n / (g->crowds ? g->crowds : 1);
+	struct undecided *u;
+
+	DL_FOREACH (g->undecided, u) {
+		if (u != but &&
+		    (!u->guest.source || *net_source_undecided(u->guest.source) >= share))
+			break;
+	}
+	if (u)
+		drop(u);
+}
+
 /* Waits for so many bytes, counted from the start: peeked ones do not wake us again. */
 static int await(struct undecided *u, size_t need)
 {
@@ -83,10 +118,8 @@ static int await(struct undecided *u, size_t need)
 	                        .tv_usec = (suseconds_t)(left % 1000 * 1000)};
 	int bytes = (int)need;
 
-	if (u->polled) {
-		limit = (struct timeval){.tv_usec = POLL_MS * 1000};
+	if (u->edge)
 		return left ? event_add(u->event, &limit) : -E_TIMEOUT;
-	}
 	u->awaited = need;
 	setsockopt(u->guest.fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof(bytes));
 	return event_add(u->event, &limit);
@@ -110,9 +143,16 @@ static int admit(struct undecided *u)
 {
 	struct greeter *g = u->greeter;
 	bool many = forwarded_trusts(g->conf.trusted_proxy, &u->guest.client);
+	const struct addr *client = many ? NULL : &u->guest.client;
+	struct net_source *source;
 
-	if (!net_sources_take(g->conf.sources, many ? NULL : &u->guest.client, &u->guest.source))
+	/* Who has said nothing yet makes room for who may. */
+	if (net_sources_full(g->conf.sources))
+		make_room(g, u);
+	if (!net_sources_take(g->conf.sources, client, &source)) {
+		set_source(u, source);
 		return 0;
+	}
 	refuse_for_number(g, &u->guest.client);
 	return -E_LIMIT;
 }
@@ -121,12 +161,14 @@ static int admit(struct undecided *u)
 static int admit_as(struct undecided *u, const struct addr *client)
 {
 	struct greeter *g = u->greeter;
-	struct net_source *of_proxy = u->guest.source;
+	struct net_source *source = u->guest.source;
 
-	u->guest.source = NULL;
-	net_sources_give(g->conf.sources, of_proxy);
-	if (!net_sources_take(g->conf.sources, client, &u->guest.source))
+	set_source(u, NULL);
+	net_sources_give(g->conf.sources, source);
+	if (!net_sources_take(g->conf.sources, client, &source)) {
+		set_source(u, source);
 		return 0;
+	}
 	refuse_for_number(g, client);
 	return -E_LIMIT;
 }
@@ -209,31 +251,58 @@ static void hand_over(struct undecided *u, enum sniff what)
 	int one = 1;
 
 	setsockopt(guest.fd, SOL_SOCKET, SO_RCVLOWAT, &one, sizeof(one));
-	guest.tls = what == SNIFF_TLS_TURN || what == SNIFF_TLS_WEB;
-	if (what == SNIFF_HTTP || what == SNIFF_TLS_WEB)
+	guest.tls = what == SNIFF_TLS;
+	if (what == SNIFF_HTTP)
 		ops->web(ctx, &guest);
 	else
 		ops->turn(ctx, &guest);
 }
 
-/* What a trusted proxy sends is read before it is handed over; inside TLS, once a worker has taken
- * that off. */
-static int look_at_trusted(struct undecided *u, enum sniff *what, size_t len, size_t *need)
+/* Its answer, and time to read it: a close with bytes that nobody has read would take it back. */
+static int refuse(struct undecided *u, const struct http_fault *fault)
 {
-	switch (*what) {
-	case SNIFF_HTTP:
-		return read_forwarded(u, len, need);
-	case SNIFF_TLS_WEB:
-		*what = SNIFF_TLS_TURN;
-		return 0;
-	case SNIFF_TURN:
-		return admit_as(u, &u->guest.client);
-	case SNIFF_TLS_TURN:
-	case SNIFF_MORE:
-	case SNIFF_NONE:
-		break;
-	}
+	struct greeter *g = u->greeter;
+	size_t len;
+	char *text = g->conf.fault(fault, &len);
+	ssize_t n = text ? send(u->guest.fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL) : -1;
+
+	free(text);
+	if (n != (ssize_t)len)
+		return -E_IO;
+	shutdown(u->guest.fd, SHUT_WR);
+	u->leaving = true;
+	u->until_ms = now_ms() + LINGER_MS;
 	return 0;
+}
+
+static int drain(struct undecided *u)
+{
+	struct greeter *g = u->greeter;
+	ssize_t n;
+
+	while ((n = recv(u->guest.fd, g->peek, sizeof(g->peek), MSG_DONTWAIT)) > 0) {
+		u->drained += (size_t)n;
+		if (u->drained > LINGER_BYTES)
+			return -E_LIMIT;
+	}
+	if (!n || (errno != EAGAIN && errno != EINTR))
+		return -E_CLOSED;
+	return await(u, 1);
+}
+
+/* 0: it is a request, or it is refused and stays until it has read why. */
+static int look_at_http(struct undecided *u, size_t len, size_t *need)
+{
+	struct greeter *g = u->greeter;
+	struct http_fault fault;
+	int r = http_head_check(g->peek, len, &fault, need);
+
+	u->http = true;
+	if (r == -E_PARSE)
+		return refuse(u, &fault);
+	if (!r && forwarded_trusts(g->conf.trusted_proxy, &u->guest.client))
+		r = read_forwarded(u, len, need);
+	return r;
 }
 
 static int look_at(struct undecided *u, size_t len, size_t *need)
@@ -250,8 +319,12 @@ static int look_at(struct undecided *u, size_t len, size_t *need)
 		r = proxy_header_parse(g->peek, len, &h, need);
 		return r && r != -E_LATER ? -E_PARSE : blame(u, GREETER_UNEXPECTED, -E_PARSE);
 	}
-	if (forwarded_trusts(g->conf.trusted_proxy, &u->guest.client))
-		r = look_at_trusted(u, &what, len, need);
+	if (what == SNIFF_HTTP)
+		r = look_at_http(u, len, need);
+	else if (what == SNIFF_TURN && forwarded_trusts(g->conf.trusted_proxy, &u->guest.client))
+		r = admit_as(u, &u->guest.client);
+	if (!r && u->leaving)
+		return drain(u);
 	if (!r)
 		hand_over(u, what);
 	return r;
@@ -289,21 +362,31 @@ static void on_bytes(evutil_socket_t fd, short what, void *arg)
 	struct undecided *u = arg;
 
 	(void)fd;
-	if ((what & EV_TIMEOUT && !u->polled) || look(u))
+	if (u->leaving) {
+		if (what & EV_TIMEOUT || drain(u))
+			drop(u);
+		return;
+	}
+	if (what & EV_TIMEOUT) {
+		if (!u->http || refuse(u, &http_head_late) || drain(u))
+			drop(u);
+		return;
+	}
+	if (look(u))
 		drop(u);
 }
 
-/* The longest-silent one makes room. */
 static struct undecided *new_undecided(struct greeter *g, const struct guest *guest)
 {
 	struct undecided *u = calloc(1, sizeof(*u));
 
 	if (!u)
 		return NULL;
-	if (g->undecided_n == UNDECIDED_MAX)
-		drop(g->undecided);
+	if (g->undecided_n >= g->conf.max)
+		make_room(g, NULL);
 	u->greeter = g;
 	u->guest = *guest;
+	u->guest.source = NULL;
 	u->until_ms = now_ms() + g->conf.first_ms;
 	DL_APPEND(g->undecided, u);
 	g->undecided_n++;
@@ -351,9 +434,8 @@ void greeter_take_http(struct greeter *g, const struct guest *h)
 		close(h->fd);
 		return;
 	}
-	u->guest.source = NULL;
-	u->polled = true;
-	u->event = evtimer_new(g->base, on_bytes, u);
+	u->edge = true;
+	u->event = event_new(g->base, h->fd, EV_READ | EV_ET | EV_PERSIST, on_bytes, u);
 	if (!u->event || look(u))
 		drop(u);
 }
@@ -372,9 +454,10 @@ struct greeter *greeter_new(struct event_base *base, const struct greeter_conf *
 	return g;
 }
 
-void greeter_set_first_ms(struct greeter *g, uint32_t first_ms)
+void greeter_set_limits(struct greeter *g, uint32_t first_ms, uint32_t max)
 {
 	g->conf.first_ms = first_ms;
+	g->conf.max = max;
 }
 
 uint64_t greeter_refused(const struct greeter *g)

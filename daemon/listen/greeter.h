@@ -2,13 +2,15 @@
  *
  * Accepted connections until it is known what they speak and who they are: a
  * look at their first bytes, which stay unread, the PROXY protocol where a
- * balancer speaks it, and the head of an HTTP request where a trusted proxy
- * sends it. Bounded in number, in bytes and in time.
+ * balancer speaks it, and the head of an HTTP request, which is answered here
+ * when it is none. Bounded in number, in bytes and in time: where there are too
+ * many, the longest-silent one goes, of a source that has more than its share.
  */
 #ifndef DAEMON_GREETER_H
 #define DAEMON_GREETER_H
 
 #include "daemon/conf/conf.h"
+#include "daemon/listen/http_head.h"
 #include "turn/net/sources.h"
 
 struct event_base;
@@ -30,13 +32,18 @@ struct greeter_ops {
 	void (*turn)(void *ctx, const struct guest *g);
 };
 
+/* The bytes of the answer to a request that is none; to be freed, NULL when out of memory. */
+typedef char *greeter_fault_fn(const struct http_fault *fault, size_t *len);
+
 struct greeter_conf {
 	const struct conf_prefixes *proxy_from;    /* who may speak PROXY */
 	const struct conf_prefixes *trusted_proxy; /* who may speak HTTP for others */
 	bool proxy_listeners; /* PROXY is spoken on the listeners that say so: there always, else
 	                         never. Without: by all of proxy_from, wherever they come */
 	struct net_sources *sources;
-	uint32_t first_ms; /* how long they may take */
+	uint32_t first_ms;       /* how long they may take */
+	uint32_t max;            /* how many there may be that have not said what they are */
+	greeter_fault_fn *fault; /* what is said to bad HTTP */
 };
 
 /* What can be wrong with the PROXY header of a connection, which is closed then. */
@@ -57,14 +64,13 @@ enum greeter_fault {
 struct greeter *greeter_new(struct event_base *base, const struct greeter_conf *conf,
                             const struct greeter_ops *ops, void *ctx);
 
-/* How long those may take that come from now on. */
-void greeter_set_first_ms(struct greeter *g, uint32_t first_ms);
+/* For those that come from now on: how long they may take, how many may be undecided. */
+void greeter_set_limits(struct greeter *g, uint32_t first_ms, uint32_t max);
 
 /* Takes an accepted non-blocking socket. proxy: of a listener that speaks PROXY. */
 void greeter_take(struct greeter *g, int fd, const struct addr *peer, bool proxy);
 
-/* Takes one that a worker has taken the TLS off: HTTP of a trusted proxy, as h->client is.
- * h->source is not looked at. */
+/* Takes HTTP that a worker has taken the TLS off. h->source is not looked at. */
 void greeter_take_http(struct greeter *g, const struct guest *h);
 
 /* Refused since a limit was reached. */

@@ -12,14 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SNIFF_MAX 16384 /* no decision needs more; who sends a longer hello, is not the web's */
-
 enum sniff {
 	SNIFF_MORE, /* *need bytes, counted from the start, and it can be told */
 	SNIFF_TURN,
 	SNIFF_HTTP,
-	SNIFF_TLS_WEB,  /* the ClientHello's ALPN (RFC 7301) offers HTTP and not TURN */
-	SNIFF_TLS_TURN, /* it offers something else, or nothing */
+	SNIFF_TLS,
 	SNIFF_NONE
 };
 

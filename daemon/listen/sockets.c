@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BACKLOG 1024
+#define BACKLOG SOMAXCONN /* the kernel has less, or nobody waits longer */
 
 static int bind_tcp(const struct addr *addr, int *out, struct why *why)
 {

@@ -22,6 +22,8 @@ struct limits_need limits_need(const struct conf *conf, size_t relay_n, size_t l
 
 	if (!n.connections)
 		n.connections = web;
+	/* HTTP inside TLS: between the client and the web server lies a pair of sockets. */
+	n.connections += 2 * web;
 	n.all = n.relays + n.connections + n.listeners + LIMITS_SPARE;
 	return n;
 }

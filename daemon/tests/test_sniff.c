@@ -4,57 +4,11 @@
  */
 #include "base/error.h"
 #include "base/tests/test.h"
+#include "daemon/listen/http_head.h"
 #include "daemon/listen/sniff.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-static size_t put16(uint8_t *p, size_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-	return 2;
-}
-
-/* A ClientHello with this ALPN list (or NULL), in records of so many bytes. */
-static size_t make_hello(uint8_t *out, const char *alpn, size_t record)
-{
-	uint8_t h[2000] = {1, 0, 0, 0, 3, 3};
-	size_t n = 4 + 2 + 32, ext, len = 0;
-
-	h[n++] = 0;
-	n += put16(h + n, 4);
-	n += put16(h + n, 0x1301);
-	n += put16(h + n, 0xc02f);
-	h[n++] = 1;
-	h[n++] = 0;
-	ext = n;
-	n += 2;
-	n += put16(h + n, 43); /* some other extension first */
-	n += put16(h + n, 3);
-	memcpy(h + n, "\x02\x03\x04", 3);
-	n += 3;
-	if (alpn) {
-		n += put16(h + n, 16);
-		n += put16(h + n, strlen(alpn) + 2);
-		n += put16(h + n, strlen(alpn));
-		memcpy(h + n, alpn, strlen(alpn));
-		n += strlen(alpn);
-	}
-	put16(h + ext, n - ext - 2);
-	put16(h + 2, n - 4);
-	for (size_t at = 0; at < n; at += record) {
-		size_t k = n - at < record ? n - at : record;
-
-		out[len++] = 0x16;
-		out[len++] = 3;
-		out[len++] = 1;
-		len += put16(out + len, k);
-		memcpy(out + len, h + at, k);
-		len += k;
-	}
-	return len;
-}
 
 /* The same verdict at whatever pace the bytes come, and none before they are there. */
 static enum sniff verdict(const uint8_t *data, size_t len)
@@ -95,68 +49,15 @@ static void first_bytes(void **state)
 
 		if (i < 4)
 			assert_int_equal(s, SNIFF_TURN);
-		else if (i == 0x16 || i == 'P')
+		else if (i == 0x16)
+			assert_int_equal(s, SNIFF_TLS);
+		else if (i == 'P')
 			assert_int_equal(s, SNIFF_MORE);
 		else if (i >= 'A' && i <= 'Z')
 			assert_int_equal(s, SNIFF_HTTP);
 		else
 			assert_int_equal(s, SNIFF_NONE);
 	}
-}
-
-static void hellos(void **state)
-{
-	static const struct {
-		const char *alpn;
-		enum sniff want;
-	} t[] = {
-	    {NULL, SNIFF_TLS_TURN},
-	    {"", SNIFF_TLS_TURN},
-	    {"\x08http/1.1", SNIFF_TLS_WEB},
-	    {"\x02h2\x08http/1.1", SNIFF_TLS_WEB},
-	    {"\x02h2", SNIFF_TLS_WEB},
-	    {"\x03"
-	     "foo\x02h2",
-	     SNIFF_TLS_WEB},
-	    {"\x09stun.turn", SNIFF_TLS_TURN},
-	    {"\x08http/1.1\x09stun.turn\x12stun.nat-discovery", SNIFF_TLS_TURN},
-	    {"\x03"
-	     "foo",
-	     SNIFF_TLS_TURN},
-	    {"\x08http/1.", SNIFF_TLS_TURN}, /* the list lies about its length */
-	};
-	uint8_t hello[20000];
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++)
-		for (size_t record = 1; record < 300; record += record < 20 ? 1 : 40)
-			assert_int_equal(verdict(hello, make_hello(hello, t[i].alpn, record)),
-			                 t[i].want);
-}
-
-static void broken_hellos(void **state)
-{
-	uint8_t hello[2000], copy[2000];
-	size_t len = make_hello(hello, "\x08http/1.1", 1000), need;
-
-	(void)state;
-	srandom(20);
-	for (int i = 0; i < 20000; i++) {
-		size_t cut = (size_t)random() % (len + 1);
-		uint8_t *exact;
-
-		memcpy(copy, hello, len);
-		for (int k = 0; k < 3; k++)
-			copy[1 + (size_t)random() % (len - 1)] = (uint8_t)random();
-		exact = malloc(cut ? cut : 1);
-		memcpy(exact, copy, cut);
-		if (sniff(exact, cut, &need) == SNIFF_MORE)
-			assert_in_range(need, cut + 1, SNIFF_MAX);
-		free(exact);
-	}
-	/* a hello that pretends to be endless is not waited for */
-	memcpy(copy, "\x16\x03\x01\x40\x00\x01\xff\xff\xff", 9);
-	assert_int_equal(sniff(copy, 9, &need), SNIFF_TLS_TURN);
 }
 
 static int proxy(const void *data, size_t len, struct proxy_header *h)
@@ -276,12 +177,121 @@ static void proxy_v2(void **state)
 	assert_int_equal(proxy(m, 52, &h), -E_NOTFOUND);
 }
 
+/* What a head comes to: 0, or the status it is answered with; the same wherever it is cut. */
+static int head(const char *text)
+{
+	struct http_fault fault = {0};
+	size_t need, len = strlen(text);
+	int r = -E_LATER;
+
+	for (size_t i = 1; i <= len && r == -E_LATER; i++) {
+		uint8_t *exact = malloc(i);
+
+		memcpy(exact, text, i);
+		r = http_head_check(exact, i, &fault, &need);
+		assert_true(r != -E_LATER || need == i + 1);
+		free(exact);
+	}
+	if (r == -E_LATER)
+		return -1;
+	assert_true(!r || (fault.code && fault.message));
+	return r ? fault.status : 0;
+}
+
+static void good_heads(void **state)
+{
+	(void)state;
+	assert_int_equal(head("GET / HTTP/1.1\r\nHost: h\r\n\r\n"), 0);
+	assert_int_equal(head("GET / HTTP/1.0\r\n\r\n"), 0);
+	assert_int_equal(head("GET / HTTP/1.1\nHost: h\n\n"), 0);
+	assert_int_equal(head("GET http://h/turn?a=%25&b HTTP/1.1\r\nHost: h\r\n\r\n"), 0);
+	assert_int_equal(head("OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n"), 0);
+	assert_int_equal(head("GET /\xc3\xa9?{|} HTTP/1.1\r\nHost:h\r\nX:\r\n\r\n"), 0);
+	assert_int_equal(head("POST / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, "
+	                      "HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: \r\n\r\n"),
+	                 0);
+	assert_int_equal(head("GET /ws HTTP/1.1\r\nHost: h\r\nUpgrade: WebSocket\r\n\r\n"), 0);
+	assert_int_equal(head("GET /ws HTTP/1.1\r\nHost: h\r\nUpgrade: \r\n\r\n"), 0);
+	assert_int_equal(head("GET / HTTP/1.1\r\nHost: h\r\n"), -1); /* it is not all there */
+}
+
+static void bad_heads(void **state)
+{
+	static const struct {
+		const char *text;
+		int status;
+	} t[] = {
+	    {"GET / HTTP/1.1\r\n\r\n", 400},
+	    {"GET / HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n", 400},
+	    {"GET /\r\n\r\n", 400},
+	    {"GET\r\n\r\n", 400},
+	    {"GET  / HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+	    {"GET / HTTP/1.1 \r\nHost: h\r\n\r\n", 400},
+	    {"GET / HTCPCP/1.0\r\nHost: h\r\n\r\n", 400},
+	    {"G(T / HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+	    {"GET x HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+	    {"GET /\x01 HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+	    {"GET /turn?username=%zz HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+	    {"GET /turn?username=%0 HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+	    {"GET /turn?username=% HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+	    {"GET /%00 HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+	    {"GET / HTTP/1.1\r\nHost: h\r\nno colon\r\n\r\n", 400},
+	    {"GET / HTTP/1.1\r\nHost: h\r\nblank : x\r\n\r\n", 400},
+	    {"GET / HTTP/1.1\r\nHost: h\r\n: x\r\n\r\n", 400},
+	    {"GET / HTTP/1.1\r\nHost: h\r\nA: b\r\n folded\r\n\r\n", 400},
+	    {"GET / HTTP/1.1\r\nHost: h\r\nA: b\rc\r\n\r\n", 400},
+	    {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400},
+	    {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: x\r\n\r\n",
+	     400},
+	    {"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: foo\r\n\r\n", 426},
+	    {"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: TLS/1.2\r\n\r\n", 426},
+	    {"BREW / HTTP/1.1\r\nHost: h\r\n\r\n", 501},
+	    {"CONNECT h:1 HTTP/1.1\r\nHost: h\r\n\r\n", 501},
+	    {"Get / HTTP/1.1\r\nHost: h\r\n\r\n", 501},
+	    {"GET / HTTP/2.0\r\nHost: h\r\n\r\n", 505},
+	    {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++)
+		if (head(t[i].text) != t[i].status)
+			fail_msg("%s: %d instead of %d", t[i].text, head(t[i].text), t[i].status);
+}
+
+static void large_heads(void **state)
+{
+	char text[HTTP_HEAD_MAX + 4000], *at;
+
+	(void)state;
+	/* a target without an end, one that is long, a line without an end, many lines, many
+	 * parameters */
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	memcpy(text, "GET /", 5);
+	assert_int_equal(head(text), 414);
+	snprintf(text + 5000, sizeof(text) - 5000, " HTTP/1.1\r\nHost: h\r\n\r\n");
+	assert_int_equal(head(text), 414);
+	memset(text, 'x', sizeof(text) - 1);
+	memcpy(text, "GET / HTTP/1.1\r\nHost: h\r\nX: ", 28);
+	assert_int_equal(head(text), 431);
+	at = text + sprintf(text, "GET / HTTP/1.1\r\nHost: h\r\n");
+	for (int i = 0; i < 100; i++)
+		at += sprintf(at, "X%d: y\r\n", i);
+	strcpy(at, "\r\n");
+	assert_int_equal(head(text), 431);
+	at = text + sprintf(text, "GET /?");
+	for (int i = 0; i < 100; i++)
+		at += sprintf(at, "x%d=y&", i);
+	strcpy(at, "z HTTP/1.1\r\nHost: h\r\n\r\n");
+	assert_int_equal(head(text), 400);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(first_bytes),   cmocka_unit_test(hellos),
-	    cmocka_unit_test(broken_hellos), cmocka_unit_test(proxy_v1),
-	    cmocka_unit_test(proxy_v2),
+	    cmocka_unit_test(first_bytes), cmocka_unit_test(proxy_v1),
+	    cmocka_unit_test(proxy_v2),    cmocka_unit_test(good_heads),
+	    cmocka_unit_test(bad_heads),   cmocka_unit_test(large_heads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

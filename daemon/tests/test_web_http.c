@@ -265,7 +265,7 @@ static void test_lying_lengths(void **state)
 	memset(big + strlen(big), 'x', 60000);
 	expect_status(f, big, 413, "too-big");
 	free(big);
-	c = client_open(f->base, f->port, false);
+	c = client_open(f->base, f->port);
 	client_send(c, "POST /turn HTTP/1.1\r\nHost: h\r\nContent-Length: 17000\r\n\r\n", 56);
 	while (!strstr((char *)c->in, "too-big"))
 		assert_true(client_more(c, CLIENT_WAIT_MS));
@@ -286,7 +286,7 @@ static void test_unfinished_requests_time_out(void **state)
 	conf.request_timeout_s = 1;
 	restart(f, &conf);
 	for (int i = 0; i < 3; i++) {
-		c[i] = client_open(f->base, f->port, false);
+		c[i] = client_open(f->base, f->port);
 		client_send(c[i], begun[i], strlen(begun[i]));
 	}
 	for (int i = 0; i < 3; i++) {
@@ -328,7 +328,7 @@ static void test_garbage(void **state)
 
 	for (size_t i = 0; i < sizeof(garbage) / sizeof(*garbage); i++) {
 		for (int tls = 0; tls < 2; tls++) {
-			struct client *c = client_open(f->base, tls ? f->tls_port : f->port, tls);
+			struct client *c = client_open(f->base, tls ? f->tls_port : f->port);
 
 			client_send(c, garbage[i], strlen(garbage[i]));
 			while (client_more(c, 100))
@@ -337,7 +337,7 @@ static void test_garbage(void **state)
 		}
 	}
 	for (int i = 0; i < 40; i++) {
-		struct client *c = client_open(f->base, i & 1 ? f->tls_port : f->port, false);
+		struct client *c = client_open(f->base, i & 1 ? f->tls_port : f->port);
 
 		for (size_t j = 0; j < sizeof(noise); j++)
 			noise[j] = (char)rand_r(&seed);
@@ -347,7 +347,7 @@ static void test_garbage(void **state)
 	}
 	/* a header without end */
 	for (int i = 0; i < 2; i++) {
-		struct client *c = client_open(f->base, f->port, false);
+		struct client *c = client_open(f->base, f->port);
 
 		client_send(c, "GET / HTTP/1.1\r\nHost: ", 22);
 		memset(noise, 'a', sizeof(noise));
@@ -361,72 +361,75 @@ static void test_garbage(void **state)
 	still_serves(f);
 }
 
-static char *common_name(struct fixture *f)
-{
-	struct client *c = client_open(f->base, f->tls_port, true);
-	X509 *x = SSL_get1_peer_certificate(c->ssl);
-	char text[64] = "";
-
-	X509_NAME_get_text_by_NID(X509_get_subject_name(x), NID_commonName, text, sizeof(text));
-	X509_free(x);
-	client_close(c);
-	return strdup(text);
-}
-
-static void test_certificate_reload(void **state)
-{
-	struct fixture *f = *state;
-	struct client *old = sign_in(f, "alice", true);
-	struct why why;
-	char *cn = common_name(f);
-	FILE *file;
-
-	assert_string_equal(cn, "first.example");
-	free(cn);
-	make_cert(f->cert, f->key, "second");
-	assert_int_equal(web_load_cert(f->web, f->cert, f->key, &why), 0);
-	cn = common_name(f);
-	assert_string_equal(cn, "second");
-	free(cn);
-	/* a broken file does no harm */
-	file = fopen(f->key, "w");
-	fputs("nonsense\n", file);
-	fclose(file);
-	assert_int_equal(web_load_cert(f->web, f->cert, f->key, &why), -E_INVAL);
-	assert_non_null(strstr(why.text, f->key));
-	cn = common_name(f);
-	assert_string_equal(cn, "second");
-	free(cn);
-	ws_say(old, "{\"type\":\"wave\",\"target\":\"alice\"}");
-	expect_text(old, "{\"type\":\"wave\"");
-	client_close(old);
-}
-
-static void test_start_without_tls_or_with_bad_files(void **state)
+/* The names in it are ours: it is read again, and a broken file does no harm. */
+static void test_certificate(void **state)
 {
 	static const struct web_ops ops = {.grant = on_grant};
 	struct fixture *f = *state;
 	struct web_conf conf;
 	struct why why;
 	struct web *w = NULL;
-	int fd;
+	FILE *file;
 
+	make_cert(f->cert, f->key, "second");
+	assert_int_equal(web_load_cert(f->web, f->cert, &why), 0);
+	file = fopen(f->cert, "w");
+	fputs("nonsense\n", file);
+	fclose(file);
+	assert_int_equal(web_load_cert(f->web, f->cert, &why), -E_INVAL);
+	assert_non_null(strstr(why.text, f->cert));
 	web_stop(f->web);
 	f->web = NULL;
 	web_conf_default(&conf);
 	conf.cert_path = f->cert;
 	assert_int_equal(web_start(f->base, &conf, &ops, f, &w, &why), -E_INVAL);
-	conf.key_path = "/nonexistent/key.pem";
-	assert_int_equal(web_start(f->base, &conf, &ops, f, &w, &why), -E_INVAL);
-	assert_non_null(strstr(why.text, "/nonexistent/key.pem"));
+	assert_non_null(strstr(why.text, f->cert));
 	assert_null(w);
-	conf.cert_path = conf.key_path = NULL;
+	conf.cert_path = NULL;
 	start(f, &conf);
-	assert_int_equal(web_load_cert(f->web, f->cert, f->key, &why), -E_UNSUPPORTED);
-	fd = socket(AF_INET, SOCK_STREAM, 0);
-	assert_int_equal(web_adopt(f->web, fd, true), -E_UNSUPPORTED);
-	assert_int_equal(fcntl(fd, F_GETFD), -1);
 	expect_status(f, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 200, "ok");
+}
+
+/* A client that offers another protocol is answered in this one. */
+static void test_offers(void **state)
+{
+	static const char h2c[] = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+	                          "HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n";
+	struct fixture *f = *state;
+	char text[512];
+
+	snprintf(text, sizeof(text), "GET /healthz HTTP/1.1\r\nHost: x\r\n%s\r\n", h2c);
+	expect_status(f, text, 200, "{\"status\":\"ok\"}");
+	snprintf(text, sizeof(text),
+	         "POST /api/v1/ice-servers HTTP/1.1\r\nHost: h\r\n%sContent-Length: "
+	         "11\r\n\r\n{\"ttl\":600}",
+	         h2c);
+	expect_status(f, text, 201, "\"ttl\":600");
+}
+
+/* A byte now and then holds no place. */
+static void test_body_deadline(void **state)
+{
+	static const char head[] = "POST /turn HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n";
+	struct fixture *f = *state;
+	struct web_conf conf;
+	struct client *c;
+	bool more = true;
+
+	default_conf(f, &conf);
+	conf.request_timeout_s = 2;
+	restart(f, &conf);
+	c = client_open(f->base, f->port);
+	client_send(c, head, strlen(head));
+	for (int i = 0; i < 60 && !c->eof; i++) {
+		more = client_send(c, "&", 1);
+		client_more(c, 500);
+	}
+	assert_true(c->eof || !more);
+	assert_non_null(strstr((char *)c->in, "HTTP/1.1 408 "));
+	assert_non_null(strstr((char *)c->in, "{\"error\":{\"code\":\"timeout\""));
+	client_close(c);
+	still_serves(f);
 }
 
 int main(void)
@@ -442,8 +445,9 @@ int main(void)
 	    T(test_lying_lengths),
 	    T(test_unfinished_requests_time_out),
 	    T(test_garbage),
-	    T(test_certificate_reload),
-	    T(test_start_without_tls_or_with_bad_files),
+	    T(test_certificate),
+	    T(test_offers),
+	    T(test_body_deadline),
 	};
 
 	log_set_level(LOG_LEVEL_ERROR);

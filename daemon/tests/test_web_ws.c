@@ -21,7 +21,7 @@ static void test_upgrade(void **state)
 	char *head;
 
 	for (int tls = 0; tls < 2; tls++) {
-		c = client_open(f->base, tls ? f->tls_port : f->port, tls);
+		c = client_open(f->base, tls ? f->tls_port : f->port);
 		head = ws_upgrade(c, tls ? "/ws" : "/", "Sec-WebSocket-Protocol: json\r\n");
 		assert_non_null(strstr(head, "HTTP/1.1 101 "));
 		/* RFC 6455 section 1.3's example */
@@ -32,7 +32,7 @@ static void test_upgrade(void **state)
 		expect_text(c, "{\"type\":\"id\",\"id\":");
 		client_close(c);
 
-		c = client_open(f->base, tls ? f->tls_port : f->port, tls);
+		c = client_open(f->base, tls ? f->tls_port : f->port);
 		head = ws_upgrade(c, "/any/path?x=1",
 		                  "Sec-WebSocket-Extensions: permessage-deflate\r\n");
 		assert_non_null(strstr(head, "HTTP/1.1 101 "));
@@ -213,7 +213,7 @@ static void test_close_handshake(void **state)
 static void test_ice_servers_over_websocket(void **state)
 {
 	struct fixture *f = *state;
-	struct client *c = client_open(f->base, f->tls_port, true);
+	struct client *c = client_open(f->base, f->tls_port);
 
 	free(ws_upgrade(c, "/ws", "Origin: https://relay.example:6503\r\n"));
 	expect_text(c, "{\"type\":\"id\"");
@@ -291,7 +291,7 @@ static void test_pages(void **state)
 
 	f->grant_rc = -E_DENIED;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct client *c = client_open(f->base, f->port, false);
+		struct client *c = client_open(f->base, f->port);
 		char *head;
 
 		snprintf(extra, sizeof(extra), "Host: %s\r\n%s%s%s", cases[i].host,
@@ -317,7 +317,7 @@ static void test_pages(void **state)
 		extra[i] = '.';
 	memcpy(extra + 306, "\r\n", 3);
 	{
-		struct client *c = client_open(f->base, f->port, false);
+		struct client *c = client_open(f->base, f->port);
 		char *head = ws_upgrade(c, "/ws", extra);
 
 		assert_int_equal(strncmp(head, "HTTP/1.1 400 ", 13), 0);
@@ -363,7 +363,7 @@ static void test_full_house(void **state)
 	conf.hub.hub.max_peers = 1;
 	restart(f, &conf);
 	a = sign_in(f, "alice", false);
-	b = client_open(f->base, f->port, false);
+	b = client_open(f->base, f->port);
 	head = ws_upgrade(b, "/", "");
 	assert_non_null(strstr(head, "HTTP/1.1 503 "));
 	free(head);
@@ -546,6 +546,51 @@ static void test_told_of_a_revocation(void **state)
 	client_close(bob);
 }
 
+/* What is no WebSocket's beginning is answered, and says why. */
+static void test_bad_openings(void **state)
+{
+	static const struct {
+		const char *lines;
+		int status;
+		const char *part;
+	} t[] = {
+	    {"Host: h\r\nSec-WebSocket-Version: 8\r\nSec-WebSocket-Key: "
+	     "AAAAAAAAAAAAAAAAAAAAAA==\r\n",
+	     426, "\r\nSec-WebSocket-Version: 13\r\n"},
+	    {"Host: h\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n", 426, "\"version\""},
+	    {"Host: h\r\nSec-WebSocket-Version: 13\r\n", 400, "Sec-WebSocket-Key"},
+	    {"Host: h\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n", 400, "base64"},
+	    {"Host: h\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
+	     "AAAAAAAAAAAAAAAAAAAAAAAA\r\n",
+	     400, "base64"},
+	    {"Host: h\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
+	     "AAAAAAAAAAAAAAAAAAAA!A==\r\n",
+	     400, "base64"},
+	    {"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n", 400,
+	     "Host"},
+	};
+	struct fixture *f = *state;
+	char text[400];
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+		snprintf(text, sizeof(text),
+		         "GET /ws HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n%s\r\n",
+		         t[i].lines);
+		expect_status(f, text, t[i].status, t[i].part);
+	}
+}
+
+static void test_close_of_one_byte(void **state)
+{
+	struct fixture *f = *state;
+	struct client *c = sign_in(f, "ann", false);
+
+	ws_send(c, true, WS_CLOSE, "\x03", 1);
+	expect_close(c, 1002);
+	client_close(c);
+	still_serves(f);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -561,6 +606,8 @@ int main(void)
 	    T(test_pages),
 	    T(test_any_page),
 	    T(test_told_of_a_revocation),
+	    T(test_bad_openings),
+	    T(test_close_of_one_byte),
 	    T(test_full_house),
 	    T(test_silent_client_is_pinged_and_dropped),
 	    T(test_slow_client_does_not_hurt_the_others),

@@ -45,12 +45,10 @@ static void die(const char *what)
 	abort();
 }
 
-struct client *client_open(struct event_base *base, uint16_t port, bool tls)
+struct client *client_open(struct event_base *base, uint16_t port)
 {
 	struct client *c = calloc(1, sizeof(*c));
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
-	int64_t until = now_ms() + CLIENT_WAIT_MS;
-	int rc;
 
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	c->base = base;
@@ -59,17 +57,6 @@ struct client *client_open(struct event_base *base, uint16_t port, bool tls)
 	if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&to, sizeof(to)))
 		die("connect");
 	fcntl(c->fd, F_SETFL, O_NONBLOCK);
-	if (!tls)
-		return c;
-	c->ctx = SSL_CTX_new(TLS_client_method());
-	c->ssl = SSL_new(c->ctx);
-	SSL_set_fd(c->ssl, c->fd);
-	while ((rc = SSL_connect(c->ssl)) != 1) {
-		rc = SSL_get_error(c->ssl, rc);
-		if ((rc != SSL_ERROR_WANT_READ && rc != SSL_ERROR_WANT_WRITE) || now_ms() > until)
-			die("TLS handshake");
-		turn_over(base);
-	}
 	return c;
 }
 
@@ -77,8 +64,6 @@ void client_close(struct client *c)
 {
 	if (!c)
 		return;
-	SSL_free(c->ssl);
-	SSL_CTX_free(c->ctx);
 	close(c->fd);
 	free(c->in);
 	free(c);
@@ -90,21 +75,14 @@ bool client_send(struct client *c, const void *data, size_t len)
 	int64_t until = now_ms() + CLIENT_WAIT_MS;
 
 	while (len) {
-		ssize_t n;
+		ssize_t n = send(c->fd, p, len, MSG_NOSIGNAL);
 
-		if (c->ssl)
-			n = SSL_write(c->ssl, p, (int)len);
-		else
-			n = send(c->fd, p, len, MSG_NOSIGNAL);
 		if (n > 0) {
 			p += n;
 			len -= (size_t)n;
 			continue;
 		}
-		if (c->ssl ? SSL_get_error(c->ssl, (int)n) != SSL_ERROR_WANT_WRITE
-		           : errno != EAGAIN)
-			return false;
-		if (now_ms() > until)
+		if (errno != EAGAIN || now_ms() > until)
 			return false;
 		turn_over(c->base);
 	}
@@ -117,16 +95,9 @@ bool client_more(struct client *c, int wait_ms)
 	char chunk[16384];
 
 	while (!c->eof) {
-		ssize_t n;
-		bool again;
+		ssize_t n = recv(c->fd, chunk, sizeof(chunk), 0);
+		bool again = n < 0 && errno == EAGAIN;
 
-		if (c->ssl) {
-			n = SSL_read(c->ssl, chunk, sizeof(chunk));
-			again = n <= 0 && SSL_get_error(c->ssl, (int)n) == SSL_ERROR_WANT_READ;
-		} else {
-			n = recv(c->fd, chunk, sizeof(chunk), 0);
-			again = n < 0 && errno == EAGAIN;
-		}
 		if (n > 0) {
 			c->in = realloc(c->in, c->in_len + (size_t)n + 1);
 			memcpy(c->in + c->in_len, chunk, (size_t)n);
@@ -262,7 +233,7 @@ bool ws_hears(struct client *c, const char *prefix)
 
 struct client *ws_join(struct event_base *base, uint16_t port, const char *name)
 {
-	struct client *c = client_open(base, port, false);
+	struct client *c = client_open(base, port);
 	char text[128];
 
 	free(ws_upgrade(c, "/ws", "Sec-WebSocket-Protocol: json\r\n"));

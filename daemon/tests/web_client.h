@@ -7,7 +7,6 @@
 #define DAEMON_TESTS_WEB_CLIENT_H
 
 #include <event2/event.h>
-#include <openssl/ssl.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,8 +18,6 @@ enum ws_opcode { WS_CONT, WS_TEXT, WS_BINARY, WS_CLOSE = 8, WS_PING, WS_PONG };
 struct client {
 	struct event_base *base; /* the server's loop: runs whenever the client waits */
 	int fd;
-	SSL_CTX *ctx;
-	SSL *ssl;
 	uint8_t *in; /* received and not yet taken; NUL-terminated */
 	size_t in_len;
 	bool eof;
@@ -35,8 +32,8 @@ struct ws_frame {
 /* Runs the loop for a while. */
 void client_pump(struct event_base *base, int ms);
 
-/* To 127.0.0.1:port. alpn: wire format, or NULL. Fails the test when it cannot. */
-struct client *client_open(struct event_base *base, uint16_t port, bool tls);
+/* To 127.0.0.1:port. Fails the test when it cannot. */
+struct client *client_open(struct event_base *base, uint16_t port);
 void client_close(struct client *c);
 
 /* False when the connection broke. */

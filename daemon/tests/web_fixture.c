@@ -94,14 +94,31 @@ static int on_enter(void *ctx, const char *token, char secret[LWS_GUEST_STRLEN])
 	return 0;
 }
 
+/* As a worker hands it over that has taken the TLS off. */
+static void adopt_unwrapped(struct fixture *f, int fd)
+{
+	struct web_origin *origin = calloc(1, sizeof(*origin));
+	socklen_t len = sizeof(origin->told.peer);
+
+	assert_int_equal(getpeername(fd, &origin->told.peer.sa, &len), 0);
+	len = sizeof(origin->told.local);
+	assert_int_equal(getsockname(fd, &origin->told.local.sa, &len), 0);
+	origin->told.tls = true;
+	origin->gone = free;
+	origin->ctx = origin;
+	web_adopt_from(f->web, fd, origin);
+}
+
 static void on_accept(evutil_socket_t fd, short what, void *ctx)
 {
 	struct fixture *f = ctx;
 	int conn = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	(void)what;
-	if (conn >= 0)
-		web_adopt(f->web, conn, fd == f->listen_tls);
+	if (conn >= 0 && fd == f->listen_tls)
+		adopt_unwrapped(f, conn);
+	else if (conn >= 0)
+		web_adopt(f->web, conn);
 }
 
 static int listen_on_loopback(uint16_t *port)
@@ -160,7 +177,6 @@ void default_conf(const struct fixture *f, struct web_conf *conf)
 {
 	web_conf_default(conf);
 	conf->cert_path = f->cert;
-	conf->key_path = f->key;
 }
 
 int setup(void **state)
@@ -236,7 +252,7 @@ void expect_close(struct client *c, unsigned code)
 
 struct client *open_ws(struct fixture *f, bool tls)
 {
-	struct client *c = client_open(f->base, tls ? f->tls_port : f->port, tls);
+	struct client *c = client_open(f->base, tls ? f->tls_port : f->port);
 	char *head = ws_upgrade(c, "/", "Sec-WebSocket-Protocol: json\r\n");
 
 	if (strncmp(head, "HTTP/1.1 101 ", 13) != 0)
@@ -259,7 +275,7 @@ struct client *sign_in(struct fixture *f, const char *name, bool tls)
 
 char *get(struct fixture *f, bool tls, const char *request)
 {
-	struct client *c = client_open(f->base, tls ? f->tls_port : f->port, tls);
+	struct client *c = client_open(f->base, tls ? f->tls_port : f->port);
 	char *response = client_talk(c, request);
 
 	client_close(c);

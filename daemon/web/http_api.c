@@ -33,14 +33,19 @@ const char *http_status_text(int status)
 	    {403, "Forbidden"},
 	    {404, "Not Found"},
 	    {405, "Method Not Allowed"},
+	    {408, "Request Timeout"},
 	    {409, "Conflict"},
 	    {411, "Length Required"},
 	    {413, "Content Too Large"},
+	    {414, "URI Too Long"},
 	    {421, "Misdirected Request"},
 	    {426, "Upgrade Required"},
 	    {429, "Too Many Requests"},
+	    {431, "Request Header Fields Too Large"},
 	    {500, "Internal Server Error"},
+	    {501, "Not Implemented"},
 	    {503, "Service Unavailable"},
+	    {505, "HTTP Version Not Supported"},
 	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {

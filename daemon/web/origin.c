@@ -51,7 +51,7 @@ static bool is_literal(const char *host)
 /* The certificate has it. wild: its wildcards count, too. */
 static bool is_certified(const struct origin_rules *rules, const char *host, bool wild)
 {
-	X509 *cert = rules->ssl ? SSL_CTX_get0_certificate(rules->ssl) : NULL;
+	X509 *cert = rules->cert;
 	size_t len = strlen(host);
 
 	len -= len && host[len - 1] == '.';
@@ -195,7 +195,6 @@ void origin_read(const struct origin_rules *rules, struct lws *wsi, struct lws_o
 
 	memset(out, 0, sizeof(*out));
 	read_socket(lws_get_socket_fd(wsi), &out->peer, &local);
-	out->tls = lws_is_ssl(wsi);
 	if (told) {
 		out->peer = told->peer;
 		out->tls = told->tls;

@@ -13,7 +13,7 @@
 
 #include "daemon/web/web.h"
 
-#include <openssl/ssl.h>
+#include <openssl/x509.h>
 
 /* The cookie of a guest who has used a link; by which he came decides its name, so that one does
  * not stand in the other's way. */
@@ -23,7 +23,7 @@
 struct origin_rules {
 	const struct web_ops *ops;
 	void *ctx;
-	SSL_CTX *ssl; /* whose certificate has our names; NULL: no TLS */
+	X509 *cert; /* it has our names; NULL: none */
 };
 
 /* Copies what it finds. */

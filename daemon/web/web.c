@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The libwebsockets context: two vhosts without listeners, on a libuv loop
- * nested in the daemon's own.
+ * The libwebsockets context: a vhost without listeners, on a libuv loop nested
+ * in the daemon's own. TLS was taken off before, and heads are whole and well
+ * formed (daemon/listen/http_head.h).
  */
 #include "daemon/web/web.h"
 
@@ -12,7 +13,8 @@
 #include "daemon/web/web_http.h"
 
 #include <openssl/err.h>
-#include <openssl/ssl.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -24,15 +26,12 @@ struct web {
 	struct web_conf conf;
 	struct web_ops ops;
 	void *ctx;
-	char *cert_path;
-	char *key_path;
 	struct nest *nest;
 	struct web_http http;
 	struct origin_rules rules;
 	struct lws_hub *hub;
 	struct lws_context *context; /* LWS itself clears it */
-	struct lws_vhost *plain;
-	struct lws_vhost *tls;
+	struct lws_vhost *vhost;
 	struct lws_protocols protocols[2];
 };
 
@@ -88,22 +87,55 @@ static int on_head(struct web *w, struct lws *wsi, struct http_session **slot)
 	return web_http_head(&w->http, wsi, &origin, slot);
 }
 
-static int on_upgrade(struct web *w, struct lws *wsi, const char *to)
+/* RFC 6455 section 4.1: a nonce of 16 bytes in base64. */
+static bool is_key(struct lws *wsi)
+{
+	char key[32];
+	unsigned char nonce[24]; /* with what EVP_DecodeBlock() makes of the padding */
+
+	return lws_hdr_copy(wsi, key, sizeof(key), WSI_TOKEN_KEY) == 24 && key[21] != '=' &&
+	       key[22] == '=' && key[23] == '=' &&
+	       EVP_DecodeBlock(nonce, (const unsigned char *)key, 24) == 18;
+}
+
+static bool is_version_13(struct lws *wsi)
+{
+	char version[8];
+
+	return lws_hdr_copy(wsi, version, sizeof(version), WSI_TOKEN_VERSION) > 0 &&
+	       !strcmp(version, "13");
+}
+
+static int on_upgrade(struct web *w, struct lws *wsi, char *to)
 {
 	struct lws_origin origin;
 
-	/* RFC 9110 section 7.8: an offer to upgrade to anything else may be ignored. */
-	if (strcasecmp(to, "websocket") != 0)
-		return on_head(w, wsi, NULL);
+	/* RFC 9110 section 7.8: an offer to upgrade to anything else may be passed over. LWS goes
+	 * on with the plain request when it does not know what is offered. */
+	if (strcasecmp(to, "websocket") != 0) {
+		*to = '-';
+		return 0;
+	}
 	read_origin(w, wsi, &origin);
-	if (origin.host_bad)
-		return web_http_refuse(wsi, 400, "bad-request", "The Host header names no host.");
+	if (origin.host_bad || lws_hdr_total_length(wsi, WSI_TOKEN_HOST) <= 0)
+		return web_http_refuse(wsi, 400, "bad-request", "The Host header names no host.",
+		                       NULL);
 	if (!origin_may_connect(&origin))
-		return web_http_refuse(wsi, 403, ORIGIN_FOREIGN_CODE, ORIGIN_FOREIGN_TEXT);
+		return web_http_refuse(wsi, 403, ORIGIN_FOREIGN_CODE, ORIGIN_FOREIGN_TEXT, NULL);
 	if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) <= 0)
-		return web_http_refuse(wsi, 400, "bad-request", "A WebSocket starts with a GET.");
+		return web_http_refuse(wsi, 400, "bad-request", "A WebSocket starts with a GET.",
+		                       NULL);
+	/* RFC 6455 section 4.4 */
+	if (!is_version_13(wsi))
+		return web_http_refuse(wsi, 426, "version",
+		                       "This server speaks version 13 of the WebSocket protocol.",
+		                       "Sec-WebSocket-Version: 13\r\n");
+	if (!is_key(wsi))
+		return web_http_refuse(wsi, 400, "bad-request",
+		                       "The Sec-WebSocket-Key is not 16 bytes in base64.", NULL);
 	if (!lws_hub_has_room(w->hub))
-		return web_http_refuse(wsi, 503, "full", "Too many connections. Try again later.");
+		return web_http_refuse(wsi, 503, "full", "Too many connections. Try again later.",
+		                       NULL);
 	return 0;
 }
 
@@ -126,10 +158,6 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 	struct web *w;
 
 	switch ((int)reason) {
-	case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS: /* the vhost is being made */
-		w = lws_context_user(lws_get_context(wsi));
-		w->rules.ssl = user; /* the vhost owns it */
-		return 0;
 	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
 		w = lws_context_user(lws_get_context(wsi));
 		return on_upgrade(w, wsi, in);
@@ -157,6 +185,7 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 	case LWS_CALLBACK_ESTABLISHED:
 	case LWS_CALLBACK_RECEIVE:
 	case LWS_CALLBACK_SERVER_WRITEABLE:
+	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
 	case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL:
 	case LWS_CALLBACK_CLOSED:
 		if (!s)
@@ -197,33 +226,20 @@ static void on_signal_event(void *ctx, const struct hub_event *event)
 		w->ops.signal_event(w->ctx, event);
 }
 
-/* LWS would start with a pair that does not match, and lose the old one on reload. So the pair is
- * read here, and handed over to "into" (may be NULL) once it is known to be good. */
-static int load_pair(const char *cert_path, const char *key_path, SSL_CTX *into, struct why *why)
+/* Only for the names in it: whoever takes the TLS off has read the pair. */
+static int load_cert(struct web *w, const char *path, struct why *why)
 {
-	SSL_CTX *ssl = SSL_CTX_new(TLS_server_method());
-	STACK_OF(X509) *chain = NULL;
-	const char *fault = NULL;
-	char text[160];
-	int r = 0;
+	FILE *file = fopen(path, "re");
+	X509 *cert = file ? PEM_read_X509(file, NULL, NULL, NULL) : NULL;
 
-	if (!ssl)
-		return why_set(why, -E_NOMEM, "out of memory");
-	if (SSL_CTX_use_certificate_chain_file(ssl, cert_path) != 1)
-		fault = cert_path;
-	else if (SSL_CTX_use_PrivateKey_file(ssl, key_path, SSL_FILETYPE_PEM) != 1)
-		fault = key_path;
-	else if (into && (SSL_CTX_get0_chain_certs(ssl, &chain) != 1 ||
-	                  SSL_CTX_use_cert_and_key(into, SSL_CTX_get0_certificate(ssl),
-	                                           SSL_CTX_get0_privatekey(ssl), chain, 1) != 1))
-		fault = cert_path;
-	if (fault) {
-		ERR_error_string_n(ERR_get_error(), text, sizeof(text));
-		r = why_set(why, -E_INVAL, "%s: cannot use it for TLS (%s)", fault, text);
-	}
+	if (file)
+		fclose(file);
 	ERR_clear_error();
-	SSL_CTX_free(ssl);
-	return r;
+	if (!cert)
+		return why_set(why, -E_INVAL, "%s: holds no certificate in PEM form", path);
+	X509_free(w->rules.cert);
+	w->rules.cert = cert;
+	return 0;
 }
 
 static void fill_common(const struct web *w, struct lws_context_creation_info *info)
@@ -234,7 +250,7 @@ static void fill_common(const struct web *w, struct lws_context_creation_info *i
 	info->timeout_secs_ah_idle = w->conf.request_timeout_s;
 	info->keepalive_timeout = (int)w->conf.request_timeout_s;
 	info->options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
-	                LWS_SERVER_OPTION_VALIDATE_UTF8 | LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+	                LWS_SERVER_OPTION_VALIDATE_UTF8;
 }
 
 static int make_context(struct web *w, struct why *why)
@@ -256,33 +272,17 @@ static int make_context(struct web *w, struct why *why)
 	return 0;
 }
 
-static int make_vhosts(struct web *w, struct why *why)
+static int make_vhost(struct web *w, struct why *why)
 {
 	struct lws_context_creation_info info;
 
 	fill_common(w, &info);
 	info.protocols = w->protocols;
 	info.retry_and_idle_policy = lws_hub_policy(w->hub);
-	info.vhost_name = "plain";
-	/* LWS picks a vhost anew by the port and the Host header of each request: two different
-	 * numbers keep a TLS connection from landing on the plain one. */
+	info.vhost_name = "web";
 	info.port = CONTEXT_PORT_NO_LISTEN;
-	w->plain = lws_create_vhost(w->context, &info);
-	if (!w->plain)
-		return why_set(why, -E_IO, "cannot set up the web server");
-	if (!w->cert_path)
-		return 0;
-	info.vhost_name = "tls";
-	info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
-	info.ssl_cert_filepath = w->cert_path;
-	info.ssl_private_key_filepath = w->key_path;
-	info.ssl_options_set = SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1 | SSL_OP_NO_RENEGOTIATION;
-	info.alpn = "http/1.1";
-	w->tls = lws_create_vhost(w->context, &info);
-	if (!w->tls)
-		return why_set(why, -E_IO, "cannot set up the web server for TLS with %s",
-		               w->cert_path);
-	return 0;
+	w->vhost = lws_create_vhost(w->context, &info);
+	return w->vhost ? 0 : why_set(why, -E_IO, "cannot set up the web server");
 }
 
 int web_start(struct event_base *base, const struct web_conf *conf, const struct web_ops *ops,
@@ -293,12 +293,6 @@ int web_start(struct event_base *base, const struct web_conf *conf, const struct
 	struct web *w;
 	int rc = 0;
 
-	if (!conf->cert_path != !conf->key_path)
-		return why_set(why, -E_INVAL, "TLS needs both a certificate and a key");
-	if (conf->cert_path)
-		rc = load_pair(conf->cert_path, conf->key_path, NULL, why);
-	if (rc)
-		return rc;
 	w = calloc(1, sizeof(*w));
 	if (!w)
 		return why_set(why, -E_NOMEM, "out of memory");
@@ -306,8 +300,6 @@ int web_start(struct event_base *base, const struct web_conf *conf, const struct
 	w->ops = *ops;
 	w->ctx = ctx;
 	w->rules = (struct origin_rules){.ops = &w->ops, .ctx = ctx};
-	w->cert_path = conf->cert_path ? strdup(conf->cert_path) : NULL;
-	w->key_path = conf->key_path ? strdup(conf->key_path) : NULL;
 	w->protocols[0] = (struct lws_protocols){
 	    .name = LWS_HUB_SUBPROTOCOL,
 	    .callback = on_lws,
@@ -315,10 +307,11 @@ int web_start(struct event_base *base, const struct web_conf *conf, const struct
 	    .rx_buffer_size = LWS_HUB_RX_BYTES,
 	};
 	w->hub = lws_hub_new(&conf->hub, &hub_ops, w);
-	if (!w->hub || (conf->cert_path && (!w->cert_path || !w->key_path))) {
-		rc = why_set(why, -E_NOMEM, "out of memory");
+	rc = w->hub ? 0 : why_set(why, -E_NOMEM, "out of memory");
+	if (!rc && conf->cert_path)
+		rc = load_cert(w, conf->cert_path, why);
+	if (rc)
 		goto out;
-	}
 	lws_set_log_level(LLL_ERR | LLL_WARN, log_aloud);
 	rc = nest_new(base, &w->nest, why);
 	if (!rc)
@@ -326,7 +319,7 @@ int web_start(struct event_base *base, const struct web_conf *conf, const struct
 	if (!rc)
 		rc = make_context(w, why);
 	if (!rc)
-		rc = make_vhosts(w, why);
+		rc = make_vhost(w, why);
 	lws_set_log_level(LLL_ERR | LLL_WARN, log_quietly);
 	if (!rc)
 		nest_kick(w->nest);
@@ -338,34 +331,22 @@ out:
 	return rc;
 }
 
-int web_adopt(struct web *w, int fd, bool tls)
+int web_adopt(struct web *w, int fd)
 {
-	struct lws *wsi;
+	struct lws *wsi = lws_adopt_socket_vhost(w->vhost, fd); /* closes fd on failure */
 
-	if (tls && !w->tls) {
-		close(fd);
-		return -E_UNSUPPORTED;
-	}
-	wsi = lws_adopt_socket_vhost(tls ? w->tls : w->plain, fd); /* closes fd on failure */
 	nest_kick(w->nest);
 	return wsi ? 0 : -E_NOMEM;
 }
 
-int web_adopt_from(struct web *w, int fd, bool tls, const struct web_origin *origin)
+int web_adopt_from(struct web *w, int fd, const struct web_origin *origin)
 {
-	struct lws *wsi = NULL;
-	int r = -E_NOMEM;
+	struct lws *wsi = lws_adopt_socket_vhost(w->vhost, fd);
 
-	if (tls && !w->tls) {
-		close(fd);
-		r = -E_UNSUPPORTED;
-	} else {
-		wsi = lws_adopt_socket_vhost(tls ? w->tls : w->plain, fd);
-		nest_kick(w->nest);
-	}
+	nest_kick(w->nest);
 	if (!wsi) {
 		origin->gone(origin->ctx);
-		return r;
+		return -E_NOMEM;
 	}
 	lws_set_opaque_user_data(wsi, (void *)(uintptr_t)origin);
 	return 0;
@@ -381,11 +362,9 @@ static void forget_origin(struct lws *wsi)
 	origin->gone(origin->ctx);
 }
 
-int web_load_cert(struct web *w, const char *cert_path, const char *key_path, struct why *why)
+int web_load_cert(struct web *w, const char *cert_path, struct why *why)
 {
-	if (!w->rules.ssl)
-		return why_set(why, -E_UNSUPPORTED, "the server was started without TLS");
-	return load_pair(cert_path, key_path, w->rules.ssl, why);
+	return load_cert(w, cert_path, why);
 }
 
 void web_set_limits(struct web *w, unsigned max_peers, unsigned rate_per_s)
@@ -419,8 +398,7 @@ void web_stop(struct web *w)
 	}
 	nest_free(w->nest);
 	lws_hub_free(w->hub);
-	free(w->cert_path);
-	free(w->key_path);
+	X509_free(w->rules.cert);
 	free(w);
 }
 

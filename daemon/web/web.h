@@ -17,8 +17,7 @@
 #define WEB_GUEST_LIFE_S (7 * 86400) /* of a guest's cookie; a restart ends it, too */
 
 struct web_conf {
-	const char *cert_path; /* PEM chain and key; NULL: no TLS */
-	const char *key_path;
+	const char *cert_path;      /* PEM: whose names are ours; NULL: none */
 	size_t max_body;            /* bytes of a request's body */
 	unsigned request_timeout_s; /* for a client that does not finish what it began */
 	unsigned goodbye_ms;        /* web_stop() waits so long for the clients to close */
@@ -95,9 +94,9 @@ void web_conf_default(struct web_conf *conf);
 int web_start(struct event_base *base, const struct web_conf *conf, const struct web_ops *ops,
               void *ctx, struct web **out, struct why *why);
 
-/* Takes over an accepted TCP socket of which nothing has been read (peeking is fine), also when
- * it fails: -E_UNSUPPORTED for tls without a certificate, -E_NOMEM. */
-int web_adopt(struct web *w, int fd, bool tls);
+/* Takes over an accepted socket of which nothing has been read (peeking is fine), also when it
+ * fails: -E_NOMEM. */
+int web_adopt(struct web *w, int fd);
 
 /* Who is at the other end, where that is not the socket's own: behind a proxy, or when somebody
  * else has taken the TLS off. It is the opaque user data of the connection in LWS. */
@@ -115,11 +114,10 @@ struct web_origin {
 };
 
 /* The same; borrows origin until it calls gone, which it does exactly once. */
-int web_adopt_from(struct web *w, int fd, bool tls, const struct web_origin *origin);
+int web_adopt_from(struct web *w, int fd, const struct web_origin *origin);
 
-/* Reads certificate and key from these files. New connections get them; on an error the old ones
- * stay. 0, -E_UNSUPPORTED (there was none at the start), or a code with why set. */
-int web_load_cert(struct web *w, const char *cert_path, const char *key_path, struct why *why);
+/* Reads the certificate's names again; on an error the old ones stay. 0, or a code with why set. */
+int web_load_cert(struct web *w, const char *cert_path, struct why *why);
 
 /* For the signaling connections, as hub_set_limits(). */
 void web_set_limits(struct web *w, unsigned max_peers, unsigned rate_per_s);

@@ -32,7 +32,8 @@ struct http_session {
 	void (*gone)(void *ctx); /* set while somebody else has the answer */
 	void *gone_ctx;
 	struct http_response late;
-	bool is_late; /* it is there */
+	bool is_late;               /* it is there */
+	lws_sorted_usec_list_t due; /* the body has to be there by then */
 };
 
 static const char security_headers[] =
@@ -90,32 +91,61 @@ static int format_head(char *head, size_t size, const struct http_response *r)
 	                r->headers ? r->headers : "");
 }
 
-/* Returns -1 for the callback: LWS sends what is left and closes. */
-static int write_response(struct lws *wsi, const struct http_response *r, bool head_only)
+/* Head and body behind LWS_PRE bytes of room; to be freed, NULL when out of memory. */
+static unsigned char *format_response(const struct http_response *r, bool head_only, size_t *len)
 {
 	size_t body_len = head_only ? 0 : r->body_len;
 	size_t head_max = HEAD_MAX + (r->headers ? strlen(r->headers) : 0);
 	unsigned char *buf = malloc(LWS_PRE + head_max + body_len);
-	int head_len;
 
 	if (!buf)
-		return -1;
-	head_len = format_head((char *)buf + LWS_PRE, head_max, r);
+		return NULL;
+	*len = (size_t)format_head((char *)buf + LWS_PRE, head_max, r);
 	if (body_len)
-		memcpy(buf + LWS_PRE + head_len, r->body, body_len);
-	lws_write(wsi, buf + LWS_PRE, (size_t)head_len + body_len, LWS_WRITE_HTTP);
+		memcpy(buf + LWS_PRE + *len, r->body, body_len);
+	*len += body_len;
+	return buf;
+}
+
+/* Returns -1 for the callback: LWS sends what is left and closes. */
+static int write_response(struct lws *wsi, const struct http_response *r, bool head_only)
+{
+	size_t len;
+	unsigned char *buf = format_response(r, head_only, &len);
+
+	if (buf)
+		lws_write(wsi, buf + LWS_PRE, len, LWS_WRITE_HTTP);
 	free(buf);
 	return -1;
 }
 
-int web_http_refuse(struct lws *wsi, int status, const char *code, const char *message)
+int web_http_refuse(struct lws *wsi, int status, const char *code, const char *message,
+                    const char *headers)
 {
 	struct http_response r = {.secret = true};
 
 	http_api_error(&r, status, code, message);
+	r.headers = headers ? strdup(headers) : NULL;
 	write_response(wsi, &r, false);
 	http_response_done(&r);
 	return -1;
+}
+
+char *web_http_error(int status, const char *code, const char *message, size_t *len)
+{
+	struct http_response r = {.secret = true};
+	unsigned char *buf;
+	char *text = NULL;
+
+	http_api_error(&r, status, code, message);
+	buf = format_response(&r, false, len);
+	if (buf)
+		text = malloc(*len);
+	if (text)
+		memcpy(text, buf + LWS_PRE, *len);
+	free(buf);
+	http_response_done(&r);
+	return text;
 }
 
 static enum http_method method_of(struct lws *wsi, enum lws_token_indexes *uri)
@@ -235,6 +265,7 @@ void web_http_free(struct http_session *s)
 		return;
 	if (s->gone)
 		s->gone(s->gone_ctx);
+	lws_sul_cancel(&s->due);
 	http_response_done(&s->late);
 	free(s->q.path);
 	free(s->q.content_type);
@@ -276,9 +307,22 @@ static int session_new(struct lws *wsi, struct http_session **out)
 	return 0;
 }
 
+/* LWS gives every part of a body as much time as the whole. */
+static void on_due(lws_sorted_usec_list_t *due)
+{
+	struct http_session *s = lws_container_of(due, struct http_session, due);
+
+	if (!s->answered)
+		web_http_refuse(s->wsi, 408, "timeout", "The body did not come in time.", NULL);
+	s->answered = true;
+	lws_set_timeout(s->wsi, PENDING_TIMEOUT_HTTP_CONTENT, LWS_TO_KILL_ASYNC);
+}
+
 static int answer(struct http_session *s)
 {
 	struct http_response r;
+
+	lws_sul_cancel(&s->due);
 
 	http_api_answer(s->http->ops, s->http->ctx, &s->q, &r);
 	if (s->gone) {
@@ -301,13 +345,14 @@ int web_http_head(const struct web_http *h, struct lws *wsi, const struct lws_or
 	/* RFC 9112 section 3.2 */
 	if (origin->host_bad)
 		return web_http_refuse(wsi, 400, "bad-request",
-		                       "The Host header names no host: write HOST or HOST:PORT.");
+		                       "The Host header names no host: write HOST or HOST:PORT.",
+		                       NULL);
 	if (rc == -E_UNSUPPORTED)
 		return web_http_refuse(wsi, 411, "length-required",
-		                       "Bodies come with a Content-Length here.");
+		                       "Bodies come with a Content-Length here.", NULL);
 	if (rc)
 		return web_http_refuse(wsi, 400, "bad-request",
-		                       "The Content-Length is not a number.");
+		                       "The Content-Length is not a number.", NULL);
 	if (session_new(wsi, &s))
 		return -1;
 	s->http = h;
@@ -319,7 +364,7 @@ int web_http_head(const struct web_http *h, struct lws *wsi, const struct lws_or
 		return -1;
 	}
 	if (len > h->conf->max_body) {
-		web_http_refuse(wsi, 413, "too-big", "The body is too big.");
+		web_http_refuse(wsi, 413, "too-big", "The body is too big.", NULL);
 		s->answered = true;
 	} else {
 		s->q.body = calloc(1, len + 1);
@@ -330,6 +375,8 @@ int web_http_head(const struct web_http *h, struct lws *wsi, const struct lws_or
 	}
 	web_http_free(*slot);
 	*slot = s;
+	lws_sul_schedule(lws_get_context(wsi), 0, &s->due, on_due,
+	                 (lws_usec_t)h->conf->request_timeout_s * LWS_US_PER_SEC);
 	return 0;
 }
 

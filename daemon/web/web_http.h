@@ -37,8 +37,14 @@ int web_http_writable(struct http_session *s);
 /* The answer to a request that has waited (http_wait_fn). Takes over what r points to. */
 void web_http_answer(struct http_session *s, struct http_response *r);
 
-/* Answers with an error and has the connection closed. */
-int web_http_refuse(struct lws *wsi, int status, const char *code, const char *message);
+/* Answers with an error and has the connection closed. headers: more lines, each with its end, or
+ * NULL. */
+int web_http_refuse(struct lws *wsi, int status, const char *code, const char *message,
+                    const char *headers);
+
+/* The bytes of the same answer, for a connection that libwebsockets does not have; to be freed,
+ * NULL when out of memory. */
+char *web_http_error(int status, const char *code, const char *message, size_t *len);
 
 /* NULL is legal. */
 void web_http_free(struct http_session *s);

@@ -187,6 +187,12 @@ void pumps_expire(struct net *net)
 	uint64_t now_ms = env_now_ms(net->env);
 
 	DL_FOREACH_SAFE(net->pumps, p, next)
-	if ((p->ended[CLIENT] || p->ended[OTHER]) && now_ms - p->moved_ms > net->conf.idle_ms)
-		end(p);
+	{
+		/* The web server has answered, and closed: who does not read that is not waited
+		 * for. */
+		uint32_t max_ms = p->peer ? net->conf.idle_ms : net->conf.first_ms;
+
+		if ((p->ended[CLIENT] || p->ended[OTHER]) && now_ms - p->moved_ms > max_ms)
+			end(p);
+	}
 }

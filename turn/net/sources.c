@@ -16,7 +16,7 @@
 struct net_source {
 	UT_hash_handle hh;
 	uint8_t key[KEY_LEN];
-	uint32_t n;
+	uint32_t n, undecided;
 };
 
 struct net_sources {
@@ -108,6 +108,21 @@ void net_sources_set_limits(struct net_sources *s, uint32_t per_address, uint32_
 	s->per_address = per_address;
 	s->max = total;
 	pthread_mutex_unlock(&s->lock);
+}
+
+bool net_sources_full(struct net_sources *s)
+{
+	bool full;
+
+	pthread_mutex_lock(&s->lock);
+	full = s->max && s->total >= s->max;
+	pthread_mutex_unlock(&s->lock);
+	return full;
+}
+
+uint32_t *net_source_undecided(struct net_source *source)
+{
+	return &source->undecided;
 }
 
 size_t net_sources_total(struct net_sources *s)

@@ -8,6 +8,7 @@
 
 #include "base/addr.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,13 @@ void net_sources_give(struct net_sources *s, struct net_source *source);
 
 /* For connections that come from now on. */
 void net_sources_set_limits(struct net_sources *s, uint32_t per_address, uint32_t total);
+
+/* Whether there are as many as there may be, wherever from. */
+bool net_sources_full(struct net_sources *s);
+
+/* How many of its connections have not said what they are: the caller's own count, on its one
+ * thread. */
+uint32_t *net_source_undecided(struct net_source *source);
 
 size_t net_sources_total(struct net_sources *s);
 

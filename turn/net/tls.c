@@ -14,8 +14,8 @@ struct net_tls {
 	SSL_CTX *stream, *dgram;
 };
 
-/* RFC 7443 section 4, in the order of our preference. Over TLS an HTTP proxy that speaks for others
- * comes here, too (net_ops.http). */
+/* RFC 7443 section 4, in the order of our preference. Over TLS HTTP comes here, too
+ * (net_ops.http). */
 #define PROTOCOLS "\x09stun.turn\x12stun.nat-discovery"
 static const char over_dtls[] = PROTOCOLS, over_tls[] = PROTOCOLS "\x08http/1.1";
 
@@ -81,6 +81,12 @@ int net_tls_load(const char *cert_path, const char *key_path, struct net_tls **o
 	tls->dgram = new_context(DTLS_server_method(), DTLS1_2_VERSION, over_dtls);
 	if (!tls->stream || !tls->dgram)
 		goto out;
+	/* Browsers come back, with one connection for each request. And a client of TLS 1.3 that
+	 * holds back what it has to say until its Finished is acknowledged (Nagle's algorithm)
+	 * hears of that at once: without a ticket nothing answers it, and our side of TCP takes its
+	 * 40 ms to acknowledge. */
+	SSL_CTX_clear_options(tls->stream, SSL_OP_NO_TICKET);
+	SSL_CTX_set_num_tickets(tls->stream, 1);
 	dtls_prepare(tls->dgram);
 	r = use_pair(tls->stream, cert_path, key_path, why);
 	if (!r)

@@ -475,7 +475,7 @@ static void ask_over(struct client *c, struct person *p)
 /* A guest by a link. */
 static struct client *sign_in(struct event_base *base, const char *name)
 {
-	struct client *c = client_open(base, 8080, false);
+	struct client *c = client_open(base, 8080);
 	char text[256];
 
 	lab_guest(&server, "http://127.0.0.1:8080", guest);
