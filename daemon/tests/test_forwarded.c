@@ -6,6 +6,7 @@
 #include "base/tests/test.h"
 #include "daemon/guest_link.h"
 #include "daemon/listen/forwarded.h"
+#include "daemon/listen/http_head.h"
 #include "daemon/web/web.h"
 
 #include <stdio.h>
@@ -148,7 +149,7 @@ static void schemes(void **state)
 
 static void long_heads(void **state)
 {
-	static uint8_t head[FORWARDED_HEAD_MAX + 16];
+	static uint8_t head[HTTP_HEAD_MAX + 16];
 	struct forwarded f;
 	struct addr from;
 	size_t need;
@@ -156,9 +157,9 @@ static void long_heads(void **state)
 	(void)state;
 	assert_int_equal(addr_parse_ip(&from, PEER, 0), 0);
 	memset(head, 'a', sizeof(head));
-	assert_int_equal(forwarded_parse(head, FORWARDED_HEAD_MAX - 1, &from, &trusted, &f, &need),
+	assert_int_equal(forwarded_parse(head, HTTP_HEAD_MAX - 1, &from, &trusted, &f, &need),
 	                 -E_LATER);
-	assert_int_equal(forwarded_parse(head, FORWARDED_HEAD_MAX, &from, &trusted, &f, &need),
+	assert_int_equal(forwarded_parse(head, HTTP_HEAD_MAX, &from, &trusted, &f, &need),
 	                 -E_LIMIT);
 	/* commas and nothing else */
 	memset(head, ',', sizeof(head));

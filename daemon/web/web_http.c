@@ -20,7 +20,8 @@
 	(1024 * 1024) /* of a body that was too big, so that the client can read why               \
 	               */
 
-#define LATE_S 60 /* for an answer that is waited for */
+#define DISCARD_S 5  /* and so long */
+#define LATE_S    60 /* for an answer that is waited for */
 
 struct http_session {
 	struct lws *wsi;
@@ -376,7 +377,8 @@ int web_http_head(const struct web_http *h, struct lws *wsi, const struct lws_or
 	web_http_free(*slot);
 	*slot = s;
 	lws_sul_schedule(lws_get_context(wsi), 0, &s->due, on_due,
-	                 (lws_usec_t)h->conf->request_timeout_s * LWS_US_PER_SEC);
+	                 (lws_usec_t)(s->answered ? DISCARD_S : h->conf->request_timeout_s) *
+	                     LWS_US_PER_SEC);
 	return 0;
 }
 
