@@ -10,7 +10,10 @@
 #include "base/text.h"
 
 #include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,6 +27,15 @@ static const char *const level_names[] = {
     [LOG_LEVEL_DEBUG] = "debug",
 };
 
+/* syslog(3) */
+static const int priorities[] = {
+    [LOG_LEVEL_ERROR] = 3,
+    [LOG_LEVEL_WARN] = 4,
+    [LOG_LEVEL_INFO] = 6,
+    [LOG_LEVEL_DEBUG] = 7,
+};
+
+static bool to_journal;
 static _Atomic enum log_level sink_level = LOG_LEVEL_INFO; /* a reload may change it */
 static int sink_fd = STDOUT_FILENO;
 
@@ -35,6 +47,21 @@ void log_set_level(enum log_level level)
 void log_set_fd(int fd)
 {
 	sink_fd = fd;
+}
+
+bool log_is_journal(int fd)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat st;
+
+	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 && !fstat(fd, &st) &&
+	       st.st_dev == (dev_t)device && st.st_ino == (ino_t)inode;
+}
+
+void log_tell_journal(void)
+{
+	to_journal = log_is_journal(sink_fd);
 }
 
 int log_level_parse(const char *name, enum log_level *level)
@@ -88,6 +115,8 @@ static size_t format(char line[LOG_LINE_MAX], enum log_level level, const char *
 	clock_gettime(CLOCK_REALTIME, &ts);
 	gmtime_r(&ts.tv_sec, &tm);
 	buf_init(&b, line, LOG_LINE_MAX - 1);
+	if (to_journal)
+		buf_printf(&b, "<%d>", priorities[level]);
 	buf_printf(&b, "ts=%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ level=%s", tm.tm_year + 1900,
 	           tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
 	           ts.tv_nsec / 1000000, level_names[level]);

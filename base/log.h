@@ -15,6 +15,7 @@
 
 #include "base/addr.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -77,5 +78,12 @@ uint64_t log_lost(void);
 
 /* Where lines go; the default is standard output. Set before threads start. */
 void log_set_fd(int fd);
+
+/* Whether that descriptor is the journal's, by what systemd says in JOURNAL_STREAM. */
+bool log_is_journal(int fd);
+
+/* Lines that go to the journal begin with their level as it reads it, "<4>" (sd-daemon(3)), and
+ * so get their priority there. Before threads start. */
+void log_tell_journal(void);
 
 #endif

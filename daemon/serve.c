@@ -540,9 +540,11 @@ int serve_main(struct conf_live *live)
 
 	signal(SIGPIPE, SIG_IGN);
 	log_set_level(conf->log_level);
+	log_tell_journal();
 	r = start(&s, &why);
 	if (r) {
-		fprintf(stderr, "turnpike: %s\n", why.text);
+		fprintf(stderr, "%sturnpike: %s\n", log_is_journal(STDERR_FILENO) ? "<3>" : "",
+		        why.text);
 	} else {
 		for (size_t i = 0; i < s.topo.udp_n; i++)
 			if (s.topo.udp[i].served)

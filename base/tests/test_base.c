@@ -8,7 +8,10 @@
 #include "base/tests/test.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void errors_have_words(void **state)
@@ -66,6 +69,48 @@ static void log_quotes(void **state)
 	close(fds[1]);
 }
 
+/* The journal is told by its device and inode; where lines go elsewhere, they stay as they are. */
+static void log_tells_the_journal(void **state)
+{
+	static const struct {
+		enum log_level level;
+		const char *begin;
+	} t[] = {
+	    {LOG_LEVEL_ERROR, "<3>ts="}, {LOG_LEVEL_WARN, "<4>ts="}, {LOG_LEVEL_INFO, "<6>ts="}};
+	char line[512], stream[64];
+	struct stat st;
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	assert_int_equal(fstat(pair[1], &st), 0);
+	snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)st.st_dev,
+	         (unsigned long long)st.st_ino);
+	setenv("JOURNAL_STREAM", stream, 1);
+	log_set_fd(pair[1]);
+	log_tell_journal();
+	for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+		log_at(t[i].level, NULL, "test");
+		assert_true(read(pair[0], line, sizeof(line)) > 0);
+		assert_memory_equal(line, t[i].begin, strlen(t[i].begin));
+	}
+	snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)st.st_dev,
+	         (unsigned long long)st.st_ino + 1);
+	setenv("JOURNAL_STREAM", stream, 1);
+	log_tell_journal();
+	log_info(NULL, "test");
+	assert_true(read(pair[0], line, sizeof(line)) > 0);
+	assert_memory_equal(line, "ts=", 3);
+	setenv("JOURNAL_STREAM", "nonsense", 1);
+	assert_false(log_is_journal(pair[1]));
+	unsetenv("JOURNAL_STREAM");
+	assert_false(log_is_journal(pair[1]));
+	log_set_fd(STDOUT_FILENO);
+	log_tell_journal();
+	close(pair[0]);
+	close(pair[1]);
+}
+
 /* Nobody reads: who logs goes on, and what is lost is counted, and said once somebody does. */
 static void log_waits_for_nobody(void **state)
 {
@@ -103,9 +148,8 @@ static void log_waits_for_nobody(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(errors_have_words),
-	    cmocka_unit_test(buffers_never_overflow),
-	    cmocka_unit_test(log_quotes),
+	    cmocka_unit_test(errors_have_words),    cmocka_unit_test(buffers_never_overflow),
+	    cmocka_unit_test(log_quotes),           cmocka_unit_test(log_tells_the_journal),
 	    cmocka_unit_test(log_waits_for_nobody),
 	};
 

@@ -23,8 +23,9 @@ struct limits_need limits_need(const struct conf *conf, size_t relay_n, size_t l
 	if (!n.connections)
 		n.connections = web;
 	/* HTTP inside TLS: between the client and the web server lies a pair of sockets. */
-	n.connections += 2 * web;
-	n.all = n.relays + n.connections + n.listeners + LIMITS_SPARE;
+	if (web > n.connections)
+		web = n.connections;
+	n.all = n.relays + n.connections + 2 * web + n.listeners + LIMITS_SPARE;
 	return n;
 }
 

@@ -296,8 +296,8 @@ static void says_what_it_lacks(void **state)
 	assert_int_equal(lab_signal_and_wait(&p, SIGTERM, LONG_MS), 0);
 	said = lab_output(&p);
 	/* 500 relays, 300 connections, 1 address by 2 workers and TCP, 2 * 8, 128 spare */
-	if (!strstr(said, "event=limits descriptors=500 needed=947 relays=500 connections=300") ||
-	    !strstr(said, "LimitNOFILE=947"))
+	if (!strstr(said, "event=limits descriptors=500 needed=1547 relays=500 connections=300") ||
+	    !strstr(said, "LimitNOFILE=1547"))
 		lab_fail(said, said, "no warning of the limit");
 	free(said);
 }
