@@ -338,7 +338,7 @@ static void test_any_page(void **state)
 	f->any_page = true;
 	f->grant_rc = -E_DENIED;
 	for (size_t i = 0; i < sizeof(origins) / sizeof(*origins); i++) {
-		struct client *c = client_open(f->base, f->port, false);
+		struct client *c = client_open(f->base, f->port);
 
 		snprintf(extra, sizeof(extra), "Host: relay.example:6503\r\nOrigin: %s\r\n",
 		         origins[i]);
