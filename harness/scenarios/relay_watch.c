@@ -164,12 +164,14 @@ void relay_watch_after(struct stage *st)
 	/* A call that went wrong may not even have been hung up. */
 	if (!gives_back(st) || st->holds.sockets < 0 || st->result->state != RESULT_RUNNING)
 		return;
-	now = holds_now(st);
-	while (now.sockets > st->holds.sockets && clock_mono_ms() < deadline) {
-		clock_sleep_ms(LOOK_MS);
+	/* The relay counts its allocations a moment after it has closed their sockets. */
+	for (;;) {
 		now = holds_now(st);
+		n = allocations(st);
+		if ((now.sockets <= st->holds.sockets && n <= 0) || clock_mono_ms() >= deadline)
+			break;
+		clock_sleep_ms(LOOK_MS);
 	}
-	n = allocations(st);
 	if (now.sockets > st->holds.sockets || n > 0)
 		result_fail(st->result,
 		            "The relay should have given everything back %d s after both ends have "

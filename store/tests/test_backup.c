@@ -96,7 +96,7 @@ static size_t count_files(const char *dir, const char *pattern)
 
 static void copy_file(const char *from, const char *to)
 {
-	char command[512];
+	char command[2048];
 
 	snprintf(command, sizeof(command), "cp '%s' '%s' && chmod 600 '%s'", from, to, to);
 	assert_int_equal(system(command), 0);
