@@ -43,7 +43,8 @@ static const struct http_fault faults[] = {
     [METHOD] = {501, "not-implemented", "There is no such method here."},
     [VERSION] = {505, "version", "HTTP/1.1 is spoken here."},
     [PREFACE] = {505, "version", "HTTP/1.1 is spoken here, HTTP/2 is not."},
-    [TARGET] = BAD("The request's target is not a path, or has control characters."),
+    [TARGET] =
+        BAD("The request's target is not a path that begins with /, or has control characters."),
     [ESCAPE] = BAD("The request's target has an escape that is none: write % and two hex digits, "
                    "not %00."),
     [LONG_TARGET] = {414, "uri-too-long", "The request's target has more than 4096 bytes."},
@@ -125,14 +126,15 @@ static enum fault check_method(struct text method)
 	return METHOD;
 }
 
-/* RFC 9112 section 3.2: the origin form, or the absolute form, which a server must take, too. */
+/* RFC 9112 section 3.2: the origin form. The absolute form, which a server should take, too,
+ * libwebsockets answers with a page of its own. */
 static enum fault check_target(struct text t)
 {
 	size_t params = 0;
 
 	if (t.len > HTTP_TARGET_MAX)
 		return LONG_TARGET;
-	if (!t.len || (*t.at != '/' && !equals(t, "*") && !memchr(t.at, ':', t.len)))
+	if (!t.len || (*t.at != '/' && !equals(t, "*")))
 		return TARGET;
 	for (size_t i = 0; i < t.len; i++) {
 		unsigned char c = (unsigned char)t.at[i];

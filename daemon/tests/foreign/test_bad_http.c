@@ -138,6 +138,7 @@ static void each_is_answered(void **state)
 	    {"GET /turn?username=%zz HTTP/1.1\r\nHost: h\r\n\r\n", 400},
 	    {"GET / HTTP/1.1\r\n\r\n", 400},
 	    {"GET /\r\n\r\n", 400},
+	    {"GET http://h/turn HTTP/1.1\r\nHost: h\r\n\r\n", 400},
 	    {"GET /healthz HTTP/1.1\r\nHost: h\r\nUpgrade: foo\r\nConnection: Upgrade\r\n\r\n",
 	     426},
 	    {"BREW /pot HTTP/1.1\r\nHost: h\r\n\r\n", 501},
