@@ -14,8 +14,9 @@
 #include <string.h>
 #include <utlist.h>
 
-#define ECHO_MAX  256
-#define AWAY_PART 8 /* of max_peers may be away, above it */
+#define ECHO_MAX          256
+#define LIST_PAUSE_MAX_MS 2000
+#define AWAY_PART         8 /* of max_peers may be away, above it */
 
 void hub_conf_default(struct hub_conf *conf)
 {
@@ -142,7 +143,7 @@ void hub_leave(struct hub_peer *p)
 		peer_free(p);
 	}
 	if (was_listed)
-		hub_broadcast_userlist(h);
+		hub_list_changed(h);
 }
 
 int64_t hub_tick(struct hub *h)
@@ -206,12 +207,14 @@ struct hub_peer *hub_find_name(struct hub *h, const char *name)
 	return n ? n->peer : NULL;
 }
 
-void hub_broadcast_userlist(struct hub *h)
+static void send_list(struct hub *h)
 {
 	json_t *users = json_array(), *msg;
 	struct hub_peer *p;
 	char *text;
 
+	h->list_waits = false;
+	h->list_sent_ms = h->ops.now_ms(h->ctx);
 	DL_FOREACH (h->peers, p) {
 		if (*p->name && !p->away)
 			json_array_append_new(users, json_string(p->name));
@@ -228,6 +231,37 @@ void hub_broadcast_userlist(struct hub *h)
 	}
 	free(text);
 	json_decref(msg);
+}
+
+/* Everybody hears of everybody, so what lists cost grows with the square of the number of peers.
+ * With this pause between two of them no storm of names can take the thread for itself; few peers
+ * have none. */
+static int64_t list_pause_ms(const struct hub *h)
+{
+	int64_t n = hub_peer_count(h), pause = n * n / 1000;
+
+	return pause < LIST_PAUSE_MAX_MS ? pause : LIST_PAUSE_MAX_MS;
+}
+
+void hub_list_changed(struct hub *h)
+{
+	int64_t wait;
+
+	if (h->list_waits)
+		return;
+	wait = h->list_sent_ms + list_pause_ms(h) - h->ops.now_ms(h->ctx);
+	if (!h->ops.later || wait <= 0) {
+		send_list(h);
+		return;
+	}
+	h->list_waits = true;
+	h->ops.later(h->ctx, wait);
+}
+
+void hub_list_due(struct hub *h)
+{
+	if (h->list_waits)
+		send_list(h);
 }
 
 void hub_error_for(struct hub_peer *p, const char *code, const char *message, const char *type,

@@ -91,6 +91,10 @@ struct hub_ops {
 
 	int64_t (*now_ms)(void *ctx); /* monotonic */
 
+	/* Optional. Has hub_list_due() called in that many ms. Without it the user list is sent at
+	 * each change. */
+	void (*later)(void *ctx, int64_t ms);
+
 	/* Optional. Of connections that have a name. */
 	void (*event)(void *ctx, const struct hub_event *event);
 };
@@ -118,6 +122,9 @@ void hub_leave(struct hub_peer *p);
 /* Ends the calls of those who did not come back. In how many ms to call again; -1: when somebody
  * has left. */
 int64_t hub_tick(struct hub *h);
+
+/* Sends the user list that was put off, if any (hub_ops.later). */
+void hub_list_due(struct hub *h);
 
 /* One whole text message of p. */
 void hub_text(struct hub_peer *p, const char *text, size_t len);

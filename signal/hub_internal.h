@@ -50,6 +50,8 @@ struct hub {
 	struct hub_peer *peers;
 	struct hub_peer *ids;
 	struct hub_name *names;
+	int64_t list_sent_ms;
+	bool list_waits; /* for hub_list_due() */
 };
 
 /* hub.c */
@@ -58,7 +60,7 @@ struct hub {
 int hub_send(struct hub_peer *p, enum hub_frame frame, const char *text, size_t len);
 void hub_send_json(struct hub_peer *p, json_t *msg); /* steals msg, which may be NULL */
 void hub_close_peer(struct hub_peer *p, enum hub_close code, const char *reason);
-void hub_broadcast_userlist(struct hub *h);
+void hub_list_changed(struct hub *h); /* sends the user list, now or a little later */
 struct hub_peer *hub_find_name(struct hub *h, const char *name);
 void hub_forget(struct hub_peer *p); /* frees one that is away */
 void hub_report(const struct hub_peer *p, enum hub_event_what what, const char *target, int code);

@@ -56,6 +56,7 @@ struct lws_hub {
 	lws_retry_bo_t policy;
 	struct lws_context *context; /* NULL before the first connection and after lws_hub_shut() */
 	lws_sorted_usec_list_t tick; /* runs while somebody is away */
+	lws_sorted_usec_list_t list; /* runs while a user list waits */
 };
 
 void lws_hub_conf_default(struct lws_hub_conf *conf)
@@ -165,6 +166,19 @@ static int on_ice_servers(void *ctx, void *conn, const struct hub_ice_request *r
 	                          : -E_UNSUPPORTED;
 }
 
+static void on_list(lws_sorted_usec_list_t *list)
+{
+	hub_list_due(lws_container_of(list, struct lws_hub, list)->core);
+}
+
+static void on_later(void *ctx, int64_t ms)
+{
+	struct lws_hub *b = ctx;
+
+	if (b->context)
+		lws_sul_schedule(b->context, 0, &b->list, on_list, ms * 1000);
+}
+
 static void on_hub_event(void *ctx, const struct hub_event *event)
 {
 	struct lws_hub *b = ctx;
@@ -180,6 +194,7 @@ struct lws_hub *lws_hub_new(const struct lws_hub_conf *conf, const struct lws_hu
 	                                        .close = on_close,
 	                                        .ice_servers = on_ice_servers,
 	                                        .now_ms = now_ms,
+	                                        .later = on_later,
 	                                        .event = on_hub_event};
 	struct lws_hub *b = calloc(1, sizeof(*b));
 
@@ -416,8 +431,10 @@ void lws_hub_shut(struct lws_hub *b)
 {
 	struct conn *c;
 
-	if (b->context)
+	if (b->context) {
 		lws_sul_cancel(&b->tick);
+		lws_sul_cancel(&b->list);
+	}
 	b->context = NULL;
 	DL_FOREACH (b->conns, c)
 		on_close(NULL, c, HUB_CLOSE_GOING_AWAY, "server is going away");

@@ -198,7 +198,7 @@ static void on_username(struct hub_peer *p, const struct message *m)
 	if (changed)
 		hub_send_json(p, json_pack("{s:I,s:s,s:s}", "id", (json_int_t)p->id, "type",
 		                           "rejectusername", "name", p->name));
-	hub_broadcast_userlist(p->hub);
+	hub_list_changed(p->hub);
 }
 
 static void on_chat(struct hub_peer *p, const struct message *m)

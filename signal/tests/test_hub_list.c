@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The user list among many: a storm of names costs few lists, few peers hear at once, and the last
+ * list is the true one.
+ */
+#include "signal/hub.h"
+
+#include "base/tests/test.h"
+
+#include <string.h>
+
+#define PEERS 300
+#define PAUSE 90 /* 300 * 300 / 1000 */
+#define STORM 1000
+
+static struct {
+	int64_t now_ms, due_ms;
+	unsigned lists;
+	char last[65536];
+} house;
+
+static int on_send(void *ctx, void *conn, enum hub_frame frame, const char *text, size_t len)
+{
+	(void)ctx;
+	(void)conn;
+	if (frame == HUB_FRAME_USERLIST) {
+		house.lists++;
+		assert_true(len < sizeof(house.last));
+		memcpy(house.last, text, len);
+		house.last[len] = '\0';
+	}
+	return 0;
+}
+
+static void on_close(void *ctx, void *conn, enum hub_close code, const char *reason)
+{
+	(void)ctx;
+	(void)conn;
+	(void)code;
+	(void)reason;
+}
+
+static int64_t now_ms(void *ctx)
+{
+	(void)ctx;
+	return house.now_ms;
+}
+
+static void on_later(void *ctx, int64_t ms)
+{
+	(void)ctx;
+	assert_true(ms > 0);
+	assert_int_equal(house.due_ms, 0);
+	house.due_ms = house.now_ms + ms;
+}
+
+static void pass(struct hub *h, int64_t ms)
+{
+	house.now_ms += ms;
+	if (house.due_ms && house.due_ms <= house.now_ms) {
+		house.due_ms = 0;
+		hub_list_due(h);
+	}
+}
+
+static void name(struct hub_peer *p, const char *prefix, unsigned i)
+{
+	char text[80];
+
+	snprintf(text, sizeof(text), "{\"type\":\"username\",\"name\":\"%s%u\"}", prefix, i);
+	hub_text(p, text, strlen(text));
+}
+
+static void a_storm_of_names(void **state)
+{
+	static const struct hub_ops ops = {
+	    .send = on_send, .close = on_close, .now_ms = now_ms, .later = on_later};
+	static struct hub_peer *peers[PEERS];
+	struct hub_conf conf;
+	struct hub *h;
+
+	(void)state;
+	hub_conf_default(&conf);
+	conf.rate_burst = 0;
+	conf.max_peers = PEERS;
+	h = hub_new(&conf, &ops, NULL);
+	assert_non_null(h);
+	house.now_ms = 1000;
+	/* few: each hears at once */
+	for (unsigned i = 0; i < 10; i++) {
+		assert_int_equal(hub_join(h, NULL, &peers[i]), 0);
+		house.lists = 0;
+		name(peers[i], "p", i);
+		assert_int_equal(house.lists, i + 1);
+	}
+	for (unsigned i = 10; i < PEERS; i++) {
+		assert_int_equal(hub_join(h, NULL, &peers[i]), 0);
+		name(peers[i], "p", i);
+		pass(h, 1);
+	}
+	pass(h, PAUSE);
+	/* a second of renames: one list a pause */
+	house.lists = 0;
+	for (unsigned i = 0; i < STORM; i++) {
+		name(peers[i % PEERS], "q", i);
+		pass(h, 1);
+	}
+	assert_in_range(house.lists, PEERS, (STORM / PAUSE + 2) * PEERS);
+	pass(h, PAUSE);
+	assert_non_null(strstr(house.last, "\"q999\""));
+	assert_null(strstr(house.last, "\"p1\""));
+	/* who leaves is missed, once the pause is over, and nothing is owed then */
+	hub_leave(peers[0]);
+	pass(h, PAUSE);
+	assert_null(strstr(house.last, "\"q900\""));
+	house.lists = 0;
+	pass(h, 10000);
+	assert_int_equal(house.lists, 0);
+	hub_free(h);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(a_storm_of_names)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
