@@ -164,13 +164,16 @@ void relay_watch_after(struct stage *st)
 	/* A call that went wrong may not even have been hung up. */
 	if (!gives_back(st) || st->holds.sockets < 0 || st->result->state != RESULT_RUNNING)
 		return;
-	/* The relay counts its allocations a moment after it has closed their sockets. */
-	for (;;) {
-		now = holds_now(st);
-		n = allocations(st);
-		if ((now.sockets <= st->holds.sockets && n <= 0) || clock_mono_ms() >= deadline)
-			break;
+	now = holds_now(st);
+	while (now.sockets > st->holds.sockets && clock_mono_ms() < deadline) {
 		clock_sleep_ms(LOOK_MS);
+		now = holds_now(st);
+	}
+	/* It counts its allocations a moment after it has closed their sockets. */
+	n = allocations(st);
+	while (n > 0 && clock_mono_ms() < deadline) {
+		clock_sleep_ms(LOOK_MS);
+		n = allocations(st);
 	}
 	if (now.sockets > st->holds.sockets || n > 0)
 		result_fail(st->result,
