@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -28,7 +29,7 @@ struct undecided {
 	struct event *event;
 	struct guest guest;
 	bool from_proxy; /* its PROXY header is still to come */
-	bool edge;       /* its socket cannot wait for so many bytes: every one wakes us */
+	bool edge;       /* its socket does not wait for so many bytes: every one wakes us */
 	bool http;       /* that much is known */
 	size_t drained;  /* refused: so much was thrown away since; its answer is on the way */
 	bool leaving;
@@ -110,6 +111,29 @@ static void make_room(struct greeter *g, const struct undecided *but)
 		drop(u);
 }
 
+static void on_bytes(evutil_socket_t fd, short what, void *arg);
+
+/* From now on every byte wakes us. */
+static int watch_edges(struct undecided *u)
+{
+	int one = 1;
+
+	setsockopt(u->guest.fd, SOL_SOCKET, SO_RCVLOWAT, &one, sizeof(one));
+	if (u->event)
+		event_free(u->event);
+	u->edge = true;
+	u->event =
+	    event_new(u->greeter->base, u->guest.fd, EV_READ | EV_ET | EV_PERSIST, on_bytes, u);
+	return u->event ? 0 : -E_NOMEM;
+}
+
+static bool has_ended(const struct undecided *u)
+{
+	struct pollfd p = {.fd = u->guest.fd, .events = POLLRDHUP};
+
+	return poll(&p, 1, 0) > 0;
+}
+
 /* Waits for so many bytes, counted from the start: peeked ones do not wake us again. */
 static int await(struct undecided *u, size_t need)
 {
@@ -118,8 +142,9 @@ static int await(struct undecided *u, size_t need)
 	                        .tv_usec = (suseconds_t)(left % 1000 * 1000)};
 	int bytes = (int)need;
 
+	/* No time left: the event comes at once, and says so to the client. */
 	if (u->edge)
-		return left ? event_add(u->event, &limit) : -E_TIMEOUT;
+		return event_add(u->event, &limit);
 	u->awaited = need;
 	setsockopt(u->guest.fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof(bytes));
 	return event_add(u->event, &limit);
@@ -345,12 +370,13 @@ static int look(struct undecided *u)
 			return -E_CLOSED;
 		if (n < 0)
 			return await(u, need);
-		/* Woken with less: that was the end of the stream, and no more will come. */
-		if ((size_t)n < u->awaited)
-			return -E_CLOSED;
+		/* Woken with less: by the end of the stream, or because many small segments have
+		 * filled the socket's buffer, which would wake us again and again. */
+		if ((size_t)n < u->awaited && !u->edge && !has_ended(u) && watch_edges(u))
+			return -E_NOMEM;
 		r = proxy ? read_proxy(u, (size_t)n, &need) : look_at(u, (size_t)n, &need);
 		if (r == -E_LATER && (size_t)n < need)
-			return await(u, need);
+			return has_ended(u) ? -E_CLOSED : await(u, need);
 		if (r || !proxy)
 			return r;
 		need = u->awaited = 1;
@@ -434,9 +460,7 @@ void greeter_take_http(struct greeter *g, const struct guest *h)
 		close(h->fd);
 		return;
 	}
-	u->edge = true;
-	u->event = event_new(g->base, h->fd, EV_READ | EV_ET | EV_PERSIST, on_bytes, u);
-	if (!u->event || look(u))
+	if (watch_edges(u) || look(u))
 		drop(u);
 }
 

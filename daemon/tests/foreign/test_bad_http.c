@@ -16,11 +16,13 @@
 
 #include <arpa/inet.h>
 #include <jansson.h>
+#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PORT    8080
@@ -197,18 +199,25 @@ static void curl_offers_h2c(void **state)
 	free(said);
 }
 
-/* A byte of the head now and then, plain and inside TLS. (Of a body: test_web_http.c.) */
+/* A byte of the head now and then, and one in the very moment in which the time is up, plain and
+ * inside TLS. (Of a body: test_web_http.c.) */
 static void slow_ones_are_told(void **state)
 {
+	const struct timespec often = {.tv_nsec = 200000};
+	unsigned long long began = lab_now_ms();
 	struct client c[2];
+	int one = 1;
 
 	(void)state;
 	for (int i = 0; i < 2; i++) {
 		open_client(&c[i], i);
+		setsockopt(c[i].fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 		put(&c[i], "GET / HTTP/1.1\r\nHost: h\r\nX: ");
 	}
-	for (int k = 0; k < 9; k++) { /* past the limit of 4 s */
-		lab_sleep_ms(500);
+	while (lab_now_ms() - began < 4300) { /* until after the limit of 4 s */
+		if (lab_now_ms() - began < 3400)
+			lab_sleep_ms(500);
+		nanosleep(&often, NULL);
 		put(&c[0], "y");
 		put(&c[1], "y");
 	}
