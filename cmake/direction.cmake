@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Checks the direction of the dependencies: base <- {turn, signal, store} <- daemon, and harness on
-# base alone, but for the simulator, which runs the cores of turn and signal, and the loads and the
-# gauge, which write STUN with turn's tests. Run as: cmake -P cmake/direction.cmake (from the top folder).
+# base alone, but for the simulator, which runs the cores of turn and signal. turn/wire, the codec that
+# judges the server, is a folder of its own: it knows base alone, and only what judges knows it.
+# Run as: cmake -P cmake/direction.cmake (from the top folder).
 cmake_minimum_required(VERSION 3.25)
 set(may_include_base base)
 set(may_include_turn base turn)
 set(may_include_signal base signal)
 set(may_include_store base store)
 set(may_include_daemon base turn signal store daemon)
-set(may_include_harness base harness)
-set(may_include_harness_sim base turn signal harness)
+set(may_include_harness base harness wire)
+set(may_include_harness_sim base turn signal harness wire)
+set(may_include_wire base wire)
 set(folders base turn signal store daemon harness)
+set(known ${folders} wire)
+set(judges "^(turn/(tests|fuzz)|daemon/(doctor|tests))/")
 
 set(broken 0)
 foreach(folder ${folders})
@@ -18,8 +22,12 @@ foreach(folder ${folders})
 		${CMAKE_CURRENT_LIST_DIR}/../${folder}/*.[ch])
 	foreach(source ${sources})
 		set(may_include ${may_include_${folder}})
-		if(source MATCHES "^harness/(sim|load|gauge)/")
+		if(source MATCHES "^harness/sim/")
 			set(may_include ${may_include_harness_sim})
+		elseif(source MATCHES "^turn/wire/")
+			set(may_include ${may_include_wire})
+		elseif(source MATCHES "${judges}")
+			list(APPEND may_include wire)
 		endif()
 		if(source MATCHES "^daemon/tests/foreign/test_[a-z]+_page.c$") # have the harness's browser
 			list(APPEND may_include harness)
@@ -27,7 +35,10 @@ foreach(folder ${folders})
 		file(STRINGS ${CMAKE_CURRENT_LIST_DIR}/../${source} lines REGEX "^#include \"")
 		foreach(line ${lines})
 			string(REGEX REPLACE "^#include \"([^/\"]*)/?.*" "\\1" to "${line}")
-			if(to IN_LIST folders AND NOT to IN_LIST may_include)
+			if(line MATCHES "\"turn/wire/")
+				set(to wire)
+			endif()
+			if(to IN_LIST known AND NOT to IN_LIST may_include)
 				message(SEND_ERROR "${source}: ${folder} may not include ${to}: ${line}")
 				set(broken 1)
 			endif()

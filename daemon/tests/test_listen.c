@@ -5,7 +5,7 @@
  * connections of RFC 6062 find their worker.
  */
 #include "base/tests/test.h"
-#include "turn/tests/wire.h"
+#include "turn/wire/wire.h"
 
 #include <fcntl.h>
 #include <openssl/err.h>
@@ -704,12 +704,11 @@ static void control_open(struct client *c, struct addr *relayed)
 
 static int connect_to(struct client *control, const struct addr *peer, uint32_t *id)
 {
-	char text[ADDR_STRLEN];
 	struct wire m;
 	int r;
 
 	request(control, &m, W_CONNECT);
-	wire_add_xor_addr(&m, 0x0012, addr_format(peer, text));
+	wire_add_xor_addr(&m, ATTR_XOR_PEER_ADDRESS, peer);
 	r = ask(control, &m);
 	*id = wire_get_u32(control->in, control->len, 0x002a);
 	return r;
@@ -767,7 +766,7 @@ static void peers_connect(void **state)
 {
 	struct client control, data;
 	struct addr relayed, peer, shown;
-	char text[ADDR_STRLEN], buf[8];
+	char buf[8];
 	struct wire m;
 	uint32_t id;
 	int fd;
@@ -780,7 +779,7 @@ static void peers_connect(void **state)
 	assert_true(recv(fd, buf, 1, 0) <= 0); /* no permission: closed at once */
 	close(fd);
 	request(&control, &m, W_CREATE_PERMISSION);
-	wire_add_xor_addr(&m, 0x0012, addr_format(&peer, text));
+	wire_add_xor_addr(&m, ATTR_XOR_PEER_ADDRESS, &peer);
 	assert_int_equal(ask(&control, &m), 0);
 	fd = open_peer(&peer);
 	assert_int_equal(connect(fd, &relayed.sa, addr_len(&relayed)), 0);

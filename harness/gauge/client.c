@@ -5,7 +5,7 @@
 #include "harness/gauge/client.h"
 
 #include "harness/clock.h"
-#include "turn/tests/wire.h"
+#include "turn/wire/wire.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -14,16 +14,6 @@
 #define RESEND_MS 500
 #define TRIES     10
 #define UDP       (17u << 24)
-
-enum attr {
-	ATTR_CHANNEL_NUMBER = 0x000c,
-	ATTR_LIFETIME = 0x000d,
-	ATTR_XOR_PEER_ADDRESS = 0x0012,
-	ATTR_REALM = 0x0014,
-	ATTR_NONCE = 0x0015,
-	ATTR_XOR_RELAYED_ADDRESS = 0x0016,
-	ATTR_REQUESTED_TRANSPORT = 0x0019,
-};
 
 /* What an answer is waited for, and where it goes. */
 struct awaited {
@@ -118,7 +108,6 @@ struct request {
 
 static void compose(struct client *c, const struct request *q, struct wire *m)
 {
-	char text[ADDR_STRLEN];
 
 	wire_start(m, q->method, ++c->tid);
 	if (q->method == W_ALLOCATE)
@@ -128,7 +117,7 @@ static void compose(struct client *c, const struct request *q, struct wire *m)
 	if (q->lifetime)
 		wire_add_u32(m, ATTR_LIFETIME, q->lifetime_s);
 	if (q->peer)
-		wire_add_xor_addr(m, ATTR_XOR_PEER_ADDRESS, addr_format(q->peer, text));
+		wire_add_xor_addr(m, ATTR_XOR_PEER_ADDRESS, q->peer);
 	sign(c, m);
 }
 

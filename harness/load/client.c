@@ -6,7 +6,7 @@
 #include "harness/load/client.h"
 
 #include "harness/load/load.h"
-#include "turn/tests/wire.h"
+#include "turn/wire/wire.h"
 
 #include <poll.h>
 #include <string.h>
@@ -58,15 +58,15 @@ void client_compose(struct client *c, struct wire *m, uint16_t method, uint32_t 
 {
 	wire_start(m, method, ++c->tid);
 	if (method == W_ALLOCATE)
-		wire_add_u32(m, 0x0019, UDP);
+		wire_add_u32(m, ATTR_REQUESTED_TRANSPORT, UDP);
 	else
-		wire_add_u32(m, 0x000d, lifetime_s);
+		wire_add_u32(m, ATTR_LIFETIME, lifetime_s);
 	sign(c, m);
 }
 
 bool client_take_nonce(struct client *c, const uint8_t *reply, size_t len)
 {
-	return wire_get_str(reply, len, 0x0015, c->nonce, sizeof(c->nonce));
+	return wire_get_str(reply, len, ATTR_NONCE, c->nonce, sizeof(c->nonce));
 }
 
 /* The answer to want, if it has come. */
@@ -151,7 +151,7 @@ int client_allocate(struct client *c, struct why *why)
 	}
 	if (code)
 		return refused(code, "Allocate", why);
-	return wire_get_xor_addr(m.buf, m.len, 0x0016, &c->relayed)
+	return wire_get_xor_addr(m.buf, m.len, ATTR_XOR_RELAYED_ADDRESS, &c->relayed)
 	           ? 0
 	           : why_set(why, -E_PARSE, "Allocate: no relayed address");
 }
@@ -160,13 +160,12 @@ static int about_peer(struct client *c, uint16_t method, const char *what, const
                       struct why *why)
 {
 	static struct wire m;
-	char text[ADDR_STRLEN];
 	int code;
 
 	wire_start(&m, method, ++c->tid);
 	if (method == W_CHANNEL_BIND)
-		wire_add_u32(&m, 0x000c, (uint32_t)CLIENT_CHANNEL << 16);
-	wire_add_xor_addr(&m, 0x0012, addr_format(peer, text));
+		wire_add_channel(&m, CLIENT_CHANNEL);
+	wire_add_xor_addr(&m, ATTR_XOR_PEER_ADDRESS, peer);
 	sign(c, &m);
 	code = exchange(c, &m);
 	return code ? refused(code, what, why) : 0;

@@ -5,7 +5,7 @@
  */
 #include "harness/load/flows.h"
 
-#include "turn/tests/wire.h"
+#include "turn/wire/wire.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -133,12 +133,11 @@ static bool send_indication(struct flows *f, size_t i, size_t size, uint64_t now
 	static struct wire m;
 	static uint8_t payload[LINK_MESSAGE_MAX];
 	struct flow *w = &f->flow[i];
-	char text[ADDR_STRLEN];
 
 	stamp(payload, now_ns);
 	wire_start(&m, W_SEND, ++w->client.tid);
-	wire_add_xor_addr(&m, 0x0012, addr_format(&w->peer, text));
-	wire_add(&m, 0x0013, payload, size);
+	wire_add_xor_addr(&m, ATTR_XOR_PEER_ADDRESS, &w->peer);
+	wire_add(&m, ATTR_DATA, payload, size);
 	return put(f, i, m.buf, m.len);
 }
 
@@ -167,7 +166,7 @@ static const uint8_t *unwrap(const uint8_t *m, size_t len, size_t *n)
 		*n = (size_t)m[2] << 8 | m[3];
 		return *n <= len - 4 ? m + 4 : NULL;
 	}
-	return len >= 20 && wire_type(m) == W_DATA ? wire_get(m, len, 0x0013, n) : NULL;
+	return len >= 20 && wire_type(m) == W_DATA ? wire_get(m, len, ATTR_DATA, n) : NULL;
 }
 
 struct taking {

@@ -7,7 +7,7 @@
 #include "harness/load/load.h"
 #include "harness/load/server.h"
 #include "harness/load/tally.h"
-#include "turn/tests/wire.h"
+#include "turn/wire/wire.h"
 
 #include <poll.h>
 #include <stdlib.h>

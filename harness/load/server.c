@@ -10,7 +10,7 @@
 #include "harness/lab/proc.h"
 #include "harness/lab/selfcert.h"
 #include "harness/load/load.h"
-#include "turn/tests/wire.h"
+#include "turn/wire/wire.h"
 
 #include <dirent.h>
 #include <errno.h>

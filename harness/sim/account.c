@@ -150,7 +150,7 @@ void account_count_user(const struct account *acc, uint32_t user, uint32_t *leas
 uint32_t exchange_user(const struct exchange *x)
 {
 	size_t len;
-	const uint8_t *name = wire_get(x->request, x->request_len, 0x0006, &len);
+	const uint8_t *name = wire_get(x->request, x->request_len, ATTR_USERNAME, &len);
 	uint32_t user = 0;
 
 	for (size_t i = 1; name && i < len; i++)
@@ -169,7 +169,7 @@ bool exchange_has(const struct exchange *x, uint16_t type, const uint8_t **value
 /* RFC 8656 section 7.2, with this server's default and maximum. */
 static uint32_t lifetime_due(const struct exchange *x)
 {
-	uint32_t wanted = wire_get_u32(x->request, x->request_len, 0x000d);
+	uint32_t wanted = wire_get_u32(x->request, x->request_len, ATTR_LIFETIME);
 
 	if (wanted <= NODE_LIFETIME_S)
 		return NODE_LIFETIME_S;
@@ -205,7 +205,7 @@ static void reserve(struct exchange *x, struct ep relayed)
 {
 	struct sim *s = x->acc->sim;
 	size_t len;
-	const uint8_t *token = wire_get(x->reply, x->reply_len, 0x0022, &len);
+	const uint8_t *token = wire_get(x->reply, x->reply_len, ATTR_RESERVATION_TOKEN, &len);
 	struct ep next = {relayed.ip, (uint16_t)(relayed.port + 1), 0};
 	struct acc_alloc *holder = account_by_relayed(x->acc, next);
 
@@ -238,7 +238,7 @@ static void check_port(struct exchange *x, struct ep relayed)
 	          "port %u is two allocations'", relayed.port);
 	if (holder)
 		forget(acc, holder);
-	if (exchange_has(x, 0x0022, &token)) {
+	if (exchange_has(x, ATTR_RESERVATION_TOKEN, &token)) {
 		r = account_reserved(acc, token, relayed);
 		if (sim_check(s, SIM_PORT, r && ep_equal(r->relayed, relayed), x->call,
 		              "a token gave port %u, which is not the one it keeps", relayed.port))
@@ -247,7 +247,7 @@ static void check_port(struct exchange *x, struct ep relayed)
 	}
 	sim_check(s, SIM_PORT, !account_reserved(acc, NULL, relayed), x->call,
 	          "port %u was given away while a token keeps it", relayed.port);
-	if (!exchange_has(x, 0x0018, &even))
+	if (!exchange_has(x, ATTR_EVEN_PORT, &even))
 		return;
 	sim_check(s, SIM_PORT, relayed.port % 2 == 0, x->call, "EVEN-PORT gave port %u",
 	          relayed.port);
@@ -263,7 +263,7 @@ static struct ep misread(struct account *acc, const struct exchange *x, struct e
 
 	if (acc->sim->conf.broken == BREAK_SHARED_PORT && now && acc->last_port.port)
 		return acc->last_port;
-	if (acc->sim->conf.broken == BREAK_ODD_PORT && exchange_has(x, 0x0018, &even))
+	if (acc->sim->conf.broken == BREAK_ODD_PORT && exchange_has(x, ATTR_EVEN_PORT, &even))
 		relayed.port |= 1;
 	acc->last_port = relayed;
 	return relayed;
@@ -312,7 +312,7 @@ static void new_alloc(struct exchange *x, struct ep relayed, uint32_t lifetime_s
 static void on_allocate(struct exchange *x)
 {
 	struct sim *s = x->acc->sim;
-	uint32_t lifetime_s = wire_get_u32(x->reply, x->reply_len, 0x000d);
+	uint32_t lifetime_s = wire_get_u32(x->reply, x->reply_len, ATTR_LIFETIME);
 	struct addr relayed;
 	bool again = x->alloc && !memcmp(x->alloc->tid, x->request + 8, 12);
 
@@ -321,8 +321,10 @@ static void on_allocate(struct exchange *x)
 		          "437 to an Allocate, and there is no allocation");
 	if (x->code)
 		return;
-	if (!sim_check(s, SIM_REPLY, wire_get_xor_addr(x->reply, x->reply_len, 0x0016, &relayed),
-	               x->call, "an Allocate without an address"))
+	if (!sim_check(
+	        s, SIM_REPLY,
+	        wire_get_xor_addr(x->reply, x->reply_len, ATTR_XOR_RELAYED_ADDRESS, &relayed),
+	        x->call, "an Allocate without an address"))
 		return;
 	if (again) {
 		sim_check(s, SIM_LIFETIME,
@@ -344,13 +346,14 @@ static void on_allocate(struct exchange *x)
 static void on_refresh(struct exchange *x)
 {
 	struct sim *s = x->acc->sim;
-	uint32_t wanted, lifetime_s = wire_get_u32(x->reply, x->reply_len, 0x000d);
+	uint32_t wanted, lifetime_s = wire_get_u32(x->reply, x->reply_len, ATTR_LIFETIME);
 	const uint8_t *value;
 
 	if (x->code)
 		return;
-	wanted = exchange_has(x, 0x000d, &value) ? wire_get_u32(x->request, x->request_len, 0x000d)
-	                                         : NODE_LIFETIME_S;
+	wanted = exchange_has(x, ATTR_LIFETIME, &value)
+	             ? wire_get_u32(x->request, x->request_len, ATTR_LIFETIME)
+	             : NODE_LIFETIME_S;
 	if (!wanted) { /* also a retransmission */
 		sim_check(s, SIM_LIFETIME, !lifetime_s, x->call, "a last Refresh left a life");
 		account_end(x->acc, x->client);
@@ -408,7 +411,8 @@ bool account_chan_taken(struct account *acc, struct acc_alloc *a, uint16_t numbe
 /* A channel whose peer, a relay of the node, is no more: its refresh hears 403, once. */
 static bool end_orphan(struct exchange *x, struct ep peer)
 {
-	uint16_t number = (uint16_t)(wire_get_u32(x->request, x->request_len, 0x000c) >> 16);
+	uint16_t number =
+	    (uint16_t)(wire_get_u32(x->request, x->request_len, ATTR_CHANNEL_NUMBER) >> 16);
 	struct acc_chan *c = x->alloc ? account_chan(x->alloc, number) : NULL;
 
 	if (!c || !ep_equal(c->peer, peer) || c->until_ms <= sim_now(x->acc->sim) ||
@@ -422,7 +426,8 @@ static void bind_channel(struct exchange *x, struct ep peer)
 {
 	struct acc_alloc *a = x->alloc;
 	struct sim *s = x->acc->sim;
-	uint16_t number = (uint16_t)(wire_get_u32(x->request, x->request_len, 0x000c) >> 16);
+	uint16_t number =
+	    (uint16_t)(wire_get_u32(x->request, x->request_len, ATTR_CHANNEL_NUMBER) >> 16);
 	struct acc_chan *c = account_chan(a, number), *grown;
 	sim_check(s, SIM_CHANNEL, !account_chan_taken(x->acc, a, number, peer), x->call,
 	          "channel 0x%04x was bound twice", number);
@@ -444,7 +449,7 @@ static void on_permission(struct exchange *x, bool channel)
 	struct addr peer;
 	bool inside;
 
-	if (!wire_get_xor_addr(x->request, x->request_len, 0x0012, &peer))
+	if (!wire_get_xor_addr(x->request, x->request_len, ATTR_XOR_PEER_ADDRESS, &peer))
 		return;
 	inside = ep_of(&peer).ip >> 24 == 10;
 	/* A relayed address of the node, but no longer: only ChannelBind names the port. */
@@ -479,7 +484,8 @@ void account_reply(struct account *acc, struct ep client, const uint8_t *request
 	                     .call = sim_call_of(request, request_len),
 	                     .code = wire_error(reply, reply_len)};
 	uint16_t method = x.method;
-	bool ends = method == W_REFRESH && !x.code && !wire_get_u32(reply, reply_len, 0x000d);
+	bool ends =
+	    method == W_REFRESH && !x.code && !wire_get_u32(reply, reply_len, ATTR_LIFETIME);
 
 	if (x.alloc && x.alloc->expires_ms <= sim_now(acc->sim))
 		x.alloc = NULL;

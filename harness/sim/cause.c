@@ -48,7 +48,7 @@ void cause_sweep(struct account *acc)
 static bool get_nonce(const uint8_t *m, size_t len, char out[NONCE_LEN_MAX])
 {
 	memset(out, 0, NONCE_LEN_MAX);
-	return wire_get_str(m, len, 0x0015, out, NONCE_LEN_MAX);
+	return wire_get_str(m, len, ATTR_NONCE, out, NONCE_LEN_MAX);
 }
 
 static void note_nonce(struct exchange *x)
@@ -121,9 +121,9 @@ static bool allocate_508(const struct exchange *x)
 {
 	const uint8_t *even, *token;
 
-	if (exchange_has(x, 0x0022, &token))
+	if (exchange_has(x, ATTR_RESERVATION_TOKEN, &token))
 		return !account_reserved(x->acc, token, (struct ep){0, 0, 0});
-	return is_pool_full(x, exchange_has(x, 0x0018, &even));
+	return is_pool_full(x, exchange_has(x, ATTR_EVEN_PORT, &even));
 }
 
 static bool permission_508(const struct exchange *x)
@@ -149,7 +149,7 @@ static bool quota_486(const struct exchange *x)
 	const uint8_t *even;
 	uint32_t least, most, wanted = 1;
 
-	if (exchange_has(x, 0x0018, &even) && *even & 0x80)
+	if (exchange_has(x, ATTR_EVEN_PORT, &even) && *even & 0x80)
 		wanted++;
 	account_count_user(x->acc, exchange_user(x), &least, &most);
 	return x->method == W_ALLOCATE && most + wanted > SIM_USER_QUOTA;
@@ -157,11 +157,12 @@ static bool quota_486(const struct exchange *x)
 
 static bool conflict_400(const struct exchange *x)
 {
-	uint16_t number = (uint16_t)(wire_get_u32(x->request, x->request_len, 0x000c) >> 16);
+	uint16_t number =
+	    (uint16_t)(wire_get_u32(x->request, x->request_len, ATTR_CHANNEL_NUMBER) >> 16);
 	struct addr peer;
 
 	return x->method == W_CHANNEL_BIND && x->alloc &&
-	       wire_get_xor_addr(x->request, x->request_len, 0x0012, &peer) &&
+	       wire_get_xor_addr(x->request, x->request_len, ATTR_XOR_PEER_ADDRESS, &peer) &&
 	       account_chan_taken(x->acc, x->alloc, number, ep_of(&peer));
 }
 
@@ -188,7 +189,7 @@ static bool is_deserved(const struct exchange *x)
 	case 400:
 		return conflict_400(x);
 	case 401:
-		return !exchange_has(x, 0x0008, &integrity);
+		return !exchange_has(x, ATTR_MESSAGE_INTEGRITY, &integrity);
 	case 403:
 		return x->method == W_CREATE_PERMISSION || x->method == W_CHANNEL_BIND;
 	case 437:
@@ -214,7 +215,8 @@ void cause_check(struct exchange *x)
 		          "a request 0x%04x was refused with %d, without a cause", x->method,
 		          x->code);
 	else if (x->method != W_BINDING)
-		sim_check(x->acc->sim, SIM_CAUSE, exchange_has(x, 0x0008, &integrity) && is_good(x),
+		sim_check(x->acc->sim, SIM_CAUSE,
+		          exchange_has(x, ATTR_MESSAGE_INTEGRITY, &integrity) && is_good(x),
 		          x->call, "a request 0x%04x without a good nonce was granted", x->method);
 	if (x->code == 401 || x->code == 438)
 		note_nonce(x);

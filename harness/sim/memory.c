@@ -9,8 +9,8 @@
 #include "turn/peer_policy.h"
 #include "turn/ports.h"
 #include "turn/quota.h"
-#include "turn/tests/wire.h"
 #include "turn/turn.h"
+#include "turn/wire/wire.h"
 
 #include <malloc.h>
 #include <stdio.h>
@@ -76,7 +76,7 @@ static void on_reply(void *arg, struct env_udp *u, struct datagram *d, size_t n)
 	(void)u;
 	(void)n;
 	b->code = wire_error(d->data, d->len);
-	wire_get_str(d->data, d->len, 0x0015, b->nonce, sizeof(b->nonce));
+	wire_get_str(d->data, d->len, ATTR_NONCE, b->nonce, sizeof(b->nonce));
 }
 
 /* 0, or the error's code, or -E_TIMEOUT. */
@@ -87,10 +87,10 @@ static int ask(struct bench *b, uint32_t i, uint16_t method)
 
 	wire_start(m, method, i + 1);
 	if (method == W_ALLOCATE)
-		wire_add_u32(m, 0x0019, 17u << 24);
+		wire_add_transport(m, IPPROTO_UDP);
 	if (method == W_CHANNEL_BIND) {
-		wire_add_u32(m, 0x000c, 0x40000000u);
-		wire_add_xor_addr(m, 0x0012, PEER);
+		wire_add_channel(m, 0x4000);
+		wire_add_peer(m, PEER);
 	}
 	if (*b->nonce) {
 		wire_add_login(m, "1795326215:someone", REALM, b->nonce);

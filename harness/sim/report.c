@@ -138,7 +138,7 @@ uint32_t sim_call_of(const uint8_t *data, size_t len)
 	if (len >= 20 && data[0] < 4) {
 		if (wire_type(data) != W_DATA)
 			return get32(data + 8); /* the transaction ID */
-		data = wire_get(data, len, 0x0013, &n);
+		data = wire_get(data, len, ATTR_DATA, &n);
 		len = data ? n : 0;
 	} else if (len >= 4 && data[0] >= 0x40 && data[0] < 0x50) {
 		data += 4;

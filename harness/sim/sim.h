@@ -9,7 +9,7 @@
 
 #include "base/addr.h"
 #include "base/env_virtual.h"
-#include "turn/tests/wire.h"
+#include "turn/wire/wire.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -12,12 +12,11 @@
 #include <string.h>
 #include <utlist.h>
 
-#define RTO_MS             500
-#define RTO_MAX_MS         2000
-#define TRIES              12
-#define FALLBACK_MS        3000  /* then the stream is tried */
-#define KEEPALIVE_MS       25000 /* for the NATs */
-#define BINDING_INDICATION 0x0011
+#define RTO_MS       500
+#define RTO_MAX_MS   2000
+#define TRIES        12
+#define FALLBACK_MS  3000  /* then the stream is tried */
+#define KEEPALIVE_MS 25000 /* for the NATs */
 
 static void on_timer(void *arg);
 
@@ -63,20 +62,11 @@ static void schedule(struct tc *tc)
 	env_timer_set(tc->timer, next > now ? next - now : 1);
 }
 
-static void add_xor_addr(struct wire *m, uint16_t type, struct ep e)
+static void add_peer(struct wire *m, struct ep peer)
 {
-	uint32_t ip = e.ip ^ 0x2112a442u;
-	uint16_t port = e.port ^ 0x2112;
-	uint8_t v[8] = {0,
-	                1,
-	                (uint8_t)(port >> 8),
-	                (uint8_t)port,
-	                (uint8_t)(ip >> 24),
-	                (uint8_t)(ip >> 16),
-	                (uint8_t)(ip >> 8),
-	                (uint8_t)ip};
+	struct addr a = ep_addr(peer);
 
-	wire_add(m, type, v, sizeof(v));
+	wire_add_xor_addr(m, ATTR_XOR_PEER_ADDRESS, &a);
 }
 
 static void put32(uint8_t *p, uint32_t v)
@@ -103,13 +93,13 @@ static void add_allocate(struct tc *tc, struct wire *m)
 {
 	uint8_t even = tc->options.pair ? 0x80 : 0;
 
-	wire_add_u32(m, 0x0019, 17u << 24);
+	wire_add_transport(m, IPPROTO_UDP);
 	if (tc->options.lifetime_s)
-		wire_add_u32(m, 0x000d, tc->options.lifetime_s);
+		wire_add_u32(m, ATTR_LIFETIME, tc->options.lifetime_s);
 	if (tc->options.token)
-		wire_add(m, 0x0022, tc->token, sizeof(tc->token));
+		wire_add(m, ATTR_RESERVATION_TOKEN, tc->token, sizeof(tc->token));
 	else if (tc->options.even)
-		wire_add(m, 0x0018, &even, 1);
+		wire_add(m, ATTR_EVEN_PORT, &even, 1);
 }
 
 /* Writes the request anew, with the nonce that we have now. */
@@ -120,11 +110,11 @@ void tc_compose(struct tc *tc, struct request *r)
 	if (r->method == W_ALLOCATE)
 		add_allocate(tc, m);
 	if (r->method == W_REFRESH)
-		wire_add_u32(m, 0x000d, r->lifetime_s);
+		wire_add_u32(m, ATTR_LIFETIME, r->lifetime_s);
 	if (r->method == W_CHANNEL_BIND)
-		wire_add_u32(m, 0x000c, (uint32_t)r->number << 16);
+		wire_add_channel(m, r->number);
 	if (r->method == W_CHANNEL_BIND || r->method == W_CREATE_PERMISSION)
-		add_xor_addr(m, 0x0012, r->peer);
+		add_peer(m, r->peer);
 	if (r->method != W_BINDING && *tc->nonce) {
 		wire_add_login(m, tc_agent_of(tc)->name, SIM_REALM, tc->nonce);
 		wire_add_integrity(m, tc_agent_of(tc)->key);
@@ -314,7 +304,7 @@ static void on_timer(void *arg)
 	uint64_t now = sim_now(tc->sim);
 
 	if (tc->keepalive_ms <= now) {
-		struct wire *m = start(tc, BINDING_INDICATION);
+		struct wire *m = start(tc, W_BINDING | W_INDICATION);
 
 		tc->keepalive_ms = now + KEEPALIVE_MS;
 		to_server(tc, false, m->buf, m->len);
@@ -371,19 +361,12 @@ void tc_send_relayed(struct tc *tc, struct ep peer, const uint8_t *data, size_t 
 	if (!tc->relayed.port)
 		return;
 	if (c && c->bound) {
-		uint16_t number = (uint16_t)(CHANNEL_FIRST + (c - tc->chan));
-
-		memset(m->buf, 0, len + 8);
-		m->buf[0] = (uint8_t)(number >> 8);
-		m->buf[1] = (uint8_t)number;
-		m->buf[2] = (uint8_t)(len >> 8);
-		m->buf[3] = (uint8_t)len;
-		memcpy(m->buf + 4, data, len);
-		m->len = 4 + (tc->stream ? (len + 3) & ~(size_t)3 : len);
+		wire_channel_data(m, (uint16_t)(CHANNEL_FIRST + (c - tc->chan)), data, len,
+		                  tc->stream != NULL);
 	} else {
 		m = start(tc, W_SEND);
-		add_xor_addr(m, 0x0012, peer);
-		wire_add(m, 0x0013, data, len);
+		add_peer(m, peer);
+		wire_add(m, ATTR_DATA, data, len);
 	}
 	to_server(tc, tc->stream != NULL, m->buf, m->len);
 }

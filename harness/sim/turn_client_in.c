@@ -17,7 +17,7 @@ static struct request *request_of(struct tc *tc, const uint8_t *reply)
 
 static void on_challenge(struct tc *tc, struct request *r, const uint8_t *m, size_t len)
 {
-	if (!wire_get_str(m, len, 0x0015, tc->nonce, sizeof(tc->nonce)))
+	if (!wire_get_str(m, len, ATTR_NONCE, tc->nonce, sizeof(tc->nonce)))
 		return;
 	tc_compose(tc, r);
 	tc_transmit(tc, r);
@@ -27,10 +27,10 @@ static void on_allocated(struct tc *tc, const uint8_t *m, size_t len)
 {
 	struct addr a;
 	size_t n;
-	const uint8_t *token = wire_get(m, len, 0x0022, &n);
-	uint32_t lifetime_s = wire_get_u32(m, len, 0x000d);
+	const uint8_t *token = wire_get(m, len, ATTR_RESERVATION_TOKEN, &n);
+	uint32_t lifetime_s = wire_get_u32(m, len, ATTR_LIFETIME);
 
-	if (!wire_get_xor_addr(m, len, 0x0016, &a) || lifetime_s < 150)
+	if (!wire_get_xor_addr(m, len, ATTR_XOR_RELAYED_ADDRESS, &a) || lifetime_s < 150)
 		return;
 	tc->relayed = ep_of(&a);
 	tc->fallback_ms = 0;
@@ -48,7 +48,7 @@ static void on_success(struct tc *tc, const struct request *r, const uint8_t *m,
 
 	switch (r->method) {
 	case W_BINDING:
-		if (!wire_get_xor_addr(m, len, 0x0020, &a))
+		if (!wire_get_xor_addr(m, len, ATTR_XOR_MAPPED_ADDRESS, &a))
 			return;
 		tc->mapped = ep_of(&a);
 		if (!tc->stream && !tc->relayed.port)
@@ -59,7 +59,7 @@ static void on_success(struct tc *tc, const struct request *r, const uint8_t *m,
 		on_allocated(tc, m, len);
 		break;
 	case W_REFRESH:
-		tc->refresh_ms = tc_refresh_at(tc, wire_get_u32(m, len, 0x000d));
+		tc->refresh_ms = tc_refresh_at(tc, wire_get_u32(m, len, ATTR_LIFETIME));
 		break;
 	case W_CREATE_PERMISSION:
 		for (size_t i = 0; i < tc->peer_n; i++)
@@ -118,9 +118,9 @@ static void on_data_indication(struct tc *tc, const uint8_t *m, size_t len)
 {
 	struct addr peer;
 	size_t n;
-	const uint8_t *data = wire_get(m, len, 0x0013, &n);
+	const uint8_t *data = wire_get(m, len, ATTR_DATA, &n);
 
-	if (tc->user && data && wire_get_xor_addr(m, len, 0x0012, &peer))
+	if (tc->user && data && wire_get_xor_addr(m, len, ATTR_XOR_PEER_ADDRESS, &peer))
 		tc->user->data(tc->arg, tc, ep_of(&peer), true, data, n);
 }
 

@@ -127,7 +127,7 @@ static bool get_peer(const uint8_t *m, size_t len, struct ep *out)
 {
 	struct addr peer;
 
-	if (!wire_get_xor_addr(m, len, 0x0012, &peer))
+	if (!wire_get_xor_addr(m, len, ATTR_XOR_PEER_ADDRESS, &peer))
 		return false;
 	*out = ep_of(&peer);
 	return true;
@@ -138,7 +138,7 @@ static void expect_send(struct watch_node *w)
 {
 	struct acc_alloc *a = account_by_client(w->account, w->from);
 	size_t len;
-	const uint8_t *payload = wire_get(w->data, w->len, 0x0013, &len);
+	const uint8_t *payload = wire_get(w->data, w->len, ATTR_DATA, &len);
 	struct ep peer;
 
 	if (!payload || !get_peer(w->data, w->len, &peer))
@@ -202,7 +202,7 @@ void watch_turn_arrives(struct watch_node *w, struct ep from, struct ep to, cons
 		expect_channel_data(w);
 	else if (len >= 20 && data[0] < 4 && wire_type(data) == W_SEND)
 		expect_send(w);
-	else if (len >= 20 && data[0] < 4 && !(wire_type(data) & W_ERR))
+	else if (len >= 20 && data[0] < 4 && !(wire_type(data) & W_ERROR))
 		w->outcome = OUT_REPLY;
 }
 
@@ -226,7 +226,7 @@ static void tamper(struct watch_node *w, struct watch_sent *sent, uint8_t *copy)
 	if (b == BREAK_RELAYED_TWICE && w->outcome >= OUT_TO_PEER)
 		sent->times = 2;
 	if (b == BREAK_UNSIGNED && w->outcome == OUT_REPLY &&
-	    wire_get(sent->data, sent->len, 0x0008, &integrity_len)) {
+	    wire_get(sent->data, sent->len, ATTR_MESSAGE_INTEGRITY, &integrity_len)) {
 		memcpy(copy, sent->data, sent->len);
 		copy[sent->len - 30] ^= 1; /* within the integrity: 24 bytes, a fingerprint of 8 */
 		sent->data = copy;
@@ -255,7 +255,7 @@ static void check_to_client(struct watch_node *w, const struct watch_sent *sent)
 	} else {
 		sim_check(w->sim, SIM_CHANNEL, wire_type(sent->data) == W_DATA, w->call,
 		          "data of a peer without a channel came as 0x%04x", get16(sent->data));
-		data = wire_get(sent->data, sent->len, 0x0013, &len);
+		data = wire_get(sent->data, sent->len, ATTR_DATA, &len);
 		sim_check(w->sim, SIM_PEER,
 		          get_peer(sent->data, sent->len, &peer) && ep_equal(peer, w->peer),
 		          w->call, "a Data indication names another peer");

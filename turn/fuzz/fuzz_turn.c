@@ -14,8 +14,8 @@
 #include "turn/peer_policy.h"
 #include "turn/ports.h"
 #include "turn/quota.h"
-#include "turn/tests/wire.h"
 #include "turn/turn.h"
+#include "turn/wire/wire.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -79,7 +79,8 @@ static void check_message(struct fuzz *f, const uint8_t *data, size_t len)
 		return;
 	if (!memcmp(data + 4, "\x21\x12\xa4\x42", 4)) /* else to a classic client */
 		check(wire_sound(data, len));
-	if (wire_type(data) == (W_ALLOCATE | W_OK) && wire_get_xor_addr(data, len, 0x0016, &a))
+	if (wire_type(data) == (W_ALLOCATE | W_SUCCESS) &&
+	    wire_get_xor_addr(data, len, ATTR_XOR_RELAYED_ADDRESS, &a))
 		f->relayed = a;
 }
 
@@ -146,8 +147,9 @@ static bool to_stranger(const uint8_t *m, size_t len)
 {
 	size_t n;
 
-	return m[0] < 2 && wire_type(m) != W_DATA && !wire_get(m, len, 0x0008, &n) &&
-	       !wire_get(m, len, 0x001c, &n);
+	return m[0] < 2 && wire_type(m) != W_DATA &&
+	       !wire_get(m, len, ATTR_MESSAGE_INTEGRITY, &n) &&
+	       !wire_get(m, len, ATTR_MESSAGE_INTEGRITY_SHA256, &n);
 }
 
 static size_t longest_reply(const struct fuzz *f, const uint8_t *m, size_t len)

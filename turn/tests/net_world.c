@@ -421,7 +421,7 @@ int client_ask(struct client *c, struct wire *m)
 	while (c->in[0] >= 64 || c->in[0] == 0);
 	assert_true(wire_sound(c->in, c->len));
 	assert_memory_equal(c->in + 8, m->buf + 8, 12);
-	wire_get_str(c->in, c->len, 0x0015, c->nonce, sizeof(c->nonce));
+	wire_get_str(c->in, c->len, ATTR_NONCE, c->nonce, sizeof(c->nonce));
 	return wire_error(c->in, c->len);
 }
 
@@ -432,32 +432,31 @@ int client_allocate(struct client *c, uint8_t transport)
 
 	for (int i = 0; i < 2 && r == 401; i++) {
 		client_request(c, &m, W_ALLOCATE);
-		wire_add_u32(&m, 0x0019, (uint32_t)transport << 24);
+		wire_add_transport(&m, transport);
 		r = client_ask(c, &m);
 	}
 	if (!r)
-		assert_true(wire_get_xor_addr(c->in, c->len, 0x0016, &c->relayed));
+		assert_true(
+		    wire_get_xor_addr(c->in, c->len, ATTR_XOR_RELAYED_ADDRESS, &c->relayed));
 	return r;
 }
 
 int client_permit(struct client *c, const struct addr *peer)
 {
-	char text[ADDR_STRLEN];
 	struct wire m;
 
 	client_request(c, &m, W_CREATE_PERMISSION);
-	wire_add_xor_addr(&m, 0x0012, addr_format(peer, text));
+	wire_add_xor_addr(&m, ATTR_XOR_PEER_ADDRESS, peer);
 	return client_ask(c, &m);
 }
 
 int client_bind(struct client *c, uint16_t number, const struct addr *peer)
 {
-	char text[ADDR_STRLEN];
 	struct wire m;
 
 	client_request(c, &m, W_CHANNEL_BIND);
-	wire_add_u32(&m, 0x000c, (uint32_t)number << 16);
-	wire_add_xor_addr(&m, 0x0012, addr_format(peer, text));
+	wire_add_channel(&m, number);
+	wire_add_xor_addr(&m, ATTR_XOR_PEER_ADDRESS, peer);
 	return client_ask(c, &m);
 }
 
@@ -469,8 +468,8 @@ bool client_binding_works(struct client *c)
 
 	wire_start(&m, W_BINDING, 4711);
 	client_send(c, m.buf, m.len);
-	if (!client_read(c) || wire_type(c->in) != (W_BINDING | SUCCESS) ||
-	    !wire_get_xor_addr(c->in, c->len, 0x0020, &seen))
+	if (!client_read(c) || wire_type(c->in) != (W_BINDING | W_SUCCESS) ||
+	    !wire_get_xor_addr(c->in, c->len, ATTR_XOR_MAPPED_ADDRESS, &seen))
 		return false;
 	memset(&own, 0, sizeof(own));
 	getsockname(c->fd, &own.sa, &len);

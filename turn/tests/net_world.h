@@ -10,16 +10,13 @@
 #include "turn/peer_policy.h"
 #include "turn/ports.h"
 #include "turn/quota.h"
-#include "turn/tests/wire.h"
+#include "turn/wire/wire.h"
 
 #include <event2/event.h>
 #include <event2/listener.h>
 #include <pthread.h>
 
 #define REALM "example.org"
-
-/* As W_OK, which is a macro of unistd.h. */
-#define SUCCESS 0x0100
 
 struct srv {
 	struct event_base *base;

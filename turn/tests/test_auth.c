@@ -53,18 +53,18 @@ static void build(struct host *h, const struct ask *q, struct wire *m)
 
 	wire_start(m, q->method, ++h->w->tid);
 	if (q->method == W_ALLOCATE)
-		wire_add_u32(m, 0x0019, 17u << 24);
+		wire_add_transport(m, IPPROTO_UDP);
 	wire_userhash(q->user, q->realm, hash);
 	if (q->userhash)
-		wire_add(m, 0x001e, hash, sizeof(hash));
+		wire_add(m, ATTR_USERHASH, hash, sizeof(hash));
 	else
-		wire_add_str(m, 0x0006, q->user);
-	wire_add_str(m, 0x0014, q->realm);
-	wire_add_str(m, 0x0015, h->nonce);
+		wire_add_str(m, ATTR_USERNAME, q->user);
+	wire_add_str(m, ATTR_REALM, q->realm);
+	wire_add_str(m, ATTR_NONCE, h->nonce);
 	if (!q->no_list)
-		wire_add(m, 0x8002, q->list, sizeof(algorithms));
+		wire_add(m, ATTR_PASSWORD_ALGORITHMS, q->list, sizeof(algorithms));
 	if (!q->no_choice)
-		wire_add(m, 0x001d, q->md5 ? algorithms + 4 : algorithms, 4);
+		wire_add(m, ATTR_PASSWORD_ALGORITHM, q->md5 ? algorithms + 4 : algorithms, 4);
 	if (q->sha1)
 		wire_add_integrity(m, key);
 	else
@@ -98,18 +98,19 @@ static void sha256_clients(void **state)
 	host_open(w, &h, "198.51.100.5:1", "alice", "secret");
 	assert_int_equal(host_login(&h), 401);
 	assert_memory_equal(h.nonce, "obMatJos2AAAB", 13);
-	assert_memory_equal(wire_get(h.in.buf, h.in.len, 0x8002, &n), algorithms, 8);
+	assert_memory_equal(wire_get(h.in.buf, h.in.len, ATTR_PASSWORD_ALGORITHMS, &n), algorithms,
+	                    8);
 	assert_int_equal(n, 8);
 	assert_int_equal(ask(&h, &q), 0);
-	assert_null(wire_get(h.in.buf, h.in.len, 0x0008, &n));
+	assert_null(wire_get(h.in.buf, h.in.len, ATTR_MESSAGE_INTEGRITY, &n));
 	/* SOFTWARE is for those who have shown who they are, and has no version */
-	assert_memory_equal(wire_get(h.in.buf, h.in.len, 0x8022, &n), "Turnpike", 8);
+	assert_memory_equal(wire_get(h.in.buf, h.in.len, ATTR_SOFTWARE, &n), "Turnpike", 8);
 	assert_int_equal(n, 8);
 	q.method = W_REFRESH;
 	assert_int_equal(ask(&h, &q), 0);
 	/* the same session by the older algorithm, and back */
 	assert_int_equal(host_refresh(&h, 700), 0);
-	assert_null(wire_get(h.in.buf, h.in.len, 0x001c, &n));
+	assert_null(wire_get(h.in.buf, h.in.len, ATTR_MESSAGE_INTEGRITY_SHA256, &n));
 	q.userhash = true;
 	assert_int_equal(ask(&h, &q), 0);
 	q.md5 = true;
@@ -154,10 +155,10 @@ static void userhash(void **state)
 	for (int i = 0; i < 2; i++) {
 		wire_start(&m, W_ALLOCATE, 1);
 		if (!i)
-			wire_add_str(&m, 0x0006, "alice");
-		wire_add(&m, 0x001e, "12345678901234567890123456789012", i ? 31 : 32);
-		wire_add_str(&m, 0x0014, REALM);
-		wire_add_str(&m, 0x0015, h.nonce);
+			wire_add_str(&m, ATTR_USERNAME, "alice");
+		wire_add(&m, ATTR_USERHASH, "12345678901234567890123456789012", i ? 31 : 32);
+		wire_add_str(&m, ATTR_REALM, REALM);
+		wire_add_str(&m, ATTR_NONCE, h.nonce);
 		wire_add_integrity256(&m, algorithms, 8, 32);
 		assert_int_equal(host_send(&h, SERVER4, m.buf, m.len), 1);
 		assert_int_equal(host_reply_code(&h), 400);
@@ -183,12 +184,12 @@ static void learn(struct host *h, const char *to, size_t len)
 
 	wire_start(&m, W_ALLOCATE, ++h->w->tid);
 	if (len > m.len)
-		wire_add_u32(&m, 0x0019, 17u << 24);
+		wire_add_transport(&m, IPPROTO_UDP);
 	assert_int_equal(m.len, len);
 	assert_int_equal(host_send(h, to, m.buf, m.len), 1);
 	assert_true(wire_sound(h->in.buf, h->in.len));
 	assert_int_equal(host_reply_code(h), 401);
-	assert_true(wire_get_str(h->in.buf, h->in.len, 0x0015, h->nonce, sizeof(h->nonce)));
+	assert_true(wire_get_str(h->in.buf, h->in.len, ATTR_NONCE, h->nonce, sizeof(h->nonce)));
 }
 
 /* The whole challenge is there, and a client that knows it all comes in with it. */
@@ -203,12 +204,14 @@ static void expect_whole(struct world *w, bool v6, size_t len)
 	learn(&h, v6 ? SERVER6 : SERVER4, len);
 	assert_true(h.in.len <= 1280 - 40 - 8);
 	assert_memory_equal(h.nonce, "obMatJos2AAAD", 13);
-	assert_memory_equal(wire_get(h.in.buf, h.in.len, 0x8002, &n), algorithms, 8);
-	assert_memory_equal(wire_get(h.in.buf, h.in.len, 0x0014, &n), realm, strlen(realm));
+	assert_memory_equal(wire_get(h.in.buf, h.in.len, ATTR_PASSWORD_ALGORITHMS, &n), algorithms,
+	                    8);
+	assert_memory_equal(wire_get(h.in.buf, h.in.len, ATTR_REALM, &n), realm, strlen(realm));
 	assert_int_equal(n, strlen(realm));
 	if (w->conf.oauth) {
-		assert_memory_equal(wire_get(h.in.buf, h.in.len, 0x802e, &n), "auth.example.org",
-		                    16);
+		assert_memory_equal(
+		    wire_get(h.in.buf, h.in.len, ATTR_THIRD_PARTY_AUTHORIZATION, &n),
+		    "auth.example.org", 16);
 		assert_int_equal(n, 16);
 	}
 	q.realm = realm;
@@ -276,8 +279,8 @@ static void bid_down_in(struct world *w, const char *realm)
 	/* an algorithm that was not offered */
 	wire_start(&m, W_ALLOCATE, 1);
 	wire_add_login(&m, "alice", realm, good);
-	wire_add(&m, 0x8002, algorithms, 8);
-	wire_add(&m, 0x001d, "\0\3\0\0", 4);
+	wire_add(&m, ATTR_PASSWORD_ALGORITHMS, algorithms, 8);
+	wire_add(&m, ATTR_PASSWORD_ALGORITHM, "\0\3\0\0", 4);
 	wire_add_integrity256(&m, algorithms, 8, 32);
 	assert_int_equal(host_send(&h, SERVER4, m.buf, m.len), 1);
 	assert_int_equal(host_reply_code(&h), 400);
@@ -343,7 +346,7 @@ static void older_clients(void **state)
 
 	host_open(w, &h, "198.51.100.5:1", "alice", "secret");
 	assert_int_equal(host_allocate(&h, NULL), 0);
-	assert_non_null(wire_get(h.in.buf, h.in.len, 0x0008, &n));
+	assert_non_null(wire_get(h.in.buf, h.in.len, ATTR_MESSAGE_INTEGRITY, &n));
 	host_close(&h);
 }
 
@@ -364,14 +367,15 @@ static void several_realms(void **state)
 	strcpy(other.nonce, h.nonce);
 	/* who names the second gets the second in return */
 	wire_start(&m, W_ALLOCATE, 1);
-	wire_add_str(&m, 0x0014, "other.example");
+	wire_add_str(&m, ATTR_REALM, "other.example");
 	assert_int_equal(host_send(&other, SERVER4, m.buf, m.len), 1);
 	assert_int_equal(host_reply_code(&other), 401);
-	assert_memory_equal(wire_get(other.in.buf, other.in.len, 0x0014, &n), "other.example", 13);
-	memcpy(other.nonce, wire_get(other.in.buf, other.in.len, 0x0015, &n), 28);
+	assert_memory_equal(wire_get(other.in.buf, other.in.len, ATTR_REALM, &n), "other.example",
+	                    13);
+	memcpy(other.nonce, wire_get(other.in.buf, other.in.len, ATTR_NONCE, &n), 28);
 	q.realm = "third.example";
 	assert_int_equal(ask(&other, &q), 401);
-	assert_memory_equal(wire_get(other.in.buf, other.in.len, 0x0014, &n), REALM, 11);
+	assert_memory_equal(wire_get(other.in.buf, other.in.len, ATTR_REALM, &n), REALM, 11);
 	q.realm = "other.example";
 	assert_int_equal(ask(&other, &q), 0);
 	/* the user of that name in the other realm is somebody else */
@@ -400,15 +404,15 @@ static void classic_bindings(void **state)
 		wire_start(&m, W_BINDING, 7);
 		memcpy(m.buf + 4, "nocookie", 8);
 		assert_int_equal(host_send(&h, to[i], m.buf, m.len), 1);
-		assert_int_equal(wire_type(h.in.buf), W_BINDING | W_OK);
+		assert_int_equal(wire_type(h.in.buf), W_BINDING | W_SUCCESS);
 		assert_memory_equal(h.in.buf + 4, m.buf + 4, 16);
-		assert_null(wire_get(h.in.buf, h.in.len, 0x0020, &n));
-		v = wire_get(h.in.buf, h.in.len, 0x0001, &n);
+		assert_null(wire_get(h.in.buf, h.in.len, ATTR_XOR_MAPPED_ADDRESS, &n));
+		v = wire_get(h.in.buf, h.in.len, ATTR_MAPPED_ADDRESS, &n);
 		assert_non_null(v);
 		assert_int_equal(n, i ? 20 : 8);
 		assert_memory_equal(v, i ? "\0\2\1\2" : "\0\1\1\2\xc6\x33\x64\x05", i ? 4 : 8);
 		/* CHANGE-REQUEST is unknown to us, and named as such */
-		wire_add_u32(&m, 0x0003, 6);
+		wire_add_u32(&m, ATTR_CHANGE_REQUEST, 6);
 		assert_int_equal(host_send(&h, to[i], m.buf, m.len), 1);
 		assert_int_equal(host_reply_code(&h), 420);
 		/* nothing else goes without the cookie */
@@ -442,10 +446,10 @@ static void hostile_names(void **state)
 		size_t len = i < 8 ? names[i].len : i == 8 ? 508 : 513;
 
 		wire_start(&m, W_ALLOCATE, (uint32_t)i);
-		wire_add_u32(&m, 0x0019, 17u << 24);
-		wire_add(&m, 0x0006, i < 8 ? names[i].name : longest, len);
-		wire_add_str(&m, 0x0014, REALM);
-		wire_add_str(&m, 0x0015, h.nonce);
+		wire_add_transport(&m, IPPROTO_UDP);
+		wire_add(&m, ATTR_USERNAME, i < 8 ? names[i].name : longest, len);
+		wire_add_str(&m, ATTR_REALM, REALM);
+		wire_add_str(&m, ATTR_NONCE, h.nonce);
 		wire_add_integrity(&m, no_key);
 		assert_int_equal(host_send(&h, SERVER4, m.buf, m.len), 1);
 		assert_int_equal(host_reply_code(&h), len && len < 509 ? 401 : 400);
@@ -497,12 +501,12 @@ static void odd_offsets(void **state)
 
 		host_open(w, &h, "198.51.100.5:1", "alice", "secret");
 		wire_start(&m, W_ALLOCATE, (uint32_t)len);
-		wire_add(&m, 0x8022, "abcdefghijkl", len);
-		wire_add_u32(&m, 0x0019, 17u << 24);
-		wire_add_xor_addr(&m, 0x0012, "8.8.8.8:1");
-		wire_add(&m, 0x0006, "abcdefghijkl", len);
-		wire_add_str(&m, 0x0014, REALM);
-		wire_add(&m, 0x0015, nonce, n - len);
+		wire_add(&m, ATTR_SOFTWARE, "abcdefghijkl", len);
+		wire_add_transport(&m, IPPROTO_UDP);
+		wire_add_peer(&m, "8.8.8.8:1");
+		wire_add(&m, ATTR_USERNAME, "abcdefghijkl", len);
+		wire_add_str(&m, ATTR_REALM, REALM);
+		wire_add(&m, ATTR_NONCE, nonce, n - len);
 		wire_add_integrity(&m, no_key);
 		assert_int_equal(host_send(&h, SERVER4, m.buf, m.len), 1);
 		assert_int_equal(host_reply_code(&h), len ? 401 : 400);

@@ -194,8 +194,8 @@ static int reply_to(struct stream *s, const struct wire *m)
 	assert_int_equal(s->messages, 1);
 	assert_memory_equal(s->out + 4, m->buf + 4, 16);
 	code = wire_error(s->out, s->len);
-	assert_int_equal(wire_type(s->out), wire_type(m->buf) | (code ? W_ERR : W_OK));
-	if (!wire_get_str(s->out, s->len, 0x0015, s->nonce, sizeof(s->nonce)) && *s->nonce &&
+	assert_int_equal(wire_type(s->out), wire_type(m->buf) | (code ? W_ERROR : W_SUCCESS));
+	if (!wire_get_str(s->out, s->len, ATTR_NONCE, s->nonce, sizeof(s->nonce)) && *s->nonce &&
 	    code != 400) {
 		wire_key(s->user, REALM, s->password, key);
 		assert_true(wire_integrity_ok(s->out, s->len, key));
@@ -214,7 +214,7 @@ static int allocate(struct stream *s, uint8_t transport)
 	struct wire m;
 
 	start_request(s, &m, W_ALLOCATE);
-	wire_add_u32(&m, 0x0019, (uint32_t)transport << 24);
+	wire_add_transport(&m, transport);
 	return ask(s, &m);
 }
 
@@ -227,7 +227,7 @@ static void login(struct stream *s)
 static void start_connect(struct stream *s, struct wire *m, const char *peer)
 {
 	start_request(s, m, W_CONNECT);
-	wire_add_xor_addr(m, 0x0012, peer);
+	wire_add_peer(m, peer);
 }
 
 /* For a Connect that is answered at once. */
@@ -244,7 +244,7 @@ static int bind_code(struct stream *s, uint32_t id)
 	struct wire m;
 
 	start_request(s, &m, W_CONNECTION_BIND);
-	wire_add_u32(&m, 0x002a, id);
+	wire_add_u32(&m, ATTR_CONNECTION_ID, id);
 	return ask(s, &m);
 }
 
@@ -253,7 +253,7 @@ static int permit(struct stream *s, const char *peer)
 	struct wire m;
 
 	start_request(s, &m, W_CREATE_PERMISSION);
-	wire_add_xor_addr(&m, 0x0012, peer);
+	wire_add_peer(&m, peer);
 	return ask(s, &m);
 }
 
@@ -262,7 +262,7 @@ static int refresh(struct stream *s, uint32_t lifetime)
 	struct wire m;
 
 	start_request(s, &m, W_REFRESH);
-	wire_add_u32(&m, 0x000d, lifetime);
+	wire_add_u32(&m, ATTR_LIFETIME, lifetime);
 	return ask(s, &m);
 }
 
@@ -291,7 +291,7 @@ static uint32_t connect_ok(struct stream *s, const char *peer, struct handle **o
 	assert_non_null(h);
 	turn_tcp_connected(h->conn, 0);
 	assert_int_equal(reply_to(s, &m), 0);
-	id = wire_get_u32(s->out, s->len, 0x002a);
+	id = wire_get_u32(s->out, s->len, ATTR_CONNECTION_ID);
 	assert_int_equal(TURN_CONNECTION_WORKER(id), t->w.conf.worker);
 	*out = h;
 	return id;
@@ -331,17 +331,17 @@ static void allocates(void **state)
 	host_open(&t->w, &udp, "198.51.100.6:1", "alice", "secret");
 	assert_int_equal(host_login(&udp), 401);
 	host_request(&udp, &m, W_ALLOCATE);
-	wire_add_u32(&m, 0x0019, 6u << 24);
+	wire_add_transport(&m, IPPROTO_TCP);
 	assert_int_equal(host_ask(&udp, &m), 400);
 	host_close(&udp);
 	/* with EVEN-PORT or RESERVATION-TOKEN: 400 */
 	start_request(&s, &m, W_ALLOCATE);
-	wire_add_u32(&m, 0x0019, 6u << 24);
-	wire_add(&m, 0x0018, "\x00", 1);
+	wire_add_transport(&m, IPPROTO_TCP);
+	wire_add(&m, ATTR_EVEN_PORT, "\x00", 1);
 	assert_int_equal(ask(&s, &m), 400);
 	start_request(&s, &m, W_ALLOCATE);
-	wire_add_u32(&m, 0x0019, 6u << 24);
-	wire_add(&m, 0x0022, "12345678", 8);
+	wire_add_transport(&m, IPPROTO_TCP);
+	wire_add(&m, ATTR_RESERVATION_TOKEN, "12345678", 8);
 	assert_int_equal(ask(&s, &m), 400);
 	/* another transport: 442 */
 	assert_int_equal(allocate(&s, 132), 442);
@@ -357,20 +357,20 @@ static void allocates(void **state)
 	t->listen_fails = 0;
 	assert_int_equal(turn_ports_leased(t->w.ports4), 0);
 	assert_int_equal(allocate(&s, 6), 0);
-	assert_true(wire_get_xor_addr(s.out, s.len, 0x0016, &relayed));
+	assert_true(wire_get_xor_addr(s.out, s.len, ATTR_XOR_RELAYED_ADDRESS, &relayed));
 	assert_true(addr_equal(&relayed, &find(t, true)->local));
 	assert_int_equal(turn_ports_leased(t->w.ports4), 1);
 	assert_true(turn_ports_is_tcp(t->w.ports4, addr_port(&relayed)));
 	assert_false(turn_ports_is_leased(t->w.ports4, addr_port(&relayed)));
 	/* datagrams are not for it */
 	start_request(&s, &m, W_CHANNEL_BIND);
-	wire_add_u32(&m, 0x000c, 0x40000000);
-	wire_add_xor_addr(&m, 0x0012, PEER);
+	wire_add_channel(&m, 0x4000);
+	wire_add_peer(&m, PEER);
 	assert_int_equal(ask(&s, &m), 400);
 	assert_int_equal(permit(&s, PEER), 0);
 	wire_start(&m, W_SEND, 1);
-	wire_add_xor_addr(&m, 0x0012, PEER);
-	wire_add_str(&m, 0x0013, "hello");
+	wire_add_peer(&m, PEER);
+	wire_add_str(&m, ATTR_DATA, "hello");
 	turn_link_input(s.link, m.buf, m.len);
 	assert_int_equal(turn_get_stats(t->w.turn)->to_peer_packets, 0);
 	stream_close(&s);
@@ -507,8 +507,8 @@ static void connects_with_a_token(void **state)
 	s.user = "k";
 	len = seal(oauth.server_name, mac_key, env_wall_s(t->w.env), token);
 	start_request(&s, &m, W_ALLOCATE);
-	wire_add_u32(&m, 0x0019, 6u << 24);
-	wire_add(&m, 0x001b, token, len);
+	wire_add_transport(&m, IPPROTO_TCP);
+	wire_add(&m, ATTR_ACCESS_TOKEN, token, len);
 	wire_add_integrity256(&m, (const uint8_t *)mac_key, 16, 32);
 	turn_link_input(s.link, m.buf, m.len);
 	assert_int_equal(wire_error(s.out, s.len), 0);
@@ -543,7 +543,7 @@ static void binds(void **state)
 	host_open(&t->w, &udp, "198.51.100.5:9", "alice", "secret");
 	assert_int_equal(host_login(&udp), 401);
 	host_request(&udp, &m, W_CONNECTION_BIND);
-	wire_add_u32(&m, 0x002a, id);
+	wire_add_u32(&m, ATTR_CONNECTION_ID, id);
 	assert_int_equal(host_ask(&udp, &m), 400);
 	host_close(&udp);
 	/* 401 before anything is told; 400 without an ID */
@@ -561,7 +561,7 @@ static void binds(void **state)
 	data.password = "secret";
 	/* another worker's goes there, unanswered; where there is none, it is unknown */
 	start_request(&data, &m, W_CONNECTION_BIND);
-	wire_add_u32(&m, 0x002a, (id & 0xffffff) | 1u << 24);
+	wire_add_u32(&m, ATTR_CONNECTION_ID, (id & 0xffffff) | 1u << 24);
 	tell(&data, &m);
 	assert_int_equal(data.messages, 0);
 	assert_ptr_equal(t->moved, &data);
@@ -599,9 +599,9 @@ static void peers_come(void **state)
 	assert_int_equal(turn_tcp_accepted(l->alloc, &from, h), 0);
 	assert_int_equal(s.messages, 1);
 	assert_int_equal(wire_type(s.out), W_CONNECTION_ATTEMPT);
-	assert_true(wire_get_xor_addr(s.out, s.len, 0x0012, &shown));
+	assert_true(wire_get_xor_addr(s.out, s.len, ATTR_XOR_PEER_ADDRESS, &shown));
 	assert_true(addr_equal(&shown, &from));
-	assert_non_null(wire_get(s.out, s.len, 0x002a, &n));
+	assert_non_null(wire_get(s.out, s.len, ATTR_CONNECTION_ID, &n));
 	assert_non_null(h->conn);
 	/* it waits for 30 seconds */
 	world_run(&t->w, 31 * 1000);
@@ -713,11 +713,11 @@ static void hairpins(void **state)
 	login(&udp);
 	assert_int_equal(allocate(&s, 6), 0);
 	assert_int_equal(allocate(&other, 6), 0);
-	assert_true(wire_get_xor_addr(other.out, other.len, 0x0016, &relayed));
+	assert_true(wire_get_xor_addr(other.out, other.len, ATTR_XOR_RELAYED_ADDRESS, &relayed));
 	connect_ok(&s, addr_format(&relayed, text), &h);
 	assert_true(addr_equal(&h->peer, &relayed));
 	assert_int_equal(allocate(&udp, 17), 0);
-	assert_true(wire_get_xor_addr(udp.out, udp.len, 0x0016, &relayed));
+	assert_true(wire_get_xor_addr(udp.out, udp.len, ATTR_XOR_RELAYED_ADDRESS, &relayed));
 	assert_int_equal(connect_code(&s, addr_format(&relayed, text)), 403);
 	stream_close(&s);
 	stream_close(&other);

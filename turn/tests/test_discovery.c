@@ -7,8 +7,6 @@
 
 #include <stdlib.h>
 
-enum { CHANGE = 0x0003, PAD = 0x0026, PORT = 0x0027, ORIGIN = 0x802b, OTHER = 0x802c };
-
 static const char *const at4[] = {"192.0.2.7:3478", "192.0.2.7:3479", "192.0.2.8:3478",
                                   "192.0.2.8:3479"};
 static const char *const at6[] = {"[2001:db8:ffff::7]:3478", "[2001:db8:ffff::7]:3479",
@@ -66,18 +64,18 @@ static void expect_whole(const struct host *h, const struct wire *request, size_
 {
 	struct addr mapped;
 
-	assert_true(wire_get_xor_addr(h->in.buf, h->in.len, 0x0020, &mapped));
+	assert_true(wire_get_xor_addr(h->in.buf, h->in.len, ATTR_XOR_MAPPED_ADDRESS, &mapped));
 	assert_true(addr_equal(&mapped, &h->udp->local));
-	assert_true(plain_addr(&h->in, 0x0001, &mapped));
+	assert_true(plain_addr(&h->in, ATTR_MAPPED_ADDRESS, &mapped));
 	assert_true(addr_equal(&mapped, &h->udp->local));
-	assert_true(plain_addr(&h->in, ORIGIN, &mapped));
-	assert_true(plain_addr(&h->in, OTHER, &mapped));
+	assert_true(plain_addr(&h->in, ATTR_RESPONSE_ORIGIN, &mapped));
+	assert_true(plain_addr(&h->in, ATTR_OTHER_ADDRESS, &mapped));
 	assert_true(h->in.len + headers <= 3 * (request->len + headers));
 }
 
 static void answers_from_the_other_side(void **state)
 {
-	/* flags of CHANGE-REQUEST, and which listener then answers the first */
+	/* flags of ATTR_CHANGE_REQUEST-REQUEST, and which listener then answers the first */
 	static const struct {
 		uint32_t flags;
 		int from;
@@ -96,30 +94,30 @@ static void answers_from_the_other_side(void **state)
 	for (size_t i = 0; i < 4; i++) {
 		wire_start(&m, W_BINDING, 1);
 		if (table[i].flags)
-			wire_add_u32(&m, CHANGE, table[i].flags);
+			wire_add_u32(&m, ATTR_CHANGE_REQUEST, table[i].flags);
 		assert_int_equal(host_send(&h, at4[0], m.buf, m.len), 1);
 		assert_int_equal(host_reply_code(&h), 0);
 		assert_true(wire_sound(h.in.buf, h.in.len));
 		assert_int_equal(addr_parse(&a, at4[table[i].from]), 0);
 		assert_true(addr_equal(&h.from, &a));
-		expect_addr(&h, ORIGIN, table[i].origin);
-		expect_addr(&h, OTHER, "203.0.113.8:3479");
+		expect_addr(&h, ATTR_RESPONSE_ORIGIN, table[i].origin);
+		expect_addr(&h, ATTR_OTHER_ADDRESS, "203.0.113.8:3479");
 		expect_whole(&h, &m, 28);
 	}
 	/* seen from the last, everything is the other way round */
 	wire_start(&m, W_BINDING, 1);
-	wire_add_u32(&m, CHANGE, 6);
+	wire_add_u32(&m, ATTR_CHANGE_REQUEST, 6);
 	assert_int_equal(host_send(&h, at4[3], m.buf, m.len), 1);
-	expect_addr(&h, OTHER, at4[0]);
-	expect_addr(&h, ORIGIN, at4[0]);
+	expect_addr(&h, ATTR_OTHER_ADDRESS, at4[0]);
+	expect_addr(&h, ATTR_RESPONSE_ORIGIN, at4[0]);
 	host_close(&h);
 	/* IPv6 */
 	host_open(w, &h, "[2001:db8:1::5]:1", "", "");
 	wire_start(&m, W_BINDING, 1);
-	wire_add_u32(&m, CHANGE, 6);
+	wire_add_u32(&m, ATTR_CHANGE_REQUEST, 6);
 	wire_add_fingerprint(&m);
 	assert_int_equal(host_send(&h, at6[0], m.buf, m.len), 1);
-	expect_addr(&h, OTHER, at6[3]);
+	expect_addr(&h, ATTR_OTHER_ADDRESS, at6[3]);
 	assert_int_equal(addr_parse(&a, at6[3]), 0);
 	assert_true(addr_equal(&h.from, &a));
 	expect_whole(&h, &m, 48);
@@ -140,29 +138,29 @@ static void answers_to_another_port(void **state)
 	host_open(w, &h, "198.51.100.5:1", "", "");
 	host_open(w, &second, "198.51.100.5:7777", "", "");
 	wire_start(&m, W_BINDING, 1);
-	wire_add(&m, PORT, "\x1e\x61", 2);
+	wire_add(&m, ATTR_RESPONSE_PORT, "\x1e\x61", 2);
 	second.got = 0;
 	assert_int_equal(host_send(&h, at4[0], m.buf, m.len), 0);
 	assert_int_equal(second.got, 1);
 	assert_int_equal(host_reply_code(&second), 0);
 	/* not with PADDING, not to port 0, not in another length */
 	wire_start(&m, W_BINDING, 2);
-	wire_add(&m, PORT, "\x1e\x61", 2);
-	wire_add(&m, PAD, "1234", 4);
+	wire_add(&m, ATTR_RESPONSE_PORT, "\x1e\x61", 2);
+	wire_add(&m, ATTR_PADDING, "1234", 4);
 	second.got = 0;
 	assert_int_equal(host_send(&h, at4[0], m.buf, m.len), 1);
 	assert_int_equal(host_reply_code(&h), 400);
 	assert_int_equal(second.got, 0);
 	wire_start(&m, W_BINDING, 3);
-	wire_add(&m, PORT, "\0\0\0\0", 4);
+	wire_add(&m, ATTR_RESPONSE_PORT, "\0\0\0\0", 4);
 	assert_int_equal(host_send(&h, at4[0], m.buf, m.len), 1);
 	assert_int_equal(host_reply_code(&h), 400);
 	wire_start(&m, W_BINDING, 4);
-	wire_add(&m, PORT, "123", 3);
+	wire_add(&m, ATTR_RESPONSE_PORT, "123", 3);
 	assert_int_equal(host_send(&h, at4[0], m.buf, m.len), 1);
 	assert_int_equal(host_reply_code(&h), 400);
 	wire_start(&m, W_BINDING, 5);
-	wire_add(&m, CHANGE, "123", 3);
+	wire_add(&m, ATTR_CHANGE_REQUEST, "123", 3);
 	assert_int_equal(host_send(&h, at4[0], m.buf, m.len), 1);
 	assert_int_equal(host_reply_code(&h), 400);
 	host_close(&h);
@@ -186,9 +184,9 @@ static void padding_multiplies_nothing(void **state)
 		const uint8_t *v;
 
 		wire_start(&m, W_BINDING, 1);
-		wire_add(&m, PAD, pad, len);
+		wire_add(&m, ATTR_PADDING, pad, len);
 		assert_int_equal(host_send(&h, at4[0], m.buf, m.len), 1);
-		v = wire_get(h.in.buf, h.in.len, PAD, &n);
+		v = wire_get(h.in.buf, h.in.len, ATTR_PADDING, &n);
 		assert_non_null(v);
 		assert_int_equal(n, len);
 		assert_memory_equal(v, zeros, n);
@@ -206,7 +204,7 @@ static void expect_unknown(struct host *h, const char *to, uint16_t type, const 
 
 	assert_int_equal(host_send(h, to, m->buf, m->len), 1);
 	assert_int_equal(host_reply_code(h), 420);
-	v = wire_get(h->in.buf, h->in.len, 0x000a, &n);
+	v = wire_get(h->in.buf, h->in.len, ATTR_UNKNOWN_ATTRIBUTES, &n);
 	assert_non_null(v);
 	assert_int_equal(n, 2);
 	assert_int_equal(v[0] << 8 | v[1], type);
@@ -214,7 +212,7 @@ static void expect_unknown(struct host *h, const char *to, uint16_t type, const 
 
 static void needs_four_listeners(void **state)
 {
-	static const uint16_t types[] = {CHANGE, PAD, PORT};
+	static const uint16_t types[] = {ATTR_CHANGE_REQUEST, ATTR_PADDING, ATTR_RESPONSE_PORT};
 
 	(void)state;
 	for (size_t listeners = 0; listeners < 4; listeners++) {
@@ -232,12 +230,12 @@ static void needs_four_listeners(void **state)
 		}
 		wire_start(&m, W_BINDING, 1);
 		assert_int_equal(host_send(&h, to, m.buf, m.len), 1);
-		assert_null(wire_get(h.in.buf, h.in.len, OTHER, &n));
+		assert_null(wire_get(h.in.buf, h.in.len, ATTR_OTHER_ADDRESS, &n));
 		/* and in no other request, wherever */
 		assert_int_equal(host_login(&h), 401);
 		host_request(&h, &m, W_ALLOCATE);
-		wire_add_u32(&m, 0x0019, 17u << 24);
-		wire_add_u32(&m, CHANGE, 6);
+		wire_add_transport(&m, IPPROTO_UDP);
+		wire_add_u32(&m, ATTR_CHANGE_REQUEST, 6);
 		assert_int_equal(host_ask(&h, &m), 420);
 		host_close(&h);
 		close_world(w);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Allocations of one family and of both, and what belongs to a datagram besides
- * its payload: DF, DSCP, ECN and ICMP errors (RFC 8656 sections 7, 8, 11.5, 15).
+ * its payload: ATTR_DONT_FRAGMENT, DSCP, ECN and ICMP errors (RFC 8656 sections 7, 8, 11.5, 15).
  */
 #include "base/error.h"
 #include "base/tests/test.h"
@@ -12,8 +12,6 @@
 
 #define PEER4 "9.9.9.9:4000"
 #define PEER6 "[2600::9]:4000"
-
-enum { FAMILY = 0x0017, EVEN = 0x0018, DF = 0x001a, TOKEN = 0x0022, ADDITIONAL = 0x8000 };
 
 struct dual {
 	struct world w;
@@ -60,16 +58,16 @@ static int allocate(struct host *h, uint16_t a, uint8_t a_value, uint16_t b, uin
 	if (!*h->nonce)
 		assert_int_equal(host_login(h), 401);
 	host_request(h, &m, W_ALLOCATE);
-	wire_add_u32(&m, 0x0019, 17u << 24);
-	if (a == EVEN)
+	wire_add_transport(&m, IPPROTO_UDP);
+	if (a == ATTR_EVEN_PORT)
 		wire_add(&m, a, &a_value, 1);
-	else if (a == DF)
+	else if (a == ATTR_DONT_FRAGMENT)
 		wire_add(&m, a, NULL, 0);
 	else if (a)
 		wire_add_u32(&m, a, (uint32_t)a_value << 24);
-	if (b == EVEN)
+	if (b == ATTR_EVEN_PORT)
 		wire_add(&m, b, &b_value, 1);
-	else if (b == TOKEN)
+	else if (b == ATTR_RESERVATION_TOKEN)
 		wire_add(&m, b, "12345678", 8);
 	else if (b)
 		wire_add_u32(&m, b, (uint32_t)b_value << 24);
@@ -81,9 +79,9 @@ static int refresh(struct host *h, uint32_t lifetime_s, uint8_t family)
 	struct wire m;
 
 	host_request(h, &m, W_REFRESH);
-	wire_add_u32(&m, 0x000d, lifetime_s);
+	wire_add_u32(&m, ATTR_LIFETIME, lifetime_s);
 	if (family)
-		wire_add_u32(&m, FAMILY, (uint32_t)family << 24);
+		wire_add_u32(&m, ATTR_REQUESTED_ADDRESS_FAMILY, (uint32_t)family << 24);
 	return host_ask(h, &m);
 }
 
@@ -112,12 +110,12 @@ static void dual_allocate(struct dual *d)
 {
 	size_t n;
 
-	assert_int_equal(allocate(&d->client, ADDITIONAL, 2, 0, 0), 0);
-	assert_true(nth_addr(&d->client.in, 0x0016, 0, &d->relayed4));
-	assert_true(nth_addr(&d->client.in, 0x0016, 1, &d->relayed6));
+	assert_int_equal(allocate(&d->client, ATTR_ADDITIONAL_ADDRESS_FAMILY, 2, 0, 0), 0);
+	assert_true(nth_addr(&d->client.in, ATTR_XOR_RELAYED_ADDRESS, 0, &d->relayed4));
+	assert_true(nth_addr(&d->client.in, ATTR_XOR_RELAYED_ADDRESS, 1, &d->relayed6));
 	assert_int_equal(addr_family(&d->relayed4), AF_INET);
 	assert_int_equal(addr_family(&d->relayed6), AF_INET6);
-	assert_null(wire_get(d->client.in.buf, d->client.in.len, 0x8001, &n));
+	assert_null(wire_get(d->client.in.buf, d->client.in.len, ATTR_ADDRESS_ERROR_CODE, &n));
 	assert_int_equal(turn_allocations(d->w.turn), 1);
 	assert_int_equal(turn_relayed_addresses(d->w.turn), 2);
 }
@@ -127,10 +125,10 @@ static bool send_to(struct dual *d, struct host *peer, const char *to, bool df, 
 	struct wire m;
 
 	wire_start(&m, W_SEND, ++d->w.tid);
-	wire_add_xor_addr(&m, 0x0012, to);
+	wire_add_peer(&m, to);
 	if (df)
-		wire_add(&m, DF, NULL, 0);
-	wire_add_str(&m, 0x0013, "data");
+		wire_add(&m, ATTR_DONT_FRAGMENT, NULL, 0);
+	wire_add_str(&m, ATTR_DATA, "data");
 	peer->got = 0;
 	host_send_as(&d->client, SERVER4, m.buf, m.len, tos);
 	return peer->got == 1;
@@ -242,17 +240,25 @@ static void malformed_wishes(void **state)
 	struct dual *d = dual_new();
 
 	(void)state;
-	assert_int_equal(allocate(&d->client, ADDITIONAL, 1, 0, 0), 400);
-	assert_int_equal(allocate(&d->client, ADDITIONAL, 7, 0, 0), 400);
-	assert_int_equal(allocate(&d->client, ADDITIONAL, 2, FAMILY, 1), 400);
-	assert_int_equal(allocate(&d->client, ADDITIONAL, 2, FAMILY, 2), 400);
-	assert_int_equal(allocate(&d->client, ADDITIONAL, 2, EVEN, 0x80), 400);
-	assert_int_equal(allocate(&d->client, ADDITIONAL, 2, TOKEN, 0), 400);
-	assert_int_equal(allocate(&d->client, FAMILY, 3, 0, 0), 440);
+	assert_int_equal(allocate(&d->client, ATTR_ADDITIONAL_ADDRESS_FAMILY, 1, 0, 0), 400);
+	assert_int_equal(allocate(&d->client, ATTR_ADDITIONAL_ADDRESS_FAMILY, 7, 0, 0), 400);
+	assert_int_equal(allocate(&d->client, ATTR_ADDITIONAL_ADDRESS_FAMILY, 2,
+	                          ATTR_REQUESTED_ADDRESS_FAMILY, 1),
+	                 400);
+	assert_int_equal(allocate(&d->client, ATTR_ADDITIONAL_ADDRESS_FAMILY, 2,
+	                          ATTR_REQUESTED_ADDRESS_FAMILY, 2),
+	                 400);
+	assert_int_equal(
+	    allocate(&d->client, ATTR_ADDITIONAL_ADDRESS_FAMILY, 2, ATTR_EVEN_PORT, 0x80), 400);
+	assert_int_equal(
+	    allocate(&d->client, ATTR_ADDITIONAL_ADDRESS_FAMILY, 2, ATTR_RESERVATION_TOKEN, 0),
+	    400);
+	assert_int_equal(allocate(&d->client, ATTR_REQUESTED_ADDRESS_FAMILY, 3, 0, 0), 440);
 	assert_int_equal(turn_allocations(d->w.turn), 0);
-	assert_int_equal(allocate(&d->client, ADDITIONAL, 2, EVEN, 0), 0);
+	assert_int_equal(allocate(&d->client, ATTR_ADDITIONAL_ADDRESS_FAMILY, 2, ATTR_EVEN_PORT, 0),
+	                 0);
 	for (int i = 0; i < 2; i++) {
-		assert_true(nth_addr(&d->client.in, 0x0016, i, &d->relayed4));
+		assert_true(nth_addr(&d->client.in, ATTR_XOR_RELAYED_ADDRESS, i, &d->relayed4));
 		assert_int_equal(addr_port(&d->relayed4) % 2, 0);
 	}
 	dual_free(d);
@@ -265,11 +271,11 @@ static void expect_half(struct dual *d, int code, int family, int missing)
 	const uint8_t *v;
 
 	assert_int_equal(host_login(&d->client), 401);
-	assert_int_equal(allocate(&d->client, ADDITIONAL, 2, 0, 0), 0);
-	assert_true(nth_addr(&d->client.in, 0x0016, 0, &relayed));
+	assert_int_equal(allocate(&d->client, ATTR_ADDITIONAL_ADDRESS_FAMILY, 2, 0, 0), 0);
+	assert_true(nth_addr(&d->client.in, ATTR_XOR_RELAYED_ADDRESS, 0, &relayed));
 	assert_int_equal(addr_family(&relayed), family);
-	assert_false(nth_addr(&d->client.in, 0x0016, 1, &relayed));
-	v = wire_get(d->client.in.buf, d->client.in.len, 0x8001, &n);
+	assert_false(nth_addr(&d->client.in, ATTR_XOR_RELAYED_ADDRESS, 1, &relayed));
+	v = wire_get(d->client.in.buf, d->client.in.len, ATTR_ADDRESS_ERROR_CODE, &n);
 	assert_non_null(v);
 	assert_int_equal(v[0], missing);
 	assert_int_equal(v[2] * 100 + v[3], code);
@@ -291,7 +297,7 @@ static void one_is_not_to_be_had(void **state)
 		assert_int_equal(turn_ports_lease(d->w.ports4, d->w.env, TURN_PORT_ANY, &port), 0);
 	d->w.leased_elsewhere = 2 * all;
 	assert_int_equal(host_login(&d->client), 401);
-	assert_int_equal(allocate(&d->client, ADDITIONAL, 2, 0, 0), 508);
+	assert_int_equal(allocate(&d->client, ATTR_ADDITIONAL_ADDRESS_FAMILY, 2, 0, 0), 508);
 	for (port = 50000; port < 50000 + all; port++)
 		turn_ports_release(d->w.ports6, port);
 	d->w.leased_elsewhere = all;
@@ -307,7 +313,8 @@ static void dont_fragment(void **state)
 	struct dual *d = dual_new();
 
 	(void)state;
-	assert_int_equal(allocate(&d->client, DF, 0, ADDITIONAL, 2), 0);
+	assert_int_equal(
+	    allocate(&d->client, ATTR_DONT_FRAGMENT, 0, ATTR_ADDITIONAL_ADDRESS_FAMILY, 2), 0);
 	assert_int_equal(host_permit(&d->client, PEER4), 0);
 	assert_int_equal(host_permit(&d->client, PEER6), 0);
 	/* what the Allocate said holds for no datagram; the Send indication's word for this one */
@@ -364,10 +371,10 @@ static void expect_icmp(struct dual *d, const char *peer, const char *value)
 	assert_true(wire_sound(in->buf, in->len));
 	assert_int_equal(wire_type(in->buf), W_DATA);
 	assert_int_equal(addr_parse(&want, peer), 0);
-	assert_true(wire_get_xor_addr(in->buf, in->len, 0x0012, &got));
+	assert_true(wire_get_xor_addr(in->buf, in->len, ATTR_XOR_PEER_ADDRESS, &got));
 	assert_true(addr_equal(&want, &got));
-	assert_null(wire_get(in->buf, in->len, 0x0013, &n));
-	assert_memory_equal(wire_get(in->buf, in->len, 0x8004, &n), value, 8);
+	assert_null(wire_get(in->buf, in->len, ATTR_DATA, &n));
+	assert_memory_equal(wire_get(in->buf, in->len, ATTR_ICMP, &n), value, 8);
 	assert_int_equal(n, 8);
 }
 

@@ -239,10 +239,10 @@ static int ask_pair(struct host *h, uint8_t token[8])
 
 	assert_int_equal(host_login(h), 401); /* the nonce before was for another allocation */
 	host_request(h, &m, W_ALLOCATE);
-	wire_add_u32(&m, 0x0019, 17u << 24);
-	wire_add(&m, 0x0018, "\x80", 1);
+	wire_add_transport(&m, IPPROTO_UDP);
+	wire_add(&m, ATTR_EVEN_PORT, "\x80", 1);
 	r = host_ask(h, &m);
-	v = r ? NULL : wire_get(h->in.buf, h->in.len, 0x0022, &n);
+	v = r ? NULL : wire_get(h->in.buf, h->in.len, ATTR_RESERVATION_TOKEN, &n);
 	if (v)
 		memcpy(token, v, 8);
 	return r;
@@ -254,8 +254,8 @@ static int take_up(struct host *h, const uint8_t token[8])
 
 	assert_int_equal(host_login(h), 401);
 	host_request(h, &m, W_ALLOCATE);
-	wire_add_u32(&m, 0x0019, 17u << 24);
-	wire_add(&m, 0x0022, token, 8);
+	wire_add_transport(&m, IPPROTO_UDP);
+	wire_add(&m, ATTR_RESERVATION_TOKEN, token, 8);
 	return host_ask(h, &m);
 }
 

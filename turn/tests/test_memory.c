@@ -31,7 +31,7 @@ static int ask(struct host *h, struct wire *m)
 	if (!host_send(h, SERVER4, m->buf, m->len))
 		return -1;
 	assert_true(wire_sound(h->in.buf, h->in.len));
-	wire_get_str(h->in.buf, h->in.len, 0x0015, h->nonce, sizeof(h->nonce));
+	wire_get_str(h->in.buf, h->in.len, ATTR_NONCE, h->nonce, sizeof(h->nonce));
 	return host_reply_code(h);
 }
 
@@ -53,13 +53,13 @@ static void allocate(struct host *h, bool dual, bool mobile, bool pair)
 	struct wire m;
 
 	host_request(h, &m, W_ALLOCATE);
-	wire_add_u32(&m, 0x0019, 17u << 24);
+	wire_add_transport(&m, IPPROTO_UDP);
 	if (dual)
-		wire_add_u32(&m, 0x8000, 2u << 24);
+		wire_add_u32(&m, ATTR_ADDITIONAL_ADDRESS_FAMILY, 2u << 24);
 	if (mobile)
-		wire_add(&m, 0x8030, NULL, 0);
+		wire_add(&m, ATTR_MOBILITY_TICKET, NULL, 0);
 	if (pair)
-		wire_add(&m, 0x0018, "\x80", 1);
+		wire_add(&m, ATTR_EVEN_PORT, "\x80", 1);
 	tolerate(ask(h, &m));
 }
 
@@ -69,8 +69,8 @@ static void to_peer(struct host *h, uint16_t method, const char *peer, uint16_t 
 
 	host_request(h, &m, method);
 	if (channel)
-		wire_add_u32(&m, 0x000c, (uint32_t)channel << 16);
-	wire_add_xor_addr(&m, 0x0012, peer);
+		wire_add_channel(&m, channel);
+	wire_add_peer(&m, peer);
 	tolerate(ask(h, &m));
 }
 
@@ -79,9 +79,9 @@ static void refresh(struct host *h, uint32_t lifetime_s, const uint8_t *ticket, 
 	struct wire m;
 
 	host_request(h, &m, W_REFRESH);
-	wire_add_u32(&m, 0x000d, lifetime_s);
+	wire_add_u32(&m, ATTR_LIFETIME, lifetime_s);
 	if (ticket)
-		wire_add(&m, 0x8030, ticket, len);
+		wire_add(&m, ATTR_MOBILITY_TICKET, ticket, len);
 	tolerate(ask(h, &m));
 }
 
@@ -106,7 +106,7 @@ static void session(struct world *w, struct host *a, struct host *b, struct host
 	a->nonce[0] = b->nonce[0] = 0;
 	allocate(a, true, true, false);
 	allocate(a, true, true, false);
-	v = wire_get(a->in.buf, a->in.len, 0x8030, &n);
+	v = wire_get(a->in.buf, a->in.len, ATTR_MOBILITY_TICKET, &n);
 	if (v)
 		memcpy(ticket, v, n);
 	to_peer(a, W_CREATE_PERMISSION, PEER4, 0);
@@ -132,7 +132,7 @@ static void session(struct world *w, struct host *a, struct host *b, struct host
 	link = turn_link_new(w->turn, &params);
 	if (link) {
 		host_request(a, &m, W_ALLOCATE);
-		wire_add_u32(&m, 0x0019, 17u << 24);
+		wire_add_transport(&m, IPPROTO_UDP);
 		wire_key(a->user, REALM, a->password, key);
 		wire_add_integrity(&m, key);
 		turn_link_input(link, m.buf, m.len);
@@ -141,7 +141,7 @@ static void session(struct world *w, struct host *a, struct host *b, struct host
 	}
 	w->answers_later = true; /* a request that is parked */
 	host_request(b, &m, W_ALLOCATE);
-	wire_add_u32(&m, 0x0019, 17u << 24);
+	wire_add_transport(&m, IPPROTO_UDP);
 	tolerate(ask(b, &m));
 	w->answers_later = false;
 	turn_auth_answered(w->turn, w->ticket);

@@ -11,8 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PEER   "9.9.9.9:4000"
-#define TICKET 0x8030
+#define PEER "9.9.9.9:4000"
 
 struct ticket {
 	uint8_t bytes[128];
@@ -68,7 +67,7 @@ static void scene_free(struct scene *s)
 static bool take_ticket(struct scene *s, const struct wire *in)
 {
 	size_t n;
-	const uint8_t *v = wire_get(in->buf, in->len, TICKET, &n);
+	const uint8_t *v = wire_get(in->buf, in->len, ATTR_MOBILITY_TICKET, &n);
 
 	if (!v)
 		return false;
@@ -84,11 +83,12 @@ static int allocate(struct scene *s, struct host *h, const void *ticket, size_t 
 	int r;
 
 	host_request(h, &m, W_ALLOCATE);
-	wire_add_u32(&m, 0x0019, 17u << 24);
-	wire_add(&m, TICKET, ticket, len);
+	wire_add_transport(&m, IPPROTO_UDP);
+	wire_add(&m, ATTR_MOBILITY_TICKET, ticket, len);
 	r = host_ask(h, &m);
 	if (!r) {
-		assert_true(wire_get_xor_addr(h->in.buf, h->in.len, 0x0016, &s->relayed));
+		assert_true(
+		    wire_get_xor_addr(h->in.buf, h->in.len, ATTR_XOR_RELAYED_ADDRESS, &s->relayed));
 		addr_format(&s->relayed, s->relayed_text);
 	}
 	return r;
@@ -97,9 +97,9 @@ static int allocate(struct scene *s, struct host *h, const void *ticket, size_t 
 static void start_refresh(struct host *h, struct wire *m, const struct ticket *t, uint32_t lifetime)
 {
 	host_request(h, m, W_REFRESH);
-	wire_add_u32(m, 0x000d, lifetime);
+	wire_add_u32(m, ATTR_LIFETIME, lifetime);
 	if (t)
-		wire_add(m, TICKET, t->bytes, t->len);
+		wire_add(m, ATTR_MOBILITY_TICKET, t->bytes, t->len);
 }
 
 static int move(struct scene *s, struct host *h, const struct ticket *t)
@@ -185,8 +185,8 @@ static void moves_with_its_data(void **state)
 	assert_int_equal(move(s, &s->c, &s->ticket), 0);
 	struct wire m;
 	wire_start(&m, W_SEND, 1);
-	wire_add_xor_addr(&m, 0x0012, PEER);
-	wire_add_str(&m, 0x0013, "by send");
+	wire_add_peer(&m, PEER);
+	wire_add_str(&m, ATTR_DATA, "by send");
 	s->peer.got = 0;
 	host_send(&s->c, SERVER4, m.buf, m.len);
 	assert_int_equal(s->peer.got, 1);
@@ -217,7 +217,8 @@ static void refused_moves_nothing(void **state)
 	assert_true(take_ticket(s, &s->a.in));
 	assert_int_equal(host_bind(&s->a, 0x4000, PEER), 0);
 	start_refresh(&s->b, &m, &s->ticket, 600);
-	wire_add_u32(&m, 0x0017, 2u << 24); /* it has no relayed address of this family */
+	wire_add_u32(&m, ATTR_REQUESTED_ADDRESS_FAMILY,
+	             2u << 24); /* it has no relayed address of this family */
 	assert_int_equal(host_ask(&s->b, &m), 443);
 	assert_false(sends(s, &s->b));
 	assert_true(sends(s, &s->a));
@@ -351,7 +352,7 @@ static void move_to_link(struct scene *s, struct turn_link *link, struct stream 
 		wire_add_integrity(&m, key);
 		turn_link_input(link, m.buf, m.len);
 		assert_int_equal(wire_error(st->out, st->len), known ? 0 : 438);
-		wire_get_str(st->out, st->len, 0x0015, s->a.nonce, sizeof(s->a.nonce));
+		wire_get_str(st->out, st->len, ATTR_NONCE, s->a.nonce, sizeof(s->a.nonce));
 	}
 }
 
@@ -372,24 +373,24 @@ static void survives_its_connection(void **state)
 	assert_int_equal(addr_parse(&params.client, "198.51.100.5:9"), 0);
 	link = turn_link_new(s->w.turn, &params);
 	wire_start(&m, W_ALLOCATE, 1);
-	wire_add_u32(&m, 0x0019, 17u << 24);
+	wire_add_transport(&m, IPPROTO_UDP);
 	turn_link_input(link, m.buf, m.len);
 	assert_int_equal(wire_error(st.out, st.len), 401);
-	assert_true(wire_get_str(st.out, st.len, 0x0015, s->a.nonce, sizeof(s->a.nonce)));
+	assert_true(wire_get_str(st.out, st.len, ATTR_NONCE, s->a.nonce, sizeof(s->a.nonce)));
 	host_request(&s->a, &m, W_ALLOCATE); /* with the connection's nonce */
-	wire_add_u32(&m, 0x0019, 17u << 24);
-	wire_add(&m, TICKET, NULL, 0);
+	wire_add_transport(&m, IPPROTO_UDP);
+	wire_add(&m, ATTR_MOBILITY_TICKET, NULL, 0);
 	wire_add_integrity(&m, key);
 	turn_link_input(link, m.buf, m.len);
 	assert_int_equal(wire_error(st.out, st.len), 0);
-	assert_true(wire_get_xor_addr(st.out, st.len, 0x0016, &s->relayed));
+	assert_true(wire_get_xor_addr(st.out, st.len, ATTR_XOR_RELAYED_ADDRESS, &s->relayed));
 	addr_format(&s->relayed, s->relayed_text);
 	struct wire in = {.len = st.len};
 	memcpy(in.buf, st.out, st.len);
 	assert_true(take_ticket(s, &in));
 	host_request(&s->a, &m, W_CHANNEL_BIND);
-	wire_add_u32(&m, 0x000c, 0x40000000);
-	wire_add_xor_addr(&m, 0x0012, PEER);
+	wire_add_channel(&m, 0x4000);
+	wire_add_peer(&m, PEER);
 	wire_add_integrity(&m, key);
 	turn_link_input(link, m.buf, m.len);
 	assert_int_equal(wire_error(st.out, st.len), 0);
@@ -599,7 +600,7 @@ static void streams_wait(void **state)
 	wire_add_integrity(&m, key);
 	turn_link_input(link, m.buf, m.len);
 	assert_int_equal(wire_error(st.out, st.len), 438); /* the nonce is for the socket of b */
-	assert_true(wire_get_str(st.out, st.len, 0x0015, s->b.nonce, sizeof(s->b.nonce)));
+	assert_true(wire_get_str(st.out, st.len, ATTR_NONCE, s->b.nonce, sizeof(s->b.nonce)));
 	st.messages = 0;
 	start_refresh(&s->b, &m, &s->ticket, 600);
 	wire_add_integrity(&m, key);
@@ -630,7 +631,7 @@ static void streams_wait(void **state)
 	/* the connection goes while its request waits */
 	s->w.answers_later = true;
 	host_request(&s->b, &m, W_ALLOCATE);
-	wire_add_u32(&m, 0x0019, 17u << 24);
+	wire_add_transport(&m, IPPROTO_UDP);
 	m.buf[30] ^= 1; /* of somebody else: no key is known */
 	wire_add_integrity(&m, key);
 	turn_link_input(link, m.buf, m.len);

@@ -27,7 +27,6 @@ struct data {
 static void data_open(struct data *d)
 {
 	struct addr at;
-	char text[ADDR_STRLEN];
 	struct wire m;
 	int listener = open_loopback(SOCK_STREAM, &at);
 
@@ -37,7 +36,7 @@ static void data_open(struct data *d)
 	client_open(&s, &d->control);
 	assert_int_equal(client_allocate(&d->control, 6), 0);
 	client_request(&d->control, &m, W_CONNECT);
-	wire_add_xor_addr(&m, 0x0012, addr_format(&at, text));
+	wire_add_xor_addr(&m, ATTR_XOR_PEER_ADDRESS, &at);
 	assert_int_equal(client_ask(&d->control, &m), 0);
 	d->peer = accept(listener, NULL, NULL);
 	assert_true(d->peer >= 0);
@@ -45,7 +44,8 @@ static void data_open(struct data *d)
 	client_open(&s, &d->client);
 	for (int code = 401; code;) {
 		client_request(&d->client, &m, W_CONNECTION_BIND);
-		wire_add_u32(&m, 0x002a, wire_get_u32(d->control.in, d->control.len, 0x002a));
+		wire_add_u32(&m, ATTR_CONNECTION_ID,
+		             wire_get_u32(d->control.in, d->control.len, ATTR_CONNECTION_ID));
 		code = client_ask(&d->client, &m);
 		assert_true(code == 0 || code == 401);
 	}

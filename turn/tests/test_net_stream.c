@@ -28,7 +28,7 @@ static size_t compose(uint8_t *out, size_t *replies)
 	for (uint32_t i = 0; i < 3; i++) {
 		wire_start(&m, W_BINDING, i);
 		if (i == 1)
-			wire_add(&m, 0x8022, "a client", 8);
+			wire_add(&m, ATTR_SOFTWARE, "a client", 8);
 		memcpy(out + len, m.buf, m.len);
 		len += m.len;
 		memcpy(out + len, channel, sizeof(channel)); /* bound to nothing */
@@ -42,7 +42,7 @@ static void expect_replies(size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		assert_true(client_read(&c));
-		assert_int_equal(wire_type(c.in), W_BINDING | SUCCESS);
+		assert_int_equal(wire_type(c.in), W_BINDING | W_SUCCESS);
 		assert_true(wire_sound(c.in, c.len));
 		assert_int_equal(c.in[19], i);
 	}
@@ -209,7 +209,7 @@ static void slow_reader(void **state)
 			last = i;
 			got++;
 		} else {
-			assert_int_equal(wire_type(c.in), W_REFRESH | SUCCESS);
+			assert_int_equal(wire_type(c.in), W_REFRESH | W_SUCCESS);
 			replied = true;
 		}
 	}

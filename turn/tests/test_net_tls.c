@@ -556,8 +556,9 @@ static bool dtls_binding_works(struct dtls_client *c)
 	wire_start(&m, W_BINDING, 1);
 	dtls_send(c, m.buf, m.len);
 	n = dtls_read(c);
-	return n > 20 && wire_type(c->in) == (W_BINDING | SUCCESS) &&
-	       wire_get_xor_addr(c->in, (size_t)n, 0x0020, &seen) && addr_equal(&seen, &c->own);
+	return n > 20 && wire_type(c->in) == (W_BINDING | W_SUCCESS) &&
+	       wire_get_xor_addr(c->in, (size_t)n, ATTR_XOR_MAPPED_ADDRESS, &seen) &&
+	       addr_equal(&seen, &c->own);
 }
 
 static void dtls_close(struct dtls_client *c, bool goodbye)
@@ -574,7 +575,7 @@ static void dtls_close(struct dtls_client *c, bool goodbye)
 /* Allocates and binds channel 0x4000 to the peer. */
 static void dtls_call(struct dtls_client *c, const struct addr *peer)
 {
-	char nonce[128] = "", text[ADDR_STRLEN];
+	char nonce[128] = "";
 	uint8_t key[16];
 	struct wire m;
 
@@ -584,10 +585,10 @@ static void dtls_call(struct dtls_client *c, const struct addr *peer)
 
 		wire_start(&m, i < 2 ? W_ALLOCATE : W_CHANNEL_BIND, (uint32_t)i);
 		if (i < 2) {
-			wire_add_u32(&m, 0x0019, 17u << 24);
+			wire_add_transport(&m, IPPROTO_UDP);
 		} else {
-			wire_add_u32(&m, 0x000c, 0x40000000);
-			wire_add_xor_addr(&m, 0x0012, addr_format(peer, text));
+			wire_add_channel(&m, 0x4000);
+			wire_add_xor_addr(&m, ATTR_XOR_PEER_ADDRESS, peer);
 		}
 		if (i) {
 			wire_add_login(&m, "alice", REALM, nonce);
@@ -597,7 +598,7 @@ static void dtls_call(struct dtls_client *c, const struct addr *peer)
 		len = dtls_read(c);
 		assert_true(len > 0);
 		assert_int_equal(wire_error(c->in, (size_t)len), i ? 0 : 401);
-		wire_get_str(c->in, (size_t)len, 0x0015, nonce, sizeof(nonce));
+		wire_get_str(c->in, (size_t)len, ATTR_NONCE, nonce, sizeof(nonce));
 	}
 }
 

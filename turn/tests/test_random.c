@@ -81,8 +81,8 @@ static int ask(struct client *c, struct wire *m)
 	if (!host_send(h, SERVER4, m->buf, m->len))
 		return -1;
 	assert_true(wire_sound(h->in.buf, h->in.len));
-	wire_get_str(h->in.buf, h->in.len, 0x0015, h->nonce, sizeof(h->nonce));
-	v = wire_get(h->in.buf, h->in.len, 0x8030, &n);
+	wire_get_str(h->in.buf, h->in.len, ATTR_NONCE, h->nonce, sizeof(h->nonce));
+	v = wire_get(h->in.buf, h->in.len, ATTR_MOBILITY_TICKET, &n);
 	if (v) {
 		memcpy(c->ticket, v, n);
 		c->ticket_len = n;
@@ -95,26 +95,26 @@ static void allocate(struct game *g, struct client *c)
 	struct wire m;
 
 	host_request(&c->host, &m, W_ALLOCATE);
-	wire_add_u32(&m, 0x0019, dice(g, 20) ? 17u << 24 : dice(g, 256) << 24);
+	wire_add_u32(&m, ATTR_REQUESTED_TRANSPORT, dice(g, 20) ? 17u << 24 : dice(g, 256) << 24);
 	if (!dice(g, 4))
-		wire_add_u32(&m, 0x0017, dice(g, 4) << 24);
+		wire_add_u32(&m, ATTR_REQUESTED_ADDRESS_FAMILY, dice(g, 4) << 24);
 	if (!dice(g, 4))
-		wire_add_u32(&m, 0x8000, (1 + dice(g, 8) % 7 % 2) << 24);
+		wire_add_u32(&m, ATTR_ADDITIONAL_ADDRESS_FAMILY, (1 + dice(g, 8) % 7 % 2) << 24);
 	if (!dice(g, 5)) {
 		uint8_t even = dice(g, 2) ? 0x80 : 0;
 
-		wire_add(&m, 0x0018, &even, 1);
+		wire_add(&m, ATTR_EVEN_PORT, &even, 1);
 	}
 	if (!dice(g, 12))
-		wire_add(&m, 0x0022, "tokentok", 8);
+		wire_add(&m, ATTR_RESERVATION_TOKEN, "tokentok", 8);
 	if (!dice(g, 2))
-		wire_add(&m, 0x8030, NULL, 0);
+		wire_add(&m, ATTR_MOBILITY_TICKET, NULL, 0);
 	if (!dice(g, 8))
-		wire_add_u32(&m, 0x000d, dice(g, 5000));
+		wire_add_u32(&m, ATTR_LIFETIME, dice(g, 5000));
 	if (ask(c, &m))
 		return;
 	g->allocations++;
-	wire_get_xor_addr(c->host.in.buf, c->host.in.len, 0x0016, &c->relayed[0]);
+	wire_get_xor_addr(c->host.in.buf, c->host.in.len, ATTR_XOR_RELAYED_ADDRESS, &c->relayed[0]);
 }
 
 static void refresh(struct game *g, struct client *c)
@@ -124,9 +124,9 @@ static void refresh(struct game *g, struct client *c)
 
 	host_request(&c->host, &m, W_REFRESH);
 	if (dice(g, 3))
-		wire_add_u32(&m, 0x000d, lifetimes[dice(g, 5)]);
+		wire_add_u32(&m, ATTR_LIFETIME, lifetimes[dice(g, 5)]);
 	if (!dice(g, 3))
-		wire_add_u32(&m, 0x0017, dice(g, 4) << 24);
+		wire_add_u32(&m, ATTR_REQUESTED_ADDRESS_FAMILY, dice(g, 4) << 24);
 	ask(c, &m);
 }
 
@@ -138,10 +138,10 @@ static void move(struct game *g, struct client *c)
 
 	host_request(&c->host, &m, W_REFRESH);
 	if (dice(g, 4))
-		wire_add_u32(&m, 0x000d, 600);
+		wire_add_u32(&m, ATTR_LIFETIME, 600);
 	if (!dice(g, 10) && from->ticket_len)
 		from->ticket[dice(g, (uint32_t)from->ticket_len)] ^= 1;
-	wire_add(&m, 0x8030, from->ticket, from->ticket_len);
+	wire_add(&m, ATTR_MOBILITY_TICKET, from->ticket, from->ticket_len);
 	g->moves += !ask(c, &m);
 }
 
@@ -153,8 +153,8 @@ static void permit(struct game *g, struct client *c, bool channel)
 
 	host_request(&c->host, &m, channel ? W_CHANNEL_BIND : W_CREATE_PERMISSION);
 	if (channel)
-		wire_add_u32(&m, 0x000c, (uint32_t)numbers[dice(g, 7)] << 16);
-	wire_add_xor_addr(&m, 0x0012, peer_text[p]);
+		wire_add_channel(&m, numbers[dice(g, 7)]);
+	wire_add_peer(&m, peer_text[p]);
 	if (!ask(c, &m)) {
 		assert_int_not_equal(p, FORBIDDEN_PEER);
 		g->permitted_ms[p] = now_ms(g);
@@ -174,11 +174,11 @@ static void send_data(struct game *g, struct client *c)
 		return;
 	}
 	wire_start(&m, W_SEND, dice(g, 1000));
-	wire_add_xor_addr(&m, 0x0012, peer_text[dice(g, PEERS)]);
+	wire_add_peer(&m, peer_text[dice(g, PEERS)]);
 	if (!dice(g, 4))
-		wire_add(&m, 0x001a, NULL, 0);
+		wire_add(&m, ATTR_DONT_FRAGMENT, NULL, 0);
 	if (dice(g, 10))
-		wire_add(&m, 0x0013, "payload", dice(g, 8));
+		wire_add(&m, ATTR_DATA, "payload", dice(g, 8));
 	host_send(&c->host, SERVER4, m.buf, m.len);
 }
 

@@ -40,8 +40,9 @@ static double factor_of(struct world *w, const struct wire *m, const char *from,
 static void reflection(void **state)
 {
 	const char *realms[] = {"a", "turn.example.org", longest_realm()};
-	static const uint16_t methods[] = {
-	    W_BINDING, W_ALLOCATE, W_REFRESH, W_CREATE_PERMISSION, W_CHANNEL_BIND, 0x000a, 0x000b};
+	static const uint16_t methods[] = {W_BINDING,           W_ALLOCATE,     W_REFRESH,
+	                                   W_CREATE_PERMISSION, W_CHANNEL_BIND, W_CONNECT,
+	                                   W_CONNECTION_BIND};
 	double worst = 0;
 
 	(void)state;
@@ -60,7 +61,7 @@ static void reflection(void **state)
 
 			wire_start(&m, method, (uint32_t)i);
 			if (i / 4 % 4 == 1) {
-				wire_add_u32(&m, 0x0019, 17u << 24);
+				wire_add_transport(&m, IPPROTO_UDP);
 			} else if (i / 4 % 4 == 2) { /* unknown, comprehension required */
 				wire_add(&m, 0x7abc, "", 0);
 			} else if (i / 4 % 4 == 3) { /* a signature and nothing else */
@@ -95,7 +96,7 @@ static int count_answers(struct world *w, const char *from, int addresses, int n
 		snprintf(addr, sizeof(addr), from, i % addresses + 1);
 		host_open(w, &h, addr, "", "");
 		wire_start(&m, method, (uint32_t)i);
-		wire_add_u32(&m, 0x0019, 17u << 24);
+		wire_add_transport(&m, IPPROTO_UDP);
 		got += (int)host_send(&h, *from == '[' ? SERVER6 : SERVER4, m.buf, m.len);
 		host_close(&h);
 	}

@@ -53,8 +53,8 @@ static bool send_indication(struct call *c, const char *peer, const void *data, 
 	struct wire m;
 
 	wire_start(&m, W_SEND, ++c->w.tid);
-	wire_add_xor_addr(&m, 0x0012, peer);
-	wire_add(&m, 0x0013, data, len);
+	wire_add_peer(&m, peer);
+	wire_add(&m, ATTR_DATA, data, len);
 	c->peer.got = 0;
 	host_send(&c->client, c->server, m.buf, m.len);
 	return c->peer.got == 1 && c->peer.in.len == len && !memcmp(c->peer.in.buf, data, len) &&
@@ -92,8 +92,8 @@ static bool peer_reaches_client(struct call *c, const void *data, size_t len, ui
 		       c->client.in.len == 4 + len && !memcmp(in + 4, data, len);
 	assert_true(wire_sound(in, c->client.in.len));
 	assert_int_equal(wire_type(in), W_DATA);
-	v = wire_get(in, c->client.in.len, 0x0013, &n);
-	assert_true(wire_get_xor_addr(in, c->client.in.len, 0x0012, &from));
+	v = wire_get(in, c->client.in.len, ATTR_DATA, &n);
+	assert_true(wire_get_xor_addr(in, c->client.in.len, ATTR_XOR_PEER_ADDRESS, &from));
 	return n == len && !memcmp(v, data, len) && addr_equal(&from, &c->peer.udp->local);
 }
 
@@ -237,8 +237,8 @@ static void forbidden_peers(void **state)
 			assert_int_equal(host_bind(&c->client, 0x4000, list[i]), 403);
 			uint64_t sent = c->w.env->stats.sent;
 			wire_start(&m, W_SEND, ++c->w.tid);
-			wire_add_xor_addr(&m, 0x0012, list[i]);
-			wire_add_str(&m, 0x0013, "attack");
+			wire_add_peer(&m, list[i]);
+			wire_add_str(&m, ATTR_DATA, "attack");
 			host_send(&c->client, c->server, m.buf, m.len);
 			assert_int_equal(c->w.env->stats.sent, sent + 1); /* the client's own */
 			if (!own) {
@@ -271,8 +271,8 @@ static void hairpin(struct world *w)
 	assert_int_equal(host_permit(&a, tb), 0);
 	assert_int_equal(host_bind(&b, 0x4000, ta), 0);
 	wire_start(&m, W_SEND, 1);
-	wire_add_xor_addr(&m, 0x0012, tb);
-	wire_add_str(&m, 0x0013, "ping");
+	wire_add_peer(&m, tb);
+	wire_add_str(&m, ATTR_DATA, "ping");
 	b.got = 0;
 	host_send(&a, SERVER4, m.buf, m.len);
 	assert_int_equal(b.got, 1);
@@ -289,8 +289,8 @@ static void hairpin(struct world *w)
 	addr_format(&rb, unleased);
 	assert_int_equal(host_bind(&a, 0x4001, unleased), 403);
 	wire_start(&m, W_SEND, 2);
-	wire_add_xor_addr(&m, 0x0012, unleased);
-	wire_add_str(&m, 0x0013, "attack");
+	wire_add_peer(&m, unleased);
+	wire_add_str(&m, ATTR_DATA, "attack");
 	uint64_t sent = w->env->stats.sent;
 	host_send(&a, SERVER4, m.buf, m.len);
 	assert_int_equal(w->env->stats.sent, sent + 1);
@@ -367,8 +367,8 @@ static void a_relay_that_is_gone(void **state)
 	h[0].got = 0;
 	say(&h[0], 'x');
 	wire_start(&m, W_SEND, 7);
-	wire_add_xor_addr(&m, 0x0012, text[1]);
-	wire_add(&m, 0x0013, "x", 1);
+	wire_add_peer(&m, text[1]);
+	wire_add(&m, ATTR_DATA, "x", 1);
 	host_send(&h[0], SERVER4, m.buf, m.len);
 	assert_int_equal(foreign.got, 0);
 	host_send(&foreign, text[0], "z", 1);
@@ -446,16 +446,16 @@ static void relays_for_a_stream(void **state)
 	assert_int_equal(addr_parse(&params.client, "198.51.100.5:1"), 0);
 	link = turn_link_new(w.turn, &params);
 	wire_start(&m, W_ALLOCATE, ++w.tid);
-	wire_add_u32(&m, 0x0019, 17u << 24);
+	wire_add_transport(&m, IPPROTO_UDP);
 	assert_int_equal(ask(&w, link, &s, &m), 401);
-	assert_true(wire_get_str(s.out, s.len, 0x0015, nonce, sizeof(nonce)));
+	assert_true(wire_get_str(s.out, s.len, ATTR_NONCE, nonce, sizeof(nonce)));
 	start_request(&w, &m, W_ALLOCATE, nonce);
-	wire_add_u32(&m, 0x0019, 17u << 24);
+	wire_add_transport(&m, IPPROTO_UDP);
 	assert_int_equal(ask(&w, link, &s, &m), 0);
-	assert_true(wire_get_xor_addr(s.out, s.len, 0x0016, &relayed));
+	assert_true(wire_get_xor_addr(s.out, s.len, ATTR_XOR_RELAYED_ADDRESS, &relayed));
 	start_request(&w, &m, W_CHANNEL_BIND, nonce);
-	wire_add_u32(&m, 0x000c, 0x40000000);
-	wire_add_xor_addr(&m, 0x0012, "9.9.9.9:4000");
+	wire_add_channel(&m, 0x4000);
+	wire_add_peer(&m, "9.9.9.9:4000");
 	assert_int_equal(ask(&w, link, &s, &m), 0);
 	for (size_t len = 0; len < 9; len++) {
 		_Alignas(8) uint8_t data[16] = {0x40, 0, 0, (uint8_t)len, 'a', 'b', 'c', 'd'};
@@ -493,8 +493,8 @@ static void send_drops_are_counted(void **state)
 	s = turn_get_stats(c->w.turn);
 	assert_int_equal(host_permit(&c->client, c->peer_addr), 0);
 	wire_start(&m, W_SEND, 1);
-	wire_add_xor_addr(&m, 0x0012, c->peer_addr);
-	wire_add_str(&m, 0x0013, "hello");
+	wire_add_peer(&m, c->peer_addr);
+	wire_add_str(&m, ATTR_DATA, "hello");
 	wire_add_u32(&m, 0x7ffe, 0); /* to be comprehended, and nobody does */
 	assert_int_equal(host_send(&c->client, c->server, m.buf, m.len), 0);
 	assert_int_equal(c->peer.got, 0);

@@ -35,7 +35,7 @@ static void allocate(struct host *h, struct wire *out)
 	struct wire m;
 
 	host_request(h, &m, W_ALLOCATE);
-	wire_add_u32(&m, 0x0019, 17u << 24);
+	wire_add_transport(&m, IPPROTO_UDP);
 	assert_int_equal(record(h, &m, out), 0);
 }
 
@@ -44,14 +44,14 @@ static void use(struct host *h, struct capture *out)
 	struct wire m;
 
 	host_request(h, &m, W_CREATE_PERMISSION);
-	wire_add_xor_addr(&m, 0x0012, PEER);
+	wire_add_peer(&m, PEER);
 	assert_int_equal(record(h, &m, &out->permit), 0);
 	host_request(h, &m, W_CHANNEL_BIND);
-	wire_add_u32(&m, 0x000c, 0x40000000);
-	wire_add_xor_addr(&m, 0x0012, PEER);
+	wire_add_channel(&m, 0x4000);
+	wire_add_peer(&m, PEER);
 	assert_int_equal(record(h, &m, &out->bind), 0);
 	host_request(h, &m, W_REFRESH);
-	wire_add_u32(&m, 0x000d, 3600);
+	wire_add_u32(&m, ATTR_LIFETIME, 3600);
 	assert_int_equal(record(h, &m, &out->refresh), 0);
 }
 
@@ -60,7 +60,7 @@ static void end(struct host *h, struct wire *out)
 	struct wire m;
 
 	host_request(h, &m, W_REFRESH);
-	wire_add_u32(&m, 0x000d, 0);
+	wire_add_u32(&m, ATTR_LIFETIME, 0);
 	assert_int_equal(record(h, &m, out), 0);
 }
 
@@ -183,9 +183,9 @@ static void over_connections(void **state)
 		char nonce[64];
 
 		assert_int_equal(over_link(link, &in, &s->got.allocate), 438);
-		assert_true(wire_get_str(in.buf, in.len, 0x0015, nonce, sizeof(nonce)));
+		assert_true(wire_get_str(in.buf, in.len, ATTR_NONCE, nonce, sizeof(nonce)));
 		wire_start(&m, W_ALLOCATE, 77);
-		wire_add_u32(&m, 0x0019, 17u << 24);
+		wire_add_transport(&m, IPPROTO_UDP);
 		wire_add_login(&m, "alice", REALM, nonce);
 		wire_add_integrity(&m, key);
 		assert_int_equal(over_link(link, &in, &m), 0);

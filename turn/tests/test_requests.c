@@ -25,15 +25,15 @@ static void binding(void **state)
 		host_open(w, &h, from[i], "", "");
 		wire_start(&m, W_BINDING, 7);
 		assert_int_equal(host_send(&h, to[i], m.buf, m.len), 1);
-		assert_int_equal(wire_type(h.in.buf), W_BINDING | W_OK);
+		assert_int_equal(wire_type(h.in.buf), W_BINDING | W_SUCCESS);
 		assert_true(wire_sound(h.in.buf, h.in.len));
-		assert_true(wire_get_xor_addr(h.in.buf, h.in.len, 0x0020, &a));
+		assert_true(wire_get_xor_addr(h.in.buf, h.in.len, ATTR_XOR_MAPPED_ADDRESS, &a));
 		assert_true(addr_equal(&a, &h.udp->local));
-		assert_null(wire_get(h.in.buf, h.in.len, 0x8028, &n));
+		assert_null(wire_get(h.in.buf, h.in.len, ATTR_FINGERPRINT, &n));
 		/* with a fingerprint, the answer has one, too; with a wrong one there is none */
 		wire_add_fingerprint(&m);
 		assert_int_equal(host_send(&h, to[i], m.buf, m.len), 1);
-		assert_non_null(wire_get(h.in.buf, h.in.len, 0x8028, &n));
+		assert_non_null(wire_get(h.in.buf, h.in.len, ATTR_FINGERPRINT, &n));
 		m.buf[m.len - 1] ^= 1;
 		assert_int_equal(host_send(&h, to[i], m.buf, m.len), 0);
 		/* an unknown comprehension-required attribute: 420 that names it */
@@ -42,7 +42,8 @@ static void binding(void **state)
 		wire_add_u32(&m, 0xfabc, 1);
 		assert_int_equal(host_send(&h, to[i], m.buf, m.len), 1);
 		assert_int_equal(host_reply_code(&h), 420);
-		assert_memory_equal(wire_get(h.in.buf, h.in.len, 0x000a, &n), "\x7a\xbc", 2);
+		assert_memory_equal(wire_get(h.in.buf, h.in.len, ATTR_UNKNOWN_ATTRIBUTES, &n),
+		                    "\x7a\xbc", 2);
 		assert_int_equal(n, 2);
 		host_close(&h);
 	}
@@ -68,10 +69,10 @@ static void silence(void **state)
 	}
 	wire_start(&m, W_ALLOCATE, 1); /* as long as no request is */
 	for (int i = 0; i < 30; i++)
-		wire_add(&m, 0x8022, garbage, 64);
+		wire_add(&m, ATTR_SOFTWARE, garbage, 64);
 	m.len = 20 + 30 * 68;
 	for (int i = 0; i < 5; i++)
-		wire_add(&m, 0x8022, garbage, 64);
+		wire_add(&m, ATTR_SOFTWARE, garbage, 64);
 	assert_int_equal(host_send(&h, SERVER4, m.buf, m.len), 0);
 	assert_int_equal(turn_allocations(w->turn), 0);
 	host_close(&h);
@@ -87,19 +88,19 @@ static void credentials(void **state)
 
 	host_open(w, &h, "198.51.100.5:1", "alice", "secret");
 	assert_int_equal(host_login(&h), 401);
-	assert_memory_equal(wire_get(h.in.buf, h.in.len, 0x0014, &n), REALM, strlen(REALM));
-	assert_null(wire_get(h.in.buf, h.in.len, 0x0008, &n));
+	assert_memory_equal(wire_get(h.in.buf, h.in.len, ATTR_REALM, &n), REALM, strlen(REALM));
+	assert_null(wire_get(h.in.buf, h.in.len, ATTR_MESSAGE_INTEGRITY, &n));
 
 	/* MESSAGE-INTEGRITY, but USERNAME, REALM or NONCE missing: 400 */
 	for (int missing = 0; missing < 3; missing++) {
 		wire_key("alice", REALM, "secret", key);
 		wire_start(&m, W_ALLOCATE, 1);
 		if (missing != 0)
-			wire_add_str(&m, 0x0006, "alice");
+			wire_add_str(&m, ATTR_USERNAME, "alice");
 		if (missing != 1)
-			wire_add_str(&m, 0x0014, REALM);
+			wire_add_str(&m, ATTR_REALM, REALM);
 		if (missing != 2)
-			wire_add_str(&m, 0x0015, h.nonce);
+			wire_add_str(&m, ATTR_NONCE, h.nonce);
 		wire_add_integrity(&m, key);
 		assert_int_equal(host_send(&h, SERVER4, m.buf, m.len), 1);
 		assert_int_equal(host_reply_code(&h), 400);
@@ -112,9 +113,9 @@ static void credentials(void **state)
 	assert_int_equal(host_allocate(&h, NULL), 401);
 	h.password = "secret";
 	wire_start(&m, W_ALLOCATE, 1);
-	wire_add_str(&m, 0x0006, "alice");
-	wire_add_str(&m, 0x0014, "elsewhere.org");
-	wire_add_str(&m, 0x0015, h.nonce);
+	wire_add_str(&m, ATTR_USERNAME, "alice");
+	wire_add_str(&m, ATTR_REALM, "elsewhere.org");
+	wire_add_str(&m, ATTR_NONCE, h.nonce);
 	wire_add_integrity(&m, key);
 	assert_int_equal(host_send(&h, SERVER4, m.buf, m.len), 1);
 	assert_int_equal(host_reply_code(&h), 401);
@@ -198,7 +199,7 @@ static void keys_that_come_later(void **state)
 	assert_int_equal(host_login(&h), 401);
 	w->answers_later = true;
 	host_request(&h, &m, W_ALLOCATE);
-	wire_add_u32(&m, 0x0019, 17u << 24);
+	wire_add_transport(&m, IPPROTO_UDP);
 	wire_key("alice", REALM, "secret", key);
 	wire_add_integrity(&m, key);
 	assert_int_equal(host_send(&h, SERVER4, m.buf, m.len), 0);
@@ -244,34 +245,34 @@ static void allocate_checks(void **state)
 	host_request(&h, &m, W_ALLOCATE); /* no REQUESTED-TRANSPORT */
 	assert_int_equal(host_ask(&h, &m), 400);
 	host_request(&h, &m, W_ALLOCATE);
-	wire_add(&m, 0x0019, "\x11", 1); /* malformed */
+	wire_add(&m, ATTR_REQUESTED_TRANSPORT, "\x11", 1); /* malformed */
 	assert_int_equal(host_ask(&h, &m), 400);
 	host_request(&h, &m, W_ALLOCATE);
-	wire_add_u32(&m, 0x0019, 6u << 24); /* TCP */
+	wire_add_transport(&m, IPPROTO_TCP); /* TCP */
 	assert_int_equal(host_ask(&h, &m), 442);
 	host_request(&h, &m, W_ALLOCATE);
-	wire_add_u32(&m, 0x0019, 17u << 24);
-	wire_add_u32(&m, 0x0017, 3u << 24); /* a family that is none */
+	wire_add_transport(&m, IPPROTO_UDP);
+	wire_add_u32(&m, ATTR_REQUESTED_ADDRESS_FAMILY, 3u << 24); /* a family that is none */
 	assert_int_equal(host_ask(&h, &m), 440);
 	host_request(&h, &m, W_ALLOCATE);
-	wire_add_u32(&m, 0x0019, 17u << 24);
+	wire_add_transport(&m, IPPROTO_UDP);
 	wire_add_u32(&m, 0x0042, 0);
 	assert_int_equal(host_ask(&h, &m), 420);
 	host_request(&h, &m, W_ALLOCATE); /* token and family exclude each other */
-	wire_add_u32(&m, 0x0019, 17u << 24);
-	wire_add(&m, 0x0022, "tokentok", 8);
-	wire_add_u32(&m, 0x0017, 1u << 24);
+	wire_add_transport(&m, IPPROTO_UDP);
+	wire_add(&m, ATTR_RESERVATION_TOKEN, "tokentok", 8);
+	wire_add_u32(&m, ATTR_REQUESTED_ADDRESS_FAMILY, 1u << 24);
 	assert_int_equal(host_ask(&h, &m), 400);
 	host_request(&h, &m, W_ALLOCATE); /* a token that nobody was given */
-	wire_add_u32(&m, 0x0019, 17u << 24);
-	wire_add(&m, 0x0022, "tokentok", 8);
+	wire_add_transport(&m, IPPROTO_UDP);
+	wire_add(&m, ATTR_RESERVATION_TOKEN, "tokentok", 8);
 	assert_int_equal(host_ask(&h, &m), 508);
 
 	assert_int_equal(host_allocate(&h, &a), 0);
 	assert_true(addr_equal_ip(&a, &w->conf.relay[0].local));
 	assert_true(addr_port(&a) >= 50000 && addr_port(&a) <= 50019);
-	assert_int_equal(wire_get_u32(h.in.buf, h.in.len, 0x000d), 600);
-	assert_true(wire_get_xor_addr(h.in.buf, h.in.len, 0x0020, &mapped));
+	assert_int_equal(wire_get_u32(h.in.buf, h.in.len, ATTR_LIFETIME), 600);
+	assert_true(wire_get_xor_addr(h.in.buf, h.in.len, ATTR_XOR_MAPPED_ADDRESS, &mapped));
 	assert_true(addr_equal(&mapped, &h.udp->local));
 	/* the 5-tuple is in use now */
 	assert_int_equal(host_allocate(&h, NULL), 437);
@@ -290,7 +291,7 @@ static void retransmissions_are_answered_alike(void **state)
 	assert_int_equal(host_login(&h), 401);
 	wire_key("alice", REALM, "secret", key);
 	host_request(&h, &m, W_ALLOCATE);
-	wire_add_u32(&m, 0x0019, 17u << 24);
+	wire_add_transport(&m, IPPROTO_UDP);
 	wire_add_integrity(&m, key);
 	assert_int_equal(host_send(&h, SERVER4, m.buf, m.len), 1);
 	first = h.in;
@@ -300,7 +301,7 @@ static void retransmissions_are_answered_alike(void **state)
 	assert_int_equal(turn_allocations(w->turn), 1);
 	/* the Refresh that ends it */
 	host_request(&h, &m, W_REFRESH);
-	wire_add_u32(&m, 0x000d, 0);
+	wire_add_u32(&m, ATTR_LIFETIME, 0);
 	wire_add_integrity(&m, key);
 	assert_int_equal(host_send(&h, SERVER4, m.buf, m.len), 1);
 	first = h.in;
@@ -326,9 +327,9 @@ static void lifetimes(void **state)
 	world_run(w, 598 * 1000);
 	assert_int_equal(turn_allocations(w->turn), 1);
 	assert_int_equal(host_refresh(&h, 10), 0); /* shorter than the default: the default */
-	assert_int_equal(wire_get_u32(h.in.buf, h.in.len, 0x000d), 600);
+	assert_int_equal(wire_get_u32(h.in.buf, h.in.len, ATTR_LIFETIME), 600);
 	assert_int_equal(host_refresh(&h, 1000000), 0);
-	assert_int_equal(wire_get_u32(h.in.buf, h.in.len, 0x000d), 3600);
+	assert_int_equal(wire_get_u32(h.in.buf, h.in.len, ATTR_LIFETIME), 3600);
 	env_virtual_step_wall(w->env, 86400); /* the wall clock is no business of a lifetime */
 	world_run(w, 3599 * 1000);
 	assert_int_equal(turn_allocations(w->turn), 1);
@@ -417,14 +418,14 @@ static int ask_even(struct host *h, bool reserve, struct addr *relayed, uint8_t 
 	int r;
 
 	host_request(h, &m, W_ALLOCATE);
-	wire_add_u32(&m, 0x0019, 17u << 24);
-	wire_add(&m, 0x0018, reserve ? "\x80" : "\x00", 1);
+	wire_add_transport(&m, IPPROTO_UDP);
+	wire_add(&m, ATTR_EVEN_PORT, reserve ? "\x80" : "\x00", 1);
 	r = host_ask(h, &m);
 	if (r)
 		return r;
-	assert_true(wire_get_xor_addr(h->in.buf, h->in.len, 0x0016, relayed));
+	assert_true(wire_get_xor_addr(h->in.buf, h->in.len, ATTR_XOR_RELAYED_ADDRESS, relayed));
 	assert_int_equal(addr_port(relayed) % 2, 0);
-	v = wire_get(h->in.buf, h->in.len, 0x0022, &n);
+	v = wire_get(h->in.buf, h->in.len, ATTR_RESERVATION_TOKEN, &n);
 	assert_true(reserve ? n == 8 : !v);
 	if (v)
 		memcpy(token, v, 8);
@@ -446,10 +447,10 @@ static void even_ports(void **state)
 		assert_int_equal(host_login(&b), 401);
 		assert_int_equal(ask_even(&a, true, &ra, token), 0);
 		host_request(&b, &m, W_ALLOCATE);
-		wire_add_u32(&m, 0x0019, 17u << 24);
-		wire_add(&m, 0x0022, token, 8);
+		wire_add_transport(&m, IPPROTO_UDP);
+		wire_add(&m, ATTR_RESERVATION_TOKEN, token, 8);
 		assert_int_equal(host_ask(&b, &m), 0);
-		assert_true(wire_get_xor_addr(b.in.buf, b.in.len, 0x0016, &rb));
+		assert_true(wire_get_xor_addr(b.in.buf, b.in.len, ATTR_XOR_RELAYED_ADDRESS, &rb));
 		assert_int_equal(addr_port(&rb), addr_port(&ra) + 1);
 		assert_int_equal(host_refresh(&a, 0), 0);
 		assert_int_equal(host_refresh(&b, 0), 0);
@@ -461,8 +462,8 @@ static void even_ports(void **state)
 	world_run(w, 32000); /* the reservation ends, the allocation does not */
 	assert_int_equal(turn_ports_leased(w->ports4), 1);
 	host_request(&b, &m, W_ALLOCATE);
-	wire_add_u32(&m, 0x0019, 17u << 24);
-	wire_add(&m, 0x0022, token, 8);
+	wire_add_transport(&m, IPPROTO_UDP);
+	wire_add(&m, ATTR_RESERVATION_TOKEN, token, 8);
 	assert_int_equal(host_ask(&b, &m), 508);
 	assert_int_equal(host_refresh(&a, 0), 0);
 	assert_int_equal(host_login(&a), 401);
@@ -491,8 +492,8 @@ static void reserved_port_is_no_peer(void **state)
 	addr_format(&ra, next);
 	assert_int_equal(host_bind(&a, 0x4000, next), 403);
 	host_request(&b, &m, W_ALLOCATE);
-	wire_add_u32(&m, 0x0019, 17u << 24);
-	wire_add(&m, 0x0022, token, 8);
+	wire_add_transport(&m, IPPROTO_UDP);
+	wire_add(&m, ATTR_RESERVATION_TOKEN, token, 8);
 	assert_int_equal(host_ask(&b, &m), 0);
 	assert_int_equal(host_bind(&a, 0x4000, next), 0);
 	host_close(&a);
@@ -510,14 +511,14 @@ static void permissions_are_checked(void **state)
 	host_request(&h, &m, W_CREATE_PERMISSION);
 	assert_int_equal(host_ask(&h, &m), 400);
 	host_request(&h, &m, W_CREATE_PERMISSION);
-	wire_add(&m, 0x0012, "\0\1\0\1", 4);
+	wire_add(&m, ATTR_XOR_PEER_ADDRESS, "\0\1\0\1", 4);
 	assert_int_equal(host_ask(&h, &m), 400);
 	assert_int_equal(host_permit(&h, "[2600::1]:1"), 443);
 	assert_int_equal(host_permit(&h, "10.0.0.1:1"), 403);
 	/* one bad address spoils all */
 	host_request(&h, &m, W_CREATE_PERMISSION);
-	wire_add_xor_addr(&m, 0x0012, "8.8.8.8:1");
-	wire_add_xor_addr(&m, 0x0012, "127.0.0.1:1");
+	wire_add_peer(&m, "8.8.8.8:1");
+	wire_add_peer(&m, "127.0.0.1:1");
 	assert_int_equal(host_ask(&h, &m), 403);
 	assert_int_equal(host_send(&h, SERVER4, "\x40\x00", 2), 0);
 	/* eight are allowed, those that have ended do not count */
@@ -534,7 +535,7 @@ static void permissions_are_checked(void **state)
 		char peer[32];
 
 		snprintf(peer, sizeof(peer), "9.9.9.%d:1", i);
-		wire_add_xor_addr(&m, 0x0012, peer);
+		wire_add_peer(&m, peer);
 	}
 	assert_int_equal(host_ask(&h, &m), 0);
 	host_close(&h);
@@ -549,10 +550,10 @@ static void channel_rules(void **state)
 	host_open(w, &h, "198.51.100.5:1", "alice", "secret");
 	assert_int_equal(host_allocate(&h, NULL), 0);
 	host_request(&h, &m, W_CHANNEL_BIND);
-	wire_add_u32(&m, 0x000c, 0x40000000);
+	wire_add_channel(&m, 0x4000);
 	assert_int_equal(host_ask(&h, &m), 400);
 	host_request(&h, &m, W_CHANNEL_BIND);
-	wire_add_xor_addr(&m, 0x0012, "8.8.8.8:1");
+	wire_add_peer(&m, "8.8.8.8:1");
 	assert_int_equal(host_ask(&h, &m), 400);
 	assert_int_equal(host_bind(&h, 0x3fff, "8.8.8.8:1"), 400);
 	assert_int_equal(host_bind(&h, 0x5000, "8.8.8.8:1"), 400);
@@ -665,8 +666,8 @@ static void revoked_users_lose_their_reservations(void **state)
 	assert_int_equal(turn_ports_leased(w->ports4), 0);
 	assert_int_equal(turn_quota_total(w->quota), 0);
 	host_request(&a, &m, W_ALLOCATE);
-	wire_add_u32(&m, 0x0019, 17u << 24);
-	wire_add(&m, 0x0022, token, 8);
+	wire_add_transport(&m, IPPROTO_UDP);
+	wire_add(&m, ATTR_RESERVATION_TOKEN, token, 8);
 	assert_int_equal(host_ask(&a, &m), 401);
 	host_close(&a);
 }

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/tests/test.h"
 #include "turn/framing.h"
-#include "turn/tests/wire.h"
+#include "turn/wire/wire.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -129,11 +129,11 @@ static void rfc5769_addresses(void **state)
 	stun_out_reply(&out, buf, sizeof(buf), &request, STUN_SUCCESS);
 	assert_int_equal(addr_parse(&a, "192.0.2.1:32853"), 0);
 	stun_out_add_xor_addr(&out, STUN_TYPE_XOR_MAPPED_ADDRESS, &a);
-	assert_memory_equal(wire_get(buf, out.len, 0x0020, &n), v4, sizeof(v4));
+	assert_memory_equal(wire_get(buf, out.len, ATTR_XOR_MAPPED_ADDRESS, &n), v4, sizeof(v4));
 	stun_out_reply(&out, buf, sizeof(buf), &request, STUN_SUCCESS);
 	assert_int_equal(addr_parse(&a, "[2001:db8:1234:5678:11:2233:4455:6677]:32853"), 0);
 	stun_out_add_xor_addr(&out, STUN_TYPE_XOR_MAPPED_ADDRESS, &a);
-	assert_memory_equal(wire_get(buf, out.len, 0x0020, &n), v6, sizeof(v6));
+	assert_memory_equal(wire_get(buf, out.len, ATTR_XOR_MAPPED_ADDRESS, &n), v6, sizeof(v6));
 	stun_out_add_fingerprint(&out);
 	assert_false(out.failed);
 	/* and it reads its own fingerprint, but not a wrong one */
@@ -154,14 +154,14 @@ static void peers_are_read(void **state)
 	(void)state;
 	wire_start(&w, W_CREATE_PERMISSION, 99);
 	for (int i = 0; i < 3; i++)
-		wire_add_xor_addr(&w, 0x0012, peers[i]);
+		wire_add_peer(&w, peers[i]);
 	assert_int_equal(stun_msg_parse(&m, w.buf, w.len), 0);
 	for (size_t i = 0; i < 3; i++) {
 		assert_int_equal(stun_msg_peer(&m, i, &a), 0);
 		assert_string_equal(addr_format(&a, text), peers[i]);
 	}
 	assert_int_equal(stun_msg_peer(&m, 3, &a), -E_NOTFOUND);
-	wire_add(&w, 0x0012, "\0\1xx", 4); /* too short for an address */
+	wire_add(&w, ATTR_XOR_PEER_ADDRESS, "\0\1xx", 4); /* too short for an address */
 	assert_int_equal(stun_msg_parse(&m, w.buf, w.len), 0);
 	assert_int_equal(stun_msg_peer(&m, 3, &a), -E_PARSE);
 }
@@ -177,8 +177,8 @@ static void attributes_behind_integrity_are_ignored(void **state)
 	(void)state;
 	wire_start(&w, W_CREATE_PERMISSION, 5);
 	wire_add_integrity(&w, key.bytes);
-	wire_add_xor_addr(&w, 0x0012, "8.8.8.8:1");
-	wire_add_u32(&w, 0x000d, 7);
+	wire_add_peer(&w, "8.8.8.8:1");
+	wire_add_u32(&w, ATTR_LIFETIME, 7);
 	wire_add_u32(&w, 0x7777, 7);
 	wire_add_fingerprint(&w);
 	assert_int_equal(stun_msg_parse(&m, w.buf, w.len), 0);
@@ -199,9 +199,9 @@ static void order_of_the_integrities(void **state)
 	(void)state;
 	wire_start(&w, W_REFRESH, 5);
 	wire_add_integrity(&w, key.bytes);
-	wire_add_u32(&w, 0x000d, 7);
+	wire_add_u32(&w, ATTR_LIFETIME, 7);
 	wire_add_integrity256(&w, key.bytes, 16, 32);
-	wire_add_u32(&w, 0x000d, 8);
+	wire_add_u32(&w, ATTR_LIFETIME, 8);
 	wire_add_integrity(&w, key.bytes);
 	assert_int_equal(stun_msg_parse(&m, w.buf, w.len), 0);
 	assert_true(stun_msg_integrity_ok(&m, STUN_SHA1, &key));
@@ -211,7 +211,7 @@ static void order_of_the_integrities(void **state)
 	wire_start(&w, W_REFRESH, 5);
 	wire_add_integrity256(&w, key.bytes, 16, 32);
 	wire_add_integrity(&w, key.bytes);
-	wire_add_u32(&w, 0x000d, 8);
+	wire_add_u32(&w, ATTR_LIFETIME, 8);
 	assert_int_equal(stun_msg_parse(&m, w.buf, w.len), 0);
 	assert_false(stun_msg_has(&m, STUN_ATTR_MESSAGE_INTEGRITY));
 	assert_false(stun_msg_integrity_ok(&m, STUN_SHA1, &key));
@@ -227,8 +227,8 @@ static void nonsense_is_refused(void **state)
 
 	(void)state;
 	wire_start(&w, W_ALLOCATE, 1);
-	wire_add_u32(&w, 0x0019, 17u << 24);
-	wire_add_str(&w, 0x0006, "alice");
+	wire_add_transport(&w, IPPROTO_UDP);
+	wire_add_str(&w, ATTR_USERNAME, "alice");
 	assert_int_equal(stun_msg_parse(&m, w.buf, w.len), 0);
 	for (size_t cut = 0; cut < w.len; cut++)
 		assert_int_equal(stun_msg_parse(&m, w.buf, cut), -E_PARSE);
@@ -302,9 +302,9 @@ static void data_indication_in_place(void **state)
 			assert_true(m >= buf + 64 - STUN_DATA_HEAD_MAX);
 			assert_true(wire_sound(m, total));
 			assert_int_equal(wire_type(m), W_DATA);
-			assert_true(wire_get_xor_addr(m, total, 0x0012, &got));
+			assert_true(wire_get_xor_addr(m, total, ATTR_XOR_PEER_ADDRESS, &got));
 			assert_true(addr_equal(&got, &peer));
-			assert_memory_equal(wire_get(m, total, 0x0013, &n), "payload!", len);
+			assert_memory_equal(wire_get(m, total, ATTR_DATA, &n), "payload!", len);
 			assert_int_equal(n, len);
 		}
 	}

@@ -148,14 +148,14 @@ static int ask_with(struct host *h, uint16_t method, const char *kid, const stru
 
 	wire_start(&m, method, ++h->w->tid);
 	if (method == W_ALLOCATE)
-		wire_add_u32(&m, 0x0019, 17u << 24);
+		wire_add_transport(&m, IPPROTO_UDP);
 	if (method == W_CREATE_PERMISSION)
-		wire_add_xor_addr(&m, 0x0012, "8.8.8.8:1");
+		wire_add_peer(&m, "8.8.8.8:1");
 	if (ticket)
-		wire_add_str(&m, 0x8030, ticket);
+		wire_add_str(&m, ATTR_MOBILITY_TICKET, ticket);
 	wire_add_login(&m, kid, REALM, h->nonce);
 	if (t)
-		wire_add(&m, 0x001b, t->out, t->len);
+		wire_add(&m, ATTR_ACCESS_TOKEN, t->out, t->len);
 	memcpy(key, mac_key, strlen(mac_key) < 32 ? strlen(mac_key) : 32);
 	if (sha256)
 		wire_add_integrity256(&m, key, strlen(mac_key), 32);
@@ -214,7 +214,7 @@ static void third_party_moves_its_own(void **state)
 	seal(&own);
 	seal(&other);
 	assert_int_equal(ask_with(&a, W_ALLOCATE, "first", &own, own.mac_key, true, ""), 0);
-	v = wire_get(a.in.buf, a.in.len, 0x8030, &n);
+	v = wire_get(a.in.buf, a.in.len, ATTR_MOBILITY_TICKET, &n);
 	assert_int_equal(n, 32);
 	memcpy(ticket, v, n);
 	assert_int_equal(ask_with(&b, W_REFRESH, "first", &other, other.mac_key, true, ticket),
@@ -247,7 +247,8 @@ static void third_party(void **state)
 	world_start(w);
 	host_open(w, &h, "198.51.100.5:1", "alice", "secret");
 	assert_int_equal(host_login(&h), 401);
-	assert_memory_equal(wire_get(h.in.buf, h.in.len, 0x802e, &n), NAME, strlen(NAME));
+	assert_memory_equal(wire_get(h.in.buf, h.in.len, ATTR_THIRD_PARTY_AUTHORIZATION, &n), NAME,
+	                    strlen(NAME));
 	t = token_for(&oauth, 0);
 	t.mac_key = "sixteen byte key";
 	t.made_s = (uint64_t)env_wall_s(w->env);
@@ -264,7 +265,7 @@ static void third_party(void **state)
 	assert_int_equal(turn_get_stats(w->turn)->faults[TURN_FAULT_PASSWORD], 1);
 	assert_int_equal(turn_get_stats(w->turn)->faults[TURN_FAULT_USER], 1);
 	assert_int_equal(ask(&h, W_ALLOCATE, "first", &t, t.mac_key, true), 0);
-	assert_int_equal(wire_get_u32(h.in.buf, h.in.len, 0x000d), 600);
+	assert_int_equal(wire_get_u32(h.in.buf, h.in.len, ATTR_LIFETIME), 600);
 	/* what follows needs no token, only its key */
 	assert_int_equal(ask(&h, W_CREATE_PERMISSION, "first", NULL, t.mac_key, true), 0);
 	assert_int_equal(ask(&h, W_CREATE_PERMISSION, "first", NULL, "another key", true), 401);
@@ -272,14 +273,14 @@ static void third_party(void **state)
 	/* no lifetime reaches past the token's */
 	world_run(w, 400 * 1000);
 	assert_int_equal(ask(&h, W_REFRESH, "first", &t, t.mac_key, false), 0);
-	assert_int_equal(wire_get_u32(h.in.buf, h.in.len, 0x000d), 300);
+	assert_int_equal(wire_get_u32(h.in.buf, h.in.len, ATTR_LIFETIME), 300);
 	/* a new token, by another key */
 	next = token_for(&oauth, 1);
 	next.made_s = (uint64_t)env_wall_s(w->env);
 	next.mac_key = "another 16 bytes";
 	seal(&next);
 	assert_int_equal(ask(&h, W_REFRESH, "second", &next, next.mac_key, true), 0);
-	assert_int_equal(wire_get_u32(h.in.buf, h.in.len, 0x000d), 600);
+	assert_int_equal(wire_get_u32(h.in.buf, h.in.len, ATTR_LIFETIME), 600);
 	assert_int_equal(ask(&h, W_CREATE_PERMISSION, "first", NULL, t.mac_key, true), 401);
 	assert_int_equal(ask(&h, W_CREATE_PERMISSION, "second", NULL, next.mac_key, true), 0);
 	assert_int_equal(turn_allocations(w->turn), 1);
@@ -338,16 +339,17 @@ static void third_party_is_opt_in(void **state)
 	world_start(w);
 	host_open(w, &h, "198.51.100.5:1", "alice", "secret");
 	assert_int_equal(host_login(&h), 401);
-	assert_null(wire_get(h.in.buf, h.in.len, 0x802e, &n));
+	assert_null(wire_get(h.in.buf, h.in.len, ATTR_THIRD_PARTY_AUTHORIZATION, &n));
 	t.made_s = (uint64_t)env_wall_s(w->env);
 	seal(&t);
 	assert_int_equal(ask(&h, W_ALLOCATE, "first", &t, "the twenty bytes", true), 401);
 	/* somebody whose password is right learns what it is that we do not know */
 	host_request(&h, &m, W_ALLOCATE);
-	wire_add_u32(&m, 0x0019, 17u << 24);
-	wire_add(&m, 0x001b, "token", 5);
+	wire_add_transport(&m, IPPROTO_UDP);
+	wire_add(&m, ATTR_ACCESS_TOKEN, "token", 5);
 	assert_int_equal(host_ask(&h, &m), 420);
-	assert_memory_equal(wire_get(h.in.buf, h.in.len, 0x000a, &n), "\x00\x1b", 2);
+	assert_memory_equal(wire_get(h.in.buf, h.in.len, ATTR_UNKNOWN_ATTRIBUTES, &n), "\x00\x1b",
+	                    2);
 	host_close(&h);
 }
 
@@ -367,7 +369,7 @@ static void plain_addr_is(const struct host *h, size_t nth, const char *text)
 		const uint8_t *p = h->in.buf + at;
 
 		n = (size_t)p[2] << 8 | p[3];
-		if ((p[0] << 8 | p[1]) != 0x8023 || nth--)
+		if ((p[0] << 8 | p[1]) != ATTR_ALTERNATE_SERVER || nth--)
 			continue;
 		assert_true(n == 8 || n == 20);
 		addr_from_bytes(&got, p + 8, n - 4, (uint16_t)(p[6] << 8 | p[7]));
@@ -404,7 +406,8 @@ static void drain(void **state)
 			assert_int_equal(host_allocate(&young6, NULL), 300);
 			plain_addr_is(&young6, 0, "[2001:db8::77]:3478");
 			/* the name is for TLS, and for those who know what it is */
-			assert_null(wire_get(young.in.buf, young.in.len, 0x8003, &n));
+			assert_null(
+			    wire_get(young.in.buf, young.in.len, ATTR_ALTERNATE_DOMAIN, &n));
 			assert_int_equal(turn_get_stats(w->turn)->replies_300, 2);
 		}
 		/* who is here goes on */
@@ -476,15 +479,15 @@ static void alternate_domain(void **state)
 		wire_start(&m, W_ALLOCATE, 1);
 		turn_link_input(link, m.buf, m.len);
 		assert_int_equal(wire_error(in.buf, in.len), 401); /* no spoofing, so all of it */
-		memcpy(nonce, wire_get(in.buf, in.len, 0x0015, &n), 28);
+		memcpy(nonce, wire_get(in.buf, in.len, ATTR_NONCE, &n), 28);
 		wire_start(&m, W_ALLOCATE, 2);
-		wire_add_u32(&m, 0x0019, 17u << 24);
-		wire_add_str(&m, 0x0006, "alice");
-		wire_add_str(&m, 0x0014, REALM);
-		wire_add(&m, 0x0015, nonce, 28);
+		wire_add_transport(&m, IPPROTO_UDP);
+		wire_add_str(&m, ATTR_USERNAME, "alice");
+		wire_add_str(&m, ATTR_REALM, REALM);
+		wire_add(&m, ATTR_NONCE, nonce, 28);
 		if (i % 2) {
-			wire_add(&m, 0x8002, "\0\2\0\0\0\1\0\0", 8);
-			wire_add(&m, 0x001d, "\0\2\0\0", 4);
+			wire_add(&m, ATTR_PASSWORD_ALGORITHMS, "\0\2\0\0\0\1\0\0", 8);
+			wire_add(&m, ATTR_PASSWORD_ALGORITHM, "\0\2\0\0", 4);
 			wire_key256("alice", REALM, "secret", key);
 			wire_add_integrity256(&m, key, 32, 32);
 		} else {
@@ -493,7 +496,8 @@ static void alternate_domain(void **state)
 		}
 		turn_link_input(link, m.buf, m.len);
 		assert_int_equal(wire_error(in.buf, in.len), 300);
-		assert_true(!wire_get(in.buf, in.len, 0x8003, &n) == (i != 3 && i != 5));
+		assert_true(!wire_get(in.buf, in.len, ATTR_ALTERNATE_DOMAIN, &n) ==
+		            (i != 3 && i != 5));
 		turn_link_free(link);
 	}
 }

@@ -270,8 +270,8 @@ int host_ask(struct host *h, struct wire *m)
 	assert_true(wire_sound(h->in.buf, h->in.len));
 	assert_memory_equal(h->in.buf + 8, m->buf + 8, 12);
 	code = host_reply_code(h);
-	assert_int_equal(wire_type(h->in.buf), wire_type(m->buf) | (code ? W_ERR : W_OK));
-	if (wire_get_str(h->in.buf, h->in.len, 0x0015, h->nonce, sizeof(h->nonce)))
+	assert_int_equal(wire_type(h->in.buf), wire_type(m->buf) | (code ? W_ERROR : W_SUCCESS));
+	if (wire_get_str(h->in.buf, h->in.len, ATTR_NONCE, h->nonce, sizeof(h->nonce)))
 		assert_true(code == 401 || code == 438);
 	else if (*h->nonce && code != 400)
 		assert_true(wire_integrity_ok(h->in.buf, h->in.len, key));
@@ -281,9 +281,9 @@ int host_ask(struct host *h, struct wire *m)
 static void request_allocate(struct host *h, struct wire *m)
 {
 	host_request(h, m, W_ALLOCATE);
-	wire_add_u32(m, 0x0019, 17u << 24);
+	wire_add_transport(m, IPPROTO_UDP);
 	if (addr_family(&h->udp->local) == AF_INET6)
-		wire_add_u32(m, 0x0017, 2u << 24);
+		wire_add_u32(m, ATTR_REQUESTED_ADDRESS_FAMILY, 2u << 24);
 }
 
 int host_login(struct host *h)
@@ -309,7 +309,8 @@ int host_allocate(struct host *h, struct addr *relayed)
 		r = host_ask(h, &m);
 	}
 	if (!r && relayed)
-		assert_true(wire_get_xor_addr(h->in.buf, h->in.len, 0x0016, relayed));
+		assert_true(
+		    wire_get_xor_addr(h->in.buf, h->in.len, ATTR_XOR_RELAYED_ADDRESS, relayed));
 	return r;
 }
 
@@ -318,7 +319,7 @@ int host_refresh(struct host *h, uint32_t lifetime_s)
 	struct wire m;
 
 	host_request(h, &m, W_REFRESH);
-	wire_add_u32(&m, 0x000d, lifetime_s);
+	wire_add_u32(&m, ATTR_LIFETIME, lifetime_s);
 	return host_ask(h, &m);
 }
 
@@ -327,7 +328,7 @@ int host_permit(struct host *h, const char *peer)
 	struct wire m;
 
 	host_request(h, &m, W_CREATE_PERMISSION);
-	wire_add_xor_addr(&m, 0x0012, peer);
+	wire_add_peer(&m, peer);
 	return host_ask(h, &m);
 }
 
@@ -336,7 +337,7 @@ int host_bind(struct host *h, uint16_t number, const char *peer)
 	struct wire m;
 
 	host_request(h, &m, W_CHANNEL_BIND);
-	wire_add_u32(&m, 0x000c, (uint32_t)number << 16);
-	wire_add_xor_addr(&m, 0x0012, peer);
+	wire_add_channel(&m, number);
+	wire_add_peer(&m, peer);
 	return host_ask(h, &m);
 }

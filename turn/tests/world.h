@@ -11,8 +11,8 @@
 #include "turn/peer_policy.h"
 #include "turn/ports.h"
 #include "turn/quota.h"
-#include "turn/tests/wire.h"
 #include "turn/turn.h"
+#include "turn/wire/wire.h"
 
 #define SERVER4 "192.0.2.1:3478"
 #define SERVER6 "[2001:db8:ffff::1]:3478"

@@ -85,9 +85,9 @@ static void binding(struct talk *t)
 	compare_say(t, "Binding with an unknown optional attribute", &m);
 	wire_start(&m, W_BINDING | 0x0010, 6);
 	compare_say(t, "Binding indication", &m);
-	wire_start(&m, W_BINDING | W_OK, 7);
+	wire_start(&m, W_BINDING | W_SUCCESS, 7);
 	compare_say(t, "Binding success response", &m);
-	wire_start(&m, W_BINDING | W_ERR, 8);
+	wire_start(&m, W_BINDING | W_ERROR, 8);
 	compare_say(t, "Binding error response", &m);
 	wire_start(&m, W_BINDING, 9);
 	memcpy(m.buf + 4, "old!", 4);
@@ -270,7 +270,7 @@ static void extensions(struct talk *t)
 	              {ACCESS_TOKEN, "token", 5});
 	open_allocated(t);
 	talker_request(&t->c, &m, W_CONNECT);
-	wire_add_xor_addr(&m, XOR_PEER, PEER);
+	wire_add_peer(&m, PEER);
 	compare_ask(t, "Connect on a UDP allocation", &m);
 	talker_request(&t->c, &m, W_CONNECTION_BIND);
 	wire_add_u32(&m, CONNECTION_ID, 1);
@@ -361,13 +361,13 @@ static void without_allocation(struct talk *t)
 	talker_close(&t->c);
 	open_alice(t);
 	talker_request(&t->c, &m, W_CREATE_PERMISSION);
-	wire_add_xor_addr(&m, XOR_PEER, PEER);
+	wire_add_peer(&m, PEER);
 	compare_ask(t, "CreatePermission without an allocation", &m);
 	talker_close(&t->c);
 	open_alice(t);
 	talker_request(&t->c, &m, W_CHANNEL_BIND);
 	wire_add_u32(&m, CHANNEL_NUMBER, 0x40000000);
-	wire_add_xor_addr(&m, XOR_PEER, PEER);
+	wire_add_peer(&m, PEER);
 	compare_ask(t, "ChannelBind without an allocation", &m);
 	talker_send_to(&t->c, PEER, "lost");
 	compare_listen(t, "Send without an allocation");
@@ -380,9 +380,9 @@ static void permission(struct talk *t, const char *step, const char *one, const 
 
 	talker_request(&t->c, &m, W_CREATE_PERMISSION);
 	if (one)
-		wire_add_xor_addr(&m, XOR_PEER, one);
+		wire_add_peer(&m, one);
 	if (two)
-		wire_add_xor_addr(&m, XOR_PEER, two);
+		wire_add_peer(&m, two);
 	compare_ask(t, step, &m);
 }
 
@@ -409,7 +409,7 @@ static void permissions(struct talk *t)
 	wire_add(&m, XOR_PEER, "\0\3\0\1\1\2\3\4", 8);
 	compare_ask(t, "CreatePermission, peer of family 3", &m);
 	talker_request(&t->c, &m, W_CREATE_PERMISSION);
-	wire_add_xor_addr(&m, XOR_PEER, PEER);
+	wire_add_peer(&m, PEER);
 	wire_add_u32(&m, UNKNOWN_REQUIRED, 0);
 	compare_ask(t, "CreatePermission, unknown required attribute", &m);
 	talker_close(&t->c);
@@ -423,7 +423,7 @@ static void channel(struct talk *t, const char *step, uint16_t number, const cha
 	if (number)
 		wire_add_u32(&m, CHANNEL_NUMBER, (uint32_t)number << 16);
 	if (peer)
-		wire_add_xor_addr(&m, XOR_PEER, peer);
+		wire_add_peer(&m, peer);
 	compare_ask(t, step, &m);
 }
 
@@ -459,7 +459,7 @@ static void data(struct talk *t)
 	talker_send_to(&t->c, PEER, "hello");
 	compare_listen(t, "Send, and the echo");
 	wire_start(&m, W_SEND, ++t->c.tid);
-	wire_add_xor_addr(&m, XOR_PEER, PEER);
+	wire_add_peer(&m, PEER);
 	talker_send(&t->c, m.buf, m.len);
 	compare_listen(t, "Send without DATA");
 	wire_start(&m, W_SEND, ++t->c.tid);
@@ -467,7 +467,7 @@ static void data(struct talk *t)
 	talker_send(&t->c, m.buf, m.len);
 	compare_listen(t, "Send without a peer");
 	wire_start(&m, W_SEND, ++t->c.tid);
-	wire_add_xor_addr(&m, XOR_PEER, PEER);
+	wire_add_peer(&m, PEER);
 	wire_add_str(&m, DATA, "hello");
 	wire_add_u32(&m, UNKNOWN_REQUIRED, 0);
 	talker_send(&t->c, m.buf, m.len);
@@ -506,7 +506,7 @@ static void behind_integrity(struct talk *t)
 	compare_say(t, "Refresh, FINGERPRINT behind the integrity", &m);
 	talker_request(&t->c, &m, W_CREATE_PERMISSION);
 	wire_add_integrity(&m, key);
-	wire_add_xor_addr(&m, XOR_PEER, PEER);
+	wire_add_peer(&m, PEER);
 	compare_say(t, "CreatePermission, the peer behind the integrity", &m);
 	talker_close(&t->c);
 }
@@ -528,14 +528,14 @@ static void tcp_relay(struct talk *t)
 	talker_request(&t->c, &m, W_CONNECT);
 	compare_ask(t, "Connect without a peer", &m);
 	talker_request(&t->c, &m, W_CONNECT);
-	wire_add_xor_addr(&m, XOR_PEER, PEER_V6);
+	wire_add_peer(&m, PEER_V6);
 	compare_ask(t, "Connect, the other family", &m);
 	talker_request(&t->c, &m, W_CONNECT);
-	wire_add_xor_addr(&m, XOR_PEER, "127.0.0.1:80");
+	wire_add_peer(&m, "127.0.0.1:80");
 	compare_ask(t, "Connect to 127.0.0.1", &m);
 	permission(t, "CreatePermission on a TCP relay", PEER, NULL);
 	talker_request(&t->c, &m, W_CONNECT);
-	wire_add_xor_addr(&m, XOR_PEER, LAB_PEER4 ":9");
+	wire_add_peer(&m, LAB_PEER4 ":9");
 	compare_ask(t, "Connect to a closed port", &m);
 	channel(t, "ChannelBind on a TCP relay", 0x4000, PEER);
 	talker_close(&t->c);

@@ -5,7 +5,7 @@
 #ifndef DAEMON_TESTS_FOREIGN_SPOOF_H
 #define DAEMON_TESTS_FOREIGN_SPOOF_H
 
-#include "turn/tests/wire.h"
+#include "turn/wire/wire.h"
 
 #include <stdint.h>
 

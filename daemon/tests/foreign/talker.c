@@ -195,7 +195,7 @@ int talker_permit(struct talker *t, const char *peer)
 	struct wire m;
 
 	talker_request(t, &m, W_CREATE_PERMISSION);
-	wire_add_xor_addr(&m, XOR_PEER, peer);
+	wire_add_peer(&m, peer);
 	return talker_ask(t, &m);
 }
 
@@ -205,7 +205,7 @@ int talker_bind(struct talker *t, uint16_t number, const char *peer)
 
 	talker_request(t, &m, W_CHANNEL_BIND);
 	wire_add_u32(&m, CHANNEL, (uint32_t)number << 16);
-	wire_add_xor_addr(&m, XOR_PEER, peer);
+	wire_add_peer(&m, peer);
 	return talker_ask(t, &m);
 }
 
@@ -252,7 +252,7 @@ void talker_send_to(struct talker *t, const char *peer, const char *text)
 	struct wire m;
 
 	wire_start(&m, W_SEND, ++t->tid);
-	wire_add_xor_addr(&m, XOR_PEER, peer);
+	wire_add_peer(&m, peer);
 	wire_add_str(&m, DATA, text);
 	talker_send(t, m.buf, m.len);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * A STUN/TURN client on a real socket that says whatever a test wants said,
- * right or wrong. Messages are made with turn/tests/wire.h.
+ * right or wrong. Messages are made with turn/wire/wire.h.
  */
 #ifndef DAEMON_TESTS_FOREIGN_TALKER_H
 #define DAEMON_TESTS_FOREIGN_TALKER_H
 
-#include "turn/tests/wire.h"
+#include "turn/wire/wire.h"
 
 #include <stdbool.h>
 

@@ -114,7 +114,7 @@ static void session(struct talker *t, bool stream)
 	assert_int_equal(talker_login(t), 401);
 	allocate(t);
 	talker_request(t, &m, W_CREATE_PERMISSION);
-	wire_add_xor_addr(&m, 0x0012, LAB_PEER4 ":3480");
+	wire_add_peer(&m, LAB_PEER4 ":3480");
 	ask(t, &m, &got.permit);
 	refresh(t, 3600, &got.refresh);
 }

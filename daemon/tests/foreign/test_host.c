@@ -145,7 +145,7 @@ static int connect_to(struct talker *t)
 	struct wire m;
 
 	talker_request(t, &m, 0x000a);
-	wire_add_xor_addr(&m, 0x0012, COMES4 ":9");
+	wire_add_peer(&m, COMES4 ":9");
 	return talker_ask(t, &m);
 }
 

@@ -126,7 +126,7 @@ static int connect_to(struct talker *t, const char *peer)
 	struct wire m;
 
 	talker_request(t, &m, W_CONNECT);
-	wire_add_xor_addr(&m, 0x0012, peer);
+	wire_add_peer(&m, peer);
 	return talker_ask(t, &m);
 }
 
@@ -222,7 +222,7 @@ static void ask_through(struct talker *t, const char *peer)
 
 	wire_start(&binding, W_BINDING, 1);
 	wire_start(&m, W_SEND, ++t->tid);
-	wire_add_xor_addr(&m, 0x0012, peer);
+	wire_add_peer(&m, peer);
 	wire_add(&m, 0x0013, binding.buf, binding.len);
 	talker_send(t, m.buf, m.len);
 }

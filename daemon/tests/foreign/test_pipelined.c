@@ -72,11 +72,11 @@ static void move(struct talker *t, struct ticket *ticket)
 	memcpy(all.buf + all.len, all.buf, refresh_len);
 	all.len += refresh_len;
 	talker_request(t, &m, W_CREATE_PERMISSION);
-	wire_add_xor_addr(&m, 0x0012, PEER);
+	wire_add_peer(&m, PEER);
 	append(t, &all, &m);
 	talker_request(t, &m, W_CHANNEL_BIND);
 	wire_add_u32(&m, 0x000c, 0x40000000);
-	wire_add_xor_addr(&m, 0x0012, PEER);
+	wire_add_peer(&m, PEER);
 	append(t, &all, &m);
 	wire_start(&m, W_BINDING, 77);
 	memcpy(all.buf + all.len, m.buf, m.len);

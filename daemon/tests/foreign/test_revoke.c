@@ -183,7 +183,7 @@ static void relay_tcp(struct relayed_tcp *r, const struct person *p)
 	wire_add_u32(&m, 0x0019, 6u << 24);
 	assert_int_equal(talker_ask(&r->control, &m), 0);
 	talker_request(&r->control, &m, W_CONNECT);
-	wire_add_xor_addr(&m, 0x0012, LAB_PEER4 ":9998");
+	wire_add_peer(&m, LAB_PEER4 ":9998");
 	assert_int_equal(talker_ask(&r->control, &m), 0);
 	id = wire_get_u32(r->control.in.buf, r->control.in.len, 0x002a);
 	r->peer = accept(r->listener, NULL, NULL);
