@@ -122,13 +122,16 @@ static void take_turn(void *ctx, const struct guest *g)
 
 static const struct greeter_ops greeter_ops = {.web = take_web, .turn = take_turn};
 
-/* Its head is looked at like that of any other. */
+/* Its head is looked at like that of any other. One that comes while the server stops is closed. */
 static void take_visit(void *owner, void *arg)
 {
 	struct front *f = owner;
 	struct guest *g = arg;
 
-	greeter_take_http(f->greeter, g);
+	if (f->web)
+		greeter_take_http(f->greeter, g);
+	else
+		close(g->fd);
 	free(g);
 }
 
@@ -286,8 +289,8 @@ void front_free(struct front *f)
 {
 	if (!f)
 		return;
+	mailbox_free(f->mail); /* runs the mail that is left, so it goes first */
 	greeter_free(f->greeter);
-	mailbox_free(f->mail);
 	net_tls_unref(f->tls);
 	net_sources_free(f->sources);
 	free(f);

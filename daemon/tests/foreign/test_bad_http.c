@@ -18,10 +18,13 @@
 #include <jansson.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -284,12 +287,57 @@ static void finished_is_answered(void **state)
 	}
 }
 
+/* A process that asks inside TLS, one request after the other, until it is killed. */
+static pid_t start_visitor(void)
+{
+	static const char text[] = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(PORT)};
+	SSL_CTX *ctx;
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	inet_pton(AF_INET, LAB_SERVER4, &to.sin_addr);
+	ctx = SSL_CTX_new(TLS_client_method());
+	signal(SIGPIPE, SIG_IGN);
+	for (;;) {
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		SSL *ssl = SSL_new(ctx);
+
+		SSL_set_fd(ssl, fd);
+		if (!connect(fd, (struct sockaddr *)&to, sizeof(to)) && SSL_connect(ssl) == 1)
+			SSL_write(ssl, text, (int)strlen(text));
+		SSL_free(ssl);
+		close(fd);
+	}
+}
+
+/* A visit that a worker hands over while the server stops finds no house; the stop is a clean one.
+ */
+static void stops_among_visits(void **state)
+{
+	pid_t visitor[4];
+
+	for (int i = 0; i < 4; i++)
+		assert_true((visitor[i] = start_visitor()) > 0);
+	for (int i = 0; i < 5; i++) {
+		lab_sleep_ms(200);
+		lab_server_stop(&server);
+		start(state);
+	}
+	for (int i = 0; i < 4; i++) {
+		kill(visitor[i], SIGKILL);
+		waitpid(visitor[i], NULL, 0);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(each_is_answered),     cmocka_unit_test(curl_offers_h2c),
 	    cmocka_unit_test(slow_ones_are_told),   cmocka_unit_test(the_silent_give_way),
-	    cmocka_unit_test(finished_is_answered),
+	    cmocka_unit_test(finished_is_answered), cmocka_unit_test(stops_among_visits),
 	};
 
 	(void)argc;
