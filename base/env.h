@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The environment seam: clock, chance, UDP sockets and timers. The TURN core
- * sees the world only through it, so that a test can own time and the network.
+ * The environment seam: clock, chance, UDP sockets and timers, and streams
+ * (base/env_stream.h). The TURN server sees the world only through it, so that a
+ * test can own time and the network.
  *
  * An environment belongs to one thread; nothing in it may be used from another.
  */
@@ -22,6 +23,7 @@
 struct env;
 struct env_udp;
 struct env_timer;
+struct env_stream_ops;
 
 struct datagram {
 	struct addr peer; /* where it came from */
@@ -72,12 +74,14 @@ struct env_ops {
 	void (*udp_close)(struct env_udp *u);
 	struct env_timer *(*timer_new)(struct env *env, env_timer_fn *fn, void *arg);
 	void (*timer_set)(struct env_timer *t, uint64_t after_ms);
+	void (*timer_soon)(struct env_timer *t);
 	void (*timer_free)(struct env_timer *t);
 };
 
 /* Implementations embed these at the start of their own structs. */
 struct env {
 	const struct env_ops *ops;
+	const struct env_stream_ops *streams;
 	struct env_stats stats;
 };
 
@@ -162,6 +166,12 @@ static inline struct env_timer *env_timer_new(struct env *env, env_timer_fn *fn,
 static inline void env_timer_set(struct env_timer *t, uint64_t after_ms)
 {
 	t->env->ops->timer_set(t, after_ms);
+}
+
+/* Fires once, behind all that is ready now. Not to be set besides. */
+static inline void env_timer_soon(struct env_timer *t)
+{
+	t->env->ops->timer_soon(t);
 }
 
 /* NULL is legal. */

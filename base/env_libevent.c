@@ -387,6 +387,11 @@ static void le_timer_set(struct env_timer *timer, uint64_t after_ms)
 	evtimer_add(((struct timer *)timer)->event, &tv);
 }
 
+static void le_timer_soon(struct env_timer *timer)
+{
+	event_active(((struct timer *)timer)->event, EV_TIMEOUT, 0);
+}
+
 static void le_timer_free(struct env_timer *timer)
 {
 	struct timer *t = (struct timer *)timer;
@@ -406,6 +411,7 @@ static const struct env_ops le_ops = {
     .udp_close = le_udp_close,
     .timer_new = le_timer_new,
     .timer_set = le_timer_set,
+    .timer_soon = le_timer_soon,
     .timer_free = le_timer_free,
 };
 
@@ -416,6 +422,7 @@ struct env *env_libevent_new(struct event_base *base, const struct wall *wall)
 	if (!e)
 		return NULL;
 	e->env.ops = &le_ops;
+	e->env.streams = &env_le_streams;
 	e->base = base;
 	e->wall = wall;
 	/* Untouched pages cost nothing: a slot has room for the longest datagram. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What the two files of the environment on libevent share: env_libevent.c has
- * the loop and what comes in, env_libevent_send.c what goes out.
+ * What the files of the environment on libevent share: env_libevent.c has
+ * the loop and the datagrams that come in, env_libevent_send.c those that go out,
+ * env_libevent_stream.c TCP.
  */
 #ifndef BASE_ENV_LIBEVENT_INTERNAL_H
 #define BASE_ENV_LIBEVENT_INTERNAL_H
@@ -80,6 +81,8 @@ void env_le_send(struct env_udp *udp, const struct addr *to, const uint8_t *data
 
 /* Sends what the socket has queued, and forgets that it had. */
 void env_le_flush_udp(struct udp *u);
+
+extern const struct env_stream_ops env_le_streams;
 
 /* Sends everything queued; received data stays where it is. */
 void env_le_flush_all(struct env_le *e);

@@ -4,6 +4,8 @@
  */
 #include "base/env_virtual.h"
 
+#include "base/env_virtual_internal.h"
+
 #include "base/error.h"
 #include "base/table.h"
 
@@ -54,6 +56,7 @@ struct timer {
 
 struct env_v {
 	struct env env; /* first */
+	struct env_v_streams streams;
 	uint64_t now_ms;
 	int64_t wall_offset_s;
 	uint64_t chance;
@@ -140,6 +143,19 @@ static void pull(struct env_v *e, struct event *ev)
 static struct env_v *env_v(const struct env *env)
 {
 	return (struct env_v *)(uintptr_t)env;
+}
+
+struct env_v_streams *env_v_streams_of(const struct env *env)
+{
+	return &env_v(env)->streams;
+}
+
+bool env_v_path(struct env *env, const struct addr *from, const struct addr *to,
+                struct env_virtual_path *path)
+{
+	const struct env_virtual_wire *wire = env_v(env)->wire;
+
+	return !wire || !wire->joins || wire->joins(env_v(env)->wire_ctx, from, to, path);
 }
 
 static uint64_t v_now_ms(struct env *env)
@@ -332,6 +348,11 @@ static void v_timer_set(struct env_timer *timer, uint64_t after_ms)
 	push(e, &t->event, e->now_ms + after_ms, ORDER_TIMER);
 }
 
+static void v_timer_soon(struct env_timer *timer)
+{
+	v_timer_set(timer, 0);
+}
+
 static void v_timer_free(struct env_timer *timer)
 {
 	struct env_v *e = env_v(timer->env);
@@ -354,6 +375,7 @@ static const struct env_ops v_ops = {
     .udp_close = v_udp_close,
     .timer_new = v_timer_new,
     .timer_set = v_timer_set,
+    .timer_soon = v_timer_soon,
     .timer_free = v_timer_free,
 };
 
@@ -370,6 +392,7 @@ struct env *env_virtual_new(uint64_t seed)
 		return NULL;
 	}
 	e->env.ops = &v_ops;
+	e->env.streams = &env_v_streams;
 	e->chance = seed;
 	e->now_ms = 1000000;
 	return &e->env;
@@ -383,6 +406,7 @@ void env_virtual_free(struct env *env)
 
 	if (!e)
 		return;
+	env_v_free_streams(&e->streams);
 	for (size_t i = 1; i <= e->heap_n; i++)
 		if (!(e->heap[i]->order & ORDER_TIMER))
 			free(e->heap[i]);

@@ -276,7 +276,7 @@ int worker_start(const struct turn_conf *conf, const struct turn_listener_conf *
 	if (w->mail)
 		w->turn = turn_new(w->env, conf, &turn_auth_ops, &w->auth);
 	if (w->turn)
-		w->net = net_new(w->base, w->env, w->turn, &net->conf, &net_ops, w);
+		w->net = net_new(w->env, w->turn, &net->conf, &net_ops, w);
 	if (!w->net || start_publishing(w))
 		goto out;
 	w->net_conf = *net;

@@ -47,24 +47,21 @@ static void flush(struct net_batch *b)
 	net_io_kick(io);
 }
 
-static void on_turn_end(evutil_socket_t fd, short what, void *arg)
+static void on_turn_end(void *arg)
 {
-	(void)fd;
-	(void)what;
 	flush(arg);
 }
 
-int net_batch_init(struct net_batch *b, struct event_base *base)
+int net_batch_init(struct net_batch *b, struct env *env)
 {
 	b->io = NULL;
-	b->turn_end = event_new(base, -1, 0, on_turn_end, b);
+	b->turn_end = env_timer_new(env, on_turn_end, b);
 	return b->turn_end ? 0 : -E_NOMEM;
 }
 
 void net_batch_free(struct net_batch *b)
 {
-	if (b->turn_end)
-		event_free(b->turn_end);
+	env_timer_free(b->turn_end);
 	b->turn_end = NULL;
 }
 
@@ -81,7 +78,7 @@ bool net_batch_add(struct net_batch *b, struct net_io *io, struct net_queue *que
 		b->io = io;
 		b->queue = queue;
 		b->len = 0;
-		event_active(b->turn_end, EV_TIMEOUT, 0); /* behind all that is ready now */
+		env_timer_soon(b->turn_end);
 	}
 	memcpy(b->data + b->len, message, len);
 	b->len += len;

@@ -12,7 +12,7 @@
 #define NET_BATCH_BYTES 16384
 
 struct net_batch {
-	struct event *turn_end;
+	struct env_timer *turn_end;
 	struct net_io *io;       /* whose messages these are; NULL: there are none */
 	struct net_queue *queue; /* its queue, which is empty: for what the socket does not take */
 	size_t len;
@@ -20,7 +20,7 @@ struct net_batch {
 };
 
 /* 0 or -E_NOMEM. */
-int net_batch_init(struct net_batch *b, struct event_base *base);
+int net_batch_init(struct net_batch *b, struct env *env);
 void net_batch_free(struct net_batch *b);
 
 /* Takes a whole message, for io whose queue is empty. What others have here is sent first, and what

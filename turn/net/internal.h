@@ -19,7 +19,6 @@ struct pump;
 struct peer;
 
 struct net {
-	struct event_base *base;
 	struct env *env;
 	struct turn *turn;
 	struct net_conf conf;
@@ -65,12 +64,11 @@ int peer_connect(void *ctx, struct turn_peer_conn *c, const struct addr *local,
 void peer_adopt(void *ctx, void *handle, struct turn_peer_conn *c);
 void peer_close(void *ctx, void *handle);
 struct turn_alloc *peer_owner(const struct peer *p);
-int peer_take_fd(struct peer *p); /* its socket, no longer watched */
+int peer_take_fd(struct peer *p); /* its connection */
 void peer_joined(struct peer *p, struct pump *pump);
 void peer_count(struct peer *p, size_t to_peer, size_t to_client);
 uint64_t peer_wait_ms(struct peer *p, enum turn_direction to, uint64_t waited_ms);
-void peers_resume(struct net *net); /* listeners that had to pause */
-void peer_gone(struct peer *p);     /* its pump has ended: tells the server, frees */
+void peer_gone(struct peer *p); /* its pump has ended: tells the server, frees */
 
 /* stream.c, too */
 void stream_join(void *ctx, void *handle, void *link_ctx);

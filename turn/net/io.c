@@ -6,24 +6,21 @@
 
 #include "base/error.h"
 
-#include <errno.h>
 #include <openssl/err.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #define RECORD_ROOM (SSL3_RT_MAX_PLAIN_LENGTH + 512)
 
 /* ---- what SSL reads from and writes to ---- */
 
-/* A short wait for the socket is told by the retry flags. */
+/* A short wait for the stream is told by the retry flags. */
 static int told(BIO *bio, ssize_t n, int retry)
 {
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	if (n == -E_LATER)
 		BIO_set_flags(bio, retry | BIO_FLAGS_SHOULD_RETRY);
-	return (int)n;
+	return n < 0 ? -1 : (int)n;
 }
 
 static int bio_write(BIO *bio, const char *data, int len)
@@ -31,13 +28,11 @@ static int bio_write(BIO *bio, const char *data, int len)
 	const struct net_io *io = BIO_get_data(bio);
 
 	BIO_clear_retry_flags(bio);
-	return told(bio,
-	            send(io->fd, data, (size_t)len,
-	                 MSG_DONTWAIT | MSG_NOSIGNAL | (io->more ? MSG_MORE : 0)),
+	return told(bio, env_stream_write(io->stream, (const uint8_t *)data, (size_t)len, io->more),
 	            BIO_FLAGS_WRITE);
 }
 
-/* Handshakes read from the socket; behind them net_io_read() has done so. */
+/* Handshakes read from the stream; behind them net_io_read() has done so. */
 static int bio_read(BIO *bio, char *out, int len)
 {
 	struct net_io *io = BIO_get_data(bio);
@@ -45,7 +40,8 @@ static int bio_read(BIO *bio, char *out, int len)
 
 	BIO_clear_retry_flags(bio);
 	if (!io->ahead)
-		return told(bio, recv(io->fd, out, (size_t)len, MSG_DONTWAIT), BIO_FLAGS_READ);
+		return told(bio, env_stream_read(io->stream, (uint8_t *)out, (size_t)len),
+		            BIO_FLAGS_READ);
 	if (!n) {
 		BIO_set_retry_read(bio);
 		return -1;
@@ -102,69 +98,37 @@ static void bind_ssl(struct net_io *io)
 		BIO_set_data(SSL_get_rbio(io->ssl), io);
 }
 
-/* ---- events ---- */
+/* ---- in the loop and out of it ---- */
 
-static void on_event(evutil_socket_t fd, short what, void *arg)
+int net_io_attach(struct net_io *io, struct env *env, int fd, SSL *ssl, size_t unsent_max,
+                  env_stream_fn *fn, void *arg)
 {
-	struct net_io *io = arg;
+	struct env_stream_params p = {.fd = fd, .unsent_max = unsent_max, .fn = fn, .arg = arg};
 
-	(void)fd;
-	(void)what;
-	io->fn(io->arg);
-}
-
-int net_io_attach(struct net_io *io, struct event_base *base, int fd, SSL *ssl, net_io_fn *fn,
-                  void *arg)
-{
 	memset(io, 0, sizeof(*io));
 	io->fd = fd;
 	io->ssl = ssl;
-	io->fn = fn;
-	io->arg = arg;
 	bind_ssl(io);
-	io->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_event, io);
-	io->writable = event_new(base, fd, EV_WRITE, on_event, io);
-	if (!io->readable || !io->writable || event_add(io->readable, NULL)) {
-		net_io_detach(io);
-		return -E_NOMEM;
-	}
-	return 0;
+	return env_stream_open(env, &p, &io->stream) ? -E_NOMEM : 0;
 }
 
 void net_io_detach(struct net_io *io)
 {
-	if (io->readable)
-		event_free(io->readable);
-	if (io->writable)
-		event_free(io->writable);
-	io->readable = io->writable = NULL;
+	if (io->stream)
+		io->fd = env_stream_release(io->stream);
+	io->stream = NULL;
 }
 
-void net_io_close(struct net_io *io)
+void net_io_close(struct net_io *io, struct env *env)
 {
-	net_io_detach(io);
-	if (io->ssl) {
-		bind_ssl(io);
+	if (io->ssl && io->stream)
 		net_io_shut(io);
-		SSL_free(io->ssl);
-	}
-	io->ssl = NULL;
-	if (io->fd >= 0)
-		close(io->fd);
-	io->fd = -1;
-}
-
-void net_io_want_read(struct net_io *io, bool want)
-{
-	if (want)
-		event_add(io->readable, NULL);
-	else
-		event_del(io->readable);
-}
-
-void net_io_kick(struct net_io *io)
-{
-	event_active(io->readable, EV_READ, 0);
+	SSL_free(io->ssl);
+	if (io->stream)
+		env_stream_close(io->stream);
+	else if (io->fd >= 0)
+		env_stream_discard(env, io->fd);
+	*io = (struct net_io){.fd = -1};
 }
 
 /* What SSL's failure means. */
@@ -172,9 +136,7 @@ static int ssl_failure(struct net_io *io, int result)
 {
 	switch (SSL_get_error(io->ssl, result)) {
 	case SSL_ERROR_WANT_READ:
-		return -E_LATER;
-	case SSL_ERROR_WANT_WRITE:
-		event_add(io->writable, NULL);
+	case SSL_ERROR_WANT_WRITE: /* the stream tells when it can */
 		return -E_LATER;
 	case SSL_ERROR_ZERO_RETURN:
 		return 0;
@@ -198,15 +160,10 @@ int net_io_handshake(struct net_io *io)
 
 static ssize_t receive(struct net_io *io, uint8_t *buf, size_t len)
 {
-	ssize_t n;
+	ssize_t n = env_stream_read(io->stream, buf, len);
 
-	do
-		n = recv(io->fd, buf, len, MSG_DONTWAIT);
-	while (n < 0 && errno == EINTR);
 	io->drained = n < (ssize_t)len;
-	if (n >= 0)
-		return n;
-	return errno == EAGAIN ? -E_LATER : -E_IO;
+	return n;
 }
 
 /* Takes the plain text of all whole records. They lie at the end of buf, the plain text goes to its
@@ -256,27 +213,17 @@ ssize_t net_io_read(struct net_io *io, uint8_t *buf, size_t len)
 
 static ssize_t write_some(struct net_io *io, const uint8_t *data, size_t len)
 {
-	ssize_t n;
+	size_t put;
+	int r;
 
-	if (io->ssl) {
-		size_t put;
-
-		ERR_clear_error();
-		n = SSL_write_ex(io->ssl, data, len, &put);
-		if (n > 0)
-			return (ssize_t)put;
-		n = ssl_failure(io, (int)n);
-		return n ? n : -E_IO;
-	}
-	do
-		n = send(io->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-	while (n < 0 && errno == EINTR);
-	if (n >= 0)
-		return n;
-	if (errno != EAGAIN)
-		return -E_IO;
-	event_add(io->writable, NULL);
-	return -E_LATER;
+	if (!io->ssl)
+		return env_stream_write(io->stream, data, len, false);
+	ERR_clear_error();
+	r = SSL_write_ex(io->ssl, data, len, &put);
+	if (r > 0)
+		return (ssize_t)put;
+	r = ssl_failure(io, r);
+	return r ? r : -E_IO;
 }
 
 ssize_t net_io_write(struct net_io *io, const uint8_t *data, size_t len)
@@ -298,7 +245,7 @@ ssize_t net_io_write(struct net_io *io, const uint8_t *data, size_t len)
 void net_io_shut(struct net_io *io)
 {
 	if (!io->ssl) {
-		shutdown(io->fd, SHUT_WR);
+		env_stream_shut(io->stream);
 		return;
 	}
 	ERR_clear_error();

@@ -1,32 +1,26 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * A connected socket, with TLS or without, and its events; and a bounded queue
- * of bytes that wait until it takes more.
+ * A connection of the environment, with TLS or without; and a bounded queue of
+ * bytes that wait until it takes more.
  */
 #ifndef TURN_NET_IO_H
 #define TURN_NET_IO_H
 
-#include <event2/event.h>
+#include "base/env_stream.h"
+
 #include <openssl/ssl.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 /* Whoever reads offers room for this much: what TLS has kept of a record, and as much again, so
  * that nothing is left over that no event tells. */
 #define NET_READ_MIN (2 * SSL3_RT_MAX_PLAIN_LENGTH)
 
-typedef void net_io_fn(void *arg);
-
-/* Belongs to the thread of its base, but may be detached and attached to another one. */
+/* Belongs to the thread of its environment, but may be detached and attached to another one. */
 struct net_io {
-	int fd;
-	SSL *ssl; /* NULL: plain */
-	struct event *readable, *writable;
-	net_io_fn *fn; /* something is to be read or written: try both */
-	void *arg;
-	bool failed;  /* its owner is to close it, from the loop */
-	bool more;    /* the next write follows at once */
+	struct env_stream *stream; /* NULL: it is detached */
+	int fd;                    /* while it is detached */
+	SSL *ssl;                  /* NULL: plain */
+	bool failed;               /* its owner is to close it, from the loop */
+	bool more;                 /* the next write follows at once */
 	bool drained; /* the last read brought all that there was: an event tells of more */
 	/* bytes of records that net_io_read() has got at once, for SSL to ask for */
 	const uint8_t *ahead;
@@ -36,21 +30,28 @@ struct net_io {
 /* An SSL of a server, for net_io_attach(). NULL: no memory. */
 SSL *net_io_new_ssl(SSL_CTX *ctx);
 
-/* Starts to read. 0 or -E_NOMEM: fd and ssl are in io all the same. */
-int net_io_attach(struct net_io *io, struct event_base *base, int fd, SSL *ssl, net_io_fn *fn,
-                  void *arg);
+/* Starts to read. fn: something is to be read or written, try both. unsent_max: as in struct
+ * env_stream_params. 0 or -E_NOMEM: fd and ssl are in io all the same. */
+int net_io_attach(struct net_io *io, struct env *env, int fd, SSL *ssl, size_t unsent_max,
+                  env_stream_fn *fn, void *arg);
 
 /* Stops all events; fd and ssl stay for a later attach. */
 void net_io_detach(struct net_io *io);
 
-/* Detaches, tells TLS's end where that can be done at once, closes. */
-void net_io_close(struct net_io *io);
+/* Tells TLS's end where that can be done at once, closes. env: for one that is detached. */
+void net_io_close(struct net_io *io, struct env *env);
 
 /* Stop or go on to wait for bytes. */
-void net_io_want_read(struct net_io *io, bool want);
+static inline void net_io_want_read(struct net_io *io, bool want)
+{
+	env_stream_want_read(io->stream, want);
+}
 
 /* Has fn called soon, from the loop. */
-void net_io_kick(struct net_io *io);
+static inline void net_io_kick(struct net_io *io)
+{
+	env_stream_kick(io->stream);
+}
 
 /* The TLS handshake on the server's side: 0 when it is done, -E_LATER, -E_IO. */
 int net_io_handshake(struct net_io *io);

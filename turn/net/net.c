@@ -42,19 +42,17 @@ static void on_tick(void *arg)
 
 	net_streams_expire(net);
 	pumps_expire(net);
-	peers_resume(net);
 	dtls_expire(net);
 	env_timer_set(net->tick, tick_ms(&net->conf));
 }
 
-struct net *net_new(struct event_base *base, struct env *env, struct turn *turn,
-                    const struct net_conf *conf, const struct net_ops *ops, void *ctx)
+struct net *net_new(struct env *env, struct turn *turn, const struct net_conf *conf,
+                    const struct net_ops *ops, void *ctx)
 {
 	struct net *net = calloc(1, sizeof(*net));
 
 	if (!net)
 		return NULL;
-	net->base = base;
 	net->env = env;
 	net->turn = turn;
 	net->conf = *conf;
@@ -62,7 +60,7 @@ struct net *net_new(struct event_base *base, struct env *env, struct turn *turn,
 	net->ctx = ctx;
 	net->tick = env_timer_new(env, on_tick, net);
 	net->dtls = dtls_new(net);
-	if (net_batch_init(&net->batch, base) || !net->tick || !net->dtls) {
+	if (net_batch_init(&net->batch, env) || !net->tick || !net->dtls) {
 		net_free(net);
 		return NULL;
 	}

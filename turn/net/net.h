@@ -11,7 +11,6 @@
 #include "turn/net/tls.h"
 #include "turn/turn.h"
 
-struct event_base;
 struct net;
 struct net_stream;
 struct net_client;
@@ -38,17 +37,17 @@ struct net_ops {
 
 /* An accepted connection whose first byte is STUN's or TLS's. */
 struct net_client {
-	int fd;
+	int fd; /* as of an env_accept_fn */
 	bool tls;
 	struct addr client, local; /* client: as PROXY may have told */
 	int relay4, relay6;        /* as in struct turn_listener_conf */
 	struct net_source *source; /* or NULL */
 };
 
-/* Borrows everything but conf, which it copies. One for each struct turn. NULL when out of memory
- * or descriptors. */
-struct net *net_new(struct event_base *base, struct env *env, struct turn *turn,
-                    const struct net_conf *conf, const struct net_ops *ops, void *ctx);
+/* Borrows everything but conf, which it copies. One for each struct turn. NULL when out of memory.
+ */
+struct net *net_new(struct env *env, struct turn *turn, const struct net_conf *conf,
+                    const struct net_ops *ops, void *ctx);
 
 /* Closes every connection, so before turn_free(). NULL is legal. */
 void net_free(struct net *net);

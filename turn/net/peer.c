@@ -1,41 +1,32 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The sockets of TCP allocations (RFC 6062): the listener on the relayed
- * address and the connections to peers, until they are joined with a client's.
+ * The connections of TCP allocations (RFC 6062): what listens on the relayed
+ * address, and the connections to peers, until they are joined with a client's.
  */
 #include "turn/net/internal.h"
 
 #include "base/error.h"
 
-#include <errno.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 #include <utlist.h>
-
-#define PEER_BACKLOG 16
-#define ACCEPTS      16 /* a wake-up */
 
 struct peer {
 	struct peer *prev, *next;
 	struct net *net;
-	int fd;                      /* -1: its pump has it */
-	struct event *event;         /* of a listener, or of an attempt */
-	struct turn_alloc *listener; /* whose, or NULL */
+	struct env_listener *listener; /* of alloc; or NULL */
+	struct turn_alloc *alloc;
+	struct env_stream *attempt; /* to connect */
+	int fd;                     /* the connection that waits to be joined; -1: there is none */
 	struct turn_peer_conn *conn;
 	struct pump *pump;
 };
 
-/* Takes fd, also when out of memory (NULL). */
 static struct peer *new_peer(struct net *net, int fd)
 {
 	struct peer *p = calloc(1, sizeof(*p));
 
-	if (!p) {
-		close(fd);
+	if (!p)
 		return NULL;
-	}
 	p->net = net;
 	p->fd = fd;
 	DL_APPEND(net->peers, p);
@@ -45,10 +36,10 @@ static struct peer *new_peer(struct net *net, int fd)
 static void free_peer(struct peer *p)
 {
 	DL_DELETE(p->net->peers, p);
-	if (p->event)
-		event_free(p->event);
+	env_unlisten(p->listener);
+	env_stream_close(p->attempt);
 	if (p->fd >= 0)
-		close(p->fd);
+		env_stream_discard(p->net->env, p->fd);
 	free(p);
 }
 
@@ -64,131 +55,65 @@ void peer_close(void *ctx, void *handle)
 
 struct turn_alloc *peer_owner(const struct peer *p)
 {
-	return p->listener ? p->listener : turn_tcp_owner(p->conn);
+	return p->listener ? p->alloc : turn_tcp_owner(p->conn);
+}
+
+static void on_accept(void *arg, int fd, const struct addr *from)
+{
+	struct peer *l = arg, *p = new_peer(l->net, fd);
+
+	if (!p)
+		env_stream_discard(l->net->env, fd);
+	else if (turn_tcp_accepted(l->alloc, from, p))
+		free_peer(p);
 }
 
 /* The last step of a start: 0 and the handle, or a code, and the peer is gone. */
-static int watch(struct peer *p, short what, event_callback_fn fn, void **handle)
+static int started(struct peer *p, int r, void **handle)
 {
-	p->event = event_new(p->net->base, p->fd, what, fn, p);
-	if (!p->event || event_add(p->event, NULL)) {
+	if (r)
 		free_peer(p);
-		return -E_NOMEM;
-	}
-	*handle = p;
-	return 0;
-}
-
-/* Bound to the relayed address. The connections of an allocation share it with its listener. */
-static int open_socket(const struct addr *local, int *out)
-{
-	int one = 1;
-	int fd = socket(addr_family(local), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return error_from_errno(errno);
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (addr_family(local) == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-	*out = fd;
-	return 0;
-}
-
-static void on_accept(evutil_socket_t fd, short what, void *arg)
-{
-	struct peer *l = arg;
-	struct net *net = l->net;
-
-	(void)what;
-	for (int i = 0; i < ACCEPTS; i++) {
-		struct addr from;
-		socklen_t len = sizeof(from);
-		int conn = accept4(fd, &from.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC), one = 1;
-		struct peer *p;
-
-		if (conn < 0) {
-			/* Out of descriptors, most likely: until the next tick, or the loop would
-			 * spin. */
-			if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-				event_del(l->event);
-			return;
-		}
-		setsockopt(conn, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-		p = new_peer(net, conn);
-		if (p && turn_tcp_accepted(l->listener, &from, p))
-			free_peer(p);
-	}
-}
-
-void peers_resume(struct net *net)
-{
-	struct peer *p;
-
-	DL_FOREACH (net->peers, p)
-		if (p->listener)
-			event_add(p->event, NULL);
+	else
+		*handle = p;
+	return r;
 }
 
 int peer_listen(void *ctx, struct turn_alloc *a, const struct addr *local, void **handle)
 {
-	struct peer *p;
-	int fd, one = 1, r = open_socket(local, &fd);
+	struct peer *p = new_peer(ctx, -1);
+	struct env_listener_params params = {.local = *local, .on_accept = on_accept, .arg = p};
 
-	if (r)
-		return r;
-	/* Bound alone, so that a port in use is noticed; shared only from now on, with the
-	 * connections that start from here. */
-	if (bind(fd, &local->sa, addr_len(local)) || listen(fd, PEER_BACKLOG) ||
-	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one))) {
-		r = error_from_errno(errno);
-		close(fd);
-		return r;
-	}
-	p = new_peer(ctx, fd);
 	if (!p)
 		return -E_NOMEM;
-	p->listener = a;
-	return watch(p, EV_READ | EV_PERSIST, on_accept, handle);
+	p->alloc = a;
+	return started(p, env_listen(p->net->env, &params, &p->listener), handle);
 }
 
-static void on_connected(evutil_socket_t fd, short what, void *arg)
+static void on_connected(void *arg)
 {
 	struct peer *p = arg;
 	struct turn_peer_conn *c = p->conn;
-	socklen_t len = sizeof(int);
-	int err = 0;
+	int fd = env_stream_release(p->attempt);
 
-	(void)what;
-	event_free(p->event);
-	p->event = NULL;
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len))
-		err = errno;
-	if (err)
+	p->attempt = NULL;
+	if (fd < 0)
 		free_peer(p);
-	turn_tcp_connected(c, err ? error_from_errno(err) : 0);
+	else
+		p->fd = fd;
+	turn_tcp_connected(c, fd < 0 ? fd : 0);
 }
 
 int peer_connect(void *ctx, struct turn_peer_conn *c, const struct addr *local,
                  const struct addr *to, void **handle)
 {
-	struct peer *p;
-	int fd, one = 1, r = open_socket(local, &fd);
+	struct peer *p = new_peer(ctx, -1);
+	struct env_stream_params params = {
+	    .fd = -1, .local = *local, .remote = *to, .fn = on_connected, .arg = p};
 
-	if (r)
-		return r;
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) ||
-	    bind(fd, &local->sa, addr_len(local)) ||
-	    (connect(fd, &to->sa, addr_len(to)) && errno != EINPROGRESS)) {
-		r = error_from_errno(errno);
-		close(fd);
-		return r;
-	}
-	p = new_peer(ctx, fd);
 	if (!p)
 		return -E_NOMEM;
 	p->conn = c;
-	return watch(p, EV_WRITE, on_connected, handle);
+	return started(p, env_stream_open(p->net->env, &params, &p->attempt), handle);
 }
 
 void peer_adopt(void *ctx, void *handle, struct turn_peer_conn *c)

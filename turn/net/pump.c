@@ -11,7 +11,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <utlist.h>
 
 #define ROUNDS     4
@@ -39,7 +38,7 @@ void pump_close(struct pump *p)
 {
 	DL_DELETE(p->net->pumps, p);
 	for (int i = 0; i < 2; i++) {
-		net_io_close(&p->io[i]);
+		net_io_close(&p->io[i], p->net->env);
 		net_queue_free(&p->to[i]);
 	}
 	env_timer_free(p->timer);
@@ -150,9 +149,9 @@ struct pump *pump_new(const struct pump_params *params)
 	p->peer = params->peer;
 	if (p->peer && !(p->timer = env_timer_new(p->net->env, on_timer, p)))
 		goto fail;
-	if (net_io_attach(&p->io[CLIENT], p->net->base, client.fd, client.ssl, on_ready, p))
+	if (net_io_attach(&p->io[CLIENT], p->net->env, client.fd, client.ssl, 0, on_ready, p))
 		goto fail;
-	if (net_io_attach(&p->io[OTHER], p->net->base, params->fd, NULL, on_ready, p)) {
+	if (net_io_attach(&p->io[OTHER], p->net->env, params->fd, NULL, 0, on_ready, p)) {
 		net_io_detach(&p->io[CLIENT]);
 		goto fail;
 	}
@@ -173,8 +172,8 @@ fail:
 	if (p)
 		env_timer_free(p->timer);
 	free(p);
-	net_io_close(&client);
-	close(params->fd);
+	net_io_close(&client, params->net->env);
+	env_stream_discard(params->net->env, params->fd);
 	net_queue_free(&(struct net_queue){.data = params->to_client.data});
 	net_sources_give(params->net->conf.sources, params->source);
 	return NULL;

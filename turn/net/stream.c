@@ -8,8 +8,6 @@
 
 #include "base/error.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -124,13 +122,13 @@ void net_stream_close(struct net_stream *s)
 	turn_link_free(s->link);
 	net_batch_flush(&s->net->batch, &s->io);
 	unlist(s);
-	net_io_close(&s->io);
+	net_io_close(&s->io, s->net->env);
 	free_stream(s);
 }
 
 void net_stream_discard(struct net_stream *s)
 {
-	net_io_close(&s->io);
+	net_io_close(&s->io, s->net->env);
 	free_stream(s);
 }
 
@@ -390,12 +388,18 @@ int stream_move(void *ctx, void *link_ctx, unsigned int worker)
 	return 0;
 }
 
+/* What waits in the kernel for a slow client is bounded, too: what is late is of no use. */
+static int attach(struct net_stream *s, int fd, SSL *ssl)
+{
+	return net_io_attach(&s->io, s->net->env, fd, ssl, UNSENT_BYTES, on_ready, s);
+}
+
 /* What it had read with it comes first. */
 void net_take(struct net *net, struct net_stream *s)
 {
 	s->net = net;
 	s->moving = false;
-	if (start_turn(s) || net_io_attach(&s->io, net->base, s->io.fd, s->io.ssl, on_ready, s)) {
+	if (start_turn(s) || attach(s, s->io.fd, s->io.ssl)) {
 		turn_link_free(s->link);
 		net_stream_discard(s);
 		return;
@@ -403,14 +407,6 @@ void net_take(struct net *net, struct net_stream *s)
 	list(s);
 	if (!hand_over_kept(s))
 		net_io_kick(&s->io);
-}
-
-/* What waits in the kernel for a slow client is bounded, too: what is late is of no use. */
-static void bound_unsent(int fd)
-{
-	int bytes = UNSENT_BYTES;
-
-	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof(bytes));
 }
 
 int net_accept(struct net *net, const struct net_client *c)
@@ -421,7 +417,7 @@ int net_accept(struct net *net, const struct net_client *c)
 
 	if (!s) {
 		net_sources_give(net->conf.sources, c->source);
-		close(c->fd);
+		env_stream_discard(net->env, c->fd);
 		return r;
 	}
 	s->net = net;
@@ -438,9 +434,8 @@ int net_accept(struct net *net, const struct net_client *c)
 	} else if (start_turn(s)) {
 		goto out;
 	}
-	if (net_io_attach(&s->io, net->base, c->fd, ssl, on_ready, s))
+	if (attach(s, c->fd, ssl))
 		goto out;
-	bound_unsent(c->fd);
 	list(s);
 	net->turn->stats.connections++;
 	return 0;

@@ -292,7 +292,7 @@ void srv_start(struct srv *s)
 	s->base = event_base_new();
 	s->env = env_libevent_new(s->base, NULL);
 	s->turn = turn_new(s->env, &s->conf, &auth, s);
-	s->net = net_new(s->base, s->env, s->turn, &s->net_conf, &ops, s);
+	s->net = net_new(s->env, s->turn, &s->net_conf, &ops, s);
 	assert_non_null(s->net);
 	assert_int_equal(net_tls_load(s->cert, s->key, &s->tls, NULL), 0);
 	net_set_tls(s->net, s->tls);

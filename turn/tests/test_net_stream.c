@@ -2,6 +2,7 @@
  *
  * TURN over TCP on real sockets: cuts, lengths, slow and silent clients.
  */
+#include "base/env_libevent.h"
 #include "base/error.h"
 #include "base/tests/test.h"
 #include "turn/net/io.h"
@@ -366,21 +367,24 @@ static void *ask_malloc(size_t size)
 static void no_events(void **state)
 {
 	struct event_base *base;
+	struct env *env;
 	struct net_io io;
 	int pair[2];
 
 	(void)state;
 	event_set_mem_functions(ask_malloc, realloc, free);
 	base = event_base_new();
+	env = env_libevent_new(base, NULL);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
 	no_memory = true;
-	assert_int_equal(net_io_attach(&io, base, pair[0], NULL, NULL, NULL), -E_NOMEM);
+	assert_int_equal(net_io_attach(&io, env, pair[0], NULL, 0, NULL, NULL), -E_NOMEM);
 	no_memory = false;
 	assert_int_equal(io.fd, pair[0]);
-	net_io_close(&io);
+	net_io_close(&io, env);
 	assert_int_equal(fcntl(pair[0], F_GETFD), -1);
 	assert_true(fcntl(0, F_GETFD) >= 0);
 	close(pair[1]);
+	env_libevent_free(env);
 	event_base_free(base);
 }
 
