@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/hmac.h"
+#include "base/stun_error.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -367,46 +368,6 @@ void stun_out_add_addr(struct stun_out *o, uint16_t type, const struct addr *a)
 	stun_out_add(o, type, value, 4 + ip_len);
 }
 
-static const char *reason(int code)
-{
-	switch (code) {
-	case 300:
-		return "Try Alternate";
-	case 400:
-		return "Bad Request";
-	case 401:
-		return "Unauthenticated";
-	case 403:
-		return "Forbidden";
-	case 405:
-		return "Mobility Forbidden";
-	case 420:
-		return "Unknown Attribute";
-	case 437:
-		return "Allocation Mismatch";
-	case 438:
-		return "Stale Nonce";
-	case 440:
-		return "Address Family not Supported";
-	case 441:
-		return "Wrong Credentials";
-	case 442:
-		return "Unsupported Transport Protocol";
-	case 443:
-		return "Peer Address Family Mismatch";
-	case 446:
-		return "Connection Already Exists";
-	case 447:
-		return "Connection Timeout or Failure";
-	case 486:
-		return "Allocation Quota Reached";
-	case 508:
-		return "Insufficient Capacity";
-	default:
-		return "Server Error";
-	}
-}
-
 /* ERROR-CODE and ADDRESS-ERROR-CODE differ in the first byte only. */
 static void add_code(struct stun_out *o, uint16_t type, uint8_t family, int code, const char *text)
 {
@@ -419,12 +380,12 @@ static void add_code(struct stun_out *o, uint16_t type, uint8_t family, int code
 
 void stun_out_add_error(struct stun_out *o, int code, bool with_reason)
 {
-	add_code(o, STUN_TYPE_ERROR_CODE, 0, code, with_reason ? reason(code) : "");
+	add_code(o, STUN_TYPE_ERROR_CODE, 0, code, with_reason ? stun_error_reason(code) : "");
 }
 
 void stun_out_add_address_error(struct stun_out *o, uint8_t family, int code)
 {
-	add_code(o, STUN_TYPE_ADDRESS_ERROR_CODE, family, code, reason(code));
+	add_code(o, STUN_TYPE_ADDRESS_ERROR_CODE, family, code, stun_error_reason(code));
 }
 
 void stun_out_add_integrity(struct stun_out *o, enum stun_integrity kind,

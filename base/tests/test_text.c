@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/error.h"
+#include "base/stun_error.h"
 #include "base/text.h"
 
 #include <stdlib.h>
@@ -173,13 +174,27 @@ static void errors(void **state)
 	assert_string_equal(more.text, "so: \"a⟨0xC3⟩\" is none");
 }
 
+/* Whether a code is in the table or not. */
+static void stun_errors(void **state)
+{
+	char buf[STUN_ERROR_TEXT];
+
+	(void)state;
+	assert_string_equal(stun_error_reason(438), "Stale Nonce");
+	assert_string_equal(stun_error_text(438, buf),
+	                    "error 438 (Stale Nonce, RFC 8489 section 14.8)");
+	assert_string_equal(stun_error_reason(499), "");
+	assert_string_equal(stun_error_text(499, buf), "error 499");
+#define X(code, reason, section) assert_true(strlen(stun_error_text(code, buf)) < sizeof(buf) - 1);
+	STUN_ERROR_TABLE(X)
+#undef X
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(printable),
-	    cmocka_unit_test(shown),
-	    cmocka_unit_test(any_bytes),
-	    cmocka_unit_test(errors),
+	    cmocka_unit_test(printable), cmocka_unit_test(shown),       cmocka_unit_test(any_bytes),
+	    cmocka_unit_test(errors),    cmocka_unit_test(stun_errors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

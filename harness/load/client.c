@@ -5,6 +5,7 @@
  */
 #include "harness/load/client.h"
 
+#include "base/stun_error.h"
 #include "harness/load/load.h"
 #include "turn/wire/wire.h"
 
@@ -132,10 +133,12 @@ static int exchange(struct client *c, struct wire *m)
 
 static int refused(int code, const char *what, struct why *why)
 {
+	char text[STUN_ERROR_TEXT];
+
 	if (code == -E_CLOSED)
 		return why_set(why, code, "%s: the connection was closed", what);
 	return code < 0 ? why_set(why, -E_TIMEOUT, "%s: no answer", what)
-	                : why_set(why, -E_DENIED, "%s: error %d", what, code);
+	                : why_set(why, -E_DENIED, "%s: %s", what, stun_error_text(code, text));
 }
 
 int client_allocate(struct client *c, struct why *why)
