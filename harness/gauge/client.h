@@ -1,50 +1,44 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * One allocation of the gauge. It writes STUN with the tests' codec, which
- * shares no code with the server.
+ * One allocation of the gauge: a talker, and words for what a server refuses.
  */
 #ifndef GAUGE_CLIENT_H
 #define GAUGE_CLIENT_H
 
+#include "base/error.h"
 #include "harness/gauge/gauge.h"
-#include "harness/load/link.h"
+#include "turn/wire/talker.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#define GAUGE_CHANNEL 0x4000
 
-#define CLIENT_CHANNEL 0x4000
+/* The payload of a datagram that has come by the channel; of length 0: by another. */
+typedef void gauge_data_fn(void *arg, const uint8_t *data, size_t len);
 
-/* The payload of a datagram that has come by the channel. */
-typedef void client_data_fn(void *arg, const uint8_t *data, size_t len);
-
-struct client {
-	struct link link;
-	uint8_t key[16];
-	char user[256], realm[768], nonce[768], password[256];
-	uint32_t tid;
-	struct addr relayed;
-	client_data_fn *on_data;
+struct gauge_client {
+	struct talker talker;
+	gauge_data_fn *on_data;
 	void *arg;
 	bool closed; /* the connection is gone */
 };
 
-/* Connects. The functions below wait for an answer, and hand over data that comes meanwhile. Each
- * returns 0 or a code, and why says what was refused and how. */
-int client_open(struct client *c, enum gauge_leg leg, const struct gauge_options *opt,
-                client_data_fn *on_data, void *arg, struct why *why);
-int client_allocate(struct client *c, struct why *why);
-int client_permit(struct client *c, const struct addr *peer, struct why *why);
-int client_bind(struct client *c, const struct addr *peer, struct why *why);
-int client_refresh(struct client *c, uint32_t lifetime_s, struct why *why);
+enum gauge_step { GAUGE_ALLOCATE, GAUGE_PERMIT, GAUGE_BIND, GAUGE_REFRESH, GAUGE_RELEASE };
 
-/* ChannelData; len is a multiple of 4. */
-void client_send(struct client *c, const uint8_t *data, size_t len);
+/* Connects; borrows the options. 0 or a code, and why. talker_close() ends it. */
+int gauge_client_open(struct gauge_client *c, enum gauge_leg leg, const struct gauge_options *opt,
+                      gauge_data_fn *on_data, void *arg, struct why *why);
+
+/* Waits for the answer, and hands over data that comes meanwhile. 0 or a code; why says what was
+ * refused and how. peer: of GAUGE_PERMIT and GAUGE_BIND. */
+int gauge_client_do(struct gauge_client *c, enum gauge_step step, const struct addr *peer,
+                    struct why *why);
+
+/* ChannelData. */
+void gauge_client_send(struct gauge_client *c, const uint8_t *data, size_t len);
 
 /* Takes what has come. */
-void client_take(struct client *c);
+void gauge_client_take(struct gauge_client *c);
 
-/* Closes the way to the server. */
-void client_close(struct client *c);
+/* Room for what comes while this program does not run: it is not the relay that loses it. */
+void gauge_widen(int fd);
 
 #endif

@@ -35,13 +35,12 @@
 #define SAMPLE_MS  100
 #define OVER_UDP   5
 #define OVER_TCP   2
-#define RELAY_S    600
 #define SENT_LEAST 200 /* before it says anything, if it can in time */
 #define MORE_MS    3000
 #define SERVER_MAX 8 /* processes */
 
 struct flow {
-	struct client client;
+	struct gauge_client client;
 	struct gauge *g;
 	enum gauge_leg leg;
 	bool up;
@@ -141,7 +140,7 @@ static void on_back(void *arg, const uint8_t *data, size_t len)
 /* At the peer: what comes goes back where it came from, whole or not. */
 static void on_peer(struct gauge *g)
 {
-	uint8_t data[LINK_MESSAGE_MAX];
+	uint8_t data[2 * LONG];
 	uint32_t flow, number;
 	struct addr from;
 	socklen_t size = sizeof(from);
@@ -187,10 +186,11 @@ static void *run_echo(void *arg)
 
 static int open_socket(const char *ip, struct addr *local, struct why *why)
 {
-	int fd = link_udp_socket();
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	socklen_t len = sizeof(local->in);
 
 	addr_parse_ip(local, ip, 0);
+	gauge_widen(fd);
 	if (fd >= 0 && bind(fd, &local->sa, addr_len(local)) == 0 &&
 	    getsockname(fd, &local->sa, &len) == 0)
 		return fd;
@@ -224,13 +224,13 @@ static int open_flow(struct gauge *g, enum gauge_leg leg, struct why *why)
 		return why_set(why, -E_NOMEM, "out of memory");
 	f->g = g;
 	f->leg = leg;
-	err = client_open(&f->client, leg, &g->opt, on_back, f, why);
+	err = gauge_client_open(&f->client, leg, &g->opt, on_back, f, why);
 	if (err == 0)
-		err = client_allocate(&f->client, why);
+		err = gauge_client_do(&f->client, GAUGE_ALLOCATE, NULL, why);
 	if (err == 0)
-		err = client_permit(&f->client, &g->peer, why);
+		err = gauge_client_do(&f->client, GAUGE_PERMIT, &g->peer, why);
 	if (err == 0)
-		err = client_bind(&f->client, &g->peer, why);
+		err = gauge_client_do(&f->client, GAUGE_BIND, &g->peer, why);
 	f->up = err == 0;
 	g->flow[g->flow_n++] = f;
 	return err;
@@ -240,8 +240,8 @@ static int open_flow(struct gauge *g, enum gauge_leg leg, struct why *why)
 static bool all_ports_alike(const struct gauge *g)
 {
 	for (size_t i = 1; i < g->flow_n; i++) {
-		if ((addr_port(&g->flow[i]->client.relayed) ^
-		     addr_port(&g->flow[0]->client.relayed)) &
+		if ((addr_port(&g->flow[i]->client.talker.relayed) ^
+		     addr_port(&g->flow[0]->client.talker.relayed)) &
 		    1)
 			return false;
 	}
@@ -264,11 +264,11 @@ static int open_flows(struct gauge *g, struct why *why)
 
 static int renew(struct flow *f, const struct addr *peer, struct why *why)
 {
-	int err = client_refresh(&f->client, RELAY_S, why);
+	int err = gauge_client_do(&f->client, GAUGE_REFRESH, NULL, why);
 
 	if (err == 0)
-		err = client_permit(&f->client, peer, why);
-	return err ? err : client_bind(&f->client, peer, why);
+		err = gauge_client_do(&f->client, GAUGE_PERMIT, peer, why);
+	return err ? err : gauge_client_do(&f->client, GAUGE_BIND, peer, why);
 }
 
 static void end_flows(struct gauge *g)
@@ -282,9 +282,9 @@ static void end_flows(struct gauge *g)
 			snprintf(g->facts.renewal, sizeof(g->facts.renewal), "%.150s", why.text);
 		/* Where a Refresh is not answered at all, this one need not be waited for, too. */
 		if (f->up && !g->facts.release[0] && !f->client.closed &&
-		    client_refresh(&f->client, 0, &why) != 0)
+		    gauge_client_do(&f->client, GAUGE_RELEASE, NULL, &why) != 0)
 			snprintf(g->facts.release, sizeof(g->facts.release), "%.150s", why.text);
-		client_close(&f->client);
+		talker_close(&f->client.talker);
 	}
 }
 
@@ -339,7 +339,7 @@ static void send_all(struct gauge *g)
 			continue;
 		f->sent_ms[f->sent] = now_ms();
 		f->sent++;
-		client_send(&f->client, data, compose(data, (uint32_t)i, f->sent - 1));
+		gauge_client_send(&f->client, data, compose(data, (uint32_t)i, f->sent - 1));
 	}
 }
 
@@ -352,7 +352,7 @@ static void take_until(struct gauge *g, double until_ms)
 	do {
 		for (size_t i = 0; i < g->flow_n; i++)
 			p[i] = (struct pollfd){
-			    .fd = g->flow[i]->client.closed ? -1 : g->flow[i]->client.link.fd,
+			    .fd = g->flow[i]->client.closed ? -1 : g->flow[i]->client.talker.fd,
 			    .events = POLLIN};
 		p[g->flow_n] = (struct pollfd){.fd = g->peer_fd, .events = POLLIN};
 		p[g->flow_n + 1] = (struct pollfd){.fd = g->control_fd, .events = POLLIN};
@@ -363,7 +363,7 @@ static void take_until(struct gauge *g, double until_ms)
 		on_echo(g);
 		for (size_t i = 0; i < g->flow_n; i++) {
 			if (p[i].revents)
-				client_take(&g->flow[i]->client);
+				gauge_client_take(&g->flow[i]->client);
 		}
 	} while (now_ms() < until_ms);
 }
@@ -423,7 +423,7 @@ static void sum_flow(struct gauge_facts *out, const struct flow *f)
 	p->flows++;
 	if (n == 0 && f->sent > 0) {
 		out->deaf++;
-		out->deaf_port = addr_port(&f->client.relayed);
+		out->deaf_port = addr_port(&f->client.talker.relayed);
 		out->deaf_odd += out->deaf_port & 1;
 		return;
 	}

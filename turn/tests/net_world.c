@@ -22,6 +22,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#define READ_MS 5000
+
 size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
 
 size_t heap_bytes(void)
@@ -341,137 +343,42 @@ void srv_stop(struct srv *s)
 	rmdir(s->dir);
 }
 
-void client_open(struct srv *s, struct client *c)
+void client_open(struct srv *s, struct talker *c, int tcp)
 {
-	struct addr from;
+	static const struct timeval limit = {.tv_sec = READ_MS / 1000};
 
-	memset(c, 0, offsetof(struct client, in));
-	c->s = s;
-	c->fd = open_loopback(SOCK_STREAM, &from);
-	assert_int_equal(connect(c->fd, &s->tcp[0].sa, addr_len(&s->tcp[0])), 0);
+	assert_int_equal(talker_connect(c, tcp ? TALKER_TLS : TALKER_TCP, &s->tcp[tcp], NULL), 0);
+	setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	c->wait_ms = READ_MS;
+	c->user = "alice";
+	c->password = "secret";
 }
 
-void client_close(struct client *c)
+void client_send(struct talker *c, const void *data, size_t len)
 {
-	if (c->ssl)
-		SSL_free(c->ssl);
-	SSL_CTX_free(c->ctx);
-	close(c->fd);
+	assert_int_equal(talker_send(c, data, len), 0);
 }
 
-void client_send(struct client *c, const void *data, size_t len)
+bool client_read(struct talker *c)
 {
-	if (c->ssl)
-		assert_int_equal(SSL_write(c->ssl, data, (int)len), len);
-	else
-		assert_int_equal(send(c->fd, data, len, MSG_NOSIGNAL), len);
+	return !talker_receive(c, READ_MS);
 }
 
-static bool read_all(struct client *c, uint8_t *to, size_t len)
+int client_ask(struct talker *c, struct wire *m)
 {
-	for (size_t n = 0; n < len;) {
-		ssize_t r = c->ssl ? SSL_read(c->ssl, to + n, (int)(len - n))
-		                   : recv(c->fd, to + n, len - n, 0);
+	int code = talker_ask(c, m);
 
-		if (r <= 0)
-			return false;
-		n += (size_t)r;
-	}
-	return true;
+	assert_true(code >= 0);
+	assert_true(wire_sound(c->in.buf, c->in.len));
+	return code;
 }
 
-bool client_read(struct client *c)
+bool client_binding_works(struct talker *c)
 {
-	size_t n;
-
-	if (!read_all(c, c->in, 4))
-		return false;
-	n = (size_t)c->in[2] << 8 | c->in[3];
-	c->len = c->in[0] >= 64 ? 4 + ((n + 3) & ~(size_t)3) : 20 + n;
-	return read_all(c, c->in + 4, c->len - 4);
-}
-
-bool client_is_closed(struct client *c, int within_ms)
-{
-	struct pollfd p = {.fd = c->fd, .events = POLLIN};
-	uint8_t byte;
-
-	return poll(&p, 1, within_ms) == 1 && recv(c->fd, &byte, 1, MSG_DONTWAIT) <= 0;
-}
-
-void client_request(struct client *c, struct wire *m, uint16_t method)
-{
-	static uint32_t tid;
-
-	wire_start(m, method, ++tid);
-	if (*c->nonce)
-		wire_add_login(m, "alice", REALM, c->nonce);
-}
-
-int client_ask(struct client *c, struct wire *m)
-{
-	uint8_t key[16];
-
-	wire_key("alice", REALM, "secret", key);
-	if (*c->nonce)
-		wire_add_integrity(m, key);
-	client_send(c, m->buf, m->len);
-	do
-		assert_true(client_read(c));
-	while (c->in[0] >= 64 || c->in[0] == 0);
-	assert_true(wire_sound(c->in, c->len));
-	assert_memory_equal(c->in + 8, m->buf + 8, 12);
-	wire_get_str(c->in, c->len, ATTR_NONCE, c->nonce, sizeof(c->nonce));
-	return wire_error(c->in, c->len);
-}
-
-int client_allocate(struct client *c, uint8_t transport)
-{
-	struct wire m;
-	int r = 401;
-
-	for (int i = 0; i < 2 && r == 401; i++) {
-		client_request(c, &m, W_ALLOCATE);
-		wire_add_transport(&m, transport);
-		r = client_ask(c, &m);
-	}
-	if (!r)
-		assert_true(
-		    wire_get_xor_addr(c->in, c->len, ATTR_XOR_RELAYED_ADDRESS, &c->relayed));
-	return r;
-}
-
-int client_permit(struct client *c, const struct addr *peer)
-{
-	struct wire m;
-
-	client_request(c, &m, W_CREATE_PERMISSION);
-	wire_add_xor_addr(&m, ATTR_XOR_PEER_ADDRESS, peer);
-	return client_ask(c, &m);
-}
-
-int client_bind(struct client *c, uint16_t number, const struct addr *peer)
-{
-	struct wire m;
-
-	client_request(c, &m, W_CHANNEL_BIND);
-	wire_add_channel(&m, number);
-	wire_add_xor_addr(&m, ATTR_XOR_PEER_ADDRESS, peer);
-	return client_ask(c, &m);
-}
-
-bool client_binding_works(struct client *c)
-{
-	struct addr seen, own;
+	struct addr seen, own = {.in6 = {0}};
 	socklen_t len = sizeof(own);
-	struct wire m;
 
-	wire_start(&m, W_BINDING, 4711);
-	client_send(c, m.buf, m.len);
-	if (!client_read(c) || wire_type(c->in) != (W_BINDING | W_SUCCESS) ||
-	    !wire_get_xor_addr(c->in, c->len, ATTR_XOR_MAPPED_ADDRESS, &seen))
-		return false;
-	memset(&own, 0, sizeof(own));
 	getsockname(c->fd, &own.sa, &len);
-	return addr_equal(&own, &seen);
+	return !talker_binding(c, &seen) && wire_sound(c->in.buf, c->in.len) &&
+	       addr_equal(&own, &seen);
 }

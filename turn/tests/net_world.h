@@ -10,7 +10,7 @@
 #include "turn/peer_policy.h"
 #include "turn/ports.h"
 #include "turn/quota.h"
-#include "turn/wire/wire.h"
+#include "turn/wire/talker.h"
 
 #include <event2/event.h>
 #include <event2/listener.h>
@@ -67,34 +67,15 @@ void srv_make_cert(struct srv *s, const char *name);
 /* Bytes on the heap now. */
 size_t heap_bytes(void);
 
-/* A client over TCP, with TLS or without. Reads wait for up to five seconds. */
-struct client {
-	struct srv *s;
-	int fd;
-	SSL_CTX *ctx;
-	SSL *ssl;
-	char nonce[128];
-	_Alignas(8) uint8_t in[70000];
-	size_t len; /* of the last message */
-	struct addr relayed;
-};
+/* User alice connects by TCP; reads wait for up to five seconds. tcp: s->tcp[tcp], where a TLS
+ * handshake is the caller's to do. */
+void client_open(struct srv *s, struct talker *c, int tcp);
 
-void client_open(struct srv *s, struct client *c);
-void client_close(struct client *c);
-void client_send(struct client *c, const void *data, size_t len);
-
-/* Reads one whole message (STUN or ChannelData) to c->in. False at the end of the stream. */
-bool client_read(struct client *c);
-/* True when the server closes within the time. */
-bool client_is_closed(struct client *c, int within_ms);
-
-/* As the functions of world.h. */
-void client_request(struct client *c, struct wire *m, uint16_t method);
-int client_ask(struct client *c, struct wire *m); /* skips Data and ChannelData before the reply */
-int client_allocate(struct client *c, uint8_t transport);
-int client_permit(struct client *c, const struct addr *peer);
-int client_bind(struct client *c, uint16_t number, const struct addr *peer);
-bool client_binding_works(struct client *c);
+/* The talker's functions, which fail the test with the connection. */
+void client_send(struct talker *c, const void *data, size_t len);
+bool client_read(struct talker *c); /* false at the end of the stream */
+int client_ask(struct talker *c, struct wire *m);
+bool client_binding_works(struct talker *c);
 
 /* Bound to 127.0.0.1 and an ephemeral port. */
 int open_loopback(int type, struct addr *at);

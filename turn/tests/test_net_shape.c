@@ -19,7 +19,7 @@ static struct srv s;
 
 /* A TCP allocation with one connection to a peer, all the way. */
 struct data {
-	struct client control, client;
+	struct talker control, client;
 	int peer;
 	size_t put[2], got[2]; /* by direction: to the peer, to the client */
 };
@@ -33,19 +33,20 @@ static void data_open(struct data *d)
 	memset(d->put, 0, sizeof(d->put));
 	memset(d->got, 0, sizeof(d->got));
 	assert_int_equal(listen(listener, 1), 0);
-	client_open(&s, &d->control);
-	assert_int_equal(client_allocate(&d->control, 6), 0);
-	client_request(&d->control, &m, W_CONNECT);
+	client_open(&s, &d->control, 0);
+	assert_int_equal(talker_allocate(&d->control, IPPROTO_TCP), 0);
+	talker_request(&d->control, &m, W_CONNECT);
 	wire_add_xor_addr(&m, ATTR_XOR_PEER_ADDRESS, &at);
 	assert_int_equal(client_ask(&d->control, &m), 0);
 	d->peer = accept(listener, NULL, NULL);
 	assert_true(d->peer >= 0);
 	close(listener);
-	client_open(&s, &d->client);
+	client_open(&s, &d->client, 0);
 	for (int code = 401; code;) {
-		client_request(&d->client, &m, W_CONNECTION_BIND);
-		wire_add_u32(&m, ATTR_CONNECTION_ID,
-		             wire_get_u32(d->control.in, d->control.len, ATTR_CONNECTION_ID));
+		talker_request(&d->client, &m, W_CONNECTION_BIND);
+		wire_add_u32(
+		    &m, ATTR_CONNECTION_ID,
+		    wire_get_u32(d->control.in.buf, d->control.in.len, ATTR_CONNECTION_ID));
 		code = client_ask(&d->client, &m);
 		assert_true(code == 0 || code == 401);
 	}
@@ -56,8 +57,8 @@ static void data_open(struct data *d)
 static void data_close(struct data *d)
 {
 	close(d->peer);
-	client_close(&d->client);
-	client_close(&d->control);
+	talker_close(&d->client);
+	talker_close(&d->control);
 }
 
 static uint8_t byte_at(size_t i)
@@ -165,7 +166,7 @@ static void two_share_it(void **state)
 static void datagrams_go_on(void **state)
 {
 	struct data d;
-	struct client c;
+	struct talker c;
 	struct addr peer;
 	int fd = open_loopback(SOCK_DGRAM, &peer), heard = 0;
 	uint8_t buf[64];
@@ -173,9 +174,9 @@ static void datagrams_go_on(void **state)
 	(void)state;
 	start(0, RATE, 0);
 	data_open(&d);
-	client_open(&s, &c);
-	assert_int_equal(client_allocate(&c, 17), 0);
-	assert_int_equal(client_bind(&c, 0x4000, &peer), 0);
+	client_open(&s, &c, 0);
+	assert_int_equal(talker_allocate(&c, IPPROTO_UDP), 0);
+	assert_int_equal(talker_bind(&c, 0x4000, &peer), 0);
 	for (int i = 0; i < 500; i++) {
 		pass(&d, 0, 100 * BYTES);
 		if (i % 10 == 9) {
@@ -190,7 +191,7 @@ static void datagrams_go_on(void **state)
 	}
 	assert_int_equal(heard, 50);
 	assert_int_equal(srv_stats(&s).user_bandwidth_drops, 0);
-	client_close(&c);
+	talker_close(&c);
 	data_close(&d);
 	close(fd);
 	srv_stop(&s);

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 static struct srv s;
-static struct client c;
+static struct talker c;
 
 /* Everything that a stream may carry without an allocation, and how many replies it draws. */
 static size_t compose(uint8_t *out, size_t *replies)
@@ -43,9 +43,9 @@ static void expect_replies(size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		assert_true(client_read(&c));
-		assert_int_equal(wire_type(c.in), W_BINDING | W_SUCCESS);
-		assert_true(wire_sound(c.in, c.len));
-		assert_int_equal(c.in[19], i);
+		assert_int_equal(wire_type(c.in.buf), W_BINDING | W_SUCCESS);
+		assert_true(wire_sound(c.in.buf, c.in.len));
+		assert_int_equal(c.in.buf[19], i);
 	}
 }
 
@@ -57,7 +57,7 @@ static void cut_anywhere(void **state)
 	(void)state;
 	srv_init(&s);
 	srv_start(&s);
-	client_open(&s, &c);
+	client_open(&s, &c, 0);
 	for (size_t cut = 1; cut < len; cut++) {
 		client_send(&c, bytes, cut);
 		srv_sync(&s);
@@ -70,7 +70,7 @@ static void cut_anywhere(void **state)
 	}
 	expect_replies(replies);
 	assert_int_equal(srv_stats(&s).unbound_channel_drops, 3 * len);
-	client_close(&c);
+	talker_close(&c);
 	srv_stop(&s);
 }
 
@@ -84,7 +84,7 @@ static void longest_frames(void **state)
 	(void)state;
 	srv_init(&s);
 	srv_start(&s);
-	client_open(&s, &c);
+	client_open(&s, &c, 0);
 	peer_fd = open_loopback(SOCK_DGRAM, &peer);
 	for (int round = 0; round < 2; round++) {
 		for (size_t body = 65500; body < 65536; body++) {
@@ -102,11 +102,11 @@ static void longest_frames(void **state)
 		/* nothing was buffered for a stranger; a client with an allocation is served */
 		if (!round) {
 			assert_true(client_binding_works(&c));
-			assert_int_equal(client_allocate(&c, 17), 0);
-			assert_int_equal(client_bind(&c, 0x4000, &peer), 0);
+			assert_int_equal(talker_allocate(&c, IPPROTO_UDP), 0);
+			assert_int_equal(talker_bind(&c, 0x4000, &peer), 0);
 		}
 	}
-	assert_int_equal(client_permit(&c, &peer), 0);
+	assert_int_equal(talker_permit(&c, &peer), 0);
 	memset(frame, 'x', sizeof(frame));
 	for (size_t len = 65400; len <= 65507; len += 107) {
 		memcpy(frame, "\x40\x00", 2);
@@ -125,7 +125,7 @@ static void longest_frames(void **state)
 				break;
 		}
 	}
-	client_close(&c);
+	talker_close(&c);
 	close(peer_fd);
 	srv_stop(&s);
 }
@@ -135,14 +135,14 @@ static void strangers_cost_little(void **state)
 {
 	static uint8_t frame[65000] = {0x40, 0, 0xfd, 0xe0};
 	enum { N = 50 };
-	static struct client many[N];
+	static struct talker many[N];
 	size_t before;
 
 	(void)state;
 	srv_init(&s);
 	srv_start(&s);
 	for (int i = 0; i < N; i++) {
-		client_open(&s, &many[i]);
+		client_open(&s, &many[i], 0);
 		assert_true(client_binding_works(&many[i]));
 	}
 	before = heap_bytes();
@@ -151,7 +151,7 @@ static void strangers_cost_little(void **state)
 	srv_sync(&s);
 	assert_in_range(heap_bytes(), 0, before + 64 * 1024);
 	for (int i = 0; i < N; i++)
-		client_close(&many[i]);
+		talker_close(&many[i]);
 	srv_stop(&s);
 }
 
@@ -170,11 +170,11 @@ static void slow_reader(void **state)
 	(void)state;
 	srv_init(&s);
 	srv_start(&s);
-	client_open(&s, &c);
+	client_open(&s, &c, 0);
 	setsockopt(c.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
 	peer_fd = open_loopback(SOCK_DGRAM, &peer);
-	assert_int_equal(client_allocate(&c, 17), 0);
-	assert_int_equal(client_bind(&c, 0x4000, &peer), 0);
+	assert_int_equal(talker_allocate(&c, IPPROTO_UDP), 0);
+	assert_int_equal(talker_bind(&c, 0x4000, &peer), 0);
 	assert_int_equal(connect(peer_fd, &c.relayed.sa, addr_len(&c.relayed)), 0);
 	before = heap_bytes();
 	for (uint32_t i = 0; i < PACKETS; i++) {
@@ -193,24 +193,24 @@ static void slow_reader(void **state)
 	assert_true(srv_stats(&s).slow_client_drops > 1000);
 	assert_in_range(most, SIZE, 3 * 65536);
 	/* what it asks is answered first of all once it reads again */
-	client_request(&c, &m, W_REFRESH);
+	talker_request(&c, &m, W_REFRESH);
 	wire_key("alice", REALM, "secret", key);
 	wire_add_integrity(&m, key);
 	client_send(&c, m.buf, m.len);
 	srv_sync(&s);
 	while (!replied) {
 		assert_true(client_read(&c));
-		if (c.in[0] == 0x40) {
+		if (c.in.buf[0] == 0x40) {
 			uint32_t i;
 
 			/* whole messages, in order */
-			assert_int_equal(c.len, 4 + SIZE);
-			memcpy(&i, c.in + 4, sizeof(i));
+			assert_int_equal(c.in.len, 4 + SIZE);
+			memcpy(&i, c.in.buf + 4, sizeof(i));
 			assert_true(!got || i > last);
 			last = i;
 			got++;
 		} else {
-			assert_int_equal(wire_type(c.in), W_REFRESH | W_SUCCESS);
+			assert_int_equal(wire_type(c.in.buf), W_REFRESH | W_SUCCESS);
 			replied = true;
 		}
 	}
@@ -218,8 +218,8 @@ static void slow_reader(void **state)
 	/* and it goes on */
 	assert_int_equal(send(peer_fd, "again", 5, 0), 5);
 	assert_true(client_read(&c));
-	assert_memory_equal(c.in + 4, "again\0\0", 8);
-	client_close(&c);
+	assert_memory_equal(c.in.buf + 4, "again\0\0", 8);
+	talker_close(&c);
 	close(peer_fd);
 	srv_stop(&s);
 }
@@ -227,7 +227,7 @@ static void slow_reader(void **state)
 static void silent_clients(void **state)
 {
 	static const uint8_t slow[20] = {0, 1, 0, 64, 0x21, 0x12, 0xa4, 0x42};
-	struct client quiet, drip, idle, busy;
+	struct talker quiet, drip, idle, busy;
 	bool closed = false;
 
 	(void)state;
@@ -235,28 +235,28 @@ static void silent_clients(void **state)
 	s.net_conf.first_ms = 2000;
 	s.net_conf.idle_ms = 2000;
 	srv_start(&s);
-	client_open(&s, &quiet);
-	client_open(&s, &drip);
-	client_open(&s, &idle);
-	client_open(&s, &busy);
+	client_open(&s, &quiet, 0);
+	client_open(&s, &drip, 0);
+	client_open(&s, &idle, 0);
+	client_open(&s, &busy, 0);
 	assert_true(client_binding_works(&idle));
-	assert_int_equal(client_allocate(&busy, 17), 0);
+	assert_int_equal(talker_allocate(&busy, IPPROTO_UDP), 0);
 	assert_int_equal(srv_streams(&s), 4);
 	/* a byte now and then is no sign of life */
 	for (int i = 0; i < 19 && !closed; i++) {
 		send(drip.fd, slow + i, 1, MSG_NOSIGNAL);
-		closed = client_is_closed(&drip, 150);
+		closed = talker_is_left(&drip, 150);
 	}
 	assert_true(closed);
-	assert_true(client_is_closed(&quiet, SOON_MS));
-	assert_true(client_is_closed(&idle, SOON_MS));
+	assert_true(talker_is_left(&quiet, SOON_MS));
+	assert_true(talker_is_left(&idle, SOON_MS));
 	assert_int_equal(srv_stats(&s).connection_timeouts, 3);
 	assert_int_equal(srv_streams(&s), 1);
 	assert_true(client_binding_works(&busy)); /* its allocation keeps it */
-	client_close(&quiet);
-	client_close(&drip);
-	client_close(&idle);
-	client_close(&busy);
+	talker_close(&quiet);
+	talker_close(&drip);
+	talker_close(&idle);
+	talker_close(&busy);
 	assert_int_equal(srv_streams(&s), 0);
 	assert_int_equal(srv_allocations(&s), 0);
 	srv_stop(&s);
@@ -272,16 +272,16 @@ static void rubbish(void **state)
 	srv_init(&s);
 	srv_start(&s);
 	for (size_t i = 0; i < 3; i++) {
-		client_open(&s, &c);
+		client_open(&s, &c, 0);
 		client_send(&c, bad[i], 17);
-		assert_true(client_is_closed(&c, SOON_MS));
-		client_close(&c);
+		assert_true(talker_is_left(&c, SOON_MS));
+		talker_close(&c);
 	}
 	/* the connection ends, the allocation with it */
-	client_open(&s, &c);
-	assert_int_equal(client_allocate(&c, 17), 0);
+	client_open(&s, &c, 0);
+	assert_int_equal(talker_allocate(&c, IPPROTO_UDP), 0);
 	assert_int_equal(srv_allocations(&s), 1);
-	client_close(&c);
+	talker_close(&c);
 	assert_int_equal(srv_allocations(&s), 0);
 	assert_int_equal(srv_streams(&s), 0);
 	srv_stop(&s);
@@ -334,10 +334,10 @@ static void no_descriptors(void **state)
 	(void)state;
 	srv_init(&s);
 	srv_start(&s);
-	client_open(&s, &c);
+	client_open(&s, &c, 0);
 	peer_fd = open_loopback(SOCK_STREAM, &peer);
-	assert_int_equal(client_allocate(&c, 6), 0);
-	assert_int_equal(client_permit(&c, &peer), 0);
+	assert_int_equal(talker_allocate(&c, IPPROTO_TCP), 0);
+	assert_int_equal(talker_permit(&c, &peer), 0);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
 	none = limit;
 	none.rlim_cur = (rlim_t)dup(0);
@@ -350,8 +350,8 @@ static void no_descriptors(void **state)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	assert_in_range(began, 0, 200);
 	assert_true(client_read(&c));
-	assert_int_equal(wire_type(c.in), W_CONNECTION_ATTEMPT);
-	client_close(&c);
+	assert_int_equal(wire_type(c.in.buf), W_CONNECTION_ATTEMPT);
+	talker_close(&c);
 	close(peer_fd);
 	srv_stop(&s);
 }

@@ -23,14 +23,9 @@
 static struct srv s;
 
 /* 1 when the handshake succeeds. */
-static int tls_open(struct client *c, int version, const char *alpn)
+static int tls_open(struct talker *c, int version, const char *alpn)
 {
-	struct addr from;
-
-	memset(c, 0, offsetof(struct client, in));
-	c->s = &s;
-	c->fd = open_loopback(SOCK_STREAM, &from);
-	assert_int_equal(connect(c->fd, &s.tcp[1].sa, addr_len(&s.tcp[1])), 0);
+	client_open(&s, c, 1);
 	c->ctx = SSL_CTX_new(TLS_client_method());
 	SSL_CTX_set_security_level(c->ctx, 0);
 	SSL_CTX_set_min_proto_version(c->ctx, version);
@@ -64,7 +59,7 @@ static bool has_cert_of(const SSL *ssl, const char *name)
 static void tls_versions(void **state)
 {
 	static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
-	struct client c;
+	struct talker c;
 
 	(void)state;
 	srv_init(&s);
@@ -73,29 +68,29 @@ static void tls_versions(void **state)
 		assert_int_equal(tls_open(&c, versions[i], NULL), 1);
 		assert_true(selected(c.ssl, ""));
 		assert_true(client_binding_works(&c));
-		assert_int_equal(client_allocate(&c, 17), 0);
+		assert_int_equal(talker_allocate(&c, IPPROTO_UDP), 0);
 		assert_int_equal(srv_allocations(&s), 1);
-		client_close(&c);
+		talker_close(&c);
 		assert_int_equal(srv_allocations(&s), 0);
 		assert_int_equal(tls_open(&c, versions[i], STUN_TURN), 1);
 		assert_true(selected(c.ssl, "stun.turn"));
 		assert_true(client_binding_works(&c));
-		client_close(&c);
+		talker_close(&c);
 		assert_int_equal(tls_open(&c, versions[i],
 		                          "\x03"
 		                          "foo" DISCOVERY),
 		                 1);
 		assert_true(selected(c.ssl, "stun.nat-discovery"));
-		client_close(&c);
+		talker_close(&c);
 		/* RFC 7301: nothing in common is fatal */
 		assert_int_not_equal(tls_open(&c, versions[i],
 		                              "\x03"
 		                              "foo"),
 		                     1);
-		client_close(&c);
+		talker_close(&c);
 	}
 	assert_int_not_equal(tls_open(&c, TLS1_1_VERSION, NULL), 1);
-	client_close(&c);
+	talker_close(&c);
 	assert_int_equal(srv_streams(&s), 0);
 	ERR_clear_error();
 	srv_stop(&s);
@@ -104,7 +99,7 @@ static void tls_versions(void **state)
 /* Cuts inside TLS records and between them. */
 static void tls_cut(void **state)
 {
-	struct client c;
+	struct talker c;
 	struct wire m;
 
 	(void)state;
@@ -117,9 +112,9 @@ static void tls_cut(void **state)
 		srv_sync(&s);
 		client_send(&c, m.buf + cut, 20 - cut);
 		assert_true(client_read(&c));
-		assert_int_equal(c.in[19], cut);
+		assert_int_equal(c.in.buf[19], cut);
 	}
-	client_close(&c);
+	talker_close(&c);
 	srv_stop(&s);
 }
 
@@ -175,7 +170,7 @@ static void tls_many_records(void **state)
 	static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
 	static const size_t pieces[] = {RAW_ROOM, 60000, 16413, 9973};
 	static uint8_t raw[RAW_ROOM];
-	struct client c;
+	struct talker c;
 	struct addr peer;
 
 	(void)state;
@@ -188,8 +183,8 @@ static void tls_many_records(void **state)
 
 		setsockopt(peer_fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
 		assert_int_equal(tls_open(&c, versions[i % 2], NULL), 1);
-		assert_int_equal(client_allocate(&c, 17), 0);
-		assert_int_equal(client_bind(&c, 0x4000, &peer), 0);
+		assert_int_equal(talker_allocate(&c, IPPROTO_UDP), 0);
+		assert_int_equal(talker_bind(&c, 0x4000, &peer), 0);
 		len = write_many(c.ssl, raw);
 		for (size_t at = 0; at < len; at += piece) {
 			size_t n = piece < len - at ? piece : len - at;
@@ -202,7 +197,7 @@ static void tls_many_records(void **state)
 		assert_int_equal(next, MANY);
 		assert_false(client_read(&c));
 		assert_int_equal(SSL_get_error(c.ssl, 0), SSL_ERROR_ZERO_RETURN);
-		client_close(&c);
+		talker_close(&c);
 		close(peer_fd);
 	}
 	assert_int_equal(srv_streams(&s), 0);
@@ -210,7 +205,7 @@ static void tls_many_records(void **state)
 }
 
 /* A client with an allocation and a channel to a peer, whose socket this returns. */
-static int bound_client(struct client *c, bool tls)
+static int bound_client(struct talker *c, bool tls)
 {
 	struct addr peer;
 	int peer_fd = open_loopback(SOCK_DGRAM, &peer);
@@ -218,9 +213,9 @@ static int bound_client(struct client *c, bool tls)
 	if (tls)
 		assert_int_equal(tls_open(c, TLS1_3_VERSION, NULL), 1);
 	else
-		client_open(&s, c);
-	assert_int_equal(client_allocate(c, 17), 0);
-	assert_int_equal(client_bind(c, 0x4000, &peer), 0);
+		client_open(&s, c, 0);
+	assert_int_equal(talker_allocate(c, IPPROTO_UDP), 0);
+	assert_int_equal(talker_bind(c, 0x4000, &peer), 0);
 	assert_int_equal(connect(peer_fd, &c->relayed.sa, addr_len(&c->relayed)), 0);
 	return peer_fd;
 }
@@ -234,7 +229,7 @@ static void do_send_together(struct srv *srv, void *arg)
 		assert_int_equal(send(*(int *)arg, &i, 1, 0), 1);
 }
 
-static unsigned segments(const struct client *c)
+static unsigned segments(const struct talker *c)
 {
 	struct tcp_info info;
 	socklen_t len = sizeof(info);
@@ -247,7 +242,7 @@ static unsigned segments(const struct client *c)
  */
 static void one_write_a_turn(void **state)
 {
-	struct client c;
+	struct talker c;
 
 	(void)state;
 	srv_init(&s);
@@ -267,7 +262,7 @@ static void one_write_a_turn(void **state)
 			assert_int_equal(frame[4], i);
 		}
 		assert_in_range(segments(&c) - before, 1, 2);
-		client_close(&c);
+		talker_close(&c);
 		close(peer_fd);
 	}
 	srv_stop(&s);
@@ -278,7 +273,7 @@ static void tls_slow_reader(void **state)
 {
 	enum { PACKETS = 20000, SIZE = 1000, LAST = SIZE - 4 };
 	static uint8_t data[SIZE];
-	struct client c;
+	struct talker c;
 	uint32_t i, last = 0, got = 0;
 	int peer_fd, small = 65536;
 
@@ -297,39 +292,36 @@ static void tls_slow_reader(void **state)
 	assert_true(srv_stats(&s).slow_client_drops > 1000);
 	for (;; got++) {
 		assert_true(client_read(&c));
-		if (c.len == 4 + LAST)
+		if (c.in.len == 4 + LAST)
 			break;
-		assert_int_equal(c.len, 4 + SIZE);
-		memcpy(&i, c.in + 4, sizeof(i));
+		assert_int_equal(c.in.len, 4 + SIZE);
+		memcpy(&i, c.in.buf + 4, sizeof(i));
 		assert_true(!got || i > last);
 		last = i;
 		if (got % 20 == 19) /* there is room again by and by */
 			assert_int_equal(send(peer_fd, data, LAST, 0), LAST);
 	}
 	assert_in_range(got, 20, PACKETS - 1000);
-	client_close(&c);
+	talker_close(&c);
 	close(peer_fd);
 	srv_stop(&s);
 }
 
 static void silent_in_tls(void **state)
 {
-	struct client c, d;
-	struct addr from;
+	struct talker c, d;
 
 	(void)state;
 	srv_init(&s);
 	s.net_conf.first_ms = 2000;
 	srv_start(&s);
-	memset(&c, 0, offsetof(struct client, in));
-	c.fd = open_loopback(SOCK_STREAM, &from);
-	assert_int_equal(connect(c.fd, &s.tcp[1].sa, addr_len(&s.tcp[1])), 0);
+	client_open(&s, &c, 1);
 	assert_int_equal(tls_open(&d, TLS1_2_VERSION, NULL), 1);
-	assert_true(client_is_closed(&c, SOON_MS)); /* no handshake */
-	SOON(srv_streams(&s) == 0);                 /* nothing behind the handshake, either */
+	assert_true(talker_is_left(&c, SOON_MS)); /* no handshake */
+	SOON(srv_streams(&s) == 0);               /* nothing behind the handshake, either */
 	assert_int_equal(srv_stats(&s).connection_timeouts, 2);
-	client_close(&c);
-	client_close(&d);
+	talker_close(&c);
+	talker_close(&d);
 	srv_stop(&s);
 }
 
@@ -345,22 +337,22 @@ static void do_new_cert(struct srv *srv, void *arg)
 
 static void new_certificate(void **state)
 {
-	struct client before, after;
+	struct talker before, after;
 
 	(void)state;
 	srv_init(&s);
 	srv_start(&s);
 	assert_int_equal(tls_open(&before, TLS1_3_VERSION, NULL), 1);
 	assert_true(has_cert_of(before.ssl, "one"));
-	assert_int_equal(client_allocate(&before, 17), 0);
+	assert_int_equal(talker_allocate(&before, IPPROTO_UDP), 0);
 	srv_make_cert(&s, "two");
 	srv_do(&s, do_new_cert, NULL);
 	assert_int_equal(tls_open(&after, TLS1_3_VERSION, NULL), 1);
 	assert_true(has_cert_of(after.ssl, "two"));
 	assert_true(client_binding_works(&before)); /* nobody was dropped */
 	assert_int_equal(srv_allocations(&s), 1);
-	client_close(&before);
-	client_close(&after);
+	talker_close(&before);
+	talker_close(&after);
 	srv_stop(&s);
 }
 
@@ -369,7 +361,7 @@ static void http_in_tls(void **state)
 {
 	enum { BYTES = 3000000 };
 	static uint8_t out[BYTES], in[BYTES];
-	struct client c;
+	struct talker c;
 	struct addr own, client;
 	socklen_t len = sizeof(own);
 	size_t n = 0;
@@ -436,7 +428,7 @@ static void http_in_tls(void **state)
 	client_send(&c, "bye", 3);
 	srv_sync(&s);
 	assert_int_equal(recv(web, in, 10, 0), 3);
-	client_close(&c);
+	talker_close(&c);
 	srv_sync(&s);
 	assert_int_equal(recv(web, in, 10, 0), 0);
 	close(web);
