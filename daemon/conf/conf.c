@@ -83,7 +83,7 @@ static void apply(struct loader *l, const struct conf_option *o, const char *whe
 
 	if (origin->source != l->source)
 		conf_value_clear(l->conf, o); /* a stronger source replaces a list as a whole */
-	else if (l->source == SOURCE_FILE && !conf_type_is_list(o->type))
+	else if (l->source == SOURCE_FILE && !o->type->element)
 		tellf(l, "%s: set before, at %s: remove one", where, origin->where);
 	origin->source = l->source;
 	snprintf(origin->where, sizeof(origin->where), "%s", where);
@@ -394,7 +394,7 @@ static void split_args(struct loader *l, int *argc, char **argv)
 		}
 		if (value) {
 			value++;
-		} else if (o && o->type == CONF_BOOL) {
+		} else if (o && !*o->metavar) {
 			value = "yes";
 		} else if (i + 1 < *argc && strncmp(argv[i + 1], "--", 2) != 0) {
 			value = argv[++i];

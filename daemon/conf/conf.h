@@ -17,11 +17,11 @@
 
 enum conf_guests { GUESTS_LOCAL, GUESTS_YES, GUESTS_PUBLIC, GUESTS_NO };
 
-/* Lists own v. */
+/* Lists own v, and begin with v and n (struct conf_list). */
 struct conf_addrs {
 	struct addr *v; /* port 0 where the option names addresses without one */
 	size_t n;
-	uint64_t proxy; /* of listeners: bit i, PROXY is spoken on v[i] */
+	uint64_t proxy; /* of LISTEN: bit i, PROXY is spoken on v[i] */
 };
 
 struct conf_prefixes {
@@ -48,27 +48,8 @@ struct conf_ports {
 	uint16_t min, max; /* both included */
 };
 
-/* TYPE of the table. */
-enum conf_type {
-	CONF_TEXT,
-	CONF_PATH,
-	CONF_REALMS,
-	CONF_KEYS,
-	CONF_ORIGINS,
-	CONF_HOST,
-	CONF_INT,
-	CONF_BOOL,
-	CONF_GUESTS,
-	CONF_LEVEL,
-	CONF_PORTS,
-	CONF_ADDRS,
-	CONF_LISTEN, /* addresses, each with the word proxy behind it or not */
-	CONF_IPS,
-	CONF_PREFIXES,
-	CONF_MAPPINGS,
-};
-
-/* The C type that holds it. Texts are never NULL; empty means unset. */
+/* The C type that holds a TYPE of the table (conf_type.h). Texts are never NULL; empty means unset.
+ */
 #define CONF_C_TEXT     char *
 #define CONF_C_PATH     char *
 #define CONF_C_REALMS   struct conf_texts

@@ -7,80 +7,21 @@
 #include <inttypes.h>
 #include <string.h>
 
-static const char *type_text(enum conf_type type)
-{
-	switch (type) {
-	case CONF_TEXT:
-		return "text";
-	case CONF_PATH:
-		return "path";
-	case CONF_REALMS:
-		return "list of texts";
-	case CONF_KEYS:
-		return "list of keys";
-	case CONF_ORIGINS:
-		return "list of origins";
-	case CONF_HOST:
-		return "host name or address";
-	case CONF_INT:
-		return "number";
-	case CONF_BOOL:
-		return "yes or no";
-	case CONF_GUESTS:
-	case CONF_LEVEL:
-		return "one of the words";
-	case CONF_PORTS:
-		return "range of ports";
-	case CONF_ADDRS:
-	case CONF_LISTEN:
-		return "list of addresses with port";
-	case CONF_IPS:
-		return "list of addresses";
-	case CONF_PREFIXES:
-		return "list of address ranges";
-	case CONF_MAPPINGS:
-		return "list of addresses";
-	}
-	return "";
-}
-
-static void print_bounds(FILE *out, const struct conf_option *o)
-{
-	if (o->type == CONF_INT)
-		fprintf(out, "%" PRId64 " to %" PRId64 "%s%s", o->min, o->max, *o->unit ? " " : "",
-		        o->unit);
-	else if (conf_type_is_list(o->type))
-		fprintf(out, "%" PRId64 " to %" PRId64 " values", o->min, o->max);
-	else if (o->type == CONF_TEXT)
-		fprintf(out, "up to %" PRId64 " bytes", o->max);
-	else if (o->type == CONF_GUESTS || o->type == CONF_LEVEL)
-		fputs(o->metavar, out);
-	else if (o->type == CONF_PORTS)
-		fprintf(out, "%" PRId64 " to %" PRId64, o->min, o->max);
-}
-
-static bool has_bounds(const struct conf_option *o)
-{
-	return o->type == CONF_INT || conf_type_is_list(o->type) || o->type == CONF_TEXT ||
-	       o->type == CONF_GUESTS || o->type == CONF_LEVEL || o->type == CONF_PORTS;
-}
-
 /* ---- turnpike.conf(5) ---- */
 
 static void print_man5_option(FILE *out, const struct conf_option *o)
 {
-	char env[CONF_NAME_MAX];
+	char env[CONF_NAME_MAX], bounds[CONF_BOUNDS_MAX];
 
 	fprintf(out, ".TP\n\\fB%s\\fR = \\fI", o->name);
 	conf_print_roff(out, *o->metavar ? o->metavar : "yes|no");
 	fputs("\\fR\n", out);
 	conf_print_roff(out, o->help);
 	fputs(".\n.br\n", out);
-	conf_print_roff(out, type_text(o->type));
-	if (has_bounds(o)) {
-		fputs(" (", out);
-		print_bounds(out, o);
-		fputc(')', out);
+	conf_print_roff(out, o->type->name);
+	if (o->type->document) {
+		o->type->document(o, bounds);
+		fprintf(out, " (%s)", bounds);
 	}
 	fputs("; default: ", out);
 	conf_print_roff(out, *o->def ? o->def : "empty");
@@ -145,25 +86,24 @@ static void print_cell(FILE *out, const char *text)
 
 static void print_markdown_option(FILE *out, const struct conf_option *o)
 {
-	char flag[CONF_NAME_MAX], env[CONF_NAME_MAX];
+	char flag[CONF_NAME_MAX], env[CONF_NAME_MAX], bounds[CONF_BOUNDS_MAX] = "";
 
 	fprintf(out, "\n### %s\n\n", o->name);
 	conf_print_wrapped(out, "", o->help, 110);
 	fputs("\n| type | default | bounds | reload | environment | command line |\n"
 	      "|---|---|---|---|---|---|\n| ",
 	      out);
-	print_cell(out, type_text(o->type));
+	print_cell(out, o->type->name);
 	fprintf(out, " | %s%s%s | ", *o->def ? "`" : "", *o->def ? o->def : "empty",
 	        *o->def ? "`" : "");
-	if (o->type == CONF_GUESTS || o->type == CONF_LEVEL)
-		print_cell(out, o->metavar);
-	else
-		print_bounds(out, o);
+	if (o->type->document)
+		o->type->document(o, bounds);
+	print_cell(out, bounds);
 	fprintf(out, " | %s | `%s`%s | ", o->reload ? "yes" : "restart", conf_env_name(o, env),
 	        o->secret ? ", `…_FILE`" : "");
 	if (o->secret)
 		fputs("no: it is a secret |\n", out);
-	else if (o->type == CONF_BOOL)
+	else if (!*o->metavar)
 		fprintf(out, "`%s[=no]` |\n", conf_flag_name(o, flag));
 	else {
 		fprintf(out, "`%s ", conf_flag_name(o, flag));

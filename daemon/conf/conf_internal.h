@@ -6,18 +6,20 @@
 #define DAEMON_CONF_INTERNAL_H
 
 #include "daemon/conf/conf.h"
+#include "daemon/conf/conf_type.h"
 
 #define CONF_NAME_MAX 64
 
 struct conf_option {
 	const char *name;
-	enum conf_type type;
-	size_t offset; /* of the member in struct conf */
+	const struct conf_type *type;
+	size_t offset, size; /* of the member in struct conf */
 	const char *def;
 	int64_t min, max;
 	const char *unit;
 	bool reload, secret;
-	const char *metavar, *help;
+	const char *metavar; /* empty: the flag alone means yes */
+	const char *help;
 };
 
 extern const struct conf_option conf_options[];
@@ -46,13 +48,11 @@ const struct conf_option *conf_option_find(const char *name);
 /* The option that somebody who wrote name may have meant; NULL if none is near. */
 const struct conf_option *conf_option_near(const char *name);
 
-bool conf_type_is_list(enum conf_type type);
-
 /* "relay_ports" -> "--relay-ports" and "TURNPIKE_RELAY_PORTS". */
 const char *conf_flag_name(const struct conf_option *o, char buf[CONF_NAME_MAX]);
 const char *conf_env_name(const struct conf_option *o, char buf[CONF_NAME_MAX]);
 
-/* ---- conf_value.c: texts to values ---- */
+/* ---- conf_value.c: texts to values, and back ---- */
 
 /* Sets the member from text; a list is appended to, a single value replaced. why gets what is
  * wrong and the fix, without the place. -E_PARSE, -E_NOMEM. */
@@ -61,8 +61,6 @@ int conf_value_set(struct conf *conf, const struct conf_option *o, const char *t
 
 /* Empties the member. */
 void conf_value_clear(struct conf *conf, const struct conf_option *o);
-
-/* ---- conf_text.c: values to texts ---- */
 
 /* What conf_value_set() would take for the same value; for free(). NULL when out of memory. */
 char *conf_value_text(const struct conf *conf, const struct conf_option *o);

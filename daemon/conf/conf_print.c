@@ -5,6 +5,7 @@
 #include "daemon/conf/conf_internal.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 void conf_print_wrapped(FILE *out, const char *prefix, const char *text, int width)
@@ -29,7 +30,7 @@ static void describe(const struct conf_option *o, char *text, size_t cap)
 {
 	int n = snprintf(text, cap, "%s", o->help);
 
-	if (o->type == CONF_INT)
+	if (o->type->bounds_in_help)
 		n += snprintf(text + n, cap - (size_t)n, " (%s%s%" PRId64 " to %" PRId64 ")",
 		              o->unit, *o->unit ? ", " : "", o->min, o->max);
 	if (*o->def)
@@ -43,11 +44,11 @@ static void print_help_option(FILE *out, const struct conf_option *o)
 	describe(o, text, sizeof(text));
 	if (o->secret)
 		fprintf(out, "  %s in the file, or %s_FILE\n", o->name, conf_env_name(o, env));
-	else if (o->type == CONF_BOOL)
+	else if (!*o->metavar)
 		fprintf(out, "  %s[=no]\n", conf_flag_name(o, flag));
 	else
 		fprintf(out, "  %s %s%s\n", conf_flag_name(o, flag), o->metavar,
-		        conf_type_is_list(o->type) ? " ..." : "");
+		        o->type->element ? " ..." : "");
 	conf_print_wrapped(out, "      ", text, 80);
 }
 
@@ -141,7 +142,7 @@ void conf_print_man(FILE *out)
 		fputs(".TP\n\\fB", out);
 		conf_print_roff(out, o->secret ? o->name : conf_flag_name(o, flag));
 		fputs("\\fR", out);
-		if (o->type != CONF_BOOL) {
+		if (*o->metavar) {
 			fputs(" \\fI", out);
 			conf_print_roff(out, o->metavar);
 			fputs("\\fR", out);
@@ -150,5 +151,40 @@ void conf_print_man(FILE *out)
 		describe(o, text, sizeof(text));
 		conf_print_roff(out, text);
 		fputc('\n', out);
+	}
+}
+
+/* The file's reader takes '#' after a blank for a comment and trims blanks. */
+static bool wants_quotes(const char *text)
+{
+	size_t len = strlen(text);
+
+	return len && (strchr(text, '#') || *text == ' ' || text[len - 1] == ' ');
+}
+
+void conf_print_values(FILE *out, const struct conf *conf, const struct conf_origin *origins)
+{
+	for (size_t i = 0; i < conf_row_n; i++) {
+		const struct conf_option *o = conf_rows[i].option;
+		const char *quote, *where;
+		char *text;
+
+		if (!o) {
+			fprintf(out, "%s# %s\n", i ? "\n" : "", conf_rows[i].title);
+			continue;
+		}
+		text = conf_value_text(conf, o);
+		where = origins[o - conf_options].source == SOURCE_DEFAULT
+		            ? "default"
+		            : origins[o - conf_options].where;
+		quote = text && wants_quotes(text) ? "\"" : "";
+		if (o->secret && text && *text)
+			fprintf(out, "%s = ********  # %s\n", o->name, where);
+		else
+			fprintf(out, "%s =%s%s%s%s  # %s\n", o->name, text && *text ? " " : "",
+			        quote, text ? text : "(out of memory)", quote, where);
+		if (text && o->secret)
+			explicit_bzero(text, strlen(text));
+		free(text);
 	}
 }

@@ -9,40 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VALUE_MAX 32 /* bytes of the largest member */
-
 struct conf_pending {
 	struct conf conf; /* what live does not have at the moment */
 	struct conf_origin *origins;
 };
-
-static size_t member_size(enum conf_type type)
-{
-	switch (type) {
-#define SIZE(t)                                                                                    \
-	case CONF_##t:                                                                             \
-		_Static_assert(sizeof(CONF_C_##t) <= VALUE_MAX, #t " is larger than VALUE_MAX");   \
-		return sizeof(CONF_C_##t);
-		SIZE(TEXT)
-		SIZE(PATH)
-		SIZE(REALMS)
-		SIZE(KEYS)
-		SIZE(ORIGINS)
-		SIZE(HOST)
-		SIZE(INT)
-		SIZE(BOOL)
-		SIZE(GUESTS)
-		SIZE(LEVEL)
-		SIZE(PORTS)
-		SIZE(ADDRS)
-		SIZE(LISTEN)
-		SIZE(IPS)
-		SIZE(PREFIXES)
-		SIZE(MAPPINGS)
-#undef SIZE
-	}
-	return 0;
-}
 
 static void swap(struct conf_live *live, struct conf_pending *p)
 {
@@ -50,14 +20,15 @@ static void swap(struct conf_live *live, struct conf_pending *p)
 		const struct conf_option *o = &conf_options[i];
 		char *a = (char *)&live->conf + o->offset, *b = (char *)&p->conf + o->offset;
 		struct conf_origin origin = live->origins[i];
-		size_t size = member_size(o->type);
-		char value[VALUE_MAX];
 
 		if (!o->reload)
 			continue;
-		memcpy(value, a, size);
-		memcpy(a, b, size);
-		memcpy(b, value, size);
+		for (size_t at = 0; at < o->size; at++) {
+			char byte = a[at];
+
+			a[at] = b[at];
+			b[at] = byte;
+		}
 		live->origins[i] = p->origins[i];
 		p->origins[i] = origin;
 	}

@@ -61,9 +61,6 @@ static void check_listen(const struct rules *r)
 	const struct conf_addrs *listen = &r->conf->listen;
 	char a[ADDR_STRLEN], b[ADDR_STRLEN];
 
-	if (!listen->n)
-		rule_tell(r, "%s: no address to listen on: name at least one ADDR:PORT",
-		          RULE_WHERE(r, listen));
 	check_own(r, listen, RULE_WHERE(r, listen));
 	for (size_t i = 0; i < listen->n; i++)
 		for (size_t j = 0; j < i; j++)

@@ -17,8 +17,9 @@ const struct conf_option conf_options[] = {
 #define CONF(n, t, d, lo, hi, u, hot, sec, meta, text)                                             \
 	{                                                                                          \
 	    .name = #n,                                                                            \
-	    .type = CONF_##t,                                                                      \
+	    .type = &conf_type_##t,                                                                \
 	    .offset = offsetof(struct conf, n),                                                    \
+	    .size = sizeof(CONF_C_##t),                                                            \
 	    .def = d,                                                                              \
 	    .min = lo,                                                                             \
 	    .max = hi,                                                                             \
@@ -92,13 +93,6 @@ const struct conf_option *conf_option_near(const char *name)
 		}
 	}
 	return best;
-}
-
-bool conf_type_is_list(enum conf_type type)
-{
-	return type == CONF_ADDRS || type == CONF_LISTEN || type == CONF_IPS ||
-	       type == CONF_PREFIXES || type == CONF_MAPPINGS || type == CONF_REALMS ||
-	       type == CONF_KEYS || type == CONF_ORIGINS;
 }
 
 const char *conf_flag_name(const struct conf_option *o, char buf[CONF_NAME_MAX])

@@ -48,7 +48,7 @@ bool import_put(struct import *im, enum conf_option_index at, const char *text)
 	char *old = im->value[at], *all = NULL;
 	int r;
 
-	if (old && conf_type_is_list(o->type)) {
+	if (old && o->type->element) {
 		if (asprintf(&all, "%s,%s", old, text) < 0)
 			all = NULL;
 	} else {
