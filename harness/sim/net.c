@@ -14,6 +14,7 @@
 #define HOME_NET    0x14000000u
 #define CARRIER_NET 0x15000000u
 #define PUBLIC_NET  0x1e000000u
+#define FLOOD_NET   0x1f000000u
 #define SHARED_NET  0x64400000u /* 100.64.0.0/10, RFC 6598 */
 #define STREAM_NET  0x7f000000u
 #define HOSTS_MAX   3
@@ -94,6 +95,11 @@ struct ep sim_net_web_client(uint32_t agent)
 struct ep sim_net_web_hub(void)
 {
 	return (struct ep){STREAM_NET + (3u << 16), 6503, 0};
+}
+
+struct ep sim_net_flooder(void)
+{
+	return (struct ep){FLOOD_NET, 0, 0};
 }
 
 bool sim_net_is_stream(struct ep e)
@@ -275,8 +281,23 @@ static void on_handled(void *ctx)
 	watch_handled(((struct sim_net *)ctx)->sim);
 }
 
+/* Reliable, with a delay; cut small or large. */
+static bool on_joins(void *ctx, const struct addr *from, const struct addr *to,
+                     struct env_virtual_path *path)
+{
+	static const uint32_t segments[] = {7, 100, 1460}, buffers[] = {4096, 65536};
+	struct sim_net *n = ctx;
+
+	path->delay_ms = stream_delay(n, ep_of(from), ep_of(to));
+	path->jitter_ms = JITTER_MS;
+	path->segment_max = segments[sim_dice(n->sim, 3)];
+	path->buffer = buffers[sim_dice(n->sim, 2)];
+	sim_note(n->sim, 0, "connects", ep_of(from), ep_of(to), path->segment_max);
+	return true;
+}
+
 static const struct env_virtual_wire wire = {
-    .sent = on_sent, .arrives = on_arrives, .handled = on_handled};
+    .sent = on_sent, .arrives = on_arrives, .handled = on_handled, .joins = on_joins};
 
 static const struct home_kind *draw_kind(struct sim *s)
 {

@@ -6,7 +6,8 @@
  *   host 10.H.H.k ── NAT 20.h ──────────── internet ── node 5.0.0.n
  *   host 10.H.H.k ── NAT 100.64.h ── carrier 21.0.0.c ──┘
  *   host 30.h (an address of its own)
- *   127.x: reliable streams (TURN over TCP, WebSocket): in order, with delay, nothing else
+ *   127.x: reliable streams (TURN over TCP, WebSocket): in order, with delay; those of TCP are cut
+ *   anywhere
  */
 #ifndef SIM_NET_H
 #define SIM_NET_H
@@ -57,5 +58,8 @@ struct ep sim_net_web_client(uint32_t agent);
 struct ep sim_net_web_hub(void);
 bool sim_net_is_stream(struct ep e);
 uint32_t sim_net_node_ip(unsigned int node);
+
+/* Of a host in the internet that only sends. */
+struct ep sim_net_flooder(void);
 
 #endif

@@ -5,23 +5,15 @@
 #include "harness/sim/node.h"
 
 #include "base/error.h"
-#include "base/table.h"
 #include "harness/sim/agent.h"
 #include "harness/sim/net.h"
 #include "harness/sim/watch.h"
+#include "turn/net/net.h"
 #include "turn/peer_policy.h"
 #include "turn/ports.h"
 #include "turn/quota.h"
 
 #include <stdlib.h>
-
-/* A client's TCP connection, seen from the node. */
-struct stream {
-	UT_hash_handle hh;
-	struct ep client;
-	struct node *node;
-	struct turn_link *link;
-};
 
 /* All nodes know all users: that is the secret they share. */
 static int keys(void *ctx, const struct turn_auth_query *q, struct turn_auth_answer *out)
@@ -53,74 +45,34 @@ static bool alive(void *ctx, const struct turn_auth_session *session)
 
 static const struct turn_auth_ops auth = {.keys = keys, .alive = alive};
 
-static void stream_send(void *ctx, const uint8_t *data, size_t len)
+/* As the daemon's greeter hands over what has said its first byte. */
+static void on_accept(void *arg, int fd, const struct addr *from)
 {
-	struct stream *st = ctx;
-	struct addr to = ep_addr(st->client);
+	struct node *n = arg;
+	struct net_client c = {.fd = fd, .client = *from, .relay6 = TURN_NO_RELAY};
 
-	env_udp_send(st->node->stream_end, &to, data, len);
+	n->accepted++;
+	c.local = ep_addr(node_stream_end(n));
+	net_accept(n->net, &c);
 }
 
-static const struct turn_link_ops link_ops = {.send = stream_send};
-
-static struct stream *stream_of(struct node *n, struct ep client, bool make)
+struct ep node_stream_end(const struct node *n)
 {
-	struct turn_link_params params = {.protocol = TURN_TCP,
-	                                  .client = ep_addr(client),
-	                                  .relay6 = TURN_NO_RELAY,
-	                                  .ops = &link_ops};
-	struct stream *st;
+	struct ep e = sim_net_stream_node(n->index);
 
-	HASH_FIND(hh, n->streams, &client, sizeof(client), st);
-	if (st || !make)
-		return st;
-	st = calloc(1, sizeof(*st));
-	if (!st)
-		return NULL;
-	st->client = client;
-	st->node = n;
-	params.ctx = st;
-	st->link = turn_link_new(n->turn, &params);
-	if (!st->link) {
-		free(st);
-		return NULL;
-	}
-	if (TABLE_ADD(hh, n->streams, client, sizeof(st->client), st)) {
-		turn_link_free(st->link);
-		free(st);
-		return NULL;
-	}
-	return st;
+	e.port = n->listener.port;
+	return e;
 }
 
-static void on_stream(void *arg, struct env_udp *u, struct datagram *d, size_t n)
+static struct net *new_net(struct node *n)
 {
-	struct node *node = arg;
+	static const struct net_ops ops = {.http = NULL};
+	struct net_conf conf = {
+	    .first_ms = 10000, .idle_ms = 600000, .backlog_bytes = NODE_BACKLOG_BYTES};
 
-	(void)u;
-	for (size_t i = 0; i < n; i++) {
-		struct stream *st = stream_of(node, ep_of(&d[i].peer), true);
-
-		if (st)
-			turn_link_input(st->link, d[i].data, d[i].len);
-	}
-}
-
-static void close_stream(struct node *n, struct stream *st)
-{
-	HASH_DEL(n->streams, st);
-	turn_link_free(st->link);
-	free(st);
-}
-
-void node_stream_closed(struct node *n, struct ep client)
-{
-	struct stream *st = stream_of(n, client, false);
-
-	if (!st)
-		return;
-	close_stream(n, st);
-	watch_node_closed(n->watch, client);
+	if (n->sim->conf.broken == BREAK_BACKLOG_OVERRUN)
+		conf.backlog_bytes *= 4;
+	return net_new(n->sim->env, n->turn, &conf, &ops, n);
 }
 
 static struct turn_conf conf_of(struct node *n)
@@ -164,14 +116,14 @@ static int listen_on(struct node *n)
 {
 	struct turn_listener_conf l = {
 	    .local = ep_addr(n->listener), .fd = -1, .relay6 = TURN_NO_RELAY};
-	struct env_udp_params p = {.local = ep_addr(sim_net_stream_node(n->index)),
-	                           .fd = -1,
-	                           .on_batch = on_stream,
-	                           .arg = n};
+	struct env_listener_params door = {
+	    .local = ep_addr(node_stream_end(n)), .on_accept = on_accept, .arg = n};
 	int r = turn_listen(n->turn, &l);
 
-	addr_put_port(&p.local, 3478);
-	return r ? r : env_udp_open(n->sim->env, &p, &n->stream_end);
+	if (r)
+		return r;
+	n->net = new_net(n);
+	return n->net ? env_listen(n->sim->env, &door, &n->door) : -E_NOMEM;
 }
 
 int node_start(struct sim *s, unsigned int index)
@@ -204,17 +156,15 @@ out:
 
 void node_stop(struct node *n)
 {
-	struct stream *st, *next;
-
-	HASH_ITER (hh, n->streams, st, next)
-		close_stream(n, st);
-	env_udp_close(n->stream_end);
+	env_unlisten(n->door);
+	net_free(n->net);
 	turn_free(n->turn);
 	turn_ports_free(n->ports);
 	turn_quota_free(n->quota);
 	peer_policy_free(n->policy);
 	watch_node_free(n->watch);
-	n->stream_end = NULL;
+	n->door = NULL;
+	n->net = NULL;
 	n->turn = NULL;
 	n->ports = NULL;
 	n->quota = NULL;

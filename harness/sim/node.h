@@ -17,8 +17,8 @@
 #define NODE_NONCE_LIFETIME_S 3600
 #define NODE_PERMISSIONS_MAX  64
 #define NODE_CHANNELS_MAX     64
+#define NODE_BACKLOG_BYTES    16384
 
-struct stream;
 struct watch_node;
 
 struct node {
@@ -29,17 +29,18 @@ struct node {
 	struct turn_ports *ports;
 	struct turn_quota *quota;
 	struct peer_policy *policy;
-	struct env_udp *stream_end;
-	struct stream *streams;
+	struct net *net;
+	struct env_listener *door; /* for TCP */
+	size_t links;              /* clients' streams, by the tap's account */
+	uint64_t accepted;         /* of all that there were */
 	struct watch_node *watch;
 };
 
 /* 0 or a code of base/error.h. */
 int node_start(struct sim *s, unsigned int index);
 void node_stop(struct node *n);
-
-/* The client has closed its stream. */
-void node_stream_closed(struct node *n, struct ep client);
+/* Where its clients' TCP connections go to. */
+struct ep node_stream_end(const struct node *n);
 
 struct sim_hub *sim_hub_new(struct sim *s);
 void sim_hub_free(struct sim_hub *h); /* NULL is legal */

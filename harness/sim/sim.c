@@ -10,6 +10,8 @@
 #include "harness/sim/leg.h"
 #include "harness/sim/net.h"
 #include "harness/sim/node.h"
+#include "harness/sim/slow.h"
+#include "harness/sim/tap.h"
 #include "harness/sim/turn_client.h"
 #include "harness/sim/watch.h"
 #include "turn/ports.h"
@@ -24,8 +26,9 @@
 #define AGENTS_MIN   40
 #define AGENTS_MAX   50000
 #define TRIES        20
-#define RESTART_PPM  400   /* a second: a node every forty minutes */
-#define GREEDY_PPM   4000  /* a second */
+#define RESTART_PPM  400  /* a second: a node every forty minutes */
+#define GREEDY_PPM   4000 /* a second */
+#define SLOW_PPM     3000
 #define REBIND_PPM   30000 /* of calls */
 #define CRASH_PPM    15000
 #define AFTERLIFE_MS (3700 * 1000)
@@ -92,10 +95,9 @@ static void mishaps(struct sim *s)
 
 	if (sim_chance(s, s->conf.mishaps * RESTART_PPM))
 		restart_node(s, sim_dice(s, s->conf.nodes));
-	if (!sim_chance(s, s->conf.mishaps * GREEDY_PPM))
-		return;
-	a = pick_idle(s);
-	if (a)
+	if (sim_chance(s, s->conf.mishaps * SLOW_PPM) && (a = pick_idle(s)))
+		slow_start(a);
+	if (sim_chance(s, s->conf.mishaps * GREEDY_PPM) && (a = pick_idle(s)))
 		agent_be_greedy(a);
 }
 
@@ -117,6 +119,7 @@ static void tick(struct sim *s)
 	}
 	for (unsigned int i = 0; i < s->conf.nodes; i++)
 		watch_node_tick(s->node[i].watch);
+	tap_tick(s);
 	if (s->conf.broken == BREAK_LOST_RELEASE && s->counts.allocations > 20) {
 		uint16_t port;
 
@@ -198,6 +201,10 @@ static void check_empty(struct sim *s)
 		if (s->agent[i].web)
 			agent_leave(&s->agent[i]);
 	env_virtual_run(s->env, STEP_MS);
+	sim_check(s, SIM_LEAK, !env_virtual_streams(s->env), 0, "%zu ends of streams are left",
+	          env_virtual_streams(s->env));
+	sim_check(s, SIM_LEAK, env_virtual_listeners(s->env) == s->conf.nodes, 0,
+	          "%zu listeners are left", env_virtual_listeners(s->env));
 	sim_check(s, SIM_LEAK, !sim_hub_peers(s->hub), 0, "the hub keeps %u peers",
 	          sim_hub_peers(s->hub));
 }
@@ -210,6 +217,7 @@ static int build(struct sim *s)
 
 	s->agents = (uint32_t)(agents < AGENTS_MAX ? agents : AGENTS_MAX);
 	s->env = env_virtual_new(s->conf.seed);
+	tap_watch(s);
 	s->agent = calloc(s->agents, sizeof(*s->agent));
 	s->node = calloc(s->conf.nodes, sizeof(*s->node));
 	s->trail.line = calloc(SIM_TRAIL_MAX, sizeof(*s->trail.line));
@@ -238,6 +246,7 @@ static void tear_down(struct sim *s)
 
 	for (uint32_t i = 0; s->agent && i < s->agents; i++)
 		agent_free(&s->agent[i]);
+	slow_free_all(s);
 	while (s->clients)
 		tc_close(s->clients, false);
 	DL_FOREACH_SAFE(s->calls, c, next)
@@ -245,6 +254,7 @@ static void tear_down(struct sim *s)
 	for (unsigned int i = 0; s->node && i < s->conf.nodes; i++)
 		if (s->node[i].turn)
 			node_stop(&s->node[i]);
+	tap_watch(NULL);
 	sim_hub_free(s->hub);
 	s->hub = NULL;
 	sim_net_free(s->net);

@@ -36,6 +36,9 @@
 	X(HUB_ONCE, "hub-once", "the hub delivers a message once, as it was, to its target")       \
 	X(HUB_ORDER, "hub-order", "messages of one client to another keep their order")            \
 	X(HUB_GONE, "hub-gone", "the hub tells the partner of who is gone")                        \
+	X(FRAMING, "framing", "messages come out of a stream once, whole and in order")            \
+	X(BACKLOG, "backlog", "a client that does not read costs its backlog, not more")           \
+	X(DELAY, "delay", "one that does not read delays nobody else")                             \
 	X(THEORY, "theory", "a direct path exists exactly where RFC 4787 says so")                 \
 	X(THROUGH, "through", "every call gets through, and comes back after a fault")
 
@@ -75,6 +78,13 @@ enum sim_invariant {
 	X(HUB_MISROUTE, "hub-misroute")                                                            \
 	X(HUB_SWAP, "hub-swap")                                                                    \
 	X(HUB_SILENT, "hub-silent")                                                                \
+	X(STREAM_LOST, "stream-lost")                                                              \
+	X(STREAM_TWICE, "stream-twice")                                                            \
+	X(LOST_STREAM_END, "lost-stream-end")                                                      \
+	X(UNCOUNTED_STREAM, "uncounted-stream")                                                    \
+	X(BACKLOG_OVERRUN, "backlog-overrun")                                                      \
+	X(SLOW_UNCOUNTED, "slow-uncounted")                                                        \
+	X(SLOW_FOR_ALL, "slow-for-all")                                                            \
 	X(OTHER_NAT, "other-nat")                                                                  \
 	X(DEAF, "deaf")
 
@@ -129,6 +139,7 @@ struct sim_counts {
 	uint64_t calls, direct, one_relay, two_relays, restarts;
 	uint64_t allocations, packets, lost, duplicated, filtered, exhausted;
 	uint64_t relayed, hub_messages, crashes, rebinds, node_restarts;
+	uint64_t streams, slow, slow_drops;
 	uint64_t checked[SIM_INVARIANTS], broken[SIM_INVARIANTS];
 };
 
@@ -146,6 +157,7 @@ struct home;
 struct node;
 struct sim_hub;
 struct sim_net;
+struct slow;
 struct watch_node;
 
 struct sim {
@@ -160,8 +172,10 @@ struct sim {
 	struct agent *agent;
 	uint32_t agents;
 	struct call *calls;         /* that go on */
+	struct slow *slow;          /* clients that do not read */
 	struct tc *clients;         /* all TURN clients, those that wait for a last answer too */
 	uint32_t last_call;         /* number */
+	uint16_t stream_port;       /* the last that a client's stream went out from */
 	bool over;                  /* no more calls are started */
 	struct wire wire;           /* scratch */
 	struct watch_node *at_work; /* whose datagram is being handled */

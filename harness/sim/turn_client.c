@@ -15,6 +15,7 @@
 #define RTO_MS       500
 #define RTO_MAX_MS   2000
 #define TRIES        12
+#define STREAM_TI_MS 39500
 #define FALLBACK_MS  3000  /* then the stream is tried */
 #define KEEPALIVE_MS 25000 /* for the NATs */
 
@@ -25,20 +26,14 @@ struct agent *tc_agent_of(const struct tc *tc)
 	return &tc->sim->agent[tc->options.agent];
 }
 
-static struct addr server_of(const struct tc *tc, bool by_stream)
-{
-	struct ep e = by_stream ? sim_net_stream_node(tc->options.node)
-	                        : tc->sim->node[tc->options.node].listener;
-
-	e.port = 3478;
-	return ep_addr(e);
-}
-
 static void to_server(struct tc *tc, bool by_stream, const uint8_t *data, size_t len)
 {
-	struct addr to = server_of(tc, by_stream);
+	struct addr to = ep_addr(tc->sim->node[tc->options.node].listener);
 
-	env_udp_send(by_stream ? tc->stream : tc->udp, &to, data, len);
+	if (!by_stream)
+		env_udp_send(tc->udp, &to, data, len);
+	else if (tc->stream)
+		sim_stream_send(tc->stream, data, len);
 }
 
 /* Sets the timer to what comes next. */
@@ -132,6 +127,10 @@ void tc_transmit(struct tc *tc, struct request *r)
 
 	r->tries++;
 	r->next_ms = sim_now(tc->sim) + (wait < RTO_MAX_MS ? wait : RTO_MAX_MS);
+	if (r->by_stream) { /* RFC 8489 section 6.2.2: it is not sent again */
+		r->tries = TRIES;
+		r->next_ms = sim_now(tc->sim) + STREAM_TI_MS;
+	}
 	to_server(tc, r->by_stream, r->msg, r->len);
 }
 
@@ -153,21 +152,20 @@ void tc_ask(struct tc *tc, uint16_t method, struct ep peer, uint16_t number, uin
 	schedule(tc);
 }
 
-static int open_socket(struct tc *tc, struct ep local, struct env_udp **out)
+static int open_socket(struct tc *tc)
 {
+	struct ep local = {tc_agent_of(tc)->ip, 0, 0};
 	struct env_udp_params p = {
 	    .local = ep_addr(local), .fd = -1, .on_batch = tc_on_batch, .arg = tc};
 
-	return env_udp_open(tc->sim->env, &p, out);
+	return env_udp_open(tc->sim->env, &p, &tc->udp);
 }
 
 void tc_destroy(struct tc *tc)
 {
 	DL_DELETE(tc->sim->clients, tc);
 	env_udp_close(tc->udp);
-	if (tc->stream)
-		node_stream_closed(&tc->sim->node[tc->options.node], ep_of(&tc->stream->local));
-	env_udp_close(tc->stream);
+	sim_stream_close(tc->stream);
 	env_timer_free(tc->timer);
 	agent_forget_client(tc_agent_of(tc));
 	free(tc);
@@ -187,7 +185,7 @@ struct tc *tc_new(struct sim *s, const struct tc_options *options, const struct 
 	tc->user = user;
 	tc->arg = arg;
 	tc->timer = env_timer_new(s->env, on_timer, tc);
-	if (!tc->timer || open_socket(tc, (struct ep){tc_agent_of(tc)->ip, 0, 0}, &tc->udp)) {
+	if (!tc->timer || open_socket(tc)) {
 		env_timer_free(tc->timer);
 		free(tc);
 		return NULL;
@@ -196,7 +194,12 @@ struct tc *tc_new(struct sim *s, const struct tc_options *options, const struct 
 	tc_agent_of(tc)->clients++;
 	tc->keepalive_ms = sim_now(s) + KEEPALIVE_MS;
 	tc->fallback_ms = sim_now(s) + FALLBACK_MS;
-	tc_ask(tc, options->no_binding ? W_ALLOCATE : W_BINDING, tc->mapped, 0, 0);
+	if (options->tcp) {
+		tc->fallback_ms = sim_now(s);
+		schedule(tc);
+	} else {
+		tc_ask(tc, options->no_binding ? W_ALLOCATE : W_BINDING, tc->mapped, 0, 0);
+	}
 	return tc;
 }
 
@@ -225,10 +228,14 @@ void tc_tell(struct tc *tc, enum tc_event event)
 /* The stream takes over when UDP has not brought an allocation. */
 static void fall_back(struct tc *tc)
 {
+	struct sim_stream_options o = {
+	    .agent = tc->options.agent, .call = tc->options.call, .node = tc->options.node};
+
 	tc->fallback_ms = 0;
 	if (tc->relayed.port || tc->failed)
 		return;
-	if (open_socket(tc, sim_net_stream_client(tc->options.agent), &tc->stream))
+	tc->stream = sim_stream_new(tc->sim, &o, &tc_stream_user, tc);
+	if (!tc->stream)
 		return;
 	for (size_t i = 0; i < TC_REQUESTS; i++)
 		if (tc->request[i].method != W_BINDING)
@@ -369,6 +376,12 @@ void tc_send_relayed(struct tc *tc, struct ep peer, const uint8_t *data, size_t 
 		wire_add(m, ATTR_DATA, data, len);
 	}
 	to_server(tc, tc->stream != NULL, m->buf, m->len);
+}
+
+void tc_set_reads(struct tc *tc, bool reads)
+{
+	if (tc->stream)
+		sim_stream_set_reads(tc->stream, reads);
 }
 
 bool tc_has_udp(const struct tc *tc)

@@ -37,6 +37,7 @@ struct tc_options {
 	bool even, pair;     /* EVEN-PORT, with the R bit */
 	bool lax;            /* refreshes too late, now and then */
 	bool no_binding;     /* only wants an allocation */
+	bool tcp;            /* does not try UDP */
 	const uint8_t *token;
 };
 
@@ -53,6 +54,9 @@ void tc_bind(struct tc *tc, struct ep peer);
 
 void tc_send(struct tc *tc, struct ep peer, const uint8_t *data, size_t len);
 void tc_send_relayed(struct tc *tc, struct ep peer, const uint8_t *data, size_t len);
+
+/* Over a stream: stops to read, or goes on. */
+void tc_set_reads(struct tc *tc, bool reads);
 
 bool tc_has_udp(const struct tc *tc);
 struct ep tc_host(const struct tc *tc);

@@ -146,6 +146,32 @@ static void on_datagram(struct tc *tc, const struct datagram *d)
 	}
 }
 
+static void on_message(void *arg, uint8_t *m, size_t len)
+{
+	on_datagram(arg, &(struct datagram){.data = m, .len = len});
+}
+
+/* The node has started anew, and the allocation is gone with its connection. */
+static void on_stream_end(void *arg, bool broken)
+{
+	struct tc *tc = arg;
+
+	(void)broken;
+	sim_stream_close(tc->stream);
+	tc->stream = NULL;
+	tc->refresh_ms = 0;
+	tc->peer_n = tc->chan_n = 0;
+	if (tc->relayed.port && !tc->lost) {
+		tc->lost = true;
+		tc_tell(tc, TC_LOST);
+	} else if (!tc->relayed.port && !tc->failed) {
+		tc->failed = true;
+		tc_tell(tc, TC_FAILED);
+	}
+}
+
+const struct sim_stream_user tc_stream_user = {.message = on_message, .ended = on_stream_end};
+
 /* One datagram at a time: the environment delivers so, and the client may be gone after it. */
 void tc_on_batch(void *arg, struct env_udp *u, struct datagram *d, size_t n)
 {

@@ -5,6 +5,7 @@
 #ifndef SIM_TURN_CLIENT_INTERNAL_H
 #define SIM_TURN_CLIENT_INTERNAL_H
 
+#include "harness/sim/stream.h"
 #include "harness/sim/turn_client.h"
 
 #define MESSAGE_MAX   320
@@ -42,7 +43,8 @@ struct tc {
 	bool has_token;
 	const struct tc_user *user;
 	void *arg;
-	struct env_udp *udp, *stream;
+	struct env_udp *udp;
+	struct sim_stream *stream;
 	struct env_timer *timer;
 	struct ep mapped, relayed;
 	char nonce[64];
@@ -67,5 +69,6 @@ void tc_tell(struct tc *tc, enum tc_event event);
 
 /* turn_client_in.c */
 env_udp_batch_fn tc_on_batch;
+extern const struct sim_stream_user tc_stream_user;
 
 #endif

@@ -34,7 +34,7 @@ struct watch_node *watch_node_new(struct sim *s, struct node *node);
 void watch_node_free(struct watch_node *w);
 /* Each second: do its counts agree with the account? */
 void watch_node_tick(struct watch_node *w);
-/* The client's stream has ended, and the allocation with it. */
+/* The server has ended the client's stream, and the allocation with it. */
 void watch_node_closed(struct watch_node *w, struct ep client);
 
 /* watch_turn.c */

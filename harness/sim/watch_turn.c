@@ -5,6 +5,7 @@
 #include "harness/sim/account.h"
 #include "harness/sim/node.h"
 #include "harness/sim/watch.h"
+#include "turn/net/net.h"
 #include "turn/ports.h"
 #include "turn/quota.h"
 
@@ -388,6 +389,7 @@ void watch_node_tick(struct watch_node *w)
 {
 	struct node *n = w->node;
 	size_t there = turn_allocations(n->turn), least, most;
+	uint64_t accepted = n->accepted + (w->sim->conf.broken == BREAK_UNCOUNTED_STREAM);
 
 	account_sweep(w->account, TICK_MS);
 	account_count(w->account, &least, &most);
@@ -403,5 +405,10 @@ void watch_node_tick(struct watch_node *w)
 	          turn_quota_total(n->quota) == there + turn_ports_reserved(n->ports), 0,
 	          "node %u has given quota for %zu allocations and holds %zu, and %zu reservations",
 	          n->index, turn_quota_total(n->quota), there, turn_ports_reserved(n->ports));
+	sim_check(w->sim, SIM_LEAK, net_streams(n->net) == n->links, 0,
+	          "node %u has %zu streams for %zu clients", n->index, net_streams(n->net),
+	          n->links);
+	sim_check(w->sim, SIM_COUNTER, turn_get_stats(n->turn)->connections == accepted, 0,
+	          "node %u counts other connections than came", n->index);
 	check_sums(w);
 }

@@ -119,6 +119,13 @@ static void each_check_fires(void **state)
 	    {"hub-misroute", "hub-once"},
 	    {"hub-swap", "hub-order"},
 	    {"hub-silent", "hub-gone"},
+	    {"stream-lost", "framing"},
+	    {"stream-twice", "framing"},
+	    {"lost-stream-end", "leak"},
+	    {"uncounted-stream", "counter"},
+	    {"backlog-overrun", "backlog"},
+	    {"slow-uncounted", "backlog"},
+	    {"slow-for-all", "delay"},
 	    {"other-nat", "theory"},
 	    {"deaf", "through"},
 	};
