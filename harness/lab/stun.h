@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Just enough STUN (RFC 8489, RFC 5780) for the lab's own prober: Binding with
- * CHANGE-REQUEST. Independent of the server under test on purpose.
+ * The messages of the lab's own prober: Binding with CHANGE-REQUEST (RFC 8489,
+ * RFC 5780).
  */
 #ifndef LAB_STUN_H
 #define LAB_STUN_H
 
 #include "base/addr.h"
+#include "turn/wire/wire.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define STUN_TID_LEN    12
+#define STUN_TID_LEN    WIRE_TID_LEN
 #define STUN_PACKET_MAX 128
 
 #define STUN_CHANGE_PORT 0x2 /* RFC 5780 section 7.2 */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The TURN client. It writes STUN with the tests' codec, which shares no code
- * with the server.
+ * The TURN client, on turn/wire's codec but not its talker: connections are the
+ * load's own links (non-blocking, with batches), as their handshakes and set-up
+ * are part of what is measured.
  */
 #include "harness/load/client.h"
 
@@ -16,7 +17,6 @@
 
 #define ANSWER_MS 500
 #define TRIES     8
-#define UDP       (17u << 24)
 
 int client_peer_socket(struct addr *local)
 {
@@ -59,7 +59,7 @@ void client_compose(struct client *c, struct wire *m, uint16_t method, uint32_t 
 {
 	wire_start(m, method, ++c->tid);
 	if (method == W_ALLOCATE)
-		wire_add_u32(m, ATTR_REQUESTED_TRANSPORT, UDP);
+		wire_add_transport(m, IPPROTO_UDP);
 	else
 		wire_add_u32(m, ATTR_LIFETIME, lifetime_s);
 	sign(c, m);

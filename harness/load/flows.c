@@ -159,16 +159,6 @@ bool flows_send(struct flows *f, size_t i, bool from_peer, size_t size, uint64_t
 	return put(f, i, packet, len);
 }
 
-/* The payload of what came to a client, or NULL. */
-static const uint8_t *unwrap(const uint8_t *m, size_t len, size_t *n)
-{
-	if (len >= 4 && m[0] == CLIENT_CHANNEL >> 8 && m[1] == (CLIENT_CHANNEL & 0xff)) {
-		*n = (size_t)m[2] << 8 | m[3];
-		return *n <= len - 4 ? m + 4 : NULL;
-	}
-	return len >= 20 && wire_type(m) == W_DATA ? wire_get(m, len, ATTR_DATA, n) : NULL;
-}
-
 struct taking {
 	bool from_peer;
 	flow_fn *fn;
@@ -179,7 +169,7 @@ struct taking {
 static void on_message(void *arg, const uint8_t *m, size_t len)
 {
 	struct taking *t = arg;
-	const uint8_t *data = t->from_peer ? m : unwrap(m, len, &len);
+	const uint8_t *data = t->from_peer ? m : wire_payload(m, len, &len);
 	uint64_t sent_ns;
 
 	if (!data || len < FLOW_STAMP || memcmp(data, mark, sizeof(mark)) != 0)

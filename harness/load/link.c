@@ -6,6 +6,8 @@
  */
 #include "harness/load/link.h"
 
+#include "turn/wire/wire.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -285,23 +287,13 @@ static int take_records(struct link *l, link_fn *fn, void *arg)
 	return n == -E_LATER ? 0 : (int)n;
 }
 
-/* RFC 8656 section 12.5 and RFC 8489 section 6.2.2. 0: it is not told yet. */
-static size_t frame_len(const uint8_t *m, size_t len)
-{
-	size_t length = len < 4 ? 0 : (size_t)m[2] << 8 | m[3];
-
-	if (len < 4)
-		return 0;
-	return m[0] >= 64 ? 4 + (length + 3) / 4 * 4 : 20 + length;
-}
-
 /* Hands over what is whole and keeps the rest. */
 static int cut(struct link *l, const uint8_t *data, size_t len, link_fn *fn, void *arg)
 {
 	size_t at = 0, frame;
 	uint8_t *kept;
 
-	while ((frame = frame_len(data + at, len - at)) && frame <= len - at) {
+	while ((frame = wire_frame_len(data + at, len - at)) && frame <= len - at) {
 		fn(arg, data + at, frame);
 		at += frame;
 	}

@@ -140,7 +140,7 @@ uint32_t sim_call_of(const uint8_t *data, size_t len)
 			return get32(data + 8); /* the transaction ID */
 		data = wire_get(data, len, ATTR_DATA, &n);
 		len = data ? n : 0;
-	} else if (len >= 4 && data[0] >= 0x40 && data[0] < 0x50) {
+	} else if (wire_is_channel_data(data, len)) {
 		data += 4;
 		len -= 4;
 	}

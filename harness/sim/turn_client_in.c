@@ -139,7 +139,7 @@ static void on_datagram(struct tc *tc, const struct datagram *d)
 			on_data_indication(tc, d->data, d->len);
 		else
 			on_reply(tc, d->data, d->len);
-	} else if (d->len >= 4 && d->data[0] >= 0x40 && d->data[0] < 0x50) {
+	} else if (wire_is_channel_data(d->data, d->len)) {
 		on_channel_data(tc, d->data, d->len);
 	} else if (tc->user) {
 		tc->user->data(tc->arg, tc, ep_of(&d->peer), false, d->data, d->len);

@@ -199,7 +199,7 @@ void watch_turn_arrives(struct watch_node *w, struct ep from, struct ep to, cons
 	w->before = *turn_get_stats(w->node->turn);
 	if (to.port != w->node->listener.port)
 		expect_from_peer(w, to);
-	else if (len >= CHANNEL_HEADER && data[0] >= 0x40 && data[0] < 0x50)
+	else if (wire_is_channel_data(data, len))
 		expect_channel_data(w);
 	else if (len >= 20 && data[0] < 4 && wire_type(data) == W_SEND)
 		expect_send(w);

@@ -14,7 +14,7 @@
  *   refresh    answers every Refresh with 437
  *   leak       answers a Refresh of 0 itself: the relay never hears of it
  */
-#include "base/addr.h"
+#include "turn/wire/wire.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -29,8 +29,6 @@
 #define HELD     4096
 #define PACKET   2048
 #define DELAY_MS 300
-#define LIFETIME 0x000d
-#define RELAYED  0x0016
 
 enum fault { NONE, LOSS, DELAY, DOUBLE, CORRUPT, DEAF, REFRESH, LEAK, FAULTS };
 
@@ -69,54 +67,27 @@ static double now_ms(void)
 	return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
 }
 
-static bool is_data(const uint8_t *m, size_t len)
-{
-	return len >= 4 && m[0] >= 64 && m[0] < 128;
-}
-
-static unsigned get16(const uint8_t *p)
-{
-	return (unsigned)p[0] << 8 | p[1];
-}
-
-/* The value of an attribute, or NULL. */
-static const uint8_t *attribute(const uint8_t *m, size_t len, unsigned type)
-{
-	for (size_t at = 20; at + 8 <= len; at += 4 + ((get16(m + at + 2) + 3u) & ~3u)) {
-		if (get16(m + at) == type)
-			return m + at + 4;
-	}
-	return NULL;
-}
-
-static void answer(struct liar *l, const struct client *c, const uint8_t *m, uint16_t type,
-                   const void *body, size_t len)
-{
-	uint8_t out[64] = {(uint8_t)(type >> 8), (uint8_t)type, 0, (uint8_t)len};
-
-	memcpy(out + 4, m + 4, 16);
-	memcpy(out + 20, body, len);
-	(void)!sendto(l->fd, out, 20 + len, 0, &c->from.sa, addr_len(&c->from));
-}
-
 /* True if the message is dealt with. */
 static bool lies(struct liar *l, const struct client *c, const uint8_t *m, size_t len)
 {
-	static const uint8_t mismatch[] = {0, 9, 0, 4, 0, 0, 4, 37},
-	                     gone[] = {0, 13, 0, 4, 0, 0, 0, 0};
-	const uint8_t *lifetime;
+	struct wire reply;
+	size_t n;
 
 	if (l->fault == DEAF)
-		return c->odd && is_data(m, len);
-	if ((l->fault != REFRESH && l->fault != LEAK) || len < 20 || get16(m) != 0x0004)
+		return c->odd && wire_is_channel_data(m, len);
+	if ((l->fault != REFRESH && l->fault != LEAK) || len < 20 || wire_type(m) != W_REFRESH)
 		return false;
-	lifetime = attribute(m, len, LIFETIME);
-	if (l->fault == REFRESH)
-		answer(l, c, m, 0x0114, mismatch, sizeof(mismatch));
-	else if (!lifetime || memcmp(lifetime, "\0\0\0\0", 4) != 0)
+	if (l->fault == REFRESH) {
+		wire_start(&reply, W_REFRESH | W_ERROR, 0);
+		wire_add(&reply, ATTR_ERROR_CODE, (uint8_t[]){0, 0, 4, 37}, 4);
+	} else if (wire_get(m, len, ATTR_LIFETIME, &n) && !wire_get_u32(m, len, ATTR_LIFETIME)) {
+		wire_start(&reply, W_REFRESH | W_SUCCESS, 0);
+		wire_add_u32(&reply, ATTR_LIFETIME, 0);
+	} else {
 		return false;
-	else
-		answer(l, c, m, 0x0104, gone, sizeof(gone));
+	}
+	wire_set_tid(&reply, m + 8);
+	(void)!sendto(l->fd, reply.buf, reply.len, 0, &c->from.sa, addr_len(&c->from));
 	return true;
 }
 
@@ -175,11 +146,12 @@ static void on_relay(struct liar *l, struct client *c)
 	ssize_t n;
 
 	while ((n = recv(c->fd, m, sizeof(m), MSG_DONTWAIT)) >= 0) {
-		const uint8_t *relayed = attribute(m, (size_t)n, RELAYED);
+		struct addr relayed;
 
-		if (!is_data(m, (size_t)n)) {
-			if (n >= 20 && get16(m) == 0x0103 && relayed)
-				c->odd = (get16(relayed + 2) ^ 0x2112) & 1;
+		if (!wire_is_channel_data(m, (size_t)n)) {
+			if (n >= 20 && wire_type(m) == (W_ALLOCATE | W_SUCCESS) &&
+			    wire_get_xor_addr(m, (size_t)n, ATTR_XOR_RELAYED_ADDRESS, &relayed))
+				c->odd = addr_port(&relayed) & 1;
 			give(l, c, m, (size_t)n);
 			continue;
 		}
