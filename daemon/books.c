@@ -77,7 +77,7 @@ static void user_of(char out[USAGE_USER_STRLEN], const char *user, size_t len)
 /* Under the lock. Out of memory, a count is lost. */
 static void add(struct books *b, struct key *key, const struct store_usage_counts *n)
 {
-	size_t max = b->conf.users_max ? 2 * (size_t)b->conf.users_max : ROWS_MAX;
+	size_t max = b->conf.usage_users ? 2 * (size_t)b->conf.usage_users : ROWS_MAX;
 	struct row *r;
 
 	HASH_FIND(hh, b->rows, key, sizeof(*key), r);
@@ -155,7 +155,7 @@ static int write_usage(struct books *b, struct row *rows, struct why *why)
 		return why_set(why, -E_NOMEM, "out of memory");
 	for (struct row *r = rows; r; r = r->hh.next)
 		list[i++] = (struct store_usage){.day = r->key.day, .user = r->key.user, .n = r->n};
-	err = store_usage_add(b->store, list, n, b->conf.users_max, why);
+	err = store_usage_add(b->store, list, n, b->conf.usage_users, why);
 	free(list);
 	return err;
 }
@@ -296,7 +296,7 @@ static void *run(void *arg)
 	pthread_setname_np(pthread_self(), "books");
 	while (!stop) {
 		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_sec += b->conf.every_s;
+		until.tv_sec += b->conf.usage_interval_s;
 		pthread_mutex_lock(&b->lock);
 		while (!b->stop && pthread_cond_timedwait(&b->wake, &b->lock, &until) != ETIMEDOUT)
 			;

@@ -18,13 +18,13 @@ struct books;
 struct wall;
 
 struct books_conf {
-	const char *dir;    /* of the store, which is there; copied */
-	struct wall *wall;  /* borrowed; its floor is kept */
-	unsigned every_s;   /* between two batches */
-	int64_t users_max;  /* rows of a day, and in memory; 0: no limit */
-	int64_t usage_days; /* kept; 0: all */
-	int64_t audit_rows; /* kept; 0: all */
-	int64_t audit_days; /* kept; 0: all */
+	const char *dir;           /* of the store, which is there; copied */
+	struct wall *wall;         /* borrowed; its floor is kept */
+	unsigned usage_interval_s; /* between two batches */
+	int64_t usage_users;       /* rows of a day, and in memory; 0: no limit */
+	int64_t usage_days;        /* kept; 0: all */
+	int64_t audit_rows;        /* kept; 0: all */
+	int64_t audit_days;        /* kept; 0: all */
 };
 
 /* What happened since the start. */

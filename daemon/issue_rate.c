@@ -19,12 +19,12 @@ struct cell {
 };
 
 struct issue_rate {
-	int64_t per_token, per_address;
+	int64_t issue_rate_token, issue_rate_address;
 	unsigned char key[crypto_shorthash_KEYBYTES];
 	struct cell cells[SETS][WAYS];
 };
 
-struct issue_rate *issue_rate_new(int64_t per_token, int64_t per_address)
+struct issue_rate *issue_rate_new(int64_t issue_rate_token, int64_t issue_rate_address)
 {
 	struct issue_rate *r = calloc(1, sizeof(*r));
 
@@ -32,8 +32,8 @@ struct issue_rate *issue_rate_new(int64_t per_token, int64_t per_address)
 		free(r);
 		return NULL;
 	}
-	r->per_token = per_token;
-	r->per_address = per_address;
+	r->issue_rate_token = issue_rate_token;
+	r->issue_rate_address = issue_rate_address;
 	crypto_shorthash_keygen(r->key);
 	return r;
 }
@@ -82,7 +82,7 @@ static struct cell *find(struct issue_rate *r, uint64_t id)
 unsigned issue_rate_take(struct issue_rate *r, int64_t token_id, const struct addr *from,
                          uint64_t now_ms)
 {
-	int64_t rate = token_id ? r->per_token : r->per_address;
+	int64_t rate = token_id ? r->issue_rate_token : r->issue_rate_address;
 	int64_t now_us = (int64_t)now_ms * 1000, wait_us;
 	struct cell *c;
 

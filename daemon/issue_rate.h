@@ -15,7 +15,7 @@
 struct issue_rate;
 
 /* Each a minute, 0: no limit. NULL when out of memory. */
-struct issue_rate *issue_rate_new(int64_t per_token, int64_t per_address);
+struct issue_rate *issue_rate_new(int64_t issue_rate_token, int64_t issue_rate_address);
 void issue_rate_free(struct issue_rate *r); /* NULL is legal */
 
 /* Counts one credential for a token, or (token_id 0) for the source prefix (/24, /64) of from.

@@ -238,7 +238,7 @@ static int start_worker(struct serve *s, const struct turn_conf *conf, struct wh
 
 	net.books = s->books;
 	net.wall = &s->wall;
-	net.usage_s = (unsigned)s->conf->usage_interval;
+	net.usage_interval_s = (unsigned)s->conf->usage_interval;
 	if (!l)
 		return why_set(why, -E_NOMEM, "out of memory");
 	for (size_t i = 0; i < s->topo.udp_n; i++) {
@@ -290,8 +290,8 @@ static int start_books(struct serve *s, struct why *why)
 	const struct conf *c = s->conf;
 	const struct books_conf books = {.dir = c->data,
 	                                 .wall = &s->wall,
-	                                 .every_s = (unsigned)c->usage_interval,
-	                                 .users_max = c->usage_users,
+	                                 .usage_interval_s = (unsigned)c->usage_interval,
+	                                 .usage_users = c->usage_users,
 	                                 .usage_days = c->usage_days,
 	                                 .audit_rows = c->audit_rows,
 	                                 .audit_days = c->audit_days};

@@ -16,16 +16,16 @@
 
 #define ECHO_MAX          256
 #define LIST_PAUSE_MAX_MS 2000
-#define AWAY_PART         8 /* of max_peers may be away, above it */
+#define AWAY_PART         8 /* of max_connections may be away, above it */
 
 void hub_conf_default(struct hub_conf *conf)
 {
 	*conf = (struct hub_conf){
-	    .max_peers = 4096,
+	    .max_connections = 4096,
 	    .max_message = 64 * 1024,
 	    .max_depth = 32,
 	    .max_calls = 16,
-	    .rate_per_s = 50,
+	    .signal_rate = 50,
 	    .rate_burst = 300, /* two offers and the candidates of a well-connected host */
 	    .return_ms = 30000,
 	    .first_id = 1,
@@ -45,10 +45,10 @@ struct hub *hub_new(const struct hub_conf *conf, const struct hub_ops *ops, void
 	return h;
 }
 
-void hub_set_limits(struct hub *h, unsigned max_peers, unsigned rate_per_s)
+void hub_set_limits(struct hub *h, unsigned max_connections, unsigned signal_rate)
 {
-	h->conf.max_peers = max_peers;
-	h->conf.rate_per_s = rate_per_s;
+	h->conf.max_connections = max_connections;
+	h->conf.signal_rate = signal_rate;
 }
 
 static void peer_free(struct hub_peer *p)
@@ -76,7 +76,7 @@ int hub_join(struct hub *h, void *conn, struct hub_peer **out)
 {
 	struct hub_peer *p;
 
-	if (hub_peer_count(h) >= h->conf.max_peers)
+	if (hub_peer_count(h) >= h->conf.max_connections)
 		return -E_LIMIT;
 	p = calloc(1, sizeof(*p));
 	if (!p)
@@ -104,7 +104,7 @@ static bool may_return(const struct hub_peer *p)
 	const struct hub *h = p->hub;
 
 	return p->partner_n && *p->resume && h->conf.return_ms &&
-	       h->away_n < h->conf.max_peers / AWAY_PART;
+	       h->away_n < h->conf.max_connections / AWAY_PART;
 }
 
 void hub_forget(struct hub_peer *p)

@@ -29,14 +29,14 @@ enum hub_frame {
 };
 
 struct hub_conf {
-	unsigned max_peers;  /* connections at a time */
-	size_t max_message;  /* bytes of one message */
-	unsigned max_depth;  /* nesting of arrays and objects in one message */
-	unsigned max_calls;  /* calls that one peer may be in at a time */
-	unsigned rate_per_s; /* messages a second and peer; 4 KiB of text count as one more */
-	unsigned rate_burst; /* messages that may come at once; 0: no limit on the rate */
-	unsigned return_ms;  /* who lost its connection in a call may come back so long; 0: never */
-	uint64_t first_id;   /* the id of the first connection; the next ones count up */
+	unsigned max_connections; /* connections at a time */
+	size_t max_message;       /* bytes of one message */
+	unsigned max_depth;       /* nesting of arrays and objects in one message */
+	unsigned max_calls;       /* calls that one peer may be in at a time */
+	unsigned signal_rate;     /* messages a second and peer; 4 KiB of text count as one more */
+	unsigned rate_burst;      /* messages that may come at once; 0: no limit on the rate */
+	unsigned return_ms; /* who lost its connection in a call may come back so long; 0: never */
+	uint64_t first_id;  /* the id of the first connection; the next ones count up */
 };
 
 struct hub;
@@ -104,14 +104,14 @@ void hub_conf_default(struct hub_conf *conf);
 /* Copies conf and ops. NULL when out of memory. */
 struct hub *hub_new(const struct hub_conf *conf, const struct hub_ops *ops, void *ctx);
 
-/* For those who are here, too; more than max_peers may stay. */
-void hub_set_limits(struct hub *h, unsigned max_peers, unsigned rate_per_s);
+/* For those who are here, too; more than max_connections may stay. */
+void hub_set_limits(struct hub *h, unsigned max_connections, unsigned signal_rate);
 
 /* Frees the peers too, without a word to them. NULL is legal. */
 void hub_free(struct hub *h);
 
 /* A connection has come; conn is handed to the ops. Sends its id.
- * 0, -E_LIMIT (max_peers) or -E_NOMEM. */
+ * 0, -E_LIMIT (max_connections) or -E_NOMEM. */
 int hub_join(struct hub *h, void *conn, struct hub_peer **out);
 
 /* The connection is gone: frees p, ends its calls and tells the others. A peer that gave a secret

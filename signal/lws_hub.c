@@ -415,16 +415,16 @@ int lws_hub_callback(struct lws_hub *b, struct lws *wsi, enum lws_callback_reaso
 	return 0;
 }
 
-void lws_hub_set_limits(struct lws_hub *b, unsigned max_peers, unsigned rate_per_s)
+void lws_hub_set_limits(struct lws_hub *b, unsigned max_connections, unsigned signal_rate)
 {
-	b->conf.hub.max_peers = max_peers;
-	b->conf.hub.rate_per_s = rate_per_s;
-	hub_set_limits(b->core, max_peers, rate_per_s);
+	b->conf.hub.max_connections = max_connections;
+	b->conf.hub.signal_rate = signal_rate;
+	hub_set_limits(b->core, max_connections, signal_rate);
 }
 
 bool lws_hub_has_room(const struct lws_hub *b)
 {
-	return hub_peer_count(b->core) < b->conf.hub.max_peers;
+	return hub_peer_count(b->core) < b->conf.hub.max_connections;
 }
 
 void lws_hub_shut(struct lws_hub *b)

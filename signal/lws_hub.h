@@ -78,7 +78,7 @@ int lws_hub_callback(struct lws_hub *b, struct lws *wsi, enum lws_callback_reaso
                      void **slot, void *in, size_t len);
 
 /* As hub_set_limits(). */
-void lws_hub_set_limits(struct lws_hub *b, unsigned max_peers, unsigned rate_per_s);
+void lws_hub_set_limits(struct lws_hub *b, unsigned max_connections, unsigned signal_rate);
 
 /* Whether one more connection is welcome. */
 bool lws_hub_has_room(const struct lws_hub *b);

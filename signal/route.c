@@ -40,7 +40,7 @@ static bool take_tokens(struct hub_peer *p, size_t len)
 		return true;
 	p->tokens_milli =
 	    min64((int64_t)conf->rate_burst * TOKEN_MILLI,
-	          p->tokens_milli + (now - p->refilled_at_ms) * (int64_t)conf->rate_per_s);
+	          p->tokens_milli + (now - p->refilled_at_ms) * (int64_t)conf->signal_rate);
 	p->refilled_at_ms = now;
 	if (p->tokens_milli >= cost) {
 		p->tokens_milli -= cost;

@@ -78,7 +78,7 @@ static int upsert(struct store *s, const struct store_usage *row, const char *us
 }
 
 /* Whether a day has a row left to give. */
-static int has_room(struct store *s, int64_t day, int64_t users_max, bool *room, struct why *why)
+static int has_room(struct store *s, int64_t day, int64_t usage_users, bool *room, struct why *why)
 {
 	sqlite3_stmt *stmt;
 	int err = store_prepare(s, "SELECT count(*) FROM usage WHERE day = ?1", &stmt, why);
@@ -87,21 +87,21 @@ static int has_room(struct store *s, int64_t day, int64_t users_max, bool *room,
 		return err;
 	sqlite3_bind_int64(stmt, 1, day);
 	if (sqlite3_step(stmt) == SQLITE_ROW)
-		*room = !users_max || sqlite3_column_int64(stmt, 0) < users_max;
+		*room = !usage_users || sqlite3_column_int64(stmt, 0) < usage_users;
 	else
 		err = store_fail(s, "reading the usage", why);
 	sqlite3_finalize(stmt);
 	return err;
 }
 
-static int add(struct store *s, const struct store_usage *row, int64_t users_max, struct why *why)
+static int add(struct store *s, const struct store_usage *row, int64_t usage_users, struct why *why)
 {
 	bool room = true;
 	int err = upsert(s, row, row->user, false, why);
 
 	if (err != -E_NOTFOUND)
 		return err;
-	err = has_room(s, row->day, users_max, &room, why);
+	err = has_room(s, row->day, usage_users, &room, why);
 	if (err)
 		return err;
 	if (room || !strcmp(row->user, USAGE_OTHERS))
@@ -110,7 +110,7 @@ static int add(struct store *s, const struct store_usage *row, int64_t users_max
 	return err == -E_NOTFOUND ? upsert(s, row, USAGE_OTHERS, true, why) : err;
 }
 
-int store_usage_add(struct store *s, const struct store_usage *rows, size_t n, int64_t users_max,
+int store_usage_add(struct store *s, const struct store_usage *rows, size_t n, int64_t usage_users,
                     struct why *why)
 {
 	int err = n ? store_exec(s, "BEGIN IMMEDIATE", why) : 0;
@@ -118,7 +118,7 @@ int store_usage_add(struct store *s, const struct store_usage *rows, size_t n, i
 	if (err || !n)
 		return err;
 	for (size_t i = 0; !err && i < n; i++)
-		err = add(s, &rows[i], users_max, why);
+		err = add(s, &rows[i], usage_users, why);
 	if (!err)
 		err = store_exec(s, "COMMIT", why);
 	if (err && !sqlite3_get_autocommit(s->db))

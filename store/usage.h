@@ -45,9 +45,9 @@ void store_usage_sum(struct store_usage_counts *to, const struct store_usage_cou
 int store_day_parse(const char *text, int64_t *day, struct why *why);
 const char *store_day_text(int64_t day, char buf[USAGE_DAY_STRLEN]);
 
-/* Adds each row's counts to what is there, all in one transaction. Of one day, users_max users
+/* Adds each row's counts to what is there, all in one transaction. Of one day, usage_users users
  * get rows of their own (0: no limit), the others are summed up in USAGE_OTHERS. */
-int store_usage_add(struct store *s, const struct store_usage *rows, size_t n, int64_t users_max,
+int store_usage_add(struct store *s, const struct store_usage *rows, size_t n, int64_t usage_users,
                     struct why *why);
 
 /* NULL user: all; from and to: days, both included. As store_user_list(), by day and user. */

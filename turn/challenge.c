@@ -50,7 +50,7 @@ size_t turn_challenge_len(const struct turn_request *rq)
 	const struct turn_conf *conf = &rq->turn->conf;
 
 	return FIXED_LEN + ATTR_LEN(strlen(conf->realm[rq->realm])) +
-	       (conf->oauth ? ATTR_LEN(strlen(conf->oauth->server_name)) : 0) +
+	       (conf->oauth ? ATTR_LEN(strlen(conf->oauth->oauth_server)) : 0) +
 	       (rq->msg.has_fingerprint ? ATTR_LEN(4) : 0);
 }
 
@@ -70,8 +70,8 @@ void turn_challenge(struct turn_request *rq, int code)
 	             sizeof(turn_password_algorithms));
 	/* RFC 7635 section 4: "the STUN server MUST include the THIRD-PARTY-AUTHORIZATION" */
 	if (t->conf.oauth)
-		stun_out_add(&rq->out, STUN_TYPE_THIRD_PARTY_AUTH, t->conf.oauth->server_name,
-		             strlen(t->conf.oauth->server_name));
+		stun_out_add(&rq->out, STUN_TYPE_THIRD_PARTY_AUTH, t->conf.oauth->oauth_server,
+		             strlen(t->conf.oauth->oauth_server));
 	rq->is_challenge = true;
 	turn_reply_send(rq);
 }

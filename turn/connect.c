@@ -62,7 +62,7 @@ static struct turn_peer_conn *new_conn(struct turn_alloc *a, const struct addr *
 	struct turn_peer_conn *c;
 	uint32_t id;
 
-	if (a->conn_n >= t->conf.connections_max || choose_id(t, &id))
+	if (a->conn_n >= t->conf.peer_connections || choose_id(t, &id))
 		return NULL;
 	c = calloc(1, sizeof(*c));
 	if (!c)

@@ -48,9 +48,9 @@ const struct addr *turn_alternate(const struct turn *t, int family)
 	uint32_t chance;
 	size_t n = 0;
 
-	for (size_t i = 0; i < t->conf.alternate_n; i++)
-		if (addr_family(&t->conf.alternate[i]) == family)
-			of_family[n++] = &t->conf.alternate[i];
+	for (size_t i = 0; i < t->conf.alternate_server_n; i++)
+		if (addr_family(&t->conf.alternate_server[i]) == family)
+			of_family[n++] = &t->conf.alternate_server[i];
 	if (!n)
 		return NULL;
 	env_random(t->env, &chance, sizeof(chance));

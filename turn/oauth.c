@@ -56,8 +56,8 @@ static int decrypt(const struct turn_oauth *o, const struct turn_oauth_key *k,
 	                       NULL, NULL) == 1 &&
 	    EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_IVLEN, (int)p->nonce_len, NULL) == 1 &&
 	    EVP_DecryptInit_ex(c, NULL, NULL, k->key, p->nonce) == 1 &&
-	    EVP_DecryptUpdate(c, NULL, &n, (const uint8_t *)o->server_name,
-	                      (int)strlen(o->server_name)) == 1 &&
+	    EVP_DecryptUpdate(c, NULL, &n, (const uint8_t *)o->oauth_server,
+	                      (int)strlen(o->oauth_server)) == 1 &&
 	    EVP_DecryptUpdate(c, plain, &n, p->block, (int)p->block_len) == 1 &&
 	    EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, TAG_LEN, (void *)(uintptr_t)p->tag) ==
 	        1 &&

@@ -25,8 +25,8 @@ struct turn_oauth_key {
 };
 
 struct turn_oauth {
-	char server_name[TURN_OAUTH_NAME_MAX +
-	                 1]; /* THIRD-PARTY-AUTHORIZATION, and bound in tokens */
+	char oauth_server[TURN_OAUTH_NAME_MAX +
+	                  1]; /* THIRD-PARTY-AUTHORIZATION, and bound in tokens */
 	struct turn_oauth_key key[TURN_OAUTH_KEYS_MAX];
 	size_t key_n;
 };

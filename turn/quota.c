@@ -20,20 +20,20 @@ struct turn_account {
 
 struct turn_quota {
 	pthread_mutex_t lock;
-	uint32_t per_account, per_realm, total_max;
+	uint32_t user_quota, realm_quota, total_quota;
 	size_t total, realm_total[TURN_QUOTA_REALMS];
 	struct turn_account *accounts;
 	struct turn_rate rate[2];
 };
 
-struct turn_quota *turn_quota_new(uint32_t per_account, uint32_t total)
+struct turn_quota *turn_quota_new(uint32_t user_quota, uint32_t total_quota)
 {
 	struct turn_quota *q = calloc(1, sizeof(*q));
 
 	if (!q)
 		return NULL;
-	q->per_account = per_account;
-	q->total_max = total;
+	q->user_quota = user_quota;
+	q->total_quota = total_quota;
 	pthread_mutex_init(&q->lock, NULL);
 	return q;
 }
@@ -52,18 +52,18 @@ void turn_quota_free(struct turn_quota *q)
 	free(q);
 }
 
-void turn_quota_set_realm_max(struct turn_quota *q, uint32_t per_realm)
+void turn_quota_set_realm_max(struct turn_quota *q, uint32_t realm_quota)
 {
-	q->per_realm = per_realm;
+	q->realm_quota = realm_quota;
 }
 
-void turn_quota_set_limits(struct turn_quota *q, uint32_t per_account, uint32_t per_realm,
-                           uint32_t total)
+void turn_quota_set_limits(struct turn_quota *q, uint32_t user_quota, uint32_t realm_quota,
+                           uint32_t total_quota)
 {
 	pthread_mutex_lock(&q->lock);
-	q->per_account = per_account;
-	q->per_realm = per_realm;
-	q->total_max = total;
+	q->user_quota = user_quota;
+	q->realm_quota = realm_quota;
+	q->total_quota = total_quota;
 	pthread_mutex_unlock(&q->lock);
 }
 
@@ -86,9 +86,9 @@ static int take(struct turn_quota *q, const char *key, size_t len, struct turn_a
 	struct turn_account *a;
 
 	HASH_FIND(hh, q->accounts, key, len, a);
-	if ((q->total_max && q->total >= q->total_max) ||
-	    (q->per_realm && q->realm_total[realm] >= q->per_realm) ||
-	    (a && q->per_account && a->allocations >= q->per_account))
+	if ((q->total_quota && q->total >= q->total_quota) ||
+	    (q->realm_quota && q->realm_total[realm] >= q->realm_quota) ||
+	    (a && q->user_quota && a->allocations >= q->user_quota))
 		return -E_LIMIT;
 	if (!a) {
 		a = calloc(1, sizeof(*a) + len);

@@ -20,15 +20,15 @@ struct turn_quota;
 struct turn_account;
 
 /* 0 means no limit. NULL when out of memory. */
-struct turn_quota *turn_quota_new(uint32_t per_account, uint32_t total);
+struct turn_quota *turn_quota_new(uint32_t user_quota, uint32_t total_quota);
 void turn_quota_free(struct turn_quota *q);
 
 /* How many allocations the users of one realm hold together; 0 means no limit. */
-void turn_quota_set_realm_max(struct turn_quota *q, uint32_t per_realm);
+void turn_quota_set_realm_max(struct turn_quota *q, uint32_t realm_quota);
 
 /* All three anew; who holds more keeps it. */
-void turn_quota_set_limits(struct turn_quota *q, uint32_t per_account, uint32_t per_realm,
-                           uint32_t total);
+void turn_quota_set_limits(struct turn_quota *q, uint32_t user_quota, uint32_t realm_quota,
+                           uint32_t total_quota);
 
 /* Counts one more allocation of the account named (any bytes) in the realm, a number below
  * TURN_QUOTA_REALMS: one name in two realms is two accounts. 0 and the account to give back,

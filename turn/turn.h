@@ -104,8 +104,8 @@ struct turn_conf {
 	                          * address (turn/limiter.h); 0: no limit */
 	uint32_t binding_rate;   /* Binding replies over UDP, likewise */
 	const struct turn_oauth *oauth; /* third-party authorization (RFC 7635); NULL: none */
-	struct addr alternate[TURN_ALTERNATES_MAX];
-	size_t alternate_n;
+	struct addr alternate_server[TURN_ALTERNATES_MAX];
+	size_t alternate_server_n;
 	const char *alternate_domain; /* name in the alternates' certificates; NULL: as ours */
 	bool redirect;                /* every new allocation goes to an alternate */
 	struct turn_relay relay[TURN_RELAYS_MAX];
@@ -120,7 +120,7 @@ struct turn_conf {
 	uint64_t session_bandwidth;  /* bytes/s of an allocation, each direction; 0: no limit */
 	uint64_t user_bandwidth;     /* of an account's allocations */
 	uint64_t total_bandwidth;    /* of all */
-	uint32_t connections_max;    /* to peers, a TCP allocation */
+	uint32_t peer_connections;   /* to peers, a TCP allocation */
 	bool legacy_channels;        /* 0x5000 to 0x7FFF, too (RFC 5766) */
 	bool mobility;               /* a client may move to another address (RFC 8016) */
 	uint8_t ticket_key[TURN_TICKET_KEY_LEN]; /* the same for all workers */

@@ -192,7 +192,8 @@ int front_new(struct event_base *base, const struct conf *conf, const struct top
 	struct greeter_conf greeter = {.proxy_from = &conf->proxy_from,
 	                               .trusted_proxy = &conf->trusted_proxy,
 	                               .proxy_listeners = conf->listen.proxy != 0,
-	                               .first_ms = (uint32_t)conf->first_message_timeout * 1000,
+	                               .first_message_timeout_ms =
+	                                   (uint32_t)conf->first_message_timeout * 1000,
 	                               .max = undecided_max(conf),
 	                               .fault = fault_text};
 	int r = -E_NOMEM;

@@ -413,7 +413,7 @@ static struct undecided *new_undecided(struct greeter *g, const struct guest *gu
 	u->greeter = g;
 	u->guest = *guest;
 	u->guest.source = NULL;
-	u->until_ms = now_ms() + g->conf.first_ms;
+	u->until_ms = now_ms() + g->conf.first_message_timeout_ms;
 	DL_APPEND(g->undecided, u);
 	g->undecided_n++;
 	return u;
@@ -478,9 +478,9 @@ struct greeter *greeter_new(struct event_base *base, const struct greeter_conf *
 	return g;
 }
 
-void greeter_set_limits(struct greeter *g, uint32_t first_ms, uint32_t max)
+void greeter_set_limits(struct greeter *g, uint32_t first_message_timeout_ms, uint32_t max)
 {
-	g->conf.first_ms = first_ms;
+	g->conf.first_message_timeout_ms = first_message_timeout_ms;
 	g->conf.max = max;
 }
 

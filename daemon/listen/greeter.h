@@ -41,7 +41,7 @@ struct greeter_conf {
 	bool proxy_listeners; /* PROXY is spoken on the listeners that say so: there always, else
 	                         never. Without: by all of proxy_from, wherever they come */
 	struct net_sources *sources;
-	uint32_t first_ms;       /* how long they may take */
+	uint32_t first_message_timeout_ms; /* how long they may take */
 	uint32_t max;            /* how many there may be that have not said what they are */
 	greeter_fault_fn *fault; /* what is said to bad HTTP */
 };
@@ -65,7 +65,7 @@ struct greeter *greeter_new(struct event_base *base, const struct greeter_conf *
                             const struct greeter_ops *ops, void *ctx);
 
 /* For those that come from now on: how long they may take, how many may be undecided. */
-void greeter_set_limits(struct greeter *g, uint32_t first_ms, uint32_t max);
+void greeter_set_limits(struct greeter *g, uint32_t first_message_timeout_ms, uint32_t max);
 
 /* Takes an accepted non-blocking socket. proxy: of a listener that speaks PROXY. */
 void greeter_take(struct greeter *g, int fd, const struct addr *peer, bool proxy);

@@ -14,7 +14,7 @@
 /* The configuration has checked them. */
 static void fill_oauth(struct settings *s, const struct conf *c)
 {
-	snprintf(s->oauth.server_name, sizeof(s->oauth.server_name), "%s", c->oauth_server);
+	snprintf(s->oauth.oauth_server, sizeof(s->oauth.oauth_server), "%s", c->oauth_server);
 	for (size_t i = 0; i < c->oauth_key.n && i < TURN_OAUTH_KEYS_MAX; i++) {
 		struct turn_oauth_key *to = &s->oauth.key[i];
 		struct oauth_key from;
@@ -51,9 +51,9 @@ static void fill_turn(struct settings *s, const struct conf *c, const struct top
 		out->realm[i] = s->realm[i];
 	out->username_anonymity = c->username_anonymity;
 	out->oauth = s->oauth.key_n ? &s->oauth : NULL;
-	out->alternate_n = c->alternate_server.n;
-	for (size_t i = 0; i < out->alternate_n; i++)
-		out->alternate[i] = c->alternate_server.v[i];
+	out->alternate_server_n = c->alternate_server.n;
+	for (size_t i = 0; i < out->alternate_server_n; i++)
+		out->alternate_server[i] = c->alternate_server.v[i];
 	out->alternate_domain = s->alternate_domain;
 	out->redirect = c->redirect;
 	out->unauth_rate = (uint32_t)c->unauth_rate;
@@ -70,7 +70,7 @@ static void fill_turn(struct settings *s, const struct conf *c, const struct top
 	out->session_bandwidth = (uint64_t)c->session_bandwidth;
 	out->user_bandwidth = (uint64_t)c->user_bandwidth;
 	out->total_bandwidth = (uint64_t)c->total_bandwidth;
-	out->connections_max = (uint32_t)c->peer_connections;
+	out->peer_connections = (uint32_t)c->peer_connections;
 	out->legacy_channels = c->legacy_channels;
 	out->mobility = c->mobility;
 	memcpy(out->ticket_key, base->ticket_key, sizeof(out->ticket_key));
@@ -95,7 +95,7 @@ int settings_new(const struct conf *conf, const struct topology *topo,
 		settings_unref(s);
 		return r;
 	}
-	s->gather_us = (unsigned)conf->gather_time;
+	s->gather_time_us = (unsigned)conf->gather_time;
 	fill_oauth(s, conf);
 	fill_turn(s, conf, topo, base);
 	*out = s;

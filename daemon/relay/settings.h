@@ -17,7 +17,7 @@
 struct settings {
 	atomic_int refs;
 	struct turn_conf turn; /* points into what follows, into the topology and to the quota */
-	unsigned gather_us;
+	unsigned gather_time_us;
 	struct turn_oauth oauth;
 	struct peer_policy *policy;
 	char *realm[TURN_REALMS_MAX];

@@ -68,7 +68,7 @@ static void *run(void *arg)
 		event_base_loop(w->base, EVLOOP_ONCE);
 		env_libevent_flush(w->env);
 		if (has_relayed(w))
-			env_libevent_gather(w->env, w->settings ? w->settings->gather_us : 0);
+			env_libevent_gather(w->env, w->settings ? w->settings->gather_time_us : 0);
 	}
 	return NULL;
 }
@@ -102,7 +102,7 @@ static void on_usage(void *ctx, const struct turn_usage *u)
 /* A share of them each time, so that the many do not hold up the packets. */
 static void tell_usage(struct worker *w)
 {
-	unsigned parts = w->net_conf.usage_s * 1000 / WORKER_REPORT_MS;
+	unsigned parts = w->net_conf.usage_interval_s * 1000 / WORKER_REPORT_MS;
 
 	if (w->net_conf.books)
 		turn_tell_usage(w->turn, w->usage_part++ % parts, parts);

@@ -26,7 +26,7 @@ struct worker_net {
 	void *ctx;
 	struct books *books; /* borrowed; gets the usage */
 	const struct wall *wall;
-	unsigned usage_s; /* how often, of the allocations that live */
+	unsigned usage_interval_s; /* how often, of the allocations that live */
 };
 
 /* Copies conf and listeners (whose sockets it takes over, also on failure); takes a reference of

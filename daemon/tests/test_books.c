@@ -76,7 +76,7 @@ static void fill(const char *dir, int64_t when_s)
 static void run_books(const char *dir)
 {
 	const struct books_conf conf = {
-	    .dir = dir, .every_s = 1, .usage_days = 100, .audit_days = 100};
+	    .dir = dir, .usage_interval_s = 1, .usage_days = 100, .audit_days = 100};
 	struct books *b;
 
 	assert_int_equal(books_start(&conf, &b, NULL), 0);

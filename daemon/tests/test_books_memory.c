@@ -14,7 +14,7 @@
 static void a_count_is_lost(void **state)
 {
 	/* A store that is not there: nothing is written, all is kept. */
-	const struct books_conf conf = {.dir = "/nonexistent", .every_s = 3600};
+	const struct books_conf conf = {.dir = "/nonexistent", .usage_interval_s = 3600};
 	const struct store_usage_counts one = {0};
 	struct books *b;
 	struct why why;

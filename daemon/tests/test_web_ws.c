@@ -360,7 +360,7 @@ static void test_full_house(void **state)
 	char *head;
 
 	default_conf(f, &conf);
-	conf.hub.hub.max_peers = 1;
+	conf.hub.hub.max_connections = 1;
 	restart(f, &conf);
 	a = sign_in(f, "alice", false);
 	b = client_open(f->base, f->port);

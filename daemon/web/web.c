@@ -367,9 +367,9 @@ int web_load_cert(struct web *w, const char *cert_path, struct why *why)
 	return load_cert(w, cert_path, why);
 }
 
-void web_set_limits(struct web *w, unsigned max_peers, unsigned rate_per_s)
+void web_set_limits(struct web *w, unsigned max_connections, unsigned signal_rate)
 {
-	lws_hub_set_limits(w->hub, max_peers, rate_per_s);
+	lws_hub_set_limits(w->hub, max_connections, signal_rate);
 }
 
 static bool is_deserted(void *ctx)

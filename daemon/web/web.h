@@ -120,7 +120,7 @@ int web_adopt_from(struct web *w, int fd, const struct web_origin *origin);
 int web_load_cert(struct web *w, const char *cert_path, struct why *why);
 
 /* For the signaling connections, as hub_set_limits(). */
-void web_set_limits(struct web *w, unsigned max_peers, unsigned rate_per_s);
+void web_set_limits(struct web *w, unsigned max_connections, unsigned signal_rate);
 
 /* Says goodbye (1001) to the WebSockets, closes everything, frees w. Not from inside an op.
  * NULL is legal. */

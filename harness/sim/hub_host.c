@@ -85,8 +85,8 @@ struct sim_hub *sim_hub_new(struct sim *s)
 		return NULL;
 	h->sim = s;
 	hub_conf_default(&conf);
-	if (conf.max_peers < s->agents)
-		conf.max_peers = s->agents;
+	if (conf.max_connections < s->agents)
+		conf.max_connections = s->agents;
 	h->hub = hub_new(&conf, &ops, h);
 	h->conn = calloc(s->agents, sizeof(*h->conn));
 	h->watch = watch_hub_new(s);

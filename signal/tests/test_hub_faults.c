@@ -299,7 +299,7 @@ static void test_limits(void **state)
 	struct hub_conf conf;
 
 	hub_conf_default(&conf);
-	conf.max_peers = 3;
+	conf.max_connections = 3;
 	conf.max_calls = 1;
 	setup_with(state, &conf);
 	h = three(state);

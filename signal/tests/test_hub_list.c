@@ -82,7 +82,7 @@ static void a_storm_of_names(void **state)
 	(void)state;
 	hub_conf_default(&conf);
 	conf.rate_burst = 0;
-	conf.max_peers = PEERS;
+	conf.max_connections = PEERS;
 	h = hub_new(&conf, &ops, NULL);
 	assert_non_null(h);
 	house.now_ms = 1000;

@@ -69,7 +69,7 @@ static bool alive(void *ctx, const struct turn_auth_session *session)
 static const struct turn_auth_ops auth = {.keys = keys, .alive = alive};
 
 static const struct turn_oauth oauth = {
-    .server_name = "s", .key = {{"kid", "0123456789abcdef", 16}}, .key_n = 1};
+    .oauth_server = "s", .key = {{"kid", "0123456789abcdef", 16}}, .key_n = 1};
 
 static void check_message(struct fuzz *f, const uint8_t *data, size_t len)
 {
@@ -112,8 +112,8 @@ static void start(struct fuzz *f)
 	}
 	if (f->flags & FUZZ_OAUTH) {
 		f->conf.oauth = &oauth;
-		check(!addr_parse(&f->conf.alternate[0], "203.0.113.1:1"));
-		f->conf.alternate_n = 1;
+		check(!addr_parse(&f->conf.alternate_server[0], "203.0.113.1:1"));
+		f->conf.alternate_server_n = 1;
 		f->conf.redirect = true;
 	}
 	f->turn = turn_new(f->env, &f->conf, &auth, f);

@@ -257,7 +257,7 @@ void srv_init(struct srv *s)
 	                             .nonce_lifetime_s = 1000,
 	                             .permissions_max = 8,
 	                             .channels_max = 8,
-	                             .connections_max = 8};
+	                             .peer_connections = 8};
 	assert_int_equal(addr_parse_ip(&s->conf.relay[0].local, "127.0.0.1", 0), 0);
 	s->conf.relay[0].external = s->conf.relay[0].local;
 	s->conf.relay[0].ports = s->ports;

@@ -231,7 +231,7 @@ static void expect_whole(struct world *w, bool v6, size_t len)
  * section 4, in one datagram that no path has to fragment. */
 static void challenges_are_whole(void **state)
 {
-	static const struct turn_oauth third = {.server_name = "auth.example.org"};
+	static const struct turn_oauth third = {.oauth_server = "auth.example.org"};
 	const char *realms[] = {"a", "turn.example.org",
 	                        "ec2-203-0-113-25.eu-central-1.example.net", longest_realm()};
 

@@ -303,7 +303,7 @@ static struct tcp *begin(struct stream *control)
 
 	world_init(&t->w);
 	t->w.conf.worker = 2;
-	t->w.conf.connections_max = 4;
+	t->w.conf.peer_connections = 4;
 	world_start(&t->w);
 	turn_set_net(t->w.turn, &net_ops, t);
 	stream_open(t, control, "198.51.100.5:1");
@@ -487,7 +487,7 @@ static size_t seal(const char *name, const char mac_key[16], int64_t now_s, uint
 static void connects_with_a_token(void **state)
 {
 	static const struct turn_oauth oauth = {
-	    .server_name = "turn.example.org", .key = {{"k", {0}, 16}}, .key_n = 1};
+	    .oauth_server = "turn.example.org", .key = {{"k", {0}, 16}}, .key_n = 1};
 	static const char mac_key[] = "sixteen byte key";
 	struct tcp *t = calloc(1, sizeof(*t));
 	struct stream s;
@@ -498,14 +498,14 @@ static void connects_with_a_token(void **state)
 	(void)state;
 	world_init(&t->w);
 	t->w.conf.worker = 2;
-	t->w.conf.connections_max = 4;
+	t->w.conf.peer_connections = 4;
 	t->w.conf.oauth = &oauth;
 	world_start(&t->w);
 	turn_set_net(t->w.turn, &net_ops, t);
 	stream_open(t, &s, "198.51.100.5:1");
 	login(&s);
 	s.user = "k";
-	len = seal(oauth.server_name, mac_key, env_wall_s(t->w.env), token);
+	len = seal(oauth.oauth_server, mac_key, env_wall_s(t->w.env), token);
 	start_request(&s, &m, W_ALLOCATE);
 	wire_add_transport(&m, IPPROTO_TCP);
 	wire_add(&m, ATTR_ACCESS_TOKEN, token, len);

@@ -72,7 +72,7 @@ static struct token token_for(const struct turn_oauth *o, int i)
 }
 
 static const struct turn_oauth oauth = {
-    .server_name = NAME,
+    .oauth_server = NAME,
     .key = {{"first", "0123456789abcdef0123456789abcdef", 32}, {"second", "fedcba9876543210", 16}},
     .key_n = 2};
 
@@ -389,9 +389,9 @@ static void drain(void **state)
 		if (alternates) {
 			world_stop(w);
 			world_init(w);
-			addr_parse(&w->conf.alternate[0], "[2001:db8::77]:3478");
-			addr_parse(&w->conf.alternate[1], "203.0.113.9:5349");
-			w->conf.alternate_n = 2;
+			addr_parse(&w->conf.alternate_server[0], "[2001:db8::77]:3478");
+			addr_parse(&w->conf.alternate_server[1], "203.0.113.9:5349");
+			w->conf.alternate_server_n = 2;
 			w->conf.alternate_domain = "other.example.org";
 		}
 		world_start(w);
@@ -426,8 +426,8 @@ static void redirect(void **state)
 	struct world *w = *state;
 	struct host h, h6, stranger;
 
-	addr_parse(&w->conf.alternate[0], "203.0.113.9:5349");
-	w->conf.alternate_n = 1;
+	addr_parse(&w->conf.alternate_server[0], "203.0.113.9:5349");
+	w->conf.alternate_server_n = 1;
 	w->conf.redirect = true;
 	world_start(w);
 	host_open(w, &h, "198.51.100.5:1", "alice", "secret");
@@ -459,8 +459,8 @@ static void alternate_domain(void **state)
 	struct world *w = *state;
 	struct wire in, m;
 
-	addr_parse(&w->conf.alternate[0], "203.0.113.9:5349");
-	w->conf.alternate_n = 1;
+	addr_parse(&w->conf.alternate_server[0], "203.0.113.9:5349");
+	w->conf.alternate_server_n = 1;
 	w->conf.alternate_domain = "other.example.org";
 	w->conf.redirect = true;
 	world_start(w);
