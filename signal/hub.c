@@ -323,13 +323,13 @@ void hub_ice_refuse(struct hub *h, uint64_t peer_id, int code)
 	switch (-abs(code)) {
 	case -E_DENIED:
 	case -E_SCOPE:
-		hub_error_for(p, "access-key-needed",
-		              "This server needs an API token for relayed calls.", "ice-servers",
-		              NULL);
+		hub_error_for(p, "api-token-needed",
+		              "Relayed calls on this server need an API token or a link.",
+		              "ice-servers", NULL);
 		break;
 	case -E_REVOKED:
 		hub_error_for(p, "credentials-revoked",
-		              "Your access to the relay was revoked by an administrator.",
+		              "An administrator has revoked your access to the relay.",
 		              "ice-servers", NULL);
 		break;
 	case -E_LIMIT:

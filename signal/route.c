@@ -117,10 +117,10 @@ static void pass_on(struct hub_peer *p, const struct message *m, char *text, siz
 	}
 	to = hub_find_name(p->hub, m->target);
 	if (!to)
-		hub_error_for(p, "unknown-target", "Nobody of that name is here.", m->type,
+		hub_error_for(p, "unknown-target", "No user of that name is signed in.", m->type,
 		              m->target);
 	else if (hub_send(to, HUB_FRAME_PASSED, text, len))
-		hub_error_for(p, "target-busy", "The target cannot take more messages now.",
+		hub_error_for(p, "target-busy", "That user cannot receive more messages now.",
 		              m->type, m->target);
 }
 
@@ -236,7 +236,7 @@ static bool has_partner_to_be(struct hub_peer *p, const struct message *m, struc
 	*to = hub_find_name(p->hub, m->target);
 	if (!*to) {
 		hub_report(p, HUB_EVENT_UNREACHED, m->target, 0);
-		hub_error_for(p, "unknown-target", "Nobody of that name is here.", m->type,
+		hub_error_for(p, "unknown-target", "No user of that name is signed in.", m->type,
 		              m->target);
 		return false;
 	}
@@ -246,7 +246,7 @@ static bool has_partner_to_be(struct hub_peer *p, const struct message *m, struc
 	}
 	if ((*to)->away) {
 		hub_report(p, HUB_EVENT_UNREACHED, m->target, 0);
-		hub_error_for(p, "target-away", "They have lost their connection for the moment.",
+		hub_error_for(p, "target-away", "That user has lost the connection for the moment.",
 		              m->type, m->target);
 		return false;
 	}
@@ -262,7 +262,8 @@ static void on_offer(struct hub_peer *p, const struct message *m)
 		return;
 	rc = call_begin(p, to);
 	if (rc == -E_LIMIT)
-		hub_error_for(p, "too-many-calls", "Too many calls at a time.", m->type, m->target);
+		hub_error_for(p, "too-many-calls", "You have too many calls at a time.", m->type,
+		              m->target);
 	else if (rc)
 		hub_error_for(p, "out-of-memory", "The server is out of memory.", m->type,
 		              m->target);

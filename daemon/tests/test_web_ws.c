@@ -229,7 +229,7 @@ static void test_ice_servers_over_websocket(void **state)
 	assert_true(addr_is_loopback(&f->caller.peer));
 	f->grant_rc = -E_DENIED;
 	ws_say(c, "{\"type\":\"ice-servers\"}");
-	expect_text(c, "{\"type\":\"error\",\"code\":\"access-key-needed\"");
+	expect_text(c, "{\"type\":\"error\",\"code\":\"api-token-needed\"");
 	client_close(c);
 }
 

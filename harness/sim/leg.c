@@ -551,7 +551,7 @@ static void on_offer(struct leg *l, const struct leg_message *m)
 void leg_message(struct leg *l, const struct leg_message *m)
 {
 	if (m->from != leg_partner(l)->number || (m->call && m->call != l->call->number)) {
-		/* "Nobody of that name is here": it crashed before we called. */
+		/* unknown-target: it crashed before we called. */
 		if (!strcmp(m->type, "error") && !l->call->established)
 			l->call->ends_ms = sim_now(sim_of(l));
 		return;

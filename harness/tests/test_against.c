@@ -377,8 +377,8 @@ static void test_what_the_self_test_finds_is_told(void **state)
 
 	play(ARGS("--insecure", "--only", "against-check"), 1);
 	expect_says("The self-test page says: Relay over");
-	expect_says("The quota of this user is reached (486).");
-	assert_null(strstr(run.said, "Most often a firewall"));
+	expect_says("This user has reached the quota (486).");
+	assert_null(strstr(run.said, "The usual cause is a firewall"));
 }
 
 /* In the middle of a call, with the browsers up. */

@@ -358,7 +358,7 @@ static void test_ice_servers(void **state)
 	h->ice_rc = -E_DENIED;
 	say(&h->a, "{\"type\":\"ice-servers\",\"key\":\"k%n\"}");
 	assert_string_equal(h->ice_key, "k%n");
-	expect_error(&h->a, "access-key-needed");
+	expect_error(&h->a, "api-token-needed");
 	h->ice_rc = -E_REVOKED;
 	say(&h->a, "{\"type\":\"ice-servers\"}");
 	expect_error(&h->a, "credentials-revoked");

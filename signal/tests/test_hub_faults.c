@@ -155,8 +155,8 @@ static void test_unknown_target(void **state)
 
 	say(&h->a, "{\"type\":\"video-offer\",\"target\":\"nobody\",\"sdp\":1}");
 	expect(&h->a,
-	       "{\"type\":\"error\",\"code\":\"unknown-target\",\"message\":\"Nobody of that "
-	       "name is here.\",\"target\":\"nobody\",\"for\":\"video-offer\"}");
+	       "{\"type\":\"error\",\"code\":\"unknown-target\",\"message\":\"No user of that "
+	       "name is signed in.\",\"target\":\"nobody\",\"for\":\"video-offer\"}");
 	say(&h->a, "{\"type\":\"new-ice-candidate\",\"target\":\"nobody\"}");
 	expect_error(&h->a, "unknown-target");
 	say(&h->a, "{\"type\":\"wave\",\"target\":\"nobody\"}");

@@ -141,20 +141,20 @@ $("chat-form").addEventListener("submit", (e) => {
 function explainMediaError(e) {
 	switch (e.name) {
 	case "NotFoundError":
-		notice("Unable to open your call because no camera and/or microphone were found.");
+		notice("The call cannot start: no camera or microphone was found.");
 		break;
 	case "SecurityError":
 	case "PermissionDeniedError":
 	case "NotAllowedError":
 		break; // as if the user had cancelled the call
 	default:
-		notice(`Error opening your camera and/or microphone: ${e.message}`);
+		notice(`The camera or microphone cannot be used: ${e.message}`);
 	}
 }
 
 async function openMedia() {
 	if (!navigator.mediaDevices?.getUserMedia)
-		throw new Error("this page has to be opened over https.");
+		throw new Error("open this page over https.");
 	const wishes = [{ audio: true, video: true }, { audio: true }, { video: true }];
 	for (const wish of wishes) {
 		try {
@@ -174,9 +174,9 @@ async function fetchIceServers() {
 	try {
 		await servers.renew();
 	} catch (e) {
-		if (e.code === "access-key-needed")
-			notice("The relay is for browsers that have used a link, or have an API token. " +
-			       "The call is tried without a relay.", true);
+		if (e.code === "api-token-needed")
+			notice("The relay needs an API token, or a link that this browser has opened. " +
+			       "This call will try to connect without the relay.", true);
 		else
 			notice(`No relay for this call: ${e.message}`, false, true);
 	}
@@ -259,7 +259,7 @@ function closeCall(which, reason) {
 
 async function invite(name) {
 	if (call || inviting || ringing) {
-		notice("You can't start a call because you already have one open.");
+		notice("You are in a call already. End it first.");
 		return;
 	}
 	if (name === hub.name) {
@@ -314,7 +314,7 @@ async function showRoute() {
 
 	if (!r || mine !== call)
 		return;
-	const by = r.protocol ? ` over ${r.protocol.toUpperCase()}` : " on their side";
+	const by = r.protocol ? ` over ${r.protocol.toUpperCase()}` : " on the other side";
 	const text = r.route === "relay" ? `relayed${by}` : "direct";
 
 	$("route").hidden = false;
@@ -329,7 +329,7 @@ async function showRoute() {
 
 function ring(offer) {
 	ringing = { offer, candidates: [], timer: setTimeout(decline, RING_MS) };
-	$("ringing-text").textContent = `${offer.name} is calling. Would you like to answer?`;
+	$("ringing-text").textContent = `${offer.name} is calling. Do you want to answer?`;
 	paintAvatar($("ringing-avatar"), offer.name);
 	setCallState("ringing", offer.name);
 	$("ringing").showModal();
@@ -417,7 +417,7 @@ function onSignalWhileRinging(m) {
 		ringing.candidates.length = 0;
 		break;
 	case "hang-up":
-		notice(`${m.name} called.`);
+		notice(`You missed a call from ${m.name}.`);
 		stopRinging();
 		setCallState("idle");
 		break;
@@ -518,7 +518,7 @@ $("key-form").addEventListener("submit", (e) => {
 	e.preventDefault();
 	settings.set("key", $("key").value.trim());
 	$("key").value = "";
-	notice("The key is used from the next call on.");
+	notice("Your next call will use this token.");
 });
 $("notice-close").addEventListener("click", clearNotice);
 

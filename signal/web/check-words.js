@@ -11,8 +11,8 @@ const WAY = { udp: "UDP", tcp: "TCP", tls: "TLS", dtls: "DTLS" };
 const where = (r) => `${WAY[r.transport] ?? r.transport}, port ${r.port}`;
 const carries = (r) => r.echo?.rttMs != null;
 
-const NOT_ITS_OWN = "The server gives away an address that is not its own. For the operator: external_ip has to be the address under which others see this host; without one-to-one NAT, leave it out.";
-const LOST = "Most often a firewall over the server's relay ports. For the operator: open UDP relay_ports (49152-65535), in the provider's panel as well, and check external_ip.";
+const NOT_ITS_OWN = "The server tells clients an address that is not its own. For the operator: set external_ip to the address at which others see this host, or, without a one-to-one NAT, remove it.";
+const LOST = "The usual cause is a firewall that blocks the server's relay ports. For the operator: open UDP relay_ports (49152-65535), also in the provider's panel, and check external_ip.";
 
 /* ---- errors of an ICE server ---- */
 
@@ -27,48 +27,48 @@ export function explain(error, entry) {
 	case 701:
 		return notReached(error, entry);
 	case 401:
-		return { cause: "credentials-refused", text: "Credentials are refused (401).",
-		         hint: "Expired, revoked, or made with another secret than the server's; or a clock is wrong. Fetch new ones." };
+		return { cause: "credentials-refused", text: "The server refuses the credentials (401).",
+		         hint: "They are expired, revoked, or made with a secret that the server does not have; or a clock is wrong. Fetch new ones." };
 	case 403:
-		return { cause: "forbidden", text: "The server forbids it (403).",
-		         hint: "This user or address may not use the relay: ask whoever runs the server." };
+		return { cause: "forbidden", text: "The server does not allow this (403).",
+		         hint: "This user or address may not use the relay. Ask the operator of the server." };
 	case 437:
-		return { cause: "mismatch", text: "The server knows another allocation of this address (437).",
+		return { cause: "mismatch", text: "The server still has another allocation for this address (437).",
 		         hint: "Wait a minute and check again." };
 	case 438:
-		return { cause: "stale-nonce", text: "Stale nonce, again and again (438).",
-		         hint: "Two servers behind one name or balancer: give each its own name, or balance by source address." };
+		return { cause: "stale-nonce", text: "The server reports a stale nonce again and again (438).",
+		         hint: "For the operator: two servers share one name or balancer. Give each server its own name, or balance by source address." };
 	case 486:
-		return { cause: "quota", text: "The quota of this user is reached (486).",
-		         hint: "Close other calls and pages. Where many share one user, give everybody credentials of their own, or raise user_quota." };
+		return { cause: "quota", text: "This user has reached the quota (486).",
+		         hint: "Close other calls and pages. For the operator: if many clients share one user, give each of them credentials of its own, or raise user_quota." };
 	case 508:
 		return { cause: "no-capacity", text: "The server has no room (508).",
-		         hint: "It drains, or its relay_ports are used up." };
+		         hint: "It is draining, or all its relay_ports are in use." };
 	case 0:
-		return { cause: "browser-refuses", text: `The browser does not take this server: ${text}`,
-		         hint: "Look for a mistake in the URL, the user name and the credential." };
+		return { cause: "browser-refuses", text: `The browser does not accept this server: ${text}`,
+		         hint: "Check the URL, the user name and the credential for mistakes." };
 	default:
-		return { cause: "refused", text: `The server refuses (${code}${text ? ` ${text}` : ""}).`,
+		return { cause: "refused", text: `The server refuses the request (${code}${text ? ` ${text}` : ""}).`,
 		         hint: "The server's log has the reason." };
 	}
 }
 
 function notReached({ text, silentMs }, entry) {
-	const say = silentMs ? `No answer within ${Math.round(silentMs / 1000)} s (a browser's 701).`
-		: `Not reached (701${text ? `: ${text.replace(/\.$/, "")}` : ""}).`;
+	const say = silentMs ? `No answer within ${Math.round(silentMs / 1000)} s (browsers report this as 701).`
+		: `The server was not reached (701${text ? `: ${text.replace(/\.$/, "")}` : ""}).`;
 
 	if (LOOKUP.test(text))
 		return { cause: "name-unknown", text: say,
-		         hint: `The name ${entry.host} is not found: DNS, or a mistake in it.` };
+		         hint: `The name ${entry.host} was not found. Check its spelling and the DNS.` };
 	if (entry.transport === "udp")
 		return { cause: "not-reached", text: say,
-		         hint: `This network blocks UDP, or the server's firewall (the provider's, too) has UDP ${entry.port} closed.` };
-	const name = /^\[|^[\d.]+$/.test(entry.host) ? "" : `, or the name ${entry.host} is not found`;
+		         hint: `This network blocks UDP, or a firewall of the server or its provider blocks UDP ${entry.port}.` };
+	const name = /^\[|^[\d.]+$/.test(entry.host) ? "" : `, or the name ${entry.host} was not found`;
 	if (entry.transport === "tls")
 		return { cause: "not-reached", text: say,
-		         hint: `TCP ${entry.port} is closed here or there, or the certificate is none that browsers accept${name}.` };
+		         hint: `A firewall here or at the server blocks TCP ${entry.port}, or browsers do not accept the certificate${name}.` };
 	return { cause: "not-reached", text: say,
-	         hint: `TCP ${entry.port} is closed: by this network, or by a firewall of the server${name}.` };
+	         hint: `This network or a firewall of the server blocks TCP ${entry.port}${name}.` };
 }
 
 /* ---- rows: {id, level, title, text, hint, cause} ---- */
@@ -79,19 +79,19 @@ const row = (id, level, title, text = "", hint = "", cause = "") =>
 function browserRow({ browser: b, host }) {
 	if (!b.webrtc)
 		return row("browser", "bad", "No WebRTC in this browser",
-			"It is switched off, by a setting, an extension or a policy.",
-			"Try another browser, or without extensions.");
+			"A setting, an extension or a policy has turned it off.",
+			"Try another browser, or turn off extensions.");
 	if (!host)
 		return row("browser", "running", "This device");
 	if (host.refused || !host.count)
-		return row("browser", "warn", "The browser offers none of this device's addresses",
-			host.refused ?? "A setting, an extension, a policy or a proxy holds them back; or there is no network.",
+		return row("browser", "warn", "The browser hides all addresses of this device",
+			host.refused ?? "The cause is a setting, an extension, a policy or a proxy, or there is no network.",
 			"Calls then need the relay.");
 	const addresses = host.addresses.length ? host.addresses.join(", ")
-		: `${host.count} network ${host.count === 1 ? "address" : "addresses"}, names only: ` +
-		  "browsers hide local addresses until the camera is allowed";
+		: `${host.count} network ${host.count === 1 ? "address" : "addresses"}, hidden: ` +
+		  "browsers show local addresses only after you have allowed the camera";
 	return row("browser", b.secure ? "ok" : "warn", "This browser can make calls", `${addresses}.`,
-		b.secure ? "" : "This page came over http: camera and microphone are only to be had over https.");
+		b.secure ? "" : "This page came over http. Browsers allow camera and microphone only on https pages.");
 }
 
 function signalingRow({ signaling: s }) {
@@ -101,15 +101,15 @@ function signalingRow({ signaling: s }) {
 		return row("signaling", "ok", "Signaling works",
 			`${s.scheme.toUpperCase()} to ${s.host}, round trip ${s.rttMs} ms.`);
 	return row("signaling", "bad", "Signaling does not work",
-		`The page came through, but the WebSocket (${s.scheme}://${s.host}/ws) did not: ${s.why}.`,
-		"A proxy between here and the server does not pass WebSockets on. Try https; the operator finds the lines for proxies in docs/reverse-proxy.md.");
+		`The page loaded, but the WebSocket (${s.scheme}://${s.host}/ws) failed: ${s.why}.`,
+		"A proxy between this device and the server does not pass WebSockets. Try https. For the operator: docs/reverse-proxy.md has the settings for proxies.");
 }
 
 const REFUSED = {
-	"access-key-needed": ["The relay needs an API token or a link", "This browser has neither.",
+	"api-token-needed": ["The relay needs an API token or a link", "This browser has neither.",
 		"Enter a token on this page, or open it as …/check#key=TOKEN, or ask the operator for a link (turnpike link)."],
-	"key-refused": ["The API token is refused", "It is wrong, expired, or not for this (scope issue).",
-		"Enter another one, or none to be a guest; the operator sees them with: turnpike token list."],
+	"api-token-refused": ["The server refuses the API token", "It is wrong or expired, or it has not the scope issue.",
+		"Enter another one, or leave the field empty to be a guest. For the operator: turnpike token list shows the tokens."],
 	"rate-limited": ["Too many requests for credentials", "", "Wait a minute and check again."],
 };
 
@@ -118,13 +118,13 @@ function serversRow({ servers: s }) {
 		return row("servers", "running", "ICE servers");
 	if (s.refused) {
 		const [title, text, hint] = REFUSED[s.refused] ??
-			["The server gives no ICE servers", `${s.message ?? s.refused}.`, "Its log has the reason."];
+			["The server offers no ICE servers", `${s.message ?? s.refused}.`, "The server's log has the reason."];
 
-		return row("servers", s.refused === "access-key-needed" ? "warn" : "bad", title, text, hint,
+		return row("servers", s.refused === "api-token-needed" ? "warn" : "bad", title, text, hint,
 			s.refused);
 	}
-	const title = s.source === "own" ? "ICE servers of your own" : "ICE servers and credentials received";
-	return row("servers", s.urls.length ? "ok" : "bad", title, s.urls.join(" · ") || "An empty list.");
+	const title = s.source === "own" ? "Your own ICE servers" : "ICE servers and credentials received";
+	return row("servers", s.urls.length ? "ok" : "bad", title, s.urls.join(" · ") || "The list is empty.");
 }
 
 function stunRow({ stun, nat }) {
@@ -134,19 +134,19 @@ function stunRow({ stun, nat }) {
 	if (!nat)
 		return row("stun", "running", "STUN over UDP");
 	if (!listed.length && !good)
-		return row("stun", "none", "STUN over UDP", "No STUN server is listed.");
+		return row("stun", "none", "STUN over UDP", "The list has no STUN server.");
 	if (!good) {
 		const e = explain(listed[0].error, listed[0]);
 
 		return row("stun", "bad", "No answer over UDP", e.text, e.hint, e.cause);
 	}
 	const seen = good.natless ? `${good.url} answers.`
-		: `Seen from outside, this device is ${good.addresses.join(" and ")} (${good.url}, ${good.ms} ms).`;
+		: `From outside, this device is seen at ${good.addresses.join(" and ")} (${good.url}, ${good.ms} ms).`;
 	const silent = listed.filter((s) => !s.answered).map((s) => s.url);
 
 	if (silent.length)
 		return row("stun", "warn", "UDP gets through, but not to all STUN servers", seen,
-			`No answer from ${silent.join(", ")}: wrong, down, or behind a firewall.`, "not-reached");
+			`No answer from ${silent.join(", ")}: the address is wrong, the server is down, or a firewall blocks it.`, "not-reached");
 	return row("stun", "ok", "UDP gets through", seen);
 }
 
@@ -157,16 +157,16 @@ function natRow({ stun, nat }) {
 		return row("nat", "running", "NAT");
 	switch (nat.kind) {
 	case "blocked":
-		return row("nat", "none", "NAT", "Cannot be seen without UDP.");
+		return row("nat", "none", "NAT", "This cannot be tested without UDP.");
 	case "none":
 		return row("nat", "ok", "No NAT", "This device has a public address.");
 	case "same":
-		return row("nat", "ok", "One outside port for everybody",
-			`No NAT, or one with endpoint-independent mapping${hosts.size > 1 ? "" : ", as far as one server shows"}: others can send here directly in most cases.`);
+		return row("nat", "ok", "The same outside port for all destinations",
+			`There is no NAT, or one with endpoint-independent mapping${hosts.size > 1 ? "" : ", as far as one server shows"}. In most cases others can send here directly.`);
 	case "changes":
 		return row("nat", "warn", "The NAT is symmetric",
-			"It takes another outside port for each destination: nobody can foretell it.",
-			"Direct calls work only with people whose own NAT is lenient; the others need the relay.");
+			"It uses another outside port for each destination, which nobody can predict.",
+			"Direct calls work only to users whose own NAT is less strict. All others need the relay.");
 	default:
 		return row("nat", "none", "NAT",
 			`One STUN server (${stun.find((s) => s.answered)?.url}) cannot show whether the outside port changes.`);
@@ -177,7 +177,7 @@ function echoText(e) {
 	const rate = e.kbps >= 1000 ? `${(e.kbps / 1000).toFixed(1)} Mbit/s` : `${e.kbps} kbit/s`;
 	const loss = e.sent ? ` ${e.lossPercent} % of ${e.sent} packets lost at ${rate}.` : "";
 
-	return `Echo through two relays: ${e.rttMs} ms (± ${e.jitterMs}).${loss}`;
+	return `Round trip through two allocations: ${e.rttMs} ms (± ${e.jitterMs}).${loss}`;
 }
 
 function relayRow(r, i, all) {
@@ -196,13 +196,13 @@ function relayRow(r, i, all) {
 	}
 	const got = `${r.relay.address}:${r.relay.port} after ${r.relay.ms} ms.`;
 	if (!r.echo)
-		return row(id, "running", title, `${got} Sending through it…`);
+		return row(id, "running", title, `${got} Sending test packets…`);
 	if (!carries(r))
-		return row(id, "bad", title, `${got} But nothing that is sent through it arrives.`, LOST,
+		return row(id, "bad", title, `${got} But no packet that is sent through it arrives.`, LOST,
 			"relayed-packets-lost");
 	if (r.echo.lossPercent > 5)
 		return row(id, "warn", title, `${got} ${echoText(r.echo)}`,
-			"Much is lost: pictures will freeze. A thin or busy line, or a limit of the server (session_bandwidth).");
+			"Many packets are lost, so video will freeze. The line is slow or busy, or the server limits the bandwidth (session_bandwidth).");
 	return row(id, "ok", title, `${got} ${echoText(r.echo)}`);
 }
 
@@ -214,14 +214,14 @@ function outsideRow({ outside: o }) {
 	if (o.skipped)
 		return row("outside", "none", title, o.skipped);
 	if (o.ok)
-		return row("outside", "ok", title, `UDP from here to the relayed address arrives (${o.ms} ms).`);
+		return row("outside", "ok", title, `UDP packets from here reach the relayed address (${o.ms} ms).`);
 	if (o.from !== null)
 		return row("outside", "bad", title,
-			`UDP from here to the relayed address (${o.address}) is not answered: the relay's own packets come from ${o.from || "another address"}.`,
+			`UDP packets from here to the relayed address (${o.address}) get no answer. The relay's own packets come from ${o.from || "another address"}.`,
 			NOT_ITS_OWN, "relayed-address-wrong");
 	return row("outside", "bad", title,
-		`UDP from here straight to a relayed address (${o.address}) does not arrive.`,
-		`${LOST} If only this network has the fault, it lets UDP out to few ports.`,
+		`UDP packets from here do not reach the relayed address (${o.address}).`,
+		`${LOST} If other networks do not have this problem, this network allows UDP to few ports only.`,
 		"relay-ports-closed");
 }
 
@@ -249,9 +249,9 @@ function bestRelay(relays) {
 
 function withoutIt({ kind }) {
 	if (kind === "blocked")
-		return "Without it no call works from here.";
-	return kind === "changes" ? "Behind this symmetric NAT few calls work without it."
-	                          : "Calls that find a direct way work all the same.";
+		return "Without the relay no call works from here.";
+	return kind === "changes" ? "Behind this symmetric NAT few calls work without the relay."
+	                          : "Calls that find a direct way still work.";
 }
 
 function withoutRelay(f) {
@@ -262,10 +262,10 @@ function withoutRelay(f) {
 
 	if (!tried.length)
 		return say(f.nat.kind === "blocked" ? "bad" : "warn", "no-relay",
-			"No relay is offered", `The list holds no TURN server that browsers can use. ${direct}`);
+			"No relay is offered", `The list has no TURN server that browsers can use. ${direct}`);
 	if (cause === "not-reached" && tried.every((r) => r.error.code === 701))
 		return say("bad", "relay-not-reached", "The relay cannot be reached",
-			`None of its ${tried.length} ways gets through, from this network at least. ${direct}`);
+			`None of its ${tried.length} URLs can be reached from this network. ${direct}`);
 	return say("bad", `relay-${cause}`, `The relay cannot be used: ${text.replace(/\.$/, "")}`, `${hint} ${direct}`);
 }
 
@@ -274,16 +274,16 @@ function throughRelay(f, best) {
 
 	if (f.outside && !f.outside.skipped && !f.outside.ok && f.outside.from !== null)
 		return say("warn", "relayed-address-wrong",
-			"The relay gives away an address that is not its own",
-			`Calls in which one end alone uses the relay fail for many. ${NOT_ITS_OWN}`);
+			"The relay tells clients an address that is not its own",
+			`Many calls in which only one side uses the relay fail. ${NOT_ITS_OWN}`);
 	if (f.outside && !f.outside.skipped && !f.outside.ok)
 		return say("warn", "relay-ports-closed",
-			"The relay works only between those who both use it",
-			`What is sent to a relayed address from outside does not come through. ${LOST}`);
+			"The relay works only if both sides of a call use it",
+			`Packets from outside do not reach a relayed address. ${LOST}`);
 	if (best.transport !== "udp" && f.nat.kind === "blocked")
 		return say("warn", "udp-blocked",
 			`UDP is blocked here: calls go through the relay ${by}, port ${best.port}`,
-			"They work, with some more delay where packets get lost. Nothing needs to be done on this device.");
+			"Calls work, with more delay if packets are lost. You need not change anything on this device.");
 	if (f.nat.kind === "changes")
 		return say("ok", "symmetric",
 			`Calls from this network will work: through the relay ${by} in most cases`,
@@ -299,17 +299,17 @@ export function verdictOf(f) {
 		return say("bad", "check-failed", "The check itself failed", `${f.failure}.`);
 	if (!f.browser.webrtc)
 		return say("bad", "no-webrtc", "This browser cannot make calls",
-			"WebRTC is switched off in it, by a setting, an extension or a policy.");
+			"A setting, an extension or a policy has turned off WebRTC.");
 	if (f.servers.refused) {
 		const [title, text, hint] = REFUSED[f.servers.refused] ??
-			["The server gives no ICE servers", `${f.servers.message ?? f.servers.refused}.`, ""];
+			["The server offers no ICE servers", `${f.servers.message ?? f.servers.refused}.`, ""];
 
-		return say(f.servers.refused === "access-key-needed" ? "warn" : "bad", f.servers.refused,
+		return say(f.servers.refused === "api-token-needed" ? "warn" : "bad", f.servers.refused,
 			title, [text, hint].filter(Boolean).join(" "));
 	}
 	if (!f.signaling.ok && f.servers.source !== "own")
 		return say("bad", "signaling-lost", "Signaling does not get through: no call can begin",
-			"The page loads, but WebSockets do not: a proxy between here and the server swallows them.");
+			"The page loads, but WebSockets fail: a proxy between this device and the server blocks them.");
 	if (!f.servers.urls.length)
 		return say("bad", "no-servers", "There is no ICE server to check", "The list is empty.");
 	const best = bestRelay(f.relays);
@@ -320,9 +320,9 @@ export function verdictOf(f) {
 		return withoutRelay(f);
 	if (f.outside?.ok)
 		return say("warn", "relay-one-legged",
-			"The relay carries nothing between two who both use it",
-			"From outside packets come in, but not from one relayed address to another: the server's host or firewall does not reach its own public address.");
-	return say("bad", "relayed-packets-lost", "The relay can be reached, but packets do not come through it",
+			"The relay does not work if both sides of a call use it",
+			"Packets from outside reach a relayed address, but packets from one relayed address to another do not: the server's host cannot reach its own public address.");
+	return say("bad", "relayed-packets-lost", "The relay can be reached, but it carries no packets",
 		`${LOST} ${withoutIt(f.nat)}`);
 }
 

@@ -129,7 +129,7 @@ async function askHttp() {
 
 		if (r.ok)
 			return { type: "ice-servers", iceServers: body.iceServers };
-		return { code: r.status === 401 ? "access-key-needed" : body.error?.code,
+		return { code: r.status === 401 ? "api-token-needed" : body.error?.code,
 		         message: body.error?.message };
 	} catch (e) {
 		return { code: "unreachable", message: e.message };
@@ -151,7 +151,7 @@ async function fetchServers() {
 		facts.servers = { source, refused: null, urls: entriesOf(got.iceServers).map((e) => e.url) };
 		return got.iceServers;
 	}
-	const refused = got.code === "access-key-needed" && key ? "key-refused" : got.code ?? "refused";
+	const refused = got.code === "api-token-needed" && key ? "api-token-refused" : got.code ?? "refused";
 	facts.servers = { source, refused, message: got.message ?? "", urls: [] };
 	return [];
 }
@@ -219,11 +219,11 @@ function whyNotOutside(r) {
 	const family = r && familyOf(facts.relays[r.i].relay.address);
 
 	if (!r)
-		return "There is no relayed address.";
+		return "There is no relayed address to test.";
 	if (!live.length)
-		return "Cannot be seen without UDP.";
+		return "This cannot be tested without UDP.";
 	if (live.some((s) => s.families.length) && !live.some((s) => s.families.includes(family)))
-		return `The relayed address is of IPv${family}, which this network does not have.`;
+		return `The relayed address is an IPv${family} address. This network has no IPv${family}.`;
 	return null;
 }
 
@@ -235,11 +235,11 @@ function whyPerhapsNotOutside(relayed) {
 	const seen = facts.stun.flatMap((s) => s.addresses);
 
 	if ([...seen, ...(facts.host?.addresses ?? [])].includes(relayed))
-		return `This device is the server's own host (${relayed}), to which relays do not send (403 Forbidden). Check from another one.`;
+		return `This device is the server's own host (${relayed}). A relay does not send to its own host (403 Forbidden). Test from another device.`;
 	if (seen.length && seen.every((a) => PRIVATE.test(a)))
-		return `The server sees this device as ${seen[0]}, a private address, to which relays do not send (403 Forbidden). Check from outside of its network.`;
+		return `The server sees this device at ${seen[0]}, a private address. A relay does not send to private addresses (403 Forbidden). Test from outside the server's network.`;
 	if (facts.nat.kind === "none" && !facts.stun.some((s) => s.families.length))
-		return "It did not arrive; but the browser does not say whether this network can send there at all.";
+		return "The packets did not arrive. The browser does not say whether this network can send there at all.";
 	return null;
 }
 
@@ -273,7 +273,7 @@ async function tryOutside(relays) {
 	paint();
 }
 
-const DTLS = "DTLS: browsers cannot.";
+const DTLS = "Browsers do not support TURN over DTLS.";
 
 async function probe(entries) {
 	const relays = entries.filter((e) => e.relay).slice(0, RELAYS_MAX).map((e, i) => ({ ...e, i }));
@@ -308,7 +308,7 @@ function begin() {
 	facts = { page: location.origin, date: new Date().toISOString(), browser: describeBrowser(),
 	          stun: [], relays: [] };
 	paintVerdict({ level: "running", code: "", title: "Checking this network…",
-	               text: "This takes about ten seconds; some more where something is blocked." });
+	               text: "This takes about ten seconds, or longer if something is blocked." });
 	$("key-form").hidden = $("report").hidden = true;
 	$("again").disabled = $("copy").disabled = true;
 	$("copied").textContent = "";
@@ -324,7 +324,7 @@ function finish() {
 	paintVerdict(verdict);
 	$("report").value = report;
 	$("again").disabled = $("copy").disabled = false;
-	$("key-form").hidden = !["access-key-needed", "key-refused"].includes(facts.servers?.refused);
+	$("key-form").hidden = !["api-token-needed", "api-token-refused"].includes(facts.servers?.refused);
 	window.checkResult = { state: "done", verdict, rows, facts, report };
 }
 
@@ -361,7 +361,7 @@ async function copyReport() {
 		$("copied").textContent = "Copied.";
 	} catch {
 		// No clipboard over http: the text is selected.
-		$("copied").textContent = document.execCommand("copy") ? "Copied." : "Select and copy it below.";
+		$("copied").textContent = document.execCommand("copy") ? "Copied." : "Select the report below and copy it.";
 	}
 }
 
@@ -375,7 +375,7 @@ function readOwn(text, username, credential) {
 
 			list = Array.isArray(value) ? value : [value.iceServers ?? value].flat();
 		} catch {
-			throw new Error("This is not JSON. Names stand in double quotes there.");
+			throw new Error("This is not JSON. JSON needs double quotes around names.");
 		}
 	} else {
 		list = [{ urls: text.split(/[\s,]+/).filter(Boolean) }];
@@ -385,22 +385,22 @@ function readOwn(text, username, credential) {
 	const wrong = urls.find((u) => typeof u !== "string" || !parseUrl(u));
 
 	if (!urls.length)
-		throw new Error("There is no URL in it.");
+		throw new Error("Enter at least one URL.");
 	if (wrong !== undefined)
-		throw new Error(`This is no URL of an ICE server: ${wrong}`);
+		throw new Error(`This is not the URL of an ICE server: ${wrong}`);
 	return list.map((s) => ({ urls: s.urls ?? s.url, username: s.username || username,
 	                          credential: s.credential || credential }));
 }
 
 const MEDIA_ERROR = {
-	NotAllowedError: "Not allowed: click the lock beside the page's address and allow camera and microphone; on a phone also in the system's settings.",
-	NotFoundError: "None was found: is it plugged in?",
+	NotAllowedError: "Not allowed. Click the lock beside the page's address and allow camera and microphone. On a phone, allow them in the system's settings, too.",
+	NotFoundError: "Not found. Is it plugged in?",
 	NotReadableError: "Another program is using it.",
 };
 
 async function tryMedia() {
 	if (!navigator.mediaDevices?.getUserMedia) {
-		showMedia("bad", "Only over https: browsers give camera and microphone to no page that came over http.");
+		showMedia("bad", "Open this page over https: browsers do not allow camera and microphone on http pages.");
 		return;
 	}
 	const said = [];
