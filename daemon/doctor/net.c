@@ -3,43 +3,92 @@
  * What the network does: answers over each transport, addresses as others see
  * them, and calls through the relay.
  */
-#include "daemon/doctor/client.h"
+#include "base/stun_error.h"
+#include "daemon/admin/admin_socket.h"
 #include "daemon/doctor/doctor.h"
 #include "daemon/endpoint.h"
+#include "turn/wire/talker.h"
 
+#include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
-#define WAIT_MS 3000
-#define TRIES   3
-#define CHANNEL 0x4001
+#define TRIES       3
+#define TRY_MS      1000
+#define CATCH_UP_MS 15000
+#define CHANNEL     0x4001
 
-static const char *failure(int r, char buf[64])
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static const char *failure(int r, char buf[STUN_ERROR_TEXT])
 {
 	if (r > 0)
-		snprintf(buf, 64, "error %d", r);
-	else
-		snprintf(buf, 64, "%s",
-		         r == -E_TIMEOUT  ? "no answer"
-		         : r == -E_CLOSED ? "connection refused or closed"
-		                          : error_text(r));
-	return buf;
+		return stun_error_text(r, buf);
+	return r == -E_TIMEOUT  ? "no answer"
+	       : r == -E_CLOSED ? "connection refused or closed"
+	                        : error_text(r);
+}
+
+/* Comes back when the server of this host has caught up, or does not say that it has: its workers
+ * are asked for something, and what came to them before that, they have read. What waits for an
+ * answer does so before it waits for the last time: silence is the network's fault only if the
+ * server had the time to speak. */
+static void await_server(void *arg)
+{
+	const struct doctor *d = arg;
+	int64_t until = now_ms() + CATCH_UP_MS;
+	bool again = true;
+
+	while (again && now_ms() < until) {
+		json_t *said = NULL;
+		struct why why;
+
+		again = !admin_ask(d->conf->data, "sessions", json_pack("{si}", "limit", 1), &said,
+		                   &why) &&
+		        json_is_false(json_object_get(said, "complete"));
+		json_decref(said);
+	}
+}
+
+/* Connects to a server of this configuration. The certificate is not checked: that is another line
+ * of the report. t is for talker_close() either way. */
+static int reach(struct doctor *d, struct talker *t, enum talker_transport transport,
+                 const struct addr *server, const struct addr *from)
+{
+	int r = talker_connect(t, transport, server, from);
+
+	t->tries = TRIES;
+	t->wait_ms = TRY_MS;
+	t->last_try = await_server;
+	t->arg = d;
+	if (!r && talker_is_stream(t) && endpoint_greet(d->conf, t->fd))
+		r = error_from_errno(errno);
+	if (!r && (transport == TALKER_TLS || transport == TALKER_DTLS))
+		r = talker_handshake(t);
+	return r;
 }
 
 /* ---- answers ---- */
 
-static void answer_fails(struct doctor *d, const struct doctor_target *t, enum client_transport tr,
+static void answer_fails(struct doctor *d, const struct doctor_target *t, enum talker_transport tr,
                          int r)
 {
-	char at[ADDR_STRLEN], reason[64];
-	const char *name = client_transport_name(tr), *fix;
+	char at[ADDR_STRLEN], reason[STUN_ERROR_TEXT];
+	const char *name = talker_transport_name(tr), *fix;
 
 	if (r == -E_CLOSED)
 		fix =
 		    "something rejects it before it comes to the server: see the line of the port "
 		    "above, and reject rules of the firewall (nft list ruleset)";
-	else if (tr == CLIENT_TLS || tr == CLIENT_DTLS)
+	else if (tr == TALKER_TLS || tr == TALKER_DTLS)
 		fix = "if plain TCP and UDP answer, look at the certificate and max_dtls_sessions; "
 		      "else at the firewall (nft list ruleset)";
 	else
@@ -50,36 +99,36 @@ static void answer_fails(struct doctor *d, const struct doctor_target *t, enum c
 }
 
 /* Whether the server answers its own host there. */
-static bool is_open_to_us(const struct doctor *d, enum client_transport t, const struct addr *at)
+static bool is_open_to_us(const struct doctor *d, enum talker_transport t, const struct addr *at)
 {
-	if (t == CLIENT_DTLS)
+	if (t == TALKER_DTLS)
 		return d->conf->max_dtls_sessions;
-	return t == CLIENT_UDP || !endpoint_is_for_balancers(d->conf, at);
+	return t == TALKER_UDP || !endpoint_is_for_balancers(d->conf, at);
 }
 
 static void ask_target(struct doctor *d, const struct doctor_target *t)
 {
 	char at[ADDR_STRLEN], seen[ADDR_STRLEN], list[64] = "";
 
-	for (int tr = 0; tr < CLIENT_TRANSPORTS; tr++) {
+	for (int tr = 0; tr < TALKER_TRANSPORTS; tr++) {
 		struct addr mapped;
-		struct client c;
+		struct talker c;
 		int r;
 
 		if (!is_open_to_us(d, tr, &t->local))
 			continue;
-		r = client_open(&c, tr, &t->local, NULL, d->conf, WAIT_MS);
+		r = reach(d, &c, tr, &t->local, NULL);
 		if (!r)
-			r = client_binding(&c, &mapped);
-		client_close(&c);
+			r = talker_binding(&c, &mapped);
+		talker_close(&c);
 		if (r) {
 			answer_fails(d, t, tr, r);
 			continue;
 		}
-		d->answers |= tr == CLIENT_UDP;
+		d->answers |= tr == TALKER_UDP;
 		snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s",
-		         *list ? ", " : "", client_transport_name(tr));
-		if (tr == CLIENT_UDP && !addr_equal_ip(&mapped, &t->local) &&
+		         *list ? ", " : "", talker_transport_name(tr));
+		if (tr == TALKER_UDP && !addr_equal_ip(&mapped, &t->local) &&
 		    !addr_is_loopback(&t->local))
 			doctor_say(d, DOCTOR_WARN, "answers",
 			           "%s sees this host as %s\na NAT or a tunnel sits between the "
@@ -158,23 +207,23 @@ static int resolve(const char *text, int family, struct addr *out)
 /* What somebody outside sees of each relay address must be what clients are told. */
 static void outside(struct doctor *d)
 {
-	char a[ADDR_STRLEN], b[ADDR_STRLEN], reason[64];
+	char a[ADDR_STRLEN], b[ADDR_STRLEN], reason[STUN_ERROR_TEXT];
 	unsigned asked = 0;
 
 	for (size_t i = 0; d->stun && i < d->topo.relay_n; i++) {
 		const struct turn_relay *relay = &d->topo.relay[i];
 		struct addr to, seen;
-		struct client c;
+		struct talker c;
 		int r;
 
 		if (relay->presence != TURN_HERE || addr_is_loopback(&relay->local) ||
 		    resolve(d->stun, addr_family(&relay->local), &to))
 			continue;
 		asked++;
-		r = client_open(&c, CLIENT_UDP, &to, &relay->local, d->conf, WAIT_MS);
+		r = reach(d, &c, TALKER_UDP, &to, &relay->local);
 		if (!r)
-			r = client_binding(&c, &seen);
-		client_close(&c);
+			r = talker_binding(&c, &seen);
+		talker_close(&c);
 		if (r)
 			doctor_say(
 			    d, DOCTOR_WARN, "address",
@@ -208,61 +257,61 @@ void doctor_answers(struct doctor *d)
 /* ---- the relay ---- */
 
 /* Two of our own allocations talk to each other. *step says how far it came. */
-static int echo(struct client *one, struct client *two, const char **step)
+static int echo(struct doctor *d, struct talker *one, struct talker *two, const char **step)
 {
-	struct addr a, b;
+	static const char asks[] = "doctor asks", answers[] = "doctor answers";
 	int r;
 
 	*step = "Allocate";
-	if ((r = client_allocate(one, &a)))
+	if ((r = talker_allocate(one, IPPROTO_UDP)))
 		return r;
-	if ((r = client_allocate(two, &b))) {
-		client_release(one); /* of the last port there was, perhaps */
+	if ((r = talker_allocate(two, IPPROTO_UDP))) {
+		talker_refresh(one, 0); /* of the last port there was, perhaps */
 		return r;
 	}
 	*step = "ChannelBind";
-	if ((r = client_bind(one, CHANNEL, &b)))
+	if ((r = talker_bind(one, CHANNEL, &two->relayed)))
 		return r;
 	*step = "CreatePermission";
-	if ((r = client_permit(two, &a)))
+	if ((r = talker_permit(two, &one->relayed)))
 		return r;
 	*step = "echo";
 	for (int i = 0; i < TRIES; i++) { /* datagrams may be lost */
 		if (i == TRIES - 1)
-			client_await_server(one);
-		r = client_send(one, CHANNEL, NULL, "doctor asks");
+			await_server(d);
+		r = talker_relay(one, CHANNEL, NULL, asks, sizeof(asks));
 		if (!r)
-			r = client_receive(two, "doctor asks", WAIT_MS / TRIES);
+			r = talker_await(two, asks, sizeof(asks), TRY_MS);
 		if (!r)
-			r = client_send(two, 0, &a, "doctor answers");
+			r = talker_relay(two, 0, &one->relayed, answers, sizeof(answers));
 		if (!r)
-			r = client_receive(one, "doctor answers", WAIT_MS / TRIES);
+			r = talker_await(one, answers, sizeof(answers), TRY_MS);
 		if (r != -E_TIMEOUT)
 			break;
 	}
 	return r;
 }
 
-static int call(struct doctor *d, enum client_transport t, const struct addr *server,
+static int call(struct doctor *d, enum talker_transport t, const struct addr *server,
                 const char **step)
 {
-	struct client one, two = {.fd = -1};
-	int r = client_open(&one, t, server, NULL, d->conf, WAIT_MS);
+	struct talker one, two = {.fd = -1};
+	int r = reach(d, &one, t, server, NULL);
 
 	*step = "connection";
 	if (!r)
-		r = client_open(&two, t, server, NULL, d->conf, WAIT_MS);
+		r = reach(d, &two, t, server, NULL);
 	if (!r) {
 		one.user = two.user = d->credential.username;
 		one.password = two.password = d->credential.password;
-		r = echo(&one, &two, step);
+		r = echo(d, &one, &two, step);
 		if (strcmp(*step, "Allocate") != 0) { /* leave nothing behind */
-			client_release(&one);
-			client_release(&two);
+			talker_refresh(&one, 0);
+			talker_refresh(&two, 0);
 		}
 	}
-	client_close(&one);
-	client_close(&two);
+	talker_close(&one);
+	talker_close(&two);
 	return r;
 }
 
@@ -289,12 +338,14 @@ static const char *fix_for(int r, const char *step)
 	return "see the line of this port above, and the server's log";
 }
 
-static void call_over(struct doctor *d, enum client_transport t, const struct doctor_target *at)
+static void call_over(struct doctor *d, enum talker_transport t, const struct doctor_target *at)
 {
-	const char *name = client_transport_name(t), *step, *local_step;
-	char text[ADDR_STRLEN], local[ADDR_STRLEN], reason[64];
+	const char *name = talker_transport_name(t), *step, *local_step;
+	char text[ADDR_STRLEN], local[ADDR_STRLEN], buf[STUN_ERROR_TEXT], other[STUN_ERROR_TEXT];
+	const char *reason;
 	int r = call(d, t, &at->public, &step);
 
+	reason = failure(r, buf);
 	addr_format(&at->public, text);
 	if (!r) {
 		doctor_say(d, DOCTOR_OK, "relay", "%s %s: allocated, and an echo came through",
@@ -302,17 +353,16 @@ static void call_over(struct doctor *d, enum client_transport t, const struct do
 		return;
 	}
 	if (addr_equal(&at->public, &at->local)) {
-		doctor_say(d, DOCTOR_FAIL, "relay", "%s %s: %s: %s\n%s", name, text, step,
-		           failure(r, reason), fix_for(r, step));
+		doctor_say(d, DOCTOR_FAIL, "relay", "%s %s: %s: %s\n%s", name, text, step, reason,
+		           fix_for(r, step));
 		return;
 	}
 	/* Behind a NAT that does not take its own address from inside, this proves nothing. */
-	failure(r, reason);
 	r = call(d, t, &at->local, &local_step);
 	addr_format(&at->local, local);
 	if (r && strcmp(local_step, "echo") != 0)
 		doctor_say(d, DOCTOR_FAIL, "relay", "%s %s, and %s: %s: %s\n%s", name, text, local,
-		           local_step, failure(r, (char[64]){0}), fix_for(r, local_step));
+		           local_step, failure(r, other), fix_for(r, local_step));
 	else
 		doctor_say(d, DOCTOR_WARN, "relay",
 		           "%s %s: %s: %s, while %s %s\nthe NAT in front does not turn its public "
@@ -331,7 +381,7 @@ void doctor_relay(struct doctor *d)
 		/* One port of each family: they all speak everything. */
 		for (size_t k = 0; k < i; k++)
 			again |= addr_family(&d->target[k].local) == addr_family(&t->local);
-		for (int tr = 0; !again && tr < CLIENT_TRANSPORTS; tr++)
+		for (int tr = 0; !again && tr < TALKER_TRANSPORTS; tr++)
 			if (is_open_to_us(d, tr, &t->local))
 				call_over(d, tr, t);
 	}
