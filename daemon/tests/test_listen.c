@@ -4,8 +4,9 @@
  * believed if it is ours, nobody gets more connections than allowed, and data
  * connections of RFC 6062 find their worker.
  */
+#include "base/error.h"
 #include "base/tests/test.h"
-#include "turn/wire/wire.h"
+#include "turn/wire/talker.h"
 
 #include <fcntl.h>
 #include <openssl/err.h>
@@ -21,8 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SUCCESS  0x0100
-#define REALM    "turnpike"
+#define READ_MS  5000
 #define BALANCER "127.0.0.2"
 #define NAMED    "203.0.113.7:1234"
 
@@ -121,123 +121,69 @@ static int teardown(void **state)
 
 /* ---- clients ---- */
 
-struct client {
-	int fd;
-	SSL_CTX *ctx;
-	SSL *ssl;
-	struct addr own;
-	char nonce[128];
-	_Alignas(8) uint8_t in[70000];
-	size_t len;
-};
-
-static void client_open(struct client *c, const char *from_ip, int type)
+static void client_open(struct talker *c, const char *from_ip, enum talker_transport transport)
 {
-	struct timeval limit = {.tv_sec = 5};
-	socklen_t len = sizeof(c->own);
+	static const struct timeval limit = {.tv_sec = READ_MS / 1000};
+	struct addr from;
 
-	memset(c, 0, offsetof(struct client, in));
-	assert_int_equal(addr_parse_ip(&c->own, from_ip, 0), 0);
-	c->fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+	assert_int_equal(addr_parse_ip(&from, from_ip, 0), 0);
+	assert_int_equal(talker_connect(c, transport, &at, &from), 0);
 	setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	assert_int_equal(bind(c->fd, &c->own.sa, addr_len(&c->own)), 0);
-	assert_int_equal(connect(c->fd, &at.sa, addr_len(&at)), 0);
-	assert_int_equal(getsockname(c->fd, &c->own.sa, &len), 0);
+	c->wait_ms = READ_MS;
+	c->user = "alice";
+	c->password = "secret";
 }
 
-static void client_close(struct client *c)
+static void put(struct talker *c, const void *data, size_t len)
 {
-	SSL_free(c->ssl);
-	SSL_CTX_free(c->ctx);
-	close(c->fd);
+	assert_int_equal(talker_send(c, data, len), 0);
 }
 
-static void put(struct client *c, const void *data, size_t len)
+static bool get_all(struct talker *c, void *to, size_t len)
 {
-	if (c->ssl)
-		assert_int_equal(SSL_write(c->ssl, data, (int)len), len);
-	else
-		assert_int_equal(send(c->fd, data, len, MSG_NOSIGNAL), len);
+	return !talker_read(c, to, len, SOON_MS);
 }
 
-static ssize_t get(struct client *c, void *to, size_t len)
+static bool is_at_its_end(struct talker *c)
 {
-	return c->ssl ? SSL_read(c->ssl, to, (int)len) : recv(c->fd, to, len, 0);
+	uint8_t byte;
+
+	return talker_read(c, &byte, 1, SOON_MS) == -E_CLOSED;
 }
 
-static bool get_all(struct client *c, uint8_t *to, size_t len)
+/* From now on the bytes of the connection are TLS's. */
+static bool start_tls(struct talker *c, const char *alpn)
 {
-	for (size_t n = 0; n < len;) {
-		ssize_t r = get(c, to + n, len - n);
-
-		if (r <= 0)
-			return false;
-		n += (size_t)r;
-	}
-	return true;
+	c->transport = TALKER_TLS;
+	c->alpn = alpn;
+	return !talker_handshake(c);
 }
 
-static void start_tls(struct client *c, const char *alpn, const SSL_METHOD *method)
+static bool tls_open(struct talker *c, const char *from_ip, const char *alpn)
 {
-	c->ctx = SSL_CTX_new(method);
-	c->ssl = SSL_new(c->ctx);
-	if (alpn)
-		SSL_set_alpn_protos(c->ssl, (const unsigned char *)alpn, (unsigned)strlen(alpn));
-	SSL_set_connect_state(c->ssl);
+	client_open(c, from_ip, TALKER_TCP);
+	return start_tls(c, alpn);
 }
 
-static bool tls_open(struct client *c, const char *from_ip, const char *alpn)
+static bool binding_works(struct talker *c)
 {
-	client_open(c, from_ip, SOCK_STREAM);
-	start_tls(c, alpn, TLS_client_method());
-	SSL_set_fd(c->ssl, c->fd);
-	return SSL_connect(c->ssl) == 1;
-}
+	struct addr seen, own = {.in6 = {0}};
+	socklen_t len = sizeof(own);
 
-static bool read_stun(struct client *c)
-{
-	if (!get_all(c, c->in, 20))
-		return false;
-	c->len = 20 + ((size_t)c->in[2] << 8 | c->in[3]);
-	return get_all(c, c->in + 20, c->len - 20);
-}
-
-/* Says who we are. */
-static bool binding(struct client *c, struct addr *seen)
-{
-	struct wire m;
-
-	wire_start(&m, W_BINDING, 1);
-	put(c, m.buf, m.len);
-	return read_stun(c) && wire_type(c->in) == (W_BINDING | SUCCESS) &&
-	       wire_get_xor_addr(c->in, c->len, 0x0020, seen);
-}
-
-static bool binding_works(struct client *c)
-{
-	struct addr seen;
-
-	return binding(c, &seen) && addr_equal(&seen, &c->own);
+	getsockname(c->fd, &own.sa, &len);
+	return !talker_binding(c, &seen) && addr_equal(&seen, &own);
 }
 
 /* The status of the reply; 0 when the connection is closed instead. */
-static int http(struct client *c, const char *request)
+static int http(struct talker *c, const char *request)
 {
 	char line[14] = "";
 
 	put(c, request, strlen(request));
-	if (!get_all(c, (uint8_t *)line, 13))
+	if (!get_all(c, line, 13))
 		return 0;
 	assert_memory_equal(line, "HTTP/1.1 ", 9);
 	return atoi(line + 9);
-}
-
-static bool is_closed(struct client *c)
-{
-	struct pollfd p = {.fd = c->fd, .events = POLLIN};
-	uint8_t byte;
-
-	return poll(&p, 1, SOON_MS) == 1 && recv(c->fd, &byte, 1, MSG_DONTWAIT) <= 0;
 }
 
 #define HEALTH "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -286,57 +232,39 @@ static void one_port(void **state)
 	};
 	static const char *const turn_alpn[] = {NULL, "\x09stun.turn", "\x12stun.nat-discovery",
 	                                        HTTP1 "\x09stun.turn"};
-	struct client c;
+	struct talker c;
 
 	(void)state;
 	server_start(NULL);
-	client_open(&c, "127.0.0.1", SOCK_DGRAM);
-	{
-		struct addr seen;
-		struct wire m;
-
-		wire_start(&m, W_BINDING, 1);
-		put(&c, m.buf, m.len);
-		c.len = (size_t)recv(c.fd, c.in, sizeof(c.in), 0);
-		assert_true(wire_get_xor_addr(c.in, c.len, 0x0020, &seen));
-		assert_true(addr_equal(&seen, &c.own));
-	}
-	/* from the same UDP port: DTLS */
-	start_tls(&c, "\x09stun.turn", DTLS_client_method());
-	{
-		BIO *bio = BIO_new_dgram(c.fd, BIO_NOCLOSE);
-		struct wire m;
-
-		BIO_ctrl(bio, BIO_CTRL_DGRAM_SET_CONNECTED, 0, &at.sa);
-		SSL_set_bio(c.ssl, bio, bio);
-		assert_int_equal(SSL_connect(c.ssl), 1);
-		wire_start(&m, W_BINDING, 2);
-		put(&c, m.buf, m.len);
-		assert_true(SSL_read(c.ssl, c.in, sizeof(c.in)) > 20);
-		assert_int_equal(wire_type(c.in), W_BINDING | SUCCESS);
-	}
-	client_close(&c);
-	client_open(&c, "127.0.0.1", SOCK_STREAM);
+	client_open(&c, "127.0.0.1", TALKER_UDP);
 	assert_true(binding_works(&c));
-	client_close(&c);
+	/* from the same UDP port: DTLS */
+	c.transport = TALKER_DTLS;
+	c.alpn = "\x09stun.turn";
+	assert_int_equal(talker_handshake(&c), 0);
+	assert_true(binding_works(&c));
+	talker_close(&c);
+	client_open(&c, "127.0.0.1", TALKER_TCP);
+	assert_true(binding_works(&c));
+	talker_close(&c);
 	for (size_t i = 0; i < sizeof(turn_alpn) / sizeof(*turn_alpn); i++) {
 		assert_true(tls_open(&c, "127.0.0.1", turn_alpn[i]));
 		assert_true(binding_works(&c));
-		client_close(&c);
+		talker_close(&c);
 	}
 	for (size_t i = 0; i < sizeof(web) / sizeof(*web); i++) {
 		if (web[i].tls)
 			assert_true(tls_open(&c, "127.0.0.1", web[i].alpn));
 		else
-			client_open(&c, "127.0.0.1", SOCK_STREAM);
+			client_open(&c, "127.0.0.1", TALKER_TCP);
 		assert_int_equal(http(&c, web[i].request), web[i].status);
-		client_close(&c);
+		talker_close(&c);
 	}
 	/* none of them */
-	client_open(&c, "127.0.0.1", SOCK_STREAM);
+	client_open(&c, "127.0.0.1", TALKER_TCP);
 	put(&c, "\x05\x01\x00", 3);
-	assert_true(is_closed(&c));
-	client_close(&c);
+	assert_true(talker_is_left(&c, SOON_MS));
+	talker_close(&c);
 	server_stop();
 }
 
@@ -352,7 +280,7 @@ static void slow_hello(void **state)
 {
 	char *const extra[] = {"--first-message-timeout", "2", NULL};
 	static const char *const alpn[] = {HTTP1, "\x09stun.turn"};
-	struct client c;
+	struct talker c;
 
 	(void)state;
 	server_start(extra);
@@ -360,8 +288,11 @@ static void slow_hello(void **state)
 		uint8_t hello[4096];
 		int len, sent = 0;
 
-		client_open(&c, "127.0.0.1", SOCK_STREAM);
-		start_tls(&c, alpn[i], TLS_client_method());
+		client_open(&c, "127.0.0.1", TALKER_TCP);
+		c.ctx = SSL_CTX_new(TLS_client_method());
+		c.ssl = SSL_new(c.ctx);
+		SSL_set_alpn_protos(c.ssl, (const uint8_t *)alpn[i], (unsigned)strlen(alpn[i]));
+		SSL_set_connect_state(c.ssl);
 		SSL_set_bio(c.ssl, BIO_new_socket(c.fd, BIO_NOCLOSE), BIO_new(BIO_s_mem()));
 		BIO_set_nbio(SSL_get_rbio(c.ssl), 1);
 		fcntl(c.fd, F_SETFL, O_NONBLOCK);
@@ -381,18 +312,18 @@ static void slow_hello(void **state)
 			assert_true(binding_works(&c));
 		else
 			assert_int_equal(http(&c, HEALTH), 200);
-		client_close(&c);
+		talker_close(&c);
 	}
-	client_open(&c, "127.0.0.1", SOCK_STREAM);
+	client_open(&c, "127.0.0.1", TALKER_TCP);
 	put(&c, "\x16\x03\x01\x02", 4);
-	assert_true(is_closed(&c));
-	client_close(&c);
+	assert_true(talker_is_left(&c, SOON_MS));
+	talker_close(&c);
 	/* half a hello, and no more to come: at once */
-	client_open(&c, "127.0.0.1", SOCK_STREAM);
+	client_open(&c, "127.0.0.1", TALKER_TCP);
 	put(&c, "\x16\x03\x01\x02", 4);
 	shutdown(c.fd, SHUT_WR);
-	assert_true(is_closed(&c));
-	client_close(&c);
+	assert_true(talker_is_left(&c, SOON_MS));
+	talker_close(&c);
 	server_stop();
 }
 
@@ -403,12 +334,12 @@ static const char v2[] =
     "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xcb\0\x71\7\xc6\x33\x64\1\x04\xd2\1\xbb";
 static const char v2_local[] = "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
 
-static bool names_us(struct client *c)
+static bool names_us(struct talker *c)
 {
 	char text[ADDR_STRLEN];
 	struct addr seen;
 
-	return binding(c, &seen) && !strcmp(addr_format(&seen, text), NAMED);
+	return !talker_binding(c, &seen) && !strcmp(addr_format(&seen, text), NAMED);
 }
 
 static void proxies(void **state)
@@ -417,33 +348,31 @@ static void proxies(void **state)
 		const char *header;
 		size_t len;
 	} h[] = {{V1, sizeof(V1) - 1}, {v2, sizeof(v2) - 1}};
-	struct client c;
+	struct talker c;
 
 	(void)state;
 	server_start(NULL);
 	for (size_t i = 0; i < 2; i++) {
 		/* TURN/TCP, TURN/TLS, HTTP, HTTPS, and HTTPS without ALPN; guests are local only */
-		client_open(&c, BALANCER, SOCK_STREAM);
+		client_open(&c, BALANCER, TALKER_TCP);
 		put(&c, h[i].header, h[i].len);
 		assert_true(names_us(&c));
-		client_close(&c);
+		talker_close(&c);
 		for (int k = 0; k < 4; k++) {
-			client_open(&c, BALANCER, SOCK_STREAM);
+			client_open(&c, BALANCER, TALKER_TCP);
 			for (size_t b = 0; b < h[i].len; b++) { /* and slowly */
 				assert_int_equal(send(c.fd, h[i].header + b, 1, 0), 1);
 				if (!k)
 					pause_ms(2);
 			}
 			if (k) {
-				start_tls(&c, k == 1 ? HTTP1 : NULL, TLS_client_method());
-				SSL_set_fd(c.ssl, c.fd);
-				assert_int_equal(SSL_connect(c.ssl), 1);
+				assert_true(start_tls(&c, k == 1 ? HTTP1 : NULL));
 			}
 			if (k == 3)
 				assert_true(names_us(&c));
 			else
 				assert_int_equal(http(&c, GRANT), 401);
-			client_close(&c);
+			talker_close(&c);
 		}
 	}
 	/* whoever comes through the balancer is not local, whatever it says of him: on its own
@@ -456,37 +385,35 @@ static void proxies(void **state)
 		            {V1_UNKNOWN, sizeof(V1_UNKNOWN) - 1},
 		            {v2_local, sizeof(v2_local) - 1}};
 
-		client_open(&c, BALANCER, SOCK_STREAM);
+		client_open(&c, BALANCER, TALKER_TCP);
 		put(&c, near[i / 2].header, near[i / 2].len);
 		if (i % 2) {
-			start_tls(&c, NULL, TLS_client_method());
-			SSL_set_fd(c.ssl, c.fd);
-			assert_int_equal(SSL_connect(c.ssl), 1);
+			assert_true(start_tls(&c, NULL));
 		}
 		assert_int_equal(http(&c, GRANT), 401);
-		client_close(&c);
+		talker_close(&c);
 	}
 	/* a health check of the balancer's own */
-	client_open(&c, BALANCER, SOCK_STREAM);
+	client_open(&c, BALANCER, TALKER_TCP);
 	put(&c, v2_local, sizeof(v2_local) - 1);
 	assert_true(binding_works(&c));
-	client_close(&c);
+	talker_close(&c);
 	/* the balancer has to say it */
-	client_open(&c, BALANCER, SOCK_STREAM);
+	client_open(&c, BALANCER, TALKER_TCP);
 	assert_int_equal(http(&c, HEALTH), 0);
-	client_close(&c);
-	client_open(&c, BALANCER, SOCK_STREAM);
+	talker_close(&c);
+	client_open(&c, BALANCER, TALKER_TCP);
 	put(&c, "PROXY TCP4 nobody\r\n", 19);
-	assert_true(is_closed(&c));
-	client_close(&c);
+	assert_true(talker_is_left(&c, SOON_MS));
+	talker_close(&c);
 	/* nobody else may: neither is it believed nor do its bytes become a request */
-	client_open(&c, "127.0.0.1", SOCK_STREAM);
+	client_open(&c, "127.0.0.1", TALKER_TCP);
 	put(&c, v2, sizeof(v2) - 1);
-	assert_true(is_closed(&c));
-	client_close(&c);
-	client_open(&c, "127.0.0.1", SOCK_STREAM);
+	assert_true(talker_is_left(&c, SOON_MS));
+	talker_close(&c);
+	client_open(&c, "127.0.0.1", TALKER_TCP);
 	assert_int_equal(http(&c, V1 HEALTH), 0);
-	client_close(&c);
+	talker_close(&c);
 	/* nobody is local for where he comes from, or what he calls us */
 	for (size_t i = 0; i < 6; i++) {
 		static const char *const hosts[] = {"localhost", "127.0.0.1", "rebound.example:80"};
@@ -497,9 +424,9 @@ static void proxies(void **state)
 		if (i % 2)
 			assert_true(tls_open(&c, "127.0.0.1", NULL));
 		else
-			client_open(&c, "127.0.0.1", SOCK_STREAM);
+			client_open(&c, "127.0.0.1", TALKER_TCP);
 		assert_int_equal(http(&c, request), 401);
-		client_close(&c);
+		talker_close(&c);
 	}
 	server_stop();
 }
@@ -508,7 +435,7 @@ static void limits(void **state)
 {
 	char *const extra[] = {"--connections-per-address", "4", "--max-tcp-connections", "6",
 	                       NULL};
-	struct client c[6], more;
+	struct talker c[6], more;
 	bool again = false;
 
 	(void)state;
@@ -517,38 +444,36 @@ static void limits(void **state)
 		if (i % 2)
 			assert_true(tls_open(&c[i], "127.0.0.1", i == 1 ? HTTP1 : NULL));
 		else
-			client_open(&c[i], "127.0.0.1", SOCK_STREAM);
+			client_open(&c[i], "127.0.0.1", TALKER_TCP);
 		if (i < 2)
 			assert_int_equal(http(&c[i], UPGRADE), 101);
 		else
 			assert_true(binding_works(&c[i]));
 	}
-	client_open(&more, "127.0.0.1", SOCK_STREAM);
-	assert_true(is_closed(&more));
-	client_close(&more);
+	client_open(&more, "127.0.0.1", TALKER_TCP);
+	assert_true(talker_is_left(&more, SOON_MS));
+	talker_close(&more);
 	/* others are not kept out, until there are too many in all */
 	for (int i = 4; i < 6; i++) {
-		client_open(&c[i], "127.0.0.3", SOCK_STREAM);
+		client_open(&c[i], "127.0.0.3", TALKER_TCP);
 		assert_true(binding_works(&c[i]));
 	}
-	client_open(&more, "127.0.0.3", SOCK_STREAM);
-	assert_true(is_closed(&more));
-	client_close(&more);
+	client_open(&more, "127.0.0.3", TALKER_TCP);
+	assert_true(talker_is_left(&more, SOON_MS));
+	talker_close(&more);
 	/* whoever goes, makes room: the web's connections and the workers' */
 	for (int i = 0; i < 6; i++)
-		client_close(&c[i]);
+		talker_close(&c[i]);
 	for (int tries = 0; tries < 100 && !again; tries++) {
 		int n = 0;
 
 		pause_ms(20);
 		for (int i = 0; i < 4; i++) {
-			client_open(&c[i], "127.0.0.1", SOCK_STREAM);
-			n += send(c[i].fd, "\0\1\0\0\x21\x12\xa4\x42............", 20,
-			          MSG_NOSIGNAL) == 20 &&
-			     read_stun(&c[i]);
+			client_open(&c[i], "127.0.0.1", TALKER_TCP);
+			n += binding_works(&c[i]);
 		}
 		for (int i = 0; i < 4; i++)
-			client_close(&c[i]);
+			talker_close(&c[i]);
 		again = n == 4;
 	}
 	assert_true(again);
@@ -591,45 +516,22 @@ static void links(void **state)
 
 /* ---- RFC 6062 ---- */
 
-static int ask(struct client *c, struct wire *m)
+/* A ConnectionBind, with what the client has to say right behind it. */
+static void bind_data(struct talker *c, const struct talker *control, uint32_t id,
+                      const void *ahead, size_t len)
 {
 	uint8_t key[16];
-
-	wire_key("alice", REALM, "secret", key);
-	if (*c->nonce)
-		wire_add_integrity(m, key);
-	put(c, m->buf, m->len);
-	assert_true(read_stun(c));
-	wire_get_str(c->in, c->len, 0x0015, c->nonce, sizeof(c->nonce));
-	return wire_error(c->in, c->len);
-}
-
-static void request(struct client *c, struct wire *m, uint16_t method)
-{
-	static uint32_t tid;
-
-	wire_start(m, method, ++tid);
-	if (*c->nonce)
-		wire_add_login(m, "alice", REALM, c->nonce);
-}
-
-/* A ConnectionBind, with what the client has to say right behind it. */
-static void bind_data(struct client *c, const char *nonce, uint32_t id, const void *ahead,
-                      size_t len)
-{
-	uint8_t key[16], bytes[4096];
 	struct wire m;
 
-	memcpy(c->nonce, nonce, sizeof(c->nonce));
-	wire_key("alice", REALM, "secret", key);
-	request(c, &m, W_CONNECTION_BIND);
-	wire_add_u32(&m, 0x002a, id);
+	memcpy(c->realm, control->realm, sizeof(c->realm));
+	memcpy(c->nonce, control->nonce, sizeof(c->nonce));
+	talker_key(c, key);
+	talker_request(c, &m, W_CONNECTION_BIND);
+	wire_add_u32(&m, ATTR_CONNECTION_ID, id);
 	wire_add_integrity(&m, key);
-	memcpy(bytes, m.buf, m.len);
-	memcpy(bytes + m.len, ahead, len);
-	put(c, bytes, m.len + len);
-	assert_true(read_stun(c));
-	assert_int_equal(wire_error(c->in, c->len), 0);
+	memcpy(m.buf + m.len, ahead, len);
+	m.len += len;
+	assert_int_equal(talker_say(c, &m), 0);
 }
 
 static int open_peer(struct addr *where)
@@ -646,7 +548,7 @@ static int open_peer(struct addr *where)
 }
 
 /* Both ways at once and more than the buffers hold; nothing is lost, nothing is changed. */
-static void exchange(struct client *c, int peer)
+static void exchange(struct talker *c, int peer)
 {
 	enum { BYTES = 2000000, STEP = 8192 };
 	static uint8_t data[BYTES], in[BYTES];
@@ -687,116 +589,105 @@ static void exchange(struct client *c, int peer)
 	assert_int_equal(status, 0);
 }
 
-static void control_open(struct client *c, struct addr *relayed)
+static void control_open(struct talker *c)
 {
-	struct wire m;
-	int r = 401;
-
-	client_open(c, "127.0.0.1", SOCK_STREAM);
-	for (int i = 0; i < 2 && r == 401; i++) {
-		request(c, &m, W_ALLOCATE);
-		wire_add_u32(&m, 0x0019, 6u << 24);
-		r = ask(c, &m);
-	}
-	assert_int_equal(r, 0);
-	assert_true(wire_get_xor_addr(c->in, c->len, 0x0016, relayed));
+	client_open(c, "127.0.0.1", TALKER_TCP);
+	assert_int_equal(talker_allocate(c, IPPROTO_TCP), 0);
 }
 
-static int connect_to(struct client *control, const struct addr *peer, uint32_t *id)
+static uint32_t connection_id(const struct talker *control)
+{
+	return wire_get_u32(control->in.buf, control->in.len, ATTR_CONNECTION_ID);
+}
+
+static int connect_to(struct talker *control, const struct addr *peer)
 {
 	struct wire m;
-	int r;
 
-	request(control, &m, W_CONNECT);
+	talker_request(control, &m, W_CONNECT);
 	wire_add_xor_addr(&m, ATTR_XOR_PEER_ADDRESS, peer);
-	r = ask(control, &m);
-	*id = wire_get_u32(control->in, control->len, 0x002a);
-	return r;
+	return talker_ask(control, &m);
 }
 
 static void data_connections(void **state)
 {
 	enum { N = 6 };
-	struct client control, data;
-	struct addr relayed, peer, from;
+	struct talker control, data;
+	struct addr peer, from;
 	socklen_t len = sizeof(from);
 	int listener, conn;
 	char buf[16];
-	uint32_t id;
 
 	(void)state;
 	server_start(NULL);
-	control_open(&control, &relayed);
+	control_open(&control);
 	listener = open_peer(&peer);
-	assert_int_equal(connect_to(&control, &peer, &id), 447); /* nobody listens */
+	assert_int_equal(connect_to(&control, &peer), 447); /* nobody listens */
 	assert_int_equal(listen(listener, 10), 0);
 	/* with two workers in turn, half of these come to the wrong one first */
 	for (int i = 0; i < N; i++) {
-		assert_int_equal(connect_to(&control, &peer, &id), 0);
+		assert_int_equal(connect_to(&control, &peer), 0);
 		conn = accept4(listener, &from.sa, &len, SOCK_CLOEXEC);
-		assert_true(addr_equal(&from, &relayed)); /* it comes from the relayed address */
+		assert_true(
+		    addr_equal(&from, &control.relayed)); /* it comes from the relayed address */
 		assert_int_equal(send(conn, "early", 5, 0), 5); /* before anybody is there */
 		if (i < N / 2)
-			client_open(&data, "127.0.0.1", SOCK_STREAM);
+			client_open(&data, "127.0.0.1", TALKER_TCP);
 		else
 			assert_true(tls_open(&data, "127.0.0.1", NULL));
-		bind_data(&data, control.nonce, id, "ahead", 5);
-		assert_true(get_all(&data, (uint8_t *)buf, 5));
+		bind_data(&data, &control, connection_id(&control), "ahead", 5);
+		assert_true(get_all(&data, buf, 5));
 		assert_memory_equal(buf, "early", 5);
 		assert_int_equal(recv(conn, buf, sizeof(buf), MSG_WAITALL & 0), 5);
 		assert_memory_equal(buf, "ahead", 5);
 		exchange(&data, conn);
 		if (i % 2) { /* the peer goes: so does the client's; and the other way round */
 			close(conn);
-			assert_true(get(&data, buf, 1) <= 0);
-			client_close(&data);
+			assert_true(is_at_its_end(&data));
+			talker_close(&data);
 		} else {
-			client_close(&data);
+			talker_close(&data);
 			assert_true(recv(conn, buf, 1, 0) <= 0);
 			close(conn);
 		}
 		pause_ms(100);
 	}
-	client_close(&control);
+	talker_close(&control);
 	close(listener);
 	server_stop();
 }
 
 static void peers_connect(void **state)
 {
-	struct client control, data;
-	struct addr relayed, peer, shown;
+	struct talker control, data;
+	struct addr peer, shown;
 	char buf[8];
-	struct wire m;
-	uint32_t id;
 	int fd;
 
 	(void)state;
 	server_start(NULL);
-	control_open(&control, &relayed);
+	control_open(&control);
 	fd = open_peer(&peer);
-	assert_int_equal(connect(fd, &relayed.sa, addr_len(&relayed)), 0);
+	assert_int_equal(connect(fd, &control.relayed.sa, addr_len(&control.relayed)), 0);
 	assert_true(recv(fd, buf, 1, 0) <= 0); /* no permission: closed at once */
 	close(fd);
-	request(&control, &m, W_CREATE_PERMISSION);
-	wire_add_xor_addr(&m, ATTR_XOR_PEER_ADDRESS, &peer);
-	assert_int_equal(ask(&control, &m), 0);
+	assert_int_equal(talker_permit(&control, &peer), 0);
 	fd = open_peer(&peer);
-	assert_int_equal(connect(fd, &relayed.sa, addr_len(&relayed)), 0);
-	assert_true(read_stun(&control));
-	assert_int_equal(wire_type(control.in), W_CONNECTION_ATTEMPT);
-	assert_true(wire_get_xor_addr(control.in, control.len, 0x0012, &shown));
+	assert_int_equal(connect(fd, &control.relayed.sa, addr_len(&control.relayed)), 0);
+	assert_int_equal(talker_receive(&control, READ_MS), 0);
+	assert_int_equal(wire_type(control.in.buf), W_CONNECTION_ATTEMPT);
+	assert_true(
+	    wire_get_xor_addr(control.in.buf, control.in.len, ATTR_XOR_PEER_ADDRESS, &shown));
 	assert_true(addr_equal(&shown, &peer));
-	id = wire_get_u32(control.in, control.len, 0x002a);
-	client_open(&data, "127.0.0.1", SOCK_STREAM);
-	bind_data(&data, control.nonce, id, "", 0);
+	client_open(&data, "127.0.0.1", TALKER_TCP);
+	bind_data(&data, &control, connection_id(&control), "", 0);
 	assert_int_equal(send(fd, "hello", 5, 0), 5);
-	assert_true(get_all(&data, (uint8_t *)buf, 5));
+	assert_true(get_all(&data, buf, 5));
 	/* the control connection ends the allocation, and that everything else */
-	client_close(&control);
-	assert_true(get(&data, buf, 1) <= 0);
+	talker_close(&control);
+	assert_true(is_at_its_end(&data));
 	assert_true(recv(fd, buf, 1, 0) <= 0);
-	client_close(&data);
+	talker_close(&data);
 	close(fd);
 	server_stop();
 }
@@ -805,23 +696,23 @@ static void peers_connect(void **state)
 static void stops_at_once(void **state)
 {
 	char *const extra[] = {"--drain-timeout", "600", NULL};
-	struct client c[4];
+	struct talker c[4];
 	int64_t began;
 
 	(void)state;
 	server_start(extra);
-	client_open(&c[0], "127.0.0.1", SOCK_STREAM); /* silent */
+	client_open(&c[0], "127.0.0.1", TALKER_TCP); /* silent */
 	assert_true(tls_open(&c[1], "127.0.0.1", NULL));
 	assert_int_equal(http(&c[1], UPGRADE), 101);
 	assert_true(tls_open(&c[2], "127.0.0.1", NULL));
 	assert_true(binding_works(&c[2]));
-	client_open(&c[3], "127.0.0.1", SOCK_STREAM);
+	client_open(&c[3], "127.0.0.1", TALKER_TCP);
 	put(&c[3], "\x16", 1);
 	began = test_now_ms();
 	server_stop();
 	assert_in_range(test_now_ms() - began, 0, SOON_MS);
 	for (int i = 0; i < 4; i++)
-		client_close(&c[i]);
+		talker_close(&c[i]);
 }
 
 int main(int argc, char **argv)

@@ -105,6 +105,8 @@ static int start_ssl(struct talker *t)
 	if (!bio)
 		return -E_NOMEM;
 	SSL_set_bio(t->ssl, bio, bio);
+	if (t->alpn)
+		SSL_set_alpn_protos(t->ssl, (const uint8_t *)t->alpn, (unsigned)strlen(t->alpn));
 	if (dtls) {
 		if (!getpeername(t->fd, &to.sa, &len))
 			BIO_ctrl(bio, BIO_CTRL_DGRAM_SET_CONNECTED, 0, &to);

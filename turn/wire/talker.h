@@ -24,7 +24,8 @@ struct talker {
 	enum talker_transport transport;
 	SSL_CTX *ctx; /* both are freed by talker_close() */
 	SSL *ssl;
-	uint8_t salt[8]; /* its transaction IDs begin with it */
+	const char *alpn; /* borrowed, as it goes over the wire: "\x09stun.turn"; NULL: none */
+	uint8_t salt[8];  /* its transaction IDs begin with it */
 	uint32_t tid;
 
 	const char *user, *password; /* borrowed; NULL: it does not answer a challenge */
@@ -54,7 +55,7 @@ bool talker_is_stream(const struct talker *t);
  * password are the caller's to set. Whatever comes of it, talker_close() is legal. */
 int talker_connect(struct talker *t, enum talker_transport transport, const struct addr *server,
                    const struct addr *from);
-/* TLS's or DTLS's, by t->ssl or, if that is NULL, a plain one that checks no certificate. */
+/* TLS's or DTLS's. Without a t->ssl of the caller's it makes one that checks no certificate. */
 int talker_handshake(struct talker *t);
 void talker_close(struct talker *t);
 
