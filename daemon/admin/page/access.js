@@ -9,7 +9,7 @@ import { el, field, form, nameOf, panel, setText } from "./dom.js";
 import { Table } from "./table.js";
 import { dateTime, visible } from "./text.js";
 
-const RETIRE_AFTER = [["0", "at once; calls go on"], ["now", "at once, and end the calls"], ["3600", "in an hour"], ["86400", "in a day"], ["604800", "in a week"],
+const RETIRE_AFTER = [["0", "now; calls go on"], ["now", "now, and end its calls"], ["3600", "in an hour"], ["86400", "in a day"], ["604800", "in a week"],
                       ["2592000", "in 30 days"]];
 const EXPIRES = [["", "never"], ["86400", "in a day"], ["2592000", "in 30 days"], ["31536000", "in a year"]];
 
@@ -28,13 +28,13 @@ function secretState(s) {
 }
 
 function lives(s) {
-	return s.allocations === 1 ? "1 allocation lives on it." : `${s.allocations} allocations live on it.`;
+	return s.allocations === 1 ? "1 allocation uses it." : `${s.allocations} allocations use it.`;
 }
 
 async function retire(secret, ctx) {
 	const answer = await ask({ title: `Retire secret ${secret.id}?`, yes: "Retire",
-		text: "Credentials that were made with it open nothing new from then on. Whoever makes them needs another " +
-		      `secret before. ${lives(secret)} Calls go on unless you end them, as after a leak.`,
+		text: "From then on its credentials open no new allocations. Give your issuers another secret first. " +
+		      `${lives(secret)} Calls go on unless you end them, as you should after a leak.`,
 		fields: [field({ label: "When", name: "after_s", options: RETIRE_AFTER })] });
 
 	if (answer)
@@ -43,7 +43,7 @@ async function retire(secret, ctx) {
 }
 
 async function end(secret, ctx) {
-	if (await ask({ title: `End what lives on secret ${secret.id}?`, yes: "End", text: lives(secret) }))
+	if (await ask({ title: `End the allocations of secret ${secret.id}?`, yes: "End them", text: lives(secret) }))
 		await ctx.doing(() => act("secret retire", { id: secret.id, now: true }));
 }
 
@@ -55,7 +55,7 @@ async function addSecret(v, f, ctx) {
 	f.reset();
 	if (made.value)
 		await tellOnce({ title: `Shared secret ${made.id}`, value: made.value,
-		                 text: "Give it to whatever makes time-limited credentials (coturn calls it static-auth-secret)." });
+		                 text: "Give it to the program that makes time-limited credentials. coturn calls it static-auth-secret." });
 }
 
 function secretPanel(ctx) {
@@ -76,7 +76,7 @@ function secretPanel(ctx) {
 	return { element: panel("Shared secrets",
 		ctx.isAdmin ? form({ id: "secret-form", class: "row" }, (v, f) => addSecret(v, f, ctx),
 			field({ label: "Value", name: "value", type: "password", maxlength: 256, autocomplete: "new-password",
-			        placeholder: "empty: one is made" }),
+			        placeholder: "empty: make one" }),
 			el("button", { class: "primary small" }, "Add secret")) : null, table.element),
 	         refresh: async () => table.show((await look("secrets")).secrets) };
 }
@@ -91,12 +91,12 @@ async function addToken(v, f, ctx) {
 	if (!made)
 		return;
 	f.reset();
-	await tellOnce({ title: `API token ${made.id}`, value: made.token, text: `It may: ${made.scopes}.` });
+	await tellOnce({ title: `API token ${made.id}`, value: made.token, text: `Scopes: ${made.scopes}.` });
 }
 
 async function deleteToken(token, ctx) {
 	if (await ask({ title: `Delete token ${token.id}?`, yes: "Delete",
-	                text: `Whoever uses it (${visible(token.label) || "no label"}) is turned away from now on.` }))
+	                text: `The server will refuse programs that use it (${visible(token.label) || "no label"}).` }))
 		await ctx.doing(() => act("token del", { id: token.id }));
 }
 
@@ -127,9 +127,9 @@ function tokenPanel(ctx) {
 
 async function revoke({ what, name }, f, ctx) {
 	const text = what === "user"
-		? "Every credential that this name was given before now stops working, static users of the name are " +
-		  "disabled, and the calls end."
-		: "This one credential stops working, and the calls that were made with it end.";
+		? "All credentials that this user has got so far stop working, static users of that name are " +
+		  "disabled, and their calls end."
+		: "This one credential stops working, and its calls end.";
 
 	if (await ask({ title: `Revoke ${visible(name)}?`, text, yes: "Revoke" }) &&
 	    await ctx.doing(() => act("revoke", { [what]: name })))
@@ -138,7 +138,7 @@ async function revoke({ what, name }, f, ctx) {
 
 async function undo(r, ctx) {
 	if (await ask({ title: `Let ${visible(r.name)} in again?`, yes: "Undo the revocation", danger: false,
-	                text: "A static user that was disabled with it stays so: see the users." }))
+	                text: "A static user that the revocation disabled stays disabled. Enable it under Users." }))
 		await ctx.doing(() => act("unrevoke", { [r.what]: r.name }));
 }
 
@@ -154,7 +154,7 @@ function revocationPanel(ctx) {
 
 	return { element: panel("Revocations",
 		ctx.isAdmin ? form({ id: "revoke-form", class: "row" }, (v, f) => revoke(v, f, ctx),
-			field({ label: "Revoke", name: "what", options: [["user", "all of a user"], ["credential", "one credential"]] }),
+			field({ label: "Revoke", name: "what", options: [["user", "all credentials of a user"], ["credential", "one credential"]] }),
 			field({ label: "Name", name: "name", required: true, maxlength: 513, spellcheck: "false",
 			        placeholder: "alice, or 1795326215:alice" }),
 			el("button", { class: "danger small" }, "Revoke")) : null, table.element),

@@ -8,11 +8,11 @@ import { el, field, form, nameOf, panel } from "./dom.js";
 import { Table } from "./table.js";
 import { dateTime, visible } from "./text.js";
 
-const ROLES = [["user", "user: only looks"], ["admin", "admin: does everything"]];
+const ROLES = [["user", "user: can only look"], ["admin", "admin: can do everything"]];
 
 function tellPassword({ name, password }) {
 	return tellOnce({ title: `The password of ${visible(name)}`, value: password,
-	                  text: "To sign in here, and to be changed there: Password, at the top." });
+	                  text: "Use it to sign in here. Change it then with Password, at the top." });
 }
 
 async function add(v, f, ctx) {
@@ -26,8 +26,8 @@ async function add(v, f, ctx) {
 }
 
 async function renew({ name }, ctx) {
-	if (!await ask({ title: `A new password for ${visible(name)}?`, yes: "Make a new password",
-	                 text: "The old one is forgotten, and whoever is signed in with it is signed out." }))
+	if (!await ask({ title: `New password for ${visible(name)}?`, yes: "Make a new password",
+	                 text: "The old password stops working, and the account is signed out everywhere." }))
 		return;
 	const made = await ctx.doing(() => act("account password", { name }));
 
@@ -37,15 +37,15 @@ async function renew({ name }, ctx) {
 
 async function remove({ name }, ctx) {
 	if (await ask({ title: `Delete the account ${visible(name)}?`, yes: "Delete",
-	                text: name === ctx.myName ? "It is your own: you will be signed out."
-	                                          : "Whoever is signed in with it is signed out." }))
+	                text: name === ctx.myName ? "It is your own account. You will be signed out."
+	                                          : "The account is signed out everywhere." }))
 		await ctx.doing(() => act("account del", { name }));
 }
 
 function acts(account, ctx) {
 	const button = (name, label, click) => el("button", { class: "small", data: { act: name }, click }, label);
 
-	// One's own is changed at the top: a new one would sign one out before it is read.
+	// Your own is changed at the top: a new one would sign you out before you have read it.
 	return [account.name === ctx.myName ? null : button("password", "New password", () => renew(account, ctx)), " ",
 	        button("delete", "Delete", () => remove(account, ctx))].filter(Boolean);
 }
@@ -58,12 +58,12 @@ export function accountPanel(ctx) {
 		{ head: "", class: "acts", make: (a) => acts(a, ctx) },
 	] });
 
-	return { element: panel("Accounts", el("p", { class: "hint" }, "Who may sign in here."),
+	return { element: panel("Accounts", el("p", { class: "hint" }, "These accounts can sign in here."),
 		form({ id: "account-form", class: "row" }, (v, f) => add(v, f, ctx),
 			field({ label: "Name", name: "name", required: true, maxlength: 255, spellcheck: "false" }),
 			field({ label: "Role", name: "role", options: ROLES }),
 			field({ label: "Password", name: "password", type: "password", maxlength: 512,
-			        placeholder: "empty: one is made", autocomplete: "new-password" }),
+			        placeholder: "empty: make one", autocomplete: "new-password" }),
 			el("button", { class: "primary small" }, "Add account")), table.element),
 	         refresh: async () => table.show((await look("accounts")).accounts) };
 }

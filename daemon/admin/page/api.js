@@ -30,7 +30,7 @@ async function exchange(path, options) {
 		                                         : "The server does not answer.");
 	}
 	if (body === null)
-		throw new Away(`Something else answers for the server (${response.status}).`);
+		throw new Away(`Another program answers in place of the server (${response.status}).`);
 	if (!response.ok)
 		throw new Refused(response.status, body.error?.code, body.error?.message ?? "Refused.",
 		                  Number(response.headers.get("Retry-After")) || 0);

@@ -50,7 +50,7 @@ function showAway(error, nextMs) {
 	const tell = () => {
 		const s = Math.max(0, Math.ceil((until - Date.now()) / 1000));
 
-		$("away-text").textContent = `${error.message} What is shown is old. ` +
+		$("away-text").textContent = `${error.message} This page shows old values. ` +
 			(s ? `Next try in ${s} s.` : "Trying…");
 	};
 
@@ -191,14 +191,14 @@ async function ownPassword() {
 	const password = (label, name, autocomplete) =>
 		field({ label, name, type: "password", maxlength: 512, required: true, autocomplete });
 	const given = await ask({ title: "Your password", yes: "Change it", danger: false,
-		text: "You stay signed in here, and are signed out wherever else you are.",
-		fields: [password("The one you have", "current", "current-password"),
-		         password("The new one", "next", "new-password"), password("Once more", "again", "new-password")] });
+		text: "You stay signed in here, and are signed out everywhere else.",
+		fields: [password("Current password", "current", "current-password"),
+		         password("New password", "next", "new-password"), password("New password again", "again", "new-password")] });
 
 	if (!given)
 		return;
 	if (given.next !== given.again) {
-		notice("The new password was not typed the same twice: it was not changed.");
+		notice("The two new passwords differ. Your password was not changed.");
 		return;
 	}
 	closeView(); // what it asks with the old login would be refused
@@ -208,7 +208,7 @@ async function ownPassword() {
 		notice("Your password was changed.");
 	} catch (e) {
 		openView();
-		notice(e.status === 401 ? "The password you have is another: it was not changed." : e.message);
+		notice(e.status === 401 ? "The current password is wrong. Your password was not changed." : e.message);
 	} finally {
 		$("own-password").disabled = false;
 	}

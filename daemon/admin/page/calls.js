@@ -23,7 +23,7 @@ export const callColumns = [
 
 export function calls(root) {
 	const table = new Table("calls", { label: "Calls", columns: callColumns, key: (c) => c.id,
-		empty: "No call was signaled here lately. Calls of other signaling servers are seen as sessions only." });
+		empty: "No calls were signaled here recently. Calls of other signaling servers appear as sessions only." });
 
 	root.append(panel("Calls", table.element));
 	return {

@@ -20,8 +20,8 @@ function drainRow(ctx) {
 		if (draining)
 			await ctx.doing(() => act("drain cancel"));
 		else if (await ask({ title: "Drain this server?", yes: "Drain",
-			text: "It takes no new allocations, and /readyz tells balancers so. Those that there are go on. " +
-			      "It does not stop, and can be taken back." }))
+			text: "It then takes no new allocations, and /readyz tells balancers so. Existing allocations go on. " +
+			      "The server does not stop, and you can undo this." }))
 			await ctx.doing(() => act("drain"));
 	});
 	return { element: el("div", { class: "operate" }, el("h3", {}, "Drain"), said, button),
@@ -37,7 +37,7 @@ function reloadRow(ctx) {
 	const said = el("output", { id: "reload-said" });
 
 	return el("div", { class: "operate" }, el("h3", {}, "Reload"),
-		el("p", {}, "Reads configuration and certificates again. Nobody is dropped; a bad configuration is refused."),
+		el("p", {}, "Read configuration and certificates again. No call is dropped. The server refuses a bad configuration."),
 		said, el("button", { id: "reload-button", class: "small", click: async () => {
 			setText(said, "");
 			try {
@@ -58,8 +58,8 @@ function levelRow(ctx) {
 	let begun = false;
 
 	return { element: form({ class: "operate", id: "level-form" },
-		(v) => ctx.doing(() => act("log level", { level: v.level }), `The log is at ${v.level} now.`),
-		el("h3", {}, "Log level"), el("p", {}, "Until the next reload or start."), level,
+		(v) => ctx.doing(() => act("log level", { level: v.level }), `The log level is ${v.level} now.`),
+		el("h3", {}, "Log level"), el("p", {}, "This lasts until the next reload or start."), level,
 		el("button", { class: "small" }, "Set")),
 	         // With what is configured, before the reader chooses.
 	         begin(configured) {
@@ -77,16 +77,16 @@ const audit = () => new Table("audit", { label: "Audit", key: (a) => a.id, empty
 ] });
 
 const settings = () => new Table("config", { label: "Configuration", key: (c) => c.name,
-	empty: "Everything is at its default.", columns: [
+	empty: "All options have their defaults.", columns: [
 		{ head: "Option", text: (c) => c.name },
 		{ head: "Value", class: "wide", text: (c) => visible(c.value) },
 		{ head: "From", class: "wide", text: (c) => visible(c.source === "default" ? "default" : c.where) },
-		{ head: "Reload", text: (c) => c.reloadable ? "heeds it" : "needs a restart" },
+		{ head: "Reload", text: (c) => c.reloadable ? "applied" : "needs a restart" },
 	] });
 
 export function server(root, ctx) {
 	if (!ctx.isAdmin) {
-		root.append(el("p", { class: "hint" }, "This is for admins."));
+		root.append(el("p", { class: "hint" }, "Only admins can see this."));
 		return { periodMs: 0, refresh: async () => {} };
 	}
 	const drain = drainRow(ctx), level = levelRow(ctx), accounts = accountPanel(ctx);
@@ -95,7 +95,7 @@ export function server(root, ctx) {
 
 	root.append(
 		panel("Operate", el("div", { class: "operates" }, drain.element, reloadRow(ctx), level.element)),
-		panel("Configuration in effect", el("label", { class: "tick" }, all, "with the defaults"), tables.config.element),
+		panel("Configuration in effect", el("label", { class: "tick" }, all, "include defaults"), tables.config.element),
 		accounts.element,
 		panel("Audit", tables.audit.element));
 	return {

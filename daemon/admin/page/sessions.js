@@ -15,8 +15,8 @@ const used = (s) => s.to_peer_packets + s.to_client_packets > 0;
 
 async function close(session, ctx) {
 	const sure = await ask({ title: `End ${session.id}?`, yes: "End it",
-		text: `The allocation of ${visible(session.user) || "somebody without a name"} at ${session.client} ` +
-		      "is closed, and what is relayed through it stops. The client may make a new one." });
+		text: `This ends the allocation of ${visible(session.user) || "an unnamed user"} at ${session.client}. ` +
+		      "The client may make a new one." });
 
 	if (sure)
 		await ctx.doing(() => act("session close", { id: session.id }), `Session ${session.id} was closed.`);
@@ -37,7 +37,7 @@ function columns(ctx) {
 			setText(cell.firstChild, used(s) ? "used" : "idle");
 			cell.firstChild.classList.toggle("good", used(s));
 			cell.title = `${s.peers} permitted peers, ${s.channels} channels; expires in ` +
-			             `${duration(s.expires_in_s)} unless refreshed`;
+			             `${duration(s.expires_in_s)} unless the client refreshes it`;
 		  } },
 		ctx.isAdmin && { head: "", class: "acts", make: (s, latest) =>
 			el("button", { class: "small", "aria-label": `End session ${s.id}`, data: { act: "close" },
@@ -48,12 +48,12 @@ function columns(ctx) {
 export function sessions(root, ctx) {
 	const { user = "", after = "" } = ctx.params;
 	const table = new Table("sessions", { label: "Live sessions", columns: columns(ctx), key: (s) => s.id,
-		empty: user ? "This user has no live session." : "Nobody relays anything just now." });
+		empty: user ? "This user has no live session." : "There are no live sessions." });
 	const total = el("span", { class: "count" });
 	const older = linkTo("sessions", { user }, "Older →"), partly = el("p", { class: "hint warn" });
 
 	partly.hidden = older.hidden = true;
-	partly.textContent = "A relay worker did not answer in time: its sessions are missing here.";
+	partly.textContent = "A relay worker did not answer in time. Its sessions are missing here.";
 	root.append(el("section", { class: "panel" },
 		el("div", { class: "head" }, el("h2", {}, "Sessions ", total),
 			form({ class: "filter", role: "search" }, (v) => ctx.go("sessions", { user: v.user }),

@@ -11,7 +11,7 @@ let timer = 0;
 function holdBack(seconds, message) {
 	clearInterval(timer);
 	const tell = () => {
-		$("sign-in-error").textContent = seconds ? `${message} You may try again in ${seconds} s.` : "";
+		$("sign-in-error").textContent = seconds ? `${message} You can try again in ${seconds} s.` : "";
 		$("sign-in-button").disabled = seconds > 0;
 		if (!seconds--)
 			clearInterval(timer);
@@ -51,7 +51,7 @@ export function prepareSignIn(on) {
 }
 
 export function showSignIn(why) {
-	$("sign-in-why").textContent = why ?? "See and run this server.";
+	$("sign-in-why").textContent = why ?? "Watch and operate this server.";
 	$("sign-in-error").textContent = "";
 	$("password").value = "";
 	($("name").value ? $("password") : $("name")).focus();

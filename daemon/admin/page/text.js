@@ -44,8 +44,8 @@ export function dateTime(at) {
 	return at ? `${d.getFullYear()}-${pad(d.getMonth() + 1)}-${pad(d.getDate())} ${clock(at)}` : "–";
 }
 
-// What cannot be seen, or turns the text around it, is shown by its number: a name that an attacker
-// has chosen should not look like another.
+// Shows invisible characters, and those that change the direction of text, by their number: an
+// attacker's name must not look like another.
 const EMOJI = "\\p{Extended_Pictographic}[\\uFE0F\\p{Emoji_Modifier}]*";
 const UNSEEN = "[\\p{Cc}\\p{Cf}\\p{Co}\\p{Zl}\\p{Zp}\\p{Default_Ignorable_Code_Point}\\u2800]|(?! )\\p{Zs}";
 const PARTS = new RegExp(`(${EMOJI}(?:\\u200D${EMOJI})*)|(${UNSEEN})`, "gu"); // an emoji may be several, joined

@@ -13,7 +13,7 @@ export function usage(root, ctx) {
 	const { user = "", from = "", to = "" } = ctx.params;
 	const more = el("p", { class: "hint" }), sum = el("p", { class: "hint" });
 	const table = new Table("usage", { label: "Usage", key: (u) => `${u.day} ${u.user}`,
-		empty: "Nothing was relayed in that time.", columns: [
+		empty: "Nothing was relayed in this period.", columns: [
 			{ head: "Day (UTC)", text: (u) => u.day },
 			{ head: "User", class: "wide", make: (u) => linkTo("usage", { user: u.user, from, to }, nameOf(u.user)) },
 			{ head: "Sessions", number: true, text: (u) => count(u.sessions) },
@@ -38,12 +38,12 @@ export function usage(root, ctx) {
 			const total = (name) => rows.reduce((n, u) => n + u[name], 0);
 
 			table.show(rows.slice(0, SHOWN));
-			setText(sum, rows.length ? `${from || to ? "In that time" : "In the last 31 days"}: ` +
+			setText(sum, rows.length ? `${from || to ? "In this period" : "In the last 31 days"}: ` +
 				`${count(total("sessions"))} sessions, ${duration(total("relayed_s"))} relayed, ` +
 				`${bytes(total("to_peer_bytes"))} to peers, ${bytes(total("to_client_bytes"))} to clients.` : "");
 			more.hidden = rows.length <= SHOWN && !told.more;
 			setText(more, `The latest ${SHOWN} of ${told.more ? "more than " : ""}${count(rows.length)} rows: ` +
-				"name a user or fewer days.");
+				"choose a user or a shorter period.");
 		},
 	};
 }

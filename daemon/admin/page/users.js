@@ -13,12 +13,12 @@ const LIMIT = 100;
 // {verb, args(user), yes, title(name), text}
 const ACTS = {
 	disable: { verb: "user disable", yes: "Disable", title: (n) => `Disable ${n}?`,
-	           text: "This user's calls end, and he relays no more until he is enabled again." },
-	revoke: { verb: "revoke", yes: "Revoke", title: (n) => `Revoke all of ${n}?`,
-	          text: "Every credential that this name was given before now stops working, static users of the " +
-	                "name are disabled in all realms, and the calls end." },
+	           text: "This user's calls end, and the user cannot relay until you enable them again." },
+	revoke: { verb: "revoke", yes: "Revoke", title: (n) => `Revoke all credentials of ${n}?`,
+	          text: "All credentials that this user has got so far stop working, static users of that name are " +
+	                "disabled in all realms, and their calls end." },
 	delete: { verb: "user del", yes: "Delete", title: (n) => `Delete ${n}?`,
-	          text: "This user's calls end, and the password is forgotten." },
+	          text: "This user's calls end, and the password stops working." },
 };
 
 async function run(name, user, ctx) {
@@ -82,8 +82,8 @@ export function users(root, ctx) {
 		ctx.isAdmin ? form({ id: "user-form", class: "row" }, (v, f) => add(v, f, ctx),
 			field({ label: "Name", name: "name", required: true, maxlength: 255, spellcheck: "false" }),
 			field({ label: "Password", name: "password", type: "password", maxlength: 512,
-			        placeholder: "empty: one is made", autocomplete: "new-password" }),
-			field({ label: "Realm", name: "realm", maxlength: 127, placeholder: "empty: the first" }),
+			        placeholder: "empty: make one", autocomplete: "new-password" }),
+			field({ label: "Realm", name: "realm", maxlength: 127, placeholder: "empty: the first realm" }),
 			el("button", { class: "primary small" }, "Add user")) : null,
 		table.element,
 		el("div", { class: "pages" }, after ? linkTo("users", {}, "← First") : null,

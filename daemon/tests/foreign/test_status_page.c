@@ -469,10 +469,10 @@ static void operates(void **state)
 	page_is("document.querySelector('#level-form select').value", "\"info\"");
 	page_is("document.querySelector('#level-form select').value = 'warn'", "\"warn\"");
 	page_click("#level-form button");
-	page_wait(TEXT("#notice-text") " == 'The log is at warn now.'");
+	page_wait(TEXT("#notice-text") " == 'The log level is warn now.'");
 	page_is("document.querySelector('#level-form select').value = 'info'", "\"info\"");
 	page_click("#level-form button");
-	page_wait(TEXT("#notice-text") " == 'The log is at info now.'");
+	page_wait(TEXT("#notice-text") " == 'The log level is info now.'");
 	/* And all of it was written down. */
 	page_wait(TEXT("[data-table=audit]") ".includes('drain cancel')");
 	page_is(TEXT("[data-table=audit] tbody tr td:nth-child(2)"), "\"account ops\"");
@@ -576,7 +576,7 @@ static void only_looks(void **state)
 		        "0");
 	}
 	go("#server");
-	page_wait(TEXT("#view") " == 'This is for admins.'");
+	page_wait(TEXT("#view") " == 'Only admins can see this.'");
 	page_is(POST("drain"), "403");
 	page_is(POST("reload"), "403");
 	page_is("fetch('/api/v1/admin/audit').then(r => r.status)", "403");
@@ -612,9 +612,9 @@ static void changes_ones_password(void **state)
 {
 	(void)state;
 	type_passwords("horse-battery", "battery-staple", "battery-stable");
-	page_wait(TEXT("#notice-text") ".includes('not typed the same twice')");
+	page_wait(TEXT("#notice-text") ".includes('passwords differ')");
 	type_passwords("horse-buttery", "battery-staple", "battery-staple");
-	page_wait(TEXT("#notice-text") ".includes('is another')");
+	page_wait(TEXT("#notice-text") ".includes('current password is wrong')");
 	page_is(VIEW, "\"overview\"");
 	type_passwords("horse-battery", "short", "short");
 	page_wait(TEXT("#notice-text") ".includes('at least 8')");
