@@ -304,12 +304,14 @@ static int make_plan(struct options *o, struct plan *plan)
 	return err == 0 ? EXIT_PASSED : options_error("%s", why.text);
 }
 
-static int do_run(int argc, char **argv)
+int main(int argc, char **argv)
 {
 	struct options o;
 	struct plan plan = {.n = 0};
 	int status = options_parse(&o, argc, argv);
 
+	if (status == EXIT_PASSED && o.list)
+		return list();
 	if (status == EXIT_PASSED)
 		status = make_plan(&o, &plan);
 	if (status == EXIT_PASSED)
@@ -319,26 +321,4 @@ static int do_run(int argc, char **argv)
 	plan_free(&plan);
 	options_close(&o);
 	return status;
-}
-
-int main(int argc, char **argv)
-{
-	const char *verb = argc > 1 ? argv[1] : "";
-
-	if (strcmp(verb, "--help") == 0) {
-		options_help(stdout);
-		return EXIT_PASSED;
-	}
-	if (strcmp(verb, "--version") == 0) {
-		puts("turnpike-harness " TURNPIKE_VERSION);
-		return EXIT_PASSED;
-	}
-	if (strcmp(verb, "list") == 0)
-		return argc > 2 ? options_error("unexpected argument %s", argv[2]) : list();
-	if (strcmp(verb, "run") != 0) {
-		if (!*verb)
-			return options_error("say what to do: run or list");
-		return options_error("there is no command %s", verb);
-	}
-	return do_run(argc - 1, argv + 1);
 }

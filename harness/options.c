@@ -4,13 +4,13 @@
  */
 #include "harness/options.h"
 
+#include "harness/args.h"
 #include "harness/options_target.h"
 #include "harness/report/output.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <getopt.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,70 +19,7 @@
 
 #define REPEAT_MAX 10000
 #define SOAK_MAX   10080 /* a week */
-
-void options_help(FILE *f)
-{
-	fputs(
-	    "Usage: turnpike-harness run [OPTION]...\n"
-	    "       turnpike-harness list\n"
-	    "       turnpike-harness --help | --version\n"
-	    "\n"
-	    "Runs turnpike with real browsers behind real NATs, in network namespaces of\n"
-	    "its own. Needs no root. Nothing is left behind, whatever happens.\n"
-	    "\n"
-	    "What to play (default: --calls):\n"
-	    "  --calls            a call of each kind: the gate for CI\n"
-	    "  --matrix           a call between every pair of NAT kinds\n"
-	    "  --faults           calls in the middle of which something breaks\n"
-	    "  --soak MINUTES     how long its call that lasts does so (default: 2)\n"
-	    "  --all              all of these\n"
-	    "  --only NAME        this one, or those that fit a pattern ('*+symmetric'); may be\n"
-	    "                     given more than once\n"
-	    "  --kinds A,B,...    the matrix over these NAT kinds\n"
-	    "  --browsers A,B     browsers of the two sides in the matrix: chromium, firefox\n"
-	    "  --repeat N         everything N times\n"
-	    "  --shard I/N        the I-th of N parts, for CI machines side by side\n"
-	    "\n"
-	    "Against which TURN server (default: turnpike), started in the lab; turnpike serves\n"
-	    "page and signaling for all of them:\n"
-	    "  --target A,B       turnpike, coturn, or both, side by side in the reports\n"
-	    "  --coturn PATH      coturn's program (default: turnserver)\n"
-	    "  --turn URI         any other server: turn:203.0.113.13:3478?transport=udp, ...;\n"
-	    "                     may be given more than once\n"
-	    "  --user U, --credential C\n"
-	    "                     what it wants to know\n"
-	    "  --ice-servers FILE|URL\n"
-	    "                     the same as JSON: {\"iceServers\": [...]}\n"
-	    "  --start COMMAND    starts it, for sh; finds TURN_IP, TURN_IP6, TURN_CERT,\n"
-	    "                     TURN_KEY and TURN_DIR in its environment\n"
-	    "\n"
-	    "A deployed server, from here, with no lab and no rights:\n"
-	    "  --against https://HOST[:PORT]\n"
-	    "                     health, certificate, a direct call, and a relayed one for each\n"
-	    "                     of its ICE servers\n"
-	    "  --key KEY          its API token, where guests need one (or TURNPIKE_KEY)\n"
-	    "  --expect A,B,...   the transports over which it should offer its relay (default:\n"
-	    "                     udp,tcp,tls)\n"
-	    "  --insecure         accept a certificate that does not verify\n"
-	    "\n"
-	    "How:\n"
-	    "  --jobs N           labs side by side (default: one for each core)\n"
-	    "  --turnpike PATH    the server's program (default: beside this one)\n"
-	    "  --chromium PATH    the browser (default: chromium-headless-shell, chromium)\n"
-	    "  --firefox PATH     the browser (default: firefox-esr, firefox)\n"
-	    "\n"
-	    "Reports, beside the table on the terminal:\n"
-	    "  --html FILE        one page with everything: open it, attach it to a CI run\n"
-	    "  --junit FILE       JUnit XML\n"
-	    "  --json FILE        JSON\n"
-	    "  --keep DIR         keep logs, browser consoles and screenshots there\n"
-	    "  --capture          record the packets at both NATs (for --html or --keep)\n"
-	    "\n"
-	    "Exit status: 0 all passed, 1 something failed, 2 wrong usage, 3 the lab could not\n"
-	    "be built on this machine, 4 nothing failed but the machine was too busy to judge\n"
-	    "all of it.\n",
-	    f);
-}
+#define JOBS_MAX   16
 
 int options_error(const char *fmt, ...)
 {
@@ -96,91 +33,116 @@ int options_error(const char *fmt, ...)
 	return EXIT_USAGE;
 }
 
+/* What was said, before it is looked into. */
+struct said {
+	struct options *options;
+	const char *verb;
+	char *turnpike, *kinds, *browsers, *shard;
+	char *browser[BROWSER_PRODUCTS];
+	struct said_target target;
+};
+
 enum {
 	OPT_CALLS = 256, /* GROUP_CALLS + 256, and so on */
 	OPT_MATRIX,
 	OPT_FAULTS,
 	OPT_ALL,
 	OPT_ONLY,
-	OPT_KINDS,
-	OPT_BROWSERS,
 	OPT_REPEAT,
 	OPT_SOAK,
-	OPT_SHARD,
 	OPT_JOBS,
-	OPT_TURNPIKE,
-	OPT_CHROMIUM,
-	OPT_FIREFOX,
-	OPT_HTML,
-	OPT_JUNIT,
-	OPT_JSON,
-	OPT_KEEP,
 	OPT_CAPTURE,
-	OPT_TARGET,
-	OPT_COTURN,
 	OPT_TURN,
-	OPT_USER,
-	OPT_CREDENTIAL,
-	OPT_ICE_SERVERS,
-	OPT_START,
-	OPT_AGAINST,
-	OPT_KEY,
-	OPT_EXPECT,
 	OPT_INSECURE,
-	OPT_HELP,
+	/* From here on a text that is kept for later; further down, a report's or folder's name. */
+	OPT_SAID,
+	OPT_NAME = OPT_SAID + sizeof(struct said),
+};
+#define SAID(member) (OPT_SAID + (int)offsetof(struct said, member))
+#define NAME(member) (OPT_NAME + (int)offsetof(struct options, member))
+
+#define HEAD(text)                                                                                 \
+	{                                                                                          \
+		NULL, 0, NULL, 0, text, 0                                                          \
+	}
+
+static const struct argp_option option_list[] = {
+    HEAD("What to play (default: --calls):"),
+    {"calls", OPT_CALLS, NULL, 0, "A call of each kind: the gate for CI", 0},
+    {"matrix", OPT_MATRIX, NULL, 0, "A call between every pair of NAT kinds", 0},
+    {"faults", OPT_FAULTS, NULL, 0, "Calls in the middle of which something breaks", 0},
+    {"soak", OPT_SOAK, "MINUTES", 0, "How long fault-soak lasts (default: 2)", 0},
+    {"all", OPT_ALL, NULL, 0, "Calls, matrix and faults", 0},
+    {"only", OPT_ONLY, "NAME", 0,
+     "This one, or those that fit a pattern ('*+symmetric'); may be given more than once", 0},
+    {"kinds", SAID(kinds), "A,B,...", 0, "The matrix over these NAT kinds", 0},
+    {"browsers", SAID(browsers), "A,B", 0,
+     "Browsers of the two sides in the matrix: chromium, firefox", 0},
+    {"repeat", OPT_REPEAT, "N", 0, "Everything N times", 0},
+    {"shard", SAID(shard), "I/N", 0, "The I-th of N parts, for CI machines side by side", 0},
+
+    HEAD("Against which TURN server, started in the lab (turnpike serves page and signaling for "
+         "all of them):"),
+    {"target", SAID(target.targets), "A,B", 0,
+     "turnpike, coturn, or both, side by side in the reports (default: turnpike)", 0},
+    {"coturn", SAID(target.coturn), "PATH", 0, "coturn's program (default: turnserver)", 0},
+    {"turn", OPT_TURN, "URI", 0,
+     "Any other server: turn:203.0.113.13:3478?transport=udp, ...; may be given more than once", 0},
+    {"user", SAID(target.user), "U", 0, "The user name that --turn wants to know", 0},
+    {"credential", SAID(target.credential), "C", 0, "The credential that --turn wants to know", 0},
+    {"ice-servers", SAID(target.ice_servers), "FILE|URL", 0,
+     "Any other server, as JSON: {\"iceServers\": [...]}", 0},
+    {"start", SAID(target.start), "COMMAND", 0,
+     "What starts the server of --turn or --ice-servers, for sh; finds TURN_IP, TURN_IP6, "
+     "TURN_CERT, TURN_KEY and TURN_DIR in its "
+     "environment",
+     0},
+
+    HEAD("A deployed server, from here, with no lab and no rights:"),
+    {"against", SAID(target.against), "https://HOST[:PORT]", 0,
+     "Health, certificate, a direct call, and a relayed one for each of its ICE servers", 0},
+    {"key", SAID(target.key), "KEY", 0, "Its API token, where guests need one (or TURNPIKE_KEY)",
+     0},
+    {"expect", SAID(target.expect), "A,B,...", 0,
+     "The transports over which it should offer its relay (default: udp,tcp,tls)", 0},
+    {"insecure", OPT_INSECURE, NULL, 0, "Accept a certificate that does not verify", 0},
+
+    HEAD("How:"),
+    {"jobs", OPT_JOBS, "N", 0, "Labs side by side (default: one for each core)", 0},
+    {"turnpike", SAID(turnpike), "PATH", 0, "The server's program (default: beside this one)", 0},
+    {"chromium", SAID(browser[BROWSER_CHROMIUM]), "PATH", 0,
+     "The browser (default: chromium-headless-shell, chromium)", 0},
+    {"browser", SAID(browser[BROWSER_CHROMIUM]), "PATH", OPTION_HIDDEN,
+     "An older name of --chromium", 0},
+    {"firefox", SAID(browser[BROWSER_FIREFOX]), "PATH", 0,
+     "The browser (default: firefox-esr, firefox)", 0},
+
+    HEAD("Reports, beside the table on the terminal:"),
+    {"html", NAME(html), "FILE", 0, "One page with everything: open it, attach it to a CI run", 0},
+    {"junit", NAME(junit), "FILE", 0, "JUnit XML", 0},
+    {"json", NAME(json), "FILE", 0, "JSON", 0},
+    {"keep", NAME(keep), "DIR", 0, "Keep logs, browser consoles and screenshots there", 0},
+    {"capture", OPT_CAPTURE, NULL, 0, "Record the packets at both NATs (for --html or --keep)", 0},
+
+    {0},
 };
 
-static const struct option longs[] = {
-    {"calls", no_argument, NULL, OPT_CALLS},
-    {"matrix", no_argument, NULL, OPT_MATRIX},
-    {"faults", no_argument, NULL, OPT_FAULTS},
-    {"all", no_argument, NULL, OPT_ALL},
-    {"only", required_argument, NULL, OPT_ONLY},
-    {"kinds", required_argument, NULL, OPT_KINDS},
-    {"browsers", required_argument, NULL, OPT_BROWSERS},
-    {"soak", required_argument, NULL, OPT_SOAK},
-    {"repeat", required_argument, NULL, OPT_REPEAT},
-    {"shard", required_argument, NULL, OPT_SHARD},
-    {"jobs", required_argument, NULL, OPT_JOBS},
-    {"turnpike", required_argument, NULL, OPT_TURNPIKE},
-    {"chromium", required_argument, NULL, OPT_CHROMIUM},
-    {"browser", required_argument, NULL, OPT_CHROMIUM}, /* its name of before */
-    {"firefox", required_argument, NULL, OPT_FIREFOX},
-    {"html", required_argument, NULL, OPT_HTML},
-    {"junit", required_argument, NULL, OPT_JUNIT},
-    {"json", required_argument, NULL, OPT_JSON},
-    {"keep", required_argument, NULL, OPT_KEEP},
-    {"capture", no_argument, NULL, OPT_CAPTURE},
-    {"target", required_argument, NULL, OPT_TARGET},
-    {"coturn", required_argument, NULL, OPT_COTURN},
-    {"turn", required_argument, NULL, OPT_TURN},
-    {"user", required_argument, NULL, OPT_USER},
-    {"credential", required_argument, NULL, OPT_CREDENTIAL},
-    {"ice-servers", required_argument, NULL, OPT_ICE_SERVERS},
-    {"start", required_argument, NULL, OPT_START},
-    {"against", required_argument, NULL, OPT_AGAINST},
-    {"key", required_argument, NULL, OPT_KEY},
-    {"expect", required_argument, NULL, OPT_EXPECT},
-    {"insecure", no_argument, NULL, OPT_INSECURE},
-    {"help", no_argument, NULL, OPT_HELP},
-    {NULL, 0, NULL, 0},
-};
+static const char verbs[] = "run\nlist";
 
-/* What was said, before it is looked into. */
-struct said {
-	const char *turnpike;
-	const char *browser[BROWSER_PRODUCTS];
-	struct said_target target;
-};
+static const char about[] =
+    "Runs turnpike with real browsers behind real NATs, in network namespaces of its own, or lists "
+    "what there is to play. Needs no root. Nothing is left behind, whatever happens."
+    "\vExit status: 0 all passed, 1 something failed, 2 wrong usage, 3 the lab could not be built "
+    "on this machine, 4 nothing failed but the machine was too busy to judge all of it.";
 
-static int parse_number(const char *name, const char *text, unsigned long max, unsigned long *out)
+/* Words between commas, in place: argv is ours. */
+static int parse_list(const char *name, char *text, const char *list[], size_t max, size_t *n)
 {
-	char *end;
-
-	errno = 0;
-	*out = strtoul(text, &end, 10);
-	if (errno != 0 || end == text || *end || *text == '-' || *out < 1 || *out > max)
-		return options_error("--%s wants a number from 1 to %lu, not %s", name, max, text);
+	for (char *word = text ? strtok(text, ",") : NULL; word; word = strtok(NULL, ",")) {
+		if (*n == max)
+			return options_error("--%s names more than %zu", name, max);
+		list[(*n)++] = word;
+	}
 	return EXIT_PASSED;
 }
 
@@ -188,20 +150,9 @@ static int parse_shard(struct plan_options *p, const char *text)
 {
 	char tail;
 
-	if (sscanf(text, "%u/%u%c", &p->shard, &p->shards, &tail) != 2 || p->shard < 1 ||
-	    p->shard > p->shards || p->shards > REPEAT_MAX)
+	if (text && (sscanf(text, "%u/%u%c", &p->shard, &p->shards, &tail) != 2 || p->shard < 1 ||
+	             p->shard > p->shards || p->shards > REPEAT_MAX))
 		return options_error("--shard wants I/N with I from 1 to N, as 2/3, not %s", text);
-	return EXIT_PASSED;
-}
-
-/* Words between commas, in place: argv is ours. */
-static int parse_list(const char *name, char *text, const char *list[], size_t max, size_t *n)
-{
-	for (char *word = strtok(text, ","); word; word = strtok(NULL, ",")) {
-		if (*n == max)
-			return options_error("--%s names more than %zu", name, max);
-		list[(*n)++] = word;
-	}
 	return EXIT_PASSED;
 }
 
@@ -210,6 +161,8 @@ static int parse_browsers(struct plan_options *p, char *text)
 	const char *word[LAB_SIDES];
 	size_t n = 0;
 
+	if (!text)
+		return EXIT_PASSED;
 	if (parse_list("browsers", text, word, LAB_SIDES, &n) != EXIT_PASSED)
 		return EXIT_USAGE;
 	if (n == 0)
@@ -229,62 +182,26 @@ static int parse_browsers(struct plan_options *p, char *text)
 	return EXIT_PASSED;
 }
 
-static int parse_target(struct said_target *said, int c, char *arg)
+static void take_verb(struct said *said, const char *word, const struct argp_state *state)
 {
-	switch (c) {
-	case OPT_TARGET:
-		said->targets = arg;
-		break;
-	case OPT_COTURN:
-		said->coturn = arg;
-		break;
-	case OPT_TURN:
-		if (said->turn_n == OFFER_MAX)
-			return options_error("--turn given more than %d times", OFFER_MAX);
-		said->turn[said->turn_n++] = arg;
-		break;
-	case OPT_USER:
-		said->user = arg;
-		break;
-	case OPT_CREDENTIAL:
-		said->credential = arg;
-		break;
-	case OPT_ICE_SERVERS:
-		said->ice_servers = arg;
-		break;
-	case OPT_START:
-		said->start = arg;
-		break;
-	case OPT_AGAINST:
-		said->against = arg;
-		break;
-	case OPT_KEY:
-		said->key = arg;
-		break;
-	case OPT_EXPECT:
-		said->expect = arg;
-		break;
-	case OPT_INSECURE:
-		said->insecure = true;
-		break;
-	default:
-		fputs("Try 'turnpike-harness --help'.\n", stderr);
-		return EXIT_USAGE;
-	}
-	return EXIT_PASSED;
+	if (said->verb)
+		argp_error(state, "unexpected argument %s", word);
+	if (strcmp(word, "run") != 0 && strcmp(word, "list") != 0)
+		argp_error(state, "there is no command %s: say run or list", word);
+	said->verb = word;
 }
 
-static int parse_word(struct options *o, struct said *said, int c, char *arg)
+static error_t take(int key, char *arg, struct argp_state *state)
 {
+	struct said *said = state->input;
+	struct options *o = said->options;
 	struct plan_options *p = &o->plan;
-	unsigned long number = 0;
-	int status = EXIT_PASSED;
 
-	switch (c) {
+	switch (key) {
 	case OPT_CALLS:
 	case OPT_MATRIX:
 	case OPT_FAULTS:
-		p->group[c - OPT_CALLS] = true;
+		p->group[key - OPT_CALLS] = true;
 		break;
 	case OPT_ALL:
 		for (int i = 0; i < GROUPS; i++)
@@ -292,58 +209,42 @@ static int parse_word(struct options *o, struct said *said, int c, char *arg)
 		break;
 	case OPT_ONLY:
 		if (p->only_n == PLAN_WORDS)
-			return options_error("--only given more than %d times", PLAN_WORDS);
+			argp_error(state, "--only given more than %d times", PLAN_WORDS);
 		p->only[p->only_n++] = arg;
 		break;
-	case OPT_KINDS:
-		return parse_list("kinds", arg, p->kinds, PLAN_WORDS, &p->kinds_n);
-	case OPT_BROWSERS:
-		return parse_browsers(p, arg);
+	case OPT_TURN:
+		if (said->target.turn_n == OFFER_MAX)
+			argp_error(state, "--turn given more than %d times", OFFER_MAX);
+		said->target.turn[said->target.turn_n++] = arg;
+		break;
 	case OPT_REPEAT:
-		status = parse_number("repeat", arg, REPEAT_MAX, &number);
-		p->repeat = (unsigned)number;
+		p->repeat = (unsigned)args_number(state, "repeat", arg, 1, REPEAT_MAX);
 		break;
 	case OPT_SOAK:
-		status = parse_number("soak", arg, SOAK_MAX, &number);
-		o->soak_minutes = (unsigned)number;
+		o->soak_minutes = (unsigned)args_number(state, "soak", arg, 1, SOAK_MAX);
 		break;
-	case OPT_SHARD:
-		return parse_shard(p, arg);
 	case OPT_JOBS:
-		status = parse_number("jobs", arg, 16, &number);
-		o->jobs = number;
-		break;
-	case OPT_TURNPIKE:
-		said->turnpike = arg;
-		break;
-	case OPT_CHROMIUM:
-		said->browser[BROWSER_CHROMIUM] = arg;
-		break;
-	case OPT_FIREFOX:
-		said->browser[BROWSER_FIREFOX] = arg;
-		break;
-	case OPT_HTML:
-		o->html = arg;
-		break;
-	case OPT_JUNIT:
-		o->junit = arg;
-		break;
-	case OPT_JSON:
-		o->json = arg;
+		o->jobs = (size_t)args_number(state, "jobs", arg, 1, JOBS_MAX);
 		break;
 	case OPT_CAPTURE:
 		o->capture = true;
 		break;
-	case OPT_KEEP:
-		o->keep = arg;
+	case OPT_INSECURE:
+		said->target.insecure = true;
 		break;
-	case OPT_HELP:
-		options_help(stdout);
-		exit(EXIT_PASSED);
+	case ARGP_KEY_ARG:
+		take_verb(said, arg, state);
+		break;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "say what to do: run or list");
+		break;
 	default:
-		return parse_target(&said->target, c, arg);
+		if (key < OPT_SAID || key >= OPT_NAME + (int)sizeof(*o))
+			return ARGP_ERR_UNKNOWN;
+		*(char **)(key < OPT_NAME ? (char *)said + (key - OPT_SAID)
+		                          : (char *)o + (key - OPT_NAME)) = arg;
 	}
-	return status;
+	return 0;
 }
 
 /* The program beside this one. */
@@ -441,17 +342,27 @@ static int open_outputs(struct options *o)
 
 int options_parse(struct options *o, int argc, char **argv)
 {
-	struct said said = {.turnpike = NULL};
-	int c, status = EXIT_PASSED;
+	const struct argp argp = {
+	    .options = option_list, .parser = take, .args_doc = verbs, .doc = about};
+	struct said said = {.options = o};
+	int status = EXIT_PASSED;
 
 	*o = (struct options){.artifacts_fd = -1};
-	while (status == EXIT_PASSED && (c = getopt_long(argc, argv, "", longs, NULL)) != -1)
-		status = parse_word(o, &said, c, optarg);
-	if (status == EXIT_PASSED && optind < argc)
-		status = options_error("unexpected argument %s", argv[optind]);
-	if (status == EXIT_PASSED && o->capture && !o->html && !o->keep)
+	if (args_parse(&argp, "turnpike-harness " TURNPIKE_VERSION, argc, argv, &said))
+		return EXIT_FAILED;
+	o->list = strcmp(said.verb, "list") == 0;
+	if (o->list)
+		return EXIT_PASSED;
+	if (o->capture && !o->html && !o->keep)
 		status =
 		    options_error("--capture has nowhere to go: add --html FILE or --keep DIR");
+	if (status == EXIT_PASSED)
+		status = parse_shard(&o->plan, said.shard);
+	if (status == EXIT_PASSED)
+		status =
+		    parse_list("kinds", said.kinds, o->plan.kinds, PLAN_WORDS, &o->plan.kinds_n);
+	if (status == EXIT_PASSED)
+		status = parse_browsers(&o->plan, said.browsers);
 	if (status == EXIT_PASSED)
 		status = options_target(o, &said.target);
 	if (status == EXIT_PASSED && !o->against)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The command line of `turnpike-harness run`.
+ * The command line of turnpike-harness.
  */
 #ifndef HARNESS_OPTIONS_H
 #define HARNESS_OPTIONS_H
@@ -20,10 +20,11 @@ enum exit_status {
 };
 
 struct options {
+	bool list; /* what there is, instead of a run */
 	struct plan_options plan;
 	unsigned soak_minutes; /* 0: the scenario's own */
 	size_t jobs;           /* lanes; 0: as the machine bears */
-	const char *junit, *json, *html, *keep;
+	char *junit, *json, *html, *keep;
 	char turnpike[PATH_MAX];
 	char coturn[PATH_MAX];   /* "" unless it is a target */
 	struct against *against; /* a deployed server instead of a lab, or NULL */
@@ -37,14 +38,12 @@ struct options {
 	bool artifacts_vanish; /* the folder is ours: it goes once the reports are written */
 };
 
-/* Parses, finds the programs and proves the outputs: a wrong path should not cost a run.
- * EXIT_PASSED, or another status after saying why on standard error. */
+/* Parses, finds the programs and proves the outputs: a wrong path should not cost a run. As
+ * args_parse(), or EXIT_PASSED, or another status after saying why on standard error. */
 int options_parse(struct options *o, int argc, char **argv);
 
 /* Frees, and removes what is to vanish. */
 void options_close(struct options *o);
-
-void options_help(FILE *f);
 
 /* "turnpike-harness: ..." and where to read more; returns EXIT_USAGE. */
 __attribute__((format(printf, 1, 2))) int options_error(const char *fmt, ...);

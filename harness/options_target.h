@@ -10,14 +10,14 @@
 /* What was said, before it is looked into. */
 struct said_target {
 	char *targets; /* words between commas; changed in place */
-	const char *coturn;
+	char *coturn;
 	const char *turn[OFFER_MAX];
 	size_t turn_n;
-	const char *user;
-	char *credential;        /* wiped once it was read */
-	const char *ice_servers; /* file or URL */
-	const char *start;
-	const char *against;
+	char *user;
+	char *credential;  /* wiped once it was read */
+	char *ice_servers; /* file or URL */
+	char *start;
+	char *against;
 	char *key;    /* wiped once it was read */
 	char *expect; /* words between commas; changed in place */
 	bool insecure;

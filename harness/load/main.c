@@ -4,6 +4,7 @@
  * a ratio to coturn in the same run where it is asked for. It loads only what it has
  * started itself.
  */
+#include "harness/args.h"
 #include "harness/clock.h"
 #include "harness/lab/contain.h"
 #include "harness/lab/proc.h"
@@ -55,6 +56,9 @@ static const struct load loads[] = {
 
 struct options {
 	bool signal; /* the hub's loads, not the relay's */
+	const char *verb;
+	const char *only[LOADS_MAX];
+	size_t only_n;
 	const struct load *load[LOADS_MAX];
 	size_t load_n;
 	char turnpike[PATH_MAX];
@@ -65,36 +69,50 @@ struct options {
 	int rounds;
 };
 
-static void usage(FILE *out)
-{
-	fputs("usage: turnpike-load turn [OPTION ...]     load the relay\n"
-	      "       turnpike-load signal [OPTION ...]   load the signaling hub\n"
-	      "       turnpike-load list                  the loads\n\n"
-	      "Starts the server in a network namespace of its own, one relay thread on the\n"
-	      "first core, and loads it over loopback from the last; nothing else can be\n"
-	      "reached. Says the run time of all the server's threads for each packet that came\n"
-	      "through, how much of a core that was, and what was lost. Needs no root.\n\n"
-	      "  --only LOAD         one load; may repeat [all of the verb's]\n"
-	      "  --against coturn    the same loads for coturn in turn, and the ratio of each\n"
-	      "                      round (or a path to a turnserver)\n"
-	      "  --transport T       of the clients: udp, tcp, tls or dtls (1.2) [udp]\n"
-	      "  --rounds N          how often (1 to 25) [3]\n"
-	      "  --seconds S         how long each, after a warm-up of 0.3 (0.1 to 120) [3]\n"
-	      "  --turnpike FILE     the server [turnpike beside this program]\n"
-	      "  --json FILE         the figures of every round\n\n"
-	      "Other settings of turnpike come from the environment (TURNPIKE_GATHER_TIME=0).\n"
-	      "Figures of a busy machine, or of one core, say little: compare ratios. A share\n"
-	      "near 100 % of a core means saturated; below it, the load was what it was asked\n"
-	      "to be, or this program was the slower one. Over TCP and TLS, too, saturated means\n"
-	      "a window of packets that is always under way, from the client's write or the\n"
-	      "peer's to the other's read: what a connection does not take at once is held back\n"
-	      "and sent later, so that nothing is lost unless the server drops it. Of a\n"
-	      "timetable, what is held back is lost, and told apart. Peers always have UDP. Both\n"
-	      "servers get the same certificate (P-256), version and cipher.\n"
-	      "Exit status: 0, 1 if a load could not be played, 2 for wrong usage, 77 if this\n"
-	      "machine gives no namespaces.\n",
-	      out);
-}
+enum {
+	OPT_ONLY = 256, /* beyond the characters, which would be short options */
+	OPT_AGAINST,
+	OPT_TRANSPORT,
+	OPT_ROUNDS,
+	OPT_SECONDS,
+	OPT_TURNPIKE,
+	OPT_JSON,
+};
+
+static const struct argp_option option_list[] = {
+    {"only", OPT_ONLY, "LOAD", 0, "One load; may repeat (default: all of the verb's)", 0},
+    {"against", OPT_AGAINST, "coturn", 0,
+     "The same loads for coturn in turn, and the ratio of each round (or a path to a turnserver)",
+     0},
+    {"transport", OPT_TRANSPORT, "T", 0,
+     "How the clients connect: udp, tcp, tls or dtls (1.2) (default: udp)", 0},
+    {"rounds", OPT_ROUNDS, "N", 0, "How often, 1 to 25 (default: 3)", 0},
+    {"seconds", OPT_SECONDS, "S", 0,
+     "How long each, after a warm-up of 0.3, 0.1 to 120 (default: 3)", 0},
+    {"turnpike", OPT_TURNPIKE, "FILE", 0, "The server (default: turnpike beside this program)", 0},
+    {"json", OPT_JSON, "FILE", 0, "The figures of every round", 0},
+    {0},
+};
+
+static const char verbs[] = "turn    (load the relay)\n"
+                            "signal  (load the signaling hub)\n"
+                            "list    (name the loads)";
+
+static const char about[] =
+    "Starts the server in a network namespace of its own, one relay thread on the first core, and "
+    "loads it over loopback from the last; nothing else can be reached. Says the run time of all "
+    "the server's threads for each packet that came through, how much of a core that was, and "
+    "what was lost. Needs no root."
+    "\vOther settings of turnpike come from the environment (TURNPIKE_GATHER_TIME=0).\n\n"
+    "Figures of a busy machine, or of one core, say little: compare ratios. A share near 100 % of "
+    "a core means saturated; below it, the load was what it was asked to be, or this program was "
+    "the slower one. Over TCP and TLS, too, saturated means a window of packets that is always "
+    "under way, from the client's write or the peer's to the other's read: what a connection does "
+    "not take at once is held back and sent later, so that nothing is lost unless the server "
+    "drops it. Of a timetable, what is held back is lost, and told apart. Peers always have UDP. "
+    "Both servers get the same certificate (P-256), version and cipher.\n\n"
+    "Exit status: 0, 1 if a load could not be played, 2 for wrong usage, 77 if this machine gives "
+    "no namespaces.";
 
 static bool is_signal(const struct load *l)
 {
@@ -111,66 +129,16 @@ static int list(void)
 
 /* ---- the command line ---- */
 
-static int wrong(const char *fmt, const char *what)
-{
-	fputs("turnpike-load: ", stderr);
-	fprintf(stderr, fmt, what);
-	fputs(": see --help\n", stderr);
-	return 2;
-}
-
-static int take_load(struct options *o, const char *name)
+static void take_load(struct options *o, const char *name, const struct argp_state *state)
 {
 	for (size_t i = 0; i < LOAD_N; i++) {
-		if (strcmp(loads[i].name, name) != 0 || is_signal(&loads[i]) != o->signal)
-			continue;
-		if (o->load_n == LOADS_MAX)
-			return wrong("--only %s is one too many", name);
-		o->load[o->load_n++] = &loads[i];
-		return 0;
+		if (strcmp(loads[i].name, name) == 0 && is_signal(&loads[i]) == o->signal) {
+			o->load[o->load_n++] = &loads[i];
+			return;
+		}
 	}
-	return wrong("there is no such load: %s", name);
-}
-
-static int take_number(const char *name, const char *text, double least, double most, double *out)
-{
-	char *end;
-
-	errno = 0;
-	*out = strtod(text, &end);
-	if (errno || end == text || *end || !(*out >= least && *out <= most))
-		return wrong("%s is out of its bounds, or no number", name);
-	return 0;
-}
-
-static int take_option(struct options *o, const char *name, const char *value)
-{
-	double number = 0;
-	int r = 0;
-
-	if (!value)
-		return wrong("%s: the value is missing", name);
-	if (!strcmp(name, "--only"))
-		return take_load(o, value);
-	if (!strcmp(name, "--against")) {
-		o->against = strcmp(value, "coturn") ? value : "turnserver";
-	} else if (!strcmp(name, "--transport")) {
-		if (!link_transport_parse(value, &o->transport))
-			return wrong("--transport %s: it is udp, tcp, tls or dtls", value);
-	} else if (!strcmp(name, "--rounds")) {
-		r = take_number(name, value, 1, ROUNDS_MAX, &number);
-		o->rounds = (int)number;
-	} else if (!strcmp(name, "--seconds")) {
-		r = take_number(name, value, 0.1, SECONDS_MAX, &o->seconds);
-	} else if (!strcmp(name, "--turnpike")) {
-		if (!realpath(value, o->turnpike))
-			return wrong("--turnpike %s: there is no such file", value);
-	} else if (!strcmp(name, "--json")) {
-		o->json = value;
-	} else {
-		return wrong("there is no option %s", name);
-	}
-	return r;
+	argp_error(state, "--only %s: there is no such load of %s: see turnpike-load list", name,
+	           o->verb);
 }
 
 static void beside_us(char out[PATH_MAX])
@@ -183,38 +151,68 @@ static void beside_us(char out[PATH_MAX])
 	strcpy(slash ? slash + 1 : out, "turnpike");
 }
 
-/* 0, an exit status, or -1: done already. */
-static int parse(int argc, char **argv, struct options *o)
+/* Once all of the command line is known. */
+static void take_all(struct options *o, const struct argp_state *state)
 {
-	*o = (struct options){.rounds = 3, .seconds = 3};
-	beside_us(o->turnpike);
-	for (int i = 1; i < argc; i++) {
-		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
-			usage(stdout);
-			return -1;
-		}
-	}
-	if (argc < 2)
-		return wrong("the verb is missing: write %s", "turn, signal or list");
-	if (!strcmp(argv[1], "list") && argc == 2)
-		return list() - 1;
-	o->signal = !strcmp(argv[1], "signal");
-	if (!o->signal && strcmp(argv[1], "turn") != 0)
-		return wrong("there is no verb %s", argv[1]);
-	for (int i = 2; i < argc; i += 2) {
-		int r = take_option(o, argv[i], argv[i + 1]);
-
-		if (r)
-			return r;
-	}
+	if (!o->verb)
+		argp_error(state, "the verb is missing: write turn, signal or list");
+	if (!strcmp(o->verb, "list"))
+		exit(list());
+	o->signal = !strcmp(o->verb, "signal");
+	if (!o->signal && strcmp(o->verb, "turn") != 0)
+		argp_error(state, "there is no verb %s: write turn, signal or list", o->verb);
 	if (o->signal && o->against)
-		return wrong("%s is for the relay: coturn has no hub", "--against");
+		argp_error(state, "--against is for the relay: coturn has no hub");
 	if (o->signal && o->transport != LINK_UDP)
-		return wrong("%s is for the relay: the hub has WebSocket", "--transport");
-	for (size_t i = 0; i < LOAD_N && !o->load_n; i++)
-		for (; i < LOAD_N; i++)
-			if (is_signal(&loads[i]) == o->signal)
-				o->load[o->load_n++] = &loads[i];
+		argp_error(state, "--transport is for the relay: the hub has WebSocket");
+	for (size_t i = 0; i < o->only_n; i++)
+		take_load(o, o->only[i], state);
+	for (size_t i = 0; i < LOAD_N && !o->only_n; i++)
+		if (is_signal(&loads[i]) == o->signal)
+			o->load[o->load_n++] = &loads[i];
+}
+
+static error_t take(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+
+	switch (key) {
+	case OPT_ONLY:
+		if (o->only_n == LOADS_MAX)
+			argp_error(state, "--only %s: one too many", arg);
+		o->only[o->only_n++] = arg;
+		break;
+	case OPT_AGAINST:
+		o->against = strcmp(arg, "coturn") ? arg : "turnserver";
+		break;
+	case OPT_TRANSPORT:
+		if (!link_transport_parse(arg, &o->transport))
+			argp_error(state, "--transport %s: it is udp, tcp, tls or dtls", arg);
+		break;
+	case OPT_ROUNDS:
+		o->rounds = (int)args_number(state, "rounds", arg, 1, ROUNDS_MAX);
+		break;
+	case OPT_SECONDS:
+		o->seconds = args_number(state, "seconds", arg, 0.1, SECONDS_MAX);
+		break;
+	case OPT_TURNPIKE:
+		if (!realpath(arg, o->turnpike))
+			argp_error(state, "--turnpike %s: there is no such file", arg);
+		break;
+	case OPT_JSON:
+		o->json = arg;
+		break;
+	case ARGP_KEY_ARG:
+		if (o->verb)
+			argp_error(state, "%s: unexpected argument", arg);
+		o->verb = arg;
+		break;
+	case ARGP_KEY_END:
+		take_all(o, state);
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
 	return 0;
 }
 
@@ -389,8 +387,11 @@ static int run(const struct options *o)
 	if (o->json) {
 		FILE *file = fopen(o->json, "we");
 
-		if (!file)
-			return wrong("--json %s: it cannot be written", o->json);
+		if (!file) {
+			fprintf(stderr, "turnpike-load: --json %s: it cannot be written: %s\n",
+			        o->json, strerror(errno));
+			return 2;
+		}
 		in.json_fd = fileno(file);
 	}
 	sigemptyset(&ends);
@@ -411,8 +412,12 @@ static int run(const struct options *o)
 
 int main(int argc, char **argv)
 {
-	struct options o;
-	int r = parse(argc, argv, &o);
+	const struct argp argp = {
+	    .options = option_list, .parser = take, .args_doc = verbs, .doc = about};
+	struct options o = {.rounds = 3, .seconds = 3};
 
-	return r ? (r < 0 ? 0 : r) : run(&o);
+	beside_us(o.turnpike);
+	if (args_parse(&argp, "turnpike-load " TURNPIKE_VERSION, argc, argv, &o))
+		return 1;
+	return run(&o);
 }

@@ -4,11 +4,11 @@
  */
 #include "base/error.h"
 #include "base/log.h"
+#include "harness/args.h"
 #include "harness/sim/memory.h"
 #include "harness/sim/sim.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@
 
 #define MEMORY_SLACK 65536 /* what libraries keep for later */
 
-enum exit_status { EXIT_HOLDS = 0, EXIT_BROKEN = 1, EXIT_USAGE = 2 };
+enum exit_status { EXIT_HOLDS = 0, EXIT_BROKEN = 1 }; /* args_parse(): 2 */
 
 static const struct sim_conf standard = {
     .seed = 1,
@@ -39,181 +39,131 @@ static const struct sim_conf quick = {
     .mishaps = 6,
 };
 
-static void print_help(void)
-{
-	fputs("Usage: turnpike-sim [OPTION]...\n"
-	      "\n"
-	      "Runs the TURN server's core and the signaling hub, as they are, on a virtual\n"
-	      "network and virtual time: clients behind NATs of every RFC 4787 behaviour call\n"
-	      "each other, crash, move, lose packets; servers restart. What must hold is checked\n"
-	      "at every packet. The same seed gives the same run.\n"
-	      "\n"
-	      "  --seed N          of the run (default: 1)\n"
-	      "  --allocations N   make so many (default: 100000)\n"
-	      "  --calls N         stop at so many calls (default: by the allocations)\n"
-	      "  --hours H         let the calls begin within so many virtual hours (default: 6)\n"
-	      "  --loss PERCENT    of the datagrams (default: 1)\n"
-	      "  --rate N          media packets a second, each way of a call (default: 0.2)\n"
-	      "  --nodes N         TURN servers, 1 to 16 (default: 10)\n"
-	      "  --quick           a short run: 1500 allocations, half an hour, 2 nodes\n"
-	      "  --trace           print every event; with a number (--trace=N) those of a call\n"
-	      "  --break WHAT      break something on purpose, to see the check for it fire;\n"
-	      "                    --break list names what there is\n"
-	      "  --memory N        instead: make N allocations and tell what one takes\n"
-	      "\n"
-	      "Exit status: 0 all held, 1 something was broken (the seed and the trail are\n"
-	      "printed), 2 wrong usage.\n",
-	      stdout);
-}
+enum {
+	OPT_SEED = 256, /* beyond the characters, which would be short options */
+	OPT_ALLOCATIONS,
+	OPT_CALLS,
+	OPT_HOURS,
+	OPT_LOSS,
+	OPT_RATE,
+	OPT_NODES,
+	OPT_QUICK,
+	OPT_TRACE,
+	OPT_BREAK,
+	OPT_MEMORY,
+};
 
-static int usage_error(const char *option, const char *value, const char *what)
-{
-	fprintf(stderr, "turnpike-sim: --%s %s: %s\nTry 'turnpike-sim --help'.\n", option, value,
-	        what);
-	return -E_INVAL;
-}
+static const struct argp_option list[] = {
+    {"seed", OPT_SEED, "N", 0, "The seed of all chance (default: 1)", 0},
+    {"allocations", OPT_ALLOCATIONS, "N", 0, "Make so many (default: 100000)", 0},
+    {"calls", OPT_CALLS, "N", 0, "Stop at so many calls (default: by the allocations)", 0},
+    {"hours", OPT_HOURS, "H", 0, "Let the calls begin within so many virtual hours (default: 6)",
+     0},
+    {"loss", OPT_LOSS, "PERCENT", 0, "How much of the datagrams is lost (default: 1)", 0},
+    {"rate", OPT_RATE, "N", 0, "Media packets a second, each way of a call (default: 0.2)", 0},
+    {"nodes", OPT_NODES, "N", 0, "TURN servers, 1 to 16 (default: 10)", 0},
+    {"quick", OPT_QUICK, NULL, 0, "A short run: 1500 allocations, half an hour, 2 nodes", 0},
+    {"trace", OPT_TRACE, "CALL", OPTION_ARG_OPTIONAL,
+     "Print every event, or those of the call with that number", 0},
+    {"break", OPT_BREAK, "WHAT", 0,
+     "Break something on purpose, to see the check for it fire; --break list names what there is",
+     0},
+    {"memory", OPT_MEMORY, "N", 0, "Instead: make N allocations and tell what one takes", 0},
+    {0},
+};
 
-static int parse(const char *option, const char *text, double scale, double min, double max,
-                 double *out)
-{
-	char *end;
-
-	errno = 0;
-	*out = strtod(text, &end) * scale;
-	if (errno || end == text || *end || !(*out >= min && *out <= max))
-		return usage_error(option, text, "not a number in its range");
-	return 0;
-}
-
-/* All 64 bits of it, which a double does not hold. */
-static int parse_seed(const char *option, const char *text, uint64_t *out)
-{
-	char *end;
-	unsigned long long n;
-
-	errno = 0;
-	n = strtoull(text, &end, 10);
-	if (errno || *text < '0' || *text > '9' || *end)
-		return usage_error(option, text, "not a whole number of 0 to 18446744073709551615");
-	*out = n;
-	return 0;
-}
-
-static int find_break(const char *text, enum sim_break *out)
-{
-	for (int b = 0; b < BREAKS; b++) {
-		if (!strcmp(text, sim_break_name((enum sim_break)b))) {
-			*out = (enum sim_break)b;
-			return 0;
-		}
-	}
-	return usage_error("break", text, "no such thing; --break list names what there is");
-}
+static const char about[] =
+    "Runs the TURN server's core and the signaling hub, as they are, on a virtual network and "
+    "virtual time: clients behind NATs of every RFC 4787 behaviour call each other, crash, move, "
+    "lose packets; servers restart. What must hold is checked at every packet. The same seed "
+    "gives the same run."
+    "\vExit status: 0 all held, 1 something was broken (the seed and the trail are printed), 2 "
+    "wrong usage.";
 
 struct options {
 	struct sim_conf conf;
 	uint32_t memory;
-	bool done; /* what was asked for is printed */
 };
 
-static void list_breaks(void)
+/* All 64 bits of it, which a double does not hold. */
+static uint64_t parse_seed(const struct argp_state *state, const char *text)
 {
-	for (int b = 1; b < BREAKS; b++)
-		puts(sim_break_name((enum sim_break)b));
+	unsigned long long n;
+	char *end;
+
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	if (errno || *text < '0' || *text > '9' || *end)
+		argp_error(state, "--seed %s: not a whole number of 0 to 18446744073709551615",
+		           text);
+	return n;
 }
 
-static int set_option(struct options *o, const struct option *which, const char *text)
+static enum sim_break parse_break(const struct argp_state *state, const char *text)
 {
-	struct sim_conf *c = &o->conf;
-	uint64_t seed;
-	double v = 0;
-	int r = 0;
+	bool listed = !strcmp(text, "list");
 
-	switch (which->val) {
-	case 's':
-		return parse_seed(which->name, text, &c->seed);
-	case 'a':
-		r = parse(which->name, text, 1, 1, 1e8, &v);
-		c->allocations = (uint32_t)v;
-		return r;
-	case 'c':
-		r = parse(which->name, text, 1, 1, 1e8, &v);
-		c->calls = (uint32_t)v;
-		return r;
-	case 'h':
-		r = parse(which->name, text, 1000, 10, 1e6, &v);
-		c->hours_milli = (uint32_t)v;
-		return r;
-	case 'l':
-		r = parse(which->name, text, 10000, 0, 200000, &v);
-		c->loss_ppm = (uint32_t)v;
-		return r;
-	case 'r':
-		r = parse(which->name, text, 1000, 150, 1e6, &v);
-		c->rate_mhz = (uint32_t)v;
-		return r;
-	case 'n':
-		r = parse(which->name, text, 1, 1, SIM_NODES_MAX, &v);
-		c->nodes = (unsigned int)v;
-		return r;
-	case 'm':
-		r = parse(which->name, text, 1, 1, NODE_MEMORY_MAX, &v);
-		o->memory = (uint32_t)v;
-		return r;
-	case 't':
-		c->trace = !text;
-		r = text ? parse(which->name, text, 1, 1, 4e9, &v) : 0;
-		c->trail_call = (uint32_t)v;
-		return r;
-	case 'q':
-		seed = c->seed;
+	for (int b = 1; b < BREAKS; b++) {
+		if (listed)
+			puts(sim_break_name((enum sim_break)b));
+		else if (!strcmp(text, sim_break_name((enum sim_break)b)))
+			return (enum sim_break)b;
+	}
+	if (listed)
+		exit(EXIT_HOLDS);
+	argp_error(state, "--break %s: no such thing; --break list names what there is", text);
+	return BREAK_NONE;
+}
+
+static error_t take(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+	struct sim_conf *c = &o->conf;
+	uint64_t seed = c->seed;
+
+	switch (key) {
+	case OPT_SEED:
+		c->seed = parse_seed(state, arg);
+		break;
+	case OPT_ALLOCATIONS:
+		c->allocations = (uint32_t)args_number(state, "allocations", arg, 1, 1e8);
+		break;
+	case OPT_CALLS:
+		c->calls = (uint32_t)args_number(state, "calls", arg, 1, 1e8);
+		break;
+	case OPT_HOURS:
+		c->hours_milli = (uint32_t)(1000 * args_number(state, "hours", arg, 0.01, 1000));
+		break;
+	case OPT_LOSS:
+		c->loss_ppm = (uint32_t)(10000 * args_number(state, "loss", arg, 0, 20));
+		break;
+	case OPT_RATE:
+		c->rate_mhz = (uint32_t)(1000 * args_number(state, "rate", arg, 0.15, 1000));
+		break;
+	case OPT_NODES:
+		c->nodes = (unsigned)args_number(state, "nodes", arg, 1, SIM_NODES_MAX);
+		break;
+	case OPT_QUICK:
 		*c = quick;
 		c->seed = seed;
-		return 0;
-	case 'b':
-		if (!strcmp(text, "list")) {
-			list_breaks();
-			o->done = true;
-			return 0;
-		}
-		return find_break(text, &c->broken);
+		break;
+	case OPT_TRACE:
+		c->trace = !arg;
+		c->trail_call = arg ? (uint32_t)args_number(state, "trace", arg, 1, 4e9) : 0;
+		break;
+	case OPT_BREAK:
+		c->broken = parse_break(state, arg);
+		break;
+	case OPT_MEMORY:
+		o->memory = (uint32_t)args_number(state, "memory", arg, 1, NODE_MEMORY_MAX);
+		break;
+	case ARGP_KEY_ARG:
+		argp_error(state, "%s: unexpected argument", arg);
+		break;
 	default:
-		print_help();
-		o->done = true;
-		return 0;
+		return ARGP_ERR_UNKNOWN;
 	}
-}
-
-static int read_options(int argc, char **argv, struct options *o)
-{
-	static const struct option options[] = {{"seed", required_argument, NULL, 's'},
-	                                        {"allocations", required_argument, NULL, 'a'},
-	                                        {"calls", required_argument, NULL, 'c'},
-	                                        {"hours", required_argument, NULL, 'h'},
-	                                        {"loss", required_argument, NULL, 'l'},
-	                                        {"rate", required_argument, NULL, 'r'},
-	                                        {"nodes", required_argument, NULL, 'n'},
-	                                        {"memory", required_argument, NULL, 'm'},
-	                                        {"trace", optional_argument, NULL, 't'},
-	                                        {"quick", no_argument, NULL, 'q'},
-	                                        {"break", required_argument, NULL, 'b'},
-	                                        {"help", no_argument, NULL, 'H'},
-	                                        {NULL, 0, NULL, 0}};
-	int at = 0, c, r = 0;
-
-	while (!r && (c = getopt_long(argc, argv, "", options, &at)) != -1) {
-		if (c == '?') {
-			fputs("Try 'turnpike-sim --help'.\n", stderr);
-			return -E_INVAL;
-		}
-		r = set_option(o, &options[at], optarg);
-	}
-	if (!r && optind < argc) {
-		fprintf(stderr, "turnpike-sim: '%s' is no option\nTry 'turnpike-sim --help'.\n",
-		        argv[optind]);
-		r = -E_INVAL;
-	}
-	return r;
+	return 0;
 }
 
 static double cpu_s(void)
@@ -328,13 +278,12 @@ static int run(const struct sim_conf *conf)
 
 int main(int argc, char **argv)
 {
+	const struct argp argp = {.options = list, .parser = take, .doc = about};
 	struct options o = {.conf = standard};
 
 	log_set_level(LOG_LEVEL_ERROR);
-	if (read_options(argc, argv, &o))
-		return EXIT_USAGE;
-	if (o.done)
-		return EXIT_HOLDS;
+	if (args_parse(&argp, "turnpike-sim " TURNPIKE_VERSION, argc, argv, &o))
+		return EXIT_BROKEN;
 	if (o.memory)
 		return memory_measure(o.memory) ? EXIT_BROKEN : EXIT_HOLDS;
 	return run(&o.conf);

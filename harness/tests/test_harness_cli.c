@@ -43,7 +43,7 @@ static void expect(const char *const args[], int status, const char *says)
 static void test_help_version_list(void **state)
 {
 	(void)state;
-	expect(ARGS("--help"), 0, "--only NAME");
+	expect(ARGS("--help"), 0, "--only=NAME");
 	expect(ARGS("--version"), 0, "turnpike-harness " TURNPIKE_VERSION "\n");
 	expect(ARGS("list"), 0, "call-symmetric-relay");
 }
@@ -61,7 +61,7 @@ static void test_wrong_usage(void **state)
 	expect(ARGS("run", "--capture"), 2, "add --html FILE or --keep DIR");
 	expect(ARGS("run", "--kinds", "none,cone"), 2, "there is no NAT kind cone");
 	expect(ARGS("run", "--shard", "3/2"), 2, "--shard wants I/N");
-	expect(ARGS("run", "--repeat", "0"), 2, "--repeat wants a number from 1");
+	expect(ARGS("run", "--repeat", "0"), 2, "--repeat 0: not a number from 1");
 	expect(ARGS("run", "--browsers", "chromium,lynx"), 2, "there is no browser lynx");
 	expect(ARGS("run", "--target", "cotrun"), 2, "there is no target cotrun");
 	expect(ARGS("run", "--target", "coturn", "--coturn", "/no/such"), 2,

@@ -224,11 +224,11 @@ static void says_what_is_wrong(void **state)
 	} cases[] = {
 	    {"", 2, "the verb is missing"},
 	    {"fly", 2, "there is no verb fly"},
-	    {"turn --fast yes", 2, "there is no option --fast"},
-	    {"turn --only", 2, "--only: the value is missing"},
-	    {"turn --only signal", 2, "there is no such load: signal"},
-	    {"turn --seconds 0", 2, "--seconds is out of its bounds"},
-	    {"turn --rounds many", 2, "--rounds is out of its bounds"},
+	    {"turn --fast yes", 2, "unrecognized option '--fast'"},
+	    {"turn --only", 2, "'--only' requires an argument"},
+	    {"turn --only signal", 2, "--only signal: there is no such load of turn"},
+	    {"turn --seconds 0", 2, "--seconds 0: not a number from 0.1 to 120"},
+	    {"turn --rounds many", 2, "--rounds many: not a number from 1 to 25"},
 	    {"signal --against coturn", 2, "coturn has no hub"},
 	    {"turn --transport smoke", 2, "--transport smoke: it is udp, tcp, tls or dtls"},
 	    {"signal --transport tls", 2, "the hub has WebSocket"},
@@ -237,7 +237,7 @@ static void says_what_is_wrong(void **state)
 	    {"turn --only binding --turnpike /bin/false", 1, "/bin/false"},
 	    {"turn --only binding --against /bin/false --rounds 1 --seconds 0.1", 1, "coturn"},
 	    {"list", 0, "webrtc-bursts"},
-	    {"--help", 0, "usage: turnpike-load"},
+	    {"--help", 0, "Usage: turnpike-load"},
 	};
 	char out[8192];
 

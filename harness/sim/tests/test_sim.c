@@ -168,7 +168,7 @@ static void wrong_usage_names_the_fix(void **state)
 	assert_int_equal(sim("--nonsense"), 2);
 	assert_int_equal(sim("nonsense"), 2);
 	assert_int_equal(sim("--help"), 0);
-	assert_non_null(strstr(said, "--seed N"));
+	assert_non_null(strstr(said, "--seed=N"));
 	assert_int_equal(sim("--memory 50"), 0);
 	assert_non_null(strstr(said, "bytes each when idle"));
 }
