@@ -14,7 +14,7 @@ function(check file printed maker)
 	endif()
 endfunction()
 
-foreach(pair "man:turnpike.8" "man5:turnpike.conf.5" "config:turnpike.conf.example" "markdown:configuration.md" "admin:admin.md" "metrics:metrics.md" "coturn:coturn-directives.md")
+foreach(pair "man:turnpike.8" "man5:turnpike.conf.5" "config:turnpike.conf.example" "markdown:configuration.md" "admin:admin.md" "metrics:metrics.md" "coturn:coturn-directives.md" "openapi:openapi.json")
 	string(REPLACE ":" ";" pair ${pair})
 	list(GET pair 0 what)
 	list(GET pair 1 file)

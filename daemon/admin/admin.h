@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What an operator may see and do on a running server: one table of verbs,
- * JSON in and out, the same over the Unix socket (admin_socket.h) and over
- * HTTPS (admin_http.h). Every act lands in the audit with its actor.
+ * What an operator may see and do: one table of verbs (verb.h), JSON in and out,
+ * the same over the Unix socket (admin_socket.h), over HTTPS (admin_http.h) and,
+ * where no server runs, by the command line on the store. Every act lands in the
+ * audit with its actor.
  *
  * On the control thread. docs/admin.md describes the verbs.
  */
@@ -28,7 +29,7 @@ struct store;
 struct web;
 struct worker;
 
-/* What the verbs reach into: borrowed. */
+/* What the verbs reach into: borrowed. Where no server runs, live and store alone. */
 struct admin {
 	const struct conf_live *live;
 	struct store *store;
@@ -55,6 +56,7 @@ struct admin {
 struct admin_caller {
 	const char *actor; /* for the audit */
 	enum store_role role;
+	bool on_host; /* over the socket, or by the command line itself */
 };
 
 /* A verb whose answer comes later. */
@@ -78,18 +80,13 @@ int admin_call(struct admin *a, const struct admin_caller *caller, const char *v
  * l lives until fn is called. */
 void admin_later_then(struct admin_later *l, admin_done_fn *fn, void *ctx);
 
-/* Whether there is such a verb. *reads: it only looks. */
-bool admin_verb_find(const char *verb, bool *reads);
-
-#define ADMIN_ARGS_MAX 6
-
-/* The arguments of a verb, by number from 0: NULL past the last. *number: it is one. */
-const char *admin_verb_arg(const char *verb, size_t i, bool *number);
-
 /* A word for a code, for programs: "not-found". */
 const char *admin_code_text(int code);
 
 /* docs/admin.md */
 void admin_print_markdown(FILE *out);
+
+/* docs/openapi.json: the hand-written part (daemon/web/openapi.json), and the verbs'. */
+void admin_print_openapi(FILE *out);
 
 #endif

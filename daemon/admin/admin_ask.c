@@ -84,7 +84,7 @@ static int connect_to(const char *dir, int *out, struct why *why)
 	if (!failed && !(r = check_server(fd, owner, path, why)))
 		*out = fd;
 	else if (failed && (saved == ENOENT || saved == ECONNREFUSED || saved == ENOTDIR))
-		r = why_set(why, -E_NOTFOUND,
+		r = why_set(why, -E_CLOSED,
 		            "no server runs on %s: start it, or name its data directory with "
 		            "--data",
 		            dir);

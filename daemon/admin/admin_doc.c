@@ -2,7 +2,7 @@
  *
  * docs/admin.md: the table of verbs, and what one has to know about them.
  */
-#include "daemon/admin/admin_internal.h"
+#include "daemon/admin/verb.h"
 
 static const char head[] =
     "# Administration\n"
@@ -134,9 +134,42 @@ static const char tail[] =
     "503; it does not stop the\n"
     "server: that is SIGTERM, which drains by itself. `drain cancel` takes it back.\n";
 
+static void print_members(FILE *out, const struct verb_member *m)
+{
+	for (const char *comma = ""; m && m->name; m++, comma = ", ") {
+		fprintf(out, "%s`%s`", comma, m->name);
+		if (!m->of)
+			continue;
+		fputs(" (", out);
+		print_members(out, m->of);
+		fputs(")", out);
+	}
+}
+
+static void print_verbs(FILE *out)
+{
+	const struct verb_arg *arg;
+	char path[VERB_PATH_STRLEN];
+	const struct verb *v;
+
+	fputs("| verb | over HTTPS | who | arguments | answer | |\n|---|---|---|---|---|---|\n",
+	      out);
+	for (size_t i = 0; (v = verb_at(i)); i++) {
+		fprintf(out, "| `%s` | %s `%s` | %s | ", v->name,
+		        v->access == VERB_ACTS ? "POST" : "GET", verb_path(v, path),
+		        v->access == VERB_LOOKS ? "all" : "admin");
+		for (size_t k = 0; (arg = verb_arg(v, k)); k++)
+			fprintf(out, "%s`%s`%s", k ? ", " : "", arg->name,
+			        arg->flags & ARG_REQUIRED ? "" : " (optional)");
+		fputs(" | ", out);
+		print_members(out, v->answer);
+		fprintf(out, " | %s |\n", v->help);
+	}
+}
+
 void admin_print_markdown(FILE *out)
 {
 	fputs(head, out);
-	admin_print_verbs(out);
+	print_verbs(out);
 	fputs(tail, out);
 }

@@ -5,7 +5,7 @@
 #include "daemon/admin/admin_http.h"
 
 #include "base/log.h"
-#include "daemon/admin/admin_internal.h"
+#include "daemon/admin/verb.h"
 #include "daemon/grant.h"
 #include "daemon/web/http_api_internal.h"
 #include "daemon/web/web_http.h"
@@ -15,10 +15,9 @@
 #include <string.h>
 #include <strings.h>
 
-#define COOKIE      "turnpike"
-#define VERB_MAX    48
-#define TEXT_DIGITS 18
-#define LOOK        (HTTP_GET | HTTP_HEAD)
+#define COOKIE   "turnpike"
+#define VERB_MAX VERB_PATH_STRLEN
+#define LOOK     (HTTP_GET | HTTP_HEAD)
 
 static bool is_json(const struct http_request *q)
 {
@@ -132,37 +131,35 @@ static int body_of(const struct http_request *q, json_t **out, struct why *why)
 }
 
 /* The names of a verb's arguments. */
-static const char *const *names_of(const char *verb, const char *names[ADMIN_ARGS_MAX + 1])
+static const char *const *names_of(const struct verb *v, const char *names[VERB_ARGS_MAX + 1])
 {
-	bool number;
+	const struct verb_arg *arg;
 	size_t n = 0;
 
-	while (n < ADMIN_ARGS_MAX && (names[n] = admin_verb_arg(verb, n, &number)))
-		n++;
+	for (; v && (arg = verb_arg(v, n)); n++)
+		names[n] = arg->name;
 	names[n] = NULL;
 	return names;
 }
 
 /* The verb's arguments, as far as the query has them. */
-static int query_of(const struct http_request *q, const char *verb, json_t **out, struct why *why)
+static int query_of(const struct http_request *q, const struct verb *v, json_t **out,
+                    struct why *why)
 {
-	const char *name, *text;
-	bool number;
+	const struct verb_arg *arg;
+	const char *text;
+	json_t *value;
+	int r = 0;
 
 	*out = json_object();
-	for (size_t i = 0; (name = admin_verb_arg(verb, i, &number)); i++) {
-		text = q->query(q->ctx, name);
-		if (!text)
-			continue;
-		if (number && (!*text || strlen(text) > TEXT_DIGITS ||
-		               strspn(text, "0123456789") != strlen(text)))
-			return why_set(why, -E_INVAL, "%s: %s is a whole number", verb, name);
-		if (json_object_set_new(*out, name,
-		                        number ? json_integer(strtoll(text, NULL, 10))
-		                               : json_string(text)))
-			return why_set(why, -E_INVAL, "%s: %s is not valid UTF-8", verb, name);
+	for (size_t i = 0; !r && v && (arg = verb_arg(v, i)); i++) {
+		text = q->query(q->ctx, arg->name);
+		if (text)
+			r = verb_parse(v, arg, text, &value, why);
+		if (text && !r)
+			json_object_set_new(*out, arg->name, value);
 	}
-	return 0;
+	return r;
 }
 
 static void tell(struct http_response *r, int rc, struct admin_answer *answer)
@@ -190,18 +187,17 @@ static void run_verb(struct admin_http *h, const struct http_request *q, struct 
                      const char *verb, const struct admin_caller *caller)
 {
 	struct admin_answer answer = {.result = NULL};
-	const char *names[ADMIN_ARGS_MAX + 1] = {NULL};
+	const char *names[VERB_ARGS_MAX + 1] = {NULL};
+	const struct verb *v = verb_find(verb);
 	json_t *args = NULL;
-	bool reads;
 	int rc;
 
 	/* A POST says all in its body. */
-	if (!http_api_query_only(q, q->method == HTTP_POST ? names : names_of(verb, names), r))
+	if (!http_api_query_only(q, q->method == HTTP_POST ? names : names_of(v, names), r))
 		return;
 	rc = q->method == HTTP_POST ? body_of(q, &args, &answer.why)
-	                            : query_of(q, verb, &args, &answer.why);
-	if (!rc && args && admin_verb_find(verb, &reads) &&
-	    !http_api_members_only(args, names_of(verb, names), r)) {
+	                            : query_of(q, v, &args, &answer.why);
+	if (!rc && args && v && !http_api_members_only(args, names_of(v, names), r)) {
 		json_decref(args);
 		return;
 	}
@@ -385,21 +381,20 @@ static const struct door *find_door(const char *path)
 /* Of a path that is none's, any: who tries that hears that there is none. */
 static unsigned methods_of(const char *path, const char *verb)
 {
-	bool reads;
+	const struct verb *v = verb_find(verb);
 
 	if (find_door(path) || !strcmp(path, "password"))
 		return HTTP_POST;
 	if (!strcmp(path, "whoami"))
 		return LOOK;
-	if (!admin_verb_find(verb, &reads))
+	if (!v)
 		return ~0u;
-	return reads ? LOOK | HTTP_POST : HTTP_POST;
+	return v->access == VERB_ACTS ? HTTP_POST : LOOK | HTTP_POST;
 }
 
 static void wrong_method(struct http_response *r, unsigned methods)
 {
-	http_api_error(r, 405, "method-not-allowed",
-	               "What looks is asked for with GET, what changes something with POST.");
+	http_api_error(r, 405, "method-not-allowed", "Use GET to read and POST to change.");
 	r->allow = methods == LOOK        ? "GET, HEAD"
 	           : methods == HTTP_POST ? "POST"
 	                                  : "GET, HEAD, POST";
@@ -431,8 +426,8 @@ void admin_http_answer(struct admin_http *h, const struct http_request *q, struc
 			if (!http_api_query_only(q, none, r))
 				return;
 			http_api_json(r, 200,
-			              json_pack("{so ss ss*}", "actor",
-			                        admin_string(actor, strlen(actor)), "role",
+			              json_pack("{so ss ss?}", "actor",
+			                        json_shown(actor, strlen(actor)), "role",
 			                        store_role_text(caller.role), "name",
 			                        *who.name ? who.name : NULL));
 		} else if (!strcmp(path, "password"))

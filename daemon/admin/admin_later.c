@@ -2,9 +2,8 @@
  *
  * Verbs that take too long for the control thread: their work is the helper's.
  */
-#include "daemon/admin/admin_internal.h"
-
 #include "daemon/admin/helper.h"
+#include "daemon/admin/verb.h"
 #include "store/store.h"
 
 #include <stdlib.h>
@@ -13,8 +12,8 @@
 struct admin_later {
 	struct helper_job job;
 	struct admin *admin;
-	const char *verb;
-	admin_fn *work;
+	const struct verb *verb;
+	verb_fn *work;
 	json_t *args, *result;
 	char actor[STORE_ACTOR_MAX];
 	enum store_role role;
@@ -40,7 +39,7 @@ static void done(struct helper_job *j, int r, const struct why *why)
 	struct admin_later *l = (struct admin_later *)j;
 	struct admin_answer answer = {.result = NULL, .why = *why};
 
-	admin_finish(l->admin, l->verb, l->actor, r);
+	task_finish(l->admin, l->verb->name, l->actor, r);
 	if (!l->done)
 		return;
 	if (!r)
@@ -57,10 +56,13 @@ static void release(struct helper_job *j)
 	free(l);
 }
 
-int admin_later(struct admin_task *t, admin_fn *fn, struct why *why)
+int task_later(struct admin_task *t, verb_fn *fn, struct why *why)
 {
-	struct admin_later *l = calloc(1, sizeof(*l));
+	struct admin_later *l;
 
+	if (!t->admin->helper)
+		return fn(t, why);
+	l = calloc(1, sizeof(*l));
 	if (!l)
 		return why_set(why, -E_NOMEM, "out of memory");
 	l->job = (struct helper_job){.work = work, .done = done, .release = release};

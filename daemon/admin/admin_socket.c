@@ -76,7 +76,8 @@ static void client_free(struct client *c)
 
 static int ask(struct client *c, const char *line, size_t len, struct admin_answer *out)
 {
-	const struct admin_caller caller = {.actor = c->actor, .role = STORE_ROLE_ADMIN};
+	const struct admin_caller caller = {
+	    .actor = c->actor, .role = STORE_ROLE_ADMIN, .on_host = true};
 	json_t *request = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
 	const char *verb = json_string_value(json_object_get(request, "verb"));
 	int r;

@@ -31,7 +31,7 @@ void admin_socket_stop(struct admin_socket *s);
 
 /* ---- the other end, for the command line ---- */
 
-/* Asks the server on dir. Steals args (may be NULL). 0 and the result; -E_NOTFOUND when no server
+/* Asks the server on dir. Steals args (may be NULL). 0 and the result; -E_CLOSED when no server
  * runs there; any other code with the server's own words. */
 int admin_ask(const char *dir, const char *verb, json_t *args, json_t **result, struct why *why);
 

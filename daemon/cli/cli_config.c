@@ -77,7 +77,7 @@ int cli_check(struct cli *cli, struct why *why)
 
 	check_as_server(&cli->conf, &found);
 	status = json_array_size(found.problems) ? CLI_EXIT_FAIL : 0;
-	if (cli->flags & FLAG_JSON) {
+	if (cli->json) {
 		if (cli_print_json(json_pack("{sb sO sO}", "ok", !status, "problems",
 		                             found.problems, "warnings", found.warnings),
 		                   why))
@@ -95,7 +95,7 @@ int cli_check(struct cli *cli, struct why *why)
 
 int cli_config(struct cli *cli, struct why *why)
 {
-	if (cli->flags & FLAG_JSON)
+	if (cli->json)
 		return cli_print_json(conf_json(&cli->conf, cli->origins), why);
 	conf_print_values(stdout, &cli->conf, cli->origins);
 	return 0;

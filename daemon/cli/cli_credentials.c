@@ -17,16 +17,17 @@
 
 static int parse_ttl(const struct cli *cli, int64_t *ttl_s, struct why *why)
 {
+	const char *text = cli_text(cli, "ttl");
 	size_t digits;
 
 	*ttl_s = cli->conf.credential_ttl;
-	if (!cli->ttl)
+	if (!text)
 		return 0;
-	digits = strspn(cli->ttl, "0123456789");
-	if (!digits || cli->ttl[digits] || digits > 18 || !(*ttl_s = strtoll(cli->ttl, NULL, 10)))
+	digits = strspn(text, "0123456789");
+	if (!digits || text[digits] || digits > 18 || !(*ttl_s = strtoll(text, NULL, 10)))
 		return why_set(why, CLI_EXIT_USE,
-		               "--ttl: \"%.64s\" is not a time: write seconds, 1 to %" PRId64,
-		               cli->ttl, cli->conf.max_credential_ttl);
+		               "--ttl: \"%.64s\" is not a time: write seconds, 1 to %" PRId64, text,
+		               cli->conf.max_credential_ttl);
 	if (*ttl_s > cli->conf.max_credential_ttl)
 		return why_set(why, CLI_EXIT_USE,
 		               "--ttl: %" PRId64 " is above max_credential_ttl: write 1 to %" PRId64
@@ -74,7 +75,7 @@ int cli_credentials(struct cli *cli, struct why *why)
 	struct ice_grant grant = {.uri_n = 0};
 	const struct endpoint_caller nobody = {.asked = NULL};
 	char host[ICE_HOST_STRLEN];
-	const char *name = cli->words[0];
+	const char *name = cli_text(cli, "name");
 	json_t *out;
 	size_t n;
 	int status = parse_ttl(cli, &grant.ttl_s, why);

@@ -93,7 +93,7 @@ static int judge(const struct cli *cli, const struct addr *to, int status, struc
 	int failed;
 
 	addr_format(to, where);
-	if (cli->flags & FLAG_JSON) {
+	if (cli->json) {
 		failed = cli_print_json(json_pack("{sb ss si}", "ok", status == 200, "address",
 		                                  where, "status", status),
 		                        why);

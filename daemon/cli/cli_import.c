@@ -60,11 +60,11 @@ static int read_db(struct import *im, const struct cli *cli, struct why *why)
 	char place[PATH_MAX];
 	int r;
 
-	if (cli->userdb)
-		return import_db(im, cli->userdb, why);
-	snprintf(place, sizeof(place), "%s%s", cli->root ? cli->root : "",
+	if (cli_text(cli, "userdb"))
+		return import_db(im, cli_text(cli, "userdb"), why);
+	snprintf(place, sizeof(place), "%s%s", cli_text(cli, "root") ? cli_text(cli, "root") : "",
 	         im->userdb ? im->userdb : COTURN_DB);
-	if (!im->userdb && (im->other_db || !(cli->flags & FLAG_INSTALL) || access(place, F_OK)))
+	if (!im->userdb && (im->other_db || !cli_text(cli, "install") || access(place, F_OK)))
 		return 0;
 	r = import_db(im, place, why);
 	if (r != -E_NOTFOUND && r != -E_DENIED)
@@ -87,7 +87,7 @@ static void say_notes(const struct import *im, const struct cli *cli)
 		fputs("note: this file has coturn relay for everybody, without credentials; here "
 		      "nobody relays without: turnpike user add, or shared_secret\n",
 		      stderr);
-	if (!cli->userdb && !im->userdb && !im->other_db && !(cli->flags & FLAG_INSTALL))
+	if (!cli_text(cli, "userdb") && !im->userdb && !im->other_db && !cli_text(cli, "install"))
 		fputs("note: coturn also reads " COTURN_DB
 		      " where no database is named: --userdb FILE takes its users, too\n",
 		      stderr);
@@ -95,17 +95,17 @@ static void say_notes(const struct import *im, const struct cli *cli)
 
 int cli_import(struct cli *cli, struct why *why)
 {
-	bool install = cli->flags & FLAG_INSTALL;
-	const char *path = cli->words[0];
+	bool install = cli_text(cli, "install");
+	const char *path = cli_text(cli, "file");
 	struct import im;
 	int r;
 
-	if (install && cli->write)
+	if (install && cli_text(cli, "write"))
 		return why_set(why, CLI_EXIT_USE, "--write and --install: give one of them");
-	if (!install && cli->flags & (FLAG_ROOT | FLAG_FORCE))
+	if (!install && (cli_text(cli, "root") || cli_text(cli, "force")))
 		return why_set(why, CLI_EXIT_USE, "--root and --force are for --install: add it");
 	import_init(&im, stderr);
-	im.keeps_users = cli->write || install;
+	im.keeps_users = cli_text(cli, "write") || install;
 	r = import_file(&im, path, why);
 	if (!r)
 		r = read_db(&im, cli, why);
@@ -116,10 +116,10 @@ int cli_import(struct cli *cli, struct why *why)
 		r = import_check(&im, path, why);
 	}
 	if (!r && install)
-		r = import_install(&im, path, cli->root ? cli->root : "", cli->flags & FLAG_FORCE,
-		                   why);
-	else if (!r && cli->write)
-		r = write_dir(&im, path, cli->write, why);
+		r = import_install(&im, path, cli_text(cli, "root") ? cli_text(cli, "root") : "",
+		                   cli_text(cli, "force"), why);
+	else if (!r && cli_text(cli, "write"))
+		r = write_dir(&im, path, cli_text(cli, "write"), why);
 	else if (!r)
 		import_print(stdout, &im, path, NULL);
 	import_free(&im);

@@ -128,8 +128,8 @@ static int examine(struct doctor *d, struct why *why)
 
 int cli_doctor(struct cli *cli, struct why *why)
 {
-	struct doctor d = {.conf = &cli->conf, .stun = cli->stun};
-	bool json = cli->flags & FLAG_JSON;
+	struct doctor d = {.conf = &cli->conf, .stun = cli_text(cli, "stun")};
+	bool json = cli->json;
 	int status;
 
 	signal(SIGPIPE, SIG_IGN);

@@ -178,7 +178,8 @@ static void test_user(void **state)
 	assert_non_null(strstr(f->out, "bob\tother\t20"));
 	OK(f, "user list --json");
 	value = parse(f);
-	assert_int_equal(json_array_size(value), 3);
+	assert_int_equal(json_array_size(json_object_get(value, "users")), 3);
+	assert_true(json_is_null(json_object_get(value, "next")));
 	json_decref(value);
 
 	assert_int_equal(run(f, "user add alice"), 1);
@@ -239,7 +240,7 @@ static void test_secret_and_credentials(void **state)
 	char text[256], username[300];
 	struct credential want;
 	int64_t now_s = (int64_t)time(NULL), expires;
-	json_t *value, *server;
+	json_t *value, *server, *rows;
 
 	assert_int_equal(run(f, "credentials alice"), 1); /* no store yet */
 	assert_non_null(strstr(f->err, "data"));
@@ -297,9 +298,11 @@ static void test_secret_and_credentials(void **state)
 	OK(f, "secret retire 2");
 	OK(f, "secret list --json");
 	value = parse(f);
-	assert_true(json_is_false(json_object_get(json_array_get(value, 1), "live")));
-	assert_true(json_is_string(json_object_get(json_array_get(value, 1), "retired_at")));
-	assert_true(json_is_null(json_object_get(json_array_get(value, 0), "retired_at")));
+	rows = json_object_get(value, "secrets");
+	assert_true(json_is_false(json_object_get(json_array_get(rows, 1), "live")));
+	assert_true(json_is_string(json_object_get(json_array_get(rows, 1), "retired_at")));
+	assert_true(json_is_null(json_object_get(json_array_get(rows, 0), "retired_at")));
+	assert_true(json_is_null(json_object_get(json_array_get(rows, 0), "allocations")));
 	json_decref(value);
 	assert_int_equal(run(f, "secret retire 2"), 1);
 	OK(f, "secret retire 1");
@@ -345,7 +348,8 @@ static void test_records(void **state)
 	OK(f, "account add ann --admin");
 	OK(f, "account list --json");
 	value = parse(f);
-	assert_string_equal(json_string_value(json_object_get(json_array_get(value, 0), "role")),
+	assert_string_equal(json_string_value(json_object_get(
+	                        json_array_get(json_object_get(value, "accounts"), 0), "role")),
 	                    "admin");
 	json_decref(value);
 	OK(f, "account password ann --json");
@@ -372,7 +376,7 @@ static void test_records(void **state)
 	assert_non_null(strstr(f->out, "\tunrevoke user\talice\n"));
 	OK(f, "audit --json");
 	value = parse(f);
-	assert_true(json_array_size(value) > 10);
+	assert_true(json_array_size(json_object_get(value, "audit")) > 10);
 	json_decref(value);
 
 	snprintf(command, sizeof(command), "backup %s/copy", f->dir);
@@ -409,7 +413,7 @@ static void test_token(void **state)
 	assert_null(strstr(f->out, "tp_"));
 	OK(f, "token list --json");
 	value = parse(f);
-	assert_int_equal(json_array_size(value), 2);
+	assert_int_equal(json_array_size(json_object_get(value, "tokens")), 2);
 	json_decref(value);
 	OK(f, "token del 1");
 	assert_int_equal(run(f, "token del 1"), 1);

@@ -10,6 +10,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -33,13 +34,14 @@ struct relayed {
 static int read_relayed(struct stage *st, enum lab_side side, struct relayed *r, struct why *why)
 {
 	const char *const words[] = {"sessions", "--user", st->mark[side].name, "--json", NULL};
-	json_t *sessions = NULL, *s;
+	json_t *answer = NULL, *s;
 	size_t i;
-	int err = appliance_verb(st->appliance, words, &sessions, why);
+	int err = appliance_verb(st->appliance, words, &answer, why);
 
 	*r = (struct relayed){.allocations = 0};
-	json_array_foreach (sessions, i, s) {
-		int64_t expiry_s = (int64_t)facts_number(s, "credential_expires_at");
+	json_array_foreach (json_object_get(answer, "sessions"), i, s) {
+		const char *user = json_string_value(json_object_get(s, "user"));
+		int64_t expiry_s = user ? strtoll(user, NULL, 10) : 0;
 		double packets =
 		    facts_number(s, "to_peer_packets") + facts_number(s, "to_client_packets");
 
@@ -51,7 +53,7 @@ static int read_relayed(struct stage *st, enum lab_side side, struct relayed *r,
 		else
 			r->packets_expired += packets;
 	}
-	json_decref(sessions);
+	json_decref(answer);
 	return err;
 }
 

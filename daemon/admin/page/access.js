@@ -35,11 +35,11 @@ async function retire(secret, ctx) {
 	const answer = await ask({ title: `Retire secret ${secret.id}?`, yes: "Retire",
 		text: "From then on its credentials open no new allocations. Give your issuers another secret first. " +
 		      `${lives(secret)} Calls go on unless you end them, as you should after a leak.`,
-		fields: [field({ label: "When", name: "after_s", options: RETIRE_AFTER })] });
+		fields: [field({ label: "When", name: "after", options: RETIRE_AFTER })] });
 
 	if (answer)
-		await ctx.doing(() => act("secret retire", answer.after_s === "now" ? { id: secret.id, now: true }
-			: { id: secret.id, after_s: Number(answer.after_s) }));
+		await ctx.doing(() => act("secret retire", answer.after === "now" ? { id: secret.id, now: true }
+			: { id: secret.id, after: Number(answer.after) }));
 }
 
 async function end(secret, ctx) {
@@ -84,9 +84,9 @@ function secretPanel(ctx) {
 /* ---- tokens ---- */
 
 async function addToken(v, f, ctx) {
-	const scopes = ["issue", "metrics", "admin"].filter((s) => v[s]).join(",");
-	const made = await ctx.doing(() => act("token add", { label: v.label, scopes,
-		expires_in_s: v.expires ? Number(v.expires) : null }));
+	const scope = ["issue", "metrics", "admin"].filter((s) => v[s]).join(",");
+	const made = await ctx.doing(() => act("token add", { label: v.label, scope,
+		expires: v.expires ? Number(v.expires) : null }));
 
 	if (!made)
 		return;

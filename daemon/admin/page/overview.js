@@ -6,7 +6,7 @@ import { look } from "./api.js";
 import { Chart } from "./chart.js";
 import { $, el, hashOf, setText } from "./dom.js";
 import { Series } from "./series.js";
-import { bitRate, bytes, count, dateTime, duration } from "./text.js";
+import { bitRate, bytes, count, dateTime, duration, unixTime } from "./text.js";
 
 const RANGES = {
 	minutes: { label: "10 minutes", stepS: 1, spanS: 600, everyS: 1 },
@@ -44,7 +44,7 @@ function makeRange(name) {
 	let series = new Series(range.stepS, range.spanS), startedAt = 0, askedAt = 0;
 
 	return async ({ started_at, uptime_s }) => {
-		const now = started_at + uptime_s;
+		const now = unixTime(started_at) + uptime_s;
 
 		// A new server, or its clock was set back.
 		if (started_at !== startedAt || now < series.last - 2) {
@@ -52,7 +52,7 @@ function makeRange(name) {
 			askedAt = 0;
 		}
 		if (!askedAt || now - askedAt >= range.everyS || now < askedAt) {
-			series.take(await look("samples", { step: range.stepS, since: series.last || null }), now);
+			series.take(await look("samples", { step: range.stepS, since: series.last ? new Date(series.last * 1000).toISOString() : null }), now);
 			startedAt = started_at;
 			askedAt = now;
 		}

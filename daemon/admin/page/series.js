@@ -3,6 +3,8 @@
 // Samples over time, as they come from the verb "samples": columns, the oldest
 // first. Asked for piece by piece.
 
+import { unixTime } from "./text.js";
+
 export class Series {
 	constructor(stepS, spanS) {
 		this.stepS = stepS;
@@ -20,7 +22,8 @@ export class Series {
 	}
 
 	// Adds what is later than what there is, forgets what is out of the span.
-	take({ at, ...answer }, now) {
+	take({ at: times, ...answer }, now) {
+		const at = times.map(unixTime);
 		const from = at.findIndex((t) => t > this.last);
 		const columns = Object.entries(answer).filter(([, v]) => Array.isArray(v));
 

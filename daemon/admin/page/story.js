@@ -7,7 +7,7 @@ import { look } from "./api.js";
 import { callColumns } from "./calls.js";
 import { el, linkTo, nameOf, panel, setText } from "./dom.js";
 import { Table } from "./table.js";
-import { bytes, clock, dateTime, visible } from "./text.js";
+import { bytes, clock, dateTime, unixTime, visible } from "./text.js";
 
 const sessionColumns = [
 	{ head: "Session", make: (s) => s.id ? linkTo("story", { session: s.id }, s.id) : "refused" },
@@ -25,18 +25,18 @@ const eventColumns = [
 	{ head: "By", text: (e) => e.source },
 	{ head: "Of", text: (e) => e.of },
 	{ head: "What", class: "what", text: (e) =>
-		visible(e.text) + (e.count ? ` (${e.count} times, last at ${clock(e.last_at)})` : "") },
+		visible(e.text) + (e.last_at ? ` (${e.count} times, last at ${clock(e.last_at)})` : "") },
 ];
 
 // The times are reckoned back from now by the server, and differ in the last digits.
-const eventKey = (e) => `${e.of} ${e.event} ${Math.round(e.at * 10)} ${e.text}`;
+const eventKey = (e) => `${e.of} ${e.event} ${Math.round(unixTime(e.at) * 10)} ${e.text}`;
 
 export function story(root, { params }) {
 	const what = ["session", "call", "user"].find((w) => params[w]) ?? "session";
 	const verdict = el("p", { id: "verdict", "aria-live": "polite" });
 	const make = (name, label, columns, key) => new Table(name, { label, columns, key, empty: `No ${label.toLowerCase()}.` });
 	const events = make("events", "Events", eventColumns, eventKey);
-	const sessionTable = make("sessions", "Sessions", sessionColumns, (s) => `${s.id} ${s.client} ${Math.round(s.begun_at)}`);
+	const sessionTable = make("sessions", "Sessions", sessionColumns, (s) => `${s.id} ${s.client} ${Math.round(unixTime(s.begun_at))}`);
 	const callTable = make("calls", "Calls", callColumns, (c) => c.id);
 
 	root.append(

@@ -31,15 +31,19 @@ export function duration(s) {
 
 const pad = (n) => String(n).padStart(2, "0");
 
-// Of Unix times, in the browser's time zone.
+// Of the server's times (RFC 3339) or of Unix times, in the browser's time zone.
+const dateOf = (at) => new Date(typeof at === "number" ? at * 1000 : at);
+
+export const unixTime = (at) => Date.parse(at) / 1000;
+
 export function clock(at, seconds = true) {
-	const d = new Date(at * 1000);
+	const d = dateOf(at);
 
 	return `${pad(d.getHours())}:${pad(d.getMinutes())}${seconds ? `:${pad(d.getSeconds())}` : ""}`;
 }
 
 export function dateTime(at) {
-	const d = new Date(at * 1000);
+	const d = dateOf(at);
 
 	return at ? `${d.getFullYear()}-${pad(d.getMonth() + 1)}-${pad(d.getDate())} ${clock(at)}` : "–";
 }

@@ -35,7 +35,7 @@ function button(name, label, click, props = {}) {
 
 function acts(user, latest, ctx) {
 	const onOff = button("disable", "Disable", async () => {
-		if (latest().disabled)
+		if (!latest().enabled)
 			await ctx.doing(() => act("user enable", { name: user.name, realm: user.realm }));
 		else
 			await run("disable", user, ctx);
@@ -59,7 +59,7 @@ async function add({ name, password, realm }, f, ctx) {
 export function users(root, ctx) {
 	const { after = "" } = ctx.params;
 	const next = linkTo("users", {}, "More →");
-	const table = new Table("users", { label: "Users", key: (u) => u.place,
+	const table = new Table("users", { label: "Users", key: (u) => `${u.realm}\t${u.name}`,
 		empty: "No static users. Time-limited credentials need none.",
 		columns: [
 			{ head: "Name", class: "wide", make: (u) => nameOf(u.name) },
@@ -67,14 +67,14 @@ export function users(root, ctx) {
 			{ head: "Since", text: (u) => dateTime(u.created_at) },
 			{ head: "State", make: () => el("span", { class: "pill" }),
 			  update: (cell, u) => {
-				setText(cell.firstChild, u.disabled ? "disabled" : "enabled");
-				cell.firstChild.classList.toggle("good", !u.disabled);
+				setText(cell.firstChild, u.enabled ? "enabled" : "disabled");
+				cell.firstChild.classList.toggle("good", u.enabled);
 			  } },
 			{ head: "See", make: (u) => [linkTo("sessions", { user: u.name }, "sessions"), " ",
 			                             linkTo("usage", { user: u.name }, "usage"), " ",
 			                             linkTo("story", { user: u.name }, "explain")] },
 			ctx.isAdmin && { head: "", class: "acts", make: (u, latest) => acts(u, latest, ctx),
-				update: (cell, u) => setText(cell.firstChild, u.disabled ? "Enable" : "Disable") },
+				update: (cell, u) => setText(cell.firstChild, u.enabled ? "Disable" : "Enable") },
 		].filter(Boolean) });
 
 	next.hidden = true;
@@ -94,8 +94,8 @@ export function users(root, ctx) {
 			const page = await look("users", { limit: LIMIT, after });
 
 			table.show(page.users);
-			next.hidden = !page.more;
-			next.href = `#users?${new URLSearchParams({ after: page.users.at(-1)?.place ?? "" })}`;
+			next.hidden = !page.next;
+			next.href = `#users?${new URLSearchParams({ after: page.next ?? "" })}`;
 		},
 	};
 }

@@ -190,6 +190,25 @@ static bool of_type(const char *type, const json_t *value)
 	                                  : !strcmp(type, "number") && json_is_number(value);
 }
 
+/* RFC 3339, as much of it as is used here: UTC, whole seconds or milliseconds. */
+static bool of_format(const char *format, const char *text)
+{
+	const char *like = format && !strcmp(format, "date-time") ? "0000-00-00T00:00:00"
+	                   : format && !strcmp(format, "date")    ? "0000-00-00"
+	                                                          : NULL;
+	size_t i;
+
+	if (!like || !text)
+		return !format || !text || like;
+	for (i = 0; like[i]; i++)
+		if (like[i] == '0' ? !strchr("0123456789", text[i]) || !text[i]
+		                   : like[i] != text[i])
+			return false;
+	if (like[10] && text[i] == '.' && strspn(text + i + 1, "0123456789") == 3)
+		i += 4;
+	return !strcmp(text + i, like[10] ? "Z" : "");
+}
+
 static bool fits_object(json_t *doc, json_t *schema, json_t *value, char why[OPENAPI_TEXT])
 {
 	json_t *properties = json_object_get(schema, "properties"), *item;
@@ -237,9 +256,9 @@ static bool fits_array(json_t *doc, json_t *schema, json_t *value, char why[OPEN
 
 static bool knows_words(json_t *schema, char why[OPENAPI_TEXT])
 {
-	static const char *const words[] = {"type",       "description", "required",
-	                                    "properties", "items",       "additionalProperties",
-	                                    "minItems",   "enum"};
+	static const char *const words[] = {
+	    "type",     "description", "required", "properties", "items", "additionalProperties",
+	    "minItems", "enum",        "nullable", "format"};
 	const char *key;
 	json_t *item;
 
@@ -264,6 +283,14 @@ bool openapi_fits(json_t *doc, json_t *schema, json_t *value, char why[OPENAPI_T
 	size_t i;
 
 	schema = openapi_deref(doc, schema);
+	if (json_is_null(value) && json_is_true(json_object_get(schema, "nullable")))
+		return true;
+	if (!of_format(json_string_value(json_object_get(schema, "format")),
+	               json_string_value(value))) {
+		snprintf(why, OPENAPI_TEXT, "\"%s\" is not of its format",
+		         json_string_value(value));
+		return false;
+	}
 	type = json_string_value(json_object_get(schema, "type"));
 	if (!type || !of_type(type, value)) {
 		snprintf(why, OPENAPI_TEXT, "something is no %s", type ? type : "(type)");

@@ -223,11 +223,12 @@ static void by_session(void **state)
 	(void)state;
 	assert_int_equal(allocate_as(&w, "zoe", 600, SECRET), 0);
 	said = lab_verb(&server, "sessions --user zoe --json", NULL);
-	sessions = json_loads(strchr(said, '['), 0, NULL);
+	sessions = json_loads(strchr(said, '{'), 0, NULL);
 	free(said);
-	id = json_string_value(json_object_get(json_array_get(sessions, 0), "id"));
+	id = json_string_value(
+	    json_object_get(json_array_get(json_object_get(sessions, "sessions"), 0), "id"));
 	assert_non_null(id);
-	snprintf(verb, sizeof(verb), "close %s", id);
+	snprintf(verb, sizeof(verb), "session close %s", id);
 	free(lab_verb(&server, verb, NULL));
 	snprintf(verb, sizeof(verb), "explain %s --json", id);
 	said = lab_verb(&server, verb, NULL);

@@ -108,9 +108,7 @@ static int stop(void **state)
 
 static void path_of(const json_t *verb, char path[96])
 {
-	snprintf(path, 96, OPENAPI_ADMIN "%s", text(verb, "verb"));
-	for (char *c = path; *c; c++)
-		*c = *c == ' ' ? '/' : *c;
+	snprintf(path, 96, OPENAPI_ADMIN "%s", text(verb, "path"));
 }
 
 static bool is_required(const json_t *list, const char *name)
@@ -163,7 +161,7 @@ static void check_op(const char *path, const json_t *verb, json_t *op)
 static void check_verb(const json_t *verb)
 {
 	json_t *args = json_object_get(verb, "arguments"), *arg, *item, *schema, *get_op;
-	bool reads = json_is_true(json_object_get(verb, "reads"));
+	bool reads = !strcmp(text(verb, "method"), "GET");
 	char path[96], summary[512];
 	size_t i;
 
@@ -331,7 +329,7 @@ static void who_may_what(void **state)
 		bool admin = !strcmp(text(verb, "role"), "admin");
 
 		path_of(verb, path);
-		q.method = json_is_true(json_object_get(verb, "reads")) ? "GET" : "POST";
+		q.method = !strcmp(text(verb, "method"), "GET") ? "GET" : "POST";
 		value = ask(&q, path, admin ? 403 : 0);
 		if (!admin && json_integer_value(json_object_get(value, "(status)")) == 403)
 			fail_msg("%s is refused to who may only look", path);

@@ -602,17 +602,18 @@ static long long usage_of(const char *user, const char *key)
 {
 	char verb[96], *said;
 	long long n = -1;
-	json_t *rows;
+	json_t *answer, *rows;
 
 	snprintf(verb, sizeof(verb), "usage --user %s --json", user);
 	said = lab_verb(&server, verb, NULL);
-	rows = json_loads(said, 0, NULL);
+	answer = json_loads(said, 0, NULL);
+	rows = json_object_get(answer, "usage");
 	assert_true(json_is_array(rows));
 	if (json_array_size(rows)) /* two at midnight; the sum of them is what counts */
 		n = 0;
 	for (size_t i = 0; i < json_array_size(rows); i++)
 		n += json_integer_value(json_object_get(json_array_get(rows, i), key));
-	json_decref(rows);
+	json_decref(answer);
 	free(said);
 	return n;
 }
@@ -669,7 +670,7 @@ static void audited(void **state)
 
 	(void)state;
 	assert_non_null(strstr(said, "\trevoke credential\t"));
-	assert_non_null(strstr(said, "\tcli uid 0\trevoke user\teve\n"));
+	assert_non_null(strstr(said, "\tsocket uid 0\trevoke user\teve\n"));
 	assert_non_null(strstr(said, "\tuser disable\tdan@turnpike\n"));
 	assert_null(strstr(said, SECRET));
 	free(said);

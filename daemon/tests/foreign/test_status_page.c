@@ -407,7 +407,7 @@ static void manages_access(void **state)
 	free(value);
 	page_wait("document.querySelectorAll('[data-table=secrets] tbody tr').length == 2");
 	page_click("[data-table=secrets] [data-key='2'] [data-act=retire]");
-	page_is("document.querySelector('#ask [name=after_s]').value = '3600'", "\"3600\"");
+	page_is("document.querySelector('#ask [name=after]').value = '3600'", "\"3600\"");
 	page_click("#ask-yes");
 	page_wait(TEXT("[data-table=secrets] [data-key=\"2\"]") ".includes('live until')");
 	page_click("[data-table=secrets] [data-key='2'] [data-act=retire]");
@@ -417,7 +417,7 @@ static void manages_access(void **state)
 	    "document.querySelector('[data-table=secrets] [data-key=\"2\"] [data-act=end]').hidden",
 	    "true");
 	page_click("[data-table=secrets] [data-key='1'] [data-act=retire]");
-	page_is("document.querySelector('#ask [name=after_s]').value = 'now'", "\"now\"");
+	page_is("document.querySelector('#ask [name=after]').value = 'now'", "\"now\"");
 	page_click("#ask-yes");
 	page_wait(TEXT("[data-table=secrets] [data-key=\"1\"]") ".includes('ended')");
 	page_type("#token-form [name=label]", "<b>grafana</b>");

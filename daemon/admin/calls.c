@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The verbs "explain" and "calls": what workers and the hub know of a session,
+ * "calls" and "explain": what workers and the hub know of a session,
  * a user or a call, as one timeline with a verdict.
  */
-#include "daemon/admin/admin_internal.h"
-
 #include "daemon/admin/ask.h"
+#include "daemon/admin/verb.h"
 #include "daemon/admin/verdict.h"
 #include "turn/stun_msg.h"
 
@@ -67,7 +66,7 @@ struct story {
 	size_t call_n;
 	json_t *events;
 	uint64_t now_ms;
-	double now_s;
+	int64_t now_unix_ms;
 };
 
 static const char *method_text(unsigned method)
@@ -163,19 +162,20 @@ static void describe_signal(const struct explain_call *c, const struct explain_e
 	snprintf(text, size, "%s %s", c->name[e->from], texts[e->what]);
 }
 
+/* The workers' clock as the time of day. */
+static json_t *time_of(const struct story *s, uint64_t at_ms)
+{
+	return json_time_ms(s->now_unix_ms - (int64_t)(s->now_ms - at_ms));
+}
+
 static void add(struct story *s, uint64_t at_ms, uint64_t last_ms, unsigned count,
                 const char *source, const char *of, const char *what, const char *text)
 {
-	double age = (double)(s->now_ms - at_ms) / 1000,
-	       last = (double)(s->now_ms - last_ms) / 1000;
-	json_t *e = json_pack("{sf ss ss ss so}", "at", s->now_s - age, "source", source, "of", of,
-	                      "event", what, "text", admin_string(text, strlen(text)));
-
-	if (e && count > 1) {
-		json_object_set_new(e, "count", json_integer((json_int_t)count));
-		json_object_set_new(e, "last_at", json_real(s->now_s - last));
-	}
-	json_array_append_new(s->events, e);
+	json_array_append_new(s->events,
+	                      json_pack("{so ss ss ss so si so}", "at", time_of(s, at_ms), "source",
+	                                source, "of", of, "event", what, "text",
+	                                json_shown(text, strlen(text)), "count", (int)count,
+	                                "last_at", count > 1 ? time_of(s, last_ms) : json_null()));
 }
 
 static void add_session(struct story *s, const struct turn_record *r)
@@ -206,12 +206,11 @@ static void add_call(struct story *s, const struct explain_call *c)
 	}
 }
 
+/* RFC 3339 sorts as it reads. */
 static int by_time(const void *a, const void *b)
 {
-	double x = json_number_value(json_object_get(*(json_t *const *)a, "at"));
-	double y = json_number_value(json_object_get(*(json_t *const *)b, "at"));
-
-	return x < y ? -1 : x > y;
+	return strcmp(json_string_value(json_object_get(*(json_t *const *)a, "at")),
+	              json_string_value(json_object_get(*(json_t *const *)b, "at")));
 }
 
 /* In place; the array is our own. */
@@ -243,20 +242,18 @@ static json_t *session_json(const struct story *s, const struct turn_record *r)
 {
 	char client[ADDR_STRLEN];
 
-	return json_pack("{ss* so ss ss sf sb ss* sI sI}", "id", *r->id ? r->id : NULL, "user",
-	                 admin_string(r->username, r->username_len), "transport",
-	                 turn_protocol_text(r->protocol), "client", addr_format(&r->client, client),
-	                 "begun_at", s->now_s - (double)(s->now_ms - r->begun_ms) / 1000, "live",
-	                 *r->id && !r->ended_ms, "close_reason", r->close_reason, "to_peer_bytes",
-	                 (json_int_t)r->to_peer_bytes, "to_client_bytes",
-	                 (json_int_t)r->to_client_bytes);
+	return json_pack(
+	    "{ss? so ss ss so sb ss? sI sI}", "id", *r->id ? r->id : NULL, "user",
+	    json_shown(r->username, r->username_len), "transport", turn_protocol_text(r->protocol),
+	    "client", addr_format(&r->client, client), "begun_at", time_of(s, r->begun_ms), "live",
+	    *r->id && !r->ended_ms, "close_reason", r->close_reason, "to_peer_bytes",
+	    (json_int_t)r->to_peer_bytes, "to_client_bytes", (json_int_t)r->to_client_bytes);
 }
 
 static json_t *call_json(const struct story *s, const struct explain_call *c)
 {
-	return json_pack("{ss ss ss sf sb si si si}", "id", c->id, "from", c->name[0], "to",
-	                 c->name[1], "begun_at",
-	                 s->now_s - (double)(s->now_ms - c->begun_ms) / 1000, "live", !c->ended_ms,
+	return json_pack("{ss ss ss so sb si si si}", "id", c->id, "from", c->name[0], "to",
+	                 c->name[1], "begun_at", time_of(s, c->begun_ms), "live", !c->ended_ms,
 	                 "answers", (int)explain_count(c, HUB_EVENT_ANSWER, -1), "candidates_from",
 	                 (int)explain_count(c, HUB_EVENT_CANDIDATE, 0), "candidates_to",
 	                 (int)explain_count(c, HUB_EVENT_CANDIDATE, 1));
@@ -269,7 +266,7 @@ static void set_now(struct story *s)
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	s->now_ms = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 	clock_gettime(CLOCK_REALTIME, &ts);
-	s->now_s = (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+	s->now_unix_ms = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 static bool is_of(const struct explain_call *c, const char *name)
@@ -323,11 +320,11 @@ static int tell(struct admin_task *t, struct story *s, bool complete, struct why
 		add_call(s, s->call[i]);
 	}
 	verdict_of(s, text);
-	return admin_done(t,
-	                  json_pack("{so so so ss sb}", "sessions", sessions, "calls", calls,
-	                            "events", sorted(s->events), "verdict", text, "complete",
-	                            complete),
-	                  why);
+	return task_done(t,
+	                 json_pack("{so so so ss sb}", "sessions", sessions, "calls", calls,
+	                           "events", sorted(s->events), "verdict", text, "complete",
+	                           complete),
+	                 why);
 }
 
 /* The name behind the expiry, as the hub knows it. */
@@ -341,14 +338,12 @@ static void name_of(const struct turn_record *r, char name[HUB_NAME_MAX + 1])
 
 static int parse(const struct admin_task *t, struct question *q, struct story *s, struct why *why)
 {
-	const char *session = admin_text(t, "session"), *user = admin_text(t, "user");
-	const char *call = admin_text(t, "call");
+	const char *session = task_text(t, "session"), *user = task_text(t, "user");
+	const char *call = task_text(t, "call");
 	const struct explain *x = t->admin->explain;
 
 	if (!x)
 		return why_set(why, -E_UNSUPPORTED, "nothing is remembered: explain_sessions is 0");
-	if (!!session + !!user + !!call != 1)
-		return why_set(why, -E_INVAL, "name either a session, a user or a call");
 	if (user) {
 		snprintf(q->user[q->user_n++], sizeof(q->user[0]), "%s", user);
 		find_calls(s, x, user);
@@ -377,13 +372,13 @@ static void collect(struct admin_task *t, struct ask *ask, struct story *s)
 		struct answer *a = ask_answer(ask, i);
 
 		for (size_t k = 0; a && k < a->n && n < sizeof(all) / sizeof(*all); k++)
-			if (!admin_text(t, "call") || overlap(&a->record[k], s->call[0]))
+			if (!task_text(t, "call") || overlap(&a->record[k], s->call[0]))
 				all[n++] = &a->record[k];
 	}
 	qsort(all, n, sizeof(all[0]), newest_first);
 	for (size_t i = 0; i < n && i < SESSIONS_MAX; i++)
 		s->session[s->session_n++] = all[i];
-	if (!admin_text(t, "session") || !s->session_n)
+	if (!task_text(t, "session") || !s->session_n)
 		return;
 	name_of(s->session[0], name);
 	find_calls(s, t->admin->explain, name);
@@ -394,7 +389,7 @@ static void collect(struct admin_task *t, struct ask *ask, struct story *s)
 	}
 }
 
-int admin_explain(struct admin_task *t, struct why *why)
+static int explain_it(struct admin_task *t, struct why *why)
 {
 	struct question q = {.user_n = 0};
 	struct story s = {.session_n = 0};
@@ -421,7 +416,7 @@ int admin_explain(struct admin_task *t, struct why *why)
 	return r;
 }
 
-int admin_calls(struct admin_task *t, struct why *why)
+static int list(struct admin_task *t, struct why *why)
 {
 	struct story s = {.session_n = 0};
 	const struct explain_call *c;
@@ -430,5 +425,75 @@ int admin_calls(struct admin_task *t, struct why *why)
 	set_now(&s);
 	for (size_t i = 0; i < CALLS_SHOWN && (c = explain_nth(t->admin->explain, i)); i++)
 		json_array_append_new(calls, call_json(&s, c));
-	return admin_done(t, json_pack("{so}", "calls", calls), why);
+	return task_done(t, json_pack("{so sn}", "calls", calls, "next"), why);
 }
+
+static const struct verb_member call_members[] = {
+    {"id", VERB_TEXT, false, "The call's ID, as in c1f", NULL},
+    {"from", VERB_TEXT, false, "The name that sent the offer", NULL},
+    {"to", VERB_TEXT, false, "The name that it went to", NULL},
+    {"begun_at", VERB_TIME, false, "When the offer came", NULL},
+    {"live", VERB_BOOLEAN, false, "Whether it goes on", NULL},
+    {"answers", VERB_INTEGER, false, "Answers that were sent", NULL},
+    {"candidates_from", VERB_INTEGER, false, "Candidates of the one that offered", NULL},
+    {"candidates_to", VERB_INTEGER, false, "Candidates of the other", NULL},
+    {0},
+};
+
+static const struct verb_member record_members[] = {
+    {"id", VERB_TEXT, true, "The session's ID; null where it was refused", NULL},
+    {"user", VERB_TEXT, false, "The username", NULL},
+    {"transport", VERB_TEXT, false, "udp, tcp, tls or dtls", NULL},
+    {"client", VERB_TEXT, false, "The client's address and port", NULL},
+    {"begun_at", VERB_TIME, false, "When it came", NULL},
+    {"live", VERB_BOOLEAN, false, "Whether it goes on", NULL},
+    {"close_reason", VERB_TEXT, true, "Why it ended", NULL},
+    {"to_peer_bytes", VERB_INTEGER, false, "Bytes to peers", NULL},
+    {"to_client_bytes", VERB_INTEGER, false, "Bytes to the client", NULL},
+    {0},
+};
+
+static const struct verb_member event_members[] = {
+    {"at", VERB_TIME, false, "When", NULL},
+    {"source", VERB_TEXT, false, "turn or signaling", NULL},
+    {"of", VERB_TEXT, false, "The session or the call", NULL},
+    {"event", VERB_TEXT, false, "What, for programs", NULL},
+    {"text", VERB_TEXT, false, "What, for people", NULL},
+    {"count", VERB_INTEGER, false, "How often in a row", NULL},
+    {"last_at", VERB_TIME, true, "When it was the last time, if there were several", NULL},
+    {0},
+};
+
+const struct verb calls_verbs[] = {
+    {"calls",
+     VERB_LOOKS,
+     VERB_NEEDS_SERVER,
+     list,
+     {{0}},
+     MEMBERS({"calls", VERB_ROWS, false, "The newest first", call_members}, MEMBER_NEXT),
+     "List the last calls that were signaled here, the newest first",
+     {.list = "calls",
+      .line = "{id,-8}  {begun_at:c}  {from} -> {to}  {?answers:answered|not answered}, "
+              "{candidates_from} and {candidates_to} candidates{?live:, goes on}",
+      .none = "no calls"}},
+    {"explain",
+     VERB_LOOKS,
+     VERB_NEEDS_SERVER,
+     explain_it,
+     {{"session", VERB_TEXT, ARG_ONE_OF | ARG_WORD, "A session, by its ID", NULL, NULL},
+      {"user", VERB_TEXT, ARG_ONE_OF, "The last sessions of a user", "NAME", NULL},
+      {"call", VERB_TEXT, ARG_ONE_OF, "A call, by its ID", "ID", NULL}},
+     MEMBERS(
+         {"sessions", VERB_ROWS, false, "The newest first", record_members},
+         {"calls", VERB_ROWS, false, "The newest first", call_members},
+         {"events", VERB_ROWS, false, "What happened, the latest last", event_members},
+         {"verdict", VERB_TEXT, false, "What it comes to, in plain words", NULL},
+         {"complete", VERB_BOOLEAN, false, "False: a relay worker did not answer in time", NULL}),
+     "Tell what happened to a session, to a user's last ones, or in a call: signaling and TURN in "
+     "one timeline, and a verdict in plain words",
+     {.list = "events",
+      .line = "{at:c}  {source,-9}  {of,-10}  {text}{?last_at: ({count} times, last {last_at:c})}",
+      .print = "\n{verdict}",
+      .example = "{\"user\":\"eve\"}"}},
+    {0},
+};

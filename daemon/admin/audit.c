@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The audit: who changed what.
+ */
+#include "store/audit.h"
+#include "daemon/admin/verb.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+static int each(void *ctx, const struct store_audit *a)
+{
+	struct rows *rows = ctx;
+	char key[24];
+
+	if (rows->after && a->id <= strtoll(rows->after, NULL, 10))
+		return 0;
+	snprintf(key, sizeof(key), "%" PRId64, a->id);
+	return rows_add(rows, key,
+	                json_pack("{sI so ss ss ss}", "id", (json_int_t)a->id, "at",
+	                          json_time(a->at_s), "actor", a->actor, "act", a->act, "object",
+	                          a->object));
+}
+
+static int list(struct admin_task *t, struct why *why)
+{
+	struct rows rows;
+	int r = rows_begin(&rows, t, why);
+
+	if (!r)
+		r = store_audit_list(t->store, task_number(t, "last", 0), each, &rows, why);
+	return rows_done(&rows, t, r, "audit", why);
+}
+
+const struct verb audit_verbs[] = {
+    {"audit",
+     VERB_LOOKS_ADMIN,
+     0,
+     list,
+     {{"last", VERB_INTEGER, 0, "Only the latest so many acts", NULL, NULL}, ARGS_PAGE},
+     MEMBERS({"audit", VERB_ROWS, false, "The latest last",
+              MEMBERS({"id", VERB_INTEGER, false, "The act's number", NULL},
+                      {"at", VERB_TIME, false, "When", NULL},
+                      {"actor", VERB_TEXT, false, "Who: account alice, token 3 ops, socket uid 0",
+                       NULL},
+                      {"act", VERB_TEXT, false, "What", NULL},
+                      {"object", VERB_TEXT, false, "To what", NULL})},
+             MEMBER_NEXT),
+     "List who changed what, the latest last",
+     {.list = "audit",
+      .line = "{at}\t{actor}\t{act}\t{object}",
+      .none = "no acts",
+      .example = "{\"last\":20}"}},
+    {0},
+};

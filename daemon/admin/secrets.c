@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Shared secrets of the time-limited credentials.
+ */
+#include "daemon/admin/verb.h"
+#include "daemon/setup.h"
+#include "store/name.h"
+#include "store/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SHORT_SECRET 16 /* below, one credential is enough to find it by trying */
+
+static int each(void *ctx, const struct store_secret *s)
+{
+	return rows_add(ctx, NULL,
+	                json_pack("{sI sb sb so so sn}", "id", (json_int_t)s->id, "live", s->live,
+	                          "ended", s->ended, "created_at", json_time(s->created_at_s),
+	                          "retired_at", json_time(s->retired_at_s), "allocations"));
+}
+
+/* A worker that does not answer in time has none to show. */
+static int count_allocations(struct admin_task *t, json_t *secrets, struct why *why)
+{
+	size_t i, n = json_array_size(secrets);
+	int64_t *ids = calloc(n + 1, sizeof(*ids));
+	uint64_t *counts = calloc(n + 1, sizeof(*counts));
+	json_t *secret;
+	int r = ids && counts ? 0 : why_set(why, -E_NOMEM, "out of memory");
+
+	if (!r) {
+		json_array_foreach (secrets, i, secret)
+			ids[i] = json_integer_value(json_object_get(secret, "id"));
+		sessions_count(t, ids, n, counts);
+		json_array_foreach (secrets, i, secret)
+			json_object_set_new(secret, "allocations",
+			                    json_integer((json_int_t)counts[i]));
+	}
+	free(ids);
+	free(counts);
+	return r;
+}
+
+static int list(struct admin_task *t, struct why *why)
+{
+	struct rows rows = {.array = json_array()};
+	int r = store_secret_list(t->store, each, &rows, why);
+
+	if (!r && t->admin->workers)
+		r = count_allocations(t, rows.array, why);
+	return rows_done(&rows, t, r, "secrets", why);
+}
+
+static int add(struct admin_task *t, struct why *why)
+{
+	const char *given = task_text(t, "value");
+	char made[SECRET_MAX_LEN + 1];
+	bool is_short = given && strlen(given) < SHORT_SECRET;
+	int64_t id;
+	int r = store_secret_add(t->store, given, made, &id, why);
+
+	if (!r)
+		r = task_done(t,
+		              json_pack("{sI ss? ss?}", "id", (json_int_t)id, "value",
+		                        given ? NULL : made, "warning",
+		                        is_short ? "a secret this short can be guessed from one "
+		                                   "credential: use 16 bytes or more"
+		                                 : NULL),
+		              why);
+	explicit_bzero(made, sizeof(made));
+	return r;
+}
+
+static int retired(struct admin_task *t, bool now, json_t *sessions, struct why *why)
+{
+	const struct conf *conf = &t->admin->live->conf;
+	int64_t id = task_number(t, "id", 0), after_s = task_number(t, "after", 0);
+	char warning[sizeof(why->text) + 32] = "";
+	uint64_t living = 0;
+	struct why refused;
+	bool complete = t->admin->workers && sessions_count(t, &id, 1, &living);
+
+	if (*conf->shared_secret && setup_secret_check(conf, t->store, &refused))
+		snprintf(warning, sizeof(warning), "the next start is refused: %s", refused.text);
+	return task_done(
+	    t,
+	    json_pack("{sI si sb so so sb ss?}", "id", (json_int_t)id, "after_s", (int)after_s,
+	              "ended", now, "allocations",
+	              t->admin->workers ? json_integer((json_int_t)living) : json_null(),
+	              "sessions", sessions, "complete", complete, "warning",
+	              *warning ? warning : NULL),
+	    why);
+}
+
+static int retire(struct admin_task *t, struct why *why)
+{
+	int64_t id = task_number(t, "id", 0);
+	bool now = task_flag(t, "now");
+	json_t *sessions;
+	int r;
+
+	if (now && json_object_get(t->args, "after"))
+		return why_set(why, -E_PARSE,
+		               "secret retire: now or after: one excludes the other");
+	r = now ? store_secret_end(t->store, id, why)
+	        : store_secret_retire(t->store, id, task_number(t, "after", 0), why);
+	if (r)
+		return r;
+	/* The workers hear of the change only after this. */
+	sessions = sessions_of_secret(t, id);
+	return retired(t, now, sessions ? sessions : json_array(), why);
+}
+
+const struct verb secrets_verbs[] = {
+    {"secret add",
+     VERB_ACTS,
+     VERB_MAKES_STORE,
+     add,
+     {{"value", VERB_SECRET, 0, "The secret; one is made if it is not given", NULL, NULL}},
+     MEMBERS({"id", VERB_INTEGER, false, "Its number", NULL},
+             {"value", VERB_TEXT, true, "The value that was made, this once", NULL},
+             {"warning", VERB_TEXT, true, "What is wrong with it", NULL}),
+     "Add a shared secret for time-limited credentials. A value that is made is shown once. New "
+     "credentials use the newest secret; all that are live verify",
+     {.say = "secret {id} added{?value:; its value is shown this once:}", .print = "{value}"}},
+    {"secret list",
+     VERB_LOOKS,
+     0,
+     list,
+     {{0}},
+     MEMBERS(
+         {"secrets", VERB_ROWS, false, "The oldest first",
+          MEMBERS({"id", VERB_INTEGER, false, "Its number", NULL},
+                  {"live", VERB_BOOLEAN, false, "Whether it verifies", NULL},
+                  {"ended", VERB_BOOLEAN, false, "Whether what lived on it has ended, too", NULL},
+                  {"created_at", VERB_TIME, false, "When it was added", NULL},
+                  {"retired_at", VERB_TIME, true, "When it was retired, or will be", NULL},
+                  {"allocations", VERB_INTEGER, true,
+                   "How many live on it; null where no server runs", NULL})},
+         MEMBER_NEXT),
+     "List the shared secrets and how many allocations live on each; never a value",
+     {.list = "secrets",
+      .line = "{id}\t{?ended:ended|{?live:{?retired_at:retiring|live}|retired}}\t{created_at}"
+              "{?retired_at:\t{retired_at}}",
+      .none = "no secrets"}},
+    {"secret retire",
+     VERB_ACTS,
+     0,
+     retire,
+     {{"id", VERB_INTEGER, ARG_REQUIRED | ARG_WORD, "The secret's number", "ID", NULL},
+      {"after", VERB_DURATION, 0, "Seconds until then it still verifies", "TIME", NULL},
+      {"now", VERB_BOOLEAN, 0, "End what lives on it, too; not together with after", NULL, NULL}},
+     MEMBERS(
+         {"id", VERB_INTEGER, false, "Its number", NULL},
+         {"after_s", VERB_INTEGER, false, "Seconds until it is retired", NULL},
+         {"ended", VERB_BOOLEAN, false, "Whether what lived on it ends", NULL},
+         {"allocations", VERB_INTEGER, true, "How many live on it; null where no server runs",
+          NULL},
+         {"sessions", VERB_ROWS, false, "The newest of them", session_members},
+         {"complete", VERB_BOOLEAN, false, "False: a relay worker did not answer in time", NULL},
+         {"warning", VERB_TEXT, true, "Why the next start would be refused", NULL}),
+     "Take no new allocations by credentials of a secret, from now on or after a time; those that "
+     "live on it go on and are listed. With now they end within a second, also those of a secret "
+     "that is retired already: for one that has leaked",
+     {.say = "secret {id} {?after_s:retires in {after_s} s|retired}\n"
+             "{?complete:{?allocations:{?ended:{allocations} allocation{allocations:s} that lived "
+             "on it {allocations:h} ended:|{allocations} allocation{allocations:s} still "
+             "live{allocations:v} on it; turnpike secret retire {id} --now ends that:}|no "
+             "allocation lives on it}|{?ended:no server has answered: one that runs on this data "
+             "directory ends what lives on the secret when it sees the change|no server has "
+             "answered: what lives on the secret is not known}}",
+      .list = "sessions",
+      .head = SESSION_HEAD,
+      .line = SESSION_LINE,
+      .example = "{\"id\":2}"}},
+    {0},
+};

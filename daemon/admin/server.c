@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The server as a whole, and the verbs themselves.
+ */
+#include "base/log.h"
+#include "daemon/admin/verb.h"
+#include "daemon/conf/conf_json.h"
+#include "daemon/grant.h"
+#include "daemon/guest_link.h"
+#include "daemon/listen/front.h"
+#include "daemon/metrics.h"
+#include "daemon/relay/worker.h"
+#include "daemon/reload.h"
+#include "daemon/web/web.h"
+#include "store/snapshot.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static int status(struct admin_task *t, struct why *why)
+{
+	const struct admin *a = t->admin;
+	const struct history_sample *s, *last = NULL;
+	struct metrics m = {.workers = 0};
+	time_t now = time(NULL);
+
+	metrics_collect(&m, a->workers, a->worker_n);
+	for (size_t i = 0; (s = history_at(a->history, 1, i)); i++)
+		last = s;
+	return task_done(
+	    t,
+	    json_pack("{ss si so sI sI sb sI sI sI sI sI sI sI sI sI sI sI ss}", "version",
+	              TURNPIKE_VERSION, "pid", (int)getpid(), "started_at",
+	              json_time(a->started_at_s), "uptime_s", (json_int_t)(now - a->started_at_s),
+	              "workers", (json_int_t)a->worker_n, "draining", a->is_draining(a->ctx),
+	              "allocations", (json_int_t)m.relay.allocations, "allocations_made",
+	              (json_int_t)metrics_allocations_made(&m), "connections",
+	              (json_int_t)front_connections(a->front), "signal_connections",
+	              (json_int_t)web_peer_count(a->web), "signal_calls",
+	              (json_int_t)web_call_count(a->web), "to_peer_bytes",
+	              (json_int_t)m.relay.turn.to_peer_bytes, "to_client_bytes",
+	              (json_int_t)m.relay.turn.to_client_bytes, "to_peer_bytes_per_s",
+	              (json_int_t)(last ? last->to_peer_rate : 0), "to_client_bytes_per_s",
+	              (json_int_t)(last ? last->to_client_rate : 0), "users",
+	              (json_int_t)store_snapshot_user_n(a->grant->users), "secrets",
+	              (json_int_t)store_snapshot_secret_n(a->grant->users), "realm",
+	              a->live->conf.realm.v[0]),
+	    why);
+}
+
+/* Columns, not rows: a day of minutes is 1440 of them. */
+static int samples(struct admin_task *t, struct why *why)
+{
+	int64_t step = task_number(t, "step", 1), since = task_number(t, "since", 0);
+	json_t *at, *to_peer, *to_client, *allocations, *calls;
+	const struct history_sample *s;
+
+	if (step != 1 && step != 60)
+		return why_set(why, -E_PARSE, "samples: step is 1 or 60");
+	at = json_array(), to_peer = json_array(), to_client = json_array();
+	allocations = json_array(), calls = json_array();
+	for (size_t i = 0; (s = history_at(t->admin->history, (int)step, i)); i++) {
+		if (s->at_s <= since)
+			continue;
+		json_array_append_new(at, json_time(s->at_s));
+		json_array_append_new(to_peer, json_integer((json_int_t)s->to_peer_rate));
+		json_array_append_new(to_client, json_integer((json_int_t)s->to_client_rate));
+		json_array_append_new(allocations, json_integer((json_int_t)s->allocations));
+		json_array_append_new(calls, json_integer((json_int_t)s->calls));
+	}
+	return task_done(t,
+	                 json_pack("{sI so so so so so}", "step_s", (json_int_t)step, "at", at,
+	                           "to_peer_bytes_per_s", to_peer, "to_client_bytes_per_s",
+	                           to_client, "allocations", allocations, "calls", calls),
+	                 why);
+}
+
+static int metrics(struct admin_task *t, struct why *why)
+{
+	char *text = t->admin->metrics(t->admin->ctx);
+	json_t *result = text ? json_pack("{ss}", "text", text) : NULL;
+
+	free(text);
+	return task_done(t, result, why);
+}
+
+/* The audit does not have the link itself. */
+static int make_link(struct admin_task *t, struct why *why)
+{
+	struct guest_url url;
+	const char *here;
+	int r = t->admin->link(t->admin->ctx, &url, why);
+
+	if (r)
+		return r;
+	here = *url.here ? url.here : url.path;
+	task_audit(t, "link", "");
+	return task_done(
+	    t,
+	    json_pack("{ss ss? ss si}", "url", here, "elsewhere",
+	              *url.elsewhere && strcmp(url.elsewhere, here) ? url.elsewhere : NULL, "path",
+	              url.path, "expires_in_s", GUEST_LINK_S),
+	    why);
+}
+
+static int set_drain(struct admin_task *t, bool draining, struct why *why)
+{
+	struct metrics m = {.workers = 0};
+
+	task_audit(t, draining ? "drain" : "drain cancel", "");
+	t->admin->set_draining(t->admin->ctx, draining);
+	metrics_collect(&m, t->admin->workers, t->admin->worker_n);
+	return task_done(t,
+	                 json_pack("{sb sI}", "draining", draining, "allocations",
+	                           (json_int_t)m.relay.allocations),
+	                 why);
+}
+
+static int start_drain(struct admin_task *t, struct why *why)
+{
+	return set_drain(t, true, why);
+}
+
+static int end_drain(struct admin_task *t, struct why *why)
+{
+	return set_drain(t, false, why);
+}
+
+static int reload(struct admin_task *t, struct why *why)
+{
+	struct lockfile_report report;
+
+	task_audit(t, "reload", "");
+	reload_run(t->admin->reload, &report);
+	if (report.ok) {
+		json_t *text = json_string(report.text); /* several lines; NULL: not UTF-8 */
+
+		return task_done(
+		    t,
+		    json_pack("{so}", "text",
+		              text ? text : json_shown(report.text, strlen(report.text))),
+		    why);
+	}
+	for (char *c = report.text; (c = strchr(c, '\n')); c++)
+		*c = c[1] ? ';' : '\0';
+	return why_set(why, -E_INVAL,
+	               "the new configuration was refused, the old one runs on: %.350s (turnpike "
+	               "check-config shows all that is wrong with it)",
+	               report.text);
+}
+
+static int config(struct admin_task *t, struct why *why)
+{
+	const struct conf_live *live = t->admin->live;
+
+	return task_done(t, conf_json(&live->conf, live->origins), why);
+}
+
+static int set_log_level(struct admin_task *t, struct why *why)
+{
+	const char *name = task_text(t, "level");
+	enum log_level level;
+
+	if (log_level_parse(name, &level))
+		return why_set(why, -E_PARSE, "log level: write error, warn, info or debug");
+	task_audit(t, "log level", name);
+	log_set_level(level);
+	return task_done(t, json_pack("{ss}", "level", name), why);
+}
+
+static json_t *describe_args(const struct verb *v)
+{
+	json_t *args = json_array();
+	const struct verb_arg *arg;
+
+	for (size_t i = 0; (arg = verb_arg(v, i)); i++)
+		json_array_append_new(args, json_pack("{ss ss sb ss}", "name", arg->name, "type",
+		                                      verb_type_text(arg->type), "required",
+		                                      (arg->flags & ARG_REQUIRED) != 0, "help",
+		                                      arg->help));
+	return args;
+}
+
+static int list_verbs(struct admin_task *t, struct why *why)
+{
+	struct rows rows = {.array = json_array()};
+	char path[VERB_PATH_STRLEN];
+	const struct verb *v;
+	int r = 0;
+
+	for (size_t i = 0; !r && (v = verb_at(i)); i++)
+		r = rows_add(&rows, NULL,
+		             json_pack("{ss ss ss ss so ss}", "verb", v->name, "path",
+		                       verb_path(v, path), "method",
+		                       v->access == VERB_ACTS ? "POST" : "GET", "role",
+		                       store_role_text(v->access == VERB_LOOKS ? STORE_ROLE_USER
+		                                                               : STORE_ROLE_ADMIN),
+		                       "arguments", describe_args(v), "help", v->help));
+	return rows_done(&rows, t, r, "verbs", why);
+}
+
+const struct verb server_verbs[] = {
+    {"status",
+     VERB_LOOKS,
+     VERB_NEEDS_SERVER,
+     status,
+     {{0}},
+     MEMBERS({"version", VERB_TEXT, false, "The program's version", NULL},
+             {"pid", VERB_INTEGER, false, "The process", NULL},
+             {"started_at", VERB_TIME, false, "When it started", NULL},
+             {"uptime_s", VERB_INTEGER, false, "Seconds since then", NULL},
+             {"workers", VERB_INTEGER, false, "Relay workers", NULL},
+             {"draining", VERB_BOOLEAN, false, "Whether it takes no new allocations", NULL},
+             {"allocations", VERB_INTEGER, false, "That live", NULL},
+             {"allocations_made", VERB_INTEGER, false, "Since the start", NULL},
+             {"connections", VERB_INTEGER, false, "TCP connections of all kinds", NULL},
+             {"signal_connections", VERB_INTEGER, false, "Signaling connections", NULL},
+             {"signal_calls", VERB_INTEGER, false, "Calls that are signaled here", NULL},
+             {"to_peer_bytes", VERB_INTEGER, false, "Bytes to peers since the start", NULL},
+             {"to_client_bytes", VERB_INTEGER, false, "Bytes to clients since the start", NULL},
+             {"to_peer_bytes_per_s", VERB_INTEGER, false, "In the last second", NULL},
+             {"to_client_bytes_per_s", VERB_INTEGER, false, "In the last second", NULL},
+             {"users", VERB_INTEGER, false, "Static users", NULL},
+             {"secrets", VERB_INTEGER, false, "Shared secrets that verify", NULL},
+             {"realm", VERB_TEXT, false, "The first realm", NULL}),
+     "Say what the server carries: version, uptime, load, totals since the start",
+     {.print = "turnpike {version}, process {pid}, up {uptime_s:d}, {workers} workers{?draining:, "
+               "draining}\n"
+               "allocations  {allocations} now, {allocations_made} since the start\n"
+               "signaling    {signal_connections} connections, {signal_calls} calls\n"
+               "to peers     {to_peer_bytes_per_s:b}/s, {to_peer_bytes:b} since the start\n"
+               "to clients   {to_client_bytes_per_s:b}/s, {to_client_bytes:b} since the start"}},
+    {"samples",
+     VERB_LOOKS,
+     VERB_NEEDS_SERVER | VERB_NOT_ON_CLI,
+     samples,
+     {{"step", VERB_INTEGER, 0,
+       "1: ten minutes of seconds; 60: a day of minutes; 1 if it is not given", NULL, NULL},
+      {"since", VERB_TIME, 0, "Only what is later", NULL, NULL}},
+     MEMBERS({"step_s", VERB_INTEGER, false, "The step", NULL},
+             {"at", VERB_TIMES, false, "When; the other lists are as long", NULL},
+             {"to_peer_bytes_per_s", VERB_INTEGERS, false, "To peers", NULL},
+             {"to_client_bytes_per_s", VERB_INTEGERS, false, "To clients", NULL},
+             {"allocations", VERB_INTEGERS, false, "That lived", NULL},
+             {"calls", VERB_INTEGERS, false, "That were signaled", NULL}),
+     "Bandwidth, allocations and calls over time, in columns",
+     {0}},
+    {"config",
+     VERB_LOOKS_ADMIN,
+     VERB_NEEDS_SERVER | VERB_NOT_ON_CLI,
+     config,
+     {{0}},
+     MEMBERS({"*", VERB_MAP, false, "By option",
+              MEMBERS({"value", VERB_TEXT, false,
+                       "As it is written in the file; secrets are masked", NULL},
+                      {"source", VERB_TEXT, false, "What it came from, in a word", NULL},
+                      {"where", VERB_TEXT, false, "Where exactly", NULL},
+                      {"secret", VERB_BOOLEAN, false, "Whether it is masked", NULL},
+                      {"reloadable", VERB_BOOLEAN, false, "Whether a reload applies it", NULL})}),
+     "The settings in effect; secrets are masked",
+     {0}},
+    {"metrics",
+     VERB_LOOKS,
+     VERB_NEEDS_SERVER,
+     metrics,
+     {{0}},
+     MEMBERS({"text", VERB_TEXT, false, "In the Prometheus text format", NULL}),
+     "Print what the server says at /metrics",
+     {.print = "{text:l}"}},
+    {"link",
+     VERB_ACTS,
+     VERB_NEEDS_SERVER,
+     make_link,
+     {{0}},
+     MEMBERS({"url", VERB_TEXT, false, "For a browser on the server's host", NULL},
+             {"elsewhere", VERB_TEXT, true, "For one on another machine, if that is another", NULL},
+             {"path", VERB_TEXT, false, "Behind a proxy: to be put behind its own address", NULL},
+             {"expires_in_s", VERB_INTEGER, false, "Seconds until the link ends", NULL}),
+     "Make a link to the call page. It lets the first browser (or profile) that opens it in as a "
+     "guest, without an API token, for a week or until the server stops; it is good for an hour",
+     {.print = "{url}",
+      .say =
+          "It lets one browser in, once, within an hour. The other end of a call needs a link of "
+          "its own.{?elsewhere:\nOn another machine it is {elsewhere}}"}},
+    {"drain",
+     VERB_ACTS,
+     VERB_NEEDS_SERVER,
+     start_drain,
+     {{0}},
+     MEMBERS({"draining", VERB_BOOLEAN, false, "True", NULL},
+             {"allocations", VERB_INTEGER, false, "That go on", NULL}),
+     "Take no new allocations; those that there are go on. It does not stop the server",
+     {.say = "draining: no new allocations, {allocations} go on; turnpike drain cancel ends it"}},
+    {"drain cancel",
+     VERB_ACTS,
+     VERB_NEEDS_SERVER,
+     end_drain,
+     {{0}},
+     MEMBERS({"draining", VERB_BOOLEAN, false, "False", NULL},
+             {"allocations", VERB_INTEGER, false, "That live", NULL}),
+     "Take new allocations again",
+     {.say = "new allocations are taken again"}},
+    {"reload",
+     VERB_ACTS,
+     VERB_NEEDS_SERVER,
+     reload,
+     {{0}},
+     MEMBERS({"text", VERB_TEXT, false, "What has changed, and what needs a restart", NULL}),
+     "Read configuration and certificate again; says what has changed, what needs a restart, or "
+     "why "
+     "it was refused",
+     {.print = "{?text:{text:l}|nothing has changed}"}},
+    {"log level",
+     VERB_ACTS,
+     VERB_NEEDS_SERVER,
+     set_log_level,
+     {{"level", VERB_TEXT, ARG_REQUIRED | ARG_WORD, "error, warn, info or debug", NULL, NULL}},
+     MEMBERS({"level", VERB_TEXT, false, "The new level", NULL}),
+     "Log error, warn, info or debug, until the next reload or start",
+     {.say = "the log level is changed until the next reload or start",
+      .example = "{\"level\":\"info\"}"}},
+    {"verbs",
+     VERB_LOOKS,
+     0,
+     list_verbs,
+     {{0}},
+     MEMBERS(
+         {"verbs", VERB_ROWS, false, "All of them",
+          MEMBERS(
+              {"verb", VERB_TEXT, false, "Its name", NULL},
+              {"path", VERB_TEXT, false, "Under /api/v1/admin/", NULL},
+              {"method", VERB_TEXT, false, "GET: it only looks; POST: it changes something", NULL},
+              {"role", VERB_TEXT, false, "The role that it takes: user or admin", NULL},
+              {"arguments", VERB_ROWS, false, "What it takes",
+               MEMBERS({"name", VERB_TEXT, false, "Its name", NULL},
+                       {"type", VERB_TEXT, false, "string, integer or boolean", NULL},
+                       {"required", VERB_BOOLEAN, false, "Whether it has to be there", NULL},
+                       {"help", VERB_TEXT, false, "What it means", NULL})},
+              {"help", VERB_TEXT, false, "What it does", NULL})},
+         MEMBER_NEXT),
+     "List these verbs, with their arguments",
+     {.list = "verbs", .line = "{verb}\t{role}\t{help}"}},
+    {0},
+};

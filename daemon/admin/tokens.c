@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * API tokens.
+ */
+#include "daemon/admin/verb.h"
+#include "store/store.h"
+
+#include <string.h>
+
+#define MEMBER_ID                                                                                  \
+	{                                                                                          \
+		"id", VERB_INTEGER, false, "Its number", NULL                                      \
+	}
+#define MEMBER_LABEL                                                                               \
+	{                                                                                          \
+		"label", VERB_TEXT, false, "What it was called", NULL                              \
+	}
+#define MEMBER_SCOPES                                                                              \
+	{                                                                                          \
+		"scopes", VERB_TEXT, false, "What it opens, with commas between", NULL             \
+	}
+
+static int each(void *ctx, const struct store_token *k)
+{
+	char scopes[STORE_SCOPES_STRLEN];
+
+	return rows_add(ctx, NULL,
+	                json_pack("{sI ss ss so so so}", "id", (json_int_t)k->id, "label", k->label,
+	                          "scopes", store_scopes_text(k->scopes, scopes), "created_at",
+	                          json_time(k->created_at_s), "expires_at",
+	                          json_time(k->expires_at_s), "last_used_at",
+	                          json_time(k->last_used_at_s)));
+}
+
+static int list(struct admin_task *t, struct why *why)
+{
+	struct rows rows = {.array = json_array()};
+
+	return rows_done(&rows, t, store_token_list(t->store, each, &rows, why), "tokens", why);
+}
+
+static int add(struct admin_task *t, struct why *why)
+{
+	const char *label = task_text(t, "label"), *given = task_text(t, "scope");
+	int64_t expires_s = task_number(t, "expires", 0), id;
+	unsigned scopes = STORE_SCOPES_DEFAULT;
+	char token[STORE_TOKEN_STRLEN], text[STORE_SCOPES_STRLEN];
+	int r;
+
+	if (json_object_get(t->args, "expires") && (expires_s < 1 || expires_s > STORE_AFTER_MAX_S))
+		return why_set(why, -E_PARSE, "token add: expires is from 1 to %d seconds",
+		               STORE_AFTER_MAX_S);
+	if (given && store_scopes_parse(given, &scopes, why))
+		return -E_PARSE;
+	r = store_token_add(t->store, label ? label : "", scopes,
+	                    expires_s ? store_now_s(t->store) + expires_s : 0, token, &id, why);
+	if (r)
+		return r;
+	r = task_done(t,
+	              json_pack("{sI ss ss ss}", "id", (json_int_t)id, "label", label ? label : "",
+	                        "scopes", store_scopes_text(scopes, text), "token", token),
+	              why);
+	explicit_bzero(token, sizeof(token));
+	return r;
+}
+
+static int del(struct admin_task *t, struct why *why)
+{
+	int64_t id = task_number(t, "id", 0);
+	int r = store_token_del(t->store, id, why);
+
+	return r ? r : task_done(t, json_pack("{sI}", "id", (json_int_t)id), why);
+}
+
+const struct verb tokens_verbs[] = {
+    {"token add",
+     VERB_ACTS,
+     VERB_MAKES_STORE,
+     add,
+     {{"label", VERB_TEXT, ARG_WORD, "What to call it", NULL, NULL},
+      {"scope", VERB_TEXT, 0,
+       "What it opens: issue (credentials), metrics, admin (everything), or several with commas "
+       "between; issue,metrics if it is not given",
+       "SCOPES", NULL},
+      {"expires", VERB_DURATION, 0, "Seconds until it ends; never if it is not given", "TIME",
+       NULL}},
+     MEMBERS(MEMBER_ID, MEMBER_LABEL, MEMBER_SCOPES,
+             {"token", VERB_TEXT, false, "The token, this once", NULL}),
+     "Add a token for the HTTP interface, and show it once. It opens what its scopes say: issue "
+     "(credentials), metrics, admin (everything), or several with commas between them; "
+     "issue,metrics if none is given",
+     {.say = "token {id} added; it is shown this once:",
+      .print = "{token}",
+      .example = "{\"label\":\"dashboard\",\"scope\":\"metrics\",\"expires\":86400}"}},
+    {"token list",
+     VERB_LOOKS_ADMIN,
+     0,
+     list,
+     {{0}},
+     MEMBERS({"tokens", VERB_ROWS, false, "The oldest first",
+              MEMBERS(MEMBER_ID, MEMBER_LABEL, MEMBER_SCOPES,
+                      {"created_at", VERB_TIME, false, "When it was added", NULL},
+                      {"expires_at", VERB_TIME, true, "When it ends", NULL},
+                      {"last_used_at", VERB_TIME, true, "When it was used last", NULL})},
+             MEMBER_NEXT),
+     "List the API tokens; never their texts",
+     {.list = "tokens",
+      .line = "{id}\t{scopes}\t{created_at}\tends {?expires_at:{expires_at}|never}\tused "
+              "{?last_used_at:{last_used_at}|never}\t{label}",
+      .none = "no tokens"}},
+    {"token del",
+     VERB_ACTS,
+     0,
+     del,
+     {{"id", VERB_INTEGER, ARG_REQUIRED | ARG_WORD, "The token's number", "ID", NULL}},
+     MEMBERS(MEMBER_ID),
+     "Delete an API token",
+     {.say = "token {id} deleted", .example = "{\"id\":4}"}},
+    {0},
+};

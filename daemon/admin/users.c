@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Static TURN users.
+ */
+#include "daemon/admin/verb.h"
+#include "store/name.h"
+#include "store/store.h"
+
+#include <string.h>
+
+#define ARG_USER                                                                                   \
+	{                                                                                          \
+		"name", VERB_TEXT, ARG_REQUIRED | ARG_WORD, "The user's name", NULL, NULL          \
+	}
+#define ARG_USER_REALM                                                                             \
+	{                                                                                          \
+		"realm", VERB_TEXT, ARG_REALM,                                                     \
+		    "Their realm; the server's first if it is not given", NULL, NULL               \
+	}
+#define MEMBER_USER                                                                                \
+	{                                                                                          \
+		"name", VERB_TEXT, false, "The user's name", NULL                                  \
+	}
+#define MEMBER_REALM                                                                               \
+	{                                                                                          \
+		"realm", VERB_TEXT, false, "The realm of the user", NULL                           \
+	}
+
+static int each(void *ctx, const struct store_user *u)
+{
+	struct rows *rows = ctx;
+	char key[REALM_MAX_LEN + NAME_MAX_LEN + 2];
+
+	/* A tab is in neither, and sorts before all that is: the order of the keys is that of the
+	 * rows. */
+	snprintf(key, sizeof(key), "%s\t%s", u->realm, u->name);
+	if (rows->after && strcmp(key, rows->after) <= 0)
+		return 0;
+	return rows_add(rows, key,
+	                json_pack("{ss ss so sb}", "name", u->name, "realm", u->realm, "created_at",
+	                          json_time(u->created_at_s), "enabled", !u->disabled_at_s));
+}
+
+static int list(struct admin_task *t, struct why *why)
+{
+	struct rows rows;
+	int r = rows_begin(&rows, t, why);
+
+	return r ? r
+	         : rows_done(&rows, t, store_user_list(t->store, each, &rows, why), "users", why);
+}
+
+static const char *realm(const struct admin_task *t)
+{
+	const char *given = task_text(t, "realm");
+
+	return given ? given : t->admin->live->conf.realm.v[0];
+}
+
+/* A user of a realm that is not served could never sign in. An operator on the server's host may
+ * prepare one. */
+static int check_served(const struct admin_task *t, struct why *why)
+{
+	const struct conf *conf = &t->admin->live->conf;
+
+	for (size_t i = 0; i < conf->realm.n; i++)
+		if (t->caller->on_host || !strcmp(conf->realm.v[i], realm(t)))
+			return 0;
+	return why_set(why, -E_INVAL, "there is no realm \"%.64s\": see the option realm",
+	               realm(t));
+}
+
+static int add(struct admin_task *t, struct why *why)
+{
+	const char *password, *name = task_text(t, "name");
+	char made[STORE_PASSWORD_STRLEN] = "";
+	int r = check_served(t, why);
+
+	if (!r)
+		r = task_password(t, made, &password, why);
+	if (!r)
+		r = store_user_add(t->store, realm(t), name, password, why);
+	if (!r)
+		r = task_done(t,
+		              json_pack("{ss ss ss?}", "name", name, "realm", realm(t), "password",
+		                        *made ? made : NULL),
+		              why);
+	explicit_bzero(made, sizeof(made));
+	return r;
+}
+
+static int named(struct admin_task *t, int r, struct why *why)
+{
+	return r ? r
+	         : task_done(t,
+	                     json_pack("{ss ss}", "name", task_text(t, "name"), "realm", realm(t)),
+	                     why);
+}
+
+static int del(struct admin_task *t, struct why *why)
+{
+	return named(t, store_user_del(t->store, realm(t), task_text(t, "name"), why), why);
+}
+
+static int enable(struct admin_task *t, struct why *why)
+{
+	return named(t, store_user_enable(t->store, realm(t), task_text(t, "name"), true, why),
+	             why);
+}
+
+static int disable(struct admin_task *t, struct why *why)
+{
+	return named(t, store_user_enable(t->store, realm(t), task_text(t, "name"), false, why),
+	             why);
+}
+
+const struct verb users_verbs[] = {
+    {"user add",
+     VERB_ACTS,
+     VERB_MAKES_STORE,
+     add,
+     {ARG_USER,
+      {"password", VERB_SECRET, 0, "The password; one is made if it is not given", NULL, NULL},
+      ARG_USER_REALM},
+     MEMBERS(MEMBER_USER, MEMBER_REALM,
+             {"password", VERB_TEXT, true, "The password that was made, this once", NULL}),
+     "Add a static TURN user. A password that is made is shown once",
+     {.say = "user {name} added to realm {realm}{?password:; the password is shown this once:}",
+      .print = "{password}",
+      .example = "{\"name\":\"eve\"}"}},
+    {"user list",
+     VERB_LOOKS,
+     0,
+     list,
+     {ARGS_PAGE},
+     MEMBERS({"users", VERB_ROWS, false, "By realm and name",
+              MEMBERS(MEMBER_USER, MEMBER_REALM,
+                      {"created_at", VERB_TIME, false, "When they were added", NULL},
+                      {"enabled", VERB_BOOLEAN, false, "Whether they may relay", NULL})},
+             MEMBER_NEXT),
+     "List the static TURN users",
+     {.list = "users",
+      .line = "{name}\t{realm}\t{created_at}{?enabled:|\tdisabled}",
+      .none = "no users",
+      .example = "{\"limit\":20}"}},
+    {"user disable",
+     VERB_ACTS,
+     0,
+     disable,
+     {ARG_USER, ARG_USER_REALM},
+     MEMBERS(MEMBER_USER, MEMBER_REALM),
+     "Keep a static TURN user, but let them relay no more; their calls end",
+     {.say = "user {name} disabled in realm {realm}", .example = "{\"name\":\"eve\"}"}},
+    {"user enable",
+     VERB_ACTS,
+     0,
+     enable,
+     {ARG_USER, ARG_USER_REALM},
+     MEMBERS(MEMBER_USER, MEMBER_REALM),
+     "Let a disabled user relay again",
+     {.say = "user {name} enabled in realm {realm}", .example = "{\"name\":\"eve\"}"}},
+    {"user del",
+     VERB_ACTS,
+     0,
+     del,
+     {ARG_USER, ARG_USER_REALM},
+     MEMBERS(MEMBER_USER, MEMBER_REALM),
+     "Delete a static TURN user; their calls end",
+     {.say = "user {name} deleted from realm {realm}", .example = "{\"name\":\"eve\"}"}},
+    {0},
+};

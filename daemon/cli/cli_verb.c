@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The verbs of administration (daemon/admin/verb.h) on the command line: the running server is
+ * asked, and where none runs, the verb's function works on the store.
+ *
+ * What is to be kept secret is printed alone on standard output; the words about it go to
+ * standard error.
+ */
+#include "daemon/admin/admin_socket.h"
+#include "daemon/admin/verb.h"
+#include "daemon/cli/cli_internal.h"
+#include "store/store.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define STDIN_SIZE 2048
+
+const char *cli_actor(char buf[CLI_ACTOR_STRLEN])
+{
+	snprintf(buf, CLI_ACTOR_STRLEN, "cli uid %u", (unsigned)getuid());
+	return buf;
+}
+
+/* A verb that only reads does not make a store in a mistyped directory. */
+int cli_open_store(struct cli *cli, bool make, struct store **s, struct why *why)
+{
+	const struct store_options options = {.must_exist = !make};
+	char path[PATH_MAX];
+	bool is_new;
+
+	snprintf(path, sizeof(path), "%s/turnpike.db", cli->conf.data);
+	is_new = access(path, F_OK) && errno == ENOENT;
+	if (store_open(cli->conf.data, &options, s, why))
+		return CLI_EXIT_FAIL;
+	store_set_actor(*s, cli_actor(cli->actor));
+	/* Before the first start that is right; else it went where no server looks. */
+	if (is_new)
+		fprintf(stderr,
+		        "turnpike: %s is new: name the directory of the server's with --data (or "
+		        "its file with --config) if that is another\n",
+		        path);
+	return 0;
+}
+
+/* One line: all of standard input, without its newline. Exit status. */
+static int read_stdin(char *buf, size_t cap, const char *what, struct why *why)
+{
+	size_t len = 0;
+	ssize_t n;
+
+	while (len < cap) {
+		n = read(STDIN_FILENO, buf + len, cap - len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return why_set(why, CLI_EXIT_FAIL,
+			               "cannot read the %s from standard input: %s", what,
+			               strerror(errno));
+		if (!n)
+			break;
+		len += (size_t)n;
+	}
+	if (len == cap)
+		return why_set(why, CLI_EXIT_FAIL, "the %s on standard input is too long", what);
+	buf[len] = 0;
+	if (strlen(buf) != len)
+		return why_set(why, CLI_EXIT_FAIL, "the %s on standard input holds a NUL byte",
+		               what);
+	if (len && buf[len - 1] == '\n')
+		buf[--len] = 0;
+	if (len && buf[len - 1] == '\r')
+		buf[--len] = 0;
+	return 0;
+}
+
+/* What a mistake in an argument is to the shell. */
+static int exit_status(int r)
+{
+	return r == -E_PARSE ? CLI_EXIT_USE : r ? CLI_EXIT_FAIL : 0;
+}
+
+static int read_secret(const struct verb_arg *arg, json_t **out, struct why *why)
+{
+	char text[STDIN_SIZE];
+	int status = read_stdin(text, sizeof(text), arg->name, why);
+
+	if (!status && !(*out = json_string(text)))
+		status = why_set(why, CLI_EXIT_FAIL, "the %s is not valid UTF-8", arg->name);
+	explicit_bzero(text, sizeof(text));
+	return status;
+}
+
+/* Exit status; *out is new. */
+static int make_args(const struct cli *cli, json_t **out, struct why *why)
+{
+	const struct verb *v = cli->verb;
+	const struct verb_arg *arg;
+	int status = 0;
+
+	*out = json_object();
+	for (size_t i = 0; !status && (arg = verb_arg(v, i)); i++) {
+		const char *text = cli_text(cli, arg->name);
+		json_t *value = NULL;
+
+		if (arg->flags & ARG_REALM)
+			text = cli->conf.realm.v[0];
+		if (!text)
+			continue;
+		if (arg->type == VERB_SECRET)
+			status = read_secret(arg, &value, why);
+		else
+			status = exit_status(verb_parse(v, arg, text, &value, why));
+		if (!status)
+			json_object_set_new(*out, arg->name, value);
+	}
+	return status ? status : exit_status(verb_check(v, *out, why));
+}
+
+/* Where no server runs. */
+static int call_here(struct cli *cli, const json_t *args, json_t **result, struct why *why)
+{
+	const struct verb *v = cli->verb;
+	struct conf_live live = {.conf = cli->conf, .origins = cli->origins, .input = &cli->input};
+	struct admin admin = {.live = &live};
+	const struct admin_caller caller = {
+	    .actor = cli->actor, .role = STORE_ROLE_ADMIN, .on_host = true};
+	struct admin_answer answer = {.result = NULL};
+	int r;
+
+	if (cli_open_store(cli, v->flags & VERB_MAKES_STORE, &admin.store, why))
+		return -E_IO;
+	r = admin_call(&admin, &caller, v->name, args, &answer);
+	store_close(admin.store);
+	if (r)
+		*why = answer.why;
+	*result = answer.result;
+	return r;
+}
+
+static int call(struct cli *cli, json_t *args, json_t **result, struct why *why)
+{
+	int r = admin_ask(cli->conf.data, cli->verb->name, json_incref(args), result, why);
+
+	return r == -E_CLOSED && !(cli->verb->flags & VERB_NEEDS_SERVER)
+	           ? call_here(cli, args, result, why)
+	           : r;
+}
+
+static bool has_pages(const struct verb *v)
+{
+	const struct verb_arg *arg;
+
+	for (size_t i = 0; (arg = verb_arg(v, i)); i++)
+		if (arg->flags & ARG_PAGE)
+			return true;
+	return false;
+}
+
+/* All pages as one. */
+static int call_for_all(struct cli *cli, json_t *args, json_t **all, struct why *why)
+{
+	const char *list = cli->verb->text.list;
+	bool pages = has_pages(cli->verb);
+	json_t *next, *page;
+	int r;
+
+	*all = NULL;
+	do {
+		if (pages)
+			json_object_set_new(args, "limit", json_integer(VERB_PAGE_MAX));
+		r = call(cli, args, &page, why);
+		if (r)
+			break;
+		next = json_object_get(page, "next");
+		if (pages && json_is_string(next))
+			json_object_set(args, "after", next);
+		if (*all) {
+			json_array_extend(json_object_get(*all, list), json_object_get(page, list));
+			if (json_is_false(json_object_get(page, "complete")))
+				json_object_set_new(*all, "complete", json_false());
+		} else {
+			*all = json_incref(page);
+		}
+		pages &= json_is_string(next);
+		json_decref(page);
+	} while (pages);
+	if (!r && json_object_get(*all, "next"))
+		json_object_set_new(*all, "next", json_null());
+	return r;
+}
+
+int cli_run_verb(struct cli *cli, struct why *why)
+{
+	json_t *args = NULL, *answer = NULL;
+	int status = make_args(cli, &args, why);
+
+	if (!status)
+		status = exit_status(call_for_all(cli, args, &answer, why));
+	if (!status && cli->json)
+		status = cli_print_json(json_incref(answer), why);
+	else if (!status)
+		cli_print_answer(cli->verb, answer);
+	json_decref(answer);
+	json_decref(args);
+	return status;
+}
