@@ -19,28 +19,10 @@ struct dual {
 	struct addr relayed4, relayed6;
 };
 
-/* The n-th attribute of the type. */
-static const uint8_t *nth(const struct wire *m, uint16_t type, int n, size_t *len)
-{
-	const uint8_t *v = NULL;
-
-	for (size_t at = 20; at < m->len;) {
-		size_t value_len = (size_t)(m->buf[at + 2] << 8 | m->buf[at + 3]);
-
-		if ((m->buf[at] << 8 | m->buf[at + 1]) == type && !n--) {
-			*len = value_len;
-			v = m->buf + at + 4;
-			break;
-		}
-		at += 4 + ((value_len + 3) & ~(size_t)3);
-	}
-	return v;
-}
-
-static bool nth_addr(const struct wire *m, uint16_t type, int n, struct addr *out)
+static bool nth_addr(const struct wire *m, uint16_t type, size_t n, struct addr *out)
 {
 	size_t len;
-	const uint8_t *v = nth(m, type, n, &len);
+	const uint8_t *v = wire_get_nth(m->buf, m->len, type, n, &len);
 	struct wire one = *m;
 
 	if (!v)

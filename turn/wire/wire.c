@@ -221,17 +221,23 @@ uint16_t wire_type(const uint8_t *m)
 	return (uint16_t)get16(m);
 }
 
-const uint8_t *wire_get(const uint8_t *m, size_t len, uint16_t type, size_t *value_len)
+const uint8_t *wire_get_nth(const uint8_t *m, size_t len, uint16_t type, size_t n,
+                            size_t *value_len)
 {
 	for (size_t at = 20; at + 4 <= len; at += 4 + pad4(get16(m + at + 2))) {
-		size_t n = get16(m + at + 2);
+		size_t size = get16(m + at + 2);
 
-		if (get16(m + at) == type && at + 4 + n <= len) {
-			*value_len = n;
+		if (get16(m + at) == type && at + 4 + size <= len && !n--) {
+			*value_len = size;
 			return m + at + 4;
 		}
 	}
 	return NULL;
+}
+
+const uint8_t *wire_get(const uint8_t *m, size_t len, uint16_t type, size_t *value_len)
+{
+	return wire_get_nth(m, len, type, 0, value_len);
 }
 
 bool wire_get_str(const uint8_t *m, size_t len, uint16_t type, char *out, size_t size)

@@ -68,6 +68,9 @@ const char *wire_attr_name(uint16_t type);
 /* The value of the first attribute of the type and its length. NULL: none, or the message ends
  * before it does. */
 const uint8_t *wire_get(const uint8_t *m, size_t len, uint16_t type, size_t *value_len);
+/* The same of the n-th, from 0. */
+const uint8_t *wire_get_nth(const uint8_t *m, size_t len, uint16_t type, size_t n,
+                            size_t *value_len);
 /* The value with a NUL behind it. False, and out as it was, when there is none, or it is too long.
  */
 bool wire_get_str(const uint8_t *m, size_t len, uint16_t type, char *out, size_t size);
