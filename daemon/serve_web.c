@@ -266,7 +266,7 @@ void serve_fill_admin(struct serve *s)
 	                          .explain = s->explain,
 	                          .helper = s->helper,
 	                          .started_at_s = time(NULL),
-	                          .heed = on_changed,
+	                          .changed = on_changed,
 	                          .metrics = metrics_now,
 	                          .link = make_link,
 	                          .set_draining = serve_set_draining,

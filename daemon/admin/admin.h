@@ -43,8 +43,8 @@ struct admin {
 	struct explain *explain; /* may be NULL */
 	struct helper *helper;
 	int64_t started_at_s;
-	/* The store has changed: has the server heed it at once. */
-	void (*heed)(void *ctx);
+	/* A verb has changed the store: the server applies it at once. */
+	void (*changed)(void *ctx);
 	char *(*metrics)(void *ctx); /* the text, to be freed; NULL: out of memory */
 	/* Makes a guest's link. 0 or a code with why set. */
 	int (*link)(void *ctx, struct guest_url *out, struct why *why);

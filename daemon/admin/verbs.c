@@ -197,12 +197,12 @@ int verb_check(const struct verb *v, const json_t *args, struct why *why)
 
 void task_finish(struct admin *a, const char *verb, const char *actor, int r)
 {
-	if (!a->heed)
+	if (!a->changed)
 		return; /* no server runs: the command line's own word is enough */
 	log_info(NULL, "admin", LOG_STR("act", verb), LOG_STR("by", actor),
 	         LOG_STR("result", r ? admin_code_text(r) : "ok"));
 	if (!r)
-		a->heed(a->ctx);
+		a->changed(a->ctx);
 }
 
 int admin_call(struct admin *a, const struct admin_caller *caller, const char *name,
