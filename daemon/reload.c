@@ -20,7 +20,7 @@
 #include <time.h>
 
 /* For the log, one line each; for `turnpike reload`, together. */
-__attribute__((format(printf, 2, 3))) static void note(struct lockfile_report *report,
+__attribute__((format(printf, 2, 3))) static void note(struct reload_report *report,
                                                        const char *fmt, ...)
 {
 	size_t len = strlen(report->text);
@@ -74,7 +74,7 @@ static void note_paths(struct reload *r)
 /* A pair that cannot be read is the configuration's mistake only where the configuration newly
  * names it; else a renewal is under way. */
 static int change_pair(struct reload *r, const struct conf_changes *changes,
-                       struct lockfile_report *report, struct why *why)
+                       struct reload_report *report, struct why *why)
 {
 	struct why fault = {{0}};
 	int err;
@@ -160,7 +160,7 @@ static void note_served(const struct reload *r)
 		         LOG_STR("hint", "turnpike user add and its like want --realm again"));
 }
 
-static int run(struct reload *r, struct lockfile_report *report, struct why *why)
+static int run(struct reload *r, struct reload_report *report, struct why *why)
 {
 	struct conf_changes changes;
 	struct conf_pending *pending;
@@ -199,9 +199,9 @@ static int run(struct reload *r, struct lockfile_report *report, struct why *why
 	return 0;
 }
 
-void reload_run(struct reload *r, struct lockfile_report *out)
+void reload_run(struct reload *r, struct reload_report *out)
 {
-	struct lockfile_report report = {.serial = ++r->serial};
+	struct reload_report report = {.ok = false};
 	struct why why = {{0}};
 
 	report.ok = !run(r, &report, &why);
@@ -212,7 +212,6 @@ void reload_run(struct reload *r, struct lockfile_report *out)
 		log_error(
 		    NULL, "configuration-kept",
 		    LOG_STR("hint", "the new one is refused as a whole, the old one runs on"));
-	lockfile_put_report(r->lock, &report);
 	if (out)
 		*out = report;
 }

@@ -17,6 +17,14 @@ struct store;
 struct web;
 struct worker;
 
+#define RELOAD_TEXT_MAX 2048
+
+/* How a reload went. */
+struct reload_report {
+	bool ok;
+	char text[RELOAD_TEXT_MAX]; /* lines for the operator */
+};
+
 /* What a reload touches: borrowed, but for what reload_start() makes. */
 struct reload {
 	struct conf_live *live;
@@ -33,7 +41,6 @@ struct reload {
 	void *ctx;
 	struct cert_watch *watch;
 	struct lockfile *lock;
-	unsigned long serial;
 	bool refused;        /* the last one */
 	int64_t loaded_at_s; /* Unix time: when what is in effect was read */
 };
@@ -46,7 +53,7 @@ int reload_start(struct reload *r, struct event_base *base, struct why *why);
 bool reload_succeed(struct reload *r);
 
 /* Reads everything again, and logs what became of it; report (may be NULL) is told, too. */
-void reload_run(struct reload *r, struct lockfile_report *report);
+void reload_run(struct reload *r, struct reload_report *report);
 
 /* The configuration is what it was, but means something else, for the host has changed: makes
  * settings of it and of the topology, and has the workers use them. -E_NOMEM. */

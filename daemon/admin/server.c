@@ -130,7 +130,7 @@ static int end_drain(struct admin_task *t, struct why *why)
 
 static int reload(struct admin_task *t, struct why *why)
 {
-	struct lockfile_report report;
+	struct reload_report report;
 
 	task_audit(t, "reload", "");
 	reload_run(t->admin->reload, &report);

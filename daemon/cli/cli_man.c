@@ -46,7 +46,7 @@ void cli_print_man_end(FILE *out)
 	    ".TP\n\\fIDATA\\fR/cert.pem, \\fIDATA\\fR/key.pem\n"
 	    "The self-made certificate, where tls_cert names no other.\n"
 	    ".TP\n\\fIDATA\\fR/turnpike.lock\n"
-	    "Locked while the server runs; says how the last reload went.\n"
+	    "Locked while the server runs.\n"
 	    ".TP\n\\fIDATA\\fR/served.json\n"
 	    "What the server was started with, for the other verbs; no secrets.\n"
 	    ".SH EXIT STATUS\n"
