@@ -5,10 +5,10 @@
  */
 #include "harness/lane.h"
 
-#include "harness/clock.h"
+#include "base/clock.h"
 #include "harness/lab/keeper.h"
+#include "harness/lab/pressure.h"
 #include "harness/lab/proc.h"
-#include "harness/pressure.h"
 
 #include <errno.h>
 #include <fcntl.h>

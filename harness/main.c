@@ -2,7 +2,7 @@
  *
  * turnpike-harness: proves the appliance with real browsers behind real NATs.
  */
-#include "harness/clock.h"
+#include "base/clock.h"
 #include "harness/lab/proc.h"
 #include "harness/options.h"
 #include "harness/report/output.h"

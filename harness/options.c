@@ -4,7 +4,7 @@
  */
 #include "harness/options.h"
 
-#include "harness/args.h"
+#include "base/args.h"
 #include "harness/options_target.h"
 #include "harness/report/output.h"
 

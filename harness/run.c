@@ -4,7 +4,7 @@
  */
 #include "harness/run.h"
 
-#include "harness/clock.h"
+#include "base/clock.h"
 #include "harness/lane.h"
 #include "harness/scenarios/theory.h"
 

@@ -4,6 +4,7 @@
  */
 #include "signal/lws_hub.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 
@@ -72,11 +73,8 @@ void lws_hub_conf_default(struct lws_hub_conf *conf)
 
 static int64_t now_ms(void *ctx)
 {
-	struct timespec ts;
-
 	(void)ctx;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return clock_mono_ms();
 }
 
 static void frame_drop(struct conn *c, struct frame *f)

@@ -10,6 +10,8 @@
  */
 #include "turn/state.h"
 
+#include "base/bytes.h"
+
 #define CHANNEL_HEADER_LEN 4
 #define UDP_PAYLOAD_MAX    65507
 
@@ -104,10 +106,8 @@ static void from_peer(struct turn_half *half, struct datagram *d)
 	if (c) {
 		start -= CHANNEL_HEADER_LEN;
 		total += CHANNEL_HEADER_LEN;
-		start[0] = (uint8_t)(c->number >> 8);
-		start[1] = (uint8_t)c->number;
-		start[2] = (uint8_t)(d->len >> 8);
-		start[3] = (uint8_t)d->len;
+		bytes_put16(start, c->number);
+		bytes_put16(start + 2, (uint16_t)d->len);
 		/* section 12.5: padded over a stream only; there is tailroom for it */
 		for (; turn_path_is_stream(&a->path) && total % 4; total++)
 			start[total] = 0;

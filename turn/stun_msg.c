@@ -5,6 +5,7 @@
  */
 #include "turn/stun_msg.h"
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "base/hmac.h"
 #include "base/stun_error.h"
@@ -44,17 +45,6 @@ static int index_of(uint16_t type)
 	default:
 		return -1;
 	}
-}
-
-static uint16_t read16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static void write16(uint8_t *p, size_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
 }
 
 static size_t padded(size_t len)
@@ -166,8 +156,8 @@ static int parse_classic(struct stun_msg *m)
 	m->class = STUN_REQUEST;
 	m->method = STUN_BINDING;
 	while (at < m->len) {
-		uint16_t type = read16(m->buf + at);
-		size_t len = ATTR_HEADER_LEN + padded(read16(m->buf + at + 2));
+		uint16_t type = bytes_get16(m->buf + at);
+		size_t len = ATTR_HEADER_LEN + padded(bytes_get16(m->buf + at + 2));
 
 		if (len > m->len - at)
 			return -E_PARSE;
@@ -184,7 +174,7 @@ int stun_msg_parse(struct stun_msg *m, uint8_t *buf, size_t len)
 
 	assert(((uintptr_t)buf & 3) == 0);
 	if (!stun_msg_looks_like(buf, len) || len % 4 ||
-	    len != (size_t)STUN_HEADER_LEN + read16(buf + 2))
+	    len != (size_t)STUN_HEADER_LEN + bytes_get16(buf + 2))
 		return -E_PARSE;
 	memset(m, 0, sizeof(*m));
 	m->buf = buf;
@@ -219,7 +209,7 @@ int stun_msg_u32(const struct stun_msg *m, enum stun_attr_index i, uint32_t *out
 		return -E_NOTFOUND;
 	if (a->len != 4)
 		return -E_PARSE;
-	*out = (uint32_t)read16(a->value) << 16 | read16(a->value + 2);
+	*out = (uint32_t)bytes_get16(a->value) << 16 | bytes_get16(a->value + 2);
 	return 0;
 }
 
@@ -257,7 +247,7 @@ static void hmac_of(uint8_t *buf, size_t at, size_t value_len, enum stun_integri
 	uint8_t length[2];
 
 	memcpy(length, buf + 2, 2);
-	write16(buf + 2, at + ATTR_HEADER_LEN + value_len - STUN_HEADER_LEN);
+	bytes_put16(buf + 2, (uint16_t)(at + ATTR_HEADER_LEN + value_len - STUN_HEADER_LEN));
 	hmac(kind == STUN_SHA1 ? HMAC_SHA1 : HMAC_SHA256, key->bytes, key->len, buf, at, out);
 	memcpy(buf + 2, length, 2);
 }
@@ -270,7 +260,7 @@ bool stun_msg_integrity_ok(const struct stun_msg *m, enum stun_integrity kind,
 
 	if (!at)
 		return false;
-	len = read16(m->buf + at + 2);
+	len = bytes_get16(m->buf + at + 2);
 	hmac_of(m->buf, at, len, kind, key, want);
 	return !CRYPTO_memcmp(want, m->buf + at + ATTR_HEADER_LEN, len);
 }
@@ -284,8 +274,8 @@ static void start(struct stun_out *o, uint8_t *buf, size_t cap, uint16_t type)
 	o->cap = cap;
 	o->failed = false;
 	o->len = STUN_HEADER_LEN;
-	write16(buf, type);
-	write16(buf + 2, 0);
+	bytes_put16(buf, (uint16_t)type);
+	bytes_put16(buf + 2, 0);
 }
 
 void stun_out_reply(struct stun_out *o, uint8_t *buf, size_t cap, const struct stun_msg *request,
@@ -327,10 +317,10 @@ void stun_out_add_zeros(struct stun_out *o, uint16_t type, size_t len)
 		return;
 	}
 	memset(o->buf + o->len, 0, ATTR_HEADER_LEN + padded(len));
-	write16(o->buf + o->len, type);
-	write16(o->buf + o->len + 2, len);
+	bytes_put16(o->buf + o->len, (uint16_t)type);
+	bytes_put16(o->buf + o->len + 2, (uint16_t)len);
 	o->len += ATTR_HEADER_LEN + padded(len);
-	write16(o->buf + 2, o->len - STUN_HEADER_LEN);
+	bytes_put16(o->buf + 2, (uint16_t)(o->len - STUN_HEADER_LEN));
 }
 
 void stun_out_add_u32(struct stun_out *o, uint16_t type, uint32_t value)
@@ -363,7 +353,7 @@ void stun_out_add_addr(struct stun_out *o, uint16_t type, const struct addr *a)
 	const uint8_t *ip = addr_ip(a, &ip_len);
 
 	value[1] = ip_len == 16 ? 2 : 1;
-	write16(value + 2, addr_port(a));
+	bytes_put16(value + 2, addr_port(a));
 	memcpy(value + 4, ip, ip_len);
 	stun_out_add(o, type, value, 4 + ip_len);
 }
@@ -423,19 +413,19 @@ uint8_t *stun_wrap_data_indication(uint8_t *data, size_t payload_len, const stru
 	uint8_t *at = head + STUN_HEADER_LEN;
 
 	*total = (size_t)(data - head) + payload_len + pad;
-	write16(head, 0x0017); /* indication, method 0x007 */
-	write16(head + 2, *total - STUN_HEADER_LEN);
+	bytes_put16(head, 0x0017); /* indication, method 0x007 */
+	bytes_put16(head + 2, (uint16_t)(*total - STUN_HEADER_LEN));
 	memcpy(head + 4, cookie, 4);
 	memcpy(head + 8, tid, STUN_TID_LEN);
-	write16(at, STUN_TYPE_XOR_PEER_ADDRESS);
-	write16(at + 2, 4 + ip_len);
+	bytes_put16(at, STUN_TYPE_XOR_PEER_ADDRESS);
+	bytes_put16(at + 2, (uint16_t)(4 + ip_len));
 	at[4] = 0;
 	at[5] = ip_len == 16 ? 2 : 1;
-	write16(at + 6, (size_t)(port ^ 0x2112));
+	bytes_put16(at + 6, port ^ 0x2112);
 	for (size_t i = 0; i < ip_len; i++)
 		at[8 + i] = ip[i] ^ (i < 4 ? cookie[i] : tid[i - 4]);
-	write16(data - 4, STUN_TYPE_DATA);
-	write16(data - 2, payload_len);
+	bytes_put16(data - 4, STUN_TYPE_DATA);
+	bytes_put16(data - 2, (uint16_t)payload_len);
 	memset(data + payload_len, 0, pad);
 	return head;
 }

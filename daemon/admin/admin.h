@@ -10,8 +10,8 @@
 #ifndef DAEMON_ADMIN_H
 #define DAEMON_ADMIN_H
 
-#include "daemon/admin/history.h"
 #include "daemon/conf/conf_reload.h"
+#include "daemon/observe/history.h"
 #include "store/account.h"
 
 #include <jansson.h>
@@ -20,11 +20,9 @@
 struct ask;
 struct books;
 struct explain;
-struct front;
 struct grant;
 struct guest_url;
 struct helper;
-struct reload;
 struct store;
 struct web;
 struct worker;
@@ -36,9 +34,7 @@ struct admin {
 	struct worker *const *workers;
 	size_t worker_n;
 	struct web *web;
-	struct front *front;
 	struct grant *grant;
-	struct reload *reload;
 	const struct history *history;
 	struct explain *explain; /* may be NULL */
 	struct helper *helper;
@@ -48,6 +44,9 @@ struct admin {
 	char *(*metrics)(void *ctx); /* the text, to be freed; NULL: out of memory */
 	/* Makes a guest's link. 0 or a code with why set. */
 	int (*link)(void *ctx, struct guest_url *out, struct why *why);
+	/* Reads the configuration and the certificate again, and says what became of it. */
+	void (*reload)(void *ctx, struct reload_report *report);
+	uint64_t (*connections)(void *ctx); /* over TCP and TLS, now */
 	void (*set_draining)(void *ctx, bool draining);
 	bool (*is_draining)(void *ctx);
 	void *ctx;

@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "daemon/admin/verb.h"
-#include "daemon/grant.h"
+#include "daemon/issue/grant.h"
 #include "daemon/web/http_api_internal.h"
 #include "daemon/web/web_http.h"
 #include "store/store.h"
@@ -81,7 +81,7 @@ static bool is_of_our_page(const struct http_request *q)
 static int authenticate(struct admin_http *h, const struct http_request *q, struct http_response *r,
                         char actor[STORE_ACTOR_MAX], enum store_role *role, struct signin_who *who)
 {
-	struct web_caller caller = http_api_caller(&q->origin, q->bearer);
+	struct caller caller = http_api_caller(&q->origin, q->bearer);
 	char session[SIGNIN_SECRET_STRLEN];
 	int rc;
 
@@ -214,10 +214,10 @@ static void run_verb(struct admin_http *h, const struct http_request *q, struct 
  * this machine and has proven it: what only looks near may be a proxy's. */
 static bool is_in_the_open(const struct admin_http *h, const struct http_request *q)
 {
-	const struct web_caller caller = http_api_caller(&q->origin, NULL);
+	const struct caller caller = http_api_caller(&q->origin, NULL);
 
 	return !q->origin.tls &&
-	       !(addr_is_loopback(&caller.peer) && grant_is_local(h->admin->grant, &caller));
+	       !(addr_is_loopback(&caller.client) && grant_is_local(h->admin->grant, &caller));
 }
 
 static bool fits(const char *text, size_t max)

@@ -3,9 +3,10 @@
  * "calls" and "explain": what workers and the hub know of a session,
  * a user or a call, as one timeline with a verdict.
  */
+#include "base/clock.h"
 #include "daemon/admin/ask.h"
 #include "daemon/admin/verb.h"
-#include "daemon/admin/verdict.h"
+#include "daemon/observe/verdict.h"
 #include "turn/stun_msg.h"
 
 #include <stdlib.h>
@@ -261,12 +262,8 @@ static json_t *call_json(const struct story *s, const struct explain_call *c)
 
 static void set_now(struct story *s)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	s->now_ms = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-	clock_gettime(CLOCK_REALTIME, &ts);
-	s->now_unix_ms = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	s->now_ms = (uint64_t)clock_mono_ms();
+	s->now_unix_ms = clock_unix_ms();
 }
 
 static bool is_of(const struct explain_call *c, const char *name)

@@ -4,8 +4,8 @@
  */
 #include "daemon/admin/helper.h"
 
+#include "base/mailbox.h"
 #include "base/thread.h"
-#include "daemon/relay/mailbox.h"
 #include "store/store.h"
 
 #include <pthread.h>

@@ -4,7 +4,7 @@
  */
 #include "daemon/admin/verb.h"
 #include "daemon/conf/conf_internal.h"
-#include "daemon/grant.h"
+#include "daemon/issue/grant.h"
 #include "store/revoke.h"
 
 #include <string.h>

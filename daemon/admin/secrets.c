@@ -3,7 +3,7 @@
  * Shared secrets of the time-limited credentials.
  */
 #include "daemon/admin/verb.h"
-#include "daemon/setup.h"
+#include "daemon/cert/setup.h"
 #include "store/name.h"
 #include "store/store.h"
 

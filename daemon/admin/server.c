@@ -5,12 +5,10 @@
 #include "base/log.h"
 #include "daemon/admin/verb.h"
 #include "daemon/conf/conf_json.h"
-#include "daemon/grant.h"
-#include "daemon/guest_link.h"
-#include "daemon/listen/front.h"
-#include "daemon/metrics.h"
+#include "daemon/issue/grant.h"
+#include "daemon/issue/guest_link.h"
+#include "daemon/observe/metrics.h"
 #include "daemon/relay/worker.h"
-#include "daemon/reload.h"
 #include "daemon/web/web.h"
 #include "store/snapshot.h"
 
@@ -37,7 +35,7 @@ static int status(struct admin_task *t, struct why *why)
 	              "workers", (json_int_t)a->worker_n, "draining", a->is_draining(a->ctx),
 	              "allocations", (json_int_t)m.relay.allocations, "allocations_made",
 	              (json_int_t)metrics_allocations_made(&m), "connections",
-	              (json_int_t)front_connections(a->front), "signal_connections",
+	              (json_int_t)a->connections(a->ctx), "signal_connections",
 	              (json_int_t)web_peer_count(a->web), "signal_calls",
 	              (json_int_t)web_call_count(a->web), "to_peer_bytes",
 	              (json_int_t)m.relay.turn.to_peer_bytes, "to_client_bytes",
@@ -133,7 +131,7 @@ static int reload(struct admin_task *t, struct why *why)
 	struct reload_report report;
 
 	task_audit(t, "reload", "");
-	reload_run(t->admin->reload, &report);
+	t->admin->reload(t->admin->ctx, &report);
 	if (report.ok) {
 		json_t *text = json_string(report.text); /* several lines; NULL: not UTF-8 */
 

@@ -7,8 +7,8 @@
 #include "base/env_libevent.h"
 #include "base/log.h"
 #include "daemon/admin/helper.h"
-#include "daemon/issue_rate.h"
-#include "daemon/refusals.h"
+#include "daemon/issue/issue_rate.h"
+#include "daemon/issue/refusals.h"
 #include "store/store.h"
 
 #include <openssl/crypto.h>

@@ -11,8 +11,8 @@
 #include "daemon/conf/conf_internal.h"
 #include "daemon/conf/conf_served.h"
 #include "daemon/import/import.h"
-#include "daemon/metrics.h"
-#include "daemon/serve.h"
+#include "daemon/observe/metrics.h"
+#include "daemon/serve/serve.h"
 
 #include <ctype.h>
 #include <stdlib.h>

@@ -3,10 +3,10 @@
  * The verbs "check-config" and "config".
  */
 #include "base/rights.h"
+#include "daemon/cert/setup.h"
 #include "daemon/cli/cli_internal.h"
 #include "daemon/conf/conf_json.h"
 #include "daemon/process/privilege.h"
-#include "daemon/setup.h"
 
 #include <grp.h>
 #include <stdio.h>

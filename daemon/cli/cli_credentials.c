@@ -3,8 +3,8 @@
  * The verb "credentials": what a client needs, made offline from the store.
  */
 #include "daemon/cli/cli_internal.h"
-#include "daemon/endpoint.h"
-#include "daemon/ice.h"
+#include "daemon/issue/endpoint.h"
+#include "daemon/issue/ice.h"
 #include "store/name.h"
 #include "store/revoke.h"
 #include "store/snapshot.h"

@@ -4,7 +4,9 @@
  * it is well, as a container's health check or a script does.
  */
 #include "daemon/cli/cli_internal.h"
-#include "daemon/endpoint.h"
+#include "daemon/issue/endpoint.h"
+
+#include "base/clock.h"
 
 #include <errno.h>
 #include <string.h>
@@ -15,18 +17,10 @@
 
 #define LIMIT_MS 3000 /* of all of it: Docker's own limit is longer */
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* No call on fd lasts beyond the deadline. */
 static int limit(int fd, int64_t deadline)
 {
-	int64_t left = deadline - now_ms();
+	int64_t left = deadline - clock_mono_ms();
 	struct timeval tv = {.tv_sec = left / 1000, .tv_usec = left % 1000 * 1000};
 
 	if (left <= 0) {
@@ -116,7 +110,7 @@ static int judge(const struct cli *cli, const struct addr *to, int status, struc
 int cli_health(struct cli *cli, struct why *why)
 {
 	const struct conf_addrs *listen = &cli->conf.listen;
-	int64_t deadline = now_ms() + LIMIT_MS;
+	int64_t deadline = clock_mono_ms() + LIMIT_MS;
 	char where[ADDR_STRLEN];
 	bool asked = false, balancers = false;
 

@@ -44,4 +44,12 @@ void conf_reload_end(struct conf_live *live, struct conf_pending *pending, bool 
 /* Whether the option is among changes->changed. */
 bool conf_changed(const struct conf_changes *changes, const char *name);
 
+#define RELOAD_TEXT_MAX 2048
+
+/* How a reload went. */
+struct reload_report {
+	bool ok;
+	char text[RELOAD_TEXT_MAX]; /* lines for the operator */
+};
+
 #endif

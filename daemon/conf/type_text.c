@@ -4,7 +4,7 @@
  */
 #include "base/host.h"
 #include "daemon/conf/conf_internal.h"
-#include "daemon/oauth_key.h"
+#include "daemon/conf/oauth_key.h"
 #include "store/name.h"
 
 #include <ctype.h>

@@ -2,10 +2,10 @@
  *
  * The certificate, as a browser would look at it.
  */
-#include "daemon/cert.h"
+#include "daemon/cert/cert.h"
 
+#include "daemon/cert/setup.h"
 #include "daemon/doctor/doctor.h"
-#include "daemon/setup.h"
 
 #include <openssl/pem.h>
 #include <openssl/x509_vfy.h>

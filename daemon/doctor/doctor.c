@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The verb "doctor": looks at everything, and says what to change.
+ * Looks at everything, and says what to change.
  */
 #include "daemon/doctor/doctor.h"
 
 #include "daemon/admin/admin_socket.h"
-#include "daemon/cli/cli_internal.h"
 #include "daemon/process/lockfile.h"
 
 #include <signal.h>
@@ -126,26 +125,14 @@ static int examine(struct doctor *d, struct why *why)
 	return 0;
 }
 
-int cli_doctor(struct cli *cli, struct why *why)
+void doctor_run(const struct conf *conf, const char *stun, json_t *findings, unsigned count[3])
 {
-	struct doctor d = {.conf = &cli->conf, .stun = cli_text(cli, "stun")};
-	bool json = cli->json;
-	int status;
+	struct doctor d = {.conf = conf, .stun = stun, .findings = findings};
+	struct why why;
 
 	signal(SIGPIPE, SIG_IGN);
-	d.owner = rights_raise(); /* ports and processes are looked at as who calls */
-	if (json && !(d.findings = json_array()))
-		return why_set(why, CLI_EXIT_FAIL, "out of memory");
-	if (examine(&d, why)) {
-		doctor_say(&d, DOCTOR_FAIL, "config", "%s\ncorrect the configuration", why->text);
-		why->text[0] = 0;
-	}
-	status = d.count[DOCTOR_FAIL] ? CLI_EXIT_FAIL : 0;
-	if (json &&
-	    cli_print_json(json_pack("{sb so}", "ok", !status, "findings", d.findings), why))
-		return CLI_EXIT_FAIL;
-	if (!json)
-		printf("\n%u ok, %u to look at, %u broken\n", d.count[DOCTOR_OK],
-		       d.count[DOCTOR_WARN], d.count[DOCTOR_FAIL]);
-	return status;
+	d.owner = rights_raise(); /* looks at ports and processes with the rights of the caller */
+	if (examine(&d, &why))
+		doctor_say(&d, DOCTOR_FAIL, "config", "%s\ncorrect the configuration", why.text);
+	memcpy(count, d.count, sizeof(d.count));
 }

@@ -8,7 +8,7 @@
 
 #include "base/rights.h"
 #include "daemon/conf/conf.h"
-#include "daemon/relay/topology.h"
+#include "daemon/listen/topology.h"
 #include "store/credential.h"
 
 #include <jansson.h>
@@ -39,6 +39,11 @@ struct doctor {
 	struct credential credential; /* a fresh one */
 	bool answers;                 /* some target does, over UDP */
 };
+
+/* Examines the server that this configuration describes. Prints a line a finding, or, where
+ * findings is a JSON array, appends an object there. count: how many of each level. stun: HOST:PORT
+ * of another STUN server, or NULL. */
+void doctor_run(const struct conf *conf, const char *stun, json_t *findings, unsigned count[3]);
 
 /* One line. What follows a newline in the text is the fix: required but for DOCTOR_OK. */
 void doctor_say(struct doctor *d, enum doctor_level level, const char *check, const char *fmt, ...)

@@ -3,9 +3,9 @@
  * The data directory, the database, and a credential made from it.
  */
 #include "base/rights.h"
+#include "daemon/cert/setup.h"
 #include "daemon/doctor/doctor.h"
 #include "daemon/process/privilege.h"
-#include "daemon/setup.h"
 #include "store/snapshot.h"
 #include "store/store.h"
 

@@ -6,7 +6,7 @@
 #include "base/stun_error.h"
 #include "daemon/admin/admin_socket.h"
 #include "daemon/doctor/doctor.h"
-#include "daemon/endpoint.h"
+#include "daemon/issue/endpoint.h"
 #include "turn/wire/talker.h"
 
 #include <errno.h>

@@ -5,7 +5,7 @@
  */
 #include "daemon/import/import_take.h"
 
-#include "daemon/cert.h"
+#include "daemon/cert/cert.h"
 
 #include <stdlib.h>
 #include <string.h>

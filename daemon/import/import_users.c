@@ -4,7 +4,7 @@
  */
 #include "daemon/import/import_take.h"
 
-#include "daemon/oauth_key.h"
+#include "daemon/conf/oauth_key.h"
 #include "store/name.h"
 
 #include <inttypes.h>

@@ -4,6 +4,7 @@
  */
 #include "daemon/listen/greeter.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "daemon/listen/forwarded.h"
 #include "daemon/listen/sniff.h"
@@ -48,14 +49,6 @@ struct greeter {
 	struct told_once told[GREETER_FAULT_N], told_full, told_contradiction;
 	uint8_t peek[PEEK_MAX];
 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 /* Its source is known, or no more. */
 static void set_source(struct undecided *u, struct net_source *source)
@@ -137,7 +130,7 @@ static bool has_ended(const struct undecided *u)
 /* Waits for so many bytes, counted from the start: peeked ones do not wake us again. */
 static int await(struct undecided *u, size_t need)
 {
-	uint64_t now = now_ms(), left = u->until_ms > now ? u->until_ms - now : 0;
+	uint64_t now = clock_mono_ms(), left = u->until_ms > now ? u->until_ms - now : 0;
 	struct timeval limit = {.tv_sec = (time_t)(left / 1000),
 	                        .tv_usec = (suseconds_t)(left % 1000 * 1000)};
 	int bytes = (int)need;
@@ -296,7 +289,7 @@ static int refuse(struct undecided *u, const struct http_fault *fault)
 		return -E_IO;
 	shutdown(u->guest.fd, SHUT_WR);
 	u->leaving = true;
-	u->until_ms = now_ms() + LINGER_MS;
+	u->until_ms = clock_mono_ms() + LINGER_MS;
 	return 0;
 }
 
@@ -413,7 +406,7 @@ static struct undecided *new_undecided(struct greeter *g, const struct guest *gu
 	u->greeter = g;
 	u->guest = *guest;
 	u->guest.source = NULL;
-	u->until_ms = now_ms() + g->conf.first_message_timeout_ms;
+	u->until_ms = clock_mono_ms() + g->conf.first_message_timeout_ms;
 	DL_APPEND(g->undecided, u);
 	g->undecided_n++;
 	return u;

@@ -6,7 +6,7 @@
 #ifndef DAEMON_SOCKETS_H
 #define DAEMON_SOCKETS_H
 
-#include "daemon/relay/topology.h"
+#include "daemon/listen/topology.h"
 
 struct sockets {
 	int *tcp; /* one for each of conf's listen; -1: taken, or of a family that there is not */

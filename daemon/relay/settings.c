@@ -4,7 +4,7 @@
  */
 #include "daemon/relay/settings.h"
 
-#include "daemon/oauth_key.h"
+#include "daemon/conf/oauth_key.h"
 #include "turn/peer_policy.h"
 
 #include <openssl/crypto.h>

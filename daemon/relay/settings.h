@@ -7,7 +7,7 @@
 #define DAEMON_SETTINGS_H
 
 #include "daemon/conf/conf.h"
-#include "daemon/relay/topology.h"
+#include "daemon/listen/topology.h"
 #include "turn/oauth.h"
 #include "turn/quota.h"
 #include "turn/turn.h"

@@ -5,7 +5,7 @@
  */
 #include "daemon/relay/turn_auth.h"
 
-#include "daemon/refusals.h"
+#include "daemon/issue/refusals.h"
 #include "store/credential.h"
 #include "store/store.h"
 

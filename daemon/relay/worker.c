@@ -6,10 +6,10 @@
 
 #include "base/env_libevent.h"
 #include "base/log.h"
+#include "base/mailbox.h"
 #include "base/thread.h"
-#include "daemon/books.h"
-#include "daemon/refusals.h"
-#include "daemon/relay/mailbox.h"
+#include "daemon/issue/refusals.h"
+#include "daemon/records/books.h"
 #include "daemon/relay/turn_auth.h"
 #include "store/credential.h"
 #include "turn/mobility.h"

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/books.h"
+#include "daemon/records/books.h"
 #include "store/audit.h"
 #include "store/revoke.h"
 #include "store/tests/tmpdir.h"

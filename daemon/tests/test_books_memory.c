@@ -4,8 +4,8 @@
  */
 #include "base/tests/test.h"
 #include "base/tests/wrap.h"
-#include "daemon/admin/explain.h"
-#include "daemon/books.h"
+#include "daemon/observe/explain.h"
+#include "daemon/records/books.h"
 
 #include <stdio.h>
 

@@ -4,7 +4,7 @@
  */
 #include "base/error.h"
 #include "base/tests/test.h"
-#include "daemon/guest_link.h"
+#include "daemon/issue/guest_link.h"
 #include "daemon/listen/forwarded.h"
 #include "daemon/listen/http_head.h"
 #include "daemon/web/web.h"
@@ -199,8 +199,8 @@ static void links(void **state)
 	guest_link_make(g, now, token);
 	assert_int_equal(guest_link_use(g, now + GUEST_LINK_S - 1, token, secret), 0);
 	now += GUEST_LINK_S - 1;
-	assert_true(guest_link_holds(g, now + WEB_GUEST_LIFE_S - 1, secret));
-	assert_false(guest_link_holds(g, now + WEB_GUEST_LIFE_S, secret));
+	assert_true(guest_link_holds(g, now + GUEST_LIFE_S - 1, secret));
+	assert_false(guest_link_holds(g, now + GUEST_LIFE_S, secret));
 	guest_links_free(g);
 }
 

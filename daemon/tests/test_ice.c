@@ -9,8 +9,8 @@
 #include <cmocka.h>
 
 #include "base/error.h"
-#include "daemon/endpoint.h"
-#include "daemon/ice.h"
+#include "daemon/issue/endpoint.h"
+#include "daemon/issue/ice.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "daemon/cert.h"
-#include "daemon/setup.h"
+#include "daemon/cert/cert.h"
+#include "daemon/cert/setup.h"
 #include "store/snapshot.h"
 #include "store/tests/tmpdir.h"
 

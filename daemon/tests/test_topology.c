@@ -4,7 +4,7 @@
  * test runs in a network of its own, whose addresses it makes.
  */
 #include "base/tests/test.h"
-#include "daemon/relay/topology.h"
+#include "daemon/listen/topology.h"
 
 #include <net/if.h>
 #include <sched.h>

@@ -224,9 +224,9 @@ static void test_ice_servers_over_websocket(void **state)
 	               "[\"turn:relay.example:3478\"],\"username\":\"99:alice\","
 	               "\"credential\":\"secret\"}],\"ttl\":3600,\"strict\":true}");
 	assert_string_equal(f->caller_key, "k1");
-	assert_true(f->caller.himself);
+	assert_true(f->caller.own);
 	assert_int_equal(f->caller.page, LWS_PAGE_OWN);
-	assert_true(addr_is_loopback(&f->caller.peer));
+	assert_true(addr_is_loopback(&f->caller.client));
 	f->grant_rc = -E_DENIED;
 	ws_say(c, "{\"type\":\"ice-servers\"}");
 	expect_text(c, "{\"type\":\"error\",\"code\":\"api-token-needed\"");

@@ -30,14 +30,15 @@ json_t *ice_grant_rest(const struct ice_grant *g)
 	                 g->credential.password, "ttl", (json_int_t)g->ttl_s, "uris", g->uri[0]);
 }
 
-int on_grant(void *ctx, const struct web_caller *caller, const char *name, int64_t ttl_s,
+int on_grant(void *ctx, const struct caller *caller, const char *name, int64_t ttl_s,
              const char *host, struct ice_grant *out)
 {
 	struct fixture *f = ctx;
 
 	f->grants++;
 	f->caller = *caller;
-	snprintf(f->caller_key, sizeof(f->caller_key), "%s", caller->key ? caller->key : "(none)");
+	snprintf(f->caller_key, sizeof(f->caller_key), "%s",
+	         caller->token ? caller->token : "(none)");
 	snprintf(f->guest, sizeof(f->guest), "%s", caller->guest);
 	snprintf(f->name, sizeof(f->name), "%s", name);
 	snprintf(f->host, sizeof(f->host), "%s", host);
@@ -59,10 +60,10 @@ static bool is_ready(void *ctx)
 	return !((struct fixture *)ctx)->busy;
 }
 
-static int on_metrics(void *ctx, const struct web_caller *caller, char **text)
+static int on_metrics(void *ctx, const struct caller *caller, char **text)
 {
 	(void)ctx;
-	if (!caller->key || strcmp(caller->key, "good") != 0)
+	if (!caller->token || strcmp(caller->token, "good") != 0)
 		return -E_DENIED;
 	*text = strdup("# TYPE turnpike_up gauge\nturnpike_up 1\n");
 	return 0;
@@ -74,13 +75,13 @@ static bool on_owns(void *ctx, const char *host)
 	return host_equal(host, "relay.example");
 }
 
-static enum web_cors on_cors(void *ctx, const char *origin)
+static enum caller_cors on_cors(void *ctx, const char *origin)
 {
 	const struct fixture *f = ctx;
 
 	if (!strcmp(origin, "https://app.example"))
-		return WEB_CORS_NAMED;
-	return f->any_page ? WEB_CORS_ANY : WEB_CORS_NO;
+		return CALLER_CORS_NAMED;
+	return f->any_page ? CALLER_CORS_ANY : CALLER_CORS_NO;
 }
 
 static int on_enter(void *ctx, const char *token, char secret[LWS_GUEST_STRLEN])

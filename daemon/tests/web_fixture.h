@@ -23,7 +23,7 @@ struct fixture {
 	char cert[96];
 	char key[96];
 	/* what the last grant was asked for, and what it gives */
-	struct web_caller caller;
+	struct caller caller;
 	char caller_key[64];
 	char guest[LWS_GUEST_STRLEN];
 	char name[128];
@@ -40,7 +40,7 @@ int setup(void **state);
 int teardown(void **state);
 
 /* The double behind the server's op. */
-int on_grant(void *ctx, const struct web_caller *caller, const char *name, int64_t ttl_s,
+int on_grant(void *ctx, const struct caller *caller, const char *name, int64_t ttl_s,
              const char *host, struct ice_grant *out);
 
 void default_conf(const struct fixture *f, struct web_conf *conf);

@@ -79,7 +79,7 @@ static void answer_error(struct http_response *r, int rc, unsigned retry_after_s
 static int make_grant(const struct http_call *c, const char *key, const char *name, int64_t ttl_s,
                       struct ice_grant *grant)
 {
-	struct web_caller caller = http_api_caller(&c->q->origin, key);
+	struct caller caller = http_api_caller(&c->q->origin, key);
 	int rc;
 
 	grant->retry_after_s = 0;
@@ -326,7 +326,7 @@ void http_get_whip(const struct http_call *c)
 
 static void take_back(const struct http_call *c, const char *name, bool whole_user)
 {
-	struct web_caller caller = http_api_caller(&c->q->origin, c->q->bearer);
+	struct caller caller = http_api_caller(&c->q->origin, c->q->bearer);
 	int rc = c->ops->revoke ? c->ops->revoke(c->ctx, &caller, name, whole_user) : -E_DENIED;
 
 	if (!rc)

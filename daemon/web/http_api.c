@@ -4,7 +4,8 @@
  */
 #include "daemon/web/http_api_internal.h"
 
-#include "daemon/admin/admin_page.h"
+#include "daemon/issue/guest_link.h"
+#include "daemon/web/admin_page.h"
 #include "daemon/web/openapi.h"
 #include "daemon/web/origin.h"
 #include "signal/page.h"
@@ -164,14 +165,14 @@ void http_response_done(struct http_response *r)
 	r->headers = NULL;
 }
 
-struct web_caller http_api_caller(const struct lws_origin *o, const char *key)
+struct caller http_api_caller(const struct lws_origin *o, const char *token)
 {
-	return (struct web_caller){.peer = o->peer,
-	                           .key = key,
-	                           .guest = o->guest,
-	                           .page = o->page,
-	                           .host_unknown = o->host_unknown,
-	                           .proxied = o->proxied};
+	return (struct caller){.client = o->peer,
+	                       .token = token,
+	                       .guest = o->guest,
+	                       .page = o->page,
+	                       .host_unknown = o->host_unknown,
+	                       .forwarded = o->proxied};
 }
 
 static int hex_digit(char c)
@@ -269,7 +270,7 @@ static void get_ready(const struct http_call *c)
 
 static void get_metrics(const struct http_call *c)
 {
-	struct web_caller caller = http_api_caller(&c->q->origin, c->q->bearer);
+	struct caller caller = http_api_caller(&c->q->origin, c->q->bearer);
 	char *text = NULL;
 	int rc = c->ops->metrics ? c->ops->metrics(c->ctx, &caller, &text) : -E_NOTFOUND;
 
@@ -316,7 +317,7 @@ static void get_link(const struct http_call *c)
 	if (asprintf(&c->r->headers,
 	             "Location: /\r\nSet-Cookie: %s=%s; Path=/; Max-Age=%d; HttpOnly; "
 	             "SameSite=Strict%s\r\n",
-	             tls ? ORIGIN_GUEST_COOKIE_TLS : ORIGIN_GUEST_COOKIE, secret, WEB_GUEST_LIFE_S,
+	             tls ? ORIGIN_GUEST_COOKIE_TLS : ORIGIN_GUEST_COOKIE, secret, GUEST_LIFE_S,
 	             tls ? "; Secure" : "") < 0)
 		c->r->headers = NULL;
 }
@@ -458,13 +459,13 @@ static void answer_preflight(struct http_call *c, const struct route *route)
 static void answer_route(struct http_call *c, const struct route *route)
 {
 	const struct http_request *q = c->q;
-	enum web_cors cors = WEB_CORS_NO;
+	enum caller_cors cors = CALLER_CORS_NO;
 
 	c->r->secret = route->flags & ROUTE_SECRET;
 	if (route->flags & ROUTE_CORS && q->page_origin && *q->page_origin && c->ops->cors)
 		cors = c->ops->cors(c->ctx, q->page_origin);
-	if (cors != WEB_CORS_NO)
-		c->r->cors_origin = cors == WEB_CORS_ANY ? "*" : q->page_origin;
+	if (cors != CALLER_CORS_NO)
+		c->r->cors_origin = cors == CALLER_CORS_ANY ? "*" : q->page_origin;
 	if (q->preflight && route->flags & ROUTE_CORS)
 		answer_preflight(c, route);
 	else if (!(q->method & route->methods))

@@ -87,7 +87,7 @@ bool http_api_members_only(const json_t *object, const char *const allowed[],
                            struct http_response *r);
 
 /* The same reading of a caller for HTTP and for WebSockets. Borrows from o and key. */
-struct web_caller http_api_caller(const struct lws_origin *o, const char *key);
+struct caller http_api_caller(const struct lws_origin *o, const char *token);
 
 /* The reason phrase of a status. */
 const char *http_status_text(int status);

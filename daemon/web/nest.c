@@ -5,6 +5,8 @@
  */
 #include "daemon/web/nest.h"
 
+#include "base/clock.h"
+
 #include <stdlib.h>
 #include <time.h>
 
@@ -74,25 +76,17 @@ void nest_kick(struct nest *n)
 	evtimer_add(n->timer, &now);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 bool nest_drain(struct nest *n, int wait_ms, bool (*done)(void *ctx), void *ctx)
 {
 	const struct timespec nap = {.tv_nsec = 1000000};
-	int64_t until = now_ms() + wait_ms;
+	int64_t until = clock_mono_ms() + wait_ms;
 
 	for (;;) {
 		int left = uv_run(&n->loop, UV_RUN_NOWAIT);
 
 		if (done ? done(ctx) : !left)
 			return true;
-		if (now_ms() >= until)
+		if (clock_mono_ms() >= until)
 			return false;
 		nanosleep(&nap, NULL);
 	}

@@ -91,7 +91,7 @@ static bool is_origin(const struct origin_rules *rules, const struct authority *
 
 		if (asked->port && asked->port != schemes[i].port)
 			snprintf(origin + n, sizeof(origin) - (size_t)n, ":%u", asked->port);
-		is |= rules->ops->cors(rules->ctx, origin) == WEB_CORS_NAMED;
+		is |= rules->ops->cors(rules->ctx, origin) == CALLER_CORS_NAMED;
 	}
 	return is;
 }
@@ -110,7 +110,8 @@ static int parse_origin(const char *origin, struct authority *out, uint16_t *sch
 static enum lws_page page_of(const struct origin_rules *rules, const char *origin,
                              const struct authority *asked)
 {
-	enum web_cors cors = rules->ops->cors ? rules->ops->cors(rules->ctx, origin) : WEB_CORS_NO;
+	enum caller_cors cors =
+	    rules->ops->cors ? rules->ops->cors(rules->ctx, origin) : CALLER_CORS_NO;
 	bool same_host = false, same_port = false, ours = false;
 	struct authority page;
 	uint16_t scheme_port;
@@ -122,13 +123,13 @@ static enum lws_page page_of(const struct origin_rules *rules, const char *origi
 		ours = same_host ? is_ours(rules, page.host) : is_named(rules, page.host);
 	}
 	/* One that is named and came to us by the same name is ours, behind a proxy. */
-	if (same_host && same_port && (ours || cors == WEB_CORS_NAMED))
+	if (same_host && same_port && (ours || cors == CALLER_CORS_NAMED))
 		return LWS_PAGE_OWN;
 	/* Where any page may ask, one of ours from another port may, too. */
-	return cors == WEB_CORS_NAMED ? LWS_PAGE_NAMED
-	       : cors == WEB_CORS_ANY ? LWS_PAGE_ANY
-	       : ours                 ? LWS_PAGE_SIBLING
-	                              : LWS_PAGE_FOREIGN;
+	return cors == CALLER_CORS_NAMED ? LWS_PAGE_NAMED
+	       : cors == CALLER_CORS_ANY ? LWS_PAGE_ANY
+	       : ours                    ? LWS_PAGE_SIBLING
+	                                 : LWS_PAGE_FOREIGN;
 }
 
 /* A copy of a header, to be freed; NULL: it is absent, or not to be had. */

@@ -201,12 +201,12 @@ static int on_ice_servers(void *ctx, const struct lws_origin *origin,
                           const struct hub_ice_request *request)
 {
 	struct web *w = ctx;
-	struct web_caller caller = http_api_caller(origin, request->key);
+	struct caller caller = http_api_caller(origin, request->key);
 	struct ice_grant grant;
 	json_t *servers;
 	int rc;
 
-	caller.himself = true;
+	caller.own = true;
 	rc = w->ops.grant(w->ctx, &caller, request->name, 0, origin->host, &grant);
 	if (rc)
 		return rc;

@@ -8,13 +8,12 @@
 
 #include "base/addr.h"
 #include "base/error.h"
-#include "daemon/ice.h"
+#include "daemon/issue/caller.h"
+#include "daemon/issue/ice.h"
 #include "signal/lws_hub.h"
 
 #include <event2/event.h>
 #include <stdbool.h>
-
-#define WEB_GUEST_LIFE_S (7 * 86400) /* of a guest's cookie; a restart ends it, too */
 
 struct web_conf {
 	const char *cert_path;      /* PEM: whose names are ours; NULL: none */
@@ -22,23 +21,6 @@ struct web_conf {
 	unsigned request_timeout_s; /* for a client that does not finish what it began */
 	unsigned goodbye_ms;        /* web_stop() waits so long for the clients to close */
 	struct lws_hub_conf hub;
-};
-
-/* Who asks for a credential. */
-struct web_caller {
-	struct addr peer;
-	const char *key;   /* the API token it presents, or NULL */
-	const char *guest; /* the secret of its guest's cookie, not checked yet; "" for none */
-	enum lws_page page;
-	bool host_unknown; /* it calls us by a name that is none of ours */
-	bool proxied;      /* a proxy has passed it on, or it says so */
-	bool himself;      /* who asks is who gets it, under the name that he signed in with */
-};
-
-enum web_cors {
-	WEB_CORS_NO,
-	WEB_CORS_NAMED, /* the operator has named this origin */
-	WEB_CORS_ANY,   /* he lets any page read the answer */
 };
 
 struct http_request;
@@ -49,17 +31,16 @@ struct web_ops {
 	 * default. 0, -E_DENIED (401), -E_SCOPE (403), -E_UNREACHABLE (503), -E_REVOKED (403),
 	 * -E_INVAL (400), -E_LIMIT (429; out->retry_after_s, alone, says when), -E_NOMEM (500); any
 	 * other is for the operator to mend (503). */
-	int (*grant)(void *ctx, const struct web_caller *caller, const char *name, int64_t ttl_s,
+	int (*grant)(void *ctx, const struct caller *caller, const char *name, int64_t ttl_s,
 	             const char *host, struct ice_grant *out);
 
 	/* Optional. Revokes one credential ("expiry:name") or all of a user; 0 when that is on the
 	 * disk. -E_DENIED (401), -E_SCOPE (403), -E_INVAL (400), -E_STALE (it has expired); any
 	 * other (503). */
-	int (*revoke)(void *ctx, const struct web_caller *caller, const char *name,
-	              bool whole_user);
+	int (*revoke)(void *ctx, const struct caller *caller, const char *name, bool whole_user);
 
 	/* Optional. Whether a page from that origin may read credentials. */
-	enum web_cors (*cors)(void *ctx, const char *origin);
+	enum caller_cors (*cors)(void *ctx, const char *origin);
 
 	/* Optional. Whether the operator has said that the host of that name is this one. */
 	bool (*owns)(void *ctx, const char *host);
@@ -82,7 +63,7 @@ struct web_ops {
 	void (*admin)(void *ctx, const struct http_request *q, struct http_response *r);
 
 	/* Optional. The text for /metrics, to be freed. 0, -E_DENIED, -E_SCOPE or -E_NOMEM. */
-	int (*metrics)(void *ctx, const struct web_caller *caller, char **text);
+	int (*metrics)(void *ctx, const struct caller *caller, char **text);
 };
 
 struct web;

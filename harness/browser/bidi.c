@@ -4,9 +4,9 @@
  */
 #include "harness/browser/bidi.h"
 
+#include "base/clock.h"
 #include "harness/browser/ws.h"
-#include "harness/clock.h"
-#include "harness/pressure.h"
+#include "harness/lab/pressure.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

@@ -5,9 +5,9 @@
  */
 #include "harness/browser/browser.h"
 
+#include "base/clock.h"
 #include "harness/browser/driver.h"
-#include "harness/clock.h"
-#include "harness/pressure.h"
+#include "harness/lab/pressure.h"
 
 #include <openssl/evp.h>
 #include <stdarg.h>

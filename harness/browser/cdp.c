@@ -5,8 +5,8 @@
  */
 #include "harness/browser/cdp.h"
 
-#include "harness/clock.h"
-#include "harness/pressure.h"
+#include "base/clock.h"
+#include "harness/lab/pressure.h"
 
 #include <errno.h>
 #include <poll.h>

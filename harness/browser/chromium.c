@@ -3,11 +3,11 @@
  * Chromium, driven over the CDP pipe (its descriptors 3 and 4): no port, so
  * nothing of the control traffic shows up in the lab.
  */
+#include "base/clock.h"
 #include "harness/browser/cdp.h"
 #include "harness/browser/driver.h"
-#include "harness/clock.h"
+#include "harness/lab/pressure.h"
 #include "harness/lab/proc.h"
-#include "harness/pressure.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,11 +3,11 @@
  * Firefox, driven over WebDriver BiDi. Its WebSocket listens on the loopback of
  * the browser's own network namespace, where nothing else of the lab passes.
  */
+#include "base/clock.h"
 #include "harness/browser/bidi.h"
 #include "harness/browser/driver.h"
-#include "harness/clock.h"
+#include "harness/lab/pressure.h"
 #include "harness/lab/proc.h"
-#include "harness/pressure.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
  */
 #include "harness/browser/ws.h"
 
-#include "harness/clock.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,8 +4,8 @@
  */
 #include "harness/gauge/client.h"
 
+#include "base/clock.h"
 #include "base/stun_error.h"
-#include "harness/clock.h"
 
 #include <string.h>
 

@@ -5,7 +5,7 @@
  */
 #include "harness/lab/contain.h"
 
-#include "harness/clock.h"
+#include "base/clock.h"
 #include "harness/lab/keeper.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
  * Programs that serve a side: dnsmasq for names, tayga for NAT64, tinyproxy.
  * Only the kinds that need one ask for it.
  */
-#include "harness/clock.h"
+#include "base/clock.h"
 #include "harness/lab/contain.h"
 #include "harness/lab/inside.h"
 #include "harness/lab/proc.h"

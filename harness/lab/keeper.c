@@ -6,7 +6,7 @@
  */
 #include "harness/lab/keeper.h"
 
-#include "harness/clock.h"
+#include "base/clock.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -3,7 +3,7 @@
  * One DNS question (RFC 1035), to prove that a client resolves the server's
  * name by its own family. getaddrinfo() waits far too long for a lab.
  */
-#include "harness/clock.h"
+#include "base/clock.h"
 #include "harness/lab/inside.h"
 
 #include <arpa/inet.h>

@@ -6,7 +6,7 @@
  */
 #include "harness/lab/probe.h"
 
-#include "harness/clock.h"
+#include "base/clock.h"
 #include "harness/lab/inside.h"
 #include "harness/lab/stun.h"
 

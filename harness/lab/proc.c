@@ -5,7 +5,7 @@
  */
 #include "harness/lab/proc.h"
 
-#include "harness/clock.h"
+#include "base/clock.h"
 
 #include <dirent.h>
 #include <errno.h>

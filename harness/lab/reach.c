@@ -3,7 +3,7 @@
  * What else a client may do: TCP to port 443 and to another, ping, CONNECT
  * through the router's HTTP proxy.
  */
-#include "harness/clock.h"
+#include "base/clock.h"
 #include "harness/lab/inside.h"
 #include "harness/lab/probe.h"
 

@@ -4,8 +4,8 @@
  * a ratio to coturn in the same run where it is asked for. It loads only what it has
  * started itself.
  */
-#include "harness/args.h"
-#include "harness/clock.h"
+#include "base/args.h"
+#include "base/clock.h"
 #include "harness/lab/contain.h"
 #include "harness/lab/proc.h"
 #include "harness/load/load.h"

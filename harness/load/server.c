@@ -5,7 +5,7 @@
  */
 #include "harness/load/server.h"
 
-#include "harness/clock.h"
+#include "base/clock.h"
 #include "harness/lab/contain.h"
 #include "harness/lab/proc.h"
 #include "harness/lab/selfcert.h"

@@ -3,7 +3,7 @@
  * Clients of the hub who send to each other: a message comes in, the next one
  * goes out, so that as many as the window has are always under way.
  */
-#include "harness/clock.h"
+#include "base/clock.h"
 #include "harness/load/load.h"
 #include "harness/load/server.h"
 #include "harness/load/tally.h"

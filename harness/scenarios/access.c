@@ -3,7 +3,7 @@
  * Access to the relay in mid-call: a credential expires, a credential or a user is
  * revoked. What carries the call is asked of the server (turnpike sessions), not of the pages.
  */
-#include "harness/clock.h"
+#include "base/clock.h"
 #include "harness/scenarios/call.h"
 #include "harness/scenarios/facts.h"
 #include "harness/scenarios/fault.h"

@@ -4,7 +4,7 @@
  */
 #include "harness/scenarios/account.h"
 
-#include "harness/clock.h"
+#include "base/clock.h"
 #include "harness/scenarios/call.h"
 #include "harness/scenarios/facts.h"
 

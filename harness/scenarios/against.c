@@ -4,7 +4,7 @@
  */
 #include "harness/scenarios/against.h"
 
-#include "harness/clock.h"
+#include "base/clock.h"
 #include "harness/scenarios/http.h"
 
 #include <stdio.h>

@@ -4,7 +4,7 @@
  */
 #include "harness/scenarios/appliance.h"
 
-#include "harness/clock.h"
+#include "base/clock.h"
 #include "harness/lab/proc.h"
 #include "harness/lab/selfcert.h"
 

@@ -5,8 +5,8 @@
  */
 #include "harness/scenarios/call.h"
 
-#include "harness/clock.h"
-#include "harness/pressure.h"
+#include "base/clock.h"
+#include "harness/lab/pressure.h"
 #include "harness/scenarios/account.h"
 #include "harness/scenarios/page_cpu.h"
 #include "harness/scenarios/relay_watch.h"

@@ -5,7 +5,7 @@
  */
 #include "harness/scenarios/fault.h"
 
-#include "harness/clock.h"
+#include "base/clock.h"
 #include "harness/scenarios/call.h"
 
 #include <stdio.h>

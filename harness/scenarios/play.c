@@ -3,8 +3,8 @@
  * Playing a cell: set the stage, play, and be fair to a machine that had too
  * much else to do.
  */
-#include "harness/clock.h"
-#include "harness/pressure.h"
+#include "base/clock.h"
+#include "harness/lab/pressure.h"
 #include "harness/scenarios/stage.h"
 
 #include <stdio.h>

@@ -4,7 +4,7 @@
  */
 #include "harness/scenarios/relay_watch.h"
 
-#include "harness/clock.h"
+#include "base/clock.h"
 #include "harness/lab/proc.h"
 #include "harness/scenarios/facts.h"
 

@@ -2,7 +2,7 @@
  *
  * A relayed call that lives over many refreshes of what keeps it alive.
  */
-#include "harness/clock.h"
+#include "base/clock.h"
 #include "harness/lab/proc.h"
 #include "harness/scenarios/account.h"
 #include "harness/scenarios/call.h"

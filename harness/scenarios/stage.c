@@ -5,7 +5,7 @@
  */
 #include "harness/scenarios/stage.h"
 
-#include "harness/clock.h"
+#include "base/clock.h"
 #include "harness/lab/keeper.h"
 #include "harness/scenarios/against.h"
 #include "harness/scenarios/capture.h"

@@ -2,7 +2,7 @@
  *
  * What can break in mid-call, and how it heals.
  */
-#include "harness/clock.h"
+#include "base/clock.h"
 #include "harness/lab/proc.h"
 #include "harness/scenarios/call.h"
 #include "harness/scenarios/fault.h"

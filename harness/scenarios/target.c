@@ -6,7 +6,7 @@
  */
 #include "harness/scenarios/target.h"
 
-#include "harness/clock.h"
+#include "base/clock.h"
 #include "harness/lab/contain.h"
 #include "harness/lab/proc.h"
 #include "harness/lab/selfcert.h"

@@ -2,9 +2,9 @@
  *
  * turnpike-sim: the servers' cores on a virtual network and virtual time.
  */
+#include "base/args.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "harness/args.h"
 #include "harness/sim/memory.h"
 #include "harness/sim/sim.h"
 

@@ -3,7 +3,7 @@
  * `run --against` on a server that this test deploys on loopback: what is well
  * passes, what is broken is named, and nothing is left whatever happens.
  */
-#include "harness/clock.h"
+#include "base/clock.h"
 #include "harness/lab/proc.h"
 #include "harness/lab/selfcert.h"
 #include "harness/scenarios/http.h"

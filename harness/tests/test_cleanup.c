@@ -3,7 +3,7 @@
  * However a run ends, nothing is left: the harness, a browser or the appliance
  * is killed in the middle of a call, and every process is looked for by its id.
  */
-#include "harness/clock.h"
+#include "base/clock.h"
 #include "harness/lab/proc.h"
 #include "harness/tests/harness_run.h"
 

@@ -2,7 +2,7 @@
  *
  * Patience with a busy machine, and none with an idle one.
  */
-#include "harness/pressure.h"
+#include "harness/lab/pressure.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

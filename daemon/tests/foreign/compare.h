@@ -5,7 +5,7 @@
 #ifndef DAEMON_TESTS_FOREIGN_COMPARE_H
 #define DAEMON_TESTS_FOREIGN_COMPARE_H
 
-#include "daemon/tests/foreign/talker.h"
+#include "daemon/tests/server/talker.h"
 
 #define COMPARE_STEPS_MAX 256
 #define COMPARE_ATTRS_MAX 24

@@ -6,13 +6,13 @@
  */
 #include "daemon/tests/foreign/compare.h"
 
-#include "daemon/tests/foreign/lab.h"
+#include "daemon/tests/server/rig.h"
 
 #include <string.h>
 
-#define PEER    LAB_PEER4 ":3480"
+#define PEER    RIG_PEER4 ":3480"
 #define PEER_B  "77.7.0.10:3480"
-#define PEER_V6 "[" LAB_PEER6 "]:3480"
+#define PEER_V6 "[" RIG_PEER6 "]:3480"
 
 enum {
 	USERNAME = 0x0006,
@@ -535,7 +535,7 @@ static void tcp_relay(struct talk *t)
 	compare_ask(t, "Connect to 127.0.0.1", &m);
 	permission(t, "CreatePermission on a TCP relay", PEER, NULL);
 	talker_request(&t->c, &m, W_CONNECT);
-	wire_add_peer(&m, LAB_PEER4 ":9");
+	wire_add_peer(&m, RIG_PEER4 ":9");
 	compare_ask(t, "Connect to a closed port", &m);
 	channel(t, "ChannelBind on a TCP relay", 0x4000, PEER);
 	talker_close(&t->c);

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "daemon/tests/foreign/compare.h"
-#include "daemon/tests/foreign/lab.h"
+#include "daemon/tests/server/rig.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -21,8 +21,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define OURS     LAB_SERVER4 ":3478"
-#define COTURN   LAB_SERVER4B ":3478"
+#define OURS     RIG_SERVER4 ":3478"
+#define COTURN   RIG_SERVER4B ":3478"
 #define TCP_STEP "tcp: "
 
 struct difference {
@@ -41,8 +41,8 @@ static struct difference differences[] = {
 #define DIFFERENCES (sizeof(differences) / sizeof(*differences))
 
 static struct talk coturn = {.server = COTURN}, ours = {.server = OURS};
-static struct lab_server server;
-static struct lab_program turnserver, echo;
+static struct rig_server server;
+static struct rig_program turnserver, echo;
 static int unlisted;
 
 static const struct {
@@ -263,28 +263,28 @@ static int start_both(void **state)
 	char command[512];
 
 	(void)state;
-	lab_server_prepare(&server, "ours");
-	free(lab_verb(&server, "user add alice --password-stdin", "wonderland\n"));
-	free(lab_verb(&server, "user add bob --password-stdin", "builder\n"));
-	lab_server_start(&server, "ours", "--listen " OURS " --relay-ports 50000-54999");
+	rig_server_prepare(&server, "ours");
+	free(rig_verb(&server, "user add alice --password-stdin", "wonderland\n"));
+	free(rig_verb(&server, "user add bob --password-stdin", "builder\n"));
+	rig_server_start(&server, "ours", "--listen " OURS " --relay-ports 50000-54999");
 	snprintf(command, sizeof(command),
 	         "turnserver -n --no-cli --lt-cred-mech -u alice:wonderland -u bob:builder "
-	         "-r turnpike -L " LAB_SERVER4B " -p 3478 --no-tls --no-dtls --no-rfc5780 "
+	         "-r turnpike -L " RIG_SERVER4B " -p 3478 --no-tls --no-dtls --no-rfc5780 "
 	         "--simple-log --log-file stdout --min-port 55000 --max-port 59999 "
 	         "--userdb %s/turndb --pidfile %s/turnserver.pid",
-	         lab_dir(), lab_dir());
-	lab_start(&turnserver, command, NULL);
-	assert_true(lab_wait_output(&turnserver, "SQLite DB connection success", 10000));
-	lab_echo_start(&echo, 3480);
+	         rig_dir(), rig_dir());
+	rig_start(&turnserver, command, NULL);
+	assert_true(rig_wait_output(&turnserver, "SQLite DB connection success", 10000));
+	rig_echo_start(&echo, 3480);
 	return 0;
 }
 
 static int stop_both(void **state)
 {
 	(void)state;
-	lab_signal_and_wait(&echo, 9, 10000);
-	lab_signal_and_wait(&turnserver, 9, 10000);
-	lab_server_stop(&server);
+	rig_signal_and_wait(&echo, 9, 10000);
+	rig_signal_and_wait(&turnserver, 9, 10000);
+	rig_server_stop(&server);
 	return 0;
 }
 
@@ -355,7 +355,7 @@ int main(int argc, char **argv)
 	size_t n = 0;
 
 	(void)argc;
-	lab_enter(argv);
+	rig_enter(argv);
 	assert_true(compare_script_n < 64);
 	for (; n < compare_script_n; n++)
 		tests[n] = (struct CMUnitTest){.name = compare_scripts[n].name,

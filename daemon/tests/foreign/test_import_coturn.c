@@ -12,9 +12,9 @@
 
 #include <cmocka.h>
 
-#include "daemon/tests/foreign/lab.h"
-#include "daemon/tests/foreign/talker.h"
 #include "daemon/tests/foreign/turnserver_files.h"
+#include "daemon/tests/server/rig.h"
+#include "daemon/tests/server/talker.h"
 #include "store/credential.h"
 
 #include <signal.h>
@@ -50,7 +50,7 @@ static int by_name(const void *a, const void *b)
  * tcp-proxy-port; we have both everywhere. */
 static void note_sockets(struct seen *s, bool tcp_too)
 {
-	char *said = lab_run(tcp_too ? "ss -Hlnut" : "ss -Hlnu", NULL), *save, *lines[256];
+	char *said = rig_run(tcp_too ? "ss -Hlnut" : "ss -Hlnu", NULL), *save, *lines[256];
 	size_t n = 0;
 
 	for (char *l = strtok_r(said, "\n", &save); l && n < 256; l = strtok_r(NULL, "\n", &save))
@@ -111,21 +111,21 @@ static void import(const char *file, const char *to)
 	char command[512];
 
 	snprintf(command, sizeof(command), "%s import-coturn %s --write %s/%s", TURNPIKE_PROGRAM,
-	         file, lab_dir(), to);
-	free(lab_run(command, NULL));
+	         file, rig_dir(), to);
+	free(rig_run(command, NULL));
 }
 
-static void serve(struct lab_program *p, const char *from)
+static void serve(struct rig_program *p, const char *from)
 {
 	char command[512], *said;
 
 	snprintf(command, sizeof(command),
 	         "%s serve --drain-timeout 0 --config %s/%s/turnpike.conf", TURNPIKE_PROGRAM,
-	         lab_dir(), from);
-	lab_start(p, command, NULL);
-	if (!lab_wait_output(p, "event=ready", 20000)) {
-		said = lab_output(p);
-		lab_fail(said, said, "%s: the server does not start", from);
+	         rig_dir(), from);
+	rig_start(p, command, NULL);
+	if (!rig_wait_output(p, "event=ready", 20000)) {
+		said = rig_output(p);
+		rig_fail(said, said, "%s: the server does not start", from);
 	}
 }
 
@@ -197,7 +197,7 @@ static void spell(char *out, size_t size, const char *text)
 	end = strchr(at + 1, '@');
 	snprintf(command, sizeof(command), "openssl md5 -r");
 	snprintf(out, size, "%.*s", (int)(end - at - 1), at + 1);
-	key = lab_run(command, out);
+	key = rig_run(command, out);
 	snprintf(out, size, "%.*s%.32s%s", (int)(at - text), text, key, end + 1);
 	free(key);
 }
@@ -207,7 +207,7 @@ static void observe(struct seen *s, size_t i)
 	char server[64];
 
 	s->len = 0;
-	snprintf(server, sizeof(server), LAB_SERVER4 ":%u", hard[i].port);
+	snprintf(server, sizeof(server), RIG_SERVER4 ":%u", hard[i].port);
 	note_sockets(s, !hard[i].udp_only);
 	for (size_t u = 0; u < USERS_MAX && hard[i].users[u]; u++)
 		note_user(s, server, hard[i].users[u]);
@@ -215,32 +215,32 @@ static void observe(struct seen *s, size_t i)
 
 static void behaves_like_coturn(void **state)
 {
-	const char *dir = lab_dir();
+	const char *dir = rig_dir();
 	static struct seen coturn, ours;
-	struct lab_program p;
+	struct rig_program p;
 	char text[4096], command[512], path[256];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(hard) / sizeof(*hard); i++) {
 		spell(text, sizeof(text), hard[i].text);
 		snprintf(path, sizeof(path), "%s",
-		         lab_file("hard.conf",
+		         rig_file("hard.conf",
 		                  "%s\ncert=%s/fullchain.pem\npkey=%s/privkey.pem\n"
 		                  "no-cli\n",
 		                  text, dir, dir));
 		snprintf(command, sizeof(command),
 		         "turnserver -c %s --log-file stdout --pidfile %s/pid --userdb %s/turndb",
 		         path, dir, dir);
-		lab_start(&p, command, NULL);
-		lab_wait_port(LAB_SERVER4, (uint16_t)hard[i].port);
-		lab_sleep_ms(300); /* it tells nobody when it is ready */
+		rig_start(&p, command, NULL);
+		rig_wait_port(RIG_SERVER4, (uint16_t)hard[i].port);
+		rig_sleep_ms(300); /* it tells nobody when it is ready */
 		observe(&coturn, i);
-		lab_signal_and_wait(&p, SIGKILL, 5000);
+		rig_signal_and_wait(&p, SIGKILL, 5000);
 
 		import(path, hard[i].name);
 		serve(&p, hard[i].name);
 		observe(&ours, i);
-		assert_int_equal(lab_signal_and_wait(&p, SIGTERM, 20000), 0);
+		assert_int_equal(rig_signal_and_wait(&p, SIGTERM, 20000), 0);
 		if (strcmp(coturn.text, ours.text) != 0)
 			fail_msg("%s: coturn:\n%s\nhere:\n%s", hard[i].name, coturn.text,
 			         ours.text);
@@ -251,8 +251,8 @@ static void behaves_like_coturn(void **state)
 
 static void relays_with_what_people_have(void **state)
 {
-	const char *dir = lab_dir();
-	struct lab_program p;
+	const char *dir = rig_dir();
+	struct rig_program p;
 	char path[256], command[512], user[128], password[128], server[64], text[128];
 
 	(void)state;
@@ -263,7 +263,7 @@ static void relays_with_what_people_have(void **state)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 #pragma GCC diagnostic ignored "-Wformat-security"
-		lab_file(strrchr(path, '/') + 1, turnserver_files[i].text, dir);
+		rig_file(strrchr(path, '/') + 1, turnserver_files[i].text, dir);
 #pragma GCC diagnostic pop
 		import(path, name);
 		snprintf(text, sizeof(text), "%s:%s", turnserver_files[i].user ?: "guest",
@@ -274,14 +274,14 @@ static void relays_with_what_people_have(void **state)
 			snprintf(command, sizeof(command),
 			         "%s --data %s/%s/data user add guest --password-stdin",
 			         TURNPIKE_PROGRAM, dir, name);
-			free(lab_run(command, "made-later\n"));
+			free(rig_run(command, "made-later\n"));
 		}
 		serve(&p, name);
 		credential(text, user, password);
-		snprintf(server, sizeof(server), LAB_SERVER4 ":%u", turnserver_files[i].port);
+		snprintf(server, sizeof(server), RIG_SERVER4 ":%u", turnserver_files[i].port);
 		if (talker_try(server, user, password))
 			fail_msg("%s: no allocation", name);
-		assert_int_equal(lab_signal_and_wait(&p, SIGTERM, 20000), 0);
+		assert_int_equal(rig_signal_and_wait(&p, SIGTERM, 20000), 0);
 	}
 }
 
@@ -290,20 +290,20 @@ static void writes_nothing_of_nothing(void **state)
 {
 	static const char *const from[] = {"/nonexistent/turnserver.conf", "/etc", "/dev/null"};
 	char command[512], *said;
-	struct lab_program p;
+	struct rig_program p;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(from) / sizeof(*from); i++) {
 		snprintf(command, sizeof(command), "%s import-coturn %s --write %s/nothing",
-		         TURNPIKE_PROGRAM, from[i], lab_dir());
-		lab_start(&p, command, NULL);
-		assert_int_equal(lab_wait(&p, 10000), 1);
-		said = lab_output(&p);
+		         TURNPIKE_PROGRAM, from[i], rig_dir());
+		rig_start(&p, command, NULL);
+		assert_int_equal(rig_wait(&p, 10000), 1);
+		said = rig_output(&p);
 		assert_non_null(strstr(said, from[i]));
 		free(said);
 	}
-	snprintf(command, sizeof(command), "test ! -e %s/nothing", lab_dir());
-	free(lab_run(command, NULL));
+	snprintf(command, sizeof(command), "test ! -e %s/nothing", rig_dir());
+	free(rig_run(command, NULL));
 }
 
 static int make_certificate(void **state)
@@ -314,8 +314,8 @@ static int make_certificate(void **state)
 	snprintf(command, sizeof(command),
 	         "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 "
 	         "-subj /CN=turn.example.org -keyout %s/privkey.pem -out %s/fullchain.pem",
-	         lab_dir(), lab_dir());
-	free(lab_run(command, NULL));
+	         rig_dir(), rig_dir());
+	free(rig_run(command, NULL));
 	return 0;
 }
 
@@ -328,6 +328,6 @@ int main(int argc, char **argv)
 	};
 
 	(void)argc;
-	lab_enter(argv);
+	rig_enter(argv);
 	return cmocka_run_group_tests(tests, make_certificate, NULL);
 }

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/tests/foreign/lab.h"
+#include "daemon/tests/server/rig.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,11 +22,11 @@
 #define SECRET      "the-north-remembers-0123456789"
 #define UCLIENT     "turnutils_uclient "
 #define STATIC      UCLIENT "-u alice -w wonderland "
-#define TO_PEER4    "-e " LAB_PEER4 " -r 3480 "
-#define TO_PEER6    "-e " LAB_PEER6 " -r 3480 "
+#define TO_PEER4    "-e " RIG_PEER4 " -r 3480 "
+#define TO_PEER6    "-e " RIG_PEER6 " -r 3480 "
 #define DISCOVER    "turnutils_natdiscovery -L 77.7.0.30 " OAUTH_PORT
-#define SERVER      LAB_SERVER4
-#define SERVER6     LAB_SERVER6
+#define SERVER      RIG_SERVER4
+#define SERVER6     RIG_SERVER6
 #define STRICT_PORT "-p 3479 "
 #define OAUTH_PORT  "-p 3477 "
 
@@ -135,14 +135,14 @@ static const struct row rows[] = {
 #endif
     /* RFC 8489 */
     {"stunclient", "turnutils_stunclient " SERVER, RELAYS, 0,
-     "UDP reflexive addr: " LAB_SERVER4 ":"},
+     "UDP reflexive addr: " RIG_SERVER4 ":"},
     {"stunclient over ipv6", "turnutils_stunclient " SERVER6, RELAYS, 0,
-     "UDP reflexive addr: " LAB_SERVER6 ":"},
+     "UDP reflexive addr: " RIG_SERVER6 ":"},
     /* RFC 5780: two addresses, two ports */
     {"natdiscovery, mapping", DISCOVER "-m " SERVER, RELAYS, 0,
      "NAT with Endpoint Independent Mapping!"},
     {"natdiscovery, filtering", DISCOVER "-f " SERVER, RELAYS, 0,
-     "Response origin: : " LAB_SERVER4B ":3476"},
+     "Response origin: : " RIG_SERVER4B ":3476"},
     {"natdiscovery, hairpinning", DISCOVER "-H " SERVER, RELAYS, 0, "Received a request"},
     {"nmap, stun-info", "nmap -n -Pn -sU " OAUTH_PORT "--script +stun-info " SERVER, RELAYS, 0,
      "External IP: "},
@@ -154,16 +154,16 @@ static const struct row rows[] = {
 
 struct running {
 	const struct row *row;
-	struct lab_program program;
+	struct rig_program program;
 };
 
-static struct lab_server server, strict, oauth;
-static struct lab_program echo;
+static struct rig_server server, strict, oauth;
+static struct rig_program echo;
 static struct running running[ROWS];
 
 static char *credentials(void)
 {
-	char *json = lab_verb(&server, "credentials carol --ttl 3600", NULL);
+	char *json = rig_verb(&server, "credentials carol --ttl 3600", NULL);
 	char user[256], password[256], *args;
 	const char *u = strstr(json, "\"username\""), *p = strstr(json, "\"credential\"");
 
@@ -188,10 +188,10 @@ static void start_oauth(void)
 
 	snprintf(options, sizeof(options),
 	         "--config %s --workers 2 --legacy-channels --relay-ports 60000-64999 "
-	         "--listen " LAB_SERVER4 ":3477 --listen " LAB_SERVER4B ":3477 "
-	         "--listen " LAB_SERVER4 ":3476 --listen " LAB_SERVER4B ":3476",
-	         lab_file("oauth.conf", "%s", oauth_conf));
-	lab_server_start(&oauth, "oauth", options);
+	         "--listen " RIG_SERVER4 ":3477 --listen " RIG_SERVER4B ":3477 "
+	         "--listen " RIG_SERVER4 ":3476 --listen " RIG_SERVER4B ":3476",
+	         rig_file("oauth.conf", "%s", oauth_conf));
+	rig_server_start(&oauth, "oauth", options);
 }
 
 static void start_row(struct running *r, const char *with)
@@ -204,7 +204,7 @@ static void start_row(struct running *r, const char *with)
 		         r->row->command, with, at + strlen(mark));
 	else
 		snprintf(command, sizeof(command), "%s", r->row->command);
-	lab_start(&r->program, command, NULL);
+	rig_start(&r->program, command, NULL);
 }
 
 static int start_all(void **state)
@@ -212,21 +212,21 @@ static int start_all(void **state)
 	char *with;
 
 	(void)state;
-	lab_server_prepare(&server, "legacy");
-	lab_server_prepare(&strict, "strict");
-	free(lab_verb(&server, "user add alice --password-stdin", "wonderland\n"));
-	lab_server_prepare(&oauth, "oauth");
-	free(lab_verb(&oauth, "user add alice --password-stdin", "wonderland\n"));
-	free(lab_verb(&strict, "user add alice --password-stdin", "wonderland\n"));
-	free(lab_verb(&server, "secret add --value-stdin", SECRET "\n"));
-	lab_server_start(
+	rig_server_prepare(&server, "legacy");
+	rig_server_prepare(&strict, "strict");
+	free(rig_verb(&server, "user add alice --password-stdin", "wonderland\n"));
+	rig_server_prepare(&oauth, "oauth");
+	free(rig_verb(&oauth, "user add alice --password-stdin", "wonderland\n"));
+	free(rig_verb(&strict, "user add alice --password-stdin", "wonderland\n"));
+	free(rig_verb(&server, "secret add --value-stdin", SECRET "\n"));
+	rig_server_start(
 	    &server, "legacy",
 	    "--workers 3 --user-quota 0 --legacy-channels --mobility --relay-ports 50000-54999 "
-	    "--listen " LAB_SERVER4 ":3478 --listen [" LAB_SERVER6 "]:3478");
-	lab_server_start(&strict, "strict",
-	                 "--workers 2 --relay-ports 55000-59999 --listen " LAB_SERVER4 ":3479");
+	    "--listen " RIG_SERVER4 ":3478 --listen [" RIG_SERVER6 "]:3478");
+	rig_server_start(&strict, "strict",
+	                 "--workers 2 --relay-ports 55000-59999 --listen " RIG_SERVER4 ":3479");
 	start_oauth();
-	lab_echo_start(&echo, ECHO_PORT);
+	rig_echo_start(&echo, ECHO_PORT);
 	with = credentials();
 	for (size_t i = 0; i < ROWS; i++)
 		start_row(&running[i], with);
@@ -237,10 +237,10 @@ static int start_all(void **state)
 static int stop_all(void **state)
 {
 	(void)state;
-	lab_signal_and_wait(&echo, 9, CLIENT_MS);
-	lab_server_stop(&server);
-	lab_server_stop(&strict);
-	lab_server_stop(&oauth);
+	rig_signal_and_wait(&echo, 9, CLIENT_MS);
+	rig_server_stop(&server);
+	rig_server_stop(&strict);
+	rig_server_stop(&oauth);
 	return 0;
 }
 
@@ -257,8 +257,8 @@ static int received(const char *text)
 static void row_holds(void **state)
 {
 	struct running *r = *state;
-	int status = lab_wait(&r->program, r->row->verdict == ABUSES ? ABUSE_MS : CLIENT_MS);
-	char *text = lab_output(&r->program);
+	int status = rig_wait(&r->program, r->row->verdict == ABUSES ? ABUSE_MS : CLIENT_MS);
+	char *text = rig_output(&r->program);
 	const char *wrong = NULL;
 
 	if (r->row->says && !strstr(text, r->row->says))
@@ -280,7 +280,7 @@ static void row_holds(void **state)
 		break;
 	}
 	if (wrong)
-		lab_fail(text, text, "%s: status %d: it %s", r->row->command, status, wrong);
+		rig_fail(text, text, "%s: status %d: it %s", r->row->command, status, wrong);
 	free(text);
 }
 
@@ -289,7 +289,7 @@ int main(int argc, char **argv)
 	struct CMUnitTest tests[ROWS];
 
 	(void)argc;
-	lab_enter(argv);
+	rig_enter(argv);
 	for (size_t i = 0; i < ROWS; i++) {
 		running[i].row = &rows[i];
 		tests[i] = (struct CMUnitTest){

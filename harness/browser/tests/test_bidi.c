@@ -3,9 +3,9 @@
  * BiDi's values, and its calls over a real WebSocket to a server of the test's
  * own (RFC 6455), which says what it is told to.
  */
+#include "base/clock.h"
 #include "harness/browser/bidi.h"
 #include "harness/browser/ws.h"
-#include "harness/clock.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

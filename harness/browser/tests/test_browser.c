@@ -5,7 +5,7 @@
  */
 #include "harness/browser/tests/page.h"
 
-#include "harness/clock.h"
+#include "base/clock.h"
 
 #include <setjmp.h>
 #include <signal.h>

@@ -5,10 +5,10 @@
  */
 #include "harness/gauge/gauge.h"
 
-#include "harness/clock.h"
+#include "base/clock.h"
 #include "harness/lab/contain.h"
+#include "harness/lab/pressure.h"
 #include "harness/lab/proc.h"
-#include "harness/pressure.h"
 #include "harness/scenarios/appliance.h"
 
 #include <limits.h>

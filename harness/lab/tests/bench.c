@@ -4,7 +4,7 @@
  */
 #include "harness/lab/tests/bench.h"
 
-#include "harness/clock.h"
+#include "base/clock.h"
 #include "harness/lab/contain.h"
 #include "harness/lab/stun.h"
 

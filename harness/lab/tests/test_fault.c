@@ -2,7 +2,7 @@
  *
  * Faults, shared routers and link conditions, each shown by packets.
  */
-#include "harness/clock.h"
+#include "base/clock.h"
 #include "harness/lab/tests/bench.h"
 #include "harness/tests/namespaces.h"
 

@@ -4,7 +4,7 @@
  * candidates, empty iceServers, a relay that leaks, a page that hogs its
  * thread, a server that is started again. And a good call is not accused.
  */
-#include "harness/clock.h"
+#include "base/clock.h"
 #include "harness/lab/contain.h"
 #include "harness/lab/proc.h"
 #include "harness/scenarios/account.h"

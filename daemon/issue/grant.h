@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Who gets a relay credential, and what is in it.
+ */
+#ifndef DAEMON_GRANT_H
+#define DAEMON_GRANT_H
+
+#include "daemon/conf/conf.h"
+#include "daemon/issue/caller.h"
+#include "daemon/issue/guest_link.h"
+#include "daemon/issue/ice.h"
+#include "store/snapshot.h"
+#include "store/store.h"
+
+struct books;
+struct issue_rate;
+struct wall;
+
+struct grant {
+	const struct conf *conf;
+	struct store_snapshot *users; /* borrowed; the owner swaps it for a newer one */
+	struct books *books;          /* borrowed; may be NULL: hears of tokens that are used */
+	struct issue_rate *rate;      /* borrowed; may be NULL: no limits */
+	struct guest_links *links;    /* borrowed */
+	struct refusals *refusals;    /* borrowed; may be NULL: wrong tokens leave no line */
+	/* Notes a credential for a user whose others were revoked (store_reissue()), and has the
+	 * workers know it. 0 or the store's codes. */
+	int (*reissue)(void *ctx, const char *username);
+	void *reissue_ctx;
+	const struct wall *wall;                   /* borrowed; may be NULL */
+	uint64_t issued, denied, limited, revoked; /* since the start */
+};
+
+/* Whether the caller has proven that it belongs to this machine: its browser has used a link. */
+bool grant_is_local(const struct grant *g, const struct caller *caller);
+
+/* Whether the caller may see what is the operator's: it shows a token for it (STORE_SCOPE_...), or
+ * none and is local. 0; -E_DENIED (401); -E_SCOPE (403): a token for something
+ * else. */
+int grant_trust(const struct grant *g, const struct caller *caller, unsigned scope);
+
+/* Who the caller's token says that he is, for the audit. -E_DENIED without a good one, -E_SCOPE
+ * with one for something else. */
+int grant_actor(const struct grant *g, const struct caller *caller, unsigned scope,
+                char actor[STORE_ACTOR_MAX]);
+
+/* web_ops.grant, with a struct grant as ctx. */
+int grant_for_caller(void *ctx, const struct caller *caller, const char *name, int64_t ttl_s,
+                     const char *host, struct ice_grant *out);
+
+/* web_ops.enter. */
+int grant_enter(struct grant *g, const char *token, char secret[LWS_GUEST_STRLEN]);
+
+/* A new link's token. -E_DENIED: guests = no. */
+int grant_make_link(struct grant *g, char token[GUEST_LINK_STRLEN], struct why *why);
+
+/* web_ops.owns, by public_host. */
+bool grant_owns(const struct grant *g, const char *host);
+
+/* web_ops.cors, by cors_origin. */
+enum caller_cors grant_cors(const struct grant *g, const char *origin);
+
+#endif

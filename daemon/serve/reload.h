@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Has a running server heed what has changed in its configuration and in its
+ * certificate, all of it or, when something is wrong with it, nothing.
+ */
+#ifndef DAEMON_RELOAD_H
+#define DAEMON_RELOAD_H
+
+#include "daemon/conf/conf_reload.h"
+#include "daemon/process/lockfile.h"
+#include "daemon/relay/settings.h"
+
+struct cert_watch;
+struct event_base;
+struct front;
+struct store;
+struct web;
+struct worker;
+
+/* What a reload touches: borrowed, but for what reload_start() makes. */
+struct reload {
+	struct conf_live *live;
+	const struct topology *topo;
+	struct settings_base *base;
+	struct settings *settings; /* one reference */
+	struct store *store;
+	struct front *front;
+	struct web *web;
+	struct worker **workers;
+	size_t worker_n;
+	void (*applied)(void *ctx, const struct conf_changes *changes);
+	void (*reread)(void *ctx); /* the store was read: what came with that is to be heeded */
+	void *ctx;
+	struct cert_watch *watch;
+	struct lockfile *lock;
+	bool refused;        /* the last one */
+	int64_t loaded_at_s; /* Unix time: when what is in effect was read */
+};
+
+/* Once the server runs: watches the certificate's files and takes the lock of the data directory.
+ * A lock that another server has is a warning. -E_NOMEM, or lockfile_take()'s codes. */
+int reload_start(struct reload *r, struct event_base *base, struct why *why);
+
+/* While another server has the lock: tries to take it. True when that one has ended. */
+bool reload_succeed(struct reload *r);
+
+/* Reads everything again, and logs what became of it; report (may be NULL) is told, too. */
+void reload_run(struct reload *r, struct reload_report *report);
+
+/* The configuration is what it was, but means something else, for the host has changed: makes
+ * settings of it and of the topology, and has the workers use them. -E_NOMEM. */
+int reload_settings(struct reload *r, struct why *why);
+
+/* Ends what reload_start() began, and gives the settings back. */
+void reload_stop(struct reload *r);
+
+#endif

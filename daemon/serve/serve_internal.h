@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The running server, for the files that wire it: serve.c takes it up and down,
+ * serve_web.c answers what comes in over the web side.
+ */
+#ifndef DAEMON_SERVE_INTERNAL_H
+#define DAEMON_SERVE_INTERNAL_H
+
+#include "base/wall.h"
+#include "daemon/admin/admin_http.h"
+#include "daemon/admin/admin_socket.h"
+#include "daemon/admin/helper.h"
+#include "daemon/issue/grant.h"
+#include "daemon/issue/issue_rate.h"
+#include "daemon/listen/sockets.h"
+#include "daemon/listen/told_once.h"
+#include "daemon/listen/topology.h"
+#include "daemon/observe/explain.h"
+#include "daemon/records/books.h"
+#include "daemon/relay/worker.h"
+#include "daemon/serve/front.h"
+#include "daemon/serve/reload.h"
+#include "daemon/serve/supervise.h"
+#include "daemon/web/web.h"
+#include "store/snapshot.h"
+#include "store/store.h"
+
+#include <event2/event.h>
+
+struct serve {
+	const struct conf *conf;
+	struct event_base *base;
+	struct wall wall;
+	struct store *store;
+	struct store_snapshot *users;
+	struct topology topo;
+	struct sockets sockets;
+	struct supervise *supervise;
+	struct settings_base settings;
+	struct reload reload;
+	uint8_t nonce_key[TURN_NONCE_KEY_LEN];
+	struct worker **workers;
+	size_t worker_n;
+	struct listener **listeners;
+	size_t listener_n;
+	struct web *web;
+	struct front *front;
+	struct grant grant;
+	struct books *books;
+	struct issue_rate *rate;
+	struct refusals *refusals; /* the main thread's */
+	struct history history;
+	struct explain *explain;
+	struct admin admin;
+	struct helper *helper;
+	struct admin_http admin_http;
+	struct admin_socket *admin_socket;
+	struct event *poll, *rotate, *sample, *on_int, *on_term, *on_hup, *drain;
+	uint64_t drain_polls;
+	bool secret_retired;    /* that of the configuration */
+	bool draining;          /* takes nothing new */
+	bool stopping;          /* and ends once what runs has ended */
+	struct why store_error; /* of the last poll, empty when it went well */
+	unsigned store_polls;   /* since it was last tried, while there is an error */
+	uint64_t signal_events[HUB_EVENT_N];
+	struct host_watch *host_watch;
+	struct event *host_again;
+	bool policy_late, sockets_late; /* could not be made at the last look at the host */
+	struct told_once told_proxies;
+};
+
+/* ---- serve.c ---- */
+
+/* The store has changed: users and secrets are read, and every worker knows of it before this
+ * returns. 0 or the store's codes. */
+int serve_heed(struct serve *s, struct why *why);
+
+void serve_set_draining(void *ctx, bool draining);
+
+/* 0 or -E_NOMEM. */
+int serve_add_timer(struct serve *s, uint64_t every_ms, event_callback_fn fn, struct event **out);
+
+/* ---- serve_host.c ---- */
+
+/* What a worker has to serve: the i-th of the topology's addresses, without a socket. */
+struct turn_listener_conf serve_listener_conf(const struct serve *s, size_t i);
+
+/* Once the workers run: follows the changes of this host's addresses. */
+int serve_start_host(struct serve *s, struct why *why);
+void serve_stop_host(struct serve *s);
+
+/* ---- serve_web.c ---- */
+
+/* Before the web side, which asks it; the rest of what it reaches into comes later. */
+int serve_start_login(struct serve *s, struct why *why);
+int serve_start_web(struct serve *s, struct why *why);
+/* On a terminal, and nowhere else: where to click. */
+void serve_tell_links(struct serve *s);
+/* Once all that it reaches into is there. */
+void serve_fill_admin(struct serve *s);
+/* Once the lock of the data directory was tried. */
+int serve_start_admin(struct serve *s, struct why *why);
+
+/* grant.reissue, with a struct serve as ctx. */
+int serve_reissue(void *ctx, const char *username);
+
+#endif

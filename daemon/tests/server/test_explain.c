@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What "turnpike explain" says of sessions and calls that went well or wrong,
+ * of real clients on a running server with two workers.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/tests/server/rig.h"
+#include "daemon/tests/server/talker.h"
+#include "daemon/tests/web_client.h"
+#include "store/credential.h"
+
+#include <arpa/inet.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SERVER4   RIG_SERVER4 ":3478"
+#define OPTIONS   "--workers 2 --relay-ports 50000-54999 --listen " SERVER4 " --listen 127.0.0.1:8080"
+#define SECRET    "the-north-remembers-0123456789"
+#define ECHO_PORT 3480
+#define ECHO      RIG_PEER4 ":3480"
+#define CHANNEL   0x4001
+
+static struct rig_server server;
+static struct rig_program echo;
+
+static int start(void **state)
+{
+	*state = &server;
+	rig_server_prepare(&server, "explain");
+	free(rig_verb(&server, "secret add --value-stdin", SECRET "\n"));
+	rig_server_start(&server, "explain", OPTIONS);
+	rig_echo_start(&echo, ECHO_PORT);
+	return 0;
+}
+
+static int stop(void **state)
+{
+	rig_signal_and_wait(&echo, 15, 2000);
+	return rig_server_end(state);
+}
+
+/* Fails unless what is told of it comes to hold all the texts, in their order: what was sent may
+ * not have arrived yet. */
+static void tells(const char *of, size_t n, const char *const *texts)
+{
+	unsigned long long until = rig_now_ms() + SOON_MS;
+	size_t found = 0;
+	char verb[256];
+
+	snprintf(verb, sizeof(verb), "explain %s", of);
+	while (found < n) {
+		char *said = NULL, *at;
+
+		rig_try_verb(&server, verb, NULL, &said);
+		at = said;
+		for (found = 0; found < n && (at = strstr(at, texts[found])); found++)
+			;
+		if (found < n && rig_now_ms() > until)
+			rig_fail(said, said, "explain %s does not say \"%s\"", of, texts[found]);
+		free(said);
+	}
+}
+
+#define TELLS(of, ...)                                                                             \
+	do {                                                                                       \
+		static const char *const texts_[] = {__VA_ARGS__};                                 \
+		tells(of, sizeof(texts_) / sizeof(*texts_), texts_);                               \
+	} while (0)
+
+#define LONG_NAME                                                                                  \
+	"@a-person-with-a-rather-long-name-0123456789012345678901234567890123456789:"              \
+	"matrix.a-server-with-a-long-name.example.org"
+
+struct who {
+	struct talker t;
+	char user[192], password[64];
+	struct addr relayed;
+};
+
+static int allocate_as(struct who *w, const char *name, long long ttl_s, const char *secret)
+{
+	snprintf(w->user, sizeof(w->user), "%lld:%s", (long long)time(NULL) + ttl_s, name);
+	credential_password(secret, strlen(secret), w->user, strlen(w->user), w->password);
+	talker_open(&w->t, SERVER4, false, NULL, w->user, w->password);
+	assert_int_equal(talker_login(&w->t), 401);
+	return talker_allocate(&w->t, &w->relayed);
+}
+
+static void refusals(void **state)
+{
+	struct who w;
+
+	(void)state;
+	assert_int_equal(allocate_as(&w, "late", -200, SECRET), 401);
+	talker_close(&w.t);
+	TELLS("--user late", "Allocate refused: 401, credential expired",
+	      "The credential expired 3 min before the Allocate");
+	assert_int_equal(allocate_as(&w, "stranger", 600, "another secret"), 401);
+	talker_close(&w.t);
+	TELLS("--user stranger", "Allocate refused: 401, wrong password", "The password is wrong");
+	free(rig_verb(&server, "revoke --user mallory", NULL));
+	rig_server_settle(&server);
+	assert_int_equal(allocate_as(&w, "mallory", 600, SECRET), 401);
+	talker_close(&w.t);
+	TELLS("--user mallory", "The user is unknown, disabled or revoked");
+	/* a name as of Matrix, longer than what is kept of it */
+	assert_int_equal(allocate_as(&w, LONG_NAME, 600, "another secret"), 401);
+	talker_close(&w.t);
+	TELLS("--user " LONG_NAME, "The password is wrong");
+	/* at last the right one: the refusal is in the timeline of the session */
+	snprintf(w.user, sizeof(w.user), "%lld:second", (long long)time(NULL) + 600);
+	talker_open(&w.t, SERVER4, false, NULL, w.user, "wrong");
+	assert_int_equal(talker_login(&w.t), 401);
+	assert_int_equal(talker_allocate(&w.t, NULL), 401);
+	credential_password(SECRET, strlen(SECRET), w.user, strlen(w.user), w.password);
+	w.t.password = w.password;
+	assert_int_equal(talker_allocate(&w.t, NULL), 0);
+	TELLS("--user second", "Allocate refused: 401, wrong password", "allocated " RIG_SERVER4,
+	      "asked for no permission");
+	talker_close(&w.t);
+}
+
+/* RFC 5766 had channels that RFC 8656 has no more. */
+static void an_old_client(void **state)
+{
+	struct who w;
+
+	(void)state;
+	assert_int_equal(allocate_as(&w, "methuselah", 600, SECRET), 0);
+	assert_int_equal(talker_bind(&w.t, 0x7000, ECHO), 400);
+	TELLS("--user methuselah", "ChannelBind refused: 400", "needs the option legacy_channels");
+	talker_close(&w.t);
+}
+
+static void echo_once(struct who *w)
+{
+	uint8_t packet[8] = {CHANNEL >> 8, CHANNEL & 0xff, 0, 4, 'p', 'i', 'n', 'g'};
+
+	assert_true(talker_send(&w->t, packet, sizeof(packet)));
+	assert_true(talker_receive(&w->t, TALKER_WAIT_MS));
+}
+
+static void it_went_well(void **state)
+{
+	struct who w;
+
+	(void)state;
+	assert_int_equal(allocate_as(&w, "alice", 600, SECRET), 0);
+	assert_int_equal(talker_bind(&w.t, CHANNEL, ECHO), 0);
+	echo_once(&w);
+	TELLS("--user alice", "allocated " RIG_SERVER4, "channel 0x4001 for " ECHO,
+	      "first data to a peer, " ECHO, "first data from a peer, " ECHO,
+	      "Data flowed both ways; the session goes on.");
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(talker_refresh(&w.t, 600), 0);
+	assert_int_equal(talker_refresh(&w.t, 0), 0);
+	talker_close(&w.t);
+	TELLS("--user alice", "refreshed (3 times", "closed: deleted",
+	      "Data flowed both ways; the client ended the session.");
+}
+
+/* One datagram from a port of the lab's peer to the relayed address. */
+static void knock(const struct addr *relayed)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in from = {.sin_family = AF_INET, .sin_port = htons(40001)};
+
+	inet_pton(AF_INET, RIG_PEER4, &from.sin_addr);
+	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
+	assert_int_equal(sendto(fd, "knock", 5, 0, &relayed->sa, addr_len(relayed)), 5);
+	close(fd);
+}
+
+static void nothing_came(void **state)
+{
+	struct who w;
+
+	(void)state;
+	assert_int_equal(allocate_as(&w, "deaf", 600, SECRET), 0);
+	knock(&w.relayed);
+	TELLS("--user deaf", "data from " RIG_PEER4 ":40001 dropped: no permission",
+	      "never sent a permission for the peer that answered (" RIG_PEER4 ":40001)");
+	talker_close(&w.t);
+
+	assert_int_equal(allocate_as(&w, "homebound", 600, SECRET), 0);
+	assert_int_equal(talker_permit(&w.t, "10.0.0.1:9"), 403);
+	TELLS("--user homebound", "peer 10.0.0.1:9 refused: 403", "403 Forbidden IP, 10.0.0.1",
+	      "private addresses");
+	talker_close(&w.t);
+
+	assert_int_equal(allocate_as(&w, "ignored", 600, SECRET), 0);
+	assert_int_equal(talker_permit(&w.t, RIG_PEER4 ":9"), 0);
+	talker_send_to(&w.t, RIG_PEER4 ":9", "anybody?");
+	TELLS("--user ignored", "first data to a peer, " RIG_PEER4 ":9", "but nothing came back");
+	talker_close(&w.t);
+
+	assert_int_equal(allocate_as(&w, "fired", 600, SECRET), 0);
+	assert_int_equal(talker_permit(&w.t, RIG_PEER4 ":9"), 0);
+	free(rig_verb(&server, "revoke --user fired", NULL));
+	TELLS("--user fired", "closed: revoked", "revoked, disabled or deleted");
+	talker_close(&w.t);
+}
+
+/* By session, too, as JSON; with the id that "sessions" tells. */
+static void by_session(void **state)
+{
+	char verb[64], *said;
+	json_t *sessions, *story;
+	const char *id;
+	struct who w;
+
+	(void)state;
+	assert_int_equal(allocate_as(&w, "zoe", 600, SECRET), 0);
+	said = rig_verb(&server, "sessions --user zoe --json", NULL);
+	sessions = json_loads(strchr(said, '{'), 0, NULL);
+	free(said);
+	id = json_string_value(
+	    json_object_get(json_array_get(json_object_get(sessions, "sessions"), 0), "id"));
+	assert_non_null(id);
+	snprintf(verb, sizeof(verb), "session close %s", id);
+	free(rig_verb(&server, verb, NULL));
+	snprintf(verb, sizeof(verb), "explain %s --json", id);
+	said = rig_verb(&server, verb, NULL);
+	story = json_loads(strchr(said, '{'), 0, NULL);
+	free(said);
+	assert_int_equal(json_array_size(json_object_get(story, "events")), 2);
+	assert_string_equal(json_string_value(json_object_get(story, "verdict")),
+	                    "An administrator closed the session.");
+	json_decref(story);
+	json_decref(sessions);
+	talker_close(&w.t);
+	assert_int_equal(rig_try_verb(&server, "explain t9-99", NULL, &said), 1);
+	assert_non_null(strstr(said, "nothing is remembered"));
+	free(said);
+	assert_int_equal(rig_try_verb(&server, "explain", NULL, &said), 2);
+	free(said);
+}
+
+static void say(struct client *c, const char *type, const char *name, const char *target)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text),
+	         "{\"type\":\"%s\",\"name\":\"%s\",\"target\":\"%s\",\"sdp\":\"x\"}", type, name,
+	         target);
+	assert_true(ws_say(c, text));
+}
+
+static void calls(void **state)
+{
+	struct event_base *base = event_base_new();
+	struct client *ann = ws_join(base, 8080, "ann"), *ben = ws_join(base, 8080, "ben");
+	struct who w;
+
+	(void)state;
+	say(ann, "video-offer", "ann", "ben");
+	assert_int_equal(allocate_as(&w, "ann", 600, SECRET), 0);
+	TELLS("--call c1", "signaling  c1", "ann sent an offer", "allocated",
+	      "the call was never answered");
+	say(ben, "video-answer", "ben", "ann");
+	say(ann, "new-ice-candidate", "ann", "ben");
+	say(ann, "new-ice-candidate", "ann", "ben");
+	TELLS("--call c1", "ben sent an answer", "ann sent a candidate (2 times",
+	      "ben sent no candidate: candidates did not arrive");
+	say(ben, "hang-up", "ben", "ann");
+	TELLS("--user ben", "ben hung up");
+	TELLS("--user ann", "ann sent an offer", "allocated", "candidates did not arrive");
+	talker_refresh(&w.t, 0);
+	talker_close(&w.t);
+	/* another call, that nobody answers; and one to nobody */
+	say(ben, "video-offer", "ben", "ann");
+	TELLS("--call c2", "ben sent an offer");
+	say(ben, "video-offer", "ben", "nobody");
+	TELLS("--call c3", "ben did not reach the other", "nobody was not there.");
+	TELLS("--user ben", "nobody was not there.");
+	client_close(ann);
+	client_close(ben);
+	event_base_free(base);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(refusals),     cmocka_unit_test(an_old_client),
+	    cmocka_unit_test(it_went_well), cmocka_unit_test(nothing_came),
+	    cmocka_unit_test(by_session),   cmocka_unit_test(calls),
+	};
+
+	(void)argc;
+	rig_enter(argv);
+	return cmocka_run_group_tests(tests, start, stop);
+}
