@@ -98,7 +98,7 @@ static uint64_t next_call(const struct env_v_end *e)
 	}
 	if (e->wants_write) {
 		earliest(&at, e->reset_ms);
-		if (room(e))
+		if (e->other && room(e))
 			earliest(&at, e->room_ms);
 	}
 	return at;
@@ -372,17 +372,17 @@ static ssize_t v_write(struct env_stream *stream, const uint8_t *data, size_t le
 	(void)more;
 	if (e->state == FAILED || e->reset_ms <= now_of(e) || e->shut)
 		return -E_IO;
-	if (e->state == OPEN && !o) { /* nobody is there to take it, which comes back */
-		earliest(&e->reset_ms, now_of(e) + 2 * (uint64_t)e->path.delay_ms);
+	most = len < most ? len : most;
+	if (e->state == OPEN && !o && e->reset_ms == NEVER) { /* in vain, which comes back */
+		e->reset_ms = now_of(e) + 2 * (uint64_t)e->path.delay_ms;
 		plan(e);
-		return (ssize_t)len;
+		return (ssize_t)most;
 	}
-	if (e->state != OPEN || !most) {
+	if (e->state != OPEN || !o || !most) {
 		e->wants_write = true;
 		plan(e);
 		return -E_LATER;
 	}
-	most = len < most ? len : most;
 	while (done < most) {
 		size_t n = most - done, cut = e->path.segment_max;
 

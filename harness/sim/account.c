@@ -7,6 +7,7 @@
 #include "harness/sim/net.h"
 #include "harness/sim/node.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <utlist.h>
 
@@ -283,6 +284,7 @@ static void check_quota(struct exchange *x, uint32_t user)
 static void new_alloc(struct exchange *x, struct ep relayed, uint32_t lifetime_s)
 {
 	struct account *acc = x->acc;
+	const uint8_t *transport;
 	struct acc_alloc *a;
 
 	account_end(acc, x->client); /* an expired one */
@@ -292,6 +294,7 @@ static void new_alloc(struct exchange *x, struct ep relayed, uint32_t lifetime_s
 	a->client = x->client;
 	a->relayed = relayed;
 	a->user = exchange_user(x);
+	a->tcp = exchange_has(x, ATTR_REQUESTED_TRANSPORT, &transport) && *transport == IPPROTO_TCP;
 	a->expires_ms = end_of_life(x, lifetime_s);
 	a->serial = ++acc->serials;
 	memcpy(a->tid, x->request + 8, sizeof(a->tid));
@@ -392,7 +395,7 @@ static uint64_t lease_of(struct account *acc, struct ep peer)
 {
 	struct acc_alloc *holder = peer.ip == acc->node_ip ? account_by_relayed(acc, peer) : NULL;
 
-	return holder ? holder->serial : 0;
+	return holder && !holder->tcp ? holder->serial : 0;
 }
 
 bool account_chan_lasts(struct account *acc, const struct acc_chan *c)
@@ -458,7 +461,7 @@ static void on_permission(struct exchange *x, bool channel)
 	} else if (x->code == 403 && channel && ep_of(&peer).ip == x->acc->node_ip) {
 		const struct acc_alloc *holder = account_by_relayed(x->acc, ep_of(&peer));
 
-		inside = !holder || holder->expires_ms <= sim_now(s);
+		inside = !holder || holder->tcp || holder->expires_ms <= sim_now(s);
 	}
 	if (!x->code || x->code == 403)
 		sim_check(s, SIM_PERMISSION, inside == (x->code == 403), x->call,
@@ -490,7 +493,8 @@ void account_reply(struct account *acc, struct ep client, const uint8_t *request
 	if (x.alloc && x.alloc->expires_ms <= sim_now(acc->sim))
 		x.alloc = NULL;
 	/* RFC 8656 section 5: 437 is for who has none, and nothing else is. */
-	if (method != W_BINDING && method != W_ALLOCATE && !ends && x.code != 401 && x.code != 438)
+	if (method != W_BINDING && method != W_ALLOCATE && method != W_CONNECTION_BIND && !ends &&
+	    x.code != 401 && x.code != 438)
 		sim_check(acc->sim, SIM_LIFETIME, (x.code == 437) == !x.alloc, x.call,
 		          x.alloc ? "an allocation died before its time"
 		                  : "an allocation outlived its time");

@@ -29,6 +29,7 @@ struct acc_alloc {
 	uint32_t user;
 	uint64_t serial;
 	uint64_t expires_ms;
+	bool tcp; /* RFC 6062 */
 	uint8_t tid[12];
 	struct acc_perm *perm;
 	struct acc_chan *chan;

@@ -5,6 +5,7 @@
  */
 #include "harness/sim/account_internal.h"
 
+#include "harness/sim/net.h"
 #include "harness/sim/node.h"
 
 #include <stdlib.h>
@@ -166,6 +167,16 @@ static bool conflict_400(const struct exchange *x)
 	       account_chan_taken(x->acc, x->alloc, number, ep_of(&peer));
 }
 
+/* RFC 6062 section 5.2: nobody listens there, or answers in time. */
+static bool connect_447(const struct exchange *x)
+{
+	struct addr peer;
+
+	return x->method == W_CONNECT &&
+	       wire_get_xor_addr(x->request, x->request_len, ATTR_XOR_PEER_ADDRESS, &peer) &&
+	       sim_net_is_deaf_peer(ep_of(&peer));
+}
+
 static bool capacity_508(const struct exchange *x)
 {
 	switch (x->method) {
@@ -187,7 +198,8 @@ static bool is_deserved(const struct exchange *x)
 
 	switch (x->code) {
 	case 400:
-		return conflict_400(x);
+		return conflict_400(x) ||
+		       x->method == W_CONNECTION_BIND; /* watch_tcp.c knows more */
 	case 401:
 		return !exchange_has(x, ATTR_MESSAGE_INTEGRITY, &integrity);
 	case 403:
@@ -196,6 +208,8 @@ static bool is_deserved(const struct exchange *x)
 		return true;
 	case 438:
 		return is_stale(x);
+	case 447:
+		return connect_447(x);
 	case 486:
 		return quota_486(x);
 	case 508:

@@ -201,6 +201,9 @@ static void print_summary(const struct sim *s, double cpu)
 	printf("%" PRIu64 " streams, %" PRIu64 " clients that did not read, %" PRIu64
 	       " messages dropped for that\n",
 	       c->streams, c->slow, c->slow_drops);
+	printf("%" PRIu64 " TCP allocations, %" PRIu64 " connections joined, %" PRIu64
+	       " bytes over them\n",
+	       c->tcp_calls, c->tcp_connections, c->tcp_bytes);
 	printf("%" PRIu64 " crashes, %" PRIu64 " rebindings, %" PRIu64 " restarts of a node\n",
 	       c->crashes, c->rebinds, c->node_restarts);
 	for (int i = 0; i < SIM_INVARIANTS; i++)

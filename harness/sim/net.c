@@ -14,6 +14,7 @@
 #define HOME_NET    0x14000000u
 #define CARRIER_NET 0x15000000u
 #define PUBLIC_NET  0x1e000000u
+#define TCP_NET     0x20000000u
 #define FLOOD_NET   0x1f000000u
 #define SHARED_NET  0x64400000u /* 100.64.0.0/10, RFC 6598 */
 #define STREAM_NET  0x7f000000u
@@ -97,6 +98,21 @@ struct ep sim_net_web_hub(void)
 	return (struct ep){STREAM_NET + (3u << 16), 6503, 0};
 }
 
+struct ep sim_net_tcp_peer(uint32_t number, uint16_t port)
+{
+	return (struct ep){TCP_NET + number, port, 0};
+}
+
+static bool is_tcp_peer(struct ep e)
+{
+	return e.ip >> 24 == TCP_NET >> 24;
+}
+
+bool sim_net_is_deaf_peer(struct ep e)
+{
+	return is_tcp_peer(e) && e.port < SIM_PEER_PORT;
+}
+
 struct ep sim_net_flooder(void)
 {
 	return (struct ep){FLOOD_NET, 0, 0};
@@ -129,6 +145,8 @@ static uint32_t stream_delay(struct sim_net *n, struct ep a, struct ep b)
 {
 	uint32_t client = (a.ip >> 16 & 1 ? b.ip : a.ip) & 0xffff;
 
+	if (is_tcp_peer(a) || is_tcp_peer(b))
+		return NODE_DELAY + (is_tcp_peer(a) ? a.ip : b.ip) % 40;
 	return NODE_DELAY + n->home[n->placed[client].home].delay_ms;
 }
 
@@ -287,13 +305,15 @@ static bool on_joins(void *ctx, const struct addr *from, const struct addr *to,
 {
 	static const uint32_t segments[] = {7, 100, 1460}, buffers[] = {4096, 65536};
 	struct sim_net *n = ctx;
+	bool is_peer = is_tcp_peer(ep_of(from)) || is_tcp_peer(ep_of(to));
+	bool tiny = !is_peer && !sim_dice(n->sim, 5);
 
 	path->delay_ms = stream_delay(n, ep_of(from), ep_of(to));
 	path->jitter_ms = JITTER_MS;
-	path->segment_max = segments[sim_dice(n->sim, 3)];
+	path->segment_max = segments[tiny ? 0 : 1 + sim_dice(n->sim, 2)];
 	path->buffer = buffers[sim_dice(n->sim, 2)];
 	sim_note(n->sim, 0, "connects", ep_of(from), ep_of(to), path->segment_max);
-	return true;
+	return ep_of(to).port != SIM_PEER_SILENT;
 }
 
 static const struct env_virtual_wire wire = {

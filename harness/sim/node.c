@@ -87,6 +87,7 @@ static struct turn_conf conf_of(struct node *n)
 	                         .nonce_lifetime_s = NODE_NONCE_LIFETIME_S,
 	                         .permissions_max = NODE_PERMISSIONS_MAX,
 	                         .channels_max = NODE_CHANNELS_MAX,
+	                         .peer_connections = NODE_CONNECTIONS_MAX,
 	                         .worker = n->index};
 
 	/* --break: the node refuses what it has promised, or says nothing */
@@ -135,6 +136,7 @@ int node_start(struct sim *s, unsigned int index)
 
 	*n = (struct node){.sim = s, .index = index, .listener = {sim_net_node_ip(index), 3478, 0}};
 	own = ep_addr(n->listener);
+	n->start = ++s->starts;
 	n->ports = turn_ports_new(
 	    NODE_PORT_MIN, s->conf.broken == BREAK_FEW_PORTS ? NODE_PORT_MIN + 9 : NODE_PORT_MAX);
 	n->quota =

@@ -17,6 +17,7 @@
 #define NODE_NONCE_LIFETIME_S 3600
 #define NODE_PERMISSIONS_MAX  64
 #define NODE_CHANNELS_MAX     64
+#define NODE_CONNECTIONS_MAX  16
 #define NODE_BACKLOG_BYTES    16384
 
 struct watch_node;
@@ -32,6 +33,7 @@ struct node {
 	struct net *net;
 	struct env_listener *door; /* for TCP */
 	size_t links;              /* clients' streams, by the tap's account */
+	uint32_t start;            /* number of this start among all */
 	uint64_t accepted;         /* of all that there were */
 	struct watch_node *watch;
 };

@@ -12,6 +12,7 @@
 #include "harness/sim/node.h"
 #include "harness/sim/slow.h"
 #include "harness/sim/tap.h"
+#include "harness/sim/tcp_call.h"
 #include "harness/sim/turn_client.h"
 #include "harness/sim/watch.h"
 #include "turn/ports.h"
@@ -28,7 +29,8 @@
 #define TRIES        20
 #define RESTART_PPM  400  /* a second: a node every forty minutes */
 #define GREEDY_PPM   4000 /* a second */
-#define SLOW_PPM     3000
+#define SLOW_PPM     1500 /* likewise, of each node */
+#define TCP_PPM      2000
 #define REBIND_PPM   30000 /* of calls */
 #define CRASH_PPM    15000
 #define AFTERLIFE_MS (3700 * 1000)
@@ -95,8 +97,10 @@ static void mishaps(struct sim *s)
 
 	if (sim_chance(s, s->conf.mishaps * RESTART_PPM))
 		restart_node(s, sim_dice(s, s->conf.nodes));
-	if (sim_chance(s, s->conf.mishaps * SLOW_PPM) && (a = pick_idle(s)))
+	if (sim_chance(s, s->conf.mishaps * s->conf.nodes * SLOW_PPM) && (a = pick_idle(s)))
 		slow_start(a);
+	if (sim_chance(s, s->conf.mishaps * s->conf.nodes * TCP_PPM) && (a = pick_idle(s)))
+		tcp_call_start(a);
 	if (sim_chance(s, s->conf.mishaps * GREEDY_PPM) && (a = pick_idle(s)))
 		agent_be_greedy(a);
 }
@@ -247,6 +251,7 @@ static void tear_down(struct sim *s)
 	for (uint32_t i = 0; s->agent && i < s->agents; i++)
 		agent_free(&s->agent[i]);
 	slow_free_all(s);
+	tcp_call_free_all(s);
 	while (s->clients)
 		tc_close(s->clients, false);
 	DL_FOREACH_SAFE(s->calls, c, next)

@@ -39,6 +39,8 @@
 	X(FRAMING, "framing", "messages come out of a stream once, whole and in order")            \
 	X(BACKLOG, "backlog", "a client that does not read costs its backlog, not more")           \
 	X(DELAY, "delay", "one that does not read delays nobody else")                             \
+	X(DATA, "data", "bytes of a data connection come once and in order, or it ends")           \
+	X(JOINED, "joined", "who connects is joined once; one end's end is the other's")           \
 	X(THEORY, "theory", "a direct path exists exactly where RFC 4787 says so")                 \
 	X(THROUGH, "through", "every call gets through, and comes back after a fault")
 
@@ -85,6 +87,13 @@ enum sim_invariant {
 	X(BACKLOG_OVERRUN, "backlog-overrun")                                                      \
 	X(SLOW_UNCOUNTED, "slow-uncounted")                                                        \
 	X(SLOW_FOR_ALL, "slow-for-all")                                                            \
+	X(DATA_BYTE, "data-byte")                                                                  \
+	X(DATA_LOST, "data-lost")                                                                  \
+	X(HALF_OPEN, "half-open")                                                                  \
+	X(UNBOUND_EARLY, "unbound-early")                                                          \
+	X(STRANGER_JOINS, "stranger-joins")                                                        \
+	X(CONNECT_UNANSWERED, "connect-unanswered")                                                \
+	X(UNCOUNTED_BYTES, "uncounted-bytes")                                                      \
 	X(OTHER_NAT, "other-nat")                                                                  \
 	X(DEAF, "deaf")
 
@@ -139,7 +148,7 @@ struct sim_counts {
 	uint64_t calls, direct, one_relay, two_relays, restarts;
 	uint64_t allocations, packets, lost, duplicated, filtered, exhausted;
 	uint64_t relayed, hub_messages, crashes, rebinds, node_restarts;
-	uint64_t streams, slow, slow_drops;
+	uint64_t streams, slow, slow_drops, tcp_calls, tcp_connections, tcp_bytes;
 	uint64_t checked[SIM_INVARIANTS], broken[SIM_INVARIANTS];
 };
 
@@ -158,6 +167,7 @@ struct node;
 struct sim_hub;
 struct sim_net;
 struct slow;
+struct tcp_call;
 struct watch_node;
 
 struct sim {
@@ -172,9 +182,12 @@ struct sim {
 	struct agent *agent;
 	uint32_t agents;
 	struct call *calls;         /* that go on */
+	struct tcp_call *tcp_calls; /* RFC 6062 */
+	uint32_t tcp_peers;         /* of them, so far */
 	struct slow *slow;          /* clients that do not read */
 	struct tc *clients;         /* all TURN clients, those that wait for a last answer too */
 	uint32_t last_call;         /* number */
+	uint32_t starts;            /* of nodes */
 	uint16_t stream_port;       /* the last that a client's stream went out from */
 	bool over;                  /* no more calls are started */
 	struct wire wire;           /* scratch */

@@ -11,7 +11,6 @@
 
 #include <stdlib.h>
 
-#define IN_MAX   4096
 #define PORT_MIN 32768
 
 struct sim_stream {
@@ -25,7 +24,7 @@ struct sim_stream {
 	size_t out_len, in_len;
 	bool deaf;  /* it does not read */
 	bool *gone; /* of who goes on with it after a call that may close it */
-	_Alignas(8) uint8_t in[IN_MAX];
+	_Alignas(8) uint8_t in[SIM_STREAM_IN];
 };
 
 struct ep sim_stream_local(const struct sim_stream *st)
@@ -33,25 +32,42 @@ struct ep sim_stream_local(const struct sim_stream *st)
 	return st->local;
 }
 
+static void free_stream(struct sim_stream *st)
+{
+	if (st->gone)
+		*st->gone = true;
+	free(st->out);
+	free(st);
+}
+
 void sim_stream_close(struct sim_stream *st)
 {
 	if (!st)
 		return;
-	if (st->gone)
-		*st->gone = true;
 	tap_set_stream(st->tap, NULL);
 	if (st->sim->conf.broken == BREAK_LOST_STREAM_END)
 		env_stream_release(st->stream);
 	else
 		env_stream_close(st->stream);
-	free(st->out);
-	free(st);
+	free_stream(st);
+}
+
+int sim_stream_release(struct sim_stream *st, uint8_t *ahead, size_t *ahead_len)
+{
+	int fd;
+
+	tap_set_stream(st->tap, NULL);
+	fd = env_stream_release(st->stream);
+	memcpy(ahead, st->in, st->in_len);
+	*ahead_len = st->in_len;
+	free_stream(st);
+	return fd;
 }
 
 /* Hands over what is whole. False: st is gone. */
 static bool cut(struct sim_stream *st)
 {
-	_Alignas(8) uint8_t message[IN_MAX];
+	_Alignas(8) uint8_t message[SIM_STREAM_IN];
 	bool gone = false;
 
 	for (;;) {
@@ -92,9 +108,9 @@ static void on_ready(void *arg)
 	ssize_t n = -E_IO;
 
 	if (flush(st))
-		n = st->deaf
-		        ? -E_LATER
-		        : env_stream_read(st->stream, st->in + st->in_len, IN_MAX - st->in_len);
+		n = st->deaf ? -E_LATER
+		             : env_stream_read(st->stream, st->in + st->in_len,
+		                               SIM_STREAM_IN - st->in_len);
 	if (n == -E_LATER)
 		return;
 	if (n <= 0) {
@@ -134,17 +150,22 @@ struct sim_stream *sim_stream_new(struct sim *s, const struct sim_stream_options
 	return st;
 }
 
-void sim_stream_send(struct sim_stream *st, const uint8_t *message, size_t len)
+void sim_stream_append(struct sim_stream *st, const uint8_t *data, size_t len)
 {
 	uint8_t *grown = realloc(st->out, st->out_len + len);
 
 	if (!grown)
 		abort(); /* it would look like a fault of the server */
 	st->out = grown;
-	memcpy(grown + st->out_len, message, len);
-	tap_put(st->tap, message, len);
+	memcpy(grown + st->out_len, data, len);
 	st->out_len += len;
 	env_stream_kick(st->stream);
+}
+
+void sim_stream_send(struct sim_stream *st, const uint8_t *message, size_t len)
+{
+	tap_put(st->tap, message, len);
+	sim_stream_append(st, message, len);
 }
 
 void sim_stream_set_reads(struct sim_stream *st, bool reads)

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * A client's TCP connection to a node: messages go in whole and come out whole,
- * wherever the network cuts; after a ConnectionBind (RFC 6062), bytes.
+ * wherever the network cuts.
  */
 #ifndef SIM_STREAM_H
 #define SIM_STREAM_H
 
 #include "harness/sim/sim.h"
 
+#define SIM_STREAM_IN 4096
+
 struct sim_stream;
 
 struct sim_stream_user {
-	/* All of them may close the stream. */
+	/* Both may close the stream. */
 	void (*message)(void *arg, uint8_t *message, size_t len);
-	void (*bytes)(void *arg, const uint8_t *data, size_t len); /* of a data connection */
-	void (*room)(void *arg); /* of a data connection: more may be written; or NULL */
 	void (*ended)(void *arg, bool broken);
 };
 
@@ -32,6 +32,13 @@ struct ep sim_stream_local(const struct sim_stream *st);
 
 /* A whole message, ChannelData with its padding. */
 void sim_stream_send(struct sim_stream *st, const uint8_t *message, size_t len);
+
+/* The client says what is behind its last message, which is no message itself. */
+void sim_stream_append(struct sim_stream *st, const uint8_t *data, size_t len);
+
+/* It has become a data connection: ends st but not the connection, whose number it returns, with
+ * what was read of it, ahead_len bytes of SIM_STREAM_IN at most. */
+int sim_stream_release(struct sim_stream *st, uint8_t *ahead, size_t *ahead_len);
 
 /* Reads nothing, for so long, or does so again. */
 void sim_stream_set_reads(struct sim_stream *st, bool reads);

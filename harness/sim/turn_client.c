@@ -88,7 +88,7 @@ static void add_allocate(struct tc *tc, struct wire *m)
 {
 	uint8_t even = tc->options.pair ? 0x80 : 0;
 
-	wire_add_transport(m, IPPROTO_UDP);
+	wire_add_transport(m, tc->options.tcp_relay ? IPPROTO_TCP : IPPROTO_UDP);
 	if (tc->options.lifetime_s)
 		wire_add_u32(m, ATTR_LIFETIME, tc->options.lifetime_s);
 	if (tc->options.token)
@@ -108,7 +108,8 @@ void tc_compose(struct tc *tc, struct request *r)
 		wire_add_u32(m, ATTR_LIFETIME, r->lifetime_s);
 	if (r->method == W_CHANNEL_BIND)
 		wire_add_channel(m, r->number);
-	if (r->method == W_CHANNEL_BIND || r->method == W_CREATE_PERMISSION)
+	if (r->method == W_CHANNEL_BIND || r->method == W_CREATE_PERMISSION ||
+	    r->method == W_CONNECT)
 		add_peer(m, r->peer);
 	if (r->method != W_BINDING && *tc->nonce) {
 		wire_add_login(m, tc_agent_of(tc)->name, SIM_REALM, tc->nonce);
@@ -351,6 +352,11 @@ void tc_bind(struct tc *tc, struct ep peer)
 		return;
 	tc->chan[tc->chan_n++] = (struct chan){.peer = peer};
 	tc_ask(tc, W_CHANNEL_BIND, peer, (uint16_t)(CHANNEL_FIRST + tc->chan_n - 1), 0);
+}
+
+void tc_connect(struct tc *tc, struct ep peer)
+{
+	tc_ask(tc, W_CONNECT, peer, 0, 0);
 }
 
 void tc_send(struct tc *tc, struct ep peer, const uint8_t *data, size_t len)

@@ -28,6 +28,9 @@ struct tc_user {
 	 * allocation. */
 	void (*data)(void *arg, struct tc *tc, struct ep peer, bool relayed, const uint8_t *data,
 	             size_t len);
+	/* A TCP allocation's connection with a peer, made or accepted, has this id; 0: it could
+	 * not be made. NULL for others. */
+	void (*connection)(void *arg, struct tc *tc, struct ep peer, uint32_t id);
 };
 
 struct tc_options {
@@ -38,6 +41,7 @@ struct tc_options {
 	bool lax;            /* refreshes too late, now and then */
 	bool no_binding;     /* only wants an allocation */
 	bool tcp;            /* does not try UDP */
+	bool tcp_relay;      /* a TCP allocation; with tcp */
 	const uint8_t *token;
 };
 
@@ -51,6 +55,9 @@ void tc_close(struct tc *tc, bool word);
 /* By itself it asks for what is new and refreshes what it has. */
 void tc_permit(struct tc *tc, struct ep peer);
 void tc_bind(struct tc *tc, struct ep peer);
+
+/* Of a TCP allocation. */
+void tc_connect(struct tc *tc, struct ep peer);
 
 void tc_send(struct tc *tc, struct ep peer, const uint8_t *data, size_t len);
 void tc_send_relayed(struct tc *tc, struct ep peer, const uint8_t *data, size_t len);

@@ -42,6 +42,12 @@ static void on_allocated(struct tc *tc, const uint8_t *m, size_t len)
 	tc_tell(tc, TC_READY);
 }
 
+static void tell_connection(struct tc *tc, struct ep peer, uint32_t id)
+{
+	if (tc->user && tc->user->connection)
+		tc->user->connection(tc->arg, tc, peer, id);
+}
+
 static void on_success(struct tc *tc, const struct request *r, const uint8_t *m, size_t len)
 {
 	struct addr a;
@@ -70,6 +76,9 @@ static void on_success(struct tc *tc, const struct request *r, const uint8_t *m,
 		tc->chan[r->number - CHANNEL_FIRST].bound = true;
 		tc->chan[r->number - CHANNEL_FIRST].refresh_ms = tc_refresh_at(tc, 600);
 		break;
+	case W_CONNECT:
+		tell_connection(tc, r->peer, wire_get_u32(m, len, ATTR_CONNECTION_ID));
+		break;
 	default:
 		break;
 	}
@@ -78,7 +87,9 @@ static void on_success(struct tc *tc, const struct request *r, const uint8_t *m,
 static void on_error(struct tc *tc, const struct request *r, int code)
 {
 	tc->code = code;
-	if (r->method == W_ALLOCATE) {
+	if (r->method == W_CONNECT) {
+		tell_connection(tc, r->peer, 0);
+	} else if (r->method == W_ALLOCATE) {
 		tc->failed = true;
 		tc_tell(tc, TC_FAILED);
 	} else if (code == 437 && !tc->lost) {
@@ -124,6 +135,14 @@ static void on_data_indication(struct tc *tc, const uint8_t *m, size_t len)
 		tc->user->data(tc->arg, tc, ep_of(&peer), true, data, n);
 }
 
+static void on_attempt(struct tc *tc, const uint8_t *m, size_t len)
+{
+	struct addr peer;
+
+	if (wire_get_xor_addr(m, len, ATTR_XOR_PEER_ADDRESS, &peer))
+		tell_connection(tc, ep_of(&peer), wire_get_u32(m, len, ATTR_CONNECTION_ID));
+}
+
 static void on_channel_data(struct tc *tc, const uint8_t *m, size_t len)
 {
 	size_t i = (size_t)(m[0] << 8 | m[1]) - CHANNEL_FIRST, n = (size_t)(m[2] << 8 | m[3]);
@@ -137,6 +156,8 @@ static void on_datagram(struct tc *tc, const struct datagram *d)
 	if (d->len >= 20 && d->data[0] < 4) {
 		if (wire_type(d->data) == W_DATA)
 			on_data_indication(tc, d->data, d->len);
+		else if (wire_type(d->data) == W_CONNECTION_ATTEMPT)
+			on_attempt(tc, d->data, d->len);
 		else
 			on_reply(tc, d->data, d->len);
 	} else if (wire_is_channel_data(d->data, d->len)) {

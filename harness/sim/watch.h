@@ -11,8 +11,9 @@
 
 #define WATCH_PACKET_MAX 1600
 
-struct watch_node;
 struct watch_hub;
+struct watch_node;
+struct watch_tcp;
 
 /* What a server sends. --break changes it. */
 struct watch_sent {
@@ -32,6 +33,8 @@ void watch_handled(struct sim *s);
 /* Of a node that has just started; it ends with it. NULL when out of memory. */
 struct watch_node *watch_node_new(struct sim *s, struct node *node);
 void watch_node_free(struct watch_node *w);
+/* Its account of TCP allocations. */
+struct watch_tcp *watch_node_tcp(struct watch_node *w);
 /* Each second: do its counts agree with the account? */
 void watch_node_tick(struct watch_node *w);
 /* The server has ended the client's stream, and the allocation with it. */

@@ -126,6 +126,13 @@ static void each_check_fires(void **state)
 	    {"backlog-overrun", "backlog"},
 	    {"slow-uncounted", "backlog"},
 	    {"slow-for-all", "delay"},
+	    {"data-byte", "data"},
+	    {"data-lost", "data"},
+	    {"half-open", "joined"},
+	    {"unbound-early", "joined"},
+	    {"stranger-joins", "joined"},
+	    {"connect-unanswered", "cause"},
+	    {"uncounted-bytes", "counter"},
 	    {"other-nat", "theory"},
 	    {"deaf", "through"},
 	};
