@@ -149,8 +149,8 @@ static size_t format(char line[LOG_LINE_MAX], enum log_level level, const char *
 
 static size_t format_lost(char line[LOG_LINE_MAX], uint64_t lines)
 {
-	const struct log_field fields[] = {
-	    LOG_INT("lines", lines), LOG_STR("hint", "whoever reads this log did not keep up")};
+	const struct log_field fields[] = {LOG_INT("lines", lines),
+	                                   LOG_STR("hint", "the reader of this log was too slow")};
 
 	return format(line, LOG_LEVEL_WARN, NULL, "log-lines-lost", fields, 2);
 }

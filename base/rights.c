@@ -52,11 +52,10 @@ int rights_become_owner(const char *dir, struct why *why)
 	if ((setgroups(0, NULL) && errno != EPERM) || setegid(st.st_gid) || seteuid(st.st_uid)) {
 		if (errno == EINVAL) /* nobody of this namespace: no rights of its root reach him */
 			return 0;
-		return why_set(
-		    why, -E_DENIED,
-		    "%s belongs to uid %u, and this root cannot become it (%s): run this "
-		    "as that user",
-		    dir, (unsigned)st.st_uid, strerror(errno));
+		return why_set(why, -E_DENIED,
+		               "%s belongs to uid %u, and this root cannot become that user (%s): "
+		               "run this as that user",
+		               dir, (unsigned)st.st_uid, strerror(errno));
 	}
 	return 0;
 }

@@ -92,8 +92,8 @@ static int check_admin_left(struct store *s, const char *name, struct why *why)
 	rc = sqlite3_step(stmt);
 	if (rc == SQLITE_ROW)
 		err = why_set(why, -E_LIMIT,
-		              "\"%.*s\" is the last account of role admin: add another before, or "
-		              "delete it on the server's host, with turnpike account del",
+		              "\"%.*s\" is the last account of role admin: add another first, or "
+		              "delete it on the server's host with turnpike account del",
 		              NAME_MAX_LEN, name);
 	else if (rc != SQLITE_DONE)
 		err = store_fail(s, "reading the accounts", why);
@@ -184,7 +184,8 @@ int store_account_check(struct store *s, const char *name, const char *password,
 	if (err && err != -E_NOTFOUND)
 		return err;
 	if (sodium_init() < 0)
-		return why_set(why, -E_NOMEM, "checking the password: libsodium does not start");
+		return why_set(why, -E_NOMEM,
+		               "cannot check the password: libsodium does not start");
 	/* Nobody learns from the time taken which accounts there are. */
 	same = strlen(password) <= PASSWORD_MAX_LEN &&
 	       !crypto_pwhash_str_verify(err ? nobody : hash, password, strlen(password));

@@ -152,7 +152,8 @@ static int verify(const char *file, struct why *why)
 	else if (strtoll(application, NULL, 10) != APPLICATION_ID || atoi(version) < 1)
 		err = why_set(
 		    why, -E_INVAL,
-		    "%s is not a store of turnpike: name a file that turnpike backup made", file);
+		    "%s is not a database of Turnpike: give a file that turnpike backup made",
+		    file);
 	else if (atoi(version) > schema_step_n)
 		err =
 		    why_set(why, -E_SCHEMA,
@@ -217,8 +218,7 @@ int store_backup(struct store *s, const char *file, struct why *why)
 	there = !lstat(file, &st);
 	rights_lower(before);
 	if (there) {
-		err = why_set(why, -E_EXISTS,
-		              "%s exists and is not overwritten: choose another name", file);
+		err = why_set(why, -E_EXISTS, "%s exists already: choose another name", file);
 		goto out;
 	}
 	errno = 0;

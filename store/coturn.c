@@ -33,7 +33,7 @@ static int fail(sqlite3 *db, const char *path, struct why *why)
 	int code = sqlite3_errcode(db);
 
 	if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)
-		return why_set(why, -E_CORRUPT, "%s is no SQLite database, or a damaged one", path);
+		return why_set(why, -E_CORRUPT, "%s is not a SQLite database, or is damaged", path);
 	return why_set(why, code == SQLITE_CANTOPEN ? -E_DENIED : -E_IO, "reading %s: %s", path,
 	               sqlite3_errmsg(db));
 }
@@ -105,7 +105,7 @@ int coturn_db_read(const char *path,
 		r = read_table(db, path, (enum coturn_table)i, row, ctx, why);
 	}
 	if (!r && !any)
-		r = why_set(why, -E_INVAL, "%s holds none of coturn's tables: correct --userdb",
+		r = why_set(why, -E_INVAL, "%s has none of coturn's tables: correct --userdb",
 		            path);
 	sqlite3_close(db);
 	return r;

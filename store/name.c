@@ -34,12 +34,13 @@ int utf8_check(const char *text, size_t min, size_t max, const char *what, struc
 	size_t len = strlen(text);
 
 	if (len && len < min)
-		return why_set(why, -E_INVAL, "%s is too short: give at least %zu bytes", what,
+		return why_set(why, -E_INVAL, "%s is too short: it needs at least %zu bytes", what,
 		               min);
 	if (len < min)
-		return why_set(why, -E_INVAL, "%s is empty: give %zu to %zu bytes", what, min, max);
+		return why_set(why, -E_INVAL, "%s is empty: it needs %zu to %zu bytes", what, min,
+		               max);
 	if (len > max)
-		return why_set(why, -E_INVAL, "%s is %zu bytes long: at most %zu fit", what, len,
+		return why_set(why, -E_INVAL, "%s has %zu bytes: the maximum is %zu", what, len,
 		               max);
 	if (!text_is_utf8(text, len))
 		return why_set(why, -E_INVAL, "%s is not valid UTF-8", what);
@@ -65,10 +66,11 @@ int shown_check(const char *text, size_t min, size_t max, const char *what, stru
 	for (size_t at = 0; !err && at < len; at += c.len) {
 		c = text_at(text, len, at);
 		if (!c.printable)
-			err = why_set(why, -E_INVAL,
-			              "%s contains U+%04X, which cannot be seen, turns the text "
-			              "around it or is no plain blank: leave it out",
-			              what, (unsigned)c.code);
+			err =
+			    why_set(why, -E_INVAL,
+			            "%s contains U+%04X, which is invisible, changes the direction "
+			            "of text, or is a blank other than the space: remove it",
+			            what, (unsigned)c.code);
 	}
 	return err;
 }
@@ -104,7 +106,7 @@ int realm_check(const char *realm, struct why *why)
 	for (const char *c = realm; !err && *c; c++)
 		chars += ((unsigned char)*c & 0xc0) != 0x80;
 	if (chars > REALM_MAX_CHARS)
-		return why_set(why, -E_INVAL, "the realm is %zu characters long: at most %d fit",
+		return why_set(why, -E_INVAL, "the realm has %zu characters: the maximum is %d",
 		               chars, REALM_MAX_CHARS);
 	if (!err && strpbrk(realm, "\"\\"))
 		return why_set(why, -E_INVAL, "the realm must not contain quotes or backslashes");

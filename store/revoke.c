@@ -54,8 +54,8 @@ static int parse(const char *username, int64_t *expires_at_s, struct why *why)
 
 	if (!err && credential_parse(username, strlen(username), expires_at_s, &name))
 		err = why_set(why, -E_INVAL,
-		              "\"%.64s\" is no time-limited username (EXPIRY:NAME): to revoke all "
-		              "of a user, say so by his name (revoke --user NAME)",
+		              "\"%.64s\" is not a time-limited username (EXPIRY:NAME): to revoke "
+		              "all credentials of a user, use revoke --user NAME",
 		              username);
 	return err;
 }
@@ -68,11 +68,10 @@ int store_revoke_credential(struct store *s, const char *username, struct why *w
 	if (err)
 		return err;
 	if (expires_at_s < store_now_s(s) - SKEW_S)
-		return why_set(
-		    why, -E_STALE,
-		    "\"%.64s\" has expired by itself: there is nothing to revoke; a call "
-		    "that still runs ends with revoke --user",
-		    username);
+		return why_set(why, -E_STALE,
+		               "\"%.64s\" has already expired, so there is nothing to revoke; to "
+		               "end a call that still runs, use revoke --user",
+		               username);
 	err = store_act_begin(s, why);
 	if (err)
 		return err;
@@ -127,7 +126,8 @@ static int lift(struct store *s, enum store_revoked what, const char *name, stru
 		err = store_run(s, stmt, "lifting a revocation", why);
 	}
 	if (!err && !sqlite3_changes(s->db))
-		err = why_set(why, -E_NOTFOUND, "\"%.128s\" is not revoked: see revocations", name);
+		err = why_set(why, -E_NOTFOUND,
+		              "\"%.128s\" is not revoked: see turnpike revocations", name);
 	return store_act_end(s, err, why,
 	                     what == STORE_REVOKED_USER ? "unrevoke user" : "unrevoke credential",
 	                     "%s", name);

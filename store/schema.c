@@ -124,7 +124,7 @@ int schema_check(struct store *s, int newest, struct why *why)
 		return err;
 	if ((application && application != APPLICATION_ID) || (!application && (version || tables)))
 		return why_set(why, -E_INVAL,
-		               "%s belongs to another program: point the data directory elsewhere",
+		               "%s belongs to another program: choose another data directory",
 		               s->path);
 	if (version > newest)
 		return why_set(why, -E_SCHEMA,

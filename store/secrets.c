@@ -78,7 +78,7 @@ int store_secret_add(struct store *s, const char *value, char *made, int64_t *id
 	} else {
 		err = random_text(random, 32);
 		if (err)
-			why_set(why, err, "the system gives no random numbers");
+			why_set(why, err, "the system provides no random numbers");
 		value = random;
 	}
 	if (err)
@@ -159,7 +159,8 @@ int store_secret_end(struct store *s, int64_t id, struct why *why)
 	}
 	if (!err && !sqlite3_changes(s->db))
 		err = why_set(why, -E_NOTFOUND,
-		              "there is no secret %" PRId64 " and never was: see secret list", id);
+		              "there is no secret %" PRId64 " and there never was: see secret list",
+		              id);
 	return store_act_end(s, err, why, "secret retire",
 	                     "secret %" PRId64 " now, and what lives on it", id);
 }

@@ -40,7 +40,7 @@ int store_fail(struct store *s, const char *doing, struct why *why)
 	case SQLITE_LOCKED:
 		return why_set(why, -E_TIMEOUT,
 		               "%s: %s is locked by another process for more than %d ms: try "
-		               "again, or end what holds it",
+		               "again, or end that process",
 		               doing, s->path, s->options.busy_timeout_ms);
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:

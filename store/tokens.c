@@ -31,8 +31,8 @@ int store_scopes_parse(const char *text, unsigned *scopes, struct why *why)
 				break;
 		if (i == SCOPE_N)
 			return why_set(why, -E_INVAL,
-			               "\"%.*s\" is no scope: write issue, metrics or admin, or "
-			               "several with commas between them",
+			               "\"%.*s\" is not a scope: write issue, metrics or admin, or "
+			               "several of them separated by commas",
 			               (int)(len < 64 ? len : 64), at);
 		found |= 1u << i;
 		if (!at[len])

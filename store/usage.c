@@ -32,7 +32,7 @@ int store_day_parse(const char *text, int64_t *day, struct why *why)
 			return 0;
 		}
 	}
-	return why_set(why, -E_INVAL, "\"%.32s\" is no day: write YYYY-MM-DD, as in 2026-11-22",
+	return why_set(why, -E_INVAL, "\"%.32s\" is not a day: write YYYY-MM-DD, as in 2026-11-22",
 	               text);
 }
 

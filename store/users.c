@@ -71,7 +71,7 @@ int store_user_add(struct store *s, const char *realm, const char *name, const c
 		return err;
 	err = derive_keys(realm, name, password, &keys);
 	if (err)
-		return why_set(why, err, "OpenSSL refuses MD5, which TURN's keys need");
+		return why_set(why, err, "OpenSSL refuses MD5, but TURN's keys need it");
 	err = user_insert(s, realm, name, &keys, "user add", why);
 	OPENSSL_cleanse(&keys, sizeof(keys));
 	return err;

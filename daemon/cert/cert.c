@@ -122,12 +122,12 @@ int cert_make(const char *cert_path, const char *key_path, const char *const *na
 	int err;
 
 	if (!n)
-		return why_set(why, -E_INVAL, "making a certificate: no name to make it for");
+		return why_set(why, -E_INVAL, "cannot make a certificate: there is no name for it");
 	for (size_t i = 0; i < n; i++)
 		if (!host_valid(names[i]))
 			return why_set(why, -E_INVAL,
-			               "making a certificate: \"%.64s\" is neither a host name nor "
-			               "an IP address",
+			               "cannot make a certificate: \"%.64s\" is neither a host "
+			               "name nor an IP address",
 			               names[i]);
 	key = EVP_EC_gen("P-256");
 	if (key)
@@ -193,19 +193,18 @@ int cert_doubt(const char *cert_path, const char *host, int64_t now_s, struct wh
 		;
 	else if (timegm(&end) <= now_s)
 		err = why_set(why, -E_STALE,
-		              "%s expired on %s, and no client takes it: renew it (certbot renew)",
+		              "%s expired on %s, so no client accepts it: renew it (certbot renew)",
 		              cert_path, day_of(&end, day));
 	else if (timegm(&begin) > now_s)
-		err =
-		    why_set(why, -E_LATER,
-		            "%s is not valid before %s, and no client takes it: set the clock, or "
-		            "get one for now",
-		            cert_path, day_of(&begin, day));
+		err = why_set(why, -E_LATER,
+		              "%s is not valid before %s, so no client accepts it: set the clock, "
+		              "or get a certificate that is valid now",
+		              cert_path, day_of(&begin, day));
 	else if (*host && (addr_parse_ip(&ip, host, 0) ? X509_check_host(cert, host, 0, 0, NULL)
 	                                               : X509_check_ip_asc(cert, host, 0)) != 1)
 		err = why_set(why, -E_INVAL,
 		              "%s is not for %.128s (public_host): get one for that name, or set "
-		              "public_host to a name that it has",
+		              "public_host to a name in the certificate",
 		              cert_path, host);
 	ERR_clear_error();
 	X509_free(cert);
@@ -244,14 +243,15 @@ int cert_check(const char *cert_path, const char *key_path, int64_t *expires_at_
 		err = why_set(why, -E_PARSE, "%s holds no key in PEM form without a passphrase",
 		              key_path);
 	else if (!X509_check_private_key(cert, key))
-		err = why_set(why, -E_INVAL, "the key in %s is not that of the certificate in %s",
-		              key_path, cert_path);
+		err =
+		    why_set(why, -E_INVAL, "the key in %s does not belong to the certificate in %s",
+		            key_path, cert_path);
 	else if (!fstat(fileno(key_file), &st) && st.st_mode & S_IROTH)
 		err = why_set(why, -E_DENIED,
 		              "%s: everybody on this host can read this key: chmod o-r %s",
 		              key_path, key_path);
 	else if (!ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm))
-		err = why_set(why, -E_PARSE, "%s has no readable end of validity", cert_path);
+		err = why_set(why, -E_PARSE, "%s has no readable end date", cert_path);
 	else if (expires_at_s)
 		*expires_at_s = timegm(&tm);
 out:

@@ -74,7 +74,9 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 		if (!w->failed || strcmp(why.text, w->why.text) != 0)
 			log_error(
 			    NULL, "certificate-kept", LOG_STR("error", why.text),
-			    LOG_STR("hint", "the one in use stays until the files are right"));
+			    LOG_STR(
+			        "hint",
+			        "the server keeps the old certificate until the files are right"));
 		w->failed = true;
 		w->why = why;
 		return;

@@ -137,8 +137,8 @@ int setup_secret_check(const struct conf *conf, struct store *store, struct why 
 		err = store_secret_may_add(store, conf->shared_secret, why);
 	if (err == -E_EXISTS)
 		err = why_set(why, -E_DENIED,
-		              "shared_secret is one that was retired: choose another, or "
-		              "remove it to use the database's own");
+		              "shared_secret was retired: choose another, or remove it to use the "
+		              "secrets in the database");
 	return err;
 }
 

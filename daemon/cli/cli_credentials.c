@@ -50,7 +50,7 @@ static int make_credential(struct cli *cli, const char *name, int64_t ttl_s, str
 	if (store_open(cli->conf.data, &options, &s, why) || store_snapshot_load(s, &snap, why))
 		goto out;
 	if (!store_snapshot_secret_n(snap)) {
-		why_set(why, -E_NOTFOUND, "%s holds no live secret: make one by secret add",
+		why_set(why, -E_NOTFOUND, "%s has no live secret: make one with secret add",
 		        store_path(s));
 		goto out;
 	}
@@ -58,7 +58,7 @@ static int make_credential(struct cli *cli, const char *name, int64_t ttl_s, str
 	if (credential_make(secret, len, name, store_now_s(s) + ttl_s, out))
 		why_set(why, -E_INVAL, "the name is too long");
 	else if (store_snapshot_credential_revoked(snap, out->username))
-		why_set(why, -E_INVAL, "%s was revoked: ask again in a second", out->username);
+		why_set(why, -E_INVAL, "%s was revoked: try again in a second", out->username);
 	else if (store_snapshot_user_revoked(snap, name) && store_reissue(s, out->username, why))
 		; /* his others were revoked: it would be taken for one of them */
 	else
@@ -87,14 +87,14 @@ int cli_credentials(struct cli *cli, struct why *why)
 	n = endpoints(&cli->conf, ep);
 	if (!n)
 		return why_set(why, CLI_EXIT_FAIL,
-		               "listen has only ports that the system chooses: give one a number");
+		               "all ports of listen are chosen by the system: give one a number");
 	status = make_credential(cli, name, grant.ttl_s, &grant.credential, why);
 	if (status)
 		return status;
 	if (endpoint_host(&cli->conf, &nobody, host))
 		return why_set(why, CLI_EXIT_FAIL,
-		               "the address that clients reach this server by is not known: set "
-		               "public_host (--public-host HOST) or external_ip");
+		               "the server does not know the address at which clients reach it: "
+		               "set public_host (--public-host HOST) or external_ip");
 	if (ice_grant_add_uris(&grant, host, ep, n))
 		return why_set(why, CLI_EXIT_FAIL, "no URI can be made for host %s", host);
 	out = ice_grant_rest(&grant);

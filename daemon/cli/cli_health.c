@@ -100,8 +100,8 @@ static int judge(const struct cli *cli, const struct addr *to, int status, struc
 		return 0;
 	if (!status)
 		return why_set(why, CLI_EXIT_FAIL,
-		               "what answers on %s is no turnpike: give this verb the settings of "
-		               "the server (listen)",
+		               "another program answers on %s: give this command the server's "
+		               "settings (listen)",
 		               where);
 	return why_set(why, CLI_EXIT_FAIL, "%s answers /healthz with %d: see the server's log",
 	               where, status);
@@ -129,18 +129,18 @@ int cli_health(struct cli *cli, struct why *why)
 		if (status >= 0)
 			return judge(cli, &to, status, why);
 		why_set(why, CLI_EXIT_FAIL,
-		        "no answer from %s: %s: is the server running, and with the same settings "
-		        "(listen) as this verb?",
+		        "no answer from %s: %s: does the server run, and does this command have "
+		        "its settings (listen)?",
 		        addr_format(&to, where), strerror(errno));
 	}
 	if (!asked && balancers)
 		return why_set(
 		    why, CLI_EXIT_FAIL,
-		    "every listener is for the balancers of proxy_from alone: add one to "
-		    "listen without the word proxy, or 127.0.0.1 to proxy_from");
+		    "all listeners accept only the balancers in proxy_from: add a listener without "
+		    "the word proxy to listen, or 127.0.0.1 to proxy_from");
 	if (!asked)
 		return why_set(
 		    why, CLI_EXIT_FAIL,
-		    "every port of listen is 0, so only the server knows them: name one");
+		    "all ports of listen are 0, so only the server knows them: give one a number");
 	return CLI_EXIT_FAIL;
 }

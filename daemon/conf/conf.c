@@ -84,7 +84,7 @@ static void apply(struct loader *l, const struct conf_option *o, const char *whe
 	if (origin->source != l->source)
 		conf_value_clear(l->conf, o); /* a stronger source replaces a list as a whole */
 	else if (l->source == SOURCE_FILE && !o->type->element)
-		tellf(l, "%s: set before, at %s: remove one", where, origin->where);
+		tellf(l, "%s: also set at %s: remove one of the two", where, origin->where);
 	origin->source = l->source;
 	snprintf(origin->where, sizeof(origin->where), "%s", where);
 	if (conf_value_set(l->conf, o, text, &why))
@@ -236,7 +236,7 @@ static void load_file(struct loader *l)
 		snprintf(place, sizeof(place), "%.160s:%u", l->config, ++number);
 		/* A NUL ends the text early, too. */
 		if ((!len || line[len - 1] != '\n') && !feof(file)) {
-			tellf(l, "%s: the line is too long or not text", place);
+			tellf(l, "%s: the line is too long or is not text", place);
 			break;
 		}
 		load_line(l, place, line);
@@ -288,7 +288,7 @@ static void load_secret_file(struct loader *l, const struct conf_option *o, cons
 	len = fread(text, 1, sizeof(text) - 1, file);
 	text[len] = 0;
 	if (ferror(file) || !feof(file) || strlen(text) != len) {
-		tellf(l, "%s: %.200s does not hold a short text", where, path);
+		tellf(l, "%s: %.200s does not contain a short text", where, path);
 	} else {
 		if (len && text[len - 1] == '\n')
 			text[len - 1] = 0;
@@ -385,8 +385,8 @@ static void split_args(struct loader *l, int *argc, char **argv)
 		}
 		if (o && o->secret) {
 			tellf(l,
-			      "%.*s: everybody could read it in the list of processes: use the "
-			      "file or the environment",
+			      "%.*s: everybody on this host could read it in the list of "
+			      "processes: use the file or the environment",
 			      flag_len, argv[i]);
 			if (!value && i + 1 < *argc)
 				i++;

@@ -64,11 +64,12 @@ void conf_print_help(FILE *out)
 		else
 			fprintf(out, "\n %s:\n", conf_rows[i].title);
 	}
-	fputs("\nOptions marked ... may repeat or hold several values separated by commas. Each\n"
+	fputs("\n"
+	      "Options marked ... may repeat or hold several values separated by commas. Each\n"
 	      "option is also a key of the file (relay_ports) and an environment variable\n"
-	      "(TURNPIKE_RELAY_PORTS). The command line wins over the environment, the\n"
-	      "environment over the file. What is not set is, for the verbs that are about a\n"
-	      "server, as the last server on --data had it.\n",
+	      "(TURNPIKE_RELAY_PORTS). The command line overrides the environment, and\n"
+	      "the environment overrides the file. Commands about a server take what you do not\n"
+	      "set from the last server on --data.\n",
 	      out);
 }
 
@@ -84,8 +85,8 @@ void conf_print_example(FILE *out)
 	char text[1024];
 
 	fputs("# turnpike.conf: every option at its default. Remove the first # of a line to\n"
-	      "# change it. Lists are separated by commas, or the key is repeated. What is not\n"
-	      "# marked \"restart\" is heeded by `turnpike reload`.\n",
+	      "# change it. To give a list, separate its values by commas or repeat the key.\n"
+	      "# `turnpike reload` applies options that are not marked \"restart\".\n",
 	      out);
 	for (size_t i = 0; i < conf_row_n; i++) {
 		const struct conf_option *o = conf_rows[i].option;
@@ -121,15 +122,18 @@ void conf_print_man(FILE *out)
 {
 	char flag[CONF_NAME_MAX], text[1024];
 
-	fputs(".SH OPTIONS\n"
-	      "Each option is a flag, a key of the file (relay_ports) and an environment variable\n"
-	      "(TURNPIKE_RELAY_PORTS). The command line wins over the environment, the\n"
-	      "environment over the file. Lists are separated by commas, or the option is\n"
-	      "repeated. Secrets are not taken from the command line, but also from the file that\n"
-	      "TURNPIKE_\\fIOPTION\\fR_FILE names.\n"
-	      ".TP\n\\fB\\-\\-config\\fR \\fIFILE\\fR\n"
-	      "Read settings from FILE: lines of \"key = value\", # comments\n",
-	      out);
+	fputs(
+	    ".SH OPTIONS\n"
+	    "Each option is a flag, a key of the file (relay_ports) and an environment variable\n"
+	    "(TURNPIKE_RELAY_PORTS). The command line overrides the environment, and\n"
+	    "the environment overrides the file. To give a list, separate its values by commas or\n"
+	    "repeat the option. The command line takes no secrets: use the file or the "
+	    "environment,\n"
+	    "or name a file with the secret in TURNPIKE_\\fIOPTION\\fR_FILE.\n"
+	    ".TP\n"
+	    "\\fB\\-\\-config\\fR \\fIFILE\\fR\n"
+	    "Read settings from FILE: lines of \"key = value\", # comments\n",
+	    out);
 	for (size_t i = 0; i < conf_row_n; i++) {
 		const struct conf_option *o = conf_rows[i].option;
 

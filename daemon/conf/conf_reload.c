@@ -90,7 +90,7 @@ static void on_problem(void *ctx, const char *text)
 	struct verdict *v = ctx;
 
 	if (!v->code)
-		v->code = why_set(v->why, -E_PARSE, "%s (with what only a restart changes)", text);
+		v->code = why_set(v->why, -E_PARSE, "%s (in what only a restart changes)", text);
 	if (v->problem)
 		v->problem(v->ctx, text);
 }

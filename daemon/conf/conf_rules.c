@@ -29,13 +29,14 @@ static const char *no_own_address(const struct addr *a)
 		ip4 = ntohl(a->in.sin_addr.s_addr);
 		return IN_MULTICAST(ip4)         ? "a multicast group"
 		       : ip4 == INADDR_BROADCAST ? "the broadcast address"
-		       : ip4 && !(ip4 >> 24)     ? "no host's address"
+		       : ip4 && !(ip4 >> 24)     ? "not the address of a host"
 		                                 : NULL;
 	}
-	return IN6_IS_ADDR_V4MAPPED(ip)    ? "an IPv4 address in IPv6's clothes (write a.b.c.d)"
+	return IN6_IS_ADDR_V4MAPPED(ip)    ? "an IPv4 address in IPv6 form (write a.b.c.d)"
 	       : IN6_IS_ADDR_MULTICAST(ip) ? "a multicast group"
-	       : IN6_IS_ADDR_LINKLOCAL(ip) ? "link-local, of which each interface has its own"
-	                                   : NULL;
+	       : IN6_IS_ADDR_LINKLOCAL(ip)
+	           ? "link-local, and each interface has its own link-local addresses"
+	           : NULL;
 }
 
 static void check_own(const struct rules *r, const struct conf_addrs *addrs, const char *where)
@@ -69,8 +70,8 @@ static void check_listen(const struct rules *r)
 				          RULE_WHERE(r, listen), addr_format(&listen->v[i], a));
 			else if (collide(&listen->v[i], &listen->v[j]))
 				rule_tell(r,
-				          "%s: %s and %s are one place, since a wildcard is every "
-				          "address: remove one, or name all addresses",
+				          "%s: %s and %s overlap, because a wildcard means every "
+				          "address: remove one, or list all addresses",
 				          RULE_WHERE(r, listen), addr_format(&listen->v[j], b),
 				          addr_format(&listen->v[i], a));
 }
@@ -100,8 +101,7 @@ static void check_relay_ports(const struct rules *r)
 		    relays_on(conf, &conf->listen.v[i]))
 			rule_tell(
 			    r,
-			    "%s: %u-%u contains the port of %s (%s): choose a range or a port "
-			    "beside it",
+			    "%s: %u-%u contains the port of %s (%s): choose another range or port",
 			    RULE_WHERE(r, relay_ports), conf->relay_ports.min,
 			    conf->relay_ports.max, addr_format(&conf->listen.v[i], text),
 			    RULE_WHERE(r, listen));
@@ -140,7 +140,7 @@ static void check_external(const struct rules *r)
 		for (size_t j = 0; j < i; j++)
 			if (same_local(&m->v[i], &m->v[j]))
 				rule_tell(r,
-				          "%s: %s and %s stand for the same local address: write "
+				          "%s: %s and %s map the same local address: write "
 				          "LOCAL=IP for each, with different LOCAL",
 				          RULE_WHERE(r, external_ip),
 				          addr_format_ip(&m->v[j].external, a),
@@ -168,15 +168,14 @@ static void check_external_use(const struct rules *r)
 		const struct addr *external = &m->v[i].external;
 
 		if (addr_is_loopback(external) && !addr_is_loopback(&m->v[i].local))
-			rule_tell(r, "%s: no client reaches %s: name this host's public address",
+			rule_tell(r, "%s: no client can reach %s: give this host's public address",
 			          RULE_WHERE(r, external_ip), addr_format_ip(external, text));
 		else if (!relays_family(r->conf, addr_family(external)))
-			rule_tell(r,
-			          "%s: %s stands for nothing: %s has no %s address: add one, or "
-			          "remove it",
-			          RULE_WHERE(r, external_ip), addr_format_ip(external, text),
-			          r->conf->relay_address.n ? "relay_address" : "listen",
-			          addr_family(external) == AF_INET ? "IPv4" : "IPv6");
+			rule_tell(
+			    r, "%s: %s has no effect: %s has no %s address: add one, or remove it",
+			    RULE_WHERE(r, external_ip), addr_format_ip(external, text),
+			    r->conf->relay_address.n ? "relay_address" : "listen",
+			    addr_family(external) == AF_INET ? "IPv4" : "IPv6");
 	}
 }
 
@@ -216,7 +215,7 @@ static void check_alternates(const struct rules *r)
 
 	for (size_t i = 0; i < a->n; i++)
 		if (addr_is_any(&a->v[i]) || !addr_port(&a->v[i]))
-			rule_tell(r, "%s: clients cannot reach %s: name the address and port",
+			rule_tell(r, "%s: clients cannot reach %s: give a full address and port",
 			          RULE_WHERE(r, alternate_server), addr_format(&a->v[i], text));
 }
 
@@ -231,12 +230,12 @@ static void check_redirect(const struct rules *r)
 	for (size_t i = 0; conf->redirect && i < conf->alternate_server.n; i++)
 		for (size_t j = 0; j < conf->listen.n; j++)
 			if (addr_equal(&conf->alternate_server.v[i], &conf->listen.v[j]))
-				rule_tell(
-				    r,
-				    "%s: %s is this server itself (%s), clients would be sent "
-				    "here for ever: remove it, or set redirect = no",
-				    RULE_WHERE(r, alternate_server),
-				    addr_format(&conf->listen.v[j], text), RULE_WHERE(r, listen));
+				rule_tell(r,
+				          "%s: %s is this server itself (%s), so clients would be "
+				          "redirected for ever: remove it, or set redirect = no",
+				          RULE_WHERE(r, alternate_server),
+				          addr_format(&conf->listen.v[j], text),
+				          RULE_WHERE(r, listen));
 }
 
 static void check_realms(const struct rules *r)
@@ -352,13 +351,13 @@ static void check_anonymity(const struct rules *r)
 		return;
 	if (*conf->shared_secret)
 		rule_tell(r,
-		          "%s: hashed user names and time-limited credentials (%s) exclude each "
-		          "other: remove one",
+		          "%s: hashed user names and time-limited credentials (%s) cannot be used "
+		          "together: remove one",
 		          RULE_WHERE(r, username_anonymity), RULE_WHERE(r, shared_secret));
 	if (conf->guests == GUESTS_YES || conf->guests == GUESTS_PUBLIC)
 		rule_tell(r,
-		          "%s: guests get time-limited credentials (%s), which hashed user names "
-		          "exclude: set guests = no, or username_anonymity = no",
+		          "%s: guests get time-limited credentials (%s), which do not work with "
+		          "hashed user names: set guests = no, or username_anonymity = no",
 		          RULE_WHERE(r, username_anonymity), RULE_WHERE(r, guests));
 }
 
@@ -370,7 +369,7 @@ static void check_strict(const struct rules *r)
 	if (conf->strict_expiry && conf->credential_ttl < conf->default_lifetime)
 		rule_tell(r,
 		          "%s: credential_ttl %" PRId64 " (%s) is below default_lifetime %" PRId64
-		          ": no call would live to its first refresh: raise the ttl",
+		          ": every call would end before its first refresh: raise the ttl",
 		          RULE_WHERE(r, strict_expiry), conf->credential_ttl,
 		          RULE_WHERE(r, credential_ttl), conf->default_lifetime);
 }

@@ -82,8 +82,8 @@ static void check_allowed(const struct rules *r)
 	for (size_t i = 0; i < unsafe->n; i++)
 		if (!has_prefix(allow, &unsafe->v[i]))
 			rule_tell(r,
-			          "%s: value %zu is not in relay_allow, which it repeats: add it "
-			          "there, or remove it here",
+			          "%s: value %zu is not in relay_allow, whose ranges this option "
+			          "repeats: add it there, or remove it here",
 			          RULE_WHERE(r, relay_allow_unsafe), i + 1);
 	if (!conf_is_public(r->conf))
 		return;
@@ -93,8 +93,8 @@ static void check_allowed(const struct rules *r)
 		if (danger && !has_prefix(unsafe, &allow->v[i]))
 			rule_tell(r,
 			          "%s: value %zu opens %s (this host itself, or a cloud's metadata "
-			          "service) to strangers: narrow it, or write the same range into "
-			          "relay_allow_unsafe, too",
+			          "service) to strangers: use a smaller range, or repeat this one "
+			          "in relay_allow_unsafe",
 			          RULE_WHERE(r, relay_allow), i + 1, danger);
 	}
 }
@@ -103,9 +103,8 @@ static void check_guests(const struct rules *r)
 {
 	if (r->conf->guests == GUESTS_YES && conf_is_public(r->conf))
 		rule_tell(r,
-		          "%s: anybody on the Internet could relay through this server: hand out "
-		          "API tokens (turnpike token add), or write guests = public if that is "
-		          "meant",
+		          "%s: anybody on the Internet could relay through this server: use API "
+		          "tokens (turnpike token add), or write guests = public if you want that",
 		          RULE_WHERE(r, guests));
 }
 
@@ -118,16 +117,16 @@ static void check_proxies(const struct rules *r)
 	for (size_t i = 0; i < conf->listen.n; i++)
 		if (conf_listen_proxies(conf, i) && !conf->proxy_from.n &&
 		    !addr_is_loopback(&conf->listen.v[i]))
-			rule_tell(
-			    r,
-			    "%s: anybody could send a PROXY header to %s, and call himself by any "
-			    "address: name the balancers in proxy_from",
-			    RULE_WHERE(r, listen), addr_format(&conf->listen.v[i], text));
+			rule_tell(r,
+			          "%s: anybody could send a PROXY header to %s and claim any "
+			          "address: name the balancers in proxy_from",
+			          RULE_WHERE(r, listen), addr_format(&conf->listen.v[i], text));
 	for (size_t i = 0; i < conf->trusted_proxy.n; i++)
 		if (!conf->trusted_proxy.v[i].bits && conf_is_public(conf))
-			rule_tell(r,
-			          "%s: value %zu is everybody: name the addresses of your proxies",
-			          RULE_WHERE(r, trusted_proxy), i + 1);
+			rule_tell(
+			    r,
+			    "%s: value %zu includes everybody: give the addresses of your proxies",
+			    RULE_WHERE(r, trusted_proxy), i + 1);
 }
 
 void conf_unsafe(const struct rules *r)

@@ -12,13 +12,12 @@ static int add_addr(const struct conf_option *o, const char *text, void *m, stru
 	struct addr a;
 
 	if (addr_parse(&a, text))
-		return why_set(why, -E_PARSE,
-		               "\"%s\" is not an address and a port: write one like 0.0.0.0:3478 "
-		               "or [::]:3478%s",
-		               text,
-		               o->type == &conf_type_LISTEN
-		                   ? ", with the word proxy behind it or nothing"
-		                   : "");
+		return why_set(
+		    why, -E_PARSE,
+		    "\"%s\" is not an address and a port: write one like 0.0.0.0:3478 "
+		    "or [::]:3478%s",
+		    text,
+		    o->type == &conf_type_LISTEN ? ", followed by the word proxy or nothing" : "");
 	return conf_list_add(o, m, &a, why);
 }
 

@@ -105,7 +105,7 @@ static void check_name(struct doctor *d, X509 *leaf)
 	else
 		doctor_say(d, DOCTOR_FAIL, "certificate",
 		           "it is not for %s (public_host)\nget one for that name, or set "
-		           "public_host to a name that it has",
+		           "public_host to a name in the certificate",
 		           host);
 }
 

@@ -240,8 +240,8 @@ int grant_make_link(struct grant *g, char token[GUEST_LINK_STRLEN], struct why *
 {
 	if (g->conf->guests == GUESTS_NO)
 		return why_set(why, -E_DENIED,
-		               "guests = no: a link would let nobody in; set guests = local, or "
-		               "make an API token: turnpike token add");
+		               "guests = no: a link would not let anybody in: set guests = local, "
+		               "or make an API token with turnpike token add");
 	guest_link_make(g->links, (int64_t)(clock_mono_ms() / 1000), token);
 	return 0;
 }

@@ -148,11 +148,11 @@ static void refuse_for_number(struct greeter *g, const struct addr *client)
 {
 	g->refused++;
 	if (told_once(&g->told_full, client))
-		log_warn(NULL, "connection-refused", LOG_ADDR("client", client),
-		         LOG_STR("hint",
-		                 "connections_per_address or max_tcp_connections is reached; "
-		                 "where an HTTP proxy stands at this address, name it in "
-		                 "trusted_proxy, so that its clients are counted each"));
+		log_warn(
+		    NULL, "connection-refused", LOG_ADDR("client", client),
+		    LOG_STR("hint", "connections_per_address or max_tcp_connections is reached. If "
+		                    "this is the address of an HTTP proxy, name it in "
+		                    "trusted_proxy, so that each of its clients counts by itself"));
 }
 
 /* Counted by the address that is behind it, as far as it is known: behind a trusted proxy are
@@ -196,20 +196,19 @@ static int blame(struct undecided *u, enum greeter_fault fault, int r)
 	static const struct {
 		const char *event, *hint;
 	} says[] = {
-	    [GREETER_MISSING] = {"proxy-header-missing",
-	                         "this connection has to begin with a PROXY header: have the "
-	                         "balancer send it, or take the word proxy off the listener (the "
-	                         "address out of proxy_from)"},
+	    [GREETER_MISSING] =
+	        {"proxy-header-missing",
+	         "this connection must begin with a PROXY header: let the balancer send one, or "
+	         "remove the word proxy from the listener (or the address from proxy_from)"},
 	    [GREETER_UNEXPECTED] =
 	        {"proxy-header-unexpected",
-	         "a PROXY header came where nobody may send one: write the word "
-	         "proxy behind the listener and the balancer into proxy_from, or "
-	         "have it send none"},
+	         "this connection must not have a PROXY header: add the word proxy to the listener "
+	         "and the balancer to proxy_from, or let the balancer send none"},
 	    [GREETER_MALFORMED] = {"proxy-header-malformed",
-	                           "the PROXY header is none of version 1 or 2"},
-	    [GREETER_STRANGER] = {"proxy-header-stranger",
-	                          "this listener takes connections from proxy_from alone: add the "
-	                          "balancer there"},
+	                           "the PROXY header is neither version 1 nor 2"},
+	    [GREETER_STRANGER] =
+	        {"proxy-header-stranger",
+	         "this listener accepts connections only from proxy_from: add the balancer there"},
 	};
 	struct greeter *g = u->greeter;
 
@@ -250,10 +249,10 @@ static int read_forwarded(struct undecided *u, size_t len, size_t *need)
 	if (r)
 		return r;
 	if (f.contradictory && told_once(&g->told_contradiction, &u->guest.client))
-		log_warn(NULL, "proxy-contradicts-itself", LOG_ADDR("peer", &u->guest.client),
-		         LOG_STR("hint",
-		                 "X-Forwarded-For and Forwarded name different clients: have "
-		                 "the proxy remove the one that it does not write"));
+		log_warn(
+		    NULL, "proxy-contradicts-itself", LOG_ADDR("peer", &u->guest.client),
+		    LOG_STR("hint", "X-Forwarded-For and Forwarded name different clients: let the "
+		                    "proxy remove the header that it does not write itself"));
 	if (f.named || f.contradictory)
 		u->guest.https = f.https && !f.contradictory;
 	u->guest.client = f.client;

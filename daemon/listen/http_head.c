@@ -40,23 +40,24 @@ enum fault {
 
 static const struct http_fault faults[] = {
     [LINE] = BAD("A request begins with METHOD TARGET HTTP/1.1."),
-    [METHOD] = {501, "not-implemented", "There is no such method here."},
-    [VERSION] = {505, "version", "HTTP/1.1 is spoken here."},
-    [PREFACE] = {505, "version", "HTTP/1.1 is spoken here, HTTP/2 is not."},
+    [METHOD] = {501, "not-implemented", "This server does not know this method."},
+    [VERSION] = {505, "version", "This server uses HTTP/1.1."},
+    [PREFACE] = {505, "version", "This server uses HTTP/1.1, not HTTP/2."},
     [TARGET] =
         BAD("The request's target is not a path that begins with /, or has control characters."),
-    [ESCAPE] = BAD("The request's target has an escape that is none: write % and two hex digits, "
-                   "not %00."),
+    [ESCAPE] =
+        BAD("The request's target has a wrong escape: write % and two hex digits, but not %00."),
     [LONG_TARGET] = {414, "uri-too-long", "The request's target has more than 4096 bytes."},
     [PARAMS] = BAD("The query string has too many parameters."),
     [FIELD] = BAD("A line of the request's head is not \"Name: value\"."),
     [FOLDED] = BAD("A line of the request's head is folded."),
     [MANY] = {431, "head-too-large", "The request's head has more than 64 lines."},
     [LARGE] = {431, "head-too-large", "The request's head has more than 8192 bytes."},
-    [NO_HOST] = BAD("A request of HTTP/1.1 has a Host header."),
+    [NO_HOST] = BAD("A request of HTTP/1.1 needs a Host header."),
     [HOSTS] = BAD("There is more than one Host header."),
-    [LENGTHS] = BAD("There is more than one Content-Length, or a Transfer-Encoding beside it."),
-    [UPGRADE] = {426, "upgrade-unknown", "This server upgrades to websocket and to nothing else."},
+    [LENGTHS] =
+        BAD("There is more than one Content-Length, or a Transfer-Encoding together with it."),
+    [UPGRADE] = {426, "upgrade-unknown", "This server upgrades only to websocket."},
 };
 
 /* Text with a length; a line is without its end. */

@@ -38,7 +38,7 @@ static int bind_tcp(const struct addr *addr, int *out, struct why *why)
 	if (privilege_explain_port(addr_port(addr), what, err, why))
 		return -E_DENIED;
 	return why_set(why, error_from_errno(err),
-	               "listen: cannot listen on %s: %s; choose another with listen", what,
+	               "listen: cannot listen on %s: %s: choose another with listen", what,
 	               strerror(err));
 }
 
@@ -55,7 +55,7 @@ static int bind_udp(const struct addr *addr, int *out, struct why *why)
 	    privilege_explain_port(addr_port(addr), what, EACCES, why))
 		return -E_DENIED;
 	used = strlen(why->text);
-	snprintf(why->text + used, sizeof(why->text) - used, "; choose another with listen");
+	snprintf(why->text + used, sizeof(why->text) - used, ": choose another with listen");
 	return r;
 }
 
@@ -87,9 +87,8 @@ static int bind_all_tcp(struct sockets *s, struct topology *topo, struct why *wh
 		r = bind_tcp(wanted, &s->tcp[i], why);
 		if (r == -E_UNSUPPORTED) {
 			log_warn(NULL, "family-not-here", LOG_ADDR("address", wanted),
-			         LOG_STR("hint",
-			                 "this host knows no such addresses: take it out of "
-			                 "listen, or switch them on"));
+			         LOG_STR("hint", "this host has no addresses of that family: "
+			                         "remove it from listen, or turn the family on"));
 			r = 0;
 			continue;
 		}
@@ -99,8 +98,8 @@ static int bind_all_tcp(struct sockets *s, struct topology *topo, struct why *wh
 	}
 	return r || bound ? r
 	                  : why_set(why, -E_UNSUPPORTED,
-	                            "listen: this host knows none of the families of addresses "
-	                            "that listen names: name others");
+	                            "listen: this host supports no family of addresses in listen: "
+	                            "give others");
 }
 
 int sockets_bind(struct sockets *s, const struct conf *conf, struct topology *topo, size_t workers,

@@ -100,9 +100,9 @@ static void warn_if_absent(const struct topology *t, const char *option, const s
 		return;
 	log_warn(NULL, "address-not-here", LOG_STR("option", option),
 	         LOG_STR("address", addr_format_ip(a, text)),
-	         LOG_STR("hint", "no interface has it, as `ip address` shows: it takes effect when "
-	                         "one does; behind NAT write external_ip = LOCAL=PUBLIC and name "
-	                         "the local one elsewhere"));
+	         LOG_STR("hint", "no interface has this address (see `ip address`). It takes "
+	                         "effect when one does. Behind NAT write external_ip = "
+	                         "LOCAL=PUBLIC, and use the local address everywhere else"));
 }
 
 static void warn_of_absent(const struct topology *t, const struct conf *conf)
@@ -145,8 +145,8 @@ static void warn_if_ipv6_only(const struct topology *t)
 
 	if (port)
 		log_warn(NULL, "ipv6-only", LOG_INT("port", port),
-		         LOG_STR("hint", "[::] is every IPv6 address and no IPv4 one: add "
-		                         "0.0.0.0:PORT to listen for clients of IPv4"));
+		         LOG_STR("hint", "[::] means every IPv6 address and no IPv4 address: for "
+		                         "IPv4 clients add 0.0.0.0:PORT to listen"));
 }
 
 /* A relay on private addresses only works for peers on the same network, and "no relay candidate"
@@ -164,12 +164,12 @@ static void warn_if_private(const struct topology *t)
 		private = &t->relay[i];
 	}
 	if (private)
-		log_warn(NULL, "no-public-address",
-		         LOG_STR("address", addr_format_ip(&private->external, text)),
-		         LOG_STR("hint",
-		                 "peers on the Internet cannot reach this relay: behind one-to-one "
-		                 "NAT set external_ip to the public address; for a relay inside a "
-		                 "network allow its peers with relay_allow"));
+		log_warn(
+		    NULL, "no-public-address",
+		    LOG_STR("address", addr_format_ip(&private->external, text)),
+		    LOG_STR("hint", "peers on the Internet cannot reach this relay. Behind a "
+		                    "one-to-one NAT set external_ip to the public address. For a "
+		                    "relay inside a network allow its peers with relay_allow"));
 }
 
 /* Where listen holds a wildcard, only the host knows how many ports there are. */

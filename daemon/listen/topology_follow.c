@@ -128,8 +128,9 @@ static int add_relay(struct placing *p, const struct addr *local, bool named)
 
 	if (i == TURN_RELAYS_MAX) {
 		if (p->first)
-			log_warn(NULL, "relay-address-ignored", LOG_ADDR("address", local),
-			         LOG_STR("hint", "too many: name those to use with relay_address"));
+			log_warn(
+			    NULL, "relay-address-ignored", LOG_ADDR("address", local),
+			    LOG_STR("hint", "there are too many: choose some with relay_address"));
 		return 0;
 	}
 	if (i == t->relay_n) {

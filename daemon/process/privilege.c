@@ -94,8 +94,7 @@ int privilege_resolve(const struct conf *conf, struct privilege *out, struct why
 	    (*conf->run_as_group && (r = find_group(conf->run_as_group, &p.gid, why))))
 		return r;
 	if (!p.uid || !p.gid)
-		return why_set(why, -E_INVAL,
-		               "%s: root is what is to be given up: name an ordinary one",
+		return why_set(why, -E_INVAL, "%s: this must not be root: name an ordinary one",
 		               p.uid ? "run_as_group" : "run_as");
 	p.drop = !geteuid();
 	if (!p.drop && p.uid != geteuid())
@@ -104,13 +103,13 @@ int privilege_resolve(const struct conf *conf, struct privilege *out, struct why
 		               (unsigned)geteuid(), p.user);
 	if (p.drop && conf->relay_ports.min < privilege_first_free_port())
 		return why_set(why, -E_INVAL,
-		               "relay_ports: %s may not bind ports below %u, and %u is the lowest "
-		               "of the range: choose a range above",
+		               "relay_ports: %s may not bind ports below %u, but the range begins "
+		               "at %u: choose a higher range",
 		               p.user, privilege_first_free_port(), conf->relay_ports.min);
 	if (p.drop && !may_set_groups())
 		return why_set(why, -E_DENIED,
-		               "run_as: this root may not give up its groups, as in a user "
-		               "namespace: start as %s there, and remove run_as",
+		               "run_as: this root may not give up its groups (as in a user "
+		               "namespace): start as %s, and remove run_as",
 		               p.user);
 	*out = p;
 	return 0;
@@ -119,8 +118,8 @@ int privilege_resolve(const struct conf *conf, struct privilege *out, struct why
 static int not_owner(const struct privilege *p, const char *dir, const char *name, struct why *why)
 {
 	return why_set(why, -E_DENIED,
-	               "data: %.120s%s%.64s does not belong to %s, who could not write it: run "
-	               "chown -R %u:%u %.120s",
+	               "data: %.120s%s%.64s does not belong to %s, so that user cannot write it: "
+	               "run chown -R %u:%u %.120s",
 	               dir, *name ? "/" : "", name, p->user, (unsigned)p->uid, (unsigned)p->gid,
 	               dir);
 }
@@ -170,10 +169,9 @@ static int own(const struct privilege *p, const char *dir, bool give, struct why
 
 	/* Who can put a link here could have a folder of somebody else given to him. */
 	if (!lstat(dir, &st) && S_ISLNK(st.st_mode) && st.st_uid)
-		return why_set(
-		    why, -E_DENIED,
-		    "data: %.160s is a link that uid %u has made: name the folder itself", dir,
-		    (unsigned)st.st_uid);
+		return why_set(why, -E_DENIED,
+		               "data: %.160s is a link made by uid %u: name the folder itself", dir,
+		               (unsigned)st.st_uid);
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st)) {
 		r = why_set(why, error_from_errno(errno), "data: cannot open %.160s: %s", dir,
@@ -273,10 +271,9 @@ static int verify(const struct privilege *p, unsigned long long keep, struct why
 		left |= !setuid(0) || !seteuid(0) || !setgid(0) || !setegid(0) ||
 		        !setgroups(1, &p->gid);
 	}
-	return left ? why_set(
-	                  why, -E_DENIED,
-	                  "run_as: root's rights could not be given up for good: this is not safe "
-	                  "to run; start as an ordinary user instead")
+	return left ? why_set(why, -E_DENIED,
+	                      "run_as: cannot give up root's rights for good, so it is not safe to "
+	                      "run: start as an ordinary user")
 	            : 0;
 }
 
@@ -314,8 +311,8 @@ int privilege_check_data(const struct privilege *p, const char *dir, struct why 
 	if (!p->drop || !access(dir, R_OK | W_OK | X_OK))
 		return 0;
 	return why_set(why, error_from_errno(errno),
-	               "data: %s may not reach %.160s (%s): run chmod o+x on the folders above it, "
-	               "or name another, as /var/lib/turnpike",
+	               "data: %s cannot reach %.160s (%s): run chmod o+x on the folders above it, "
+	               "or choose another such as /var/lib/turnpike",
 	               p->user, dir, strerror(errno));
 }
 
@@ -335,12 +332,11 @@ bool privilege_explain_port(unsigned port, const char *what, int err, struct why
 {
 	if (err != EACCES || !port || port >= privilege_first_free_port())
 		return false;
-	why_set(
-	    why, -E_DENIED,
-	    "listen: %s: port %u needs a right that this user lacks: start as root with run_as = "
-	    "NAME; or AmbientCapabilities=CAP_NET_BIND_SERVICE in the systemd unit; or setcap "
-	    "cap_net_bind_service=+ep on the program; or sysctl "
-	    "net.ipv4.ip_unprivileged_port_start=%u; or choose another port with listen",
-	    what, port, port);
+	why_set(why, -E_DENIED,
+	        "listen: %s: this user may not bind port %u: start as root with run_as = NAME; or "
+	        "set AmbientCapabilities=CAP_NET_BIND_SERVICE in the systemd unit; or run setcap "
+	        "cap_net_bind_service=+ep on the program; or set sysctl "
+	        "net.ipv4.ip_unprivileged_port_start=%u; or choose another port with listen",
+	        what, port, port);
 	return true;
 }

@@ -168,9 +168,9 @@ static void log_belief(const struct belief *b, int64_t now_s, int64_t expected_s
 		log_warn(NULL, "clock-doubted", LOG_INT("unix_s", (uint64_t)now_s),
 		         LOG_INT("expected", (uint64_t)expected_s),
 		         LOG_STR("hint",
-		                 "it has jumped: until it is back, or has gone evenly for a "
-		                 "day, nothing is forgotten (usage, audit, revocations), and "
-		                 "what had expired stays so: see that NTP keeps it"));
+		                 "the clock has jumped. Until it is right again, or has run evenly "
+		                 "for a day, usage, audit and revocations are kept, and expired "
+		                 "credentials stay expired: make sure that NTP keeps the clock"));
 }
 
 /* Whether what is old may be forgotten: by a clock that is wrong it would be for good. */

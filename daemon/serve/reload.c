@@ -88,15 +88,13 @@ static int change_pair(struct reload *r, const struct conf_changes *changes,
 	if (conf_changed(changes, "tls_cert") || conf_changed(changes, "tls_key")) {
 		*why = fault;
 		if (err == -E_DENIED && r->live->conf.sandbox)
-			why_set(
-			    why, err,
-			    "%.380s; with sandbox on, a folder that no file was in at the start "
-			    "wants a restart",
-			    fault.text);
+			why_set(why, err,
+			        "%.380s; if the sandbox is on, a new folder needs a restart",
+			        fault.text);
 		return err;
 	}
 	log_error(NULL, "certificate-kept", LOG_STR("error", fault.text));
-	note(report, "the certificate stays the old one: %s\n", fault.text);
+	note(report, "the old certificate stays in use: %s\n", fault.text);
 	cert_watch_retry(r->watch, &fault);
 	return 0;
 }
@@ -156,8 +154,10 @@ static void note_served(const struct reload *r)
 	struct why why;
 
 	if (r->lock && conf_served_write(&r->live->conf, r->live->origins, &why))
-		log_warn(NULL, "settings-not-noted", LOG_STR("error", why.text),
-		         LOG_STR("hint", "turnpike user add and its like want --realm again"));
+		log_warn(
+		    NULL, "settings-not-noted", LOG_STR("error", why.text),
+		    LOG_STR("hint",
+		            "from now on turnpike user add and similar commands need --realm"));
 }
 
 static int run(struct reload *r, struct reload_report *report, struct why *why)
@@ -209,9 +209,9 @@ void reload_run(struct reload *r, struct reload_report *out)
 	if (report.ok)
 		r->loaded_at_s = time(NULL);
 	if (!report.ok)
-		log_error(
-		    NULL, "configuration-kept",
-		    LOG_STR("hint", "the new one is refused as a whole, the old one runs on"));
+		log_error(NULL, "configuration-kept",
+		          LOG_STR("hint", "the new configuration is refused as a whole; the old "
+		                          "one stays in effect"));
 	if (out)
 		*out = report;
 }
@@ -230,8 +230,8 @@ int reload_start(struct reload *r, struct event_base *base, struct why *why)
 	err = lockfile_take(r->live->conf.data, &r->lock, &other, why);
 	if (err == -E_EXISTS) {
 		log_warn(NULL, "data-directory-shared", LOG_INT("with_process", (uint64_t)other),
-		         LOG_STR("hint", "until it ends, turnpike reload and the other verbs find "
-		                         "only that one: send SIGHUP"));
+		         LOG_STR("hint", "until that one ends, turnpike reload and other commands "
+		                         "reach only it: send SIGHUP to this one"));
 		err = 0;
 	}
 	if (!err)
@@ -248,7 +248,7 @@ bool reload_succeed(struct reload *r)
 		return false;
 	log_info(
 	    NULL, "data-directory-taken-over",
-	    LOG_STR("hint", "the other server has ended: the command line speaks to this one"));
+	    LOG_STR("hint", "the other server has ended: the command line reaches this one now"));
 	note_served(r);
 	return true;
 }

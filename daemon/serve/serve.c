@@ -60,9 +60,10 @@ static void warn_of_secret(struct serve *s, const struct store_snapshot *fresh)
 	for (size_t i = 0; i < store_snapshot_secret_n(fresh); i++)
 		live |= !strcmp(store_snapshot_secret(fresh, i, &len), secret);
 	if (!live && !s->secret_retired)
-		log_warn(NULL, "shared-secret-retired",
-		         LOG_STR("hint", "the configuration still names it: until it is changed or "
-		                         "removed there, a reload and the next start are refused"));
+		log_warn(
+		    NULL, "shared-secret-retired",
+		    LOG_STR("hint", "the configuration still has this secret: change or remove it "
+		                    "there, or the next reload and start are refused"));
 	s->secret_retired = !live;
 }
 
@@ -278,10 +279,10 @@ static int start_workers(struct serve *s, struct why *why)
 static void tell_token(const char *token)
 {
 	fprintf(stderr,
-	        "First start. This API token is shown once; callers of the HTTP interface and\n"
-	        "of the page (as https://HOST:PORT/#key=TOKEN) get relay credentials with it:\n\n"
-	        "    %s\n\n"
-	        "Make others with: turnpike token add NAME\n",
+	        "First start. This API token is shown only once. With it, programs get relay "
+	        "credentials\nfrom the HTTP interface, and browsers from the page "
+	        "(https://HOST:PORT/#key=TOKEN):\n\n    %s\n\nMake more with: turnpike token add "
+	        "NAME\n",
 	        token);
 }
 
@@ -436,10 +437,11 @@ static int confine(struct serve *s, struct why *why)
 	for (size_t i = 2; i < n; i++)
 		if (access(read[i], R_OK) && errno == EACCES)
 			log_warn(NULL, "reload-will-fail", LOG_STR("file", read[i]),
-			         LOG_STR("hint", "root has read it, run_as may not: let that user "
-			                         "read it, too"));
+			         LOG_STR("hint", "root could read this file, but the user of "
+			                         "run_as cannot: let that user read it, too"));
 	if (!s->conf->sandbox) {
-		log_warn(NULL, "sandbox", LOG_STR("hint", "sandbox = no: nothing confines this"));
+		log_warn(NULL, "sandbox",
+		         LOG_STR("hint", "sandbox = no: nothing confines the server"));
 		return 0;
 	}
 	r = sandbox_enter(s->conf->data, read, n, &state, why);
@@ -448,7 +450,7 @@ static int confine(struct serve *s, struct why *why)
 	if (!state.landlock || !state.seccomp)
 		log_warn(NULL, "sandbox", LOG_INT("landlock_abi", state.landlock),
 		         LOG_STR("seccomp", state.seccomp ? "yes" : "no"),
-		         LOG_STR("hint", "this kernel or container does not offer all of it"));
+		         LOG_STR("hint", "this kernel or container does not support all of it"));
 	else
 		log_info(NULL, "sandbox", LOG_INT("landlock_abi", state.landlock),
 		         LOG_STR("seccomp", "yes"));

@@ -130,8 +130,9 @@ int serve_start_host(struct serve *s, struct why *why)
 	if (!s->host_again)
 		return why_set(why, -E_NOMEM, "out of memory");
 	if (host_watch_new(s->base, on_host_change, s, &s->host_watch, &fault))
-		log_warn(NULL, "host", LOG_STR("error", fault.text),
-		         LOG_STR("hint", "the addresses are looked at once a second instead"));
+		log_warn(
+		    NULL, "host", LOG_STR("error", fault.text),
+		    LOG_STR("hint", "the server looks at the addresses once a second instead"));
 	follow(s);
 	return 0;
 }

@@ -216,9 +216,9 @@ static void on_proxy_seen(void *ctx, const struct addr *peer)
 
 	if (told_once(&s->told_proxies, peer))
 		log_warn(NULL, "proxy-not-trusted", LOG_ADDR("peer", peer),
-		         LOG_STR("hint", "requests from there name other clients: a proxy seems to "
-		                         "stand in front. If it is yours, name its address in "
-		                         "trusted_proxy; until then all of its clients are one"));
+		         LOG_STR("hint", "requests from there name other clients, so this seems to "
+		                         "be a proxy. If it is yours, name its address in "
+		                         "trusted_proxy; until then all its clients count as one"));
 }
 
 static bool on_owns(void *ctx, const char *host)
@@ -246,9 +246,9 @@ void serve_tell_links(struct serve *s)
 	    make_link(s, &url[0], &why) || make_link(s, &url[1], &why))
 		return;
 	fprintf(stderr,
-	        "Two links to the call page, one for each end of a call. Each lets one browser (or "
-	        "profile)\nin, once, within an hour:\n\n    %s\n    %s\n\nMore of them: turnpike "
-	        "--data %s link\n\n",
+	        "Two links to the call page, one for each side of a call. Each link lets in one "
+	        "browser (or\nprofile), once, within an hour:\n\n    %s\n    %s\n\nMake more with: "
+	        "turnpike --data %s link\n\n",
 	        url[0].here, url[1].here, s->conf->data);
 }
 

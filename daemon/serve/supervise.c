@@ -66,7 +66,7 @@ int supervise_new(struct supervise **out, struct why *why)
 		return 0;
 	if ((path[0] != '/' && path[0] != '@') || len >= sizeof(to.sun_path))
 		return why_set(why, -E_INVAL,
-		               "NOTIFY_SOCKET=%.64s is no path of a socket: unset it", path);
+		               "NOTIFY_SOCKET=%.64s is not the path of a socket: unset it", path);
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return why_set(why, -E_NOMEM, "out of memory");
@@ -78,7 +78,7 @@ int supervise_new(struct supervise **out, struct why *why)
 	                         (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len))) {
 		int r = why_set(why, error_from_errno(errno),
 		                "NOTIFY_SOCKET=%.108s cannot be reached: %s: unset it, or start "
-		                "under the service manager that made it",
+		                "the server from the service manager that made it",
 		                path, strerror(errno));
 
 		supervise_free(s);
@@ -106,7 +106,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 			continue;
 		if (!s->silent)
 			log_error(NULL, "worker-silent", LOG_INT("worker", i),
-			          LOG_STR("hint", "the watchdog is not fed while it is"));
+			          LOG_STR("hint", "the watchdog gets no sign of life from the "
+			                          "server while this lasts"));
 		s->silent = true;
 		return;
 	}

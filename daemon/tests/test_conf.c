@@ -400,7 +400,7 @@ static void test_mistakes(void **state)
 	    {"--trusted-proxy 10.0.0.1:80", "", NULL, -E_INVAL, "--trusted-proxy", "prefix"},
 	    {"--external-ip 1.1.1.1 --external-ip 1.1.1.2", "", NULL, -E_PARSE, "--external-ip",
 	     "LOCAL=IP"},
-	    {"--external-ip 127.0.0.1", "", NULL, -E_PARSE, "--external-ip", "no client reaches"},
+	    {"--external-ip 127.0.0.1", "", NULL, -E_PARSE, "--external-ip", "no client can reach"},
 	    {"--external-ip 2001:db8::1 --listen 127.0.0.1:1", "", NULL, -E_PARSE, "--external-ip",
 	     "no IPv6"},
 	    {"--external-ip 8.8.8.8 --relay-address ::1", "", NULL, -E_PARSE, "--external-ip",

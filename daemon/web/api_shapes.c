@@ -12,7 +12,7 @@
 
 #define TTL_MAX_S     (365 * 86400)
 #define STORE_RETRY_S 10
-#define BAD_TTL       "The ttl is a whole number of seconds, 1 to 31536000."
+#define BAD_TTL       "The ttl must be a whole number of seconds, 1 to 31536000."
 
 static int parse_ttl(const char *text, int64_t *ttl_s)
 {
@@ -34,12 +34,11 @@ static void answer_fault(struct http_response *r, int rc)
 		int rc;
 		const char *message;
 	} faults[] = {
-	    {-E_TIMEOUT,
-	     "The store is locked by another process: try again, or end what holds it."},
+	    {-E_TIMEOUT, "The store is locked by another process: try again, or end that process."},
 	    {-E_IO,
 	     "The store cannot be written: make room on its disk. The server's log says more."},
 	    {-E_CORRUPT, "The store is damaged (stored data is damaged): restore a backup."},
-	    {-E_NOTFOUND, "There is no live secret: make one by turnpike secret add."},
+	    {-E_NOTFOUND, "There is no live secret: make one with turnpike secret add."},
 	};
 	const char *message = error_text(rc);
 
@@ -56,14 +55,15 @@ static void answer_error(struct http_response *r, int rc, unsigned retry_after_s
 		http_api_error(r, 401, "unauthorized", "This needs a valid API token.");
 	else if (rc == -E_SCOPE)
 		http_api_error(r, 403, "wrong-scope",
-		               "This API token is valid, but not for this: its scope is another.");
+		               "This API token is valid, but has another scope.");
 	else if (rc == -E_UNREACHABLE)
 		http_api_error(r, 503, "no-public-host",
-		               "The server does not know the address that clients reach it by: set "
-		               "public_host or external_ip.");
+		               "The server does not know the address at which clients reach it: "
+		               "set public_host or external_ip.");
 	else if (rc == -E_REVOKED)
 		http_api_error(r, 403, "revoked",
-		               "This user was revoked: only who has an API token may ask for him.");
+		               "This user has been revoked; only a caller with an API token can "
+		               "get credentials for them.");
 	else if (rc == -E_INVAL)
 		http_api_error(r, 400, "bad-request", "The name or the ttl is not allowed.");
 	else if (rc == -E_LIMIT)
@@ -120,7 +120,7 @@ static bool read_params(const struct http_call *c, struct asked *a)
 	if (rc)
 		http_api_error(c->r, 400, "bad-request", "The form is malformed.");
 	else if (a->param[SERVICE] && strcmp(a->param[SERVICE], "turn") != 0)
-		http_api_error(c->r, 400, "bad-request", "The service is turn.");
+		http_api_error(c->r, 400, "bad-request", "The service must be turn.");
 	else if (a->param[TTL] && parse_ttl(a->param[TTL], &a->ttl_s))
 		http_api_error(c->r, 400, "bad-request", BAD_TTL);
 	a->key = c->q->bearer    ? c->q->bearer
@@ -160,7 +160,7 @@ static bool read_body(const struct http_call *c, const char *const allowed[], js
 	*body = json_loadb(c->q->body, c->q->body_len, JSON_REJECT_DUPLICATES, NULL);
 	if (json_is_object(*body))
 		return http_api_members_only(*body, allowed, c->r);
-	http_api_error(c->r, 400, "bad-json", "The body is a JSON object.");
+	http_api_error(c->r, 400, "bad-json", "The body must be a JSON object.");
 	return false;
 }
 
@@ -231,7 +231,7 @@ static bool grant_of_body(const struct http_call *c, struct ice_grant *grant)
 	}
 	name = json_object_get(body, "customIdentifier");
 	if (name && !json_is_string(name)) {
-		http_api_error(c->r, 400, "bad-request", "The customIdentifier is a string.");
+		http_api_error(c->r, 400, "bad-request", "The customIdentifier must be a string.");
 		goto out;
 	}
 	make_grant(c, c->q->bearer, name ? json_string_value(name) : "", ttl_s, grant);
@@ -333,10 +333,10 @@ static void take_back(const struct http_call *c, const char *name, bool whole_us
 		c->r->status = 204;
 	else if (rc == -E_INVAL)
 		http_api_error(c->r, 400, "bad-request",
-		               "A credential's username is EXPIRY:NAME; all of a user are revoked "
-		               "by {\"user\":NAME}.");
+		               "The username of a credential is EXPIRY:NAME. To revoke all "
+		               "credentials of a user, send {\"user\":NAME}.");
 	else if (rc == -E_STALE)
-		http_api_error(c->r, 404, "expired", "The credential has expired by itself.");
+		http_api_error(c->r, 404, "expired", "The credential has already expired.");
 	else
 		answer_error(c->r, rc, 0);
 }
@@ -351,8 +351,9 @@ void http_post_revoke(const struct http_call *c)
 		username = json_object_get(body, "username");
 		user = json_object_get(body, "user");
 		if (!username == !user || !json_is_string(username ? username : user))
-			http_api_error(c->r, 400, "bad-request",
-			               "The body names either a username (EXPIRY:NAME) or a user.");
+			http_api_error(
+			    c->r, 400, "bad-request",
+			    "The body must have either a username (EXPIRY:NAME) or a user.");
 		else
 			take_back(c, json_string_value(username ? username : user), user);
 	}

@@ -98,8 +98,8 @@ void http_api_unknown(struct http_response *r, const char *name, const char *con
 	size_t len;
 
 	printable(clean, sizeof(clean), name, strlen(name));
-	len = (size_t)snprintf(message, sizeof(message), "\"%s\" has no meaning here. %s", clean,
-	                       allowed[0] ? "What may be said: " : "Nothing may be said.");
+	len = (size_t)snprintf(message, sizeof(message), "\"%s\" is unknown here. %s",
+	                       clean, allowed[0] ? "Allowed: " : "Nothing is allowed.");
 	for (size_t i = 0; allowed[i] && len < sizeof(message); i++)
 		len += (size_t)snprintf(message + len, sizeof(message) - len, "%s%s", allowed[i],
 		                        allowed[i + 1] ? ", " : ".");
@@ -121,7 +121,7 @@ static bool name_is_good(struct named *n, const char *name, struct http_response
 			n->seen |= 1u << i;
 			return true;
 		}
-		bad_member(r, name, "said-twice", "The same is said twice: which one is meant?");
+		bad_member(r, name, "said-twice", "It is given twice.");
 		return false;
 	}
 	http_api_unknown(r, name, n->allowed);
@@ -278,8 +278,7 @@ static void get_metrics(const struct http_call *c)
 		http_api_error(c->r, 401, "unauthorized", "This needs a valid API token.");
 	else if (rc == -E_SCOPE)
 		http_api_error(c->r, 403, "wrong-scope",
-		               "This API token is valid, but not for this: it takes the scope "
-		               "metrics.");
+		               "This API token is valid, but this needs the scope metrics.");
 	else if (rc == -E_NOTFOUND)
 		http_api_error(c->r, 404, "not-found", "There is nothing at this path.");
 	else if (rc)
@@ -309,8 +308,8 @@ static void get_link(const struct http_call *c)
 	if (rc) {
 		http_api_error(
 		    c->r, 403, "link-used",
-		    "This link was used, or is older than an hour. A browser that has used one "
-		    "is let in at /. For another link: turnpike link.");
+		    "This link was used already, or is older than an hour. A browser that has "
+		    "opened a link can use / from then on. Make another link with turnpike link.");
 		return;
 	}
 	c->r->status = 303;
@@ -324,7 +323,7 @@ static void get_link(const struct http_call *c)
 
 static void wrong_method(struct http_response *r, const char *allow)
 {
-	http_api_error(r, 405, "method-not-allowed", "This path does not take that method.");
+	http_api_error(r, 405, "method-not-allowed", "This path does not accept that method.");
 	r->allow = allow;
 }
 
@@ -357,7 +356,7 @@ static void get_ws(const struct http_call *c)
 		    "the page's origin in cors_origin. The server's IP address always works.");
 		return;
 	}
-	http_api_error(c->r, 426, "upgrade-required", "This path speaks WebSocket.");
+	http_api_error(c->r, 426, "upgrade-required", "This path is for WebSockets.");
 }
 
 enum {
@@ -449,7 +448,7 @@ static void answer_preflight(struct http_call *c, const struct route *route)
 {
 	if (!c->r->cors_origin) {
 		http_api_error(c->r, 403, "foreign-origin",
-		               "This page may not ask: name its origin in cors_origin.");
+		               "This page may not do that: name its origin in cors_origin.");
 		return;
 	}
 	c->r->status = 204;

@@ -123,12 +123,12 @@ static int on_upgrade(struct web *w, struct lws *wsi, char *to)
 	if (!origin_may_connect(&origin))
 		return web_http_refuse(wsi, 403, ORIGIN_FOREIGN_CODE, ORIGIN_FOREIGN_TEXT, NULL);
 	if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) <= 0)
-		return web_http_refuse(wsi, 400, "bad-request", "A WebSocket starts with a GET.",
+		return web_http_refuse(wsi, 400, "bad-request", "A WebSocket must start with GET.",
 		                       NULL);
 	/* RFC 6455 section 4.4 */
 	if (!is_version_13(wsi))
 		return web_http_refuse(wsi, 426, "version",
-		                       "This server speaks version 13 of the WebSocket protocol.",
+		                       "This server supports version 13 of the WebSocket protocol.",
 		                       "Sec-WebSocket-Version: 13\r\n");
 	if (!is_key(wsi))
 		return web_http_refuse(wsi, 400, "bad-request",
@@ -415,7 +415,7 @@ static unsigned tell(struct web *w, bool (*whom)(void *ctx, const char *name), v
 unsigned web_tell_revoked(struct web *w, bool (*whom)(void *ctx, const char *name), void *ctx)
 {
 	return tell(w, whom, ctx, "credentials-revoked",
-	            "Your relay credentials were revoked: calls over the relay end.");
+	            "Your relay credentials were revoked. Your relayed calls end.");
 }
 
 static bool is_he(void *ctx, const char *name)
@@ -426,7 +426,7 @@ static bool is_he(void *ctx, const char *name)
 unsigned web_tell_stale(struct web *w, const char *name)
 {
 	return tell(w, is_he, (void *)name, "ice-servers-stale",
-	            "A relay credential of yours was revoked: ask for new ICE servers.");
+	            "One of your relay credentials was revoked. Ask for new ICE servers.");
 }
 
 unsigned web_peer_count(const struct web *w)

@@ -350,7 +350,7 @@ int web_http_head(const struct web_http *h, struct lws *wsi, const struct lws_or
 		                       NULL);
 	if (rc == -E_UNSUPPORTED)
 		return web_http_refuse(wsi, 411, "length-required",
-		                       "Bodies come with a Content-Length here.", NULL);
+		                       "A body needs a Content-Length.", NULL);
 	if (rc)
 		return web_http_refuse(wsi, 400, "bad-request",
 		                       "The Content-Length is not a number.", NULL);

@@ -160,7 +160,7 @@ static void says_what_is_wrong(void **state)
 	rig_start(&verb, command, NULL);
 	assert_int_equal(rig_wait(&verb, 5000), 1);
 	said = rig_output(&verb);
-	assert_non_null(strstr(said, "no SQLite database"));
+	assert_non_null(strstr(said, "not a SQLite database"));
 	free(said);
 }
 

@@ -221,9 +221,9 @@ static void says_whose_files_are_wrong(void **state)
 
 	(void)state;
 	refused("mkdir old && touch old/turnpike.db", "old",
-	        "/old/turnpike.db does not belong to nobody, who could not write it: run chown -R "
+	        "/old/turnpike.db does not belong to nobody, so that user cannot write it: run chown -R "
 	        "65534:65534 ");
-	refused("mkdir -m 700 closed", "closed/data", "nobody may not reach");
+	refused("mkdir -m 700 closed", "closed/data", "nobody cannot reach");
 	refused(
 	    "mkdir -p c && openssl req -x509 -newkey ec -pkeyopt "
 	    "ec_paramgen_curve:prime256v1 -nodes -keyout c/key.pem -out c/cert.pem -subj /CN=x "

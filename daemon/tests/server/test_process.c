@@ -315,7 +315,7 @@ static void explains_low_ports(void **state)
 	rig_start(&p, command, NULL);
 	assert_int_equal(rig_wait(&p, LONG_MS), 1);
 	said = rig_output(&p);
-	if (!strstr(said, "port 443 needs a right that this user lacks") ||
+	if (!strstr(said, "this user may not bind port 443") ||
 	    !strstr(said, "AmbientCapabilities=CAP_NET_BIND_SERVICE") || !strstr(said, "setcap") ||
 	    !strstr(said, "ip_unprivileged_port_start=443"))
 		rig_fail(said, said, "no fix for port 443");
@@ -328,13 +328,13 @@ static void refuses_a_wrong_user(void **state)
 		const char *options, *said;
 	} cases[] = {
 	    {"--run-as no-such-user-here", "there is no user no-such-user-here: make it"},
-	    {"--run-as root", "run_as: root is what is to be given up"},
+	    {"--run-as root", "run_as: this must not be root"},
 	    {"--run-as nobody --run-as-group no-such-group", "there is no group no-such-group"},
 	    {"--run-as nobody --relay-ports 900-999",
 	     "relay_ports: nobody may not bind ports below"},
 	    {"--run-as-group nogroup", "a group without a user: set run_as, too"},
 	    /* the lab's root is one of a user namespace */
-	    {"--run-as nobody", "as in a user namespace: start as nobody there"},
+	    {"--run-as nobody", "as in a user namespace): start as nobody"},
 	};
 
 	(void)state;

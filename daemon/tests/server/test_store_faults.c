@@ -332,7 +332,7 @@ static void backup_and_restore(void **state)
 	snprintf(verb, sizeof(verb), "backup %s/kept.copy", rig_dir());
 	free(rig_verb(&s.server, verb, NULL));
 	assert_int_equal(rig_try_verb(&s.server, verb, NULL, &said), 1);
-	assert_non_null(strstr(said, "is not overwritten"));
+	assert_non_null(strstr(said, "exists already"));
 	free(said);
 	goes_on(&s);
 	snprintf(verb, sizeof(verb), "restore %s/kept.copy", rig_dir());
