@@ -144,8 +144,8 @@ static int reload(struct admin_task *t, struct why *why)
 	for (char *c = report.text; (c = strchr(c, '\n')); c++)
 		*c = c[1] ? ';' : '\0';
 	return why_set(why, -E_INVAL,
-	               "the new configuration was refused, the old one runs on: %.350s (turnpike "
-	               "check-config shows all that is wrong with it)",
+	               "the new configuration was refused; the old one stays in effect: %.350s "
+	               "(turnpike check-config shows all its mistakes)",
 	               report.text);
 }
 
