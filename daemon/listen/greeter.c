@@ -148,11 +148,11 @@ static void refuse_for_number(struct greeter *g, const struct addr *client)
 {
 	g->refused++;
 	if (told_once(&g->told_full, client))
-		log_warn(
-		    NULL, "connection-refused", LOG_ADDR("client", client),
-		    LOG_STR("hint", "connections_per_address or max_tcp_connections is reached. If "
-		                    "this is the address of an HTTP proxy, name it in "
-		                    "trusted_proxy, so that each of its clients counts by itself"));
+		log_warn(NULL, "connection-refused", LOG_ADDR("client", client),
+		         LOG_STR("hint",
+		                 "connections_per_address or max_tcp_connections is reached. If "
+		                 "this is the address of an HTTP proxy, name it in "
+		                 "trusted_proxy, so that each of its clients counts by itself"));
 }
 
 /* Counted by the address that is behind it, as far as it is known: behind a trusted proxy are
@@ -249,10 +249,10 @@ static int read_forwarded(struct undecided *u, size_t len, size_t *need)
 	if (r)
 		return r;
 	if (f.contradictory && told_once(&g->told_contradiction, &u->guest.client))
-		log_warn(
-		    NULL, "proxy-contradicts-itself", LOG_ADDR("peer", &u->guest.client),
-		    LOG_STR("hint", "X-Forwarded-For and Forwarded name different clients: let the "
-		                    "proxy remove the header that it does not write itself"));
+		log_warn(NULL, "proxy-contradicts-itself", LOG_ADDR("peer", &u->guest.client),
+		         LOG_STR("hint",
+		                 "X-Forwarded-For and Forwarded name different clients: let the "
+		                 "proxy remove the header that it does not write itself"));
 	if (f.named || f.contradictory)
 		u->guest.https = f.https && !f.contradictory;
 	u->guest.client = f.client;

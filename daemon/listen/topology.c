@@ -164,12 +164,12 @@ static void warn_if_private(const struct topology *t)
 		private = &t->relay[i];
 	}
 	if (private)
-		log_warn(
-		    NULL, "no-public-address",
-		    LOG_STR("address", addr_format_ip(&private->external, text)),
-		    LOG_STR("hint", "peers on the Internet cannot reach this relay. Behind a "
-		                    "one-to-one NAT set external_ip to the public address. For a "
-		                    "relay inside a network allow its peers with relay_allow"));
+		log_warn(NULL, "no-public-address",
+		         LOG_STR("address", addr_format_ip(&private->external, text)),
+		         LOG_STR("hint",
+		                 "peers on the Internet cannot reach this relay. Behind a "
+		                 "one-to-one NAT set external_ip to the public address. For a "
+		                 "relay inside a network allow its peers with relay_allow"));
 }
 
 /* Where listen holds a wildcard, only the host knows how many ports there are. */

@@ -50,7 +50,8 @@ uint64_t limits_raise(const struct limits_need *need)
 		return l.rlim_cur;
 	}
 	snprintf(hint, sizeof(hint),
-	         "above %" PRIu64 " descriptors the server refuses clients: set LimitNOFILE=%" PRIu64
+	         "above %" PRIu64
+	         " descriptors the server refuses clients: set LimitNOFILE=%" PRIu64
 	         " (systemd), --ulimit nofile=%" PRIu64
 	         " (Docker) or ulimit -n, or lower relay_ports, total_quota, max_tcp_connections",
 	         (uint64_t)l.rlim_cur, need->all, need->all);

@@ -60,10 +60,10 @@ static void warn_of_secret(struct serve *s, const struct store_snapshot *fresh)
 	for (size_t i = 0; i < store_snapshot_secret_n(fresh); i++)
 		live |= !strcmp(store_snapshot_secret(fresh, i, &len), secret);
 	if (!live && !s->secret_retired)
-		log_warn(
-		    NULL, "shared-secret-retired",
-		    LOG_STR("hint", "the configuration still has this secret: change or remove it "
-		                    "there, or the next reload and start are refused"));
+		log_warn(NULL, "shared-secret-retired",
+		         LOG_STR("hint",
+		                 "the configuration still has this secret: change or remove it "
+		                 "there, or the next reload and start are refused"));
 	s->secret_retired = !live;
 }
 

@@ -98,8 +98,8 @@ void http_api_unknown(struct http_response *r, const char *name, const char *con
 	size_t len;
 
 	printable(clean, sizeof(clean), name, strlen(name));
-	len = (size_t)snprintf(message, sizeof(message), "\"%s\" is unknown here. %s",
-	                       clean, allowed[0] ? "Allowed: " : "Nothing is allowed.");
+	len = (size_t)snprintf(message, sizeof(message), "\"%s\" is unknown here. %s", clean,
+	                       allowed[0] ? "Allowed: " : "Nothing is allowed.");
 	for (size_t i = 0; allowed[i] && len < sizeof(message); i++)
 		len += (size_t)snprintf(message + len, sizeof(message) - len, "%s%s", allowed[i],
 		                        allowed[i + 1] ? ", " : ".");

@@ -221,7 +221,8 @@ static void says_whose_files_are_wrong(void **state)
 
 	(void)state;
 	refused("mkdir old && touch old/turnpike.db", "old",
-	        "/old/turnpike.db does not belong to nobody, so that user cannot write it: run chown -R "
+	        "/old/turnpike.db does not belong to nobody, so that user cannot write it: run "
+	        "chown -R "
 	        "65534:65534 ");
 	refused("mkdir -m 700 closed", "closed/data", "nobody cannot reach");
 	refused(

@@ -487,13 +487,10 @@ static void retired_secret_of_the_file(void **state)
 	start_with("retired", "shared_secret = the-secret-of-the-file\n");
 	say_of_file("check-config", 0, "ok");
 	reload("shared_secret = the-secret-of-the-file\n", "nothing has changed");
-	say_of_file("secret retire 1", 0,
-	            "the next start is refused: shared_secret was retired");
+	say_of_file("secret retire 1", 0, "the next start is refused: shared_secret was retired");
 	say_of_file("check-config", 1, "shared_secret was retired");
-	say_of_file("doctor", 1,
-	            "the next start is refused: shared_secret was retired");
-	refused("shared_secret = the-secret-of-the-file\n",
-	        "shared_secret was retired");
+	say_of_file("doctor", 1, "the next start is refused: shared_secret was retired");
+	refused("shared_secret = the-secret-of-the-file\n", "shared_secret was retired");
 	assert_true(rig_wait_output(&server.program, "event=shared-secret-retired", SOON_MS));
 	rig_server_stop(&server);
 	assert_false(starts_again());
