@@ -8,27 +8,12 @@
 
 #include <string.h>
 
-#define ARG_ACCOUNT                                                                                \
-	{                                                                                          \
-		"name", VERB_TEXT, ARG_REQUIRED | ARG_WORD, "The account's name", NULL, NULL       \
-	}
-#define ARG_PASSWORD                                                                               \
-	{                                                                                          \
-		"password", VERB_SECRET, 0, "The password; one is made if it is not given", NULL,  \
-		    NULL                                                                           \
-	}
-#define MEMBER_ACCOUNT                                                                             \
-	{                                                                                          \
-		"name", VERB_TEXT, false, "The account's name", NULL                               \
-	}
-#define MEMBER_ROLE                                                                                \
-	{                                                                                          \
-		"role", VERB_TEXT, false, "user or admin", NULL                                    \
-	}
+#define ARG_ACCOUNT    ARG("name", VERB_TEXT, ARG_REQUIRED | ARG_WORD, "The account's name")
+#define ARG_PASSWORD   ARG("password", VERB_SECRET, 0, "The password; one is made if it is not given")
+#define MEMBER_ACCOUNT MEMBER("name", VERB_TEXT, "The account's name")
+#define MEMBER_ROLE    MEMBER("role", VERB_TEXT, "user or admin")
 #define MEMBER_PASSWORD                                                                            \
-	{                                                                                          \
-		"password", VERB_TEXT, true, "The password that was made, this once", NULL         \
-	}
+	MEMBER_OR_NULL("password", VERB_TEXT, "The password that was made, this once")
 
 static int each(void *ctx, const struct store_account *a)
 {
@@ -121,52 +106,41 @@ static int del(struct admin_task *t, struct why *why)
 }
 
 const struct verb accounts_verbs[] = {
-    {"account add",
-     VERB_ACTS,
-     VERB_MAKES_STORE,
-     add,
-     {ARG_ACCOUNT,
-      {"role", VERB_TEXT, 0, "user, who may only look, or admin; user if it is not given", NULL,
-       "admin"},
-      ARG_PASSWORD},
-     MEMBERS(MEMBER_ACCOUNT, MEMBER_ROLE, MEMBER_PASSWORD),
-     "Add an account that may sign in to the status page, of role user (it may only look) or "
-     "admin. A password that is made is shown once",
-     {.say = "account {name} added, role {role}{?password:; the password is shown this once:}",
-      .print = "{password}",
-      .example = "{\"name\":\"hatter\"}"}},
-    {"account list",
-     VERB_LOOKS_ADMIN,
-     0,
-     list,
-     {{0}},
-     MEMBERS({"accounts", VERB_ROWS, false, "By name",
-              MEMBERS(MEMBER_ACCOUNT, MEMBER_ROLE,
-                      {"created_at", VERB_TIME, false, "When it was added", NULL})},
-             MEMBER_NEXT),
-     "List the accounts that may sign in to the status page",
-     {.list = "accounts", .line = "{name}\t{role}\t{created_at}", .none = "no accounts"}},
-    {"account password",
-     VERB_ACTS,
-     0,
-     change_password,
-     {ARG_ACCOUNT, ARG_PASSWORD},
-     MEMBERS(MEMBER_ACCOUNT, MEMBER_PASSWORD),
-     "Give an account a new password. Its logins end. A password that is made is shown once",
-     {.say = "account {name} has a new password{?password:; it is shown this once:}",
-      .print = "{password}",
-      .example = "{\"name\":\"hatter\"}"}},
-    {"account del",
-     VERB_ACTS,
-     0,
-     del,
-     {ARG_ACCOUNT},
-     MEMBERS(MEMBER_ACCOUNT,
-             {"admins", VERB_INTEGER, false, "How many accounts of role admin are left", NULL}),
-     "Delete an account; its logins end. The last one of role admin can be deleted on the server's "
-     "host only",
-     {.say = "account {name} deleted{?admins:|\nno account of role admin is left: turnpike account "
-             "add NAME --admin makes one}",
-      .example = "{\"name\":\"hatter\"}"}},
+    {VERB("account add", VERB_ACTS, VERB_MAKES_STORE, add,
+          "Add an account that may sign in to the status page, of role user (it may only look) or "
+          "admin. A password that is made is shown once"),
+     .args = {ARG_ACCOUNT,
+              {"role", VERB_TEXT, 0, "user, who may only look, or admin; user if it is not given",
+               NULL, "admin"},
+              ARG_PASSWORD},
+     .answer = MEMBERS(MEMBER_ACCOUNT, MEMBER_ROLE, MEMBER_PASSWORD),
+     .text = {.say =
+                  "account {name} added, role {role}{?password:; the password is shown this once:}",
+              .print = "{password}",
+              .example = "{\"name\":\"hatter\"}"}},
+    {VERB("account list", VERB_LOOKS_ADMIN, 0, list,
+          "List the accounts that may sign in to the status page"),
+     .answer = MEMBERS({"accounts", VERB_ROWS, false, "By name",
+                        MEMBERS(MEMBER_ACCOUNT, MEMBER_ROLE,
+                                MEMBER("created_at", VERB_TIME, "When it was added"))},
+                       MEMBER_NEXT),
+     .text = {.list = "accounts", .line = "{name}\t{role}\t{created_at}", .none = "no accounts"}},
+    {VERB("account password", VERB_ACTS, 0, change_password,
+          "Give an account a new password. Its logins end. A password that is made is shown once"),
+     .args = {ARG_ACCOUNT, ARG_PASSWORD}, .answer = MEMBERS(MEMBER_ACCOUNT, MEMBER_PASSWORD),
+     .text = {.say = "account {name} has a new password{?password:; it is shown this once:}",
+              .print = "{password}",
+              .example = "{\"name\":\"hatter\"}"}},
+    {VERB("account del", VERB_ACTS, 0, del,
+          "Delete an account; its logins end. The last one of role admin can be deleted on the "
+          "server's "
+          "host only"),
+     .args = {ARG_ACCOUNT},
+     .answer = MEMBERS(MEMBER_ACCOUNT,
+                       MEMBER("admins", VERB_INTEGER, "How many accounts of role admin are left")),
+     .text = {.say = "account {name} deleted{?admins:|\nno account of role admin is left: turnpike "
+                     "account "
+                     "add NAME --admin makes one}",
+              .example = "{\"name\":\"hatter\"}"}},
     {0},
 };

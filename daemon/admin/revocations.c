@@ -10,16 +10,12 @@
 #include <string.h>
 
 #define ARGS_OF                                                                                    \
-	{"credential",  VERB_TEXT, ARG_ONE_OF | ARG_WORD, "One credential, by its username",       \
-	 "EXPIRY:NAME", NULL},                                                                     \
-	{                                                                                          \
-		"user", VERB_TEXT, ARG_ONE_OF, "Everything of this user", "NAME", NULL             \
-	}
+	ARG_AS("credential", VERB_TEXT, ARG_ONE_OF | ARG_WORD, "EXPIRY:NAME",                      \
+	       "One credential, by its username"),                                                 \
+	    ARG_AS("user", VERB_TEXT, ARG_ONE_OF, "NAME", "Everything of this user")
 #define MEMBERS_OF                                                                                 \
-	{"user", VERB_TEXT, true, "The user, if one was named", NULL},                             \
-	{                                                                                          \
-		"credential", VERB_TEXT, true, "The credential, if one was named", NULL            \
-	}
+	MEMBER_OR_NULL("user", VERB_TEXT, "The user, if one was named"),                           \
+	    MEMBER_OR_NULL("credential", VERB_TEXT, "The credential, if one was named")
 
 /* How long what was given out may last. The command line's own configuration may not be the
  * server's: then as long as any may. */
@@ -75,41 +71,33 @@ static int list(struct admin_task *t, struct why *why)
 }
 
 const struct verb revocations_verbs[] = {
-    {"revoke",
-     VERB_ACTS,
-     0,
-     add,
-     {ARGS_OF},
-     MEMBERS(MEMBERS_OF, {"disabled", VERB_INTEGER, false,
-                          "How many static users of that name were disabled with it", NULL}),
-     "Revoke one time-limited credential, or all that a user was given before now; static users of "
-     "that name are disabled. Their calls end within a second",
-     {.say = "{?user:all credentials of {user} revoked{?disabled:; the static user of that name is "
-             "disabled}|credential {credential} revoked}",
-      .example = "{\"user\":\"mallory\"}"}},
-    {"unrevoke",
-     VERB_ACTS,
-     0,
-     undo,
-     {ARGS_OF},
-     MEMBERS(MEMBERS_OF),
-     "Undo a revocation",
-     {.say = "{user}{credential} is no longer revoked", .example = "{\"user\":\"mallory\"}"}},
-    {"revocations",
-     VERB_LOOKS,
-     0,
-     list,
-     {{0}},
-     MEMBERS(
-         {"revocations", VERB_ROWS, false, "Users first, by name",
-          MEMBERS({"what", VERB_TEXT, false, "user or credential", NULL},
-                  {"name", VERB_TEXT, false, "The user, or the credential's username", NULL},
-                  {"revoked_at", VERB_TIME, false, "When it was revoked", NULL},
-                  {"until", VERB_TIME, false, "When nothing is left that it applies to", NULL})},
-         MEMBER_NEXT),
-     "List what is revoked, since when, and until when it matters",
-     {.list = "revocations",
-      .line = "{what}\t{name}\t{revoked_at}\tuntil {until}",
-      .none = "nothing is revoked"}},
+    {VERB("revoke", VERB_ACTS, 0, add,
+          "Revoke one time-limited credential, or all that a user was given before now; static "
+          "users of "
+          "that name are disabled. Their calls end within a second"),
+     .args = {ARGS_OF},
+     .answer =
+         MEMBERS(MEMBERS_OF, MEMBER("disabled", VERB_INTEGER,
+                                    "How many static users of that name were disabled with it")),
+     .text = {.say = "{?user:all credentials of {user} revoked{?disabled:; the static user of that "
+                     "name is "
+                     "disabled}|credential {credential} revoked}",
+              .example = "{\"user\":\"mallory\"}"}},
+    {VERB("unrevoke", VERB_ACTS, 0, undo, "Undo a revocation"), .args = {ARGS_OF},
+     .answer = MEMBERS(MEMBERS_OF),
+     .text = {.say = "{user}{credential} is no longer revoked",
+              .example = "{\"user\":\"mallory\"}"}},
+    {VERB("revocations", VERB_LOOKS, 0, list,
+          "List what is revoked, since when, and until when it matters"),
+     .answer =
+         MEMBERS({"revocations", VERB_ROWS, false, "Users first, by name",
+                  MEMBERS(MEMBER("what", VERB_TEXT, "user or credential"),
+                          MEMBER("name", VERB_TEXT, "The user, or the credential's username"),
+                          MEMBER("revoked_at", VERB_TIME, "When it was revoked"),
+                          MEMBER("until", VERB_TIME, "When nothing is left that it applies to"))},
+                 MEMBER_NEXT),
+     .text = {.list = "revocations",
+              .line = "{what}\t{name}\t{revoked_at}\tuntil {until}",
+              .none = "nothing is revoked"}},
     {0},
 };

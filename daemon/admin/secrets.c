@@ -113,66 +113,63 @@ static int retire(struct admin_task *t, struct why *why)
 }
 
 const struct verb secrets_verbs[] = {
-    {"secret add",
-     VERB_ACTS,
-     VERB_MAKES_STORE,
-     add,
-     {{"value", VERB_SECRET, 0, "The secret; one is made if it is not given", NULL, NULL}},
-     MEMBERS({"id", VERB_INTEGER, false, "Its number", NULL},
-             {"value", VERB_TEXT, true, "The value that was made, this once", NULL},
-             {"warning", VERB_TEXT, true, "What is wrong with it", NULL}),
-     "Add a shared secret for time-limited credentials. A value that is made is shown once. New "
-     "credentials use the newest secret; all that are live verify",
-     {.say = "secret {id} added{?value:; its value is shown this once:}", .print = "{value}"}},
-    {"secret list",
-     VERB_LOOKS,
-     0,
-     list,
-     {{0}},
-     MEMBERS(
+    {VERB("secret add", VERB_ACTS, VERB_MAKES_STORE, add,
+          "Add a shared secret for time-limited credentials. A value that is made is shown once. "
+          "New "
+          "credentials use the newest secret; all that are live verify"),
+     .args = {ARG("value", VERB_SECRET, 0, "The secret; one is made if it is not given")},
+     .answer = MEMBERS(MEMBER("id", VERB_INTEGER, "Its number"),
+                       MEMBER_OR_NULL("value", VERB_TEXT, "The value that was made, this once"),
+                       MEMBER_OR_NULL("warning", VERB_TEXT, "What is wrong with it")),
+     .text = {.say = "secret {id} added{?value:; its value is shown this once:}",
+              .print = "{value}"}},
+    {VERB("secret list", VERB_LOOKS, 0, list,
+          "List the shared secrets and how many allocations live on each; never a value"),
+     .answer = MEMBERS(
          {"secrets", VERB_ROWS, false, "The oldest first",
-          MEMBERS({"id", VERB_INTEGER, false, "Its number", NULL},
-                  {"live", VERB_BOOLEAN, false, "Whether it verifies", NULL},
-                  {"ended", VERB_BOOLEAN, false, "Whether what lived on it has ended, too", NULL},
-                  {"created_at", VERB_TIME, false, "When it was added", NULL},
-                  {"retired_at", VERB_TIME, true, "When it was retired, or will be", NULL},
-                  {"allocations", VERB_INTEGER, true,
-                   "How many live on it; null where no server runs", NULL})},
+          MEMBERS(MEMBER("id", VERB_INTEGER, "Its number"),
+                  MEMBER("live", VERB_BOOLEAN, "Whether it verifies"),
+                  MEMBER("ended", VERB_BOOLEAN, "Whether what lived on it has ended, too"),
+                  MEMBER("created_at", VERB_TIME, "When it was added"),
+                  MEMBER_OR_NULL("retired_at", VERB_TIME, "When it was retired, or will be"),
+                  MEMBER_OR_NULL("allocations", VERB_INTEGER,
+                                 "How many live on it; null where no server runs"))},
          MEMBER_NEXT),
-     "List the shared secrets and how many allocations live on each; never a value",
-     {.list = "secrets",
-      .line = "{id}\t{?ended:ended|{?live:{?retired_at:retiring|live}|retired}}\t{created_at}"
-              "{?retired_at:\t{retired_at}}",
-      .none = "no secrets"}},
-    {"secret retire",
-     VERB_ACTS,
-     0,
-     retire,
-     {{"id", VERB_INTEGER, ARG_REQUIRED | ARG_WORD, "The secret's number", "ID", NULL},
-      {"after", VERB_DURATION, 0, "Seconds until then it still verifies", "TIME", NULL},
-      {"now", VERB_BOOLEAN, 0, "End what lives on it, too; not together with after", NULL, NULL}},
-     MEMBERS(
-         {"id", VERB_INTEGER, false, "Its number", NULL},
-         {"after_s", VERB_INTEGER, false, "Seconds until it is retired", NULL},
-         {"ended", VERB_BOOLEAN, false, "Whether what lived on it ends", NULL},
-         {"allocations", VERB_INTEGER, true, "How many live on it; null where no server runs",
-          NULL},
-         {"sessions", VERB_ROWS, false, "The newest of them", session_members},
-         {"complete", VERB_BOOLEAN, false, "False: a relay worker did not answer in time", NULL},
-         {"warning", VERB_TEXT, true, "Why the next start would be refused", NULL}),
-     "Take no new allocations by credentials of a secret, from now on or after a time; those that "
-     "live on it go on and are listed. With now they end within a second, also those of a secret "
-     "that is retired already: for one that has leaked",
-     {.say = "secret {id} {?after_s:retires in {after_s} s|retired}\n"
-             "{?complete:{?allocations:{?ended:{allocations} allocation{allocations:s} that lived "
-             "on it {allocations:h} ended:|{allocations} allocation{allocations:s} still "
-             "live{allocations:v} on it; turnpike secret retire {id} --now ends that:}|no "
-             "allocation lives on it}|{?ended:no server has answered: one that runs on this data "
-             "directory ends what lives on the secret when it sees the change|no server has "
-             "answered: what lives on the secret is not known}}",
-      .list = "sessions",
-      .head = SESSION_HEAD,
-      .line = SESSION_LINE,
-      .example = "{\"id\":2}"}},
+     .text = {.list = "secrets",
+              .line =
+                  "{id}\t{?ended:ended|{?live:{?retired_at:retiring|live}|retired}}\t{created_at}"
+                  "{?retired_at:\t{retired_at}}",
+              .none = "no secrets"}},
+    {VERB("secret retire", VERB_ACTS, 0, retire,
+          "Take no new allocations by credentials of a secret, from now on or after a time; those "
+          "that "
+          "live on it go on and are listed. With now they end within a second, also those of a "
+          "secret "
+          "that is retired already: for one that has leaked"),
+     .args = {ARG_AS("id", VERB_INTEGER, ARG_REQUIRED | ARG_WORD, "ID", "The secret's number"),
+              ARG_AS("after", VERB_DURATION, 0, "TIME", "Seconds until then it still verifies"),
+              ARG("now", VERB_BOOLEAN, 0, "End what lives on it, too; not together with after")},
+     .answer =
+         MEMBERS(MEMBER("id", VERB_INTEGER, "Its number"),
+                 MEMBER("after_s", VERB_INTEGER, "Seconds until it is retired"),
+                 MEMBER("ended", VERB_BOOLEAN, "Whether what lived on it ends"),
+                 MEMBER_OR_NULL("allocations", VERB_INTEGER,
+                                "How many live on it; null where no server runs"),
+                 {"sessions", VERB_ROWS, false, "The newest of them", session_members},
+                 MEMBER("complete", VERB_BOOLEAN, "False: a relay worker did not answer in time"),
+                 MEMBER_OR_NULL("warning", VERB_TEXT, "Why the next start would be refused")),
+     .text =
+         {.say =
+              "secret {id} {?after_s:retires in {after_s} s|retired}\n"
+              "{?complete:{?allocations:{?ended:{allocations} allocation{allocations:s} that lived "
+              "on it {allocations:h} ended:|{allocations} allocation{allocations:s} still "
+              "live{allocations:v} on it; turnpike secret retire {id} --now ends that:}|no "
+              "allocation lives on it}|{?ended:no server has answered: one that runs on this data "
+              "directory ends what lives on the secret when it sees the change|no server has "
+              "answered: what lives on the secret is not known}}",
+          .list = "sessions",
+          .head = SESSION_HEAD,
+          .line = SESSION_LINE,
+          .example = "{\"id\":2}"}},
     {0},
 };

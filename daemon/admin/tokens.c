@@ -7,18 +7,9 @@
 
 #include <string.h>
 
-#define MEMBER_ID                                                                                  \
-	{                                                                                          \
-		"id", VERB_INTEGER, false, "Its number", NULL                                      \
-	}
-#define MEMBER_LABEL                                                                               \
-	{                                                                                          \
-		"label", VERB_TEXT, false, "What it was called", NULL                              \
-	}
-#define MEMBER_SCOPES                                                                              \
-	{                                                                                          \
-		"scopes", VERB_TEXT, false, "What it opens, with commas between", NULL             \
-	}
+#define MEMBER_ID     MEMBER("id", VERB_INTEGER, "Its number")
+#define MEMBER_LABEL  MEMBER("label", VERB_TEXT, "What it was called")
+#define MEMBER_SCOPES MEMBER("scopes", VERB_TEXT, "What it opens, with commas between")
 
 static int each(void *ctx, const struct store_token *k)
 {
@@ -73,48 +64,38 @@ static int del(struct admin_task *t, struct why *why)
 }
 
 const struct verb tokens_verbs[] = {
-    {"token add",
-     VERB_ACTS,
-     VERB_MAKES_STORE,
-     add,
-     {{"label", VERB_TEXT, ARG_WORD, "What to call it", NULL, NULL},
-      {"scope", VERB_TEXT, 0,
-       "What it opens: issue (credentials), metrics, admin (everything), or several with commas "
-       "between; issue,metrics if it is not given",
-       "SCOPES", NULL},
-      {"expires", VERB_DURATION, 0, "Seconds until it ends; never if it is not given", "TIME",
-       NULL}},
-     MEMBERS(MEMBER_ID, MEMBER_LABEL, MEMBER_SCOPES,
-             {"token", VERB_TEXT, false, "The token, this once", NULL}),
-     "Add a token for the HTTP interface, and show it once. It opens what its scopes say: issue "
-     "(credentials), metrics, admin (everything), or several with commas between them; "
-     "issue,metrics if none is given",
-     {.say = "token {id} added; it is shown this once:",
-      .print = "{token}",
-      .example = "{\"label\":\"dashboard\",\"scope\":\"metrics\",\"expires\":86400}"}},
-    {"token list",
-     VERB_LOOKS_ADMIN,
-     0,
-     list,
-     {{0}},
-     MEMBERS({"tokens", VERB_ROWS, false, "The oldest first",
-              MEMBERS(MEMBER_ID, MEMBER_LABEL, MEMBER_SCOPES,
-                      {"created_at", VERB_TIME, false, "When it was added", NULL},
-                      {"expires_at", VERB_TIME, true, "When it ends", NULL},
-                      {"last_used_at", VERB_TIME, true, "When it was used last", NULL})},
-             MEMBER_NEXT),
-     "List the API tokens; never their texts",
-     {.list = "tokens",
-      .line = "{id}\t{scopes}\t{created_at}\tends {?expires_at:{expires_at}|never}\tused "
-              "{?last_used_at:{last_used_at}|never}\t{label}",
-      .none = "no tokens"}},
-    {"token del",
-     VERB_ACTS,
-     0,
-     del,
-     {{"id", VERB_INTEGER, ARG_REQUIRED | ARG_WORD, "The token's number", "ID", NULL}},
-     MEMBERS(MEMBER_ID),
-     "Delete an API token",
-     {.say = "token {id} deleted", .example = "{\"id\":4}"}},
+    {VERB("token add", VERB_ACTS, VERB_MAKES_STORE, add,
+          "Add a token for the HTTP interface, and show it once. It opens what its scopes say: "
+          "issue "
+          "(credentials), metrics, admin (everything), or several with commas between them; "
+          "issue,metrics if none is given"),
+     .args =
+         {ARG("label", VERB_TEXT, ARG_WORD, "What to call it"),
+          ARG_AS("scope", VERB_TEXT, 0, "SCOPES",
+                 "What it opens: issue (credentials), metrics, admin (everything), or several with "
+                 "commas "
+                 "between; issue,metrics if it is not given"),
+          ARG_AS("expires", VERB_DURATION, 0, "TIME",
+                 "Seconds until it ends; never if it is not given")},
+     .answer = MEMBERS(MEMBER_ID, MEMBER_LABEL, MEMBER_SCOPES,
+                       MEMBER("token", VERB_TEXT, "The token, this once")),
+     .text = {.say = "token {id} added; it is shown this once:",
+              .print = "{token}",
+              .example = "{\"label\":\"dashboard\",\"scope\":\"metrics\",\"expires\":86400}"}},
+    {VERB("token list", VERB_LOOKS_ADMIN, 0, list, "List the API tokens; never their texts"),
+     .answer =
+         MEMBERS({"tokens", VERB_ROWS, false, "The oldest first",
+                  MEMBERS(MEMBER_ID, MEMBER_LABEL, MEMBER_SCOPES,
+                          MEMBER("created_at", VERB_TIME, "When it was added"),
+                          MEMBER_OR_NULL("expires_at", VERB_TIME, "When it ends"),
+                          MEMBER_OR_NULL("last_used_at", VERB_TIME, "When it was used last"))},
+                 MEMBER_NEXT),
+     .text = {.list = "tokens",
+              .line = "{id}\t{scopes}\t{created_at}\tends {?expires_at:{expires_at}|never}\tused "
+                      "{?last_used_at:{last_used_at}|never}\t{label}",
+              .none = "no tokens"}},
+    {VERB("token del", VERB_ACTS, 0, del, "Delete an API token"),
+     .args = {ARG_AS("id", VERB_INTEGER, ARG_REQUIRED | ARG_WORD, "ID", "The token's number")},
+     .answer = MEMBERS(MEMBER_ID), .text = {.say = "token {id} deleted", .example = "{\"id\":4}"}},
     {0},
 };

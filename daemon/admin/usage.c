@@ -72,36 +72,32 @@ static int list(struct admin_task *t, struct why *why)
 }
 
 const struct verb usage_verbs[] = {
-    {"usage",
-     VERB_LOOKS,
-     0,
-     list,
-     {{"user", VERB_TEXT, 0, "Of this user alone", "NAME", NULL},
-      {"from", VERB_DAY, 0, "The first day", NULL, NULL},
-      {"to", VERB_DAY, 0, "The last day", NULL, NULL},
-      ARGS_PAGE},
-     MEMBERS({"usage", VERB_ROWS, false, "By day and user",
-              MEMBERS({"day", VERB_DAY, false, "The day, in UTC", NULL},
-                      {"user", VERB_TEXT, false, "The user", NULL},
-                      {"allocations", VERB_INTEGER, false, "Allocations that were made", NULL},
-                      {"sessions", VERB_INTEGER, false, "Allocations that relayed something", NULL},
-                      {"idle_allocations", VERB_INTEGER, false,
-                       "Allocations that ended without having relayed anything", NULL},
-                      {"allocated_s", VERB_INTEGER, false, "Seconds that allocations stood", NULL},
-                      {"relayed_s", VERB_INTEGER, false, "Seconds in which something was relayed",
-                       NULL},
-                      {"to_peer_packets", VERB_INTEGER, false, "Packets to peers", NULL},
-                      {"to_peer_bytes", VERB_INTEGER, false, "Bytes to peers", NULL},
-                      {"to_client_packets", VERB_INTEGER, false, "Packets to clients", NULL},
-                      {"to_client_bytes", VERB_INTEGER, false, "Bytes to clients", NULL})},
-             MEMBER_NEXT),
-     "List how much each user relayed on which day (UTC)",
-     {.list = "usage",
-      .head = "day         user                     sessions   idle allocs  allocated   relayed    "
+    {VERB("usage", VERB_LOOKS, 0, list, "List how much each user relayed on which day (UTC)"),
+     .args = {ARG_AS("user", VERB_TEXT, 0, "NAME", "Of this user alone"),
+              ARG("from", VERB_DAY, 0, "The first day"), ARG("to", VERB_DAY, 0, "The last day"),
+              ARGS_PAGE},
+     .answer = MEMBERS(
+         {"usage", VERB_ROWS, false, "By day and user",
+          MEMBERS(MEMBER("day", VERB_DAY, "The day, in UTC"), MEMBER("user", VERB_TEXT, "The user"),
+                  MEMBER("allocations", VERB_INTEGER, "Allocations that were made"),
+                  MEMBER("sessions", VERB_INTEGER, "Allocations that relayed something"),
+                  MEMBER("idle_allocations", VERB_INTEGER,
+                         "Allocations that ended without having relayed anything"),
+                  MEMBER("allocated_s", VERB_INTEGER, "Seconds that allocations stood"),
+                  MEMBER("relayed_s", VERB_INTEGER, "Seconds in which something was relayed"),
+                  MEMBER("to_peer_packets", VERB_INTEGER, "Packets to peers"),
+                  MEMBER("to_peer_bytes", VERB_INTEGER, "Bytes to peers"),
+                  MEMBER("to_client_packets", VERB_INTEGER, "Packets to clients"),
+                  MEMBER("to_client_bytes", VERB_INTEGER, "Bytes to clients"))},
+         MEMBER_NEXT),
+     .text =
+         {.list = "usage",
+          .head =
+              "day         user                     sessions   idle allocs  allocated   relayed    "
               "   to peers     to clients",
-      .line = "{day,-10}  {user,-24} {sessions,8} {idle_allocations,6} {allocations,6} "
-              "{allocated_s,8} s {relayed_s,7} s {to_peer_bytes,12} B {to_client_bytes,12} B",
-      .none = "no usage",
-      .example = "{\"user\":\"eve\",\"from\":\"2026-01-01\",\"to\":\"2026-01-31\"}"}},
+          .line = "{day,-10}  {user,-24} {sessions,8} {idle_allocations,6} {allocations,6} "
+                  "{allocated_s,8} s {relayed_s,7} s {to_peer_bytes,12} B {to_client_bytes,12} B",
+          .none = "no usage",
+          .example = "{\"user\":\"eve\",\"from\":\"2026-01-01\",\"to\":\"2026-01-31\"}"}},
     {0},
 };

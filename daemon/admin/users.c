@@ -8,23 +8,11 @@
 
 #include <string.h>
 
-#define ARG_USER                                                                                   \
-	{                                                                                          \
-		"name", VERB_TEXT, ARG_REQUIRED | ARG_WORD, "The user's name", NULL, NULL          \
-	}
+#define ARG_USER ARG("name", VERB_TEXT, ARG_REQUIRED | ARG_WORD, "The user's name")
 #define ARG_USER_REALM                                                                             \
-	{                                                                                          \
-		"realm", VERB_TEXT, ARG_REALM,                                                     \
-		    "Their realm; the server's first if it is not given", NULL, NULL               \
-	}
-#define MEMBER_USER                                                                                \
-	{                                                                                          \
-		"name", VERB_TEXT, false, "The user's name", NULL                                  \
-	}
-#define MEMBER_REALM                                                                               \
-	{                                                                                          \
-		"realm", VERB_TEXT, false, "The realm of the user", NULL                           \
-	}
+	ARG("realm", VERB_TEXT, ARG_REALM, "Their realm; the server's first if it is not given")
+#define MEMBER_USER  MEMBER("name", VERB_TEXT, "The user's name")
+#define MEMBER_REALM MEMBER("realm", VERB_TEXT, "The realm of the user")
 
 static int each(void *ctx, const struct store_user *u)
 {
@@ -115,57 +103,37 @@ static int disable(struct admin_task *t, struct why *why)
 }
 
 const struct verb users_verbs[] = {
-    {"user add",
-     VERB_ACTS,
-     VERB_MAKES_STORE,
-     add,
-     {ARG_USER,
-      {"password", VERB_SECRET, 0, "The password; one is made if it is not given", NULL, NULL},
-      ARG_USER_REALM},
-     MEMBERS(MEMBER_USER, MEMBER_REALM,
-             {"password", VERB_TEXT, true, "The password that was made, this once", NULL}),
-     "Add a static TURN user. A password that is made is shown once",
-     {.say = "user {name} added to realm {realm}{?password:; the password is shown this once:}",
-      .print = "{password}",
-      .example = "{\"name\":\"eve\"}"}},
-    {"user list",
-     VERB_LOOKS,
-     0,
-     list,
-     {ARGS_PAGE},
-     MEMBERS({"users", VERB_ROWS, false, "By realm and name",
-              MEMBERS(MEMBER_USER, MEMBER_REALM,
-                      {"created_at", VERB_TIME, false, "When they were added", NULL},
-                      {"enabled", VERB_BOOLEAN, false, "Whether they may relay", NULL})},
-             MEMBER_NEXT),
-     "List the static TURN users",
-     {.list = "users",
-      .line = "{name}\t{realm}\t{created_at}{?enabled:|\tdisabled}",
-      .none = "no users",
-      .example = "{\"limit\":20}"}},
-    {"user disable",
-     VERB_ACTS,
-     0,
-     disable,
-     {ARG_USER, ARG_USER_REALM},
-     MEMBERS(MEMBER_USER, MEMBER_REALM),
-     "Keep a static TURN user, but let them relay no more; their calls end",
-     {.say = "user {name} disabled in realm {realm}", .example = "{\"name\":\"eve\"}"}},
-    {"user enable",
-     VERB_ACTS,
-     0,
-     enable,
-     {ARG_USER, ARG_USER_REALM},
-     MEMBERS(MEMBER_USER, MEMBER_REALM),
-     "Let a disabled user relay again",
-     {.say = "user {name} enabled in realm {realm}", .example = "{\"name\":\"eve\"}"}},
-    {"user del",
-     VERB_ACTS,
-     0,
-     del,
-     {ARG_USER, ARG_USER_REALM},
-     MEMBERS(MEMBER_USER, MEMBER_REALM),
-     "Delete a static TURN user; their calls end",
-     {.say = "user {name} deleted from realm {realm}", .example = "{\"name\":\"eve\"}"}},
+    {VERB("user add", VERB_ACTS, VERB_MAKES_STORE, add,
+          "Add a static TURN user. A password that is made is shown once"),
+     .args = {ARG_USER,
+              ARG("password", VERB_SECRET, 0, "The password; one is made if it is not given"),
+              ARG_USER_REALM},
+     .answer =
+         MEMBERS(MEMBER_USER, MEMBER_REALM,
+                 MEMBER_OR_NULL("password", VERB_TEXT, "The password that was made, this once")),
+     .text =
+         {.say = "user {name} added to realm {realm}{?password:; the password is shown this once:}",
+          .print = "{password}",
+          .example = "{\"name\":\"eve\"}"}},
+    {VERB("user list", VERB_LOOKS, 0, list, "List the static TURN users"), .args = {ARGS_PAGE},
+     .answer = MEMBERS({"users", VERB_ROWS, false, "By realm and name",
+                        MEMBERS(MEMBER_USER, MEMBER_REALM,
+                                MEMBER("created_at", VERB_TIME, "When they were added"),
+                                MEMBER("enabled", VERB_BOOLEAN, "Whether they may relay"))},
+                       MEMBER_NEXT),
+     .text = {.list = "users",
+              .line = "{name}\t{realm}\t{created_at}{?enabled:|\tdisabled}",
+              .none = "no users",
+              .example = "{\"limit\":20}"}},
+    {VERB("user disable", VERB_ACTS, 0, disable,
+          "Keep a static TURN user, but let them relay no more; their calls end"),
+     .args = {ARG_USER, ARG_USER_REALM}, .answer = MEMBERS(MEMBER_USER, MEMBER_REALM),
+     .text = {.say = "user {name} disabled in realm {realm}", .example = "{\"name\":\"eve\"}"}},
+    {VERB("user enable", VERB_ACTS, 0, enable, "Let a disabled user relay again"),
+     .args = {ARG_USER, ARG_USER_REALM}, .answer = MEMBERS(MEMBER_USER, MEMBER_REALM),
+     .text = {.say = "user {name} enabled in realm {realm}", .example = "{\"name\":\"eve\"}"}},
+    {VERB("user del", VERB_ACTS, 0, del, "Delete a static TURN user; their calls end"),
+     .args = {ARG_USER, ARG_USER_REALM}, .answer = MEMBERS(MEMBER_USER, MEMBER_REALM),
+     .text = {.say = "user {name} deleted from realm {realm}", .example = "{\"name\":\"eve\"}"}},
     {0},
 };

@@ -51,6 +51,15 @@ struct verb_arg {
 	const char *shorthand; /* "admin": --admin stands for this value; or NULL */
 };
 
+#define ARG(name_, type_, flags_, help_)                                                           \
+	{                                                                                          \
+		name_, type_, flags_, help_, NULL, NULL                                            \
+	}
+#define ARG_AS(name_, type_, flags_, meta_, help_)                                                 \
+	{                                                                                          \
+		name_, type_, flags_, help_, meta_, NULL                                           \
+	}
+
 struct verb_member {
 	const char *name;
 	enum verb_type type;
@@ -58,6 +67,14 @@ struct verb_member {
 	const char *help;
 	const struct verb_member *of; /* of VERB_ROWS and VERB_MAP */
 };
+#define MEMBER(name_, type_, help_)                                                                \
+	{                                                                                          \
+		name_, type_, false, help_, NULL                                                   \
+	}
+#define MEMBER_OR_NULL(name_, type_, help_)                                                        \
+	{                                                                                          \
+		name_, type_, true, help_, NULL                                                    \
+	}
 #define MEMBERS(...) ((const struct verb_member[]){__VA_ARGS__, {0}})
 
 /* Texts. The command line prints these, without --json: {name} stands for a member, {?name:yes|no}
@@ -93,11 +110,13 @@ struct verb {
 	enum verb_access access;
 	unsigned flags;
 	verb_fn *fn;
+	const char *help; /* one line, without a full stop */
 	struct verb_arg args[VERB_ARGS_MAX];
 	const struct verb_member *answer;
-	const char *help; /* one line, without a full stop */
 	struct verb_text text;
 };
+#define VERB(name_, access_, flags_, fn_, help_)                                                   \
+	.name = name_, .access = access_, .flags = flags_, .fn = fn_, .help = help_
 
 /* By noun, each ending in an empty row. */
 extern const struct verb users_verbs[], secrets_verbs[], tokens_verbs[], accounts_verbs[],
@@ -196,15 +215,10 @@ int rows_add(struct rows *rows, const char *key, json_t *row);
 int rows_done(struct rows *rows, struct admin_task *t, int r, const char *name, struct why *why);
 
 #define ARGS_PAGE                                                                                  \
-	{"limit", VERB_INTEGER, ARG_PAGE, "Rows of a page, 1 to 1000; 100 if it is not given",     \
-	 NULL,    NULL},                                                                           \
-	{                                                                                          \
-		"after", VERB_TEXT, ARG_PAGE, "What the page before gave as its next", NULL, NULL  \
-	}
+	ARG("limit", VERB_INTEGER, ARG_PAGE, "Rows of a page, 1 to 1000; 100 if it is not given"), \
+	    ARG("after", VERB_TEXT, ARG_PAGE, "What the page before gave as its next")
 #define MEMBER_NEXT                                                                                \
-	{                                                                                          \
-		"next", VERB_TEXT, true, "Where the next page begins; null on the last", NULL      \
-	}
+	MEMBER_OR_NULL("next", VERB_TEXT, "Where the next page begins; null on the last")
 
 /* How many allocations live on each of n secrets: adds them to the counts. False: a worker has not
  * answered, or there is no memory. */

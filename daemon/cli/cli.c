@@ -14,12 +14,8 @@
 #include "daemon/observe/metrics.h"
 #include "daemon/serve/serve.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define CLI_USAGE_MAX 320
-#define WORDS_MAX     5 /* a verb of two, and three more */
 
 static int run_serve(struct cli *cli, struct why *why);
 static int run_help(struct cli *cli, struct why *why);
@@ -100,8 +96,7 @@ static const struct local {
 };
 #define LOCAL_N (sizeof(locals) / sizeof(*locals))
 
-/* "serve", the verbs of administration, and the other local ones. NULL past the last. */
-static const struct verb *nth_verb(size_t i)
+const struct verb *cli_verb_at(size_t i)
 {
 	const struct verb *v;
 
@@ -128,64 +123,6 @@ static bool runs(const struct verb *v, int (*run)(struct cli *cli, struct why *w
 	return l && l->run == run;
 }
 
-/* ---- usage ---- */
-
-/* "--password-stdin", "--after". */
-static const char *flag_of(const struct verb_arg *arg, char out[CONF_NAME_MAX])
-{
-	snprintf(out, CONF_NAME_MAX, "--%s%s", arg->name, arg->type == VERB_SECRET ? "-stdin" : "");
-	return out;
-}
-
-static const char *meta_of(const struct verb_arg *arg, char out[CONF_NAME_MAX])
-{
-	size_t n = 0;
-
-	if (arg->meta)
-		return arg->meta;
-	if (arg->type == VERB_DAY)
-		return "DAY";
-	if (arg->type == VERB_INTEGER)
-		return "N";
-	for (; arg->name[n] && n + 1 < CONF_NAME_MAX; n++)
-		out[n] = arg->name[n] == '_' ? '-' : (char)toupper(arg->name[n]);
-	out[n] = 0;
-	return out;
-}
-
-static bool is_on_cli(const struct verb_arg *arg)
-{
-	return !(arg->flags & (ARG_PAGE | ARG_REALM)) && (!arg->meta || *arg->meta);
-}
-
-/* "NAME [--password-stdin] [--json]" */
-static const char *usage_of(const struct verb *v, char out[CLI_USAGE_MAX])
-{
-	char flag[CONF_NAME_MAX], meta[CONF_NAME_MAX];
-	const struct verb_arg *arg;
-	size_t n = 0, choices = 0;
-
-	*out = 0;
-	for (size_t i = 0; (arg = verb_arg(v, i)); i++) {
-		bool bare = arg->flags & (ARG_REQUIRED | ARG_ONE_OF);
-		bool value = arg->flags & ARG_WORD ||
-		             (arg->type != VERB_SECRET && arg->type != VERB_BOOLEAN);
-
-		if (!is_on_cli(arg))
-			continue;
-		n += (size_t)snprintf(
-		    out + n, CLI_USAGE_MAX - n, "%s%s%s%s%s%s%s%s", n ? " " : "",
-		    arg->flags & ARG_ONE_OF && choices++ ? "| " : "", bare ? "" : "[",
-		    arg->flags & ARG_WORD ? "" : flag_of(arg, flag),
-		    value && !(arg->flags & ARG_WORD) ? " " : "", value ? meta_of(arg, meta) : "",
-		    arg->shorthand ? " | --" : "", arg->shorthand ? arg->shorthand : "");
-		n += (size_t)snprintf(out + n, CLI_USAGE_MAX - n, "%s", bare ? "" : "]");
-	}
-	if (!(v->flags & VERB_PLAIN))
-		snprintf(out + n, CLI_USAGE_MAX - n, "%s[--json]", n ? " " : "");
-	return out;
-}
-
 /* What the configuration's loader found. */
 struct problems {
 	json_t *texts;
@@ -208,31 +145,14 @@ static void print_usage(FILE *out)
 	const struct verb *v;
 
 	fputs("usage: turnpike [OPTION ...] VERB [ARGUMENT ...]\n\nVerbs:\n", out);
-	for (size_t i = 0; (v = nth_verb(i)); i++)
-		fprintf(out, "  %s%s%s\n      %s\n", v->name, *usage_of(v, args) ? " " : "", args,
+	for (size_t i = 0; (v = cli_verb_at(i)); i++)
+		fprintf(out, "  %s%s%s\n      %s\n", v->name, *cli_usage(v, args) ? " " : "", args,
 		        v->help);
 	fputs("\nOptions, before or after the verb:\n", out);
 	conf_print_help(out);
 }
 
-static void print_verb(FILE *out, const struct verb *v)
-{
-	char args[CLI_USAGE_MAX], meta[CONF_NAME_MAX], flag[CONF_NAME_MAX];
-	const struct verb_arg *arg;
-
-	fprintf(out, "usage: turnpike [OPTION ...] %s %s\n\n%s.\n", v->name, usage_of(v, args),
-	        v->help);
-	for (size_t i = 0; (arg = verb_arg(v, i)); i++)
-		if (is_on_cli(arg) && arg->help)
-			fprintf(out, "  %-18s %s.\n",
-			        arg->flags & ARG_WORD ? meta_of(arg, meta) : flag_of(arg, flag),
-			        arg->help);
-	fputs("Options: see turnpike --help.\n", out);
-}
-
-/* The verb that words begin with; *used is how many of them it takes. A group without its second
- * word ("user") matches nothing. */
-static const struct verb *find_verb(const char *const *words, int n, int *used)
+const struct verb *cli_find_verb(const char *const *words, int n, int *used)
 {
 	const struct verb *v;
 	char name[CONF_NAME_MAX];
@@ -259,7 +179,7 @@ static int unknown_verb(const char *const *words, int n, struct why *why)
 	if (!n)
 		return why_set(why, CLI_EXIT_USE, "no verb: write turnpike VERB, see --help");
 	len = strlen(words[0]);
-	for (size_t i = 0; (v = nth_verb(i)); i++)
+	for (size_t i = 0; (v = cli_verb_at(i)); i++)
 		if (!strncmp(v->name, words[0], len) && v->name[len] == ' ')
 			at += (size_t)snprintf(list + at, sizeof(list) - at, "%s%s", at ? ", " : "",
 			                       v->name);
@@ -290,8 +210,8 @@ static void print_man(FILE *out)
 	const struct verb *v;
 
 	cli_print_man(out);
-	for (size_t i = 0; (v = nth_verb(i)); i++)
-		cli_print_man_verb(out, v->name, usage_of(v, args), v->help);
+	for (size_t i = 0; (v = cli_verb_at(i)); i++)
+		cli_print_man_verb(out, v->name, cli_usage(v, args), v->help);
 	conf_print_man(out);
 	cli_print_man_end(out);
 }
@@ -319,166 +239,11 @@ static int run_help(struct cli *cli, struct why *why)
 			return 0;
 		}
 	}
-	v = find_verb(words, n, &used);
+	v = cli_find_verb(words, n, &used);
 	if (!v || used != n)
 		return unknown_verb(words, n, why);
-	print_verb(stdout, v);
+	cli_print_verb(stdout, v);
 	return 0;
-}
-
-/* ---- arguments ---- */
-
-const char *cli_text(const struct cli *cli, const char *name)
-{
-	for (int i = cli->given_n; i--;)
-		if (!strcmp(cli->given[i].arg->name, name))
-			return cli->given[i].text;
-	return NULL;
-}
-
-static int unknown_flag(const char *arg, struct why *why)
-{
-	const struct conf_option *near;
-	char name[CONF_NAME_MAX], flag[CONF_NAME_MAX];
-
-	snprintf(name, sizeof(name), "%.*s", (int)strcspn(arg, "="), arg);
-	near = strncmp(name, "--", 2) ? NULL : conf_option_near(name + 2);
-	if (near && !near->secret)
-		return why_set(why, CLI_EXIT_USE, "there is no option %s: did you mean %s?", name,
-		               conf_flag_name(near, flag));
-	return why_set(why, CLI_EXIT_USE, "there is no option %s: see turnpike --help", name);
-}
-
-/* The verb's argument that a flag means, and *text of it: NULL where it is to follow. */
-static const struct verb_arg *find_flag(const struct verb *v, const char *flag, const char **text)
-{
-	size_t len = strcspn(flag, "=");
-	char name[CONF_NAME_MAX];
-	const struct verb_arg *arg;
-
-	for (size_t i = 0; (arg = verb_arg(v, i)); i++) {
-		bool ticks = arg->type == VERB_BOOLEAN || arg->type == VERB_SECRET;
-
-		if (!is_on_cli(arg) || arg->flags & ARG_WORD)
-			continue;
-		*text = ticks ? "true" : flag[len] ? flag + len + 1 : NULL;
-		if (strlen(flag_of(arg, name)) == len && !memcmp(flag, name, len) &&
-		    !(ticks && flag[len]))
-			return arg;
-		*text = arg->shorthand;
-		if (arg->shorthand && !strncmp(flag, "--", 2) && !strcmp(flag + 2, arg->shorthand))
-			return arg;
-	}
-	return NULL;
-}
-
-/* Of the verb, or else of any, for a flag may come before its verb: whether a value follows it is
- * the same everywhere. */
-static const struct verb_arg *find_flag_of_any(const struct verb *v, const char *flag,
-                                               const char **text)
-{
-	const struct verb_arg *arg = v ? find_flag(v, flag, text) : NULL;
-
-	for (size_t i = 0; !arg && (v = nth_verb(i)); i++)
-		arg = find_flag(v, flag, text);
-	return arg;
-}
-
-static int give(struct cli *cli, const struct verb_arg *arg, const char *text, struct why *why)
-{
-	if (cli->given_n == CLI_GIVEN_MAX)
-		return why_set(why, CLI_EXIT_USE, "\"%.64s\" is one argument too many", text);
-	cli->given[cli->given_n].arg = arg;
-	cli->given[cli->given_n++].text = text;
-	return 0;
-}
-
-static int take_flag(struct cli *cli, char **argv, int argc, int *i, struct why *why)
-{
-	const char *text;
-	const struct verb_arg *arg = find_flag_of_any(cli->verb, argv[*i], &text);
-	char flag[CONF_NAME_MAX], meta[CONF_NAME_MAX];
-
-	if (!strcmp(argv[*i], "--json")) {
-		cli->json = true;
-		return 0;
-	}
-	if (!arg)
-		return unknown_flag(argv[*i], why);
-	flag_of(arg, flag);
-	if (!text && *i + 1 == argc)
-		return why_set(why, CLI_EXIT_USE, "%s: the value is missing: write %s %s", flag,
-		               flag, meta_of(arg, meta));
-	return give(cli, arg, text ? text : argv[++*i], why);
-}
-
-/* Sorts what the configuration left of argv into flags and words, which begin with the verb. */
-static int parse_rest(int argc, char **argv, struct cli *cli, const char **words, int *word_n,
-                      struct why *why)
-{
-	bool options = true;
-	int r = 0, used;
-
-	*word_n = 0;
-	for (int i = 1; !r && i < argc; i++) {
-		if (!options || argv[i][0] != '-' || !argv[i][1]) {
-			if (*word_n == WORDS_MAX)
-				return why_set(why, CLI_EXIT_USE,
-				               "\"%.64s\" is one argument too many", argv[i]);
-			words[(*word_n)++] = argv[i];
-			cli->verb = find_verb(words, *word_n, &used);
-		} else if (!strcmp(argv[i], "--")) {
-			options = false;
-		} else {
-			r = take_flag(cli, argv, argc, &i, why);
-		}
-	}
-	return r;
-}
-
-static int take_words(struct cli *cli, const char *const *words, int n, struct why *why)
-{
-	const struct verb *v = cli->verb;
-	char args[CLI_USAGE_MAX];
-	const struct verb_arg *arg;
-	int taken = 0, r = 0;
-
-	for (size_t i = 0; !r && (arg = verb_arg(v, i)); i++) {
-		if (!(arg->flags & ARG_WORD))
-			continue;
-		if (taken < n)
-			r = give(cli, arg, words[taken++], why);
-		else if (arg->flags & ARG_REQUIRED)
-			return why_set(why, CLI_EXIT_USE,
-			               "%s: an argument is missing: write turnpike %s %s", v->name,
-			               v->name, usage_of(v, args));
-	}
-	if (!r && taken < n)
-		r = why_set(why, CLI_EXIT_USE,
-		            "%s: \"%.64s\" is one argument too many: write turnpike %s %s", v->name,
-		            words[taken], v->name, usage_of(v, args));
-	return r;
-}
-
-/* Whether every flag that was given is one of the verb. */
-static int check_flags(const struct cli *cli, struct why *why)
-{
-	const struct verb *v = cli->verb;
-	char args[CLI_USAGE_MAX], flag[CONF_NAME_MAX] = "--json";
-	bool known = !cli->json || !(v->flags & VERB_PLAIN);
-
-	for (int i = 0; known && i < cli->given_n; i++) {
-		const struct verb_arg *arg;
-
-		known = false;
-		flag_of(cli->given[i].arg, flag);
-		for (size_t k = 0; (arg = verb_arg(v, k)); k++)
-			known |= is_on_cli(arg) && !(arg->flags & ARG_WORD) &&
-			         !strcmp(arg->name, cli->given[i].arg->name);
-	}
-	return known ? 0
-	             : why_set(why, CLI_EXIT_USE, "%s does not take %s: write turnpike %s %s",
-	                       v->name, flag, v->name, usage_of(v, args));
 }
 
 /* The configuration is wrong: check-config says all of it, any other verb the first. */
@@ -511,21 +276,21 @@ static bool is_about_a_server(const struct verb *v)
 static int run(int argc, char **argv, char *const *envp, struct cli *cli, struct problems *p,
                struct why *why)
 {
-	const char *words[WORDS_MAX];
+	const char *words[CLI_WORDS_MAX];
 	const struct local *local;
 	const struct verb *v;
 	int n, used = 0, status;
 
 	p->err = conf_read(&argc, argv, envp, &cli->conf, &cli->origins, add_problem, p, &p->first);
-	status = parse_rest(argc, argv, cli, words, &n, why);
+	status = cli_parse(argc, argv, cli, words, &n, why);
 	if (status)
 		return status;
-	v = cli->verb = find_verb(words, n, &used);
+	v = cli->verb = cli_find_verb(words, n, &used);
 	if (!v)
 		return unknown_verb(words, n, why);
-	status = check_flags(cli, why);
+	status = cli_check_flags(cli, why);
 	if (!status)
-		status = take_words(cli, words + used, n - used, why);
+		status = cli_take_words(cli, words + used, n - used, why);
 	if (status)
 		return status;
 	if (p->err && !runs(v, run_help))
@@ -554,10 +319,10 @@ static void help(int argc, char **argv)
 
 	for (int i = 1; i < argc; i++) {
 		const char *words[2] = {argv[i], i + 1 < argc ? argv[i + 1] : ""};
-		const struct verb *v = find_verb(words, 2, &used);
+		const struct verb *v = cli_find_verb(words, 2, &used);
 
 		if (v) {
-			print_verb(stdout, v);
+			cli_print_verb(stdout, v);
 			return;
 		}
 	}

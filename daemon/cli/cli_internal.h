@@ -33,6 +33,29 @@ struct cli {
 	char actor[CLI_ACTOR_STRLEN];
 };
 
+/* "serve", the verbs of administration, and the other local ones. NULL past the last. */
+const struct verb *cli_verb_at(size_t i);
+
+/* The verb that words begin with; *used is how many of them it takes. A group without its second
+ * word ("user") matches nothing. */
+const struct verb *cli_find_verb(const char *const *words, int n, int *used);
+
+/* ---- words and flags (cli_args.c) ---- */
+
+#define CLI_USAGE_MAX 320
+#define CLI_WORDS_MAX 5 /* a verb of two, and three more */
+
+/* "NAME [--password-stdin] [--json]" */
+const char *cli_usage(const struct verb *v, char out[CLI_USAGE_MAX]);
+void cli_print_verb(FILE *out, const struct verb *v);
+
+/* Sorts what the configuration left of argv into flags and words, which begin with the verb. Then
+ * the flags are checked and the words behind the verb are taken. Each: an exit status. */
+int cli_parse(int argc, char **argv, struct cli *cli, const char **words, int *word_n,
+              struct why *why);
+int cli_check_flags(const struct cli *cli, struct why *why);
+int cli_take_words(struct cli *cli, const char *const *words, int n, struct why *why);
+
 /* An argument as it was written, NULL if it was not given. */
 const char *cli_text(const struct cli *cli, const char *name);
 
