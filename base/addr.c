@@ -202,7 +202,7 @@ bool prefix_has_ip(const struct prefix *p, const uint8_t *ip, size_t len)
 
 	if (len != (p->family == AF_INET6 ? 16u : 4u))
 		return false;
-	if (memcmp(p->ip, ip, whole))
+	if (memcmp(p->ip, ip, whole) != 0)
 		return false;
 	return !rest || (ip[whole] & (uint8_t)(0xff00 >> rest)) == p->ip[whole];
 }

@@ -350,7 +350,7 @@ int options_parse(struct options *o, int argc, char **argv)
 	*o = (struct options){.artifacts_fd = -1};
 	if (args_parse(&argp, "turnpike-harness " TURNPIKE_VERSION, argc, argv, &said))
 		return EXIT_FAILED;
-	o->list = strcmp(said.verb, "list") == 0;
+	o->list = !strcmp(said.verb, "list");
 	if (o->list)
 		return EXIT_PASSED;
 	if (o->capture && !o->html && !o->keep)

@@ -45,10 +45,10 @@ static int add_word(struct options *o, const struct said_target *said, const cha
 	if (p->target_n == TARGETS_MAX)
 		return options_error("--target names more than %d", TARGETS_MAX);
 	for (size_t i = 0; i < p->target_n; i++) {
-		if (strcmp(p->target[i]->name, word) == 0)
+		if (!strcmp(p->target[i]->name, word))
 			return options_error("--target names %s twice", word);
 	}
-	if (strcmp(word, target_turnpike.name) == 0) {
+	if (!strcmp(word, target_turnpike.name)) {
 		p->target[p->target_n++] = &target_turnpike;
 		return EXIT_PASSED;
 	}
@@ -115,7 +115,7 @@ static int fetch(const char *url, char **text, struct why *why)
 
 static int read_servers(const char *from, struct offer *offer, json_t **servers, struct why *why)
 {
-	bool url = strncmp(from, "http://", 7) == 0 || strncmp(from, "https://", 8) == 0;
+	bool url = !strncmp(from, "http://", 7) || !strncmp(from, "https://", 8);
 	char *text = NULL;
 	int err = url ? fetch(from, &text, why) : read_file(from, &text, why);
 

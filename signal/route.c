@@ -281,7 +281,7 @@ static void on_follow_up(struct hub_peer *p, const struct message *m)
 
 	if (!has_partner_to_be(p, m, &to))
 		return;
-	hub_report(p, strcmp(m->type, "video-answer") ? HUB_EVENT_CANDIDATE : HUB_EVENT_ANSWER,
+	hub_report(p, strcmp(m->type, "video-answer") != 0 ? HUB_EVENT_CANDIDATE : HUB_EVENT_ANSWER,
 	           m->target, 0);
 	on_other(p, m);
 }

@@ -280,7 +280,7 @@ static int check_integrity(struct store *s, struct why *why)
 		text = (const char *)sqlite3_column_text(stmt, 0);
 	if (rc != SQLITE_ROW)
 		err = store_fail(s, "checking the store", why);
-	else if (!text || strcmp(text, "ok"))
+	else if (!text || strcmp(text, "ok") != 0)
 		err = why_set(why, -E_CORRUPT,
 		              "%s is damaged (%.200s): restore a backup, or move it away to start "
 		              "afresh",

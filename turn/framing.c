@@ -31,7 +31,7 @@ int turn_frame_len(const uint8_t *buf, size_t len, size_t *frame_len)
 		return -E_PARSE;
 	if (len > 3 && buf[3] % 4)
 		return -E_PARSE;
-	if (len > 4 && memcmp(buf + 4, cookie, len < 8 ? len - 4 : 4))
+	if (len > 4 && memcmp(buf + 4, cookie, len < 8 ? len - 4 : 4) != 0)
 		return -E_PARSE;
 	if (len < TURN_FRAME_HEAD_LEN)
 		return -E_LATER;

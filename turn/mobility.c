@@ -77,7 +77,7 @@ static bool open_ticket(const struct turn *t, const struct stun_attr *a, struct 
 	memcpy(&ticket.serial, raw + 1, 8);
 	memcpy(ticket.chance, raw + 9, CHANCE_LEN);
 	make_ticket(t, &ticket, again);
-	if (CRYPTO_memcmp(again, a->value, TICKET_LEN))
+	if (CRYPTO_memcmp(again, a->value, TICKET_LEN) != 0)
 		return false;
 	*out = ticket;
 	return true;

@@ -204,9 +204,9 @@ bool turn_nonce_open(const struct turn_nonces *n, const struct turn_tuple *tuple
 	raw[TIME_LEN] = (uint8_t)(rest >> 16);
 	raw[TIME_LEN + 1] = (uint8_t)(rest >> 8);
 	prove(n, n->current, features, tuple, raw, want);
-	if (CRYPTO_memcmp(want, nonce + skip, sizeof(want))) {
+	if (CRYPTO_memcmp(want, nonce + skip, sizeof(want)) != 0) {
 		prove(n, n->previous, features, tuple, raw, want);
-		if (CRYPTO_memcmp(want, nonce + skip, sizeof(want)))
+		if (CRYPTO_memcmp(want, nonce + skip, sizeof(want)) != 0)
 			return false;
 	}
 	out->features = features;

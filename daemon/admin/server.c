@@ -98,8 +98,8 @@ static int make_link(struct admin_task *t, struct why *why)
 	return task_done(
 	    t,
 	    json_pack("{ss ss? ss si}", "url", here, "elsewhere",
-	              *url.elsewhere && strcmp(url.elsewhere, here) ? url.elsewhere : NULL, "path",
-	              url.path, "expires_in_s", GUEST_LINK_S),
+	              *url.elsewhere && strcmp(url.elsewhere, here) != 0 ? url.elsewhere : NULL,
+	              "path", url.path, "expires_in_s", GUEST_LINK_S),
 	    why);
 }
 

@@ -100,7 +100,7 @@ static bool load_state_directory(struct loader *l, char *const *envp)
 	for (; envp && *envp; envp++) {
 		const char *value = *envp + sizeof(name) - 1;
 
-		if (strncmp(*envp, name, sizeof(name) - 1) || *value != '/')
+		if (strncmp(*envp, name, sizeof(name) - 1) != 0 || *value != '/')
 			continue;
 		snprintf(path, sizeof(path), "%.*s", (int)strcspn(value, ":"), value);
 		apply(l, conf_option_find("data"), "STATE_DIRECTORY", path);
@@ -257,7 +257,7 @@ static const char *env_split(const char *var, char name[CONF_NAME_MAX])
 	const char *equals = strchr(var, '=');
 	size_t skip = strlen(ENV_PREFIX), n = 0;
 
-	if (!equals || strncmp(var, ENV_PREFIX, skip))
+	if (!equals || strncmp(var, ENV_PREFIX, skip) != 0)
 		return NULL;
 	for (const char *p = var + skip; p < equals && n + 1 < CONF_NAME_MAX; p++)
 		name[n++] = (char)tolower((unsigned char)*p);
@@ -324,7 +324,7 @@ static void load_variable(struct loader *l, const char *var, const char *name, c
 			tellf(l, "%s and the variable without _FILE are both set: remove one",
 			      where);
 		load_secret_file(l, o, where, value);
-	} else if (strcmp(name, "config") && !is_kubernetes(name)) {
+	} else if (strcmp(name, "config") != 0 && !is_kubernetes(name)) {
 		unknown(l, where, name);
 	}
 }
@@ -351,7 +351,7 @@ static const struct conf_option *arg_option(const char *arg)
 	char name[CONF_NAME_MAX];
 	size_t n;
 
-	if (strncmp(arg, "--", 2))
+	if (strncmp(arg, "--", 2) != 0)
 		return NULL;
 	n = strcspn(arg + 2, "=");
 	if (!n || n >= sizeof(name))

@@ -106,7 +106,7 @@ static void read_unit(struct unit *u, FILE *file)
 		if (!strncmp(line, "StateDirectory=", 15) && !*u->data)
 			snprintf(u->data, sizeof(u->data), "/var/lib/%.*s",
 			         (int)strcspn(line + 15, " \t\r\n"), line + 15);
-		if (strncmp(line, "ExecStart=", 10))
+		if (strncmp(line, "ExecStart=", 10) != 0)
 			continue;
 		take_word(u->program, sizeof(u->program), line + 10);
 		take_argument(u->config, sizeof(u->config), line, " --config");

@@ -144,7 +144,7 @@ void import_user(struct import *im, const char *value)
 	}
 	snprintf(name, sizeof(name), "%.*s", (int)(colon - value), value);
 	password = colon + 1 + strspn(colon + 1, " \t");
-	snprintf(key, sizeof(key), "%s", password + (strncmp(password, "0x", 2) ? 0 : 2));
+	snprintf(key, sizeof(key), "%s", password + (strncmp(password, "0x", 2) != 0 ? 0 : 2));
 	if (!strncmp(password, "0x", 2)) /* what follows the key, coturn does not look at */
 		add_user(im, NULL, name, NULL, key);
 	else

@@ -163,7 +163,7 @@ static const char *came(const struct turn_record *r, char *buf)
 
 	if (!r->close_reason)
 		return say(buf, "%s; the session goes on.", how);
-	if (no && strcmp(r->close_reason, "expired") == 0)
+	if (no && !strcmp(r->close_reason, "expired"))
 		return say(buf, "%s, until the session expired after a refusal (%u).", how,
 		           no->code);
 	if (!strcmp(r->close_reason, "deleted"))

@@ -365,7 +365,7 @@ size_t sandbox_input_files(int argc, char *const *argv, char *const *envp, const
 	for (; envp && *envp && n < max; envp++) {
 		const char *value = strchr(*envp, '=');
 
-		if (!value || strncmp(*envp, "TURNPIKE_", 9))
+		if (!value || strncmp(*envp, "TURNPIKE_", 9) != 0)
 			continue;
 		if (!strncmp(*envp, "TURNPIKE_CONFIG=", 16) ||
 		    (value - *envp > 5 && !strncmp(value - 5, "_FILE", 5)))

@@ -82,8 +82,8 @@ static void test_packaged_file(void **state)
 
 		/* prose begins with a blank, and "secret key" is a line of it that does not */
 		if (!islower((unsigned char)*at) || strstr(at, " ") != NULL)
-			if (strncmp(at, "psql-", 5) && strncmp(at, "mysql-", 6) &&
-			    strncmp(at, "redis-", 6) && strncmp(at, "Verbose", 7))
+			if (strncmp(at, "psql-", 5) != 0 && strncmp(at, "mysql-", 6) != 0 &&
+			    strncmp(at, "redis-", 6) != 0 && strncmp(at, "Verbose", 7) != 0)
 				continue;
 		expect_known(at);
 		n++;

@@ -172,7 +172,7 @@ static json_t *container_value(const json_t *remote, const char *type, json_t *s
 
 	if (!value && id && json_object_get(seen, id))
 		return json_incref(json_object_get(seen, id));
-	out = strcmp(type, "array") == 0 ? array_value(value, seen) : object_value(value, seen);
+	out = !strcmp(type, "array") ? array_value(value, seen) : object_value(value, seen);
 	if (id)
 		json_object_set(seen, id, out);
 	return out;
@@ -185,17 +185,16 @@ static json_t *value_of(const json_t *remote, json_t *seen)
 
 	if (!type)
 		return json_null();
-	if (strcmp(type, "string") == 0 || strcmp(type, "boolean") == 0 ||
-	    strcmp(type, "date") == 0)
+	if (!strcmp(type, "string") || !strcmp(type, "boolean") || !strcmp(type, "date"))
 		return json_incref(value);
-	if (strcmp(type, "number") == 0) {
-		if (json_is_string(value) && strcmp(json_string_value(value), "-0") == 0)
+	if (!strcmp(type, "number")) {
+		if (json_is_string(value) && !strcmp(json_string_value(value), "-0"))
 			return json_integer(0);
 		return json_is_number(value) ? json_incref(value) : json_null();
 	}
-	if (strcmp(type, "array") == 0 || strcmp(type, "object") == 0)
+	if (!strcmp(type, "array") || !strcmp(type, "object"))
 		return container_value(remote, type, seen);
-	if (strcmp(type, "null") == 0 || strcmp(type, "undefined") == 0)
+	if (!strcmp(type, "null") || !strcmp(type, "undefined"))
 		return json_null();
 	return json_object(); /* a node, a promise, a typed array: nothing that JSON has a form for
 	                       */

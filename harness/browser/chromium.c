@@ -123,24 +123,24 @@ static void on_event(void *arg, const char *method, const json_t *params)
 {
 	struct browser *b = arg;
 
-	if (strcmp(method, "Runtime.consoleAPICalled") == 0) {
+	if (!strcmp(method, "Runtime.consoleAPICalled")) {
 		on_console(b, params);
-	} else if (strcmp(method, "Runtime.exceptionThrown") == 0) {
+	} else if (!strcmp(method, "Runtime.exceptionThrown")) {
 		on_exception(b, params);
-	} else if (strcmp(method, "Log.entryAdded") == 0) {
+	} else if (!strcmp(method, "Log.entryAdded")) {
 		const json_t *entry = json_object_get(params, "entry");
 		const char *text = json_string_value(json_object_get(entry, "text"));
 		const char *url = json_string_value(json_object_get(entry, "url"));
 
 		browser_log(b, "log", "%s %s", text ? text : "", url ? url : "");
-	} else if (strcmp(method, "Page.lifecycleEvent") == 0) {
+	} else if (!strcmp(method, "Page.lifecycleEvent")) {
 		const char *name = json_string_value(json_object_get(params, "name"));
 		const char *loader = json_string_value(json_object_get(params, "loaderId"));
 
-		if (name && loader && strcmp(name, "load") == 0)
+		if (name && loader && !strcmp(name, "load"))
 			snprintf(impl(b)->loaded, sizeof(impl(b)->loaded), "%s", loader);
-	} else if (strcmp(method, "Inspector.targetCrashed") == 0 ||
-	           strcmp(method, "Target.targetCrashed") == 0) {
+	} else if (!strcmp(method, "Inspector.targetCrashed") ||
+	           !strcmp(method, "Target.targetCrashed")) {
 		impl(b)->page_crashed = true;
 		cdp_give_up(impl(b)->cdp);
 		browser_log(b, "crash", "the page's process died");
@@ -238,7 +238,7 @@ static int find_page(struct browser *b, char *id, size_t size, struct why *why)
 			const char *type = json_string_value(json_object_get(target, "type"));
 			const char *text = json_string_value(json_object_get(target, "targetId"));
 
-			if (!id[0] && type && text && strcmp(type, "page") == 0)
+			if (!id[0] && type && text && !strcmp(type, "page"))
 				snprintf(id, size, "%s", text);
 		}
 		json_decref(result);

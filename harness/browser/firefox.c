@@ -89,8 +89,8 @@ static void on_log(struct browser *b, const json_t *params)
 		return;
 	if (!text)
 		text = "";
-	if (!kind || strcmp(kind, "warn") == 0)
-		kind = strcmp(level, "warn") == 0 ? "warning" : level;
+	if (!kind || !strcmp(kind, "warn"))
+		kind = !strcmp(level, "warn") ? "warning" : level;
 	browser_log(b, kind, "%s", text);
 }
 
@@ -113,21 +113,21 @@ static void on_event(void *arg, const char *method, const json_t *params)
 	const char *context = json_string_value(json_object_get(params, "context"));
 	const char *url = json_string_value(json_object_get(params, "url"));
 
-	if (strcmp(method, "log.entryAdded") == 0) {
+	if (!strcmp(method, "log.entryAdded")) {
 		on_log(b, params);
-	} else if (strcmp(method, "script.message") == 0) {
+	} else if (!strcmp(method, "script.message")) {
 		on_exception(b, params);
-	} else if (strcmp(method, "script.realmCreated") == 0) {
-		if (realm && context && strcmp(context, f->page.context) == 0 &&
+	} else if (!strcmp(method, "script.realmCreated")) {
+		if (realm && context && !strcmp(context, f->page.context) &&
 		    !json_object_get(params, "sandbox"))
 			snprintf(f->page.realm, sizeof(f->page.realm), "%s", realm);
-	} else if (strcmp(method, "script.realmDestroyed") == 0) {
+	} else if (!strcmp(method, "script.realmDestroyed")) {
 		/* Firefox does not answer what was being evaluated there. */
-		if (f->evaluating && realm && strcmp(realm, f->page.realm) == 0)
+		if (f->evaluating && realm && !strcmp(realm, f->page.realm))
 			bidi_interrupt(f->bidi);
-	} else if (strcmp(method, "browsingContext.navigationCommitted") == 0) {
-		if (context && strcmp(context, f->page.context) == 0 && url &&
-		    strncmp(url, "about:tabcrashed", 16) == 0) {
+	} else if (!strcmp(method, "browsingContext.navigationCommitted")) {
+		if (context && !strcmp(context, f->page.context) && url &&
+		    !strncmp(url, "about:tabcrashed", 16)) {
 			f->crashed = true;
 			bidi_interrupt(f->bidi);
 			browser_log(b, "crash", "the page's process died");
@@ -412,7 +412,7 @@ static int set_proxy(struct browser *b, const char *proxy, int64_t limit_ms, str
 	    " Services.prefs.setStringPref('network.proxy.' + kind, '%.*s');"
 	    " Services.prefs.setIntPref('network.proxy.' + kind + '_port', %d);"
 	    "} Services.prefs.setIntPref('network.proxy.type', %d)";
-	const char *host = proxy && strncmp(proxy, "http://", 7) == 0 ? proxy + 7 : "";
+	const char *host = proxy && !strncmp(proxy, "http://", 7) ? proxy + 7 : "";
 	const char *colon = strrchr(host, ':');
 	struct why said;
 	char text[512];
@@ -477,7 +477,7 @@ static int firefox_open(struct browser *b, const char *url, int64_t limit_ms, st
 	/* "browsingContext.navigate: unknown error: Error: NS_ERROR_CONNECTION_REFUSED" */
 	if (err == -E_INVAL)
 		return why_set(why, -E_IO, "cannot open %s: %s", url,
-		               words && strncmp(words, " NS_", 4) == 0 ? words + 1 : said.text);
+		               words && !strncmp(words, " NS_", 4) ? words + 1 : said.text);
 	return err == 0 ? 0 : why_set(why, err, "%s", said.text);
 }
 

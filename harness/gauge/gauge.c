@@ -111,7 +111,7 @@ static bool read_datagram(const struct gauge *g, const uint8_t *data, size_t len
 	*flow = ntohl(word[1]);
 	*number = ntohl(word[2]);
 	return ntohl(word[0]) == MAGIC && *flow < g->flow_n && *number < g->flow[*flow]->sent &&
-	       compose(whole, *flow, *number) == len && memcmp(whole, data, len) == 0;
+	       compose(whole, *flow, *number) == len && !memcmp(whole, data, len);
 }
 
 static void count(uint8_t *times)

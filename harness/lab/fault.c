@@ -114,7 +114,7 @@ int lab_set_link(struct lab *lab, enum lab_side side, const struct lab_link *lin
 	if (link->loss_percent > 100)
 		return why_set(why, -E_INVAL, "a link cannot lose %u %% of its packets",
 		               link->loss_percent);
-	if (memcmp(&before, link, sizeof(before)) == 0)
+	if (!memcmp(&before, link, sizeof(before)))
 		return 0;
 	s->bent.link = *link;
 	s->helpers.delay = 0;

@@ -177,7 +177,7 @@ static int wait_names(const struct lab *lab, enum lab_side side, struct why *why
 			char ip[LAB_IP_MAX] = "";
 			int err = names_ask(netns_fd, LAB_SERVER_NAME, family, 1000, ip, why);
 
-			good = want ? err == 0 && strcmp(ip, want) == 0 : err == -E_NOTFOUND;
+			good = want ? err == 0 && !strcmp(ip, want) : err == -E_NOTFOUND;
 		}
 		if (good)
 			return 0;

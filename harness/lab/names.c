@@ -84,7 +84,7 @@ int names_ask(int netns_fd, const char *name, int family, int64_t patience_ms, c
 		if (n >= 0)
 			poll(&p, 1, ASK_MS);
 		n = recv(fd, pkt, sizeof(pkt), MSG_DONTWAIT);
-		if (n >= HEADER && memcmp(pkt, asked, 2) == 0)
+		if (n >= HEADER && !memcmp(pkt, asked, 2))
 			err = answer(pkt, (size_t)n, asked_len, family, ip);
 		else if (!p.revents || n < 0) /* not yet listening */
 			clock_sleep_ms(5);

@@ -261,7 +261,7 @@ const struct nat_kind nat_carrier = {
 const struct nat_kind *nat_find(const char *name)
 {
 	for (size_t i = 0; i < nat_kinds_n; i++) {
-		if (strcmp(nat_kinds[i].name, name) == 0)
+		if (!strcmp(nat_kinds[i].name, name))
 			return &nat_kinds[i];
 	}
 	return NULL;
@@ -344,20 +344,20 @@ static const char *add_word(struct text *t, const char *word, const struct nat_p
 	const char *end = strchr(word, '@');
 	size_t n = end ? (size_t)(end - word) : 0;
 
-	if (n == 3 && strncmp(word, "WAN", n) == 0)
+	if (n == 3 && !strncmp(word, "WAN", n))
 		add(t, "%s", place->wan_ip);
-	else if (n == 4 && strncmp(word, "MASK", n) == 0)
+	else if (n == 4 && !strncmp(word, "MASK", n))
 		add(t, "0x%x", mask(place));
-	else if (n == 7 && strncmp(word, "CARRIER", n) == 0)
+	else if (n == 7 && !strncmp(word, "CARRIER", n))
 		add(t, "0x%x", carrier_mask(place));
-	else if (n == 5 && strncmp(word, "PORTS", n) == 0)
+	else if (n == 5 && !strncmp(word, "PORTS", n))
 		add_ports(t, place);
-	else if (n == 10 && strncmp(word, "BY_ADDRESS", n) == 0)
+	else if (n == 10 && !strncmp(word, "BY_ADDRESS", n))
 		add_by_address(t, place);
-	else if (n == 3 && strncmp(word, "EIM", n) == 0) {
+	else if (n == 3 && !strncmp(word, "EIM", n)) {
 		if (place->generation > 0 || place->shared)
 			add_rules(t, "oifname \"wan\" meta l4proto udp " MASK_EIM, place);
-	} else if (n == 4 && strncmp(word, "REST", n) == 0)
+	} else if (n == 4 && !strncmp(word, "REST", n))
 		add(t, "oifname \"wan\" masquerade%s;", place->generation > 0 ? " random" : "");
 	else { /* the name of an nft set, as in `map @fc` */
 		add(t, "@");

@@ -257,7 +257,7 @@ static void read_client(struct probe *p, struct family *f, enum client client)
 		take_answer(p, f, tid, &from, &mapped);
 	/* RFC 4787 REQ-9: by its outside address. Straight across the LAN does not count. */
 	else if (client == MAPPED && stun_parse_request(pkt, (size_t)n, tid, &change) == 0 &&
-	         memcmp(tid, f->tid[HAIRPIN], STUN_TID_LEN) == 0 &&
+	         !memcmp(tid, f->tid[HAIRPIN], STUN_TID_LEN) &&
 	         addr_equal_ip(&from, &f->facts.mapped[0][0])) {
 		f->done[HAIRPIN] = f->facts.hairpin = true;
 		p->progress_ms = clock_mono_ms();

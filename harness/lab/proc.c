@@ -307,7 +307,7 @@ static long memory_of(pid_t pid, const char *what)
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	f = fopen(path, "re");
 	while (f && kb < 0 && fgets(line, sizeof(line), f)) {
-		if (strncmp(line, what, len) == 0 && line[len] == ':')
+		if (!strncmp(line, what, len) && line[len] == ':')
 			kb = strtol(line + len + 1, NULL, 10);
 	}
 	if (f)

@@ -182,7 +182,7 @@ static int ask_proxy(const struct reach *r, uint16_t port, bool *ok, struct why 
 			n = recv(fd, text, sizeof(text) - 1, 0);
 	}
 	text[n > 0 ? n : 0] = '\0';
-	*ok = n > 0 && strncmp(text, "HTTP/1.", 7) == 0 && strncmp(text + 8, " 200", 4) == 0;
+	*ok = n > 0 && !strncmp(text, "HTTP/1.", 7) && !strncmp(text + 8, " 200", 4);
 	close(fd);
 	return 0;
 }

@@ -132,7 +132,7 @@ static int list(void)
 static void take_load(struct options *o, const char *name, const struct argp_state *state)
 {
 	for (size_t i = 0; i < LOAD_N; i++) {
-		if (strcmp(loads[i].name, name) == 0 && is_signal(&loads[i]) == o->signal) {
+		if (!strcmp(loads[i].name, name) && is_signal(&loads[i]) == o->signal) {
 			o->load[o->load_n++] = &loads[i];
 			return;
 		}
@@ -183,7 +183,7 @@ static error_t take(int key, char *arg, struct argp_state *state)
 		o->only[o->only_n++] = arg;
 		break;
 	case OPT_AGAINST:
-		o->against = strcmp(arg, "coturn") ? arg : "turnserver";
+		o->against = strcmp(arg, "coturn") != 0 ? arg : "turnserver";
 		break;
 	case OPT_TRANSPORT:
 		if (!link_transport_parse(arg, &o->transport))

@@ -19,16 +19,16 @@ static bool ends_with(const char *name, const char *end)
 {
 	size_t n = strlen(name), m = strlen(end);
 
-	return n > m && strcmp(name + n - m, end) == 0;
+	return n > m && !strcmp(name + n - m, end);
 }
 
 enum artifact_kind artifact_kind(const char *name)
 {
-	if (strcmp(name, "steps.log") == 0)
+	if (!strcmp(name, "steps.log"))
 		return ARTIFACT_STEPS;
 	if (ends_with(name, ".log"))
 		return ARTIFACT_LOG;
-	if (strcmp(name, "evidence-a.json") == 0 || strcmp(name, "evidence-b.json") == 0)
+	if (!strcmp(name, "evidence-a.json") || !strcmp(name, "evidence-b.json"))
 		return ARTIFACT_EVIDENCE;
 	if (ends_with(name, ".png"))
 		return ARTIFACT_PICTURE;

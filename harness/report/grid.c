@@ -13,15 +13,14 @@ static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvw
 
 bool grid_has(const struct result *r)
 {
-	return strcmp(r->group, "matrix") == 0 && r->kind[0][0] && r->kind[1][0];
+	return !strcmp(r->group, "matrix") && r->kind[0][0] && r->kind[1][0];
 }
 
 /* One grid is of one target and one pair of browsers. */
 static bool same_grid(const struct result *a, const struct result *b)
 {
-	return grid_has(a) && grid_has(b) && strcmp(a->target, b->target) == 0 &&
-	       strcmp(a->browser[0], b->browser[0]) == 0 &&
-	       strcmp(a->browser[1], b->browser[1]) == 0;
+	return grid_has(a) && grid_has(b) && !strcmp(a->target, b->target) &&
+	       !strcmp(a->browser[0], b->browser[0]) && !strcmp(a->browser[1], b->browser[1]);
 }
 
 static int severity(enum result_state state)
@@ -69,9 +68,9 @@ static const char *word(const struct result *r)
 		break;
 	}
 	path = result_path_word(r);
-	if (strcmp(path, "direct") == 0)
+	if (!strcmp(path, "direct"))
 		return "dir";
-	return strcmp(path, "relay") == 0 ? "rel" : *path ? path : "ok";
+	return !strcmp(path, "relay") ? "rel" : *path ? path : "ok";
 }
 
 /* A cell that was played more than once shows its worst. */
@@ -83,8 +82,7 @@ static const struct result *find(const struct run *run, const struct result *lik
 	for (size_t i = 0; i < run->result_n; i++) {
 		const struct result *r = &run->result[i];
 
-		if (same_grid(r, like) && strcmp(r->kind[0], row) == 0 &&
-		    strcmp(r->kind[1], col) == 0 &&
+		if (same_grid(r, like) && !strcmp(r->kind[0], row) && !strcmp(r->kind[1], col) &&
 		    (!worst || severity(r->state) > severity(worst->state)))
 			worst = r;
 	}
@@ -94,7 +92,7 @@ static const struct result *find(const struct run *run, const struct result *lik
 static void add_kind(const char *kinds[KINDS_MAX], size_t *n, const char *kind)
 {
 	for (size_t i = 0; i < *n; i++) {
-		if (strcmp(kinds[i], kind) == 0)
+		if (!strcmp(kinds[i], kind))
 			return;
 	}
 	if (*n < KINDS_MAX)

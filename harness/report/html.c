@@ -164,7 +164,7 @@ static int scan_cell(struct page *p, size_t cell)
 		/* Our own names are plain; a program's may be anything. */
 		memcpy(clean, entry->d_name, len + 1);
 		result_clean(clean);
-		if (strcmp(clean, entry->d_name) == 0)
+		if (!strcmp(clean, entry->d_name))
 			err = add_item(p, cell, dirfd(dir), entry->d_name);
 	}
 	closedir(dir);
@@ -315,19 +315,19 @@ static int put_part(const struct page *p, const char *name, size_t len)
 	char verdict[256];
 
 	run_verdict(p->run, verdict, sizeof(verdict));
-	if (strncmp(name, "TITLE", len) == 0) {
+	if (!strncmp(name, "TITLE", len)) {
 		fputs("Calls through NATs: ", p->f);
 		markup_put(p->f, verdict);
-	} else if (strncmp(name, "VERDICT", len) == 0) {
+	} else if (!strncmp(name, "VERDICT", len)) {
 		markup_put(p->f, verdict);
-	} else if (strncmp(name, "CSS", len) == 0) {
+	} else if (!strncmp(name, "CSS", len)) {
 		fputs(report_css, p->f);
-	} else if (strncmp(name, "JS", len) == 0) {
+	} else if (!strncmp(name, "JS", len)) {
 		fputs(report_js, p->f);
 		fputs(cell_js, p->f);
-	} else if (strncmp(name, "NOSCRIPT", len) == 0) {
+	} else if (!strncmp(name, "NOSCRIPT", len)) {
 		put_noscript(p);
-	} else if (strncmp(name, "DATA", len) == 0) {
+	} else if (!strncmp(name, "DATA", len)) {
 		return put_data(p);
 	}
 	return 0;

@@ -111,7 +111,7 @@ static size_t count_tag(const struct run *run, const char *tag)
 	for (size_t i = 0; i < run->result_n; i++) {
 		const char *is = outcome_tag(run->result[i].state);
 
-		n += is && strcmp(is, tag) == 0;
+		n += is && !strcmp(is, tag);
 	}
 	return n;
 }

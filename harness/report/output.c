@@ -21,7 +21,7 @@ static bool is_ours(const char *path)
 {
 	struct stat st;
 
-	if (strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0)
+	if (!strncmp(path, "/dev/", 5) || !strncmp(path, "/proc/", 6))
 		return false;
 	return stat(path, &st) != 0 || S_ISREG(st.st_mode);
 }

@@ -165,7 +165,7 @@ void result_measure(struct result *r, const char *name, double value, const char
 const struct measure *result_find(const struct result *r, const char *name)
 {
 	for (size_t i = 0; i < r->measure_n; i++) {
-		if (strcmp(r->measure[i].name, name) == 0)
+		if (!strcmp(r->measure[i].name, name))
 			return &r->measure[i];
 	}
 	return NULL;
@@ -286,9 +286,9 @@ const char *result_path_word(const struct result *r)
 	static const char *const legs[] = {"tls", "tcp", "udp"};
 	size_t len = strcspn(r->path, ",");
 
-	if (strncmp(r->path, "direct", 6) == 0)
+	if (!strncmp(r->path, "direct", 6))
 		return "direct";
-	if (strncmp(r->path, "none", 4) == 0)
+	if (!strncmp(r->path, "none", 4))
 		return "none";
 	if (strncmp(r->path, "relay", 5) != 0)
 		return "";

@@ -70,8 +70,7 @@ int report_text_groups(FILE *f, const struct run *run)
 		bool seen = grid_has(&run->result[i]);
 
 		for (size_t k = 0; k < i && !seen; k++)
-			seen =
-			    !grid_has(&run->result[k]) && strcmp(run->result[k].group, group) == 0;
+			seen = !grid_has(&run->result[k]) && !strcmp(run->result[k].group, group);
 		if (!seen)
 			put_group(f, run, group);
 	}
@@ -84,7 +83,7 @@ static bool alike(const struct result *a, const struct result *b)
 	bool same = a->state == b->state && a->failure_n > 0 && a->failure_n == b->failure_n;
 
 	for (size_t i = 0; i < a->failure_n && same; i++)
-		same = strcmp(a->failure[i], b->failure[i]) == 0;
+		same = !strcmp(a->failure[i], b->failure[i]);
 	return same;
 }
 

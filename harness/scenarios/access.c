@@ -82,7 +82,7 @@ static int await_moment(struct stage *st, int64_t when_s, bool *over, struct why
 		clock_sleep_ms(LOOK_MS);
 		err = fault_read_pulses(st, p, why);
 		for (int i = 0; i < LAB_SIDES && err == 0; i++)
-			*over |= strcmp(p[i].call, "idle") == 0;
+			*over |= !strcmp(p[i].call, "idle");
 	}
 	return err;
 }
@@ -164,7 +164,7 @@ static int revoked_n(int log_fd, off_t from, const char *user)
 	for (char *at = log; (at = strstr(at, closed));) {
 		at += strlen(closed);
 		at += strspn(at, "0123456789");
-		n += strncmp(at, name, strlen(name)) == 0;
+		n += !strncmp(at, name, strlen(name));
 	}
 	return n;
 }

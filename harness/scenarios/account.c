@@ -22,7 +22,7 @@ static bool has(const json_t *list, const char *text)
 	json_array_foreach (list, i, item) {
 		const char *other = json_string_value(item);
 
-		if (other && strcmp(other, text) == 0)
+		if (other && !strcmp(other, text))
 			return true;
 	}
 	return false;

@@ -344,7 +344,7 @@ static int add_relays(struct plan *plan, const struct against *a, const struct p
 		snprintf(c.name, sizeof(c.name), "%s-%s-%u", relay.name, word, e->port);
 		for (size_t k = 0; k < plan->n; k++) {
 			/* A server that is known by several names or addresses. */
-			if (strcmp(plan->cell[k].name, c.name) == 0)
+			if (!strcmp(plan->cell[k].name, c.name))
 				snprintf(c.name, sizeof(c.name), "%s-%s-%u-%zu", relay.name, word,
 				         e->port, i);
 		}

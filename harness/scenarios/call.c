@@ -106,8 +106,8 @@ int call_await(struct stage *st, const struct call_expect *expect, struct why *w
 			err = read_state(st->browser[i], &v[i], why);
 			if (err != 0)
 				return err;
-			connected += strcmp(v[i].state, "connected") == 0 && v[i].has_pair;
-			failed += strcmp(v[i].state, "failed") == 0;
+			connected += !strcmp(v[i].state, "connected") && v[i].has_pair;
+			failed += !strcmp(v[i].state, "failed");
 		}
 		if (failed > 0 || clock_mono_ms() >= deadline)
 			return 0;

@@ -76,8 +76,8 @@ static void note_times(struct fault_times *t, const struct pulse p[LAB_SIDES])
 	bool online = true, ended = true;
 
 	for (int i = 0; i < LAB_SIDES; i++) {
-		online = online && strcmp(p[i].link, "signed-in") == 0;
-		ended = ended && strcmp(p[i].call, "idle") == 0;
+		online = online && !strcmp(p[i].link, "signed-in");
+		ended = ended && !strcmp(p[i].call, "idle");
 	}
 	if (online && t->healed_ms > 0 && t->online_ms == 0)
 		t->online_ms = p[1].now_ms;

@@ -59,7 +59,7 @@ static bool is_back(const struct fault_times *t, const struct pulse *p)
 {
 	double since = greater(resumed(p), t->healed_ms);
 
-	return strcmp(p->state, "connected") == 0 && p->picture.silent_ms < SILENT_MS &&
+	return !strcmp(p->state, "connected") && p->picture.silent_ms < SILENT_MS &&
 	       p->sound.silent_ms < SILENT_MS && p->now_ms - since >= STEADY_MS;
 }
 
@@ -190,7 +190,7 @@ static void check_end(const struct fault *f, const struct fault_times *t,
 	for (int i = 0; i < LAB_SIDES; i++) {
 		check_silence(f, t, &mark[i], "picture", &p[i], &p[i].picture, r);
 		check_silence(f, t, &mark[i], "sound", &p[i], &p[i].sound, r);
-		if (strncmp(p[i].reason, NO_REASON, strlen(NO_REASON)) == 0)
+		if (!strncmp(p[i].reason, NO_REASON, strlen(NO_REASON)))
 			result_fail(r,
 			            "%s should be told why the call ended after %s, but %s; most "
 			            "likely: the page ends a call without a reason.",

@@ -32,10 +32,10 @@ static void read_certificate(CURL *c, struct http_answer *a)
 		return;
 	a->tls = true;
 	for (const struct curl_slist *s = info->certinfo[0]; s; s = s->next) {
-		if (strncmp(s->data, "Expire date:", 12) == 0 &&
+		if (!strncmp(s->data, "Expire date:", 12) &&
 		    strptime(s->data + 12, "%b %d %H:%M:%S %Y", &tm))
 			a->cert_expires_s = timegm(&tm);
-		if (strncmp(s->data, "Subject:", 8) == 0)
+		if (!strncmp(s->data, "Subject:", 8))
 			snprintf(a->cert_name, sizeof(a->cert_name), "%s", s->data + 8);
 	}
 }

@@ -84,7 +84,7 @@ int offer_parse_uri(const char *uri, struct offer_entry *e, struct why *why)
 		               uri);
 	snprintf(e->uri, sizeof(e->uri), "%s", uri);
 	query = rest + strcspn(rest, "?");
-	udp = strcmp(query, "?transport=udp") == 0 || (!*query && !secure);
+	udp = !strcmp(query, "?transport=udp") || (!*query && !secure);
 	if (*query && !udp && strcmp(query, "?transport=tcp") != 0)
 		return why_set(why, -E_PARSE, "%s: after the ? may stand transport=udp or =tcp",
 		               uri);

@@ -33,8 +33,8 @@ static bool selected(const struct plan_options *opt, struct cell *cell, const ch
 		if (fnmatch(opt->only[i], name, 0) == 0 ||
 		    fnmatch(opt->only[i], cell->name, 0) == 0) {
 			matched[i] = true;
-			cell->named |= strcmp(opt->only[i], name) == 0 ||
-			               strcmp(opt->only[i], cell->name) == 0;
+			cell->named |=
+			    !strcmp(opt->only[i], name) || !strcmp(opt->only[i], cell->name);
 			return true;
 		}
 	}
@@ -119,7 +119,7 @@ static int add_scenarios(struct plan *plan, const struct plan_options *opt,
 static bool in_kinds(const struct plan_options *opt, const struct nat_kind *kind)
 {
 	for (size_t i = 0; i < opt->kinds_n; i++) {
-		if (strcmp(opt->kinds[i], kind->name) == 0)
+		if (!strcmp(opt->kinds[i], kind->name))
 			return true;
 	}
 	return opt->kinds_n == 0;

@@ -45,7 +45,7 @@ const char *scenario_group_name(enum scenario_group group)
 const struct scenario *scenario_find(const char *name)
 {
 	for (size_t i = 0; i < scenarios_n; i++) {
-		if (strcmp(scenarios[i].name, name) == 0)
+		if (!strcmp(scenarios[i].name, name))
 			return &scenarios[i];
 	}
 	return NULL;

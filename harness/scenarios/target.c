@@ -67,7 +67,7 @@ static json_t *coturn_servers(const char *host)
 		char uri[OFFER_URI];
 
 		snprintf(uri, sizeof(uri), coturn_uris[i], host);
-		json_array_append_new(strncmp(uri, "stun", 4) == 0 ? stun : turn, json_string(uri));
+		json_array_append_new(!strncmp(uri, "stun", 4) ? stun : turn, json_string(uri));
 	}
 	return json_pack("[{s:o}, {s:o, s:s, s:s}]", "urls", stun, "urls", turn, "username",
 	                 COTURN_USER, "credential", COTURN_PASSWORD);
@@ -112,7 +112,7 @@ json_t *target_servers(const struct target *t, const char *host)
 		return json_incref(t->servers);
 	if (*host == '[')
 		return coturn_servers("[" LAB_TURN_IP6 "]");
-	return coturn_servers(strcmp(host, LAB_SERVER_IP) == 0 ? LAB_TURN_IP : LAB_TURN_NAME);
+	return coturn_servers(!strcmp(host, LAB_SERVER_IP) ? LAB_TURN_IP : LAB_TURN_NAME);
 }
 
 /* ---- the process ---- */

@@ -130,7 +130,7 @@ static bool goes_relayed(char a, char b, const char *leg_a, const char *leg_b)
 static char letter_of(const struct nat_kind *kind)
 {
 	for (size_t i = 0; i < sizeof(letters) / sizeof(*letters); i++) {
-		if (strcmp(letters[i].kind, kind->name) == 0)
+		if (!strcmp(letters[i].kind, kind->name))
 			return letters[i].letter;
 	}
 	return '\0';

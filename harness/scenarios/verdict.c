@@ -96,7 +96,7 @@ int peer_view_parse(const json_t *json, struct peer_view *v)
 
 static bool relays(const struct peer_view *v)
 {
-	return strcmp(v->local.type, "relay") == 0 || strcmp(v->remote.type, "relay") == 0;
+	return !strcmp(v->local.type, "relay") || !strcmp(v->remote.type, "relay");
 }
 
 enum path_class verdict_path(const struct peer_view v[VERDICT_PEERS])
@@ -179,10 +179,10 @@ static bool explain_error(const struct call_expect *expect, const struct peer_vi
 	*advice = (struct advice){"the browser reports an ICE server error",
 	                          "the server's log, and what it answers to a client"};
 	for (size_t i = 0; i < sizeof(ice_errors) / sizeof(*ice_errors); i++) {
-		if (strncmp(v->error, ice_errors[i].code, 3) == 0)
+		if (!strncmp(v->error, ice_errors[i].code, 3))
 			*advice = ice_errors[i].advice;
 	}
-	if (strncmp(v->error, "701", 3) == 0 && is_about_name(v->error))
+	if (!strncmp(v->error, "701", 3) && is_about_name(v->error))
 		*advice = no_answer_of_name;
 	/* One transport's silence explains nothing where another gave a relay, or none is needed.
 	 */
@@ -201,7 +201,7 @@ static struct advice explain_no_connection(const struct call_expect *expect,
 		    "the page made no RTCPeerConnection: the call did not reach "
 		    "this end, or the page failed before",
 		    "this end's console log, and whether its WebSocket stayed open"};
-	if (strcmp(v->signaling, "have-local-offer") == 0)
+	if (!strcmp(v->signaling, "have-local-offer"))
 		return (struct advice){
 		    "its offer was never answered: signaling lost the offer or the answer",
 		    "the other end's console log, and the hub's lines in the server's log"};
@@ -239,7 +239,7 @@ static bool check_connected(const struct call_expect *expect, const struct peer_
 {
 	struct advice advice;
 
-	if (strcmp(v->state, "connected") == 0 && v->has_pair)
+	if (!strcmp(v->state, "connected") && v->has_pair)
 		return true;
 	advice = explain_no_connection(expect, v);
 	result_fail(r,
@@ -299,8 +299,8 @@ static void check_ends_agree(const struct peer_mark mark[VERDICT_PEERS],
 	for (int i = 0; i < VERDICT_PEERS; i++) {
 		const char *seen = v[!i].remote.type;
 
-		if (strcmp(v[i].local.type, "relay") != 0 || strcmp(seen, "relay") == 0 ||
-		    strcmp(seen, "prflx") == 0)
+		if (strcmp(v[i].local.type, "relay") != 0 || !strcmp(seen, "relay") ||
+		    !strcmp(seen, "prflx"))
 			continue;
 		result_fail(r,
 		            "%s sends from a relay candidate, so %s should see a relay (or prflx) "
@@ -320,7 +320,7 @@ static void check_relayed_address(const struct peer_mark mark[VERDICT_PEERS],
 		const char *told = v[i].local.address, *seen = v[!i].remote.address;
 
 		if (strcmp(v[i].local.type, "relay") != 0 || !*told || !*seen ||
-		    strcmp(told, seen) == 0)
+		    !strcmp(told, seen))
 			continue;
 		result_fail(r,
 		            "%s should get packets from %s's relayed address %s, but gets them "
@@ -334,7 +334,7 @@ static void check_relayed_address(const struct peer_mark mark[VERDICT_PEERS],
 static void check_both_legs(const struct call_expect *expect, const struct peer_mark *me,
                             const struct peer_view *v, struct result *r)
 {
-	if (!expect->both_legs || strcmp(v->local.type, "relay") == 0)
+	if (!expect->both_legs || !strcmp(v->local.type, "relay"))
 		return;
 	result_fail(
 	    r,
@@ -347,7 +347,7 @@ static void check_both_legs(const struct call_expect *expect, const struct peer_
 static bool reaches_relay_over(const char *protocol, const struct peer_view *v)
 {
 	return !protocol || strcmp(v->local.type, "relay") != 0 ||
-	       strcmp(v->local.relay_protocol, protocol) == 0;
+	       !strcmp(v->local.relay_protocol, protocol);
 }
 
 bool verdict_path_fits(const struct call_expect *expect, const struct peer_view v[VERDICT_PEERS])
@@ -503,7 +503,7 @@ static void note_path(const struct peer_view v[VERDICT_PEERS], struct result *r)
 	for (int i = 0; i < VERDICT_PEERS; i++) {
 		const char *leg = v[i].local.relay_protocol;
 
-		if (strcmp(v[i].local.type, "relay") == 0 && strcmp(over, leg) != 0)
+		if (!strcmp(v[i].local.type, "relay") && strcmp(over, leg) != 0)
 			snprintf(over + strlen(over), sizeof(over) - strlen(over), "%s%s",
 			         over[0] ? "/" : "", leg);
 	}
@@ -579,7 +579,7 @@ static void judge_no_way(const struct peer_mark mark[VERDICT_PEERS],
 	bool both = true;
 
 	for (int i = 0; i < VERDICT_PEERS; i++) {
-		both = both && strcmp(v[i].state, "connected") == 0;
+		both = both && !strcmp(v[i].state, "connected");
 		if (v[i].connections == 0)
 			result_fail(r,
 			            "%s should try to connect (in vain), but made no "

@@ -16,7 +16,7 @@ static bool in_ci(void)
 {
 	const char *ci = getenv("CI");
 
-	return ci && strcmp(ci, "true") == 0;
+	return ci && !strcmp(ci, "true");
 }
 
 bool tun_missing(const char *why)

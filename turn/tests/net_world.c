@@ -35,7 +35,7 @@ size_t heap_bytes(void)
 static int keys(void *ctx, const struct turn_auth_query *q, struct turn_auth_answer *out)
 {
 	(void)ctx;
-	if (q->username_len != 5 || memcmp(q->username, "alice", 5))
+	if (q->username_len != 5 || memcmp(q->username, "alice", 5) != 0)
 		return -E_NOTFOUND;
 	out->key_n = 1;
 	out->key[0].len = 16;

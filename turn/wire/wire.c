@@ -315,7 +315,7 @@ bool wire_sound(const uint8_t *m, size_t len)
 {
 	size_t at = 20;
 
-	if (len < 20 || len % 4 || get16(m + 2) + 20 != len || memcmp(m + 4, cookie, 4))
+	if (len < 20 || len % 4 || get16(m + 2) + 20 != len || memcmp(m + 4, cookie, 4) != 0)
 		return false;
 	while (at < len) {
 		size_t n, pad;

@@ -122,7 +122,7 @@ static void on_data(NiceAgent *agent, guint stream, guint component, guint len, 
 	(void)stream;
 	(void)component;
 	snprintf(expected, sizeof(expected), "%s says %u", e->other->name, e->received);
-	if (len != strlen(expected) || memcmp(data, expected, len)) {
+	if (len != strlen(expected) || memcmp(data, expected, len) != 0) {
 		give_up(e->talk, "a message is lost, late or changed");
 		return;
 	}

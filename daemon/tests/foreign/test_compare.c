@@ -209,7 +209,7 @@ static void differ(const char *step, const char *field, const char *theirs, cons
 
 static void compare_text(const char *step, const char *field, const char *theirs, const char *our)
 {
-	if (strcmp(theirs, our))
+	if (strcmp(theirs, our) != 0)
 		differ(step, field, theirs, our);
 }
 

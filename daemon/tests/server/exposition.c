@@ -61,14 +61,14 @@ static bool check_name(struct reader *r, const char *name, const char *type)
 	static const char *const units[] = {"_ms", "_milliseconds", "_minutes", "_hours",  "_bits",
 	                                    "_kb", "_kilobytes",    "_mb",      "_percent"};
 
-	if (strncmp(name, "turnpike_", 9) && strncmp(name, "process_", 8))
+	if (strncmp(name, "turnpike_", 9) != 0 && strncmp(name, "process_", 8) != 0)
 		return fault(r, "neither turnpike_ nor process_");
 	if (strstr(name, "__") || ends(name, "_"))
 		return fault(r, "underscores at the wrong place");
 	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
 		if (strstr(name, units[i]))
 			return fault(r, "%s is no base unit", units[i]);
-	if ((strcmp(type, "counter") == 0) != ends(name, "_total"))
+	if ((!strcmp(type, "counter")) != ends(name, "_total"))
 		return fault(r, "counters, and they alone, end in _total");
 	if (ends(name, "_count") || ends(name, "_sum") || ends(name, "_bucket"))
 		return fault(r, "that ending is a histogram's");
@@ -105,10 +105,10 @@ static bool read_type(struct reader *r)
 
 	if (sscanf(r->at, "# TYPE %127s %15[a-z]%c", name, type, &end) != 3 || end != '\n')
 		return fault(r, "not # TYPE name type");
-	if (!r->family || strcmp(name, r->name) || json_object_get(r->family, "type") ||
+	if (!r->family || strcmp(name, r->name) != 0 || json_object_get(r->family, "type") ||
 	    json_object_size(json_object_get(r->family, "series")))
 		return fault(r, "not after its HELP and before its samples");
-	if (strcmp(type, "counter") && strcmp(type, "gauge"))
+	if (strcmp(type, "counter") != 0 && strcmp(type, "gauge") != 0)
 		return fault(r, "a type that we do not use");
 	json_object_set_new(r->family, "type", json_string(type));
 	return check_name(r, name, type);
@@ -151,7 +151,7 @@ static bool read_sample(struct reader *r)
 	char key[256], *end;
 	double value;
 
-	if (!type || strlen(r->name) != n || strncmp(r->at, r->name, n))
+	if (!type || strlen(r->name) != n || strncmp(r->at, r->name, n) != 0)
 		return fault(r, "not of the family under way");
 	if (r->at[n] == '{' && !(labels = labels_len(r, r->at + n)))
 		return false;

@@ -177,7 +177,7 @@ static void forget_settings(void)
 	for (char **e = environ; *e;) {
 		char name[128];
 
-		if (strncmp(*e, "TURNPIKE_", 9)) {
+		if (strncmp(*e, "TURNPIKE_", 9) != 0) {
 			e++;
 			continue;
 		}

@@ -107,7 +107,7 @@ static bool has_label(const char *name, const char *label)
 		return true;
 	snprintf(text, sizeof(text), "%s=\"", label);
 	json_object_foreach (families, key, family) {
-		if (name && strcmp(name, key))
+		if (name && strcmp(name, key) != 0)
 			continue;
 		series = json_object_iter_key(json_object_iter(json_object_get(family, "series")));
 		for (const char *at = series; (at = strstr(at, text)); at++)
@@ -150,7 +150,7 @@ static void check_metric(const char *expr, const char *name, const char *functio
 
 	if (!type)
 		fail_msg("%s: the server has no metric %s", expr, name);
-	if ((strcmp(type, "counter") == 0) != takes_counters(function))
+	if ((!strcmp(type, "counter")) != takes_counters(function))
 		fail_msg("%s: %s is a %s in %s()", expr, name, type, function);
 	if (range != takes_counters(function))
 		fail_msg("%s: a range in %s()", expr, function);
@@ -251,7 +251,7 @@ static void check_target(json_t *target)
 
 	assert_non_null(expr);
 	assert_string_equal(uid, "${datasource}");
-	if (!check_expr(expr, used) && strncmp(expr, "sum(up", 6))
+	if (!check_expr(expr, used) && strncmp(expr, "sum(up", 6) != 0)
 		fail_msg("%s: no metric of ours", expr);
 	if (!strstr(expr, "{job=~\"$job\",instance=~\"$instance\""))
 		fail_msg("%s: not of the job and the instance that are chosen", expr);
@@ -304,7 +304,7 @@ static void dashboard_is_of_grafana(void **state)
 
 		assert_true(x >= 0 && w > 0 && x + w <= 24 && top >= y);
 		y = top;
-		if (strcmp(json_string_value(json_object_get(panel, "type")), "row"))
+		if (strcmp(json_string_value(json_object_get(panel, "type")), "row") != 0)
 			continue;
 		assert_true(row < sizeof(rows) / sizeof(*rows));
 		assert_string_equal(json_string_value(json_object_get(panel, "title")),
@@ -396,10 +396,10 @@ static void alerts_fit(void **state)
 		    !strcmp(line, "  - name: turnpike") || !strcmp(line, "    rules:"))
 			continue;
 		part = part == PARTS ? 0 : part;
-		if (strncmp(at, parts[part], strlen(parts[part])))
+		if (strncmp(at, parts[part], strlen(parts[part])) != 0)
 			fail_msg("\"%s\" stands where %s belongs", line, parts[part]);
 		at += strlen(parts[part]);
-		if (part == 1 && !check_expr(at, NULL) && strncmp(at, "up{", 3))
+		if (part == 1 && !check_expr(at, NULL) && strncmp(at, "up{", 3) != 0)
 			fail_msg("%s: no metric of ours", at);
 		check_template(at);
 		rules += part++ == 0;

@@ -166,7 +166,7 @@ static void call_as_stranger(const struct call *c)
 		return;
 	call(c, NULL, NULL, NULL, 401);
 	call(c, "tp_no-such-token", NULL, NULL, 401);
-	call(c, token_of(strcmp(scope, "metrics") ? "metrics" : "issue"), NULL, NULL, 403);
+	call(c, token_of(strcmp(scope, "metrics") != 0 ? "metrics" : "issue"), NULL, NULL, 403);
 }
 
 static void strangers_are_refused(void **state)
@@ -201,7 +201,7 @@ static void call_badly(const struct call *c)
 	if (openapi_has_param(doc, c->op, "ttl"))
 		call(c, token, "ttl", NULL, 400);
 	openapi_body(c->op, body, &type);
-	if (scope && strcmp(scope, "metrics"))
+	if (scope && strcmp(scope, "metrics") != 0)
 		call_with_stranger(c, token);
 	if (!strcmp(type, "application/json"))
 		call(c, token, NULL, "[]", 400);

@@ -132,7 +132,7 @@ static void check_arg(const char *path, const json_t *arg, json_t *schema, json_
 	    text(json_object_get(json_object_get(schema, "properties"), name), "type");
 	size_t i;
 
-	if (!said || strcmp(said, type))
+	if (!said || strcmp(said, type) != 0)
 		fail_msg("%s: the body's %s is %s, not %s", path, name, said ? said : "missing",
 		         type);
 	if (is_required(json_object_get(schema, "required"), name) != required)
@@ -143,7 +143,7 @@ static void check_arg(const char *path, const json_t *arg, json_t *schema, json_
 		if (!strcmp(text(param, "name"), name) && !strcmp(text(param, "in"), "query"))
 			found = param;
 	said = text(json_object_get(found, "schema"), "type");
-	if (!said || strcmp(said, type) ||
+	if (!said || strcmp(said, type) != 0 ||
 	    json_is_true(json_object_get(found, "required")) != required)
 		fail_msg("%s: the query's %s is %s", path, name, said ? "another" : "missing");
 }
@@ -152,7 +152,7 @@ static void check_op(const char *path, const json_t *verb, json_t *op)
 {
 	const char *role = text(op, "x-turnpike-role");
 
-	if (!op || !role || strcmp(role, text(verb, "role")))
+	if (!op || !role || strcmp(role, text(verb, "role")) != 0)
 		fail_msg("%s: who may is %s", path, text(verb, "role"));
 	assert_string_equal(text(op, "x-turnpike-scope"), "admin");
 	assert_int_equal(json_array_size(json_object_get(op, "security")), 2);

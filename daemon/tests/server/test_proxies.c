@@ -192,7 +192,7 @@ static int talk(int fd, const char *text, char said[4096])
 		len += (size_t)n;
 		said[len] = 0;
 	}
-	return strncmp(said, "HTTP/1.", 7) ? 0 : atoi(said + 9);
+	return strncmp(said, "HTTP/1.", 7) != 0 ? 0 : atoi(said + 9);
 }
 
 /* One request; more: further header lines, each with its end. */
@@ -282,7 +282,7 @@ static void nobody_is_local(void **state)
 			for (size_t h = 0; h < sizeof(hosts) / sizeof(*hosts); h++) {
 				const char *what = secrets[(w + h) % SECRETS];
 				const char *with = more[(w + h / 2) % 4];
-				int status = ask(strcmp(ways[w], PLAIN) ? NEAR : "127.0.0.1",
+				int status = ask(strcmp(ways[w], PLAIN) != 0 ? NEAR : "127.0.0.1",
 				                 ways[w], what, hosts[h], with);
 
 				if (status != 401)
@@ -297,8 +297,8 @@ static void nobody_is_local(void **state)
 		snprintf(with, sizeof(with), "%s\r\n", guest);
 		if (strcmp(ways[w], WEB) !=
 		    0) /* it says that the client spoke TLS, and that has its own cookie */
-			assert_int_equal(ask(strcmp(ways[w], PLAIN) ? NEAR : "127.0.0.1", ways[w],
-			                     secrets[w % SECRETS], "localhost", with),
+			assert_int_equal(ask(strcmp(ways[w], PLAIN) != 0 ? NEAR : "127.0.0.1",
+			                     ways[w], secrets[w % SECRETS], "localhost", with),
 			                 secrets[w % SECRETS][0] == 'P' ? 201 : 200);
 	}
 }
@@ -474,7 +474,7 @@ static void pages(void **state)
 		snprintf(more, sizeof(more), UPGRADE "Origin: %s\r\n", cases[i].origin);
 		status = ask(NEAR, cases[i].to, "GET /ws", "turn.example.org", more);
 		/* its plainest form passes no upgrade on */
-		if (status != (!cases[i].in ? 403 : strcmp(cases[i].to, NGINX) ? 101 : 426))
+		if (status != (!cases[i].in ? 403 : strcmp(cases[i].to, NGINX) != 0 ? 101 : 426))
 			fail_msg("%s over %s: %d", cases[i].origin, cases[i].to, status);
 		snprintf(more, sizeof(more), "Origin: %s\r\n%s\r\n", cases[i].origin, guest);
 		status = ask(NEAR, cases[i].to, "GET /turn", "turn.example.org", more);
@@ -503,7 +503,8 @@ static void passwords(void **state)
 	(void)state;
 	reload("trusted_proxy = 127.0.0.1\n");
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		int fd = dial(strcmp(cases[i].to, PLAIN) ? NEAR : "127.0.0.2", cases[i].to), status;
+		int fd = dial(strcmp(cases[i].to, PLAIN) != 0 ? NEAR : "127.0.0.2", cases[i].to),
+		    status;
 
 		if (!strcmp(cases[i].to, SOCAT))
 			reload("");

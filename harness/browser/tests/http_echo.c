@@ -30,8 +30,8 @@ static void answer(int fd, volatile unsigned *tunnels)
 		len += n > 0 ? (size_t)n : 0;
 		request[len] = '\0';
 	} while (n > 0 && !strstr(request, "\r\n\r\n"));
-	if (strncmp(request, "CONNECT ", 8) == 0) {
-		*tunnels += strncmp(request, HTTP_ECHO_TUNNEL, sizeof(HTTP_ECHO_TUNNEL) - 1) == 0;
+	if (!strncmp(request, "CONNECT ", 8)) {
+		*tunnels += !strncmp(request, HTTP_ECHO_TUNNEL, sizeof(HTTP_ECHO_TUNNEL) - 1);
 		len = 0;
 		if (write(fd, no_tunnel, sizeof(no_tunnel) - 1) < 0)
 			return;

@@ -89,7 +89,7 @@ static void measure(const struct gauge_options *opt, pid_t stall, struct result 
 static int measure_liar(struct lab *lab, const char *fault, struct gauge_options *opt,
                         struct result *r, struct why *why)
 {
-	bool stalls = strcmp(fault, "stall") == 0;
+	bool stalls = !strcmp(fault, "stall");
 	const char *argv[] = {liar, stalls ? "none" : fault, LIAR_IP, "3478", LAB_SERVER_IP, "3478",
 	                      NULL};
 	struct proc_opt po = PROC_OPT_DEFAULT;

@@ -162,7 +162,7 @@ bool bench_ask(struct bench *b, int n, int64_t patience_ms, struct addr *mapped)
 			continue;
 		len = recv(b->client[n], pkt, sizeof(pkt), MSG_DONTWAIT);
 		if (len > 0 && stun_parse_response(pkt, (size_t)len, got, mapped) == 0 &&
-		    memcmp(tid, got, sizeof(tid)) == 0)
+		    !memcmp(tid, got, sizeof(tid)))
 			return true;
 	}
 	return false;
@@ -191,7 +191,7 @@ bool bench_send(struct bench *b, int n, const struct addr *addr, int to, int64_t
 		(void)!sendto(b->client[n], word, sizeof(word), 0, &addr->sa, addr_len(addr));
 		poll(&p, 1, RESEND_MS);
 		while (recv(b->client[to], got, sizeof(got), MSG_DONTWAIT) > 0) {
-			if (memcmp(got, word, sizeof(word)) == 0)
+			if (!memcmp(got, word, sizeof(word)))
 				return true;
 		}
 	}

@@ -81,7 +81,7 @@ static void expect_path(struct result *r, char a, char b)
 		snprintf(r->expected, sizeof(r->expected), "direct");
 		snprintf(r->path, sizeof(r->path), "direct, srflx/srflx and srflx/srflx");
 	}
-	result_measure(r, "connected", strcmp(r->expected, "direct") == 0 ? 214 : 408, "ms");
+	result_measure(r, "connected", !strcmp(r->expected, "direct") ? 214 : 408, "ms");
 	result_measure(r, "rtt", 1.4, "ms");
 	result_measure(r, "picture_delay", 84, "ms");
 	result_measure(r, "frame_rate_a", 9.8, "fps");
@@ -94,7 +94,7 @@ static void add_matrix(struct sample *s, const char *target)
 
 	for (size_t a = 0; a < SAMPLE_KINDS; a++) {
 		for (size_t b = a; b < SAMPLE_KINDS; b++) {
-			bool coturn = strcmp(target, "coturn") == 0;
+			bool coturn = !strcmp(target, "coturn");
 			struct result *r;
 
 			snprintf(name, sizeof(name), "%s+%s%s", kinds[a], kinds[b],
@@ -152,7 +152,7 @@ static json_t *candidate(int64_t t, const char *type, const char *relay, const c
 {
 	return json_pack("{s:I, s:s, s:s, s:s, s:s, s:i, s:s}", "t", (json_int_t)t, "type", type,
 	                 "protocol", "udp", "relayProtocol", relay, "address", address, "port",
-	                 port, "url", strcmp(type, "host") ? "turn:203.0.113.10:3478" : "");
+	                 port, "url", strcmp(type, "host") != 0 ? "turn:203.0.113.10:3478" : "");
 }
 
 /* The series of a call from +2 s on; a failing one has none. */

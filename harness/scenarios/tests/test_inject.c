@@ -147,7 +147,7 @@ static size_t count_events(const json_t *evidence, const char *kind, const char 
 		const char *t = json_string_value(json_object_get(event, "text"));
 
 		assert_true(json_is_integer(json_object_get(event, "t")));
-		n += strcmp(k, kind) == 0 && strncmp(t, text, strlen(text)) == 0;
+		n += !strcmp(k, kind) && !strncmp(t, text, strlen(text));
 	}
 	return n;
 }
@@ -163,7 +163,7 @@ static double field(const json_t *evidence, const json_t *row, const char *name)
 	size_t i;
 
 	json_array_foreach (fields, i, f) {
-		if (strcmp(json_string_value(f), name) == 0)
+		if (!strcmp(json_string_value(f), name))
 			return json_number_value(json_array_get(row, i));
 	}
 	fail_msg("no field %s", name);

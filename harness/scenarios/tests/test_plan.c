@@ -97,7 +97,7 @@ static size_t count(const char *name)
 	size_t n = 0;
 
 	for (size_t i = 0; i < plan.n; i++)
-		n += strcmp(plan.cell[i].name, name) == 0;
+		n += !strcmp(plan.cell[i].name, name);
 	return n;
 }
 
@@ -177,7 +177,7 @@ static void test_shards_are_a_partition(void **state)
 		assert_in_range(shard.n, total / 4, total / 4 + 1);
 		for (size_t k = 0; k < shard.n; k++) {
 			for (size_t j = 0; j < total; j++)
-				seen[j] += strcmp(plan.cell[j].name, shard.cell[k].name) == 0;
+				seen[j] += !strcmp(plan.cell[j].name, shard.cell[k].name);
 		}
 		plan_free(&shard);
 	}
