@@ -54,7 +54,7 @@ static int load(struct run *r, const char *args, const char *env, const char *fi
 	return conf_load(&r->argc, r->argv, r->envp, &r->conf, &r->why);
 }
 
-static int make_dir(void **state)
+static int setup(void **state)
 {
 	(void)state;
 	tmpdir_make(dir);
@@ -62,7 +62,7 @@ static int make_dir(void **state)
 	return 0;
 }
 
-static int remove_dir(void **state)
+static int teardown(void **state)
 {
 	(void)state;
 	tmpdir_remove(dir);
@@ -716,5 +716,5 @@ int main(void)
 	    cmocka_unit_test(test_hosts),
 	};
 
-	return cmocka_run_group_tests(tests, make_dir, remove_dir);
+	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -21,7 +21,7 @@
 
 static char dir[64], path[96];
 
-static int make_dir(void **state)
+static int setup(void **state)
 {
 	(void)state;
 	tmpdir_make(dir);
@@ -29,7 +29,7 @@ static int make_dir(void **state)
 	return 0;
 }
 
-static int remove_dir(void **state)
+static int teardown(void **state)
 {
 	(void)state;
 	tmpdir_remove(dir);
@@ -645,5 +645,5 @@ int main(void)
 	    cmocka_unit_test(test_rows_that_are_not_in_force),
 	};
 
-	return cmocka_run_group_tests(tests, make_dir, remove_dir);
+	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -53,7 +53,7 @@ static void put(const char *name)
 
 /* top/data to write; top/certs/live/cert.pem -> ../archive/cert1.pem, and top/link -> certs/v1;
  * top/other is nobody's business. */
-static int start(void **state)
+static int setup(void **state)
 {
 	(void)state;
 	assert_non_null(mkdtemp(top));
@@ -73,7 +73,7 @@ static int start(void **state)
 	return 0;
 }
 
-static int stop(void **state)
+static int teardown(void **state)
 {
 	char command[128];
 
@@ -284,5 +284,5 @@ int main(void)
 	    cmocka_unit_test(finds_input_files),
 	};
 
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, setup, teardown);
 }

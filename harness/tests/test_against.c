@@ -107,7 +107,7 @@ static int deploy(struct deployed *d, const char *guests, const char *quota, boo
 	return 0;
 }
 
-static int set_up(void **state)
+static int setup(void **state)
 {
 	struct deployed *d = calloc(1, sizeof(*d));
 
@@ -115,7 +115,7 @@ static int set_up(void **state)
 	return d ? deploy(d, "yes", "128", true) : -1;
 }
 
-static int set_up_without_certificate(void **state)
+static int setup_without_certificate(void **state)
 {
 	struct deployed *d = calloc(1, sizeof(*d));
 
@@ -123,7 +123,7 @@ static int set_up_without_certificate(void **state)
 	return d ? deploy(d, "yes", "128", false) : -1;
 }
 
-static int set_up_with_key(void **state)
+static int setup_with_key(void **state)
 {
 	struct deployed *d = calloc(1, sizeof(*d));
 
@@ -131,7 +131,7 @@ static int set_up_with_key(void **state)
 	return d ? deploy(d, "no", "128", true) : -1;
 }
 
-static int set_up_with_quota(void **state)
+static int setup_with_quota(void **state)
 {
 	struct deployed *d = calloc(1, sizeof(*d));
 
@@ -139,7 +139,7 @@ static int set_up_with_quota(void **state)
 	return d ? deploy(d, "yes", "1", true) : -1;
 }
 
-static int tear_down(void **state)
+static int teardown(void **state)
 {
 	struct deployed *d = *state;
 	const char *const argv[] = {"rm", "-rf", d->data, NULL};
@@ -411,22 +411,22 @@ static void test_nothing_is_left_when_the_harness_is_killed(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_what_is_well_passes_over_every_transport, set_up,
-	                                    tear_down),
+	    cmocka_unit_test_setup_teardown(test_what_is_well_passes_over_every_transport, setup,
+	                                    teardown),
 	    cmocka_unit_test_setup_teardown(test_transports_that_are_not_offered_are_named,
-	                                    set_up_without_certificate, tear_down),
-	    cmocka_unit_test_setup_teardown(test_self_made_certificate_is_named, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_missing_and_wrong_keys_are_named, set_up_with_key,
-	                                    tear_down),
+	                                    setup_without_certificate, teardown),
+	    cmocka_unit_test_setup_teardown(test_self_made_certificate_is_named, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_missing_and_wrong_keys_are_named, setup_with_key,
+	                                    teardown),
 	    cmocka_unit_test_setup_teardown(test_token_opens_the_relay_and_is_written_nowhere,
-	                                    set_up_with_key, tear_down),
+	                                    setup_with_key, teardown),
 	    cmocka_unit_test(test_what_was_said_is_not_repeated),
-	    cmocka_unit_test_setup_teardown(test_server_that_does_not_run_is_named, set_up,
-	                                    tear_down),
-	    cmocka_unit_test_setup_teardown(test_what_the_self_test_finds_is_told,
-	                                    set_up_with_quota, tear_down),
-	    cmocka_unit_test_setup_teardown(test_nothing_is_left_when_the_harness_is_killed, set_up,
-	                                    tear_down),
+	    cmocka_unit_test_setup_teardown(test_server_that_does_not_run_is_named, setup,
+	                                    teardown),
+	    cmocka_unit_test_setup_teardown(test_what_the_self_test_finds_is_told, setup_with_quota,
+	                                    teardown),
+	    cmocka_unit_test_setup_teardown(test_nothing_is_left_when_the_harness_is_killed, setup,
+	                                    teardown),
 	};
 
 	if (argc < 2) {

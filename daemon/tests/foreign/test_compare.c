@@ -258,7 +258,7 @@ static void compare_answers(const struct answer *c, const struct answer *o)
 
 /* ---- the test ---- */
 
-static int start_both(void **state)
+static int setup(void **state)
 {
 	char command[512];
 
@@ -279,7 +279,7 @@ static int start_both(void **state)
 	return 0;
 }
 
-static int stop_both(void **state)
+static int teardown(void **state)
 {
 	(void)state;
 	rig_signal_and_wait(&echo, 9, 10000);
@@ -362,5 +362,5 @@ int main(int argc, char **argv)
 		                               .test_func = script_holds,
 		                               .initial_state = (void *)&compare_scripts[n]};
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(no_row_is_out_of_date);
-	return _cmocka_run_group_tests("compare", tests, n, start_both, stop_both);
+	return _cmocka_run_group_tests("compare", tests, n, setup, teardown);
 }

@@ -306,7 +306,7 @@ static void writes_nothing_of_nothing(void **state)
 	free(rig_run(command, NULL));
 }
 
-static int make_certificate(void **state)
+static int setup(void **state)
 {
 	char command[512];
 
@@ -329,5 +329,5 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	rig_enter(argv);
-	return cmocka_run_group_tests(tests, make_certificate, NULL);
+	return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -207,7 +207,7 @@ static void start_row(struct running *r, const char *with)
 	rig_start(&r->program, command, NULL);
 }
 
-static int start_all(void **state)
+static int setup(void **state)
 {
 	char *with;
 
@@ -234,7 +234,7 @@ static int start_all(void **state)
 	return 0;
 }
 
-static int stop_all(void **state)
+static int teardown(void **state)
 {
 	(void)state;
 	rig_signal_and_wait(&echo, 9, CLIENT_MS);
@@ -295,5 +295,5 @@ int main(int argc, char **argv)
 		tests[i] = (struct CMUnitTest){
 		    .name = rows[i].name, .test_func = row_holds, .initial_state = &running[i]};
 	}
-	return cmocka_run_group_tests(tests, start_all, stop_all);
+	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -55,7 +55,7 @@ static void start_flooded(void)
 	free(before);
 }
 
-static int start(void **state)
+static int setup(void **state)
 {
 	(void)state;
 	start_flooded();
@@ -67,7 +67,7 @@ static int start(void **state)
 	return 0;
 }
 
-static int stop(void **state)
+static int teardown(void **state)
 {
 	(void)state;
 	rig_server_stop(&server);
@@ -391,5 +391,5 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	rig_enter(argv);
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, setup, teardown);
 }

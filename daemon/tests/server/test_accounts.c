@@ -35,7 +35,7 @@
 static struct rig_server server;
 static char token[64];
 
-static int start(void **state)
+static int setup(void **state)
 {
 	char *said, *at;
 
@@ -51,7 +51,7 @@ static int start(void **state)
 	return 0;
 }
 
-static int stop(void **state)
+static int teardown(void **state)
 {
 	(void)state;
 	if (server.program.pid)
@@ -458,5 +458,5 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	rig_enter(argv);
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, setup, teardown);
 }

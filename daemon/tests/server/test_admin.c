@@ -46,7 +46,7 @@ static json_t *parse(char *said)
 	return value;
 }
 
-static int start(void **state)
+static int setup(void **state)
 {
 	*state = &server;
 	rig_server_prepare(&server, "admin");
@@ -611,5 +611,5 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	rig_enter(argv);
-	return cmocka_run_group_tests(tests, start, rig_server_end);
+	return cmocka_run_group_tests(tests, setup, rig_server_end);
 }

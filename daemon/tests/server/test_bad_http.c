@@ -37,7 +37,7 @@
 
 static struct rig_server server;
 
-static int start(void **state)
+static int setup(void **state)
 {
 	*state = &server;
 	rig_server_start(
@@ -324,7 +324,7 @@ static void stops_among_visits(void **state)
 	for (int i = 0; i < 5; i++) {
 		rig_sleep_ms(200);
 		rig_server_stop(&server);
-		start(state);
+		setup(state);
 	}
 	for (int i = 0; i < 4; i++) {
 		kill(visitor[i], SIGKILL);
@@ -342,5 +342,5 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	rig_enter(argv);
-	return cmocka_run_group_tests(tests, start, rig_server_end);
+	return cmocka_run_group_tests(tests, setup, rig_server_end);
 }

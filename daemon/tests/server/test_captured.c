@@ -31,7 +31,7 @@ static struct rig_server server;
 static struct rig_program echo;
 static char token[RIG_TOKEN_MAX];
 
-static int start(void **state)
+static int setup(void **state)
 {
 	(void)state;
 	rig_server_start(&server, "captured",
@@ -45,7 +45,7 @@ static int start(void **state)
 	return 0;
 }
 
-static int stop(void **state)
+static int teardown(void **state)
 {
 	(void)state;
 	rig_signal_and_wait(&echo, 9, CLIENT_MS);
@@ -242,5 +242,5 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	rig_enter(argv);
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -52,7 +52,7 @@ static void issue(const char *folder, const char *name)
 	        folder));
 }
 
-static int make_ca(void **state)
+static int setup_ca(void **state)
 {
 	(void)state;
 	free(sh("mkdir -p ca\n"
@@ -282,5 +282,5 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	rig_enter(argv);
-	return cmocka_run_group_tests(tests, make_ca, NULL);
+	return cmocka_run_group_tests(tests, setup_ca, NULL);
 }

@@ -35,7 +35,7 @@
 
 static struct rig_server server;
 
-static int start(void **state)
+static int setup(void **state)
 {
 	(void)state;
 	rig_server_start(&server, "check",
@@ -43,7 +43,7 @@ static int start(void **state)
 	return page_start(BROWSER_CHROMIUM, EARLY);
 }
 
-static int stop(void **state)
+static int teardown(void **state)
 {
 	(void)state;
 	page_stop();
@@ -97,5 +97,5 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	rig_enter(argv);
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -58,7 +58,7 @@ static json_t *scrape(void)
 	return read;
 }
 
-static int start(void **state)
+static int setup(void **state)
 {
 	char options[160];
 
@@ -75,7 +75,7 @@ static int start(void **state)
 	return 0;
 }
 
-static int stop(void **state)
+static int teardown(void **state)
 {
 	json_decref(families);
 	json_decref(dashboard);
@@ -486,5 +486,5 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	rig_enter(argv);
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, setup, teardown);
 }

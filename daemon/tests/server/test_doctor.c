@@ -33,7 +33,7 @@
 
 static struct rig_server server; /* a good one, for all that break nothing of it */
 
-static int start(void **state)
+static int setup(void **state)
 {
 	*state = &server;
 	rig_server_start(&server, "good", OPTIONS);
@@ -474,5 +474,5 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	rig_enter(argv);
-	return cmocka_run_group_tests(tests, start, rig_server_end);
+	return cmocka_run_group_tests(tests, setup, rig_server_end);
 }

@@ -34,7 +34,7 @@
 static struct rig_server server;
 static struct rig_program echo;
 
-static int start(void **state)
+static int setup(void **state)
 {
 	*state = &server;
 	rig_server_prepare(&server, "explain");
@@ -44,7 +44,7 @@ static int start(void **state)
 	return 0;
 }
 
-static int stop(void **state)
+static int teardown(void **state)
 {
 	rig_signal_and_wait(&echo, 15, 2000);
 	return rig_server_end(state);
@@ -299,5 +299,5 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	rig_enter(argv);
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -27,7 +27,7 @@
 static struct rig_server server;
 static char realm[4 * CHARS + 1], escaped[12 * CHARS + 1]; /* as JSON has it */
 
-static int start(void **state)
+static int setup(void **state)
 {
 	char options[700];
 
@@ -140,5 +140,5 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	rig_enter(argv);
-	return cmocka_run_group_tests(tests, start, rig_server_end);
+	return cmocka_run_group_tests(tests, setup, rig_server_end);
 }

@@ -35,7 +35,7 @@
 static struct rig_server server;
 static struct rig_program nginx;
 
-static int start(void **state)
+static int setup(void **state)
 {
 	char command[256];
 	const char *path;
@@ -56,7 +56,7 @@ static int start(void **state)
 	return page_start_with_names(NAMES);
 }
 
-static int stop(void **state)
+static int teardown(void **state)
 {
 	(void)state;
 	page_stop();
@@ -144,5 +144,5 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	rig_enter(argv);
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, setup, teardown);
 }

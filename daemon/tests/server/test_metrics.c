@@ -35,7 +35,7 @@ static const char *configure(const char *more)
 	return rig_file("metrics.conf", "shared_secret = " SECRET "\nlog_level = info\n%s", more);
 }
 
-static int start(void **state)
+static int setup(void **state)
 {
 	char options[512];
 
@@ -290,5 +290,5 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	rig_enter(argv);
-	return cmocka_run_group_tests(tests, start, rig_server_end);
+	return cmocka_run_group_tests(tests, setup, rig_server_end);
 }

@@ -44,7 +44,7 @@ static const char *token_of(const char *scope)
 	return NULL;
 }
 
-static int start(void **state)
+static int setup(void **state)
 {
 	*state = &server;
 	doc = json_load_file(OPENAPI, JSON_REJECT_DUPLICATES, NULL);
@@ -56,7 +56,7 @@ static int start(void **state)
 	return 0;
 }
 
-static int stop(void **state)
+static int teardown(void **state)
 {
 	json_decref(doc);
 	return rig_server_end(state);
@@ -337,5 +337,5 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	rig_enter(argv);
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, setup, teardown);
 }

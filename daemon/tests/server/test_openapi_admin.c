@@ -84,7 +84,7 @@ static json_t *post(const char *verb, const char *body, int status)
 	           path, status);
 }
 
-static int start(void **state)
+static int setup(void **state)
 {
 	*state = &server;
 	doc = json_load_file(OPENAPI, JSON_REJECT_DUPLICATES, NULL);
@@ -97,7 +97,7 @@ static int start(void **state)
 	return 0;
 }
 
-static int stop(void **state)
+static int teardown(void **state)
 {
 	json_decref(doc);
 	json_decref(verbs);
@@ -380,5 +380,5 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	rig_enter(argv);
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -74,7 +74,7 @@ static const char *at = SERVER4; /* the server that is spoken to */
 static struct watch victim;
 static const uint8_t ipv6_family[4] = {2}, udp_transport[4] = {17}, tcp_transport[4] = {6};
 
-static int start(void **state)
+static int setup(void **state)
 {
 	(void)state;
 	rig_server_prepare(&server, "peers");
@@ -92,7 +92,7 @@ static int start(void **state)
 	return 0;
 }
 
-static int stop(void **state)
+static int teardown(void **state)
 {
 	(void)state;
 	watch_close(&victim);
@@ -336,5 +336,5 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	rig_enter(argv);
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -17,7 +17,7 @@
 
 static struct rig_server server;
 
-static int start(void **state)
+static int setup(void **state)
 {
 	*state = &server;
 	rig_server_start(&server, "pipelined",
@@ -145,5 +145,5 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	rig_enter(argv);
-	return cmocka_run_group_tests(tests, start, rig_server_end);
+	return cmocka_run_group_tests(tests, setup, rig_server_end);
 }

@@ -28,7 +28,7 @@
 #define OPTIONS "--workers 2 --relay-ports 50000-50099 --listen " SERVER4 " --run-as nobody"
 #define LONG_MS 20000
 
-static int start(void **state)
+static int setup(void **state)
 {
 	(void)state;
 	return chmod(rig_dir(), 0711);
@@ -433,5 +433,5 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	rig_enter_as_root(argv);
-	return cmocka_run_group_tests(tests, start, NULL);
+	return cmocka_run_group_tests(tests, setup, NULL);
 }

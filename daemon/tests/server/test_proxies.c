@@ -119,7 +119,7 @@ static void start_haproxy(void)
 
 static void await_tcp(const char *at);
 
-static int start(void **state)
+static int setup(void **state)
 {
 	static const char *const fronts[] = {NGINX, GUIDE, SOCAT, TCP, HTTP};
 	char options[160];
@@ -139,7 +139,7 @@ static int start(void **state)
 	return 0;
 }
 
-static int stop(void **state)
+static int teardown(void **state)
 {
 	struct rig_program *all[] = {&nginx, &haproxy, &socat};
 
@@ -530,5 +530,5 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	rig_enter(argv);
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, setup, teardown);
 }

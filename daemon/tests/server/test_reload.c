@@ -541,7 +541,7 @@ static void certificate_that_nobody_takes(void **state)
 	rig_server_stop(&server);
 }
 
-static int start_echo(void **state)
+static int setup_echo(void **state)
 {
 	(void)state;
 	rig_echo_start(&echo, ECHO_PORT);
@@ -567,5 +567,5 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	rig_enter(argv);
-	return cmocka_run_group_tests(tests, start_echo, NULL);
+	return cmocka_run_group_tests(tests, setup_echo, NULL);
 }

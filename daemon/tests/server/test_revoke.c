@@ -43,7 +43,7 @@ struct person {
 	struct talker talkers[TALKERS_N];
 };
 
-static int start(void **state)
+static int setup(void **state)
 {
 	*state = &server;
 	rig_server_prepare(&server, "revoke");
@@ -695,5 +695,5 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	rig_enter(argv);
-	return cmocka_run_group_tests(tests, start, rig_server_end);
+	return cmocka_run_group_tests(tests, setup, rig_server_end);
 }

@@ -52,7 +52,7 @@ static void add_hostile(void)
 	store_close(s);
 }
 
-static int start(void **state)
+static int setup(void **state)
 {
 	*state = &server;
 	rig_server_prepare(&server, "page");
@@ -69,7 +69,7 @@ static int start(void **state)
 	return page_start(BROWSER_CHROMIUM, NULL);
 }
 
-static int stop(void **state)
+static int teardown(void **state)
 {
 	page_stop();
 	rig_signal_and_wait(&echo, SIGTERM, 2000);
@@ -692,5 +692,5 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	rig_enter(argv);
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -39,13 +39,13 @@ struct product {
 
 static struct product *now;
 
-static int set_up(void **state)
+static int setup(void **state)
 {
 	(void)state;
 	return page_start(now->product, "window.injected = 7");
 }
 
-static int tear_down(void **state)
+static int teardown(void **state)
 {
 	(void)state;
 	return page_stop();
@@ -365,8 +365,8 @@ static int run_for(struct product *p)
 	    cmocka_unit_test(test_missing_program_is_named),
 	};
 	const struct CMUnitTest deaths[] = {
-	    cmocka_unit_test_setup_teardown(test_crashed_page_is_told, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_dead_browser_is_told, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_crashed_page_is_told, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_dead_browser_is_told, setup, teardown),
 	};
 	struct why why;
 	int failed;
@@ -377,7 +377,7 @@ static int run_for(struct product *p)
 	}
 	now = p;
 	fprintf(stderr, "%s\n", p->program);
-	failed = cmocka_run_group_tests_name("gestures", tests, set_up, tear_down);
+	failed = cmocka_run_group_tests_name("gestures", tests, setup, teardown);
 	return cmocka_run_group_tests_name("deaths", deaths, NULL, NULL) + failed;
 }
 

@@ -77,7 +77,7 @@ static void on_event(void *arg, const char *method, const json_t *params)
 	snprintf(t->method, sizeof(t->method), "%s", method);
 }
 
-static int set_up(void **state)
+static int setup(void **state)
 {
 	struct talk *t = calloc(1, sizeof(*t));
 	int to[2], from[2];
@@ -91,7 +91,7 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
+static int teardown(void **state)
 {
 	struct talk *t = *state;
 
@@ -182,11 +182,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_frames_arrive_in_any_pieces),
 	    cmocka_unit_test(test_endless_message_is_refused),
-	    cmocka_unit_test_setup_teardown(test_call_and_events, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_error_answer, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_late_answer_is_not_the_next_calls, set_up,
-	                                    tear_down),
-	    cmocka_unit_test_setup_teardown(test_death_is_noticed, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_call_and_events, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_error_answer, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_late_answer_is_not_the_next_calls, setup,
+	                                    teardown),
+	    cmocka_unit_test_setup_teardown(test_death_is_noticed, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

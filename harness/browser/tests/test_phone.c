@@ -78,7 +78,7 @@ static const char frame_js[] =
     " return said.join('; ');"
     "};";
 
-static int set_up(void **state)
+static int setup(void **state)
 {
 	json_t *files = json_pack("[oo]", page_file("index.html"), page_file("style.css"));
 	char *texts = files ? json_dumps(files, JSON_COMPACT) : NULL, *js = NULL;
@@ -94,7 +94,7 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
+static int teardown(void **state)
 {
 	(void)state;
 	return page_stop();
@@ -139,5 +139,5 @@ int main(void)
 	    cmocka_unit_test(test_call),
 	};
 
-	return cmocka_run_group_tests_name("the page on a phone", tests, set_up, tear_down);
+	return cmocka_run_group_tests_name("the page on a phone", tests, setup, teardown);
 }

@@ -145,7 +145,7 @@ static int play(void *arg)
 	return err != 0;
 }
 
-static int set_up(void **state)
+static int setup(void **state)
 {
 	struct contain c;
 	struct why why;
@@ -237,5 +237,5 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	inside =
 	    mmap(NULL, sizeof(*inside), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	return inside == MAP_FAILED ? 1 : cmocka_run_group_tests(tests, set_up, NULL);
+	return inside == MAP_FAILED ? 1 : cmocka_run_group_tests(tests, setup, NULL);
 }

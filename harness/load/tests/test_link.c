@@ -102,7 +102,7 @@ static void handshake(struct fixture *f)
 	assert_string_equal(text, "TLSv1.2, ECDHE-ECDSA-AES128-GCM-SHA256");
 }
 
-static void set_up(struct fixture *f, enum link_transport t)
+static void setup(struct fixture *f, enum link_transport t)
 {
 	socklen_t len = sizeof(struct sockaddr_in);
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -122,7 +122,7 @@ static void set_up(struct fixture *f, enum link_transport t)
 		handshake(f);
 }
 
-static void tear_down(struct fixture *f)
+static void teardown(struct fixture *f)
 {
 	struct heard h = {0};
 
@@ -153,7 +153,7 @@ static void cut_anywhere(enum link_transport t)
 	struct heard h = {0};
 	size_t len = 0, at = 0;
 
-	set_up(&f, t);
+	setup(&f, t);
 	for (unsigned n = 0; n < MESSAGES; n++) {
 		uint8_t m[FRAME];
 		size_t framed = message(n, m);
@@ -174,7 +174,7 @@ static void cut_anywhere(enum link_transport t)
 		assert_int_equal(link_take(&f.link, on_message, &h), 0);
 	}
 	assert_int_equal(h.bytes, len);
-	tear_down(&f);
+	teardown(&f);
 }
 
 /* What the other side hears. */
@@ -221,7 +221,7 @@ static void held_back(enum link_transport t)
 	unsigned n = 0;
 	uint8_t m[FRAME];
 
-	set_up(&f, t);
+	setup(&f, t);
 	for (int turn = 0; turn < 3; turn++) {
 		for (size_t len = message(n, m); link_put(&f.link, m, len); len = message(n, m)) {
 			put += len;
@@ -234,7 +234,7 @@ static void held_back(enum link_transport t)
 	assert_int_equal(ear.bytes, put);
 	assert_int_equal(ear.next, n);
 	assert_true(n > 100);
-	tear_down(&f);
+	teardown(&f);
 }
 
 static void whole_messages_over_tcp(void **state)

@@ -22,13 +22,13 @@
 
 static struct sample sample;
 
-static int set_up(void **state)
+static int setup(void **state)
 {
 	(void)state;
 	return sample_make(&sample);
 }
 
-static int tear_down(void **state)
+static int teardown(void **state)
 {
 	(void)state;
 	sample_free(&sample);
@@ -311,7 +311,7 @@ static void test_without_artifacts(void **state)
 
 int main(void)
 {
-#define T(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 	const struct CMUnitTest tests[] = {
 	    T(test_page_is_whole),
 	    T(test_page_loads_nothing),

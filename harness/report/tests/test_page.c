@@ -22,7 +22,7 @@ struct scene {
 	char url[128];
 };
 
-static int set_up(void **state)
+static int setup(void **state)
 {
 	struct scene *s = calloc(1, sizeof(*s));
 	char path[96];
@@ -46,7 +46,7 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
+static int teardown(void **state)
 {
 	struct scene *s = *state;
 
@@ -163,7 +163,7 @@ static void test_link_to_a_cell(void **state)
 
 int main(void)
 {
-#define T(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 	const struct CMUnitTest tests[] = {
 	    T(test_overview),           T(test_matrix),         T(test_failed_cell_tells_its_story),
 	    T(test_good_call_is_drawn), T(test_link_to_a_cell),

@@ -27,7 +27,7 @@ static const struct run mixed = {
     .started_s = 1000000000, .duration_ms = 61500, .result_n = 4, .result = results};
 static struct run run;
 
-static int set_up(void **state)
+static int setup(void **state)
 {
 	(void)state;
 	run = mixed;
@@ -81,7 +81,7 @@ static void test_texts_are_cleaned_at_the_door(void **state)
 	assert_int_equal(results[3].failure_n, RESULT_FAILURES);
 	assert_int_equal(results[3].measure_n, RESULT_MEASURES);
 	assert_int_equal(results[3].state, RESULT_INTERRUPTED);
-	set_up(NULL);
+	setup(NULL);
 }
 
 static void test_long_text_is_cut_between_characters(void **state)
@@ -438,17 +438,17 @@ static void test_file_that_is_none_stays_what_it_is(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup(test_texts_are_cleaned_at_the_door, set_up),
-	    cmocka_unit_test_setup(test_long_text_is_cut_between_characters, set_up),
-	    cmocka_unit_test_setup(test_junit, set_up),
-	    cmocka_unit_test_setup(test_json, set_up),
-	    cmocka_unit_test_setup(test_text, set_up),
-	    cmocka_unit_test_setup(test_full_disk_is_told, set_up),
-	    cmocka_unit_test_setup(test_matrix_in_junit, set_up),
-	    cmocka_unit_test_setup(test_matrix_in_json, set_up),
-	    cmocka_unit_test_setup(test_matrix_on_the_terminal, set_up),
-	    cmocka_unit_test_setup(test_verdict_of_a_run, set_up),
-	    cmocka_unit_test_setup(test_tries_and_what_is_left_out, set_up),
+	    cmocka_unit_test_setup(test_texts_are_cleaned_at_the_door, setup),
+	    cmocka_unit_test_setup(test_long_text_is_cut_between_characters, setup),
+	    cmocka_unit_test_setup(test_junit, setup),
+	    cmocka_unit_test_setup(test_json, setup),
+	    cmocka_unit_test_setup(test_text, setup),
+	    cmocka_unit_test_setup(test_full_disk_is_told, setup),
+	    cmocka_unit_test_setup(test_matrix_in_junit, setup),
+	    cmocka_unit_test_setup(test_matrix_in_json, setup),
+	    cmocka_unit_test_setup(test_matrix_on_the_terminal, setup),
+	    cmocka_unit_test_setup(test_verdict_of_a_run, setup),
+	    cmocka_unit_test_setup(test_tries_and_what_is_left_out, setup),
 	    cmocka_unit_test(test_file_is_whole_or_absent),
 	    cmocka_unit_test(test_file_that_is_none_stays_what_it_is),
 	};

@@ -35,7 +35,7 @@ static const struct fault_times healed = {
 static struct pulse p[LAB_SIDES];
 static struct result r;
 
-static int set_up(void **state)
+static int setup(void **state)
 {
 	(void)state;
 	for (int i = 0; i < LAB_SIDES; i++) {
@@ -132,7 +132,7 @@ static void test_signaling_that_stays_away(void **state)
 	strcpy(p[1].link, "connecting");
 	expect_failure(&killed, &t, "bob should be signed in again 8 s after killing it");
 	t.online_ms = 1012000;
-	set_up(NULL);
+	setup(NULL);
 	expect_failure(&killed, &t, "but were after 10.0 s");
 }
 
@@ -148,12 +148,12 @@ static void test_an_end_with_a_reason(void **state)
 	assert_true(result_find(&r, "ended")->value == 95000);
 	strcpy(p[1].reason, "Click a name to call.");
 	expect_failure(&cut, &t, "bob should be told why the call ended after the cut");
-	set_up(NULL);
+	setup(NULL);
 	strcpy(p[0].reason, "Oops. Click a name to call.");
 	strcpy(p[1].reason, "Oops. Click a name to call.");
 	expect_failure(&cut, &t, "a page should say \"was lost\"");
 	t.ended_ms = 0;
-	set_up(NULL);
+	setup(NULL);
 	expect_failure(&cut, &t, "the call should be over 100 s after the cut");
 }
 
@@ -190,7 +190,7 @@ static void test_a_link_that_is_not_as_set(void **state)
 	assert_int_equal(r.failure_n, 0);
 	p[1].loss_percent = 0;
 	expect_failure(&lossy, &healed, "Loss of sound should be between 2.0 and 9.0 %");
-	set_up(NULL);
+	setup(NULL);
 	p[1].loss_percent = 5;
 	p[0].rtt_ms = 70;
 	expect_failure(&lossy, &healed, "The round trip should be between 1.0 and 50.0 ms");
@@ -207,7 +207,7 @@ static void test_a_machine_without_time(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup(f, set_up)
+#define T(f) cmocka_unit_test_setup(f, setup)
 	const struct CMUnitTest tests[] = {
 	    T(test_a_call_that_comes_back),     T(test_what_is_waited_for),
 	    T(test_a_call_that_dies),           T(test_media_that_stays_away),

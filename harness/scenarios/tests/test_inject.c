@@ -56,7 +56,7 @@
 
 static enum browser_product product; /* that the tests run with now */
 
-static int set_up(void **state)
+static int setup(void **state)
 {
 	char path[96], url[128], *script = NULL;
 	FILE *f;
@@ -80,7 +80,7 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
+static int teardown(void **state)
 {
 	(void)state;
 	return page_stop();
@@ -305,14 +305,14 @@ static void test_pulse_sees_a_gap(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_media_that_has_begun, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_lasting_media, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_ice_servers_of_the_page_and_of_the_harness, set_up,
-	                                    tear_down),
-	    cmocka_unit_test_setup_teardown(test_media_that_stops_while_watched, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_evidence_of_a_call, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_diary_is_bounded, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_pulse_sees_a_gap, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_media_that_has_begun, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_lasting_media, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_ice_servers_of_the_page_and_of_the_harness, setup,
+	                                    teardown),
+	    cmocka_unit_test_setup_teardown(test_media_that_stops_while_watched, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_evidence_of_a_call, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_diary_is_bounded, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_pulse_sees_a_gap, setup, teardown),
 	};
 
 	char program[PATH_MAX];

@@ -19,7 +19,7 @@
 static struct plan plan;
 static struct why why;
 
-static int clear(void **state)
+static int teardown(void **state)
 {
 	(void)state;
 	plan_free(&plan);
@@ -203,13 +203,13 @@ int main(void)
 	    cmocka_unit_test(test_theory_has_no_place_for_strangers),
 	    cmocka_unit_test(test_theory_in_words),
 	    cmocka_unit_test(test_scenarios_agree_with_theory),
-	    cmocka_unit_test_teardown(test_default_is_the_calls, clear),
-	    cmocka_unit_test_teardown(test_matrix_has_each_pair_once, clear),
-	    cmocka_unit_test_teardown(test_unlike_browsers_make_ordered_pairs, clear),
-	    cmocka_unit_test_teardown(test_only_takes_names_and_patterns_of_any_group, clear),
-	    cmocka_unit_test_teardown(test_words_that_fit_nothing_are_named, clear),
-	    cmocka_unit_test_teardown(test_shards_are_a_partition, clear),
-	    cmocka_unit_test_teardown(test_repeats_have_names_of_their_own, clear),
+	    cmocka_unit_test_teardown(test_default_is_the_calls, teardown),
+	    cmocka_unit_test_teardown(test_matrix_has_each_pair_once, teardown),
+	    cmocka_unit_test_teardown(test_unlike_browsers_make_ordered_pairs, teardown),
+	    cmocka_unit_test_teardown(test_only_takes_names_and_patterns_of_any_group, teardown),
+	    cmocka_unit_test_teardown(test_words_that_fit_nothing_are_named, teardown),
+	    cmocka_unit_test_teardown(test_shards_are_a_partition, teardown),
+	    cmocka_unit_test_teardown(test_repeats_have_names_of_their_own, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

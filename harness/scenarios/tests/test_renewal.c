@@ -31,7 +31,7 @@ static char *text_of(const char *path)
 	return text;
 }
 
-static int set_up(void **state)
+static int setup(void **state)
 {
 	char *play = text_of(TESTS_DIR "/renewal.js"), *js = NULL, *args;
 	char *signaling = text_of(PAGE_DIR "/signaling.js"), *ice = text_of(PAGE_DIR "/ice.js");
@@ -52,7 +52,7 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
+static int teardown(void **state)
 {
 	(void)state;
 	json_decref(lives);
@@ -120,5 +120,5 @@ int main(void)
 	    cmocka_unit_test(test_without_a_ttl),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -34,7 +34,7 @@ static const char good_json[] =
 static struct peer_view view[2];
 static struct result result;
 
-static int set_up(void **state)
+static int setup(void **state)
 {
 	char text[sizeof(good_json)];
 	json_t *json;
@@ -122,7 +122,7 @@ static void test_two_relay_legs_where_they_are_asked_for(void **state)
 	make_relayed();
 	judge(&both);
 	expect_one_failure("b should send from a relay candidate, but sends from prflx");
-	set_up(NULL);
+	setup(NULL);
 	make_relayed();
 	strcpy(view[1].local.type, "relay");
 	strcpy(view[1].local.relay_protocol, "udp");
@@ -145,7 +145,7 @@ static void test_wrong_path(void **state)
 	(void)state;
 	judge(&relayed);
 	expect_one_failure("the call should be relayed, but it is direct");
-	set_up(NULL);
+	setup(NULL);
 	make_relayed();
 	judge(&direct);
 	expect_one_failure("the call should be direct, but it is relayed");
@@ -162,11 +162,11 @@ static void test_no_way_is_proven_by_failure(void **state)
 	assert_int_equal(result.failure_n, 0);
 	assert_string_equal(result.path, "none, as expected");
 
-	set_up(NULL);
+	setup(NULL);
 	judge(&none);
 	expect_one_failure("No connection should be possible");
 
-	set_up(NULL);
+	setup(NULL);
 	strcpy(view[0].state, "none");
 	view[0].connections = 0;
 	judge(&none);
@@ -193,7 +193,7 @@ static void test_packets_from_another_address_than_the_relayed(void **state)
 	                   "gets them from 203.0.113.10");
 	assert_false(result.raced);
 
-	set_up(NULL);
+	setup(NULL);
 	make_relayed();
 	strcpy(view[0].local.address, "198.51.100.77");
 	strcpy(view[1].remote.type, "prflx");
@@ -220,13 +220,13 @@ static void test_causes_of_no_connection(void **state)
 	    "but its connectionState is \"failed\" after it gathered 2 host, 1 srflx "
 	    "and 1 relay candidates; most likely: it has a relay");
 
-	set_up(NULL);
+	setup(NULL);
 	strcpy(view[1].state, "new");
 	view[1].gathered_relay = 0;
 	judge(&relayed);
 	expect_one_failure("gathered no relay candidate");
 
-	set_up(NULL);
+	setup(NULL);
 	strcpy(view[1].state, "failed");
 	strcpy(view[1].error, "401 Unauthorized (turn:203.0.113.10)");
 	judge(&relayed);
@@ -235,45 +235,45 @@ static void test_causes_of_no_connection(void **state)
 	    "TURN server refuses the credentials. Look at: username and credential");
 
 	/* That one transport is blocked is no cause where another gave a relay. */
-	set_up(NULL);
+	setup(NULL);
 	strcpy(view[1].state, "failed");
 	strcpy(view[1].error, "701 timed out (turn:203.0.113.10)");
 	judge(&relayed);
 	expect_one_failure("most likely: it has a relay candidate");
-	set_up(NULL);
+	setup(NULL);
 	strcpy(view[1].state, "failed");
 	strcpy(view[1].error, "701 timed out (turn:203.0.113.10)");
 	view[1].gathered_relay = 0;
 	judge(&relayed);
 	expect_one_failure("most likely: the server does not answer. Look at: whether it listens");
 
-	set_up(NULL);
+	setup(NULL);
 	strcpy(view[1].state, "failed");
 	strcpy(view[1].error, "499 of its own (turn:203.0.113.10)");
 	judge(&direct);
 	expect_one_failure("most likely: the browser reports an ICE server error. Look at: the "
 	                   "server's log");
 
-	set_up(NULL);
+	setup(NULL);
 	strcpy(view[1].state, "connecting");
 	strcpy(view[1].signaling, "have-local-offer");
 	judge(&direct);
 	expect_one_failure("its offer was never answered");
 
-	set_up(NULL);
+	setup(NULL);
 	view[1].connections = 0;
 	strcpy(view[1].state, "none");
 	judge(&direct);
 	expect_one_failure("made no RTCPeerConnection");
 
-	set_up(NULL);
+	setup(NULL);
 	strcpy(view[1].state, "connecting");
 	view[1].gathered_host = view[1].gathered_srflx = view[1].gathered_relay = 0;
 	judge(&direct);
 	expect_one_failure("gathered no candidates at all");
 
 	/* "connected" without a pair is not connected either. */
-	set_up(NULL);
+	setup(NULL);
 	view[1].has_pair = false;
 	judge(&direct);
 	assert_int_equal(result.failure_n, 1);
@@ -311,38 +311,38 @@ static void test_video_faults(void **state)
 	judge(&direct);
 	expect_one_failure("alice should decode bob's video, but not one frame came");
 
-	set_up(NULL);
+	setup(NULL);
 	view[0].frames_before = 44;
 	judge(&direct);
 	expect_one_failure("rose by 1 in 2.5 s (to 45)");
 
-	set_up(NULL);
+	setup(NULL);
 	view[0].picture_reads = 0;
 	judge(&direct);
 	expect_one_failure("there is no picture");
 
-	set_up(NULL);
+	setup(NULL);
 	view[0].picture_coded = 0;
 	view[0].picture_bright = 16;
 	judge(&direct);
 	expect_one_failure("but sees black");
 
-	set_up(NULL);
+	setup(NULL);
 	view[0].picture_coded = 0;
 	judge(&direct);
 	expect_one_failure("but sees something else");
 
-	set_up(NULL);
+	setup(NULL);
 	view[0].picture_peer = 0x5a;
 	judge(&direct);
 	expect_one_failure("alice should see bob, but sees itself");
 
-	set_up(NULL);
+	setup(NULL);
 	view[0].picture_peer = 7;
 	judge(&direct);
 	expect_one_failure("but sees code 7");
 
-	set_up(NULL);
+	setup(NULL);
 	view[0].picture_distinct = 1;
 	judge(&direct);
 	expect_one_failure("should move, but stood still");
@@ -355,17 +355,17 @@ static void test_audio_faults(void **state)
 	judge(&direct);
 	expect_one_failure("bob should hear alice's tone of 600 Hz, but hears nothing");
 
-	set_up(NULL);
+	setup(NULL);
 	view[1].audio_energy = 0;
 	judge(&direct);
 	expect_one_failure("hears nothing");
 
-	set_up(NULL);
+	setup(NULL);
 	view[1].tone_hz = 1000;
 	judge(&direct);
 	expect_one_failure("the page plays back the local stream");
 
-	set_up(NULL);
+	setup(NULL);
 	view[1].tone_hz = 50;
 	judge(&direct);
 	expect_one_failure("but hears 50 Hz; most likely: another source");
@@ -401,7 +401,7 @@ static void test_worse_path_may_be_a_lost_race(void **state)
 	assert_int_equal(result.state, RESULT_FAILED);
 	assert_true(result.raced);
 
-	set_up(NULL);
+	setup(NULL);
 	make_relayed();
 	strcpy(view[0].local.relay_protocol, "tcp");
 	judge(&relayed);
@@ -409,7 +409,7 @@ static void test_worse_path_may_be_a_lost_race(void **state)
 	assert_true(result.raced);
 
 	/* Likewise where both ends are bound to their relays: the other one was ready first. */
-	set_up(NULL);
+	setup(NULL);
 	make_relayed();
 	strcpy(view[1].local.type, "relay");
 	strcpy(view[1].local.relay_protocol, "tcp");
@@ -419,18 +419,18 @@ static void test_worse_path_may_be_a_lost_race(void **state)
 	assert_true(result.raced);
 
 	/* Better than theory allows is no bad luck, and neither is anything else that is wrong. */
-	set_up(NULL);
+	setup(NULL);
 	judge(&relayed);
 	assert_int_equal(result.state, RESULT_FAILED);
 	assert_false(result.raced);
 
-	set_up(NULL);
+	setup(NULL);
 	make_relayed();
 	view[0].echo_ms = -1;
 	judge(&direct);
 	assert_false(result.raced);
 
-	set_up(NULL);
+	setup(NULL);
 	judge(&direct);
 	assert_false(result.raced);
 }
@@ -451,7 +451,7 @@ static void test_busy_machine_is_no_failure(void **state)
 	judge(&direct);
 	assert_int_equal(result.failure_n, 0); /* a good call is a good call */
 
-	set_up(NULL);
+	setup(NULL);
 	view[0].paint_fps = 2;
 	view[1].echo_ms = -1;
 	judge(&direct);
@@ -459,7 +459,7 @@ static void test_busy_machine_is_no_failure(void **state)
 	assert_int_equal(result.failure_n, 2);
 	assert_non_null(strstr(result.failure[0], "too busy to judge"));
 
-	set_up(NULL);
+	setup(NULL);
 	view[0].paint_fps = 9;
 	view[1].echo_ms = -1;
 	judge(&direct);
@@ -477,12 +477,12 @@ static void test_empty_ice_servers_have_one_cause(void **state)
 	judge(&direct); /* which comes up all the same */
 	expect_one_failure(cause);
 
-	set_up(NULL);
+	setup(NULL);
 	view[1].servers = 0;
 	judge(&relayed); /* and is direct */
 	expect_one_failure(cause);
 
-	set_up(NULL);
+	setup(NULL);
 	make_relayed();
 	view[1].servers = 0;
 	judge(&direct);
@@ -490,7 +490,7 @@ static void test_empty_ice_servers_have_one_cause(void **state)
 	assert_false(result.raced);
 
 	for (int relay = 0; relay < 2; relay++) {
-		set_up(NULL);
+		setup(NULL);
 		view[1].servers = 0;
 		strcpy(view[1].state, "failed");
 		view[1].gathered_srflx = view[1].gathered_relay = 0;
@@ -519,7 +519,7 @@ static void test_names_that_do_not_resolve(void **state)
 	judge(&relayed);
 	expect_one_failure(cause);
 
-	set_up(NULL);
+	setup(NULL);
 	strcpy(view[1].state, "failed");
 	strcpy(view[1].error, error);
 	view[1].gathered_srflx = view[1].gathered_relay = 0;
@@ -527,7 +527,7 @@ static void test_names_that_do_not_resolve(void **state)
 	expect_one_failure(cause);
 
 	/* Firefox says no more than that. */
-	set_up(NULL);
+	setup(NULL);
 	strcpy(view[1].state, "failed");
 	strcpy(view[1].error, "701  (turn:turn.example.org:3478?transport=udp)");
 	view[1].gathered_relay = 0;
@@ -535,7 +535,7 @@ static void test_names_that_do_not_resolve(void **state)
 	expect_one_failure("most likely: the server does not answer, or its name does not resolve");
 
 	/* One of two names is enough. */
-	set_up(NULL);
+	setup(NULL);
 	strcpy(view[1].state, "failed");
 	strcpy(view[1].error, error);
 	judge(&relayed);
@@ -552,7 +552,7 @@ static void test_a_leak_is_no_silent_listener(void **state)
 	judge(&by_tcp);
 	expect_one_failure("alice should reach its relay over tcp, but does over udp; most likely: "
 	                   "the NAT leaks");
-	set_up(NULL);
+	setup(NULL);
 	make_relayed();
 	strcpy(view[0].local.relay_protocol, "tls");
 	judge(&by_tcp);
@@ -582,7 +582,7 @@ static void test_a_page_that_hogs_its_thread(void **state)
 	assert_non_null(strstr(result.failure[0], "a script of the page hogs its thread"));
 	is_a_whole_sentence(result.failure[0]);
 
-	set_up(NULL);
+	setup(NULL);
 	view[0].paint_fps = 2;
 	view[0].page_cpu = 0.07;
 	view[1].echo_ms = -1;
@@ -593,30 +593,30 @@ static void test_a_page_that_hogs_its_thread(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup(test_good_call_passes, set_up),
-	    cmocka_unit_test_setup(test_one_relay_leg_is_a_relay, set_up),
-	    cmocka_unit_test_setup(test_two_relay_legs_where_they_are_asked_for, set_up),
-	    cmocka_unit_test_setup(test_remote_relay_hidden_as_prflx_is_a_relay, set_up),
-	    cmocka_unit_test_setup(test_wrong_path, set_up),
-	    cmocka_unit_test_setup(test_no_way_is_proven_by_failure, set_up),
-	    cmocka_unit_test_setup(test_ends_that_contradict, set_up),
-	    cmocka_unit_test_setup(test_packets_from_another_address_than_the_relayed, set_up),
-	    cmocka_unit_test_setup(test_wrong_relay_protocol, set_up),
-	    cmocka_unit_test_setup(test_causes_of_no_connection, set_up),
-	    cmocka_unit_test_setup(test_worst_error_is_told, set_up),
-	    cmocka_unit_test_setup(test_path_names_both_legs, set_up),
-	    cmocka_unit_test_setup(test_video_faults, set_up),
-	    cmocka_unit_test_setup(test_audio_faults, set_up),
-	    cmocka_unit_test_setup(test_views_that_are_no_views, set_up),
+	    cmocka_unit_test_setup(test_good_call_passes, setup),
+	    cmocka_unit_test_setup(test_one_relay_leg_is_a_relay, setup),
+	    cmocka_unit_test_setup(test_two_relay_legs_where_they_are_asked_for, setup),
+	    cmocka_unit_test_setup(test_remote_relay_hidden_as_prflx_is_a_relay, setup),
+	    cmocka_unit_test_setup(test_wrong_path, setup),
+	    cmocka_unit_test_setup(test_no_way_is_proven_by_failure, setup),
+	    cmocka_unit_test_setup(test_ends_that_contradict, setup),
+	    cmocka_unit_test_setup(test_packets_from_another_address_than_the_relayed, setup),
+	    cmocka_unit_test_setup(test_wrong_relay_protocol, setup),
+	    cmocka_unit_test_setup(test_causes_of_no_connection, setup),
+	    cmocka_unit_test_setup(test_worst_error_is_told, setup),
+	    cmocka_unit_test_setup(test_path_names_both_legs, setup),
+	    cmocka_unit_test_setup(test_video_faults, setup),
+	    cmocka_unit_test_setup(test_audio_faults, setup),
+	    cmocka_unit_test_setup(test_views_that_are_no_views, setup),
 	    cmocka_unit_test(test_views_that_are_no_views),
-	    cmocka_unit_test_setup(test_worse_path_may_be_a_lost_race, set_up),
-	    cmocka_unit_test_setup(test_data_channel_without_echo, set_up),
-	    cmocka_unit_test_setup(test_busy_machine_is_no_failure, set_up),
-	    cmocka_unit_test_setup(test_empty_ice_servers_have_one_cause, set_up),
-	    cmocka_unit_test_setup(test_names_that_do_not_resolve, set_up),
-	    cmocka_unit_test_setup(test_a_leak_is_no_silent_listener, set_up),
-	    cmocka_unit_test_setup(test_black_frames_are_frames, set_up),
-	    cmocka_unit_test_setup(test_a_page_that_hogs_its_thread, set_up),
+	    cmocka_unit_test_setup(test_worse_path_may_be_a_lost_race, setup),
+	    cmocka_unit_test_setup(test_data_channel_without_echo, setup),
+	    cmocka_unit_test_setup(test_busy_machine_is_no_failure, setup),
+	    cmocka_unit_test_setup(test_empty_ice_servers_have_one_cause, setup),
+	    cmocka_unit_test_setup(test_names_that_do_not_resolve, setup),
+	    cmocka_unit_test_setup(test_a_leak_is_no_silent_listener, setup),
+	    cmocka_unit_test_setup(test_black_frames_are_frames, setup),
+	    cmocka_unit_test_setup(test_a_page_that_hogs_its_thread, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
