@@ -73,7 +73,7 @@ struct turn_alloc *turn_alloc_new(struct turn_request *rq)
 	a->created_ms = t->now_ms;
 	a->credential_expires_at_s = rq->auth.expires_at_s;
 	a->key = *rq->key;
-	a->origin = rq->origin;
+	a->key_source = rq->key_source;
 	a->realm = rq->realm;
 	a->third_party = rq->auth.third_party;
 	memcpy(a->tid, rq->msg.tid, sizeof(a->tid));

@@ -157,7 +157,7 @@ static bool try_session_key(struct turn_request *rq)
 	    !integrity_ok(rq, &a->key))
 		return false;
 	rq->key = &a->key;
-	rq->origin = a->origin;
+	rq->key_source = a->key_source;
 	rq->auth.expires_at_s = a->credential_expires_at_s;
 	rq->auth.third_party = a->third_party;
 	rq->auth.username = a->username;
@@ -180,7 +180,7 @@ static int match_keys(struct turn_request *rq)
 	for (size_t i = 0; i < rq->auth.key_n; i++) {
 		if (integrity_ok(rq, &rq->auth.key[i])) {
 			rq->key = &rq->auth.key[i];
-			rq->origin = rq->auth.origin[i];
+			rq->key_source = rq->auth.key_source[i];
 			return 0;
 		}
 	}
@@ -209,7 +209,7 @@ static int check_token(struct turn_request *rq)
 	rq->auth.username_len = kid->len;
 	rq->auth.expires_at_s = grant.expires_at_s;
 	rq->auth.third_party = true;
-	rq->auth.origin[0] = rq->auth.origin[1] = grant.origin;
+	rq->auth.key_source[0] = rq->auth.key_source[1] = grant.key_source;
 	rq->auth.key[rq->auth.key_n++] = grant.key;
 	/* coturn's client signs with the first 16 bytes of a longer key, as its server expects. */
 	if (grant.key.len > STUN_KEY_MD5_LEN) {
@@ -233,7 +233,7 @@ static int check_key(struct turn_request *rq)
 	int r;
 
 	rq->auth.key_n = 0;
-	memset(rq->auth.origin, 0, sizeof(rq->auth.origin));
+	memset(rq->auth.key_source, 0, sizeof(rq->auth.key_source));
 	rq->auth.expires_at_s = 0;
 	rq->auth.third_party = false;
 	if (try_session_key(rq))
@@ -390,7 +390,7 @@ int turn_check_credentials(struct turn_request *rq)
 	/* From now on the session goes by this key, whichever algorithm or secret made it. */
 	if (!r && rq->alloc && rq->key != &rq->alloc->key && is_alloc_owner(rq)) {
 		rq->alloc->key = *rq->key;
-		rq->alloc->origin = rq->origin;
+		rq->alloc->key_source = rq->key_source;
 		rq->alloc->credential_expires_at_s = rq->auth.expires_at_s;
 		rq->key = &rq->alloc->key;
 	}
@@ -410,10 +410,10 @@ bool turn_holder_is_alive(const struct turn *t, const struct turn_holder *h)
 	                                          .username = h->username,
 	                                          .username_len = h->username_len,
 	                                          .key = &h->key,
-	                                          .origin = h->origin};
+	                                          .key_source = h->key_source};
 
 	if (h->third_party)
-		return t->conf.oauth && turn_oauth_has(t->conf.oauth, h->origin);
+		return t->conf.oauth && turn_oauth_has(t->conf.oauth, h->key_source);
 	return t->auth->alive(t->auth_ctx, &session);
 }
 
@@ -423,7 +423,7 @@ struct turn_holder turn_holder_of(const struct turn_alloc *a)
 	                            .realm = a->realm,
 	                            .third_party = a->third_party,
 	                            .key = a->key,
-	                            .origin = a->origin,
+	                            .key_source = a->key_source,
 	                            .username = a->username,
 	                            .username_len = a->username_len};
 }

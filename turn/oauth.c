@@ -95,25 +95,25 @@ static int read_block(const uint8_t *plain, size_t len, int64_t now_s, struct tu
 }
 
 /* Tells a key from any other, also from a new one of its id. 0 is nobody's. */
-static int64_t origin_of(const struct turn_oauth_key *k)
+static int64_t key_source_of(const struct turn_oauth_key *k)
 {
 	uint8_t text[sizeof(k->kid) + sizeof(k->key)] = {0}, digest[EVP_MAX_MD_SIZE];
-	int64_t origin = 0;
+	int64_t key_source = 0;
 
 	memcpy(text, k->kid, strlen(k->kid));
 	memcpy(text + sizeof(k->kid), k->key, k->key_len);
 	if (EVP_Digest(text, sizeof(text), digest, NULL, EVP_sha256(), NULL))
-		memcpy(&origin, digest, sizeof(origin));
+		memcpy(&key_source, digest, sizeof(key_source));
 	OPENSSL_cleanse(text, sizeof(text));
-	return origin;
+	return key_source;
 }
 
-bool turn_oauth_has(const struct turn_oauth *o, int64_t origin)
+bool turn_oauth_has(const struct turn_oauth *o, int64_t key_source)
 {
 	bool has = false;
 
 	for (size_t i = 0; i < o->key_n; i++)
-		has |= origin_of(&o->key[i]) == origin;
+		has |= key_source_of(&o->key[i]) == key_source;
 	return has;
 }
 
@@ -137,6 +137,6 @@ int turn_oauth_open(const struct turn_oauth *o, const void *kid, size_t kid_len,
 		r = read_block(plain, p.block_len, now_s, out);
 	OPENSSL_cleanse(plain, sizeof(plain));
 	if (!r)
-		out->origin = origin_of(key);
+		out->key_source = key_source_of(key);
 	return r;
 }

@@ -34,7 +34,7 @@ struct turn_oauth {
 struct turn_oauth_grant {
 	struct stun_key key;
 	int64_t expires_at_s; /* Unix time, the skew included */
-	int64_t origin;       /* which of our keys opened it: see turn_oauth_has() */
+	int64_t key_source;   /* which of our keys opened it: see turn_oauth_has() */
 };
 
 /* Opens a token with the key of that id (any bytes) at the Unix time now_s. 0; -E_NOTFOUND: no such
@@ -42,7 +42,7 @@ struct turn_oauth_grant {
 int turn_oauth_open(const struct turn_oauth *o, const void *kid, size_t kid_len,
                     const uint8_t *token, size_t len, int64_t now_s, struct turn_oauth_grant *out);
 
-/* Whether the key of a grant's origin is among them, under the same id. */
-bool turn_oauth_has(const struct turn_oauth *o, int64_t origin);
+/* Whether the key of a grant's key_source is among them, under the same id. */
+bool turn_oauth_has(const struct turn_oauth *o, int64_t key_source);
 
 #endif

@@ -34,7 +34,7 @@ struct turn_holder {
 	unsigned int realm;           /* index into the configuration's */
 	bool third_party;
 	struct stun_key key;
-	int64_t origin;
+	int64_t key_source;
 	const char *username;
 	size_t username_len;
 };

@@ -69,7 +69,7 @@ static void describe(const struct turn_alloc *a, struct turn_session *s)
 	s->username = a->username;
 	s->username_len = a->username_len;
 	s->third_party = a->third_party;
-	s->origin = a->third_party ? 0 : a->origin;
+	s->key_source = a->third_party ? 0 : a->key_source;
 	s->protocol = a->path.side ? a->path.side->protocol : TURN_UDP;
 	s->client = a->path.client;
 	for (int i = 0; i < 2; i++)
@@ -108,7 +108,7 @@ void turn_list_sessions(struct turn *t, const struct turn_session_query *query, 
 			continue;
 		if (query->user && !turn_username_is(a->username, a->username_len, query->user))
 			continue;
-		if (query->origin && (a->third_party || a->origin != query->origin))
+		if (query->key_source && (a->third_party || a->key_source != query->key_source))
 			continue;
 		describe(a, &s);
 		if (!fn(ctx, &s))
@@ -116,12 +116,12 @@ void turn_list_sessions(struct turn *t, const struct turn_session_query *query, 
 	}
 }
 
-size_t turn_count_sessions(const struct turn *t, int64_t origin)
+size_t turn_count_sessions(const struct turn *t, int64_t key_source)
 {
 	size_t n = 0;
 
 	for (const struct turn_alloc *a = t->allocs; a; a = a->hh.next)
-		n += !a->third_party && a->origin == origin;
+		n += !a->third_party && a->key_source == key_source;
 	return n;
 }
 

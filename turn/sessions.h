@@ -14,8 +14,8 @@ struct turn_session {
 	char id[TURN_SESSION_ID_STRLEN];
 	const char *realm, *username; /* of its credential: any bytes, not terminated */
 	size_t username_len;
-	bool third_party; /* the username is a key's name */
-	int64_t origin;   /* what its key was made from, by turn_auth_ops; 0 of a third party */
+	bool third_party;   /* the username is a key's name */
+	int64_t key_source; /* what its key was made from, by turn_auth_ops; 0 of a third party */
 	enum turn_protocol protocol;
 	struct addr client, relayed[2]; /* AF_UNSPEC: there is none of that family */
 	uint64_t created_ms, age_ms, expires_in_ms;
@@ -28,13 +28,13 @@ struct turn_session {
 
 /* Which of them: older than the place (in the order of birth, then of worker and number) where an
  * earlier listing ended, and, unless user is NULL, of that user: the username itself, or what
- * stands behind its expiry; unless origin is 0, of a key of that origin. */
+ * stands behind its expiry; unless key_source is 0, of a key of that source. */
 struct turn_session_query {
 	uint64_t before_ms; /* created; UINT64_MAX: from the newest on */
 	unsigned before_worker;
 	uint64_t before_number;
 	const char *user;
-	int64_t origin;
+	int64_t key_source;
 };
 
 /* Borrows s; must not call back into turn. True: go on. */
@@ -44,8 +44,8 @@ typedef bool turn_session_fn(void *ctx, const struct turn_session *s);
 void turn_list_sessions(struct turn *t, const struct turn_session_query *query, turn_session_fn *fn,
                         void *ctx);
 
-/* How many there are whose keys are of that origin. */
-size_t turn_count_sessions(const struct turn *t, int64_t origin);
+/* How many there are whose keys are of that source. */
+size_t turn_count_sessions(const struct turn *t, int64_t key_source);
 
 /* -E_NOTFOUND */
 int turn_close_session(struct turn *t, const char *id);

@@ -114,7 +114,7 @@ struct turn_alloc {
 	bool noted_stranger, noted_unpermitted;
 	struct stun_key key;   /* that the last request was proved with */
 	uint16_t nonces_since; /* generation of the oldest nonces that it takes */
-	int64_t origin;        /* what that key was made from: see turn_auth_answer */
+	int64_t key_source;    /* what that key was made from: see turn_auth_answer */
 	unsigned int realm;    /* index into the configuration's */
 	bool third_party;
 	int64_t credential_expires_at_s; /* Unix time; 0: never */
@@ -217,7 +217,7 @@ struct turn_request {
 	struct turn_auth_answer auth;
 	char token_account[16];     /* the account of an access token */
 	const struct stun_key *key; /* set once the sender has proved who it is */
-	int64_t origin;             /* of that key */
+	int64_t key_source;         /* of that key */
 	uint64_t reply_buf[STUN_REPLY_MAX / 8];
 	struct stun_out out;
 };

@@ -44,10 +44,10 @@ struct turn_auth_query {
 struct turn_auth_answer {
 	size_t key_n; /* several: one for each live secret */
 	struct stun_key key[TURN_KEYS_MAX];
-	int64_t origin[TURN_KEYS_MAX]; /* what each key was made from, as alive() is to know it:
-	                                * a number of the ops' own, 0 for none */
-	int64_t expires_at_s;          /* Unix time; 0: never */
-	bool third_party;              /* by an access token: expiry binds a running session, too */
+	int64_t key_source[TURN_KEYS_MAX]; /* what each key was made from, as alive() is to know it:
+	                                    * a number of the ops' own, 0 for none */
+	int64_t expires_at_s;              /* Unix time; 0: never */
+	bool third_party; /* by an access token: expiry binds a running session, too */
 	/* Both may point into the query or into what the ops own until the caller's next call. */
 	const char *username; /* as the query's; for a userhash, whose it is */
 	size_t username_len;
@@ -61,7 +61,7 @@ struct turn_auth_session {
 	const char *username; /* any bytes, not terminated */
 	size_t username_len;
 	const struct stun_key *key; /* that its last request was proved with */
-	int64_t origin;             /* of that key, as keys() gave it */
+	int64_t key_source;         /* of that key, as keys() gave it */
 };
 
 /* Who knows the users. */

@@ -153,7 +153,7 @@ static int config(struct admin_task *t, struct why *why)
 {
 	const struct conf_live *live = t->admin->live;
 
-	return task_done(t, conf_json(&live->conf, live->origins), why);
+	return task_done(t, conf_json(&live->conf, live->sources), why);
 }
 
 static int set_log_level(struct admin_task *t, struct why *why)

@@ -91,10 +91,11 @@ static json_t *describe(const struct row *r)
 	    "{ss so ss ss ss so so sI sI so si si si sI sI sI sI sI}", "id", s->id, "user",
 	    json_shown(r->username, s->username_len), "realm", r->realm, "transport",
 	    turn_protocol_text(s->protocol), "client", addr_format(&s->client, client), "relayed",
-	    addrs, "secret", s->origin ? json_integer((json_int_t)s->origin) : json_null(), "age_s",
-	    (json_int_t)(s->age_ms / 1000), "expires_in_s", (json_int_t)(s->expires_in_ms / 1000),
-	    "credential_expires_at", json_time(s->credential_expires_at_s), "peers", (int)s->peers,
-	    "channels", (int)s->channels, "connections", (int)s->connections, "to_peer_packets",
+	    addrs, "secret", s->key_source ? json_integer((json_int_t)s->key_source) : json_null(),
+	    "age_s", (json_int_t)(s->age_ms / 1000), "expires_in_s",
+	    (json_int_t)(s->expires_in_ms / 1000), "credential_expires_at",
+	    json_time(s->credential_expires_at_s), "peers", (int)s->peers, "channels",
+	    (int)s->channels, "connections", (int)s->connections, "to_peer_packets",
 	    (json_int_t)s->to_peer_packets, "to_peer_bytes", (json_int_t)s->to_peer_bytes,
 	    "to_client_packets", (json_int_t)s->to_client_packets, "to_client_bytes",
 	    (json_int_t)s->to_client_bytes, "bandwidth_drops", (json_int_t)s->bandwidth_drops);
@@ -161,7 +162,7 @@ static json_t *ask_for(struct admin_task *t, struct question *q, char next[64], 
 static int list(struct admin_task *t, struct why *why)
 {
 	struct question q = {
-	    .query = {.before_ms = UINT64_MAX, .origin = task_number(t, "secret", 0)}};
+	    .query = {.before_ms = UINT64_MAX, .key_source = task_number(t, "secret", 0)}};
 	int64_t limit = task_number(t, "limit", VERB_PAGE_DEFAULT);
 	const char *after = task_text(t, "after"), *user = task_text(t, "user");
 	bool complete = false;
@@ -186,7 +187,7 @@ static int list(struct admin_task *t, struct why *why)
 
 json_t *sessions_of_secret(struct admin_task *t, int64_t id)
 {
-	struct question q = {.query = {.before_ms = UINT64_MAX, .origin = id},
+	struct question q = {.query = {.before_ms = UINT64_MAX, .key_source = id},
 	                     .max = VERB_PAGE_DEFAULT};
 	bool complete;
 	char next[64];

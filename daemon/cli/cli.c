@@ -195,7 +195,7 @@ static int unknown_verb(const char *const *words, int n, struct why *why)
 
 static int run_serve(struct cli *cli, struct why *why)
 {
-	struct conf_live live = {.conf = cli->conf, .origins = cli->origins, .input = &cli->input};
+	struct conf_live live = {.conf = cli->conf, .sources = cli->sources, .input = &cli->input};
 	int status;
 
 	(void)why; /* it logs */
@@ -281,7 +281,7 @@ static int run(int argc, char **argv, char *const *envp, struct cli *cli, struct
 	const struct verb *v;
 	int n, used = 0, status;
 
-	p->err = conf_read(&argc, argv, envp, &cli->conf, &cli->origins, add_problem, p, &p->first);
+	p->err = conf_read(&argc, argv, envp, &cli->conf, &cli->sources, add_problem, p, &p->first);
 	status = cli_parse(argc, argv, cli, words, &n, why);
 	if (status)
 		return status;
@@ -299,7 +299,7 @@ static int run(int argc, char **argv, char *const *envp, struct cli *cli, struct
 	if (!p->err && is_about_a_server(v) && rights_become_owner(cli->conf.data, why))
 		return CLI_EXIT_FAIL;
 	if (!p->err && is_about_a_server(v))
-		conf_served_read(&cli->conf, cli->origins);
+		conf_served_read(&cli->conf, cli->sources);
 	local = local_of(v);
 	return local ? local->run(cli, why) : cli_run_verb(cli, why);
 }
@@ -356,7 +356,7 @@ int cli_main(int argc, char **argv, char *const *envp)
 	rights_raise();
 	json_decref(problems.texts);
 	conf_free(&cli.conf);
-	free(cli.origins);
+	free(cli.sources);
 	free(cli.input.argv);
 	return status;
 }

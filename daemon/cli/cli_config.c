@@ -96,7 +96,7 @@ int cli_check(struct cli *cli, struct why *why)
 int cli_config(struct cli *cli, struct why *why)
 {
 	if (cli->json)
-		return cli_print_json(conf_json(&cli->conf, cli->origins), why);
-	conf_print_values(stdout, &cli->conf, cli->origins);
+		return cli_print_json(conf_json(&cli->conf, cli->sources), why);
+	conf_print_values(stdout, &cli->conf, cli->sources);
 	return 0;
 }

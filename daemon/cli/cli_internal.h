@@ -21,7 +21,7 @@ struct store;
 /* A parsed command. */
 struct cli {
 	struct conf conf;
-	struct conf_origin *origins; /* of conf's values */
+	struct conf_source *sources; /* of conf's values */
 	struct conf_input input;     /* of both */
 	const struct verb *verb;
 	bool json;

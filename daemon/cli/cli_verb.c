@@ -124,7 +124,7 @@ static int make_args(const struct cli *cli, json_t **out, struct why *why)
 static int call_here(struct cli *cli, const json_t *args, json_t **result, struct why *why)
 {
 	const struct verb *v = cli->verb;
-	struct conf_live live = {.conf = cli->conf, .origins = cli->origins, .input = &cli->input};
+	struct conf_live live = {.conf = cli->conf, .sources = cli->sources, .input = &cli->input};
 	struct admin admin = {.live = &live};
 	const struct admin_caller caller = {
 	    .actor = cli->actor, .role = STORE_ROLE_ADMIN, .on_host = true};

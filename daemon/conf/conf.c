@@ -24,11 +24,11 @@ struct arg {
 
 struct loader {
 	struct conf *conf;
-	struct conf_origin *origins;
+	struct conf_source *sources;
 	struct arg *args;
 	size_t arg_n;
 	const char *config; /* the file's path */
-	enum conf_source source;
+	enum conf_source_kind kind;
 	int err; /* of the first problem */
 	struct why why;
 	void (*problem)(void *ctx, const char *text);
@@ -46,7 +46,7 @@ static void tell(void *ctx, const char *text)
 		why.text[i] = iscntrl((unsigned char)text[i]) ? '?' : text[i];
 	why.text[i] = 0;
 	if (!l->err) {
-		l->err = l->source == SOURCE_ARGS ? -E_INVAL : -E_PARSE;
+		l->err = l->kind == SOURCE_ARGS ? -E_INVAL : -E_PARSE;
 		l->why = why;
 	}
 	if (l->problem)
@@ -78,15 +78,15 @@ static void unknown(struct loader *l, const char *where, const char *name)
 static void apply(struct loader *l, const struct conf_option *o, const char *where,
                   const char *text)
 {
-	struct conf_origin *origin = &l->origins[o - conf_options];
+	struct conf_source *source = &l->sources[o - conf_options];
 	struct why why = {{0}};
 
-	if (origin->source != l->source)
+	if (source->kind != l->kind)
 		conf_value_clear(l->conf, o); /* a stronger source replaces a list as a whole */
-	else if (l->source == SOURCE_FILE && !o->type->element)
-		tellf(l, "%s: also set at %s: remove one of the two", where, origin->where);
-	origin->source = l->source;
-	snprintf(origin->where, sizeof(origin->where), "%s", where);
+	else if (l->kind == SOURCE_FILE && !o->type->element)
+		tellf(l, "%s: also set at %s: remove one of the two", where, source->where);
+	source->kind = l->kind;
+	snprintf(source->where, sizeof(source->where), "%s", where);
 	if (conf_value_set(l->conf, o, text, &why))
 		tellf(l, "%s: %s", where, why.text);
 }
@@ -113,7 +113,7 @@ static void load_defaults(struct loader *l, char *const *envp)
 {
 	char where[CONF_WHERE_MAX];
 
-	l->source = SOURCE_DEFAULT;
+	l->kind = SOURCE_DEFAULT;
 	for (size_t i = 0; i < conf_option_n; i++) {
 		if (!strcmp(conf_options[i].name, "data") && load_state_directory(l, envp))
 			continue;
@@ -207,9 +207,9 @@ static void check_private(struct loader *l, FILE *file, const char *where, const
 static void check_file_secrets(struct loader *l, FILE *file)
 {
 	for (size_t i = 0; i < conf_option_n; i++) {
-		if (!conf_options[i].secret || l->origins[i].source != SOURCE_FILE)
+		if (!conf_options[i].secret || l->sources[i].kind != SOURCE_FILE)
 			continue;
-		check_private(l, file, l->origins[i].where, l->config);
+		check_private(l, file, l->sources[i].where, l->config);
 		return;
 	}
 }
@@ -229,7 +229,7 @@ static void load_file(struct loader *l)
 		      errno == EACCES ? ", or let the server's user read it" : "");
 		return;
 	}
-	l->source = SOURCE_FILE;
+	l->kind = SOURCE_FILE;
 	while (fgets(line, sizeof(line), file)) {
 		size_t len = strlen(line);
 
@@ -307,7 +307,7 @@ static void load_variable(struct loader *l, const char *var, const char *name, c
 	snprintf(where, sizeof(where), "%.*s", (int)strcspn(var, "="), var);
 	snprintf(base, sizeof(base), "%s", name);
 	if (o) {
-		if (o->secret && l->origins[o - conf_options].source == SOURCE_ENV)
+		if (o->secret && l->sources[o - conf_options].kind == SOURCE_ENV)
 			tellf(l, "%s and %s_FILE are both set: remove one", where, where);
 		apply(l, o, where, value);
 		return;
@@ -320,7 +320,7 @@ static void load_variable(struct loader *l, const char *var, const char *name, c
 		conf_env_name(o, base);
 		tellf(l, "%s: only secrets are read from files: set %s", where, base);
 	} else if (o) {
-		if (l->origins[o - conf_options].source == SOURCE_ENV)
+		if (l->sources[o - conf_options].kind == SOURCE_ENV)
 			tellf(l, "%s and the variable without _FILE are both set: remove one",
 			      where);
 		load_secret_file(l, o, where, value);
@@ -333,7 +333,7 @@ static void load_env(struct loader *l, char *const *envp)
 {
 	char name[CONF_NAME_MAX];
 
-	l->source = SOURCE_ENV;
+	l->kind = SOURCE_ENV;
 	for (; envp && *envp; envp++) {
 		const char *value = env_split(*envp, name);
 
@@ -371,7 +371,7 @@ static void split_args(struct loader *l, int *argc, char **argv)
 {
 	int kept = 1, i;
 
-	l->source = SOURCE_ARGS;
+	l->kind = SOURCE_ARGS;
 	for (i = 1; i < *argc && strcmp(argv[i], "--") != 0; i++) {
 		const struct conf_option *o = arg_option(argv[i]);
 		bool is_config =
@@ -418,7 +418,7 @@ static void load_args(struct loader *l)
 {
 	char flag[CONF_NAME_MAX];
 
-	l->source = SOURCE_ARGS;
+	l->kind = SOURCE_ARGS;
 	for (size_t i = 0; i < l->arg_n; i++) {
 		conf_flag_name(l->args[i].option, flag);
 		apply(l, l->args[i].option, flag, l->args[i].value);
@@ -439,15 +439,15 @@ static void find_config(struct loader *l, char *const *envp)
 }
 
 int conf_read(int *argc, char **argv, char *const *envp, struct conf *conf,
-              struct conf_origin **origins, void (*problem)(void *ctx, const char *text), void *ctx,
+              struct conf_source **sources, void (*problem)(void *ctx, const char *text), void *ctx,
               struct why *why)
 {
 	struct loader l = {.conf = conf, .problem = problem, .ctx = ctx};
 
 	memset(conf, 0, sizeof(*conf));
-	l.origins = calloc(conf_option_n, sizeof(*l.origins));
+	l.sources = calloc(conf_option_n, sizeof(*l.sources));
 	l.args = calloc((size_t)*argc + 1, sizeof(*l.args));
-	if (!l.origins || !l.args) {
+	if (!l.sources || !l.args) {
 		l.err = why_set(&l.why, -E_NOMEM, "out of memory");
 		goto out;
 	}
@@ -458,18 +458,18 @@ int conf_read(int *argc, char **argv, char *const *envp, struct conf *conf,
 	load_env(&l, envp);
 	load_args(&l);
 	if (!l.err) { /* half of a configuration contradicts itself easily */
-		l.source = SOURCE_DEFAULT;
-		conf_rules(conf, l.origins, tell, &l);
+		l.kind = SOURCE_DEFAULT;
+		conf_rules(conf, l.sources, tell, &l);
 	}
 out:
 	if (l.err) {
 		conf_free(conf);
 		why_set(why, l.err, "%s", l.why.text);
 	}
-	if (origins)
-		*origins = l.err ? NULL : l.origins;
-	if (!origins || l.err)
-		free(l.origins);
+	if (sources)
+		*sources = l.err ? NULL : l.sources;
+	if (!sources || l.err)
+		free(l.sources);
 	free(l.args);
 	return l.err;
 }

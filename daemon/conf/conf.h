@@ -87,18 +87,18 @@ int conf_load(int *argc, char **argv, char *const *envp, struct conf *conf, stru
 int conf_check(int *argc, char **argv, char *const *envp, struct conf *conf,
                void (*problem)(void *ctx, const char *text), void *ctx, struct why *why);
 
-enum conf_source { SOURCE_DEFAULT, SOURCE_FILE, SOURCE_ENV, SOURCE_ARGS, SOURCE_SERVED };
+enum conf_source_kind { SOURCE_DEFAULT, SOURCE_FILE, SOURCE_ENV, SOURCE_ARGS, SOURCE_SERVED };
 #define CONF_WHERE_MAX 256
 
 /* Where an option's value came from. */
-struct conf_origin {
-	enum conf_source source;
+struct conf_source {
+	enum conf_source_kind kind;
 	char where[CONF_WHERE_MAX]; /* "turnpike.conf:12: listen", "TURNPIKE_LISTEN", "--listen" */
 };
 
-/* The same, and *origins gets an array as long as the table is, for free(); on failure NULL. */
+/* The same, and *sources gets an array as long as the table is, for free(); on failure NULL. */
 int conf_read(int *argc, char **argv, char *const *envp, struct conf *conf,
-              struct conf_origin **origins, void (*problem)(void *ctx, const char *text), void *ctx,
+              struct conf_source **sources, void (*problem)(void *ctx, const char *text), void *ctx,
               struct why *why);
 
 /* Frees what conf holds (not conf itself) and empties it. NULL is legal. */
@@ -120,7 +120,7 @@ void conf_print_man5(FILE *out);
 void conf_print_markdown(FILE *out);
 
 /* The values in effect and where each came from; secrets are masked. */
-void conf_print_values(FILE *out, const struct conf *conf, const struct conf_origin *origins);
+void conf_print_values(FILE *out, const struct conf *conf, const struct conf_source *sources);
 
 /* Whether the PROXY protocol is spoken on that one of listen. */
 static inline bool conf_listen_proxies(const struct conf *conf, size_t i)

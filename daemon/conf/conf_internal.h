@@ -75,7 +75,7 @@ bool conf_is_public(const struct conf *conf);
 const char *conf_danger_of(const struct prefix *range);
 
 /* Tells each contradiction. */
-void conf_rules(const struct conf *conf, const struct conf_origin *origins,
+void conf_rules(const struct conf *conf, const struct conf_source *sources,
                 void (*problem)(void *ctx, const char *text), void *ctx);
 
 /* ---- conf_print.c, for conf_docs.c ---- */

@@ -9,22 +9,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-static json_t *describe(const struct conf *conf, const struct conf_origin *origin,
+static json_t *describe(const struct conf *conf, const struct conf_source *source,
                         const struct conf_option *o)
 {
-	static const char *const sources[] = {[SOURCE_DEFAULT] = "default",
-	                                      [SOURCE_FILE] = "file",
-	                                      [SOURCE_ENV] = "environment",
-	                                      [SOURCE_ARGS] = "command line",
-	                                      [SOURCE_SERVED] = "served"};
+	static const char *const kinds[] = {[SOURCE_DEFAULT] = "default",
+	                                    [SOURCE_FILE] = "file",
+	                                    [SOURCE_ENV] = "environment",
+	                                    [SOURCE_ARGS] = "command line",
+	                                    [SOURCE_SERVED] = "served"};
 	char *text = conf_value_text(conf, o);
 	bool masked = text && o->secret && *text;
 	json_t *json = NULL;
 
 	if (text)
 		json = json_pack("{ss ss ss sb sb}", "value", masked ? "********" : text, "source",
-		                 sources[origin->source], "where",
-		                 origin->source == SOURCE_DEFAULT ? "default" : origin->where,
+		                 kinds[source->kind], "where",
+		                 source->kind == SOURCE_DEFAULT ? "default" : source->where,
 		                 "secret", o->secret, "reloadable", o->reload);
 	if (masked)
 		explicit_bzero(text, strlen(text));
@@ -32,7 +32,7 @@ static json_t *describe(const struct conf *conf, const struct conf_origin *origi
 	return json;
 }
 
-json_t *conf_json(const struct conf *conf, const struct conf_origin *origins)
+json_t *conf_json(const struct conf *conf, const struct conf_source *sources)
 {
 	json_t *all = json_object();
 
@@ -42,7 +42,7 @@ json_t *conf_json(const struct conf *conf, const struct conf_origin *origins)
 		if (!o)
 			continue;
 		if (json_object_set_new(all, o->name,
-		                        describe(conf, &origins[o - conf_options], o))) {
+		                        describe(conf, &sources[o - conf_options], o))) {
 			json_decref(all);
 			all = NULL;
 		}

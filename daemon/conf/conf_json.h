@@ -10,6 +10,6 @@
 #include <jansson.h>
 
 /* {name: {value, source, where, secret, reloadable}}, secrets masked. NULL when out of memory. */
-json_t *conf_json(const struct conf *conf, const struct conf_origin *origins);
+json_t *conf_json(const struct conf *conf, const struct conf_source *sources);
 
 #endif

@@ -166,7 +166,7 @@ static bool wants_quotes(const char *text)
 	return len && (strchr(text, '#') || *text == ' ' || text[len - 1] == ' ');
 }
 
-void conf_print_values(FILE *out, const struct conf *conf, const struct conf_origin *origins)
+void conf_print_values(FILE *out, const struct conf *conf, const struct conf_source *sources)
 {
 	for (size_t i = 0; i < conf_row_n; i++) {
 		const struct conf_option *o = conf_rows[i].option;
@@ -178,9 +178,9 @@ void conf_print_values(FILE *out, const struct conf *conf, const struct conf_ori
 			continue;
 		}
 		text = conf_value_text(conf, o);
-		where = origins[o - conf_options].source == SOURCE_DEFAULT
+		where = sources[o - conf_options].kind == SOURCE_DEFAULT
 		            ? "default"
-		            : origins[o - conf_options].where;
+		            : sources[o - conf_options].where;
 		quote = text && wants_quotes(text) ? "\"" : "";
 		if (o->secret && text && *text)
 			fprintf(out, "%s = ********  # %s\n", o->name, where);

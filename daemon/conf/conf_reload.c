@@ -11,7 +11,7 @@
 
 struct conf_pending {
 	struct conf conf; /* what live does not have at the moment */
-	struct conf_origin *origins;
+	struct conf_source *sources;
 };
 
 static void swap(struct conf_live *live, struct conf_pending *p)
@@ -19,7 +19,7 @@ static void swap(struct conf_live *live, struct conf_pending *p)
 	for (size_t i = 0; i < conf_option_n; i++) {
 		const struct conf_option *o = &conf_options[i];
 		char *a = (char *)&live->conf + o->offset, *b = (char *)&p->conf + o->offset;
-		struct conf_origin origin = live->origins[i];
+		struct conf_source source = live->sources[i];
 
 		if (!o->reload)
 			continue;
@@ -29,8 +29,8 @@ static void swap(struct conf_live *live, struct conf_pending *p)
 			a[at] = b[at];
 			b[at] = byte;
 		}
-		live->origins[i] = p->origins[i];
-		p->origins[i] = origin;
+		live->sources[i] = p->sources[i];
+		p->sources[i] = source;
 	}
 }
 
@@ -73,7 +73,7 @@ static int read_again(const struct conf_input *in, struct conf_pending *p,
 	if (!argv)
 		return why_set(why, -E_NOMEM, "out of memory");
 	memcpy(argv, in->argv, (size_t)argc * sizeof(*argv));
-	r = conf_read(&argc, argv, in->envp, &p->conf, &p->origins, problem, ctx, why);
+	r = conf_read(&argc, argv, in->envp, &p->conf, &p->sources, problem, ctx, why);
 	free(argv);
 	return r;
 }
@@ -110,7 +110,7 @@ int conf_reload_begin(struct conf_live *live, struct conf_pending **out,
 		r = why_set(why, -E_NOMEM, "out of memory");
 	if (!r) {
 		swap(live, p);
-		conf_rules(&live->conf, live->origins, on_problem, &verdict);
+		conf_rules(&live->conf, live->sources, on_problem, &verdict);
 		if (verdict.code)
 			swap(live, p);
 		r = verdict.code;
@@ -120,7 +120,7 @@ int conf_reload_begin(struct conf_live *live, struct conf_pending **out,
 		return 0;
 	}
 	conf_free(&p->conf);
-	free(p->origins);
+	free(p->sources);
 	free(p);
 	return r;
 }
@@ -130,7 +130,7 @@ void conf_reload_end(struct conf_live *live, struct conf_pending *p, bool keep)
 	if (!keep)
 		swap(live, p);
 	conf_free(&p->conf);
-	free(p->origins);
+	free(p->sources);
 	free(p);
 }
 

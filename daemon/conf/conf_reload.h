@@ -19,7 +19,7 @@ struct conf_input {
 /* A configuration and what made it. The address of conf stays, so that others can hold it. */
 struct conf_live {
 	struct conf conf;
-	struct conf_origin *origins;
+	struct conf_source *sources;
 	const struct conf_input *input;
 };
 

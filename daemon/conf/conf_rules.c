@@ -374,10 +374,10 @@ static void check_strict(const struct rules *r)
 		          RULE_WHERE(r, credential_ttl), conf->default_lifetime);
 }
 
-void conf_rules(const struct conf *conf, const struct conf_origin *origins,
+void conf_rules(const struct conf *conf, const struct conf_source *sources,
                 void (*problem)(void *ctx, const char *text), void *ctx)
 {
-	const struct rules r = {conf, origins, problem, ctx};
+	const struct rules r = {conf, sources, problem, ctx};
 
 	check_listen(&r);
 	check_own(&r, &conf->relay_address, RULE_WHERE(&r, relay_address));

@@ -9,14 +9,14 @@
 
 struct rules {
 	const struct conf *conf;
-	const struct conf_origin *origins;
+	const struct conf_source *sources;
 	void (*problem)(void *ctx, const char *text);
 	void *ctx;
 };
 
 /* RULE_WHERE(r, listen): "turnpike.conf:3: listen". RULE_CHOSEN(r, listen): it is no default. */
-#define RULE_WHERE(r, option)  ((r)->origins[OPTION_##option].where)
-#define RULE_CHOSEN(r, option) ((r)->origins[OPTION_##option].source != SOURCE_DEFAULT)
+#define RULE_WHERE(r, option)  ((r)->sources[OPTION_##option].where)
+#define RULE_CHOSEN(r, option) ((r)->sources[OPTION_##option].kind != SOURCE_DEFAULT)
 
 __attribute__((format(printf, 2, 3))) void rule_tell(const struct rules *r, const char *fmt, ...);
 

@@ -25,19 +25,19 @@ static bool is_told(const struct conf_option *o)
 	return !o->secret && o != &conf_options[OPTION_data];
 }
 
-static json_t *collect(const struct conf *conf, const struct conf_origin *origins)
+static json_t *collect(const struct conf *conf, const struct conf_source *sources)
 {
-	json_t *all = conf_json(conf, origins);
+	json_t *all = conf_json(conf, sources);
 
 	for (size_t i = 0; all && i < conf_option_n; i++)
-		if (!is_told(&conf_options[i]) || origins[i].source == SOURCE_DEFAULT)
+		if (!is_told(&conf_options[i]) || sources[i].kind == SOURCE_DEFAULT)
 			json_object_del(all, conf_options[i].name);
 	return all;
 }
 
-int conf_served_write(const struct conf *conf, const struct conf_origin *origins, struct why *why)
+int conf_served_write(const struct conf *conf, const struct conf_source *sources, struct why *why)
 {
-	json_t *all = collect(conf, origins);
+	json_t *all = collect(conf, sources);
 	char fresh[PATH_MAX], path[PATH_MAX];
 	int fd, r = 0;
 
@@ -56,15 +56,15 @@ int conf_served_write(const struct conf *conf, const struct conf_origin *origins
 }
 
 /* On failure the option is at its default again. */
-static void take(struct conf *conf, struct conf_origin *origins, const struct conf_option *o,
+static void take(struct conf *conf, struct conf_source *sources, const struct conf_option *o,
                  const json_t *row)
 {
 	const char *value = json_string_value(json_object_get(row, "value"));
 	const char *where = json_string_value(json_object_get(row, "where"));
-	struct conf_origin *origin = &origins[o - conf_options];
+	struct conf_source *source = &sources[o - conf_options];
 	struct why why;
 
-	if (!value || origin->source != SOURCE_DEFAULT)
+	if (!value || source->kind != SOURCE_DEFAULT)
 		return;
 	conf_value_clear(conf, o);
 	if (conf_value_set(conf, o, value, &why)) {
@@ -72,12 +72,12 @@ static void take(struct conf *conf, struct conf_origin *origins, const struct co
 		conf_value_set(conf, o, o->def, &why);
 		return;
 	}
-	origin->source = SOURCE_SERVED;
-	snprintf(origin->where, sizeof(origin->where), "as the server on %.100s: %.100s",
+	source->kind = SOURCE_SERVED;
+	snprintf(source->where, sizeof(source->where), "as the server on %.100s: %.100s",
 	         conf->data, where ? where : "");
 }
 
-void conf_served_read(struct conf *conf, struct conf_origin *origins)
+void conf_served_read(struct conf *conf, struct conf_source *sources)
 {
 	char path[PATH_MAX];
 	json_t *all;
@@ -91,7 +91,7 @@ void conf_served_read(struct conf *conf, struct conf_origin *origins)
 	close(fd);
 	for (size_t i = 0; i < conf_option_n; i++)
 		if (is_told(&conf_options[i]))
-			take(conf, origins, &conf_options[i],
+			take(conf, sources, &conf_options[i],
 			     json_object_get(all, conf_options[i].name));
 	json_decref(all);
 }

@@ -11,11 +11,11 @@
 
 /* Replaces DATA/served.json: what is not at its default, without secrets. 0, -E_NOMEM, or the
  * system's code. */
-int conf_served_write(const struct conf *conf, const struct conf_origin *origins, struct why *why);
+int conf_served_write(const struct conf *conf, const struct conf_source *sources, struct why *why);
 
 /* Gives each option that nobody has set the value that the last server on conf->data had, with its
- * origin. What is not there, not readable or not known is passed over: it is a guess, and the
+ * source. What is not there, not readable or not known is passed over: it is a guess, and the
  * default is the next best. */
-void conf_served_read(struct conf *conf, struct conf_origin *origins);
+void conf_served_read(struct conf *conf, struct conf_source *sources);
 
 #endif

@@ -53,7 +53,7 @@ static int time_limited_keys(const struct turn_auth *auth, const struct turn_aut
 
 		credential_password(secret, len, q->username, q->username_len, password);
 		long_term_key(q, password, &out->key[out->key_n]);
-		out->origin[out->key_n] = store_snapshot_secret_id(auth->users, out->key_n);
+		out->key_source[out->key_n] = store_snapshot_secret_id(auth->users, out->key_n);
 	}
 	return 0;
 }
@@ -103,7 +103,7 @@ static int keys(void *ctx, const struct turn_auth_query *q, struct turn_auth_ans
 	return 0;
 }
 
-/* A session's origin is the number of the secret. A user who was deleted and added again between
+/* A key source is the number of the secret. A user who was deleted and added again between
  * two looks at the store is another: he has another password. */
 static bool alive(void *ctx, const struct turn_auth_session *s)
 {
@@ -114,7 +114,7 @@ static bool alive(void *ctx, const struct turn_auth_session *s)
 
 	if (!credential_parse(s->username, s->username_len, &expires_at_s, &name))
 		return !store_snapshot_revoked(auth->users, s->username, s->username_len) &&
-		       !store_snapshot_secret_ended(auth->users, s->origin);
+		       !store_snapshot_secret_ended(auth->users, s->key_source);
 	user = store_snapshot_user(auth->users, s->realm, s->username, s->username_len);
 	if (!user)
 		return false;

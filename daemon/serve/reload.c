@@ -153,7 +153,7 @@ static void note_served(const struct reload *r)
 {
 	struct why why;
 
-	if (r->lock && conf_served_write(&r->live->conf, r->live->origins, &why))
+	if (r->lock && conf_served_write(&r->live->conf, r->live->sources, &why))
 		log_warn(
 		    NULL, "settings-not-noted", LOG_STR("error", why.text),
 		    LOG_STR("hint",

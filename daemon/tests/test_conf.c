@@ -277,7 +277,7 @@ static void test_values_round_trip(void **state)
 	    "--relay-allow 10.0.0.0/8,2001:db8::/32,192.0.2.7 --external-ip 10.0.0.1=192.0.2.1 "
 	    "--legacy-channels --log-level debug --public-host turn.example.org --guests no "
 	    "--external-ip 2001:db8::1 --realm a,b --data /x#y";
-	struct conf_origin *origins;
+	struct conf_source *sources;
 	char *text = NULL, *again = NULL;
 	struct run r;
 	size_t len;
@@ -288,25 +288,25 @@ static void test_values_round_trip(void **state)
 	conf_free(&r.conf);
 	snprintf(r.args, sizeof(r.args), "turnpike %s", args);
 	r.argc = split(r.args, r.argv);
-	assert_int_equal(conf_read(&r.argc, r.argv, r.envp, &r.conf, &origins, NULL, NULL, &r.why),
+	assert_int_equal(conf_read(&r.argc, r.argv, r.envp, &r.conf, &sources, NULL, NULL, &r.why),
 	                 0);
 	f = open_memstream(&text, &len);
-	conf_print_values(f, &r.conf, origins);
+	conf_print_values(f, &r.conf, sources);
 	fclose(f);
 	conf_free(&r.conf);
 	assert_non_null(strstr(text, "\nworkers = 3  # TURNPIKE_WORKERS\n"));
 	assert_non_null(strstr(text, "\nrealm = a,b  # --realm\n"));
 	assert_non_null(strstr(text, "\ndata = \"/x#y\"  # --data\n"));
 	assert_non_null(strstr(text, "\nmax_lifetime = 3600  # default\n"));
-	free(origins);
+	free(sources);
 
 	tmpdir_write(file_path, text);
 	snprintf(r.args, sizeof(r.args), "turnpike --config %s", file_path);
 	r.argc = split(r.args, r.argv);
-	if (conf_read(&r.argc, r.argv, NULL, &r.conf, &origins, NULL, NULL, &r.why))
+	if (conf_read(&r.argc, r.argv, NULL, &r.conf, &sources, NULL, NULL, &r.why))
 		fail_msg("%s", r.why.text);
 	f = open_memstream(&again, &len);
-	conf_print_values(f, &r.conf, origins);
+	conf_print_values(f, &r.conf, sources);
 	fclose(f);
 	for (char *a = text, *b = again; *a || *b;) { /* but for where it came from */
 		size_t n = strcspn(a, "\n"), m = strcspn(b, "\n");
@@ -318,7 +318,7 @@ static void test_values_round_trip(void **state)
 		b += m + (b[m] != 0);
 	}
 	conf_free(&r.conf);
-	free(origins);
+	free(sources);
 	free(text);
 	free(again);
 }

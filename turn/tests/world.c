@@ -50,8 +50,8 @@ static int keys(void *ctx, const struct turn_auth_query *q, struct turn_auth_ans
 	out->username = out->account = alice ? "alice" : "bob";
 	out->username_len = out->account_len = strlen(out->username);
 	out->key_n = alice ? 2 : 1; /* two live secrets: the right key is the second */
-	out->origin[0] = 7;
-	out->origin[out->key_n - 1] = alice ? w->alice_origin : 9;
+	out->key_source[0] = 7;
+	out->key_source[out->key_n - 1] = alice ? w->alice_source : 9;
 	memset(out->key, 0x77, sizeof(out->key[0]));
 	out->key[0].len = 16;
 	make_key(q, out->username, alice ? "secret" : "hunter2", &out->key[out->key_n - 1]);
@@ -64,7 +64,7 @@ static bool alive(void *ctx, const struct turn_auth_session *session)
 	bool alice = session->username_len == 5 && !memcmp(session->username, "alice", 5);
 
 	return !(w->alice_gone && alice) &&
-	       !(w->ended_origin && session->origin == w->ended_origin);
+	       !(w->ended_source && session->key_source == w->ended_source);
 }
 
 static const struct turn_auth_ops auth = {.keys = keys, .alive = alive};

@@ -50,7 +50,7 @@ struct world {
 	bool alice_gone, answers_later, two_realms;
 	uint64_t ticket;
 	int64_t expires_at_s;
-	int64_t alice_origin, ended_origin; /* what her key is made from; what is over (0: none) */
+	int64_t alice_source, ended_source; /* what her key is made from; what is over (0: none) */
 };
 
 /* Users alice/secret and "bob"/"hunter2". Change w->conf between init and start. */
