@@ -52,11 +52,6 @@ void turn_quota_free(struct turn_quota *q)
 	free(q);
 }
 
-void turn_quota_set_realm_max(struct turn_quota *q, uint32_t realm_quota)
-{
-	q->realm_quota = realm_quota;
-}
-
 void turn_quota_set_limits(struct turn_quota *q, uint32_t user_quota, uint32_t realm_quota,
                            uint32_t total_quota)
 {

@@ -19,14 +19,12 @@
 struct turn_quota;
 struct turn_account;
 
-/* 0 means no limit. NULL when out of memory. */
+/* The limits of a user and of all; 0: none. NULL when out of memory. */
 struct turn_quota *turn_quota_new(uint32_t user_quota, uint32_t total_quota);
 void turn_quota_free(struct turn_quota *q);
 
-/* How many allocations the users of one realm hold together; 0 means no limit. */
-void turn_quota_set_realm_max(struct turn_quota *q, uint32_t realm_quota);
-
-/* All three anew; who holds more keeps it. */
+/* All three, 0 for no limit: of a user, of the users of one realm together, and of all. Those who
+ * hold more keep it. */
 void turn_quota_set_limits(struct turn_quota *q, uint32_t user_quota, uint32_t realm_quota,
                            uint32_t total_quota);
 

@@ -192,9 +192,6 @@ int front_new(struct event_base *base, const struct conf *conf, const struct top
 	struct greeter_conf greeter = {.proxy_from = &conf->proxy_from,
 	                               .trusted_proxy = &conf->trusted_proxy,
 	                               .proxy_listeners = conf->listen.proxy != 0,
-	                               .first_message_timeout_ms =
-	                                   (uint32_t)conf->first_message_timeout * 1000,
-	                               .max = undecided_max(conf),
 	                               .fault = fault_text};
 	int r = -E_NOMEM;
 
@@ -203,8 +200,7 @@ int front_new(struct event_base *base, const struct conf *conf, const struct top
 	f->conf = conf;
 	f->topo = topo;
 	f->mail = mailbox_new(base, f);
-	f->sources = net_sources_new((uint32_t)conf->connections_per_address,
-	                             (uint32_t)conf->max_tcp_connections);
+	f->sources = net_sources_new(0, 0);
 	greeter.sources = f->sources;
 	f->greeter = greeter_new(base, &greeter, &greeter_ops, f);
 	if (!f->mail || !f->sources || !f->greeter) {
@@ -214,7 +210,7 @@ int front_new(struct event_base *base, const struct conf *conf, const struct top
 	r = load_tls(conf, &f->tls, why);
 	if (r)
 		goto out;
-	fill_net(f);
+	front_reconfigure(f); /* workers start with it */
 	*out = f;
 	return 0;
 out:

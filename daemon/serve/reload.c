@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Reload, in three steps: read and check; make what the new values need and may
- * fail; then change over, which cannot fail.
+ * fail; then apply it, which cannot fail. A start ends with that last step, too.
  */
 #include "daemon/serve/reload.h"
 
@@ -117,21 +117,28 @@ static int change_secret(struct reload *r, const struct conf_changes *changes, s
 	return err;
 }
 
-static void change_over(struct reload *r, struct settings *fresh,
-                        const struct conf_changes *changes)
+/* Takes the reference of fresh. */
+static void give_settings(struct reload *r, struct settings *fresh)
+{
+	settings_unref(r->settings);
+	r->settings = fresh;
+	for (size_t i = 0; i < r->worker_n; i++)
+		worker_set_settings(r->workers[i], fresh, &front_worker_net(r->front)->conf);
+}
+
+/* The one place, for a start and for a reload, where what was copied from the configuration is put
+ * to use; what borrows it needs nothing. */
+static void apply(struct reload *r, struct settings *fresh)
 {
 	const struct conf *c = &r->live->conf;
 
-	settings_unref(r->settings);
-	r->settings = fresh;
 	log_set_level(c->log_level);
 	turn_quota_set_limits(r->base->quota, (uint32_t)c->user_quota, (uint32_t)c->realm_quota,
 	                      (uint32_t)c->total_quota);
 	web_set_limits(r->web, (unsigned)c->max_connections, (unsigned)c->signal_rate);
 	front_reconfigure(r->front);
-	for (size_t i = 0; i < r->worker_n; i++)
-		worker_set_settings(r->workers[i], fresh, &front_worker_net(r->front)->conf);
-	r->applied(r->ctx, changes);
+	give_settings(r, fresh);
+	r->applied(r->ctx);
 }
 
 int reload_settings(struct reload *r, struct why *why)
@@ -139,13 +146,9 @@ int reload_settings(struct reload *r, struct why *why)
 	struct settings *fresh;
 	int err = settings_new(&r->live->conf, r->topo, r->base, &fresh, why);
 
-	if (err)
-		return err;
-	settings_unref(r->settings);
-	r->settings = fresh;
-	for (size_t i = 0; i < r->worker_n; i++)
-		worker_set_settings(r->workers[i], fresh, &front_worker_net(r->front)->conf);
-	return 0;
+	if (!err)
+		give_settings(r, fresh);
+	return err;
 }
 
 /* For the command line. Two servers on one data directory: it speaks to the first. */
@@ -176,7 +179,7 @@ static int run(struct reload *r, struct reload_report *report, struct why *why)
 	if (!err)
 		err = change_pair(r, &changes, report, why);
 	if (!err)
-		change_over(r, fresh, &changes);
+		apply(r, fresh);
 	conf_reload_end(r->live, pending, !err);
 	if (err) {
 		settings_unref(fresh);
@@ -223,6 +226,7 @@ int reload_start(struct reload *r, struct event_base *base, struct why *why)
 	int err;
 
 	r->loaded_at_s = time(NULL);
+	apply(r, settings_ref(r->settings));
 	setup_cert_paths(&r->live->conf, &paths);
 	r->watch = cert_watch_new(base, paths.cert, paths.key, on_watch, r);
 	if (!r->watch)

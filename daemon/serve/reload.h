@@ -22,14 +22,14 @@ struct reload {
 	struct conf_live *live;
 	const struct topology *topo;
 	struct settings_base *base;
-	struct settings *settings; /* one reference */
+	struct settings *settings; /* one reference; made by the start, for the workers */
 	struct store *store;
 	struct front *front;
 	struct web *web;
 	struct worker **workers;
 	size_t worker_n;
-	void (*applied)(void *ctx, const struct conf_changes *changes);
-	void (*reread)(void *ctx); /* the store was read: what came with that is to be heeded */
+	void (*applied)(void *ctx); /* by a start and a reload */
+	void (*reread)(void *ctx);  /* the store was read: what came with that is to be heeded */
 	void *ctx;
 	struct cert_watch *watch;
 	struct lockfile *lock;
@@ -37,8 +37,9 @@ struct reload {
 	int64_t loaded_at_s; /* Unix time: when what is in effect was read */
 };
 
-/* Once the server runs: watches the certificate's files and takes the lock of the data directory.
- * A lock that another server has is a warning. -E_NOMEM, or lockfile_take()'s codes. */
+/* A start's last step: applies the configuration as a reload does, watches the certificate's files
+ * and takes the lock of the data directory. A lock that another server has is a warning. -E_NOMEM,
+ * or lockfile_take()'s codes. */
 int reload_start(struct reload *r, struct event_base *base, struct why *why);
 
 /* While another server has the lock: tries to take it. True when that one has ended. */

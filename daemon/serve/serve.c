@@ -249,9 +249,7 @@ static int start_worker(struct serve *s, const struct turn_conf *conf, struct wh
 		n += l[n].fd >= 0;
 	}
 	r = worker_start(conf, l, n, s->users, s->nonce_key, &net, &s->workers[s->worker_n], why);
-	if (!r) /* it holds on to what conf points into */
-		worker_set_settings(s->workers[s->worker_n++], s->reload.settings,
-		                    &front_worker_net(s->front)->conf);
+	s->worker_n += !r;
 	free(l);
 	return r;
 }
@@ -366,15 +364,16 @@ static void on_reread(void *ctx)
 		log_error(NULL, "store", LOG_STR("error", why.text));
 }
 
-static void on_applied(void *ctx, const struct conf_changes *changes)
+/* Adding a timer that runs puts it off, so that only another interval does. */
+static void on_applied(void *ctx)
 {
 	struct serve *s = ctx;
+	struct timeval every = {.tv_sec = (time_t)s->conf->nonce_lifetime};
 
-	if (!conf_changed(changes, "nonce_lifetime"))
+	if (s->rotate_s == every.tv_sec)
 		return;
-	event_gone(s->rotate);
-	s->rotate = NULL;
-	if (serve_add_timer(s, (uint64_t)s->conf->nonce_lifetime * 1000, on_rotate, &s->rotate))
+	s->rotate_s = every.tv_sec;
+	if (event_add(s->rotate, &every))
 		log_error(NULL, "nonce-key-stays", LOG_STR("error", "out of memory"));
 }
 
@@ -462,8 +461,7 @@ static int start(struct serve *s, struct why *why)
 	int r;
 
 	s->base = event_base_new();
-	s->settings.quota =
-	    turn_quota_new((uint32_t)s->conf->user_quota, (uint32_t)s->conf->total_quota);
+	s->settings.quota = turn_quota_new(0, 0);
 	s->grant.conf = s->conf;
 	s->grant.rate = s->rate =
 	    issue_rate_new(s->conf->issue_rate_token, s->conf->issue_rate_address);
@@ -473,7 +471,6 @@ static int start(struct serve *s, struct why *why)
 	s->grant.reissue_ctx = s;
 	if (!s->base || !s->settings.quota || !s->rate || !s->grant.links || !s->refusals)
 		return why_set(why, -E_NOMEM, "out of memory");
-	turn_quota_set_realm_max(s->settings.quota, (uint32_t)s->conf->realm_quota);
 	env_libevent_random(s->settings.ticket_key, sizeof(s->settings.ticket_key));
 	env_libevent_random(s->nonce_key, sizeof(s->nonce_key));
 	setenv("SQLITE_TMPDIR", s->conf->data, 1); /* the only place that will be left to it */
@@ -486,7 +483,7 @@ static int start(struct serve *s, struct why *why)
 	serve_fill_admin(s);
 	front_open(s->front, s->web, s->workers, s->worker_n);
 	if (serve_add_timer(s, STORE_POLL_MS, on_poll, &s->poll) ||
-	    serve_add_timer(s, (uint64_t)s->conf->nonce_lifetime * 1000, on_rotate, &s->rotate) ||
+	    !(s->rotate = event_new(s->base, -1, EV_PERSIST, on_rotate, s)) ||
 	    add_signal(s, SIGINT, on_signal, &s->on_int) ||
 	    add_signal(s, SIGTERM, on_signal, &s->on_term) ||
 	    add_signal(s, SIGHUP, on_hup, &s->on_hup))
@@ -541,7 +538,7 @@ int serve_main(struct conf_live *live)
 	int r;
 
 	signal(SIGPIPE, SIG_IGN);
-	log_set_level(conf->log_level);
+	log_set_level(conf->log_level); /* of the start's own lines, too */
 	log_tell_journal();
 	r = start(&s, &why);
 	if (r) {

@@ -56,6 +56,7 @@ struct serve {
 	struct admin_http admin_http;
 	struct admin_socket *admin_socket;
 	struct event *poll, *rotate, *sample, *on_int, *on_term, *on_hup, *drain;
+	int64_t rotate_s; /* how often rotate comes */
 	uint64_t drain_polls;
 	bool secret_retired;    /* that of the configuration */
 	bool draining;          /* takes nothing new */

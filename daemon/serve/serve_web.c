@@ -302,7 +302,5 @@ int serve_start_web(struct serve *s, struct why *why)
 	setup_cert_paths(s->conf, &paths);
 	web_conf_default(&conf);
 	conf.cert_path = paths.cert;
-	conf.hub.hub.max_connections = (unsigned)s->conf->max_connections;
-	conf.hub.hub.signal_rate = (unsigned)s->conf->signal_rate;
 	return web_start(s->base, &conf, &ops, s, &s->web, why);
 }

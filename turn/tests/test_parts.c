@@ -289,7 +289,7 @@ static void quota_counts(void **state)
 	assert_int_equal(turn_quota_accounts(q), 1);
 	assert_int_equal(turn_quota_take(q, 0, "", 0, &b), 0);
 	/* realms: their own limit, and their own users */
-	turn_quota_set_realm_max(q, 1);
+	turn_quota_set_limits(q, 2, 1, 3);
 	assert_int_equal(turn_quota_take(q, 0, "d", 1, &x), -E_LIMIT);
 	assert_int_equal(turn_quota_take(q, 15, "", 0, &x), 0);
 	assert_ptr_not_equal(b, x);

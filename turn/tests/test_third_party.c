@@ -500,7 +500,7 @@ static void realm_quota(void **state)
 	struct world *w = *state;
 	struct host h[4];
 
-	turn_quota_set_realm_max(w->quota, 3);
+	turn_quota_set_limits(w->quota, 5, 3, 12);
 	world_start(w);
 	for (int i = 0; i < 4; i++) {
 		static const char *const from[] = {"198.51.100.5:1", "198.51.100.5:2",
