@@ -485,26 +485,35 @@ static void rig_hears(void *arg, struct env_udp *u, struct datagram *d, size_t n
 	r->heard[r->heard_n++] = (char)d->data[0];
 }
 
-static void a_wire_decides(void **state)
+/* a, at 10.0.0.1:1, has sent 1 to 5 and x to the alias of b, at 10.0.0.2:2. */
+static void wire_send(struct rig *r, struct env_udp **a)
 {
 	static const struct env_virtual_wire wire = {
 	    .sent = rig_sent, .arrives = rig_arrives, .handled = rig_handled};
-	struct rig r = {.env = env_virtual_new(3)};
-	struct env_udp_params p = {.fd = -1, .on_batch = rig_hears, .arg = &r};
-	struct env_udp *a, *b;
-	uint64_t begin = env_now_ms(r.env);
+	struct env_udp_params p = {.fd = -1, .on_batch = rig_hears, .arg = r};
+	struct env_udp *b;
+
+	*r = (struct rig){.env = env_virtual_new(3)};
+	assert_int_equal(addr_parse(&p.local, "10.0.0.1:1"), 0);
+	assert_int_equal(env_udp_open(r->env, &p, a), 0);
+	assert_int_equal(addr_parse(&p.local, "10.0.0.2:2"), 0);
+	assert_int_equal(env_udp_open(r->env, &p, &b), 0);
+	r->real = p.local;
+	assert_int_equal(addr_parse(&r->alias, "20.0.0.1:7"), 0);
+	env_virtual_set_wire(r->env, &wire, r);
+	for (const char *c = "12345x"; *c; c++)
+		env_udp_send_as(*a, &r->alias, (const uint8_t *)c, 1, 0x88, false);
+}
+
+static void a_wire_decides_when_and_whether_a_datagram_arrives(void **state)
+{
+	struct rig r;
+	struct env_udp *a;
+	uint64_t begin;
 
 	(void)state;
-	assert_int_equal(addr_parse(&p.local, "10.0.0.1:1"), 0);
-	assert_int_equal(env_udp_open(r.env, &p, &a), 0);
-	assert_int_equal(addr_parse(&p.local, "10.0.0.2:2"), 0);
-	assert_int_equal(env_udp_open(r.env, &p, &b), 0);
-	r.real = p.local;
-	assert_int_equal(addr_parse(&r.alias, "20.0.0.1:7"), 0);
-	env_virtual_set_wire(r.env, &wire, &r);
-	for (const char *c = "12345x"; *c; c++)
-		env_udp_send_as(a, &r.alias, (const uint8_t *)c, 1, 0x88, false);
-	assert_int_equal(env_virtual_packets(r.env), 6);
+	wire_send(&r, &a);
+	begin = env_now_ms(r.env);
 	env_virtual_run(r.env, 9);
 	assert_int_equal(r.heard_n, 0);
 	env_virtual_run(r.env, 100);
@@ -512,9 +521,32 @@ static void a_wire_decides(void **state)
 	assert_int_equal(r.heard_ms[0] - begin, 10);
 	assert_int_equal(r.heard_ms[3] - begin, 30);
 	assert_int_equal(r.heard_ms[4] - begin, 40);
+	env_virtual_free(r.env);
+}
+
+static void a_wire_is_asked_on_arrival_and_told_what_was_handled(void **state)
+{
+	struct rig r;
+	struct env_udp *a;
+
+	(void)state;
+	wire_send(&r, &a);
+	assert_int_equal(env_virtual_packets(r.env), 6);
+	env_virtual_run(r.env, 109);
 	assert_int_equal(r.arrived, 6);
 	assert_int_equal(r.handled, 5); /* x was dropped at the door */
 	assert_int_equal(env_virtual_packets(r.env), 0);
+	env_virtual_free(r.env);
+}
+
+static void without_a_wire_datagrams_go_straight(void **state)
+{
+	struct rig r;
+	struct env_udp *a;
+
+	(void)state;
+	wire_send(&r, &a);
+	env_virtual_run(r.env, 109);
 	env_virtual_set_wire(r.env, NULL, NULL);
 	env_udp_send_as(a, &r.real, (const uint8_t *)"6", 1, 0x88, false);
 	env_virtual_run(r.env, 0);
@@ -563,7 +595,9 @@ static void timers_keep_order(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(a_wire_decides),
+	    cmocka_unit_test(a_wire_decides_when_and_whether_a_datagram_arrives),
+	    cmocka_unit_test(a_wire_is_asked_on_arrival_and_told_what_was_handled),
+	    cmocka_unit_test(without_a_wire_datagrams_go_straight),
 	    cmocka_unit_test(timers_keep_order),
 	    cmocka_unit_test(real),
 	    cmocka_unit_test(real_errors),

@@ -69,15 +69,13 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void test_defaults(void **state)
+static void by_default_every_address_serves_on_the_usual_ports(void **state)
 {
 	char text[ADDR_STRLEN];
 	struct run r;
 
 	(void)state;
 	assert_int_equal(load(&r, "", "HOME=/", NULL), 0);
-	assert_string_equal(r.conf.data, "./data");
-	assert_string_equal(r.conf.realm.v[0], "turnpike");
 	assert_int_equal(r.conf.listen.n, 8);
 	assert_string_equal(addr_format(&r.conf.listen.v[0], text), "0.0.0.0:3478");
 	assert_string_equal(addr_format(&r.conf.listen.v[7], text), "[::]:8080");
@@ -85,14 +83,34 @@ static void test_defaults(void **state)
 	assert_int_equal(r.conf.relay_ports.max, 65535);
 	assert_int_equal(r.conf.relay_address.n, 0);
 	assert_int_equal(r.conf.relay_allow.n, 0);
-	assert_int_equal(r.conf.workers, 0);
-	assert_false(r.conf.legacy_channels);
+	conf_free(&r.conf);
+}
+
+static void the_default_lifetimes_and_quotas(void **state)
+{
+	struct run r;
+
+	(void)state;
+	assert_int_equal(load(&r, "", "HOME=/", NULL), 0);
 	assert_int_equal(r.conf.max_lifetime, 3600);
 	assert_int_equal(r.conf.default_lifetime, 600);
 	assert_int_equal(r.conf.nonce_lifetime, 3600);
 	assert_int_equal(r.conf.user_quota, 128);
 	assert_int_equal(r.conf.total_quota, 0);
 	assert_int_equal(r.conf.credential_ttl, 86400);
+	conf_free(&r.conf);
+}
+
+static void by_default_nothing_is_named_and_nothing_is_lenient(void **state)
+{
+	struct run r;
+
+	(void)state;
+	assert_int_equal(load(&r, "", "HOME=/", NULL), 0);
+	assert_string_equal(r.conf.data, "./data");
+	assert_string_equal(r.conf.realm.v[0], "turnpike");
+	assert_int_equal(r.conf.workers, 0);
+	assert_false(r.conf.legacy_channels);
 	assert_int_equal(r.conf.guests, GUESTS_LOCAL);
 	assert_int_equal(r.conf.log_level, LOG_LEVEL_INFO);
 	assert_string_equal(r.conf.public_host, "");
@@ -130,7 +148,7 @@ static void test_precedence(void **state)
 	conf_free(&r.conf);
 }
 
-static void test_every_type(void **state)
+static void addresses_and_networks_are_read(void **state)
 {
 	char text[ADDR_STRLEN];
 	struct run r;
@@ -138,14 +156,11 @@ static void test_every_type(void **state)
 	(void)state;
 	assert_int_equal(
 	    load(&r,
-	         "--relay-ports 1-65535 --listen 127.0.0.1:0 --relay-address 127.0.0.2,::1 "
-	         "--relay-allow 10.0.0.0/8 --relay-allow 2001:db8::/32,192.0.2.7 "
-	         "--relay-deny 8.8.8.8 --external-ip 10.0.0.1=192.0.2.1 --legacy-channels "
-	         "--strict-expiry=no --log-level debug --public-host turn.example.org "
-	         "--external-ip [2001:db8::1]",
+	         "--listen 127.0.0.1:0 --relay-address 127.0.0.2,::1 --relay-allow 10.0.0.0/8 "
+	         "--relay-allow 2001:db8::/32,192.0.2.7 --relay-deny 8.8.8.8 "
+	         "--external-ip 10.0.0.1=192.0.2.1 --external-ip [2001:db8::1]",
 	         "", NULL),
 	    0);
-	assert_int_equal(r.conf.relay_ports.min, 1);
 	assert_int_equal(r.conf.relay_address.n, 2);
 	assert_string_equal(addr_format_ip(&r.conf.relay_address.v[1], text), "::1");
 	assert_int_equal(r.conf.relay_allow.n, 3);
@@ -156,6 +171,20 @@ static void test_every_type(void **state)
 	assert_string_equal(addr_format_ip(&r.conf.external_ip.v[0].local, text), "10.0.0.1");
 	assert_string_equal(addr_format_ip(&r.conf.external_ip.v[0].external, text), "192.0.2.1");
 	assert_int_equal(addr_family(&r.conf.external_ip.v[1].local), AF_UNSPEC);
+	conf_free(&r.conf);
+}
+
+static void ranges_switches_and_words_are_read(void **state)
+{
+	struct run r;
+
+	(void)state;
+	assert_int_equal(load(&r,
+	                      "--relay-ports 1-65535 --listen 127.0.0.1:0 --legacy-channels "
+	                      "--strict-expiry=no --log-level debug --public-host turn.example.org",
+	                      "", NULL),
+	                 0);
+	assert_int_equal(r.conf.relay_ports.min, 1);
 	assert_true(r.conf.legacy_channels);
 	assert_false(r.conf.strict_expiry);
 	assert_int_equal(r.conf.log_level, LOG_LEVEL_DEBUG);
@@ -698,9 +727,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(addresses_that_no_host_has),
 	    cmocka_unit_test(realms_of_every_length),
-	    cmocka_unit_test(test_defaults),
+	    cmocka_unit_test(by_default_every_address_serves_on_the_usual_ports),
+	    cmocka_unit_test(the_default_lifetimes_and_quotas),
+	    cmocka_unit_test(by_default_nothing_is_named_and_nothing_is_lenient),
 	    cmocka_unit_test(test_precedence),
-	    cmocka_unit_test(test_every_type),
+	    cmocka_unit_test(addresses_and_networks_are_read),
+	    cmocka_unit_test(ranges_switches_and_words_are_read),
 	    cmocka_unit_test(test_rest_of_argv),
 	    cmocka_unit_test(test_file_syntax),
 	    cmocka_unit_test(test_secret_sources),

@@ -171,34 +171,55 @@ static void long_heads(void **state)
 
 /* ---- links ---- */
 
-static void links(void **state)
+static void a_link_opens_once(void **state)
 {
 	char token[GUEST_LINK_STRLEN], other[GUEST_LINK_STRLEN];
 	char secret[LWS_GUEST_STRLEN], second[LWS_GUEST_STRLEN];
 	struct guest_links *g = guest_links_new();
+
+	(void)state;
+	assert_int_equal(guest_link_use(g, 1000, "", secret), -E_DENIED);
+	guest_link_make(g, 1000, token);
+	guest_link_make(g, 1000, other);
+	assert_string_not_equal(token, other);
+	assert_int_equal(strlen(token), GUEST_LINK_STRLEN - 1);
+	assert_int_equal(guest_link_use(g, 1000, token, secret), 0);
+	assert_int_equal(strlen(secret), LWS_GUEST_STRLEN - 1);
+	assert_int_equal(guest_link_use(g, 1000, token, second), -E_DENIED);
+	guest_links_free(g);
+}
+
+static void a_browser_holds_what_the_link_gave(void **state)
+{
+	char token[GUEST_LINK_STRLEN], other[GUEST_LINK_STRLEN], secret[LWS_GUEST_STRLEN];
+	struct guest_links *g = guest_links_new();
+
+	(void)state;
+	assert_false(guest_link_holds(g, 1000, ""));
+	guest_link_make(g, 1000, token);
+	guest_link_make(g, 1000, other);
+	assert_int_equal(guest_link_use(g, 1000, token, secret), 0);
+	assert_true(guest_link_holds(g, 1000, secret));
+	assert_false(guest_link_holds(g, 1000, token));
+	assert_false(guest_link_holds(g, 1000, other));
+	secret[0] = secret[0] == 'a' ? 'b' : 'a';
+	assert_false(guest_link_holds(g, 1000, secret));
+	guest_links_free(g);
+}
+
+static void links_and_guests_expire(void **state)
+{
+	char token[GUEST_LINK_STRLEN], secret[LWS_GUEST_STRLEN];
+	struct guest_links *g = guest_links_new();
 	int64_t now = 1000;
 
 	(void)state;
-	assert_int_equal(guest_link_use(g, now, "", secret), -E_DENIED);
-	assert_false(guest_link_holds(g, now, ""));
 	guest_link_make(g, now, token);
-	guest_link_make(g, now, other);
-	assert_string_not_equal(token, other);
-	assert_int_equal(strlen(token), GUEST_LINK_STRLEN - 1);
-	assert_int_equal(guest_link_use(g, now, token, secret), 0);
-	assert_int_equal(strlen(secret), LWS_GUEST_STRLEN - 1);
-	assert_int_equal(guest_link_use(g, now, token, second), -E_DENIED); /* once */
-	assert_true(guest_link_holds(g, now, secret));
-	assert_false(guest_link_holds(g, now, token));
-	assert_false(guest_link_holds(g, now, other));
-	secret[0] = secret[0] == 'a' ? 'b' : 'a';
-	assert_false(guest_link_holds(g, now, secret));
-	/* not for ever */
 	now += GUEST_LINK_S;
-	assert_int_equal(guest_link_use(g, now, other, second), -E_DENIED);
+	assert_int_equal(guest_link_use(g, now, token, secret), -E_DENIED);
 	guest_link_make(g, now, token);
-	assert_int_equal(guest_link_use(g, now + GUEST_LINK_S - 1, token, secret), 0);
 	now += GUEST_LINK_S - 1;
+	assert_int_equal(guest_link_use(g, now, token, secret), 0);
 	assert_true(guest_link_holds(g, now + GUEST_LIFE_S - 1, secret));
 	assert_false(guest_link_holds(g, now + GUEST_LIFE_S, secret));
 	guest_links_free(g);
@@ -230,8 +251,13 @@ static void many(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(names), cmocka_unit_test(schemes), cmocka_unit_test(long_heads),
-	    cmocka_unit_test(links), cmocka_unit_test(many),
+	    cmocka_unit_test(names),
+	    cmocka_unit_test(schemes),
+	    cmocka_unit_test(long_heads),
+	    cmocka_unit_test(a_link_opens_once),
+	    cmocka_unit_test(a_browser_holds_what_the_link_gave),
+	    cmocka_unit_test(links_and_guests_expire),
+	    cmocka_unit_test(many),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);

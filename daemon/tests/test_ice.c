@@ -38,7 +38,7 @@ static struct ice_grant make_grant(void)
 	return g;
 }
 
-static void test_uris(void **state)
+static void a_host_has_a_uri_for_each_transport(void **state)
 {
 	struct ice_grant g = make_grant();
 
@@ -49,13 +49,28 @@ static void test_uris(void **state)
 	assert_string_equal(g.uri[1], "turn:turn.example.org:3478?transport=udp");
 	assert_string_equal(g.uri[2], "turn:turn.example.org:3478?transport=tcp");
 	assert_string_equal(g.uri[3], "turns:turn.example.org:443?transport=tcp");
-	/* A second host's stun: still comes before every turn:. */
+}
+
+static void every_stun_uri_comes_before_every_turn_uri(void **state)
+{
+	struct ice_grant g = make_grant();
+
+	(void)state;
+	assert_int_equal(ice_grant_add_uris(&g, "turn.example.org", three, 3), 0);
 	assert_int_equal(ice_grant_add_uris(&g, "2001:db8::1", three, 1), 0);
 	assert_int_equal(g.uri_n, 6);
 	assert_string_equal(g.uri[1], "stun:[2001:db8::1]:3478");
 	assert_string_equal(g.uri[2], "turn:turn.example.org:3478?transport=udp");
 	assert_string_equal(g.uri[5], "turn:[2001:db8::1]:3478?transport=udp");
-	/* No room: nothing is added. */
+}
+
+static void a_host_is_added_whole_or_not_at_all(void **state)
+{
+	struct ice_grant g = make_grant();
+
+	(void)state;
+	assert_int_equal(ice_grant_add_uris(&g, "turn.example.org", three, 3), 0);
+	assert_int_equal(ice_grant_add_uris(&g, "2001:db8::1", three, 1), 0);
 	assert_int_equal(ice_grant_add_uris(&g, "192.0.2.1", three, 3), -E_LIMIT);
 	assert_int_equal(g.uri_n, 6);
 	assert_int_equal(ice_grant_add_uris(&g, "192.0.2.1", three, 1), 0);
@@ -196,8 +211,12 @@ static void test_endpoints(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_uris),        cmocka_unit_test(test_hosts),
-	    cmocka_unit_test(test_json),        cmocka_unit_test(test_endpoints),
+	    cmocka_unit_test(a_host_has_a_uri_for_each_transport),
+	    cmocka_unit_test(every_stun_uri_comes_before_every_turn_uri),
+	    cmocka_unit_test(a_host_is_added_whole_or_not_at_all),
+	    cmocka_unit_test(test_hosts),
+	    cmocka_unit_test(test_json),
+	    cmocka_unit_test(test_endpoints),
 	    cmocka_unit_test(test_public_host),
 	};
 

@@ -89,7 +89,37 @@ static bool is_addr(const struct addr *a, const char *text)
 	return !strcmp(addr_format(a, buf), text);
 }
 
-static void proxy_v1(void **state)
+static void proxy_v1_names_source_and_destination(void **state)
+{
+	struct proxy_header h;
+
+	(void)state;
+	assert_int_equal(proxy_text("PROXY TCP4 192.0.2.1 198.51.100.1 56324 443\r\nGET", &h), 0);
+	assert_int_equal(h.len, 45);
+	assert_false(h.unknown);
+	assert_true(is_addr(&h.source, "192.0.2.1:56324"));
+	assert_true(is_addr(&h.destination, "198.51.100.1:443"));
+	assert_int_equal(proxy_text("PROXY TCP6 2001:db8::1 2001:db8::2 1 65535\r\n", &h), 0);
+	assert_true(is_addr(&h.source, "[2001:db8::1]:1"));
+	/* of a socket for both families: an IPv4 address, and not one /64 with all others */
+	assert_int_equal(
+	    proxy_text("PROXY TCP6 ::ffff:192.0.2.1 ::ffff:198.51.100.1 7 443\r\n", &h), 0);
+	assert_true(is_addr(&h.source, "192.0.2.1:7"));
+	assert_true(is_addr(&h.destination, "198.51.100.1:443"));
+}
+
+static void proxy_v1_may_not_know(void **state)
+{
+	struct proxy_header h;
+
+	(void)state;
+	assert_int_equal(proxy_text("PROXY UNKNOWN\r\n", &h), 0);
+	assert_true(h.unknown);
+	assert_int_equal(proxy_text("PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n", &h), 0);
+	assert_true(h.unknown);
+}
+
+static void proxy_v1_with_a_mistake_is_refused(void **state)
 {
 	static const char *const bad[] = {
 	    "PROXY TCP4 192.0.2.1 198.51.100.1 56324\r\n",
@@ -109,72 +139,108 @@ static void proxy_v1(void **state)
 	struct proxy_header h;
 
 	(void)state;
-	assert_int_equal(proxy_text("PROXY TCP4 192.0.2.1 198.51.100.1 56324 443\r\nGET", &h), 0);
-	assert_int_equal(h.len, 45);
-	assert_false(h.unknown);
-	assert_true(is_addr(&h.source, "192.0.2.1:56324"));
-	assert_true(is_addr(&h.destination, "198.51.100.1:443"));
-	assert_int_equal(proxy_text("PROXY TCP6 2001:db8::1 2001:db8::2 1 65535\r\n", &h), 0);
-	assert_true(is_addr(&h.source, "[2001:db8::1]:1"));
-	/* of a socket for both families: an IPv4 address, and not one /64 with all others */
-	assert_int_equal(
-	    proxy_text("PROXY TCP6 ::ffff:192.0.2.1 ::ffff:198.51.100.1 7 443\r\n", &h), 0);
-	assert_true(is_addr(&h.source, "192.0.2.1:7"));
-	assert_true(is_addr(&h.destination, "198.51.100.1:443"));
-	assert_int_equal(proxy_text("PROXY UNKNOWN\r\n", &h), 0);
-	assert_true(h.unknown);
-	assert_int_equal(proxy_text("PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n", &h), 0);
-	assert_true(h.unknown);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
 		assert_int_equal(proxy_text(bad[i], &h), -E_PARSE);
-	assert_int_equal(proxy_text("POST / HTTP/1.1\r\n", &h), -E_NOTFOUND);
-	assert_int_equal(proxy_text("\x16\x03\x01", &h), -E_NOTFOUND);
 }
 
-static void proxy_v2(void **state)
+static void what_begins_otherwise_has_no_proxy_header(void **state)
 {
-	uint8_t m[100] = "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\2\1\xc6\x33\x64\1\xdc\x04\1\xbb";
 	struct proxy_header h;
 
 	(void)state;
-	assert_int_equal(proxy(m, 28, &h), 0);
+	assert_int_equal(proxy_text("POST / HTTP/1.1\r\n", &h), -E_NOTFOUND);
+	assert_int_equal(proxy_text("\x16\x03\x01", &h), -E_NOTFOUND);
+	assert_int_equal(proxy("\r\n\r\nx\r\nQUIT\n\x21", 13, &h), -E_NOTFOUND);
+}
+
+/* A header of version 2 with room behind it: from 192.0.2.1:56324 to 198.51.100.1:443. */
+struct v2 {
+	uint8_t m[100];
+};
+
+static struct v2 v2(void)
+{
+	return (struct v2){"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\2\1\xc6\x33\x64\1\xdc\x04\1"
+	                   "\xbb"};
+}
+
+static struct v2 v2_of_ipv6(const char *source)
+{
+	struct v2 h = v2();
+
+	h.m[13] = 0x21;
+	h.m[15] = 36;
+	memset(h.m + 16, 0, 32);
+	memcpy(h.m + 16, source, 16);
+	memcpy(h.m + 48, "\0\1\0\2", 4);
+	return h;
+}
+
+static void proxy_v2_names_source_and_destination(void **state)
+{
+	struct proxy_header h;
+	struct v2 v = v2();
+
+	(void)state;
+	assert_int_equal(proxy(v.m, 28, &h), 0);
 	assert_int_equal(h.len, 28);
 	assert_true(is_addr(&h.source, "192.0.2.1:56324"));
 	assert_true(is_addr(&h.destination, "198.51.100.1:443"));
-	m[15] = 20; /* TLVs are passed over */
-	assert_int_equal(proxy(m, 36, &h), 0);
-	assert_int_equal(h.len, 36);
-	m[15] = 11;
-	assert_int_equal(proxy(m, 36, &h), -E_PARSE);
-	m[15] = 12;
-	m[12] = 0x20; /* LOCAL */
-	assert_int_equal(proxy(m, 28, &h), 0);
-	assert_true(h.unknown);
-	m[12] = 0x21;
-	m[13] = 0x31; /* a Unix socket */
-	assert_int_equal(proxy(m, 28, &h), 0);
-	assert_true(h.unknown);
-	m[13] = 0x21;
-	assert_int_equal(proxy(m, 28, &h), -E_PARSE); /* too short for IPv6 */
-	m[15] = 36;
-	memset(m + 16, 0, 32);
-	m[16] = 0x20;
-	m[17] = 1;
-	memcpy(m + 48, "\0\1\0\2", 4);
-	assert_int_equal(proxy(m, 52, &h), 0);
+	v = v2_of_ipv6("\x20\1\0\0\0\0\0\0\0\0\0\0\0\0\0");
+	assert_int_equal(proxy(v.m, 52, &h), 0);
 	assert_true(is_addr(&h.source, "[2001::]:1"));
-	memcpy(m + 16, "\0\0\0\0\0\0\0\0\0\0\xff\xff\xc0\0\2\1", 16);
-	assert_int_equal(proxy(m, 52, &h), 0);
+	v = v2_of_ipv6("\0\0\0\0\0\0\0\0\0\0\xff\xff\xc0\0\2\1");
+	assert_int_equal(proxy(v.m, 52, &h), 0);
 	assert_true(is_addr(&h.source, "192.0.2.1:1"));
-	m[12] = 0x11;
-	assert_int_equal(proxy(m, 52, &h), -E_PARSE); /* version 1 in the clothes of 2 */
-	m[12] = 0x22;
-	assert_int_equal(proxy(m, 52, &h), -E_PARSE);
-	m[12] = 0x21;
-	m[14] = 0xff;
-	assert_int_equal(proxy(m, 52, &h), -E_PARSE); /* too long to wait for */
-	m[4] = 'x';
-	assert_int_equal(proxy(m, 52, &h), -E_NOTFOUND);
+}
+
+static void proxy_v2_may_have_tlvs(void **state)
+{
+	struct proxy_header h;
+	struct v2 v = v2();
+
+	(void)state;
+	v.m[15] = 20;
+	assert_int_equal(proxy(v.m, 36, &h), 0);
+	assert_int_equal(h.len, 36);
+}
+
+static void proxy_v2_may_not_know(void **state)
+{
+	struct proxy_header h;
+	struct v2 v = v2();
+
+	(void)state;
+	v.m[12] = 0x20; /* LOCAL */
+	assert_int_equal(proxy(v.m, 28, &h), 0);
+	assert_true(h.unknown);
+	v = v2();
+	v.m[13] = 0x31; /* a Unix socket */
+	assert_int_equal(proxy(v.m, 28, &h), 0);
+	assert_true(h.unknown);
+}
+
+static void proxy_v2_with_a_mistake_is_refused(void **state)
+{
+	static const struct {
+		size_t at;
+		uint8_t is;
+	} bad[] = {
+	    {15, 11},   /* too short for IPv4 */
+	    {13, 0x21}, /* too short for IPv6 */
+	    {12, 0x11}, /* version 1 in the clothes of 2 */
+	    {12, 0x22}, /* a command there is not */
+	    {14, 0xff}, /* too long to wait for */
+	};
+	struct proxy_header h;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		struct v2 v = v2();
+
+		v.m[bad[i].at] = bad[i].is;
+		assert_int_equal(proxy(v.m, 52, &h), -E_PARSE);
+	}
 }
 
 /* What a head comes to: 0, or the status it is answered with; the same wherever it is cut. */
@@ -290,9 +356,18 @@ static void large_heads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(first_bytes), cmocka_unit_test(proxy_v1),
-	    cmocka_unit_test(proxy_v2),    cmocka_unit_test(good_heads),
-	    cmocka_unit_test(bad_heads),   cmocka_unit_test(large_heads),
+	    cmocka_unit_test(first_bytes),
+	    cmocka_unit_test(proxy_v1_names_source_and_destination),
+	    cmocka_unit_test(proxy_v1_may_not_know),
+	    cmocka_unit_test(proxy_v1_with_a_mistake_is_refused),
+	    cmocka_unit_test(what_begins_otherwise_has_no_proxy_header),
+	    cmocka_unit_test(proxy_v2_names_source_and_destination),
+	    cmocka_unit_test(proxy_v2_may_have_tlvs),
+	    cmocka_unit_test(proxy_v2_may_not_know),
+	    cmocka_unit_test(proxy_v2_with_a_mistake_is_refused),
+	    cmocka_unit_test(good_heads),
+	    cmocka_unit_test(bad_heads),
+	    cmocka_unit_test(large_heads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

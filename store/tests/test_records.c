@@ -316,10 +316,9 @@ static int list_revocation(void *ctx, const struct store_revocation *r)
 	return 0;
 }
 
-static void test_revoke_user(void **state)
+/* Revokes bob, who has a password in two realms. */
+static void revoke_bob(struct fixture *f)
 {
-	struct fixture *f = *state;
-	struct store_snapshot *snap;
 	unsigned disabled = 99;
 
 	OK(store_user_add(f->store, "r", "bob", "pw", &f->why));
@@ -327,22 +326,45 @@ static void test_revoke_user(void **state)
 	OK(store_user_add(f->store, "r", "eve", "pw", &f->why));
 	OK(store_revoke_user(f->store, "bob", 3600, &disabled, &f->why));
 	assert_int_equal(disabled, 2);
+}
+
+static void a_revoked_user_is_disabled_in_every_realm(void **state)
+{
+	struct fixture *f = *state;
+	struct store_snapshot *snap;
+
+	revoke_bob(f);
 	assert_false(has_user(f, "bob"));
 	assert_true(has_user(f, "eve"));
+	snap = load(f);
+	assert_true(store_snapshot_user_revoked(snap, "bob"));
+	assert_false(store_snapshot_user_revoked(snap, "eve"));
+	store_snapshot_unref(snap);
+}
+
+static void what_a_revoked_user_was_issued_opens_no_more(void **state)
+{
+	struct fixture *f = *state;
+
+	revoke_bob(f);
 	assert_true(revoked(f, "1795326300:bob"));
 	assert_true(revoked(f, "1795329815:bob"));
 	assert_false(revoked(f, "1795329816:bob")); /* past the horizon */
 	assert_false(revoked(f, "1795326300:bobby"));
 	assert_false(revoked(f, "1795326300:xbob"));
 	assert_false(revoked(f, "1795326300"));
-	snap = load(f);
-	assert_true(store_snapshot_user_revoked(snap, "bob"));
-	assert_false(store_snapshot_user_revoked(snap, "eve"));
-	store_snapshot_unref(snap);
-	/* What is issued afterwards opens, until he is revoked again. */
+}
+
+static void what_a_revoked_user_is_issued_again_opens(void **state)
+{
+	struct fixture *f = *state;
+	unsigned disabled = 99;
+
+	revoke_bob(f);
 	OK(store_reissue(f->store, "1795326400:bob", &f->why));
 	assert_false(revoked(f, "1795326400:bob"));
 	assert_true(revoked(f, "1795326300:bob"));
+	/* until the user is revoked again */
 	OK(store_revoke_user(f->store, "bob", 3600, &disabled, &f->why));
 	assert_int_equal(disabled, 0);
 	assert_true(revoked(f, "1795326400:bob"));
@@ -352,9 +374,16 @@ static void test_revoke_user(void **state)
 	assert_true(revoked(f, "1795326500:bob"));
 	OK(store_revocation_list(f->store, list_revocation, f, &f->why));
 	assert_string_equal(f->list, "user bob;credential 1795326500:bob;");
+}
+
+static void to_unrevoke_a_user_enables_no_password(void **state)
+{
+	struct fixture *f = *state;
+
+	revoke_bob(f);
 	OK(store_unrevoke_user(f->store, "bob", &f->why));
 	assert_false(revoked(f, "1795326300:bob"));
-	assert_false(has_user(f, "bob")); /* that is another switch */
+	assert_false(has_user(f, "bob"));
 	OK(store_user_enable(f->store, "r", "bob", true, &f->why));
 	assert_true(has_user(f, "bob"));
 	FAILS(store_revoke_user(f->store, "", 3600, NULL, &f->why), E_INVAL);
@@ -474,7 +503,10 @@ int main(void)
 	    T(test_accounts),
 	    T(test_last_admin),
 	    T(test_revoke_credential),
-	    T(test_revoke_user),
+	    T(a_revoked_user_is_disabled_in_every_realm),
+	    T(what_a_revoked_user_was_issued_opens_no_more),
+	    T(what_a_revoked_user_is_issued_again_opens),
+	    T(to_unrevoke_a_user_enables_no_password),
 	    T(test_usage),
 	    T(test_audit),
 	};

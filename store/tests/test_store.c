@@ -195,7 +195,29 @@ static void test_userhashes(void **state)
 	store_snapshot_unref(snap);
 }
 
-static void test_bad_names(void **state)
+/* Says -E_INVAL, and more than that. */
+static void refuses_user(struct fixture *f, const char *realm, const char *name, const char *pw)
+{
+	f->why.text[0] = 0;
+	assert_int_equal(store_user_add(f->store, realm, name, pw, &f->why), -E_INVAL);
+	assert_true(strlen(f->why.text) > 10);
+}
+
+static int add_token(struct fixture *f, const char *label, char *token)
+{
+	return store_token_add(f->store, label, STORE_SCOPES_DEFAULT, 0, token, NULL, &f->why);
+}
+
+static void nobody_is_stored(struct fixture *f)
+{
+	struct list list = {{0}};
+
+	store_user_list(f->store, list_user, &list, NULL);
+	assert_string_equal(list.text, "");
+}
+
+/* A bare number is an expiry; control characters and bad UTF-8 are no text. */
+static void refuses_names_that_are_no_names(void **state)
 {
 	struct fixture *f = *state;
 	static const char *const bad[] = {
@@ -217,7 +239,22 @@ static void test_bad_names(void **state)
 	    "\xf5\x80\x80\x80",
 	    "\xe0\x80\xaf",
 	};
-	/* Beside "alice" nobody sees a difference, or the text around them turns. */
+	char name[NAME_MAX_LEN + 2];
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		refuses_user(f, "r", bad[i], "pw");
+		assert_int_equal(store_user_del(f->store, "r", bad[i], &f->why), -E_INVAL);
+	}
+	memset(name, 'n', sizeof(name));
+	name[NAME_MAX_LEN + 1] = 0;
+	refuses_user(f, "r", name, "pw");
+	nobody_is_stored(f);
+}
+
+/* Beside "alice" nobody sees a difference, or the text around them turns. */
+static void refuses_names_that_look_like_others(void **state)
+{
+	struct fixture *f = *state;
 	static const char *const unseen[] = {
 	    "al\xc2\xadice",
 	    "al\xd8\x9cice",
@@ -233,102 +270,124 @@ static void test_bad_names(void **state)
 	    "al\xc2\xa0ice",
 	    "alice\xe2\xa0\x80",
 	};
-	char name[NAME_MAX_LEN + 2], token[STORE_TOKEN_STRLEN] = "untouched";
-	struct list list = {{0}};
+	char token[STORE_TOKEN_STRLEN] = "untouched";
 
-	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-		f->why.text[0] = 0;
-		assert_int_equal(store_user_add(f->store, "r", bad[i], "pw", &f->why), -E_INVAL);
-		assert_true(strlen(f->why.text) > 10);
-		assert_int_equal(store_user_del(f->store, "r", bad[i], &f->why), -E_INVAL);
-	}
 	for (size_t i = 0; i < sizeof(unseen) / sizeof(*unseen); i++) {
-		assert_int_equal(store_user_add(f->store, "r", unseen[i], "pw", &f->why), -E_INVAL);
-		assert_int_equal(store_user_add(f->store, unseen[i], "a", "pw", &f->why), -E_INVAL);
+		refuses_user(f, "r", unseen[i], "pw");
+		refuses_user(f, unseen[i], "a", "pw");
 		assert_int_equal(store_account_add(f->store, unseen[i], "long enough a password",
 		                                   STORE_ROLE_USER, &f->why),
 		                 -E_INVAL);
-		assert_int_equal(store_token_add(f->store, unseen[i], STORE_SCOPES_DEFAULT, 0,
-		                                 token, NULL, &f->why),
-		                 -E_INVAL);
+		assert_int_equal(add_token(f, unseen[i], token), -E_INVAL);
 		/* One that is there from before can be taken away. */
 		assert_int_equal(store_user_del(f->store, "r", unseen[i], &f->why), -E_NOTFOUND);
 	}
-	assert_int_equal(store_user_add(f->store, "r", "a", "", &f->why), -E_INVAL);
-	assert_int_equal(store_user_add(f->store, "r", "a", "p\xff", &f->why), -E_INVAL);
-	assert_int_equal(store_user_add(f->store, "r", "a", "p\nq", &f->why), -E_INVAL);
-	assert_int_equal(store_user_add(f->store, "", "a", "pw", &f->why), -E_INVAL);
-	assert_int_equal(store_user_add(f->store, "a\"b", "a", "pw", &f->why), -E_INVAL);
-	assert_int_equal(store_user_add(f->store, "\xff", "a", "pw", &f->why), -E_INVAL);
-	assert_int_equal(store_secret_add(f->store, "", NULL, NULL, &f->why), -E_INVAL);
-	assert_int_equal(store_secret_add(f->store, "\xff", NULL, NULL, &f->why), -E_INVAL);
-	assert_int_equal(
-	    store_token_add(f->store, "\xff", STORE_SCOPES_DEFAULT, 0, token, NULL, &f->why),
-	    -E_INVAL);
-	assert_int_equal(
-	    store_token_add(f->store, "a\rb", STORE_SCOPES_DEFAULT, 0, token, NULL, &f->why),
-	    -E_INVAL);
 	assert_string_equal(token, "untouched");
-	memset(name, 'n', sizeof(name));
-	name[NAME_MAX_LEN + 1] = 0;
-	assert_int_equal(store_user_add(f->store, "r", name, "pw", &f->why), -E_INVAL);
-	store_user_list(f->store, list_user, &list, NULL);
-	assert_string_equal(list.text, "");
+	nobody_is_stored(f);
 }
 
-static void test_odd_names(void **state)
+static void refuses_bad_passwords_and_realms(void **state)
 {
 	struct fixture *f = *state;
-	static const char *const odd[] = {
-	    "Robert'); DROP TABLE turn_user;--",
-	    "a\"b",
-	    "%n%s%s%s",
-	    "';",
-	    "a:b",
-	    "12a",
-	    "x:1",
-	    "\xc3\xa9",
-	    "\xf0\x9f\x98\x80",
-	    "a b",
-	    "%",
-	    "_",
-	    "NULL",
-	    "-- x",
-	    "\\",
-	};
+
+	refuses_user(f, "r", "a", "");
+	refuses_user(f, "r", "a", "p\xff");
+	refuses_user(f, "r", "a", "p\nq");
+	refuses_user(f, "", "a", "pw");
+	refuses_user(f, "a\"b", "a", "pw");
+	refuses_user(f, "\xff", "a", "pw");
+	nobody_is_stored(f);
+}
+
+static void refuses_bad_secrets_and_labels(void **state)
+{
+	struct fixture *f = *state;
+	char token[STORE_TOKEN_STRLEN] = "untouched";
+
+	assert_int_equal(store_secret_add(f->store, "", NULL, NULL, &f->why), -E_INVAL);
+	assert_int_equal(store_secret_add(f->store, "\xff", NULL, NULL, &f->why), -E_INVAL);
+	assert_int_equal(add_token(f, "\xff", token), -E_INVAL);
+	assert_int_equal(add_token(f, "a\rb", token), -E_INVAL);
+	assert_string_equal(token, "untouched");
+}
+
+static const char *const odd[] = {
+    "Robert'); DROP TABLE turn_user;--",
+    "a\"b",
+    "%n%s%s%s",
+    "';",
+    "a:b",
+    "12a",
+    "x:1",
+    "\xc3\xa9",
+    "\xf0\x9f\x98\x80",
+    "a b",
+    "%",
+    "_",
+    "NULL",
+    "-- x",
+    "\\",
+};
+#define ODD_N (sizeof(odd) / sizeof(*odd))
+
+static struct store_snapshot *load(struct fixture *f)
+{
 	struct store_snapshot *snap;
-	char name[NAME_MAX_LEN + 1], token[STORE_TOKEN_STRLEN];
-	size_t n = sizeof(odd) / sizeof(*odd);
+
+	assert_int_equal(store_snapshot_load(f->store, &snap, &f->why), 0);
+	return snap;
+}
+
+static void any_printable_name_is_a_name(void **state)
+{
+	struct fixture *f = *state;
+	struct store_snapshot *snap;
+
+	for (size_t i = 0; i < ODD_N; i++)
+		assert_int_equal(store_user_add(f->store, "r'%n", odd[i], odd[i], &f->why), 0);
+	snap = load(f);
+	assert_int_equal(store_snapshot_user_n(snap), ODD_N);
+	for (size_t i = 0; i < ODD_N; i++) {
+		assert_non_null(store_snapshot_user(snap, "r'%n", odd[i], strlen(odd[i])));
+		assert_null(store_snapshot_user(snap, "r", odd[i], strlen(odd[i])));
+		assert_int_equal(store_user_del(f->store, "r'%n", odd[i], &f->why), 0);
+	}
+	store_snapshot_unref(snap);
+}
+
+static void a_name_of_the_longest_length_is_one(void **state)
+{
+	struct fixture *f = *state;
+	char name[NAME_MAX_LEN + 1];
+	struct store_snapshot *snap;
 
 	memset(name, 'n', sizeof(name));
 	name[NAME_MAX_LEN] = 0;
 	assert_int_equal(store_user_add(f->store, "r", name, name, &f->why), 0);
-	for (size_t i = 0; i < n; i++) {
-		assert_int_equal(store_user_add(f->store, "r'%n", odd[i], odd[i], &f->why), 0);
-		if (i < STORE_SECRETS_MAX)
-			assert_int_equal(store_secret_add(f->store, odd[i], NULL, NULL, &f->why),
-			                 0);
-		assert_int_equal(store_token_add(f->store, odd[i], STORE_SCOPES_DEFAULT, 0, token,
-		                                 NULL, &f->why),
-		                 0);
-	}
-	assert_int_equal(store_snapshot_load(f->store, &snap, &f->why), 0);
-	assert_int_equal(store_snapshot_user_n(snap), n + 1);
-	assert_int_equal(store_snapshot_secret_n(snap), STORE_SECRETS_MAX);
-	assert_int_equal(store_snapshot_token_n(snap), n);
+	snap = load(f);
 	assert_non_null(store_snapshot_user(snap, "r", name, NAME_MAX_LEN));
 	assert_null(store_snapshot_user(snap, "r", name, NAME_MAX_LEN - 1));
-	for (size_t i = 0; i < n; i++) {
-		size_t len;
+	store_snapshot_unref(snap);
+}
 
-		assert_non_null(store_snapshot_user(snap, "r'%n", odd[i], strlen(odd[i])));
-		assert_null(store_snapshot_user(snap, "r", odd[i], strlen(odd[i])));
-		if (i < STORE_SECRETS_MAX) {
-			assert_string_equal(
-			    store_snapshot_secret(snap, STORE_SECRETS_MAX - 1 - i, &len), odd[i]);
-			assert_int_equal(len, strlen(odd[i]));
-		}
-		assert_int_equal(store_user_del(f->store, "r'%n", odd[i], &f->why), 0);
+static void any_printable_text_is_a_secret_or_a_label(void **state)
+{
+	struct fixture *f = *state;
+	char token[STORE_TOKEN_STRLEN];
+	struct store_snapshot *snap;
+	size_t len;
+
+	for (size_t i = 0; i < STORE_SECRETS_MAX; i++)
+		assert_int_equal(store_secret_add(f->store, odd[i], NULL, NULL, &f->why), 0);
+	for (size_t i = 0; i < ODD_N; i++)
+		assert_int_equal(add_token(f, odd[i], token), 0);
+	snap = load(f);
+	assert_int_equal(store_snapshot_secret_n(snap), STORE_SECRETS_MAX);
+	assert_int_equal(store_snapshot_token_n(snap), ODD_N);
+	for (size_t i = 0; i < STORE_SECRETS_MAX; i++) {
+		assert_string_equal(store_snapshot_secret(snap, STORE_SECRETS_MAX - 1 - i, &len),
+		                    odd[i]);
+		assert_int_equal(len, strlen(odd[i]));
 	}
 	store_snapshot_unref(snap);
 }
@@ -347,30 +406,49 @@ static void test_made_passwords_differ(void **state)
 	assert_string_not_equal(a, b);
 }
 
-static void test_secrets(void **state)
+static size_t live_secrets(struct fixture *f)
 {
-	struct fixture *f = *state;
-	char made[SECRET_MAX_LEN + 1];
-	struct store_snapshot *snap;
-	struct list list = {{0}};
+	struct store_snapshot *snap = load(f);
+	size_t n = store_snapshot_secret_n(snap);
+
+	store_snapshot_unref(snap);
+	return n;
+}
+
+/* Adds "north" as secret 1 and one that the store makes as secret 2. */
+static void add_two_secrets(struct fixture *f, char made[SECRET_MAX_LEN + 1])
+{
 	int64_t id = 0;
-	size_t len;
 
 	assert_int_equal(store_secret_add(f->store, "north", NULL, &id, &f->why), 0);
 	assert_int_equal(id, 1);
 	assert_int_equal(store_secret_add(f->store, NULL, made, &id, &f->why), 0);
 	assert_int_equal(id, 2);
-	assert_int_equal(strlen(made), STORE_SECRET_STRLEN - 1);
-	assert_int_equal(store_secret_add(f->store, "north", NULL, &id, &f->why), -E_EXISTS);
-	assert_null(strstr(f->why.text, "north"));
+}
 
-	/* Both verify at once; the newer one issues. */
-	assert_int_equal(store_snapshot_load(f->store, &snap, &f->why), 0);
+static void two_secrets_verify_and_the_newer_issues(void **state)
+{
+	struct fixture *f = *state;
+	char made[SECRET_MAX_LEN + 1];
+	struct store_snapshot *snap;
+	size_t len;
+
+	add_two_secrets(f, made);
+	assert_int_equal(strlen(made), STORE_SECRET_STRLEN - 1);
+	snap = load(f);
 	assert_int_equal(store_snapshot_secret_n(snap), 2);
 	assert_string_equal(store_snapshot_secret(snap, 0, &len), made);
 	assert_string_equal(store_snapshot_secret(snap, 1, &len), "north");
 	store_snapshot_unref(snap);
+}
 
+static void a_secret_is_retired_once(void **state)
+{
+	struct fixture *f = *state;
+	char made[SECRET_MAX_LEN + 1];
+	struct list list = {{0}};
+
+	add_two_secrets(f, made);
 	now_s += 10;
 	assert_int_equal(store_secret_retire(f->store, 1, 0, &f->why), 0);
 	now_s -= 10;
@@ -378,53 +456,76 @@ static void test_secrets(void **state)
 	assert_int_equal(store_secret_retire(f->store, 99, 0, &f->why), -E_NOTFOUND);
 	assert_int_equal(store_secret_list(f->store, list_secret, &list, &f->why), 0);
 	assert_string_equal(list.text, "1@1795326215-1795326225;2@1795326215-0;");
-	assert_int_equal(store_snapshot_load(f->store, &snap, &f->why), 0);
-	assert_int_equal(store_snapshot_secret_n(snap), 1);
-	store_snapshot_unref(snap);
+	assert_int_equal(live_secrets(f), 1);
+}
+
+/* And the error does not tell it. */
+static void a_secret_is_added_once(void **state)
+{
+	struct fixture *f = *state;
+	char made[SECRET_MAX_LEN + 1];
+	int64_t id;
+
+	add_two_secrets(f, made);
+	assert_int_equal(store_secret_add(f->store, "north", NULL, &id, &f->why), -E_EXISTS);
+	assert_null(strstr(f->why.text, "north"));
+	assert_int_equal(store_secret_retire(f->store, 1, 0, &f->why), 0);
 	assert_int_equal(store_secret_add(f->store, "north", NULL, &id, &f->why), -E_EXISTS);
 	assert_non_null(strstr(f->why.text, "retired"));
 }
 
-static void test_tokens(void **state)
+static void a_token_opens_letter_for_letter(void **state)
 {
 	struct fixture *f = *state;
 	char a[STORE_TOKEN_STRLEN], b[STORE_TOKEN_STRLEN];
 	struct store_snapshot_token found;
 	struct store_snapshot *snap;
-	struct list list = {{0}};
-	bool ever = true;
-	int64_t id;
 
-	assert_int_equal(store_token_ever_made(f->store, &ever, &f->why), 0);
-	assert_false(ever);
-	assert_int_equal(store_token_add(f->store, "app", STORE_SCOPES_DEFAULT, 0, a, &id, &f->why),
-	                 0);
-	assert_int_equal(store_token_add(f->store, "", STORE_SCOPES_DEFAULT, 0, b, &id, &f->why),
-	                 0);
-	assert_int_equal(id, 2);
+	assert_int_equal(add_token(f, "app", a), 0);
+	assert_int_equal(add_token(f, "", b), 0);
 	assert_memory_equal(a, "tp_", 3);
 	assert_int_equal(strlen(a), STORE_TOKEN_STRLEN - 1);
-	assert_int_equal(store_token_list(f->store, list_token, &list, &f->why), 0);
-	assert_string_equal(list.text, "1 app@1795326215;2 @1795326215;");
-	assert_int_equal(store_snapshot_load(f->store, &snap, &f->why), 0);
+	snap = load(f);
 	assert_true(store_snapshot_token(snap, a, strlen(a), now_s, &found));
 	assert_true(store_snapshot_token(snap, b, strlen(b), now_s, &found));
 	assert_false(store_snapshot_token(snap, a, strlen(a) - 1, now_s, &found));
 	assert_false(store_snapshot_token(snap, "", 0, now_s, &found));
 	a[10] ^= 1;
 	assert_false(store_snapshot_token(snap, a, strlen(a), now_s, &found));
-	a[10] ^= 1;
 	store_snapshot_unref(snap);
+}
 
+static void the_number_of_a_token_is_never_given_twice(void **state)
+{
+	struct fixture *f = *state;
+	char token[STORE_TOKEN_STRLEN];
+	struct list list = {{0}};
+
+	assert_int_equal(add_token(f, "app", token), 0);
+	assert_int_equal(add_token(f, "", token), 0);
+	assert_int_equal(store_token_list(f->store, list_token, &list, &f->why), 0);
+	assert_string_equal(list.text, "1 app@1795326215;2 @1795326215;");
 	assert_int_equal(store_token_del(f->store, 1, &f->why), 0);
 	assert_int_equal(store_token_del(f->store, 1, &f->why), -E_NOTFOUND);
 	assert_int_equal(store_token_del(f->store, 2, &f->why), 0);
+	assert_int_equal(add_token(f, "", token), 0);
+	list.text[0] = 0;
+	assert_int_equal(store_token_list(f->store, list_token, &list, &f->why), 0);
+	assert_string_equal(list.text, "3 @1795326215;");
+}
+
+static void it_is_remembered_that_there_was_a_token(void **state)
+{
+	struct fixture *f = *state;
+	char token[STORE_TOKEN_STRLEN];
+	bool ever = true;
+
+	assert_int_equal(store_token_ever_made(f->store, &ever, &f->why), 0);
+	assert_false(ever);
+	assert_int_equal(add_token(f, "app", token), 0);
+	assert_int_equal(store_token_del(f->store, 1, &f->why), 0);
 	assert_int_equal(store_token_ever_made(f->store, &ever, &f->why), 0);
 	assert_true(ever);
-	/* A number is never given twice. */
-	assert_int_equal(store_token_add(f->store, "", STORE_SCOPES_DEFAULT, 0, b, &id, &f->why),
-	                 0);
-	assert_int_equal(id, 3);
 }
 
 /* Neither passwords nor tokens are in the files. */
@@ -454,37 +555,44 @@ static void test_no_plain_text(void **state)
 	free(bytes);
 }
 
-static void test_changed(void **state)
+static bool changed(struct fixture *f)
+{
+	bool is = false;
+
+	assert_int_equal(store_changed(f->store, &is, &f->why), 0);
+	return is;
+}
+
+/* Asking does not: a failed load is tried again. */
+static void a_load_takes_a_change_in(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_true(changed(f)); /* nothing was loaded yet */
+	assert_int_equal(store_user_add(f->store, "r", "alice", "pw", &f->why), 0);
+	assert_true(changed(f));
+	store_snapshot_unref(load(f));
+	assert_false(changed(f));
+	assert_int_equal(store_user_del(f->store, "r", "alice", &f->why), 0);
+	assert_true(changed(f)); /* by this handle itself */
+}
+
+static void a_change_by_another_handle_is_seen(void **state)
 {
 	struct fixture *f = *state;
 	struct store_snapshot *snap;
 	struct store *other;
-	bool changed = false;
 
-	assert_int_equal(store_changed(f->store, &changed, &f->why), 0);
-	assert_true(changed); /* nothing was loaded yet */
-	assert_int_equal(store_snapshot_load(f->store, &snap, &f->why), 0);
-	store_snapshot_unref(snap);
-	assert_int_equal(store_changed(f->store, &changed, &f->why), 0);
-	assert_false(changed);
-
+	store_snapshot_unref(load(f));
 	assert_int_equal(store_open(f->data, NULL, &other, &f->why), 0);
-	assert_int_equal(store_changed(f->store, &changed, &f->why), 0);
-	assert_false(changed); /* opening writes nothing */
+	assert_false(changed(f)); /* opening writes nothing */
 	assert_int_equal(store_user_add(other, "r", "alice", "pw", &f->why), 0);
-	assert_int_equal(store_changed(f->store, &changed, &f->why), 0);
-	assert_true(changed);
-	assert_int_equal(store_changed(f->store, &changed, &f->why), 0);
-	assert_true(changed); /* asking does not reset it: a failed load is tried again */
-	assert_int_equal(store_snapshot_load(f->store, &snap, &f->why), 0);
+	assert_true(changed(f));
+	assert_true(changed(f));
+	snap = load(f);
 	assert_non_null(store_snapshot_user(snap, "r", "alice", 5));
 	store_snapshot_unref(snap);
-	assert_int_equal(store_changed(f->store, &changed, &f->why), 0);
-	assert_false(changed);
-
-	assert_int_equal(store_user_del(f->store, "r", "alice", &f->why), 0);
-	assert_int_equal(store_changed(f->store, &changed, &f->why), 0);
-	assert_true(changed); /* by this handle itself */
+	assert_false(changed(f));
 	store_close(other);
 }
 
@@ -560,13 +668,23 @@ int main(void)
 	    T(test_users),
 	    T(test_keys),
 	    T(test_userhashes),
-	    T(test_bad_names),
-	    T(test_odd_names),
+	    T(refuses_names_that_are_no_names),
+	    T(refuses_names_that_look_like_others),
+	    T(refuses_bad_passwords_and_realms),
+	    T(refuses_bad_secrets_and_labels),
+	    T(any_printable_name_is_a_name),
+	    T(a_name_of_the_longest_length_is_one),
+	    T(any_printable_text_is_a_secret_or_a_label),
 	    cmocka_unit_test(test_made_passwords_differ),
-	    T(test_secrets),
-	    T(test_tokens),
+	    T(two_secrets_verify_and_the_newer_issues),
+	    T(a_secret_is_retired_once),
+	    T(a_secret_is_added_once),
+	    T(a_token_opens_letter_for_letter),
+	    T(the_number_of_a_token_is_never_given_twice),
+	    T(it_is_remembered_that_there_was_a_token),
 	    T(test_no_plain_text),
-	    T(test_changed),
+	    T(a_load_takes_a_change_in),
+	    T(a_change_by_another_handle_is_seen),
 	    T(test_snapshot_lookup),
 	    T(test_snapshot_threads),
 	};
