@@ -72,7 +72,7 @@ static int add(struct admin_task *t, struct why *why)
 	return r;
 }
 
-static int retired(struct admin_task *t, bool now, json_t *sessions, struct why *why)
+static int tell_retired(struct admin_task *t, bool now, json_t *sessions, struct why *why)
 {
 	const struct conf *conf = &t->admin->live->conf;
 	int64_t id = task_number(t, "id", 0), after_s = task_number(t, "after", 0);
@@ -85,11 +85,11 @@ static int retired(struct admin_task *t, bool now, json_t *sessions, struct why 
 		snprintf(warning, sizeof(warning), "the next start is refused: %s", refused.text);
 	return task_done(
 	    t,
-	    json_pack("{sI si sb so so sb ss?}", "id", (json_int_t)id, "after_s", (int)after_s,
-	              "ended", now, "allocations",
-	              t->admin->workers ? json_integer((json_int_t)living) : json_null(),
-	              "sessions", sessions, "complete", complete, "warning",
-	              *warning ? warning : NULL),
+	    json_pack(
+	        "{sI sb sb so so so sb ss?}", "id", (json_int_t)id, "live", after_s > 0, "ended",
+	        now, "retired_at", json_time(store_now_s(t->store) + after_s), "allocations",
+	        t->admin->workers ? json_integer((json_int_t)living) : json_null(), "sessions",
+	        sessions, "complete", complete, "warning", *warning ? warning : NULL),
 	    why);
 }
 
@@ -109,7 +109,7 @@ static int retire(struct admin_task *t, struct why *why)
 		return r;
 	/* The workers hear of the change only after this. */
 	sessions = sessions_of_secret(t, id);
-	return retired(t, now, sessions ? sessions : json_array(), why);
+	return tell_retired(t, now, sessions ? sessions : json_array(), why);
 }
 
 const struct verb secrets_verbs[] = {
@@ -151,7 +151,8 @@ const struct verb secrets_verbs[] = {
               ARG("now", VERB_BOOLEAN, 0, "End what lives on it, too; not together with after")},
      .answer =
          MEMBERS(MEMBER("id", VERB_INTEGER, "Its number"),
-                 MEMBER("after_s", VERB_INTEGER, "Seconds until it is retired"),
+                 MEMBER("live", VERB_BOOLEAN, "Whether it still verifies"),
+                 MEMBER("retired_at", VERB_TIME, "When it was retired, or will be"),
                  MEMBER("ended", VERB_BOOLEAN, "Whether what lived on it ends"),
                  MEMBER_OR_NULL("allocations", VERB_INTEGER,
                                 "How many live on it; null where no server runs"),
@@ -160,7 +161,7 @@ const struct verb secrets_verbs[] = {
                  MEMBER_OR_NULL("warning", VERB_TEXT, "Why the next start would be refused")),
      .text =
          {.say =
-              "secret {id} {?after_s:retires in {after_s} s|retired}\n"
+              "secret {id} {?live:retires at {retired_at}|retired}\n"
               "{?complete:{?allocations:{?ended:{allocations} allocation{allocations:s} that lived "
               "on it {allocations:h} ended:|{allocations} allocation{allocations:s} still "
               "live{allocations:v} on it; turnpike secret retire {id} --now ends that:}|no "

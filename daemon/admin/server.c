@@ -238,7 +238,8 @@ const struct verb server_verbs[] = {
                        MEMBER("to_peer_bytes_per_s", VERB_INTEGERS, "To peers"),
                        MEMBER("to_client_bytes_per_s", VERB_INTEGERS, "To clients"),
                        MEMBER("allocations", VERB_INTEGERS, "That lived"),
-                       MEMBER("calls", VERB_INTEGERS, "That were signaled"))},
+                       MEMBER("calls", VERB_INTEGERS, "That were signaled")),
+     .text = {.example = "{\"step\":60,\"since\":\"2026-11-22T13:14:15Z\"}"}},
     {VERB("config", VERB_LOOKS_ADMIN, VERB_NEEDS_SERVER | VERB_NOT_ON_CLI, config,
           "The settings in effect; secrets are masked"),
      .answer = MEMBERS(

@@ -7,9 +7,9 @@
 
 #include <string.h>
 
-#define MEMBER_ID     MEMBER("id", VERB_INTEGER, "Its number")
-#define MEMBER_LABEL  MEMBER("label", VERB_TEXT, "What it was called")
-#define MEMBER_SCOPES MEMBER("scopes", VERB_TEXT, "What it opens, with commas between")
+#define MEMBER_ID    MEMBER("id", VERB_INTEGER, "Its number")
+#define MEMBER_LABEL MEMBER("label", VERB_TEXT, "What it was called")
+#define MEMBER_SCOPE MEMBER("scope", VERB_TEXT, "What it opens, with commas between")
 
 static int each(void *ctx, const struct store_token *k)
 {
@@ -17,7 +17,7 @@ static int each(void *ctx, const struct store_token *k)
 
 	return rows_add(ctx, NULL,
 	                json_pack("{sI ss ss so so so}", "id", (json_int_t)k->id, "label", k->label,
-	                          "scopes", store_scopes_text(k->scopes, scopes), "created_at",
+	                          "scope", store_scopes_text(k->scopes, scopes), "created_at",
 	                          json_time(k->created_at_s), "expires_at",
 	                          json_time(k->expires_at_s), "last_used_at",
 	                          json_time(k->last_used_at_s)));
@@ -49,7 +49,7 @@ static int add(struct admin_task *t, struct why *why)
 		return r;
 	r = task_done(t,
 	              json_pack("{sI ss ss ss}", "id", (json_int_t)id, "label", label ? label : "",
-	                        "scopes", store_scopes_text(scopes, text), "token", token),
+	                        "scope", store_scopes_text(scopes, text), "token", token),
 	              why);
 	explicit_bzero(token, sizeof(token));
 	return r;
@@ -77,7 +77,7 @@ const struct verb tokens_verbs[] = {
                  "between; issue,metrics if it is not given"),
           ARG_AS("expires", VERB_DURATION, 0, "TIME",
                  "Seconds until it ends; never if it is not given")},
-     .answer = MEMBERS(MEMBER_ID, MEMBER_LABEL, MEMBER_SCOPES,
+     .answer = MEMBERS(MEMBER_ID, MEMBER_LABEL, MEMBER_SCOPE,
                        MEMBER("token", VERB_TEXT, "The token, this once")),
      .text = {.say = "token {id} added; it is shown this once:",
               .print = "{token}",
@@ -85,13 +85,13 @@ const struct verb tokens_verbs[] = {
     {VERB("token list", VERB_LOOKS_ADMIN, 0, list, "List the API tokens; never their texts"),
      .answer =
          MEMBERS({"tokens", VERB_ROWS, false, "The oldest first",
-                  MEMBERS(MEMBER_ID, MEMBER_LABEL, MEMBER_SCOPES,
+                  MEMBERS(MEMBER_ID, MEMBER_LABEL, MEMBER_SCOPE,
                           MEMBER("created_at", VERB_TIME, "When it was added"),
                           MEMBER_OR_NULL("expires_at", VERB_TIME, "When it ends"),
                           MEMBER_OR_NULL("last_used_at", VERB_TIME, "When it was used last"))},
                  MEMBER_NEXT),
      .text = {.list = "tokens",
-              .line = "{id}\t{scopes}\t{created_at}\tends {?expires_at:{expires_at}|never}\tused "
+              .line = "{id}\t{scope}\t{created_at}\tends {?expires_at:{expires_at}|never}\tused "
                       "{?last_used_at:{last_used_at}|never}\t{label}",
               .none = "no tokens"}},
     {VERB("token del", VERB_ACTS, 0, del, "Delete an API token"),

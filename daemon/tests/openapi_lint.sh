@@ -20,7 +20,8 @@ if grep -iq 'warning' out; then
 	exit 1
 fi
 # It does find faults: without what it says of security, it is not content.
-grep -v '"security": \[\],*$' "$2" >spoilt.json
+sed 's/,"security":\[\]//g' "$2" >spoilt.json
+cmp -s "$2" spoilt.json && exit 1
 if "$redocly" lint spoilt.json >out 2>&1; then
 	echo "a description without \"security\" was taken"
 	exit 1

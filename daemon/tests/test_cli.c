@@ -352,6 +352,8 @@ static void test_records(void **state)
 	                        json_array_get(json_object_get(value, "accounts"), 0), "role")),
 	                    "admin");
 	json_decref(value);
+	OK(f, "account add ben --role user");
+	assert_int_equal(run(f, "account add eve --role root"), 2);
 	OK(f, "account password ann --json");
 	OK(f, "account del ann");
 	assert_non_null(strstr(f->err, "no account of role admin is left"));
@@ -492,6 +494,10 @@ static void test_help(void **state)
 	assert_int_equal(run_in(f, "", "--help --workers nonsense"), 0);
 	assert_int_equal(run_in(f, "", "user add -h"), 0);
 	assert_non_null(strstr(f->out, "--password-stdin"));
+	assert_int_equal(run_in(f, "", "revoke --help"), 0);
+	assert_non_null(strstr(f->out, "revoke EXPIRY:NAME | --user NAME [--json]\n"));
+	assert_int_equal(run_in(f, "", "help users"), 0); /* a list by its noun's plural, too */
+	assert_non_null(strstr(f->out, "user list [--json]\n"));
 	assert_int_equal(run_in(f, "", "help secret add"), 0);
 	assert_non_null(strstr(f->out, "--value-stdin"));
 	assert_int_equal(run_in(f, "", "help"), 0);

@@ -91,7 +91,7 @@ async function addToken(v, f, ctx) {
 	if (!made)
 		return;
 	f.reset();
-	await tellOnce({ title: `API token ${made.id}`, value: made.token, text: `Scopes: ${made.scopes}.` });
+	await tellOnce({ title: `API token ${made.id}`, value: made.token, text: `Scopes: ${made.scope}.` });
 }
 
 async function deleteToken(token, ctx) {
@@ -108,7 +108,7 @@ function tokenPanel(ctx) {
 	const table = new Table("tokens", { label: "Tokens", key: (t) => t.id, empty: "No tokens.", columns: [
 		{ head: "Token", text: (t) => String(t.id) },
 		{ head: "Label", class: "wide", make: (t) => nameOf(t.label) },
-		{ head: "May", text: (t) => t.scopes },
+		{ head: "May", text: (t) => t.scope },
 		{ head: "Since", text: (t) => dateTime(t.created_at) },
 		{ head: "Until", text: (t) => t.expires_at ? dateTime(t.expires_at) : "for ever" },
 		{ head: "Last used", text: (t) => t.last_used_at ? dateTime(t.last_used_at) : "never" },

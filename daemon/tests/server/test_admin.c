@@ -566,6 +566,10 @@ static void the_rest_answers(void **state)
 		json_decref(body);
 	}
 	assert_int_equal(http(args, "samples?step=7", NULL), 400);
+	assert_int_equal(http(args, "samples?since=1795326215", NULL), 400);
+	assert_int_equal(http(args, "usage?from=monday", NULL), 400);
+	assert_int_equal(http(args, "usage?limit=1001", NULL), 400);
+	assert_int_equal(http(args, "sessions?secret=x", NULL), 400);
 	assert_int_equal(http(args, "usage?user=%ff", NULL), 400); /* and not that of everybody */
 	out = rig_verb(&server, "log-level debug", NULL);
 	free(out);
