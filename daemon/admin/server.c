@@ -48,6 +48,24 @@ static int status(struct admin_task *t, struct why *why)
 	    why);
 }
 
+static int workers(struct admin_task *t, struct why *why)
+{
+	struct rows rows = {.array = json_array()};
+	struct worker_report w;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < t->admin->worker_n; i++) {
+		worker_get_report(t->admin->workers[i], &w);
+		r = rows_add(&rows, NULL,
+		             json_pack("{sI sI sI sI sI}", "worker", (json_int_t)i, "allocations",
+		                       (json_int_t)w.allocations, "to_peer_bytes",
+		                       (json_int_t)w.turn.to_peer_bytes, "to_client_bytes",
+		                       (json_int_t)w.turn.to_client_bytes, "cpu_s",
+		                       (json_int_t)w.cpu_s));
+	}
+	return rows_done(&rows, t, r, "workers", why);
+}
+
 /* Columns, not rows: a day of minutes is 1440 of them. */
 static int samples(struct admin_task *t, struct why *why)
 {
@@ -228,6 +246,20 @@ const struct verb server_verbs[] = {
               "signaling    {signal_connections} connections, {signal_calls} calls\n"
               "to peers     {to_peer_bytes_per_s:b}/s, {to_peer_bytes:b} since the start\n"
               "to clients   {to_client_bytes_per_s:b}/s, {to_client_bytes:b} since the start"}},
+    {VERB("workers", VERB_LOOKS, VERB_NEEDS_SERVER, workers,
+          "List the relay workers and what each of them carries"),
+     .answer = MEMBERS(
+         {"workers", VERB_ROWS, false, "By number",
+          MEMBERS(MEMBER("worker", VERB_INTEGER, "Its number, as in the session t0-1f"),
+                  MEMBER("allocations", VERB_INTEGER, "Allocations that live there"),
+                  MEMBER("to_peer_bytes", VERB_INTEGER, "Bytes to peers since the start"),
+                  MEMBER("to_client_bytes", VERB_INTEGER, "Bytes to clients since the start"),
+                  MEMBER("cpu_s", VERB_INTEGER, "Seconds of CPU that its thread has used"))},
+         MEMBER_NEXT),
+     .text = {.list = "workers",
+              .head = "worker allocations    CPU   to peers to clients",
+              .line = "{worker,6} {allocations,11} {cpu_s:d,6} {to_peer_bytes:b,10} "
+                      "{to_client_bytes:b,10}"}},
     {VERB("samples", VERB_LOOKS, VERB_NEEDS_SERVER | VERB_NOT_ON_CLI, samples,
           "Bandwidth, allocations and calls over time, in columns"),
      .args = {ARG("step", VERB_INTEGER, 0,

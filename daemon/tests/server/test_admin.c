@@ -101,6 +101,21 @@ static json_int_t number(const json_t *of, const char *name)
 	return json_integer_value(json_object_get(of, name));
 }
 
+static json_int_t on_all_workers(const char *member)
+{
+	json_t *answer = verb_json("workers --json"), *w;
+	json_int_t sum = 0;
+	size_t i;
+
+	json_array_foreach (json_object_get(answer, "workers"), i, w) {
+		assert_int_equal(number(w, "worker"), i);
+		sum += number(w, member);
+	}
+	assert_int_equal(i, 2);
+	json_decref(answer);
+	return sum;
+}
+
 static void sessions_over_both(void **state)
 {
 	struct talker t[N];
@@ -127,6 +142,7 @@ static void sessions_over_both(void **state)
 	assert_int_equal(tcp, 1);
 	assert_int_equal(seen, 1);
 	json_decref(by_cli);
+	assert_int_equal(on_all_workers("allocations"), N);
 
 	/* in pages of two, each session once */
 	snprintf(args, sizeof(args), "%s", bearer(admin_token));
