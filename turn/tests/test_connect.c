@@ -318,23 +318,46 @@ static void end(struct tcp *t)
 	free(t);
 }
 
-static void allocates(void **state)
+/* With a TCP allocation already. */
+static struct tcp *begin_allocated(struct stream *control)
+{
+	struct tcp *t = begin(control);
+
+	assert_int_equal(allocate(control, 6), 0);
+	return t;
+}
+
+static void finish(struct tcp *t, struct stream *control)
+{
+	stream_close(control);
+	end(t);
+}
+
+static void a_tcp_allocation_is_for_streams(void **state)
 {
 	struct stream s;
 	struct tcp *t = begin(&s);
 	struct host udp;
 	struct wire m;
-	struct addr relayed;
 
 	(void)state;
-	/* over UDP: 400 */
 	host_open(&t->w, &udp, "198.51.100.6:1", "alice", "secret");
 	assert_int_equal(host_login(&udp), 401);
 	host_request(&udp, &m, W_ALLOCATE);
 	wire_add_transport(&m, IPPROTO_TCP);
 	assert_int_equal(host_ask(&udp, &m), 400);
 	host_close(&udp);
-	/* with EVEN-PORT or RESERVATION-TOKEN: 400 */
+	assert_int_equal(allocate(&s, 132), 442); /* SCTP */
+	finish(t, &s);
+}
+
+static void a_tcp_allocation_comes_without_a_reservation(void **state)
+{
+	struct stream s;
+	struct tcp *t = begin(&s);
+	struct wire m;
+
+	(void)state;
 	start_request(&s, &m, W_ALLOCATE);
 	wire_add_transport(&m, IPPROTO_TCP);
 	wire_add(&m, ATTR_EVEN_PORT, "\x00", 1);
@@ -343,26 +366,69 @@ static void allocates(void **state)
 	wire_add_transport(&m, IPPROTO_TCP);
 	wire_add(&m, ATTR_RESERVATION_TOKEN, "12345678", 8);
 	assert_int_equal(ask(&s, &m), 400);
-	/* another transport: 442 */
-	assert_int_equal(allocate(&s, 132), 442);
-	/* a Connect without an allocation, or with one for UDP: 437 */
+	finish(t, &s);
+}
+
+static void connect_needs_a_tcp_allocation(void **state)
+{
+	struct stream s;
+	struct tcp *t = begin(&s);
+
+	(void)state;
 	assert_int_equal(connect_code(&s, PEER), 437);
 	assert_int_equal(allocate(&s, 17), 0);
 	assert_int_equal(connect_code(&s, PEER), 437);
+	finish(t, &s);
+}
+
+static void a_nonce_ends_with_its_allocation(void **state)
+{
+	struct stream s;
+	struct tcp *t = begin(&s);
+
+	(void)state;
+	assert_int_equal(allocate(&s, 17), 0);
 	assert_int_equal(refresh(&s, 0), 0);
-	assert_int_equal(allocate(&s, 6), 438); /* what was made for the one before is of no use */
-	/* a port that another program holds is not given; out of descriptors: 508 */
+	assert_int_equal(allocate(&s, 6), 438);
+	assert_int_equal(allocate(&s, 6), 0);
+	finish(t, &s);
+}
+
+/* A port that another program holds is not given. */
+static void without_a_socket_no_port_stays_leased(void **state)
+{
+	struct stream s;
+	struct tcp *t = begin(&s);
+
+	(void)state;
 	t->listen_fails = -E_LIMIT;
 	assert_int_equal(allocate(&s, 6), 508);
-	t->listen_fails = 0;
 	assert_int_equal(turn_ports_leased(t->w.ports4), 0);
-	assert_int_equal(allocate(&s, 6), 0);
+	finish(t, &s);
+}
+
+static void a_tcp_allocation_listens_on_the_port_it_leases(void **state)
+{
+	struct stream s;
+	struct tcp *t = begin_allocated(&s);
+	struct addr relayed;
+
+	(void)state;
 	assert_true(wire_get_xor_addr(s.out, s.len, ATTR_XOR_RELAYED_ADDRESS, &relayed));
 	assert_true(addr_equal(&relayed, &find(t, true)->local));
 	assert_int_equal(turn_ports_leased(t->w.ports4), 1);
 	assert_true(turn_ports_is_tcp(t->w.ports4, addr_port(&relayed)));
 	assert_false(turn_ports_is_leased(t->w.ports4, addr_port(&relayed)));
-	/* datagrams are not for it */
+	finish(t, &s);
+}
+
+static void a_tcp_allocation_relays_no_datagrams(void **state)
+{
+	struct stream s;
+	struct tcp *t = begin_allocated(&s);
+	struct wire m;
+
+	(void)state;
 	start_request(&s, &m, W_CHANNEL_BIND);
 	wire_add_channel(&m, 0x4000);
 	wire_add_peer(&m, PEER);
@@ -373,42 +439,55 @@ static void allocates(void **state)
 	wire_add_str(&m, ATTR_DATA, "hello");
 	turn_link_input(s.link, m.buf, m.len);
 	assert_int_equal(turn_get_stats(t->w.turn)->to_peer_packets, 0);
-	stream_close(&s);
-	end(t);
+	finish(t, &s);
 }
 
-static void connects(void **state)
+static void connect_needs_a_peer(void **state)
 {
-	struct stream s, data;
-	struct tcp *t = begin(&s);
-	struct handle *h;
+	struct stream s;
+	struct tcp *t = begin_allocated(&s);
 	struct wire m;
-	uint32_t id, other;
 
 	(void)state;
-	assert_int_equal(allocate(&s, 6), 0);
-	/* 400 without a peer */
 	start_request(&s, &m, W_CONNECT);
 	assert_int_equal(ask(&s, &m), 400);
 	assert_int_equal(connect_code(&s, "9.9.9.9:0"), 400);
-	/* 403 and 443, and nobody is called */
+	finish(t, &s);
+}
+
+static void no_forbidden_peer_is_called(void **state)
+{
+	struct stream s;
+	struct tcp *t = begin_allocated(&s);
+
+	(void)state;
 	assert_int_equal(connect_code(&s, "127.0.0.1:80"), 403);
 	assert_int_equal(connect_code(&s, "10.0.0.1:80"), 403);
 	assert_int_equal(connect_code(&s, "169.254.169.254:80"), 403);
 	assert_int_equal(connect_code(&s, SERVER4), 403);
 	assert_int_equal(connect_code(&s, "[2600::9]:80"), 443);
 	assert_int_equal(t->connects, 0);
-	/* 447 at once, later, and by the clock */
+	finish(t, &s);
+}
+
+/* At once, later, and by the clock. */
+static void a_peer_that_cannot_be_reached_is_447(void **state)
+{
+	struct stream s;
+	struct tcp *t = begin_allocated(&s);
+	struct handle *h;
+	struct wire m;
+
+	(void)state;
 	t->connect_fails = -E_IO;
 	assert_int_equal(connect_code(&s, PEER), 447);
 	t->connect_fails = 0;
 	start_connect(&s, &m, PEER);
 	tell(&s, &m);
-	assert_int_equal(connect_code(&s, PEER), 446); /* under way */
 	h = find(t, false);
 	turn_tcp_connected(h->conn, -E_IO);
 	do_close(t, h);
-	assert_int_equal(wire_error(s.out, s.len), 447);
+	assert_int_equal(reply_to(&s, &m), 447);
 	start_connect(&s, &m, PEER);
 	tell(&s, &m);
 	world_run(&t->w, 29 * 1000);
@@ -416,48 +495,124 @@ static void connects(void **state)
 	world_run(&t->w, 2 * 1000);
 	assert_int_equal(reply_to(&s, &m), 447);
 	assert_int_equal(t->open, 1);
-	/* it works */
+	finish(t, &s);
+}
+
+/* A data connection that alice opens from here for this CONNECTION-ID. */
+static void bind_ok(struct tcp *t, struct stream *data, const char *from, uint32_t id)
+{
+	stream_open(t, data, from);
+	assert_int_equal(bind_code(data, id), 401);
+	assert_int_equal(bind_code(data, id), 0);
+}
+
+static void a_peer_is_connected_to_once_at_a_time(void **state)
+{
+	struct stream s, data;
+	struct tcp *t = begin_allocated(&s);
+	struct handle *h;
+	struct wire m;
+	uint32_t id;
+
+	(void)state;
+	start_connect(&s, &m, PEER);
+	tell(&s, &m);
+	assert_int_equal(connect_code(&s, PEER), 446); /* under way */
+	h = find(t, false);
+	turn_tcp_connected(h->conn, -E_IO);
+	do_close(t, h);
+	assert_int_equal(wire_error(s.out, s.len), 447);
 	id = connect_ok(&s, PEER, &h);
 	assert_int_equal(connect_code(&s, PEER), 446); /* pending */
+	bind_ok(t, &data, "198.51.100.5:2", id);
+	turn_link_free(data.link);
+	assert_int_equal(connect_code(&s, PEER), 446); /* active */
+	turn_tcp_gone(h->conn);
+	do_close(t, h);
+	connect_ok(&s, PEER, &h);
+	finish(t, &s);
+}
+
+static void a_connection_is_bound_once(void **state)
+{
+	struct stream s, data;
+	struct tcp *t = begin_allocated(&s);
+	struct handle *h;
+	uint32_t id;
+
+	(void)state;
+	id = connect_ok(&s, PEER, &h);
 	stream_open(t, &data, "198.51.100.5:2");
 	assert_int_equal(bind_code(&data, id), 401);
 	assert_int_equal(bind_code(&data, id ^ 1), 400);
 	assert_int_equal(bind_code(&data, id), 0);
 	assert_ptr_equal(h->joined, &data);
 	turn_link_free(data.link);
-	assert_int_equal(connect_code(&s, PEER), 446); /* active */
-	/* bound once: not again, and the clock does not end it */
 	stream_open(t, &data, "198.51.100.5:3");
 	assert_int_equal(bind_code(&data, id), 401);
 	assert_int_equal(bind_code(&data, id), 400);
+	stream_close(&data);
+	finish(t, &s);
+}
+
+static void a_bound_connection_has_no_deadline(void **state)
+{
+	struct stream s, data;
+	struct tcp *t = begin_allocated(&s);
+	struct handle *h;
+
+	(void)state;
+	bind_ok(t, &data, "198.51.100.5:2", connect_ok(&s, PEER, &h));
+	turn_link_free(data.link);
 	world_run(&t->w, 60 * 1000);
 	assert_true(h->used);
 	turn_tcp_count(h->conn, 10, 20);
 	turn_tcp_gone(h->conn);
 	do_close(t, h);
-	/* who does not bind in time, loses it */
+	finish(t, &s);
+}
+
+static void a_connection_that_nobody_binds_ends_after_30_seconds(void **state)
+{
+	struct stream s, data;
+	struct tcp *t = begin_allocated(&s);
+	struct handle *h;
+	uint32_t id;
+
+	(void)state;
 	id = connect_ok(&s, PEER, &h);
 	world_run(&t->w, 29 * 1000);
 	assert_true(h->used);
 	world_run(&t->w, 2 * 1000);
 	assert_false(h->used);
+	stream_open(t, &data, "198.51.100.5:3");
+	assert_int_equal(bind_code(&data, id), 401);
 	assert_int_equal(bind_code(&data, id), 400);
-	/* so many at a time */
+	stream_close(&data);
+	finish(t, &s);
+}
+
+static void connections_have_a_limit_and_end_with_their_allocation(void **state)
+{
+	struct stream s;
+	struct tcp *t = begin_allocated(&s);
+	struct handle *h;
+	uint32_t id = 0, other;
+
+	(void)state;
 	for (int i = 0; i < 4; i++) {
 		char peer[] = "9.9.9.1:80";
 
 		peer[6] = (char)('1' + i);
 		other = connect_ok(&s, peer, &h);
 		assert_true(other != id);
+		id = other;
 	}
 	assert_int_equal(connect_code(&s, PEER), 508);
-	stream_close(&data);
-	/* with the allocation ends everything */
 	assert_int_equal(t->open, 5);
 	assert_int_equal(refresh(&s, 0), 0);
 	assert_int_equal(t->open, 0);
-	stream_close(&s);
-	end(t);
+	finish(t, &s);
 }
 
 /* A token for key "k", of 16 zeros; returns its length. */
@@ -526,19 +681,18 @@ static void connects_with_a_token(void **state)
 	end(t);
 }
 
-static void binds(void **state)
+/* Neither the control connection nor a datagram. */
+static void only_a_stream_of_its_own_is_bound(void **state)
 {
-	struct stream s, data;
-	struct tcp *t = begin(&s);
+	struct stream s;
+	struct tcp *t = begin_allocated(&s);
 	struct handle *h;
 	struct host udp;
 	struct wire m;
 	uint32_t id;
 
 	(void)state;
-	assert_int_equal(allocate(&s, 6), 0);
 	id = connect_ok(&s, PEER, &h);
-	/* the control connection is none for data; UDP is none, either */
 	assert_int_equal(bind_code(&s, id), 400);
 	host_open(&t->w, &udp, "198.51.100.5:9", "alice", "secret");
 	assert_int_equal(host_login(&udp), 401);
@@ -546,20 +700,62 @@ static void binds(void **state)
 	wire_add_u32(&m, ATTR_CONNECTION_ID, id);
 	assert_int_equal(host_ask(&udp, &m), 400);
 	host_close(&udp);
-	/* 401 before anything is told; 400 without an ID */
+	finish(t, &s);
+}
+
+/* 401 before anything is told; 400 without an ID. */
+static void credentials_are_checked_before_the_id(void **state)
+{
+	struct stream s, data;
+	struct tcp *t = begin_allocated(&s);
+	struct wire m;
+
+	(void)state;
 	stream_open(t, &data, "198.51.100.5:2");
 	start_request(&data, &m, W_CONNECTION_BIND);
 	assert_int_equal(ask(&data, &m), 401);
 	start_request(&data, &m, W_CONNECTION_BIND);
 	assert_int_equal(ask(&data, &m), 400);
-	/* somebody else's */
+	stream_close(&data);
+	finish(t, &s);
+}
+
+static void only_the_user_of_the_allocation_binds(void **state)
+{
+	struct stream s, data;
+	struct tcp *t = begin_allocated(&s);
+	struct handle *h;
+	uint32_t id;
+
+	(void)state;
+	id = connect_ok(&s, PEER, &h);
+	stream_open(t, &data, "198.51.100.5:2");
+	assert_int_equal(bind_code(&data, id), 401);
 	data.user = "bob";
 	data.password = "hunter2";
 	assert_int_equal(bind_code(&data, id), 441);
 	data.user = "alice";
 	assert_int_equal(bind_code(&data, id), 401);
 	data.password = "secret";
-	/* another worker's goes there, unanswered; where there is none, it is unknown */
+	assert_int_equal(bind_code(&data, id), 0);
+	assert_ptr_equal(h->joined, &data);
+	turn_link_free(data.link);
+	finish(t, &s);
+}
+
+/* It goes there unanswered; where there is no such worker, the ID is unknown. */
+static void the_id_of_another_worker_goes_there(void **state)
+{
+	struct stream s, data;
+	struct tcp *t = begin_allocated(&s);
+	struct handle *h;
+	struct wire m;
+	uint32_t id;
+
+	(void)state;
+	id = connect_ok(&s, PEER, &h);
+	stream_open(t, &data, "198.51.100.5:2");
+	assert_int_equal(bind_code(&data, id), 401);
 	start_request(&data, &m, W_CONNECTION_BIND);
 	wire_add_u32(&m, ATTR_CONNECTION_ID, (id & 0xffffff) | 1u << 24);
 	tell(&data, &m);
@@ -567,33 +763,56 @@ static void binds(void **state)
 	assert_ptr_equal(t->moved, &data);
 	assert_int_equal(t->moved_to, 1);
 	assert_int_equal(bind_code(&data, (id & 0xffffff) | 77u << 24), 400);
-	/* a credential that has expired or whose secret is gone serves a running call */
-	t->w.expires_at_s = 1;
-	assert_int_equal(bind_code(&data, id), 0);
-	assert_ptr_equal(h->joined, &data);
-	turn_link_free(data.link);
-	/* the client goes: the peer's connection ends */
-	stream_close(&s);
-	end(t);
+	stream_close(&data);
+	finish(t, &s);
 }
 
-static void peers_come(void **state)
+/* Or one whose secret is gone. */
+static void an_expired_credential_serves_a_running_call(void **state)
 {
-	struct stream s;
-	struct tcp *t = begin(&s);
-	struct addr from, shown;
-	struct handle *l, *h;
-	size_t n;
+	struct stream s, data;
+	struct tcp *t = begin_allocated(&s);
+	struct handle *h;
+	uint32_t id;
 
 	(void)state;
-	assert_int_equal(allocate(&s, 6), 0);
-	l = find(t, true);
+	id = connect_ok(&s, PEER, &h);
+	t->w.expires_at_s = 1;
+	bind_ok(t, &data, "198.51.100.5:2", id);
+	assert_ptr_equal(h->joined, &data);
+	turn_link_free(data.link);
+	finish(t, &s); /* the client goes: the peer's connection ends */
+}
+
+static void a_peer_needs_a_permission_which_ends(void **state)
+{
+	struct stream s;
+	struct tcp *t = begin_allocated(&s);
+	struct handle *l = find(t, true), *h = new_handle(t);
+	struct addr from;
+
+	(void)state;
 	assert_int_equal(addr_parse(&from, PEER), 0);
-	/* without a permission */
-	h = new_handle(t);
 	s.messages = 0;
 	assert_int_equal(turn_tcp_accepted(l->alloc, &from, h), -E_DENIED);
 	assert_int_equal(s.messages, 0);
+	assert_int_equal(permit(&s, PEER), 0);
+	world_run(&t->w, 301 * 1000);
+	assert_int_equal(turn_tcp_accepted(l->alloc, &from, h), -E_DENIED);
+	do_close(t, h);
+	finish(t, &s);
+}
+
+static void a_peer_that_comes_is_told_and_waits_for_30_seconds(void **state)
+{
+	struct stream s;
+	struct tcp *t = begin_allocated(&s);
+	struct handle *l = find(t, true), *h = new_handle(t);
+	struct addr from, shown;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(addr_parse(&from, PEER), 0);
 	assert_int_equal(permit(&s, PEER), 0);
 	s.messages = 0;
 	assert_int_equal(turn_tcp_accepted(l->alloc, &from, h), 0);
@@ -603,50 +822,58 @@ static void peers_come(void **state)
 	assert_true(addr_equal(&shown, &from));
 	assert_non_null(wire_get(s.out, s.len, ATTR_CONNECTION_ID, &n));
 	assert_non_null(h->conn);
-	/* it waits for 30 seconds */
-	world_run(&t->w, 31 * 1000);
+	world_run(&t->w, 29 * 1000);
+	assert_true(h->used);
+	world_run(&t->w, 2 * 1000);
 	assert_false(h->used);
-	/* a permission ends by the clock */
-	world_run(&t->w, 270 * 1000);
-	h = new_handle(t);
-	assert_int_equal(turn_tcp_accepted(l->alloc, &from, h), -E_DENIED);
-	do_close(t, h);
-	stream_close(&s);
-	end(t);
+	finish(t, &s);
 }
 
-/* Whatever state they are in; and who hears of an identifier too late does not get in by it. */
-static void revoked_users_lose_their_connections(void **state)
+/* Bob's allocation and a joined connection of his. */
+static struct handle *bob_calls(struct tcp *t, struct stream *bob)
 {
-	struct stream s, other, data;
-	struct tcp *t = begin(&s);
-	struct handle *h, *hers, *bobs;
+	struct handle *h;
+
+	stream_open(t, bob, "198.51.100.6:1");
+	bob->user = "bob";
+	bob->password = "hunter2";
+	login(bob);
+	assert_int_equal(allocate(bob, 6), 0);
+	connect_ok(bob, PEER, &h);
+	h->joined = bob;
+	return h;
+}
+
+/* Joined, pending, under way and from a peer. Returns the ID of the pending one. */
+static uint32_t alice_calls(struct tcp *t, struct stream *s, struct handle *listener)
+{
+	struct stream data;
+	struct handle *h;
 	struct addr from;
 	struct wire m;
 	uint32_t id;
 
-	(void)state;
-	stream_open(t, &other, "198.51.100.6:1");
-	stream_open(t, &data, "198.51.100.5:2");
-	other.user = "bob";
-	other.password = "hunter2";
-	login(&other);
-	assert_int_equal(allocate(&s, 6), 0);
-	hers = find(t, true);
-	assert_int_equal(allocate(&other, 6), 0);
-	connect_ok(&other, PEER, &bobs);
-	bobs->joined = &other;
-	id = connect_ok(&s, PEER, &h);
-	assert_int_equal(bind_code(&data, id), 401);
-	assert_int_equal(bind_code(&data, id), 0);
+	bind_ok(t, &data, "198.51.100.5:2", connect_ok(s, PEER, &h));
 	assert_ptr_equal(h->joined, &data);
 	turn_link_free(data.link);
-	id = connect_ok(&s, "9.9.9.9:4001", &h);
-	start_connect(&s, &m, "9.9.9.9:4002"); /* under way */
-	tell(&s, &m);
-	assert_int_equal(permit(&s, PEER), 0);
+	id = connect_ok(s, "9.9.9.9:4001", &h);
+	start_connect(s, &m, "9.9.9.9:4002");
+	tell(s, &m);
+	assert_int_equal(permit(s, PEER), 0);
 	assert_int_equal(addr_parse(&from, "9.9.9.9:4003"), 0);
-	assert_int_equal(turn_tcp_accepted(hers->alloc, &from, new_handle(t)), 0);
+	assert_int_equal(turn_tcp_accepted(listener->alloc, &from, new_handle(t)), 0);
+	return id;
+}
+
+/* Whatever state they are in; an identifier that comes too late opens nothing. */
+static void revoked_users_lose_their_connections(void **state)
+{
+	struct stream s, bob, data;
+	struct tcp *t = begin_allocated(&s);
+	struct handle *listener = find(t, true), *bobs = bob_calls(t, &bob);
+	uint32_t id = alice_calls(t, &s, listener);
+
+	(void)state;
 	assert_int_equal(t->open, 2 + 5);
 	t->w.alice_gone = true;
 	turn_recheck_users(t->w.turn);
@@ -658,11 +885,10 @@ static void revoked_users_lose_their_connections(void **state)
 	assert_int_equal(bind_code(&data, id), 401);
 	assert_int_equal(bind_code(&data, id), 401);
 	assert_int_equal(connect_code(&s, PEER), 401);
-	assert_int_equal(refresh(&other, 0), 0);
-	stream_close(&s);
-	stream_close(&other);
+	assert_int_equal(refresh(&bob, 0), 0);
+	stream_close(&bob);
 	stream_close(&data);
-	end(t);
+	finish(t, &s);
 }
 
 /* A policy that no longer has a peer ends the connections to it, joined or under way. */
@@ -728,11 +954,29 @@ static void hairpins(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(allocates),
-	    cmocka_unit_test(connects),
+	    cmocka_unit_test(a_tcp_allocation_is_for_streams),
+	    cmocka_unit_test(a_tcp_allocation_comes_without_a_reservation),
+	    cmocka_unit_test(connect_needs_a_tcp_allocation),
+	    cmocka_unit_test(a_nonce_ends_with_its_allocation),
+	    cmocka_unit_test(without_a_socket_no_port_stays_leased),
+	    cmocka_unit_test(a_tcp_allocation_listens_on_the_port_it_leases),
+	    cmocka_unit_test(a_tcp_allocation_relays_no_datagrams),
+	    cmocka_unit_test(connect_needs_a_peer),
+	    cmocka_unit_test(no_forbidden_peer_is_called),
+	    cmocka_unit_test(a_peer_that_cannot_be_reached_is_447),
+	    cmocka_unit_test(a_peer_is_connected_to_once_at_a_time),
+	    cmocka_unit_test(a_connection_is_bound_once),
+	    cmocka_unit_test(a_bound_connection_has_no_deadline),
+	    cmocka_unit_test(a_connection_that_nobody_binds_ends_after_30_seconds),
+	    cmocka_unit_test(connections_have_a_limit_and_end_with_their_allocation),
 	    cmocka_unit_test(connects_with_a_token),
-	    cmocka_unit_test(binds),
-	    cmocka_unit_test(peers_come),
+	    cmocka_unit_test(only_a_stream_of_its_own_is_bound),
+	    cmocka_unit_test(credentials_are_checked_before_the_id),
+	    cmocka_unit_test(only_the_user_of_the_allocation_binds),
+	    cmocka_unit_test(the_id_of_another_worker_goes_there),
+	    cmocka_unit_test(an_expired_credential_serves_a_running_call),
+	    cmocka_unit_test(a_peer_needs_a_permission_which_ends),
+	    cmocka_unit_test(a_peer_that_comes_is_told_and_waits_for_30_seconds),
 	    cmocka_unit_test(revoked_users_lose_their_connections),
 	    cmocka_unit_test(the_policy_changes),
 	    cmocka_unit_test(hairpins),

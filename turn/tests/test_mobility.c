@@ -155,21 +155,36 @@ static void forbidden_by_default(void **state)
 	scene_free(s);
 }
 
-static void moves_with_its_data(void **state)
+/* a has an allocation, its ticket and a channel to the peer. */
+static struct scene *scene_bound(void)
 {
 	struct scene *s = scene_new(true);
-	struct ticket first;
+
+	assert_int_equal(allocate(s, &s->a, NULL, 0), 0);
+	assert_true(take_ticket(s, &s->a.in));
+	assert_int_equal(host_bind(&s->a, 0x4000, PEER), 0);
+	return s;
+}
+
+static void a_ticket_is_asked_for_by_an_empty_one(void **state)
+{
+	struct scene *s = scene_new(true);
 
 	(void)state;
 	assert_int_equal(allocate(s, &s->a, "notempty", 8), 400);
 	assert_int_equal(allocate(s, &s->a, NULL, 0), 0);
 	assert_true(take_ticket(s, &s->a.in));
-	first = s->ticket;
-	assert_int_equal(host_bind(&s->a, 0x4000, PEER), 0);
+	scene_free(s);
+}
+
+static void the_old_5_tuple_serves_until_data_come_over_the_new_one(void **state)
+{
+	struct scene *s = scene_bound();
+
+	(void)state;
 	assert_true(sends(s, &s->a));
 	assert_false(sends(s, &s->b));
 	assert_int_equal(move(s, &s->b, &s->ticket), 0);
-	/* the old 5-tuple is in use until the first data come over the new one */
 	assert_ptr_equal(peer_reaches(s), &s->a);
 	assert_true(sends(s, &s->a));
 	assert_ptr_equal(peer_reaches(s), &s->a);
@@ -180,10 +195,29 @@ static void moves_with_its_data(void **state)
 	assert_false(sends(s, &s->a));
 	assert_int_equal(host_refresh(&s->a, 600), 437);
 	assert_int_equal(host_refresh(&s->b, 600), 0);
-	/* a used ticket is used up */
+	scene_free(s);
+}
+
+static void a_used_ticket_is_used_up(void **state)
+{
+	struct scene *s = scene_bound();
+	struct ticket first = s->ticket;
+
+	(void)state;
+	assert_int_equal(move(s, &s->b, &s->ticket), 0);
+	assert_true(sends(s, &s->b));
 	assert_int_equal(move(s, &s->c, &first), 400);
 	assert_int_equal(move(s, &s->c, &s->ticket), 0);
+	scene_free(s);
+}
+
+static void a_send_indication_ends_the_old_5_tuple(void **state)
+{
+	struct scene *s = scene_bound();
 	struct wire m;
+
+	(void)state;
+	assert_int_equal(move(s, &s->c, &s->ticket), 0);
 	wire_start(&m, W_SEND, 1);
 	wire_add_peer(&m, PEER);
 	wire_add_str(&m, ATTR_DATA, "by send");
@@ -191,7 +225,17 @@ static void moves_with_its_data(void **state)
 	host_send(&s->c, SERVER4, m.buf, m.len);
 	assert_int_equal(s->peer.got, 1);
 	assert_ptr_equal(peer_reaches(s), &s->c);
-	/* back again; a request that proves it is as good as data */
+	scene_free(s);
+}
+
+/* As good as data. And back to where it was before. */
+static void a_request_that_proves_itself_ends_the_old_5_tuple(void **state)
+{
+	struct scene *s = scene_bound();
+
+	(void)state;
+	assert_int_equal(move(s, &s->c, &s->ticket), 0);
+	assert_true(sends(s, &s->c));
 	assert_int_equal(move(s, &s->a, &s->ticket), 0);
 	assert_ptr_equal(peer_reaches(s), &s->c);
 	assert_int_equal(host_permit(&s->a, PEER), 0);
@@ -199,6 +243,15 @@ static void moves_with_its_data(void **state)
 	assert_true(sends(s, &s->a));
 	/* it has been here before, with this nonce */
 	assert_int_equal(host_refresh(&s->a, 0), 438);
+	assert_int_equal(host_refresh(&s->a, 0), 0);
+	scene_free(s);
+}
+
+static void a_ticket_ends_with_its_allocation(void **state)
+{
+	struct scene *s = scene_bound();
+
+	(void)state;
 	assert_int_equal(host_refresh(&s->a, 0), 0);
 	assert_int_equal(turn_allocations(s->w.turn), 0);
 	assert_int_equal(move(s, &s->b, &s->ticket), 437);
@@ -209,13 +262,10 @@ static void moves_with_its_data(void **state)
  * have come with the answer only. */
 static void refused_moves_nothing(void **state)
 {
-	struct scene *s = scene_new(true);
+	struct scene *s = scene_bound();
 	struct wire m;
 
 	(void)state;
-	assert_int_equal(allocate(s, &s->a, NULL, 0), 0);
-	assert_true(take_ticket(s, &s->a.in));
-	assert_int_equal(host_bind(&s->a, 0x4000, PEER), 0);
 	start_refresh(&s->b, &m, &s->ticket, 600);
 	wire_add_u32(&m, ATTR_REQUESTED_ADDRESS_FAMILY,
 	             2u << 24); /* it has no relayed address of this family */
@@ -227,14 +277,12 @@ static void refused_moves_nothing(void **state)
 	scene_free(s);
 }
 
-static void tickets_cannot_be_made(void **state)
+static void a_ticket_is_good_as_it_was_given(void **state)
 {
-	struct scene *s = scene_new(true);
+	struct scene *s = scene_bound();
 	struct ticket t;
 
 	(void)state;
-	assert_int_equal(allocate(s, &s->a, NULL, 0), 0);
-	assert_true(take_ticket(s, &s->a.in));
 	for (size_t i = 0; i < s->ticket.len; i++) {
 		t = s->ticket;
 		t.bytes[i] ^= 1;
@@ -245,13 +293,29 @@ static void tickets_cannot_be_made(void **state)
 	assert_int_equal(move(s, &s->b, &t), 400);
 	t.len = 0;
 	assert_int_equal(move(s, &s->b, &t), 400);
-	/* from where it is already */
-	assert_int_equal(move(s, &s->a, &s->ticket), 400);
-	/* by another user */
+	assert_int_equal(move(s, &s->b, &s->ticket), 0);
+	scene_free(s);
+}
+
+static void a_ticket_is_its_users(void **state)
+{
+	struct scene *s = scene_bound();
+
+	(void)state;
 	s->c.user = "bob";
 	s->c.password = "hunter2";
 	assert_int_equal(move(s, &s->c, &s->ticket), 441);
-	/* onto a 5-tuple that has an allocation */
+	assert_int_equal(move(s, &s->b, &s->ticket), 0);
+	scene_free(s);
+}
+
+/* Neither the one where the allocation is already. */
+static void a_move_needs_a_free_5_tuple(void **state)
+{
+	struct scene *s = scene_bound();
+
+	(void)state;
+	assert_int_equal(move(s, &s->a, &s->ticket), 400);
 	assert_int_equal(host_allocate(&s->b, NULL), 0);
 	assert_int_equal(move(s, &s->b, &s->ticket), 437);
 	assert_int_equal(host_refresh(&s->b, 0), 0);
@@ -259,17 +323,14 @@ static void tickets_cannot_be_made(void **state)
 	scene_free(s);
 }
 
-static void retransmissions(void **state)
+static void a_retransmission_is_answered_until_the_next_move(void **state)
 {
-	struct scene *s = scene_new(true);
+	struct scene *s = scene_bound();
 	struct wire m;
 	uint8_t key[16];
 
 	(void)state;
 	wire_key("alice", REALM, "secret", key);
-	assert_int_equal(allocate(s, &s->a, NULL, 0), 0);
-	assert_true(take_ticket(s, &s->a.in));
-	assert_int_equal(host_bind(&s->a, 0x4000, PEER), 0);
 	start_refresh(&s->b, &m, &s->ticket, 600);
 	wire_add_integrity(&m, key);
 	for (int i = 0; i < 3; i++) {
@@ -281,7 +342,6 @@ static void retransmissions(void **state)
 	}
 	assert_int_equal(move(s, &s->c, &s->ticket), 0);
 	assert_true(sends(s, &s->c));
-	/* now it is no retransmission any more */
 	assert_int_equal(host_send(&s->b, SERVER4, m.buf, m.len), 1);
 	assert_int_equal(host_reply_code(&s->b), 400);
 	scene_free(s);
@@ -340,74 +400,101 @@ static void on_stream_resume(void *ctx)
 	((struct stream *)ctx)->resumed++;
 }
 
+static struct turn_link *open_link(struct turn *turn, const char *from, struct stream *st)
+{
+	static const struct turn_link_ops ops = {.send = on_stream_send,
+	                                         .resume = on_stream_resume};
+	struct turn_link_params params = {
+	    .protocol = TURN_TCP, .relay6 = 1, .ops = &ops, .ctx = st};
+
+	*st = (struct stream){.len = 0};
+	assert_int_equal(addr_parse(&params.client, from), 0);
+	return turn_link_new(turn, &params);
+}
+
+/* The error code that the connection answers m with, as alice; h learns the nonce. */
+static int ask_link(struct turn_link *link, struct stream *st, struct host *h, struct wire *m)
+{
+	uint8_t key[16];
+
+	wire_key("alice", REALM, "secret", key);
+	wire_add_integrity(m, key);
+	turn_link_input(link, m->buf, m->len);
+	wire_get_str(st->out, st->len, ATTR_NONCE, h->nonce, sizeof(h->nonce));
+	return wire_error(st->out, st->len);
+}
+
+static void take_link_ticket(struct scene *s, const struct stream *st)
+{
+	struct wire in = {.len = st->len};
+
+	memcpy(in.buf, st->out, st->len);
+	assert_true(take_ticket(s, &in));
+}
+
 /* The connection is new: it hears 438 once. */
 static void move_to_link(struct scene *s, struct turn_link *link, struct stream *st)
 {
 	for (int known = 0; known < 2; known++) {
 		struct wire m;
-		uint8_t key[16];
 
-		wire_key("alice", REALM, "secret", key);
 		start_refresh(&s->a, &m, &s->ticket, 600);
-		wire_add_integrity(&m, key);
-		turn_link_input(link, m.buf, m.len);
-		assert_int_equal(wire_error(st->out, st->len), known ? 0 : 438);
-		wire_get_str(st->out, st->len, ATTR_NONCE, s->a.nonce, sizeof(s->a.nonce));
+		assert_int_equal(ask_link(link, st, &s->a, &m), known ? 0 : 438);
 	}
+	take_link_ticket(s, st);
 }
 
-/* A connection that breaks takes a mobile allocation not along: the client fetches it. */
-static void survives_its_connection(void **state)
+/* The allocation of scene_bound(), but over a connection. */
+static struct turn_link *scene_on_link(struct scene *s, struct stream *st)
 {
-	static const struct turn_link_ops ops = {.send = on_stream_send};
-	struct scene *s = scene_new(true);
-	struct stream st = {.len = 0};
-	struct turn_link_params params = {
-	    .protocol = TURN_TCP, .relay6 = 1, .ops = &ops, .ctx = &st};
-	struct turn_link *link;
+	struct turn_link *link = open_link(s->w.turn, "198.51.100.5:9", st);
 	struct wire m;
-	uint8_t key[16];
 
-	(void)state;
-	wire_key("alice", REALM, "secret", key);
-	assert_int_equal(addr_parse(&params.client, "198.51.100.5:9"), 0);
-	link = turn_link_new(s->w.turn, &params);
 	wire_start(&m, W_ALLOCATE, 1);
 	wire_add_transport(&m, IPPROTO_UDP);
 	turn_link_input(link, m.buf, m.len);
-	assert_int_equal(wire_error(st.out, st.len), 401);
-	assert_true(wire_get_str(st.out, st.len, ATTR_NONCE, s->a.nonce, sizeof(s->a.nonce)));
+	assert_int_equal(wire_error(st->out, st->len), 401);
+	assert_true(wire_get_str(st->out, st->len, ATTR_NONCE, s->a.nonce, sizeof(s->a.nonce)));
 	host_request(&s->a, &m, W_ALLOCATE); /* with the connection's nonce */
 	wire_add_transport(&m, IPPROTO_UDP);
 	wire_add(&m, ATTR_MOBILITY_TICKET, NULL, 0);
-	wire_add_integrity(&m, key);
-	turn_link_input(link, m.buf, m.len);
-	assert_int_equal(wire_error(st.out, st.len), 0);
-	assert_true(wire_get_xor_addr(st.out, st.len, ATTR_XOR_RELAYED_ADDRESS, &s->relayed));
+	assert_int_equal(ask_link(link, st, &s->a, &m), 0);
+	assert_true(wire_get_xor_addr(st->out, st->len, ATTR_XOR_RELAYED_ADDRESS, &s->relayed));
 	addr_format(&s->relayed, s->relayed_text);
-	struct wire in = {.len = st.len};
-	memcpy(in.buf, st.out, st.len);
-	assert_true(take_ticket(s, &in));
+	take_link_ticket(s, st);
 	host_request(&s->a, &m, W_CHANNEL_BIND);
 	wire_add_channel(&m, 0x4000);
 	wire_add_peer(&m, PEER);
-	wire_add_integrity(&m, key);
-	turn_link_input(link, m.buf, m.len);
-	assert_int_equal(wire_error(st.out, st.len), 0);
-	turn_link_free(link);
+	assert_int_equal(ask_link(link, st, &s->a, &m), 0);
+	return link;
+}
+
+/* The client fetches it. */
+static void a_mobile_allocation_survives_its_connection(void **state)
+{
+	struct scene *s = scene_new(true);
+	struct stream st;
+
+	(void)state;
+	turn_link_free(scene_on_link(s, &st));
 	assert_int_equal(turn_allocations(s->w.turn), 1);
 	assert_null(peer_reaches(s)); /* nobody to hear it, and nothing breaks */
 	assert_int_equal(move(s, &s->b, &s->ticket), 0);
 	assert_ptr_equal(peer_reaches(s), &s->b); /* nothing to wait for: at once */
 	assert_true(sends(s, &s->b));
-	/* onto a connection, which breaks before and after the first data */
+	scene_free(s);
+}
+
+static void a_connection_that_breaks_before_its_first_data_undoes_the_move(void **state)
+{
+	struct scene *s = scene_bound();
+	struct stream st;
+
+	(void)state;
 	for (int with_data = 0; with_data < 2; with_data++) {
-		assert_int_equal(addr_parse(&params.client, "198.51.100.5:10"), 0);
-		link = turn_link_new(s->w.turn, &params);
+		struct turn_link *link = open_link(s->w.turn, "198.51.100.5:10", &st);
+
 		move_to_link(s, link, &st);
-		in.len = st.len;
-		memcpy(in.buf, st.out, st.len);
-		assert_true(take_ticket(s, &in));
 		if (with_data) {
 			_Alignas(8) uint8_t data[8] = {0x40, 0, 0, 1, 'x'};
 
@@ -417,14 +504,18 @@ static void survives_its_connection(void **state)
 			assert_int_equal(s->peer.got, 1);
 		}
 		turn_link_free(link);
-		assert_ptr_equal(peer_reaches(s), with_data ? NULL : &s->b);
+		assert_ptr_equal(peer_reaches(s), with_data ? NULL : &s->a);
 	}
-	/* the old connection breaks while the move waits for data: it has moved */
-	link = turn_link_new(s->w.turn, &params);
-	move_to_link(s, link, &st);
-	in.len = st.len;
-	memcpy(in.buf, st.out, st.len);
-	assert_true(take_ticket(s, &in));
+	scene_free(s);
+}
+
+static void an_old_connection_that_breaks_completes_the_move(void **state)
+{
+	struct scene *s = scene_new(true);
+	struct stream st;
+	struct turn_link *link = scene_on_link(s, &st);
+
+	(void)state;
 	assert_int_equal(move(s, &s->c, &s->ticket), 0);
 	turn_link_free(link);
 	assert_ptr_equal(peer_reaches(s), &s->c);
@@ -576,67 +667,97 @@ static void nobody_waits(void **state)
 	scene_free(s);
 }
 
-/* Over a stream, what comes behind a request that waits is to wait, too; and the request has an
- * answer in the end, whatever becomes of it: nobody sends it again. */
-static void streams_wait(void **state)
+/* A stream of b's to the second worker, whose request `again` waits for the first. */
+static struct turn_link *stream_waits(struct scene *s, struct stream *st, struct wire *again)
 {
-	static const struct turn_link_ops ops = {.send = on_stream_send,
-	                                         .resume = on_stream_resume};
-	struct scene *s = two_workers();
-	struct stream st = {.len = 0};
-	struct turn_link_params params = {
-	    .protocol = TURN_TCP, .relay6 = 1, .ops = &ops, .ctx = &st};
-	struct turn_alloc *a = NULL;
-	struct turn_link *link;
-	struct wire m, again;
+	struct turn_link *link = open_link(s->w.second, "198.51.100.77:2", st);
 	uint8_t key[16];
+	struct wire m;
 
-	(void)state;
-	wire_key("alice", REALM, "secret", key);
-	assert_int_equal(addr_parse(&params.client, "198.51.100.77:2"), 0);
-	link = turn_link_new(s->w.second, &params);
 	assert_false(turn_link_waits(link));
 	start_refresh(&s->b, &m, &s->ticket, 600);
-	wire_add_integrity(&m, key);
-	turn_link_input(link, m.buf, m.len);
-	assert_int_equal(wire_error(st.out, st.len), 438); /* the nonce is for the socket of b */
-	assert_true(wire_get_str(st.out, st.len, ATTR_NONCE, s->b.nonce, sizeof(s->b.nonce)));
-	st.messages = 0;
-	start_refresh(&s->b, &m, &s->ticket, 600);
-	wire_add_integrity(&m, key);
-	again = m;
+	assert_int_equal(ask_link(link, st, &s->b, &m), 438); /* the nonce is for the socket of b */
+	st->messages = 0;
+	wire_key("alice", REALM, "secret", key);
+	start_refresh(&s->b, again, &s->ticket, 600);
+	wire_add_integrity(again, key);
+	m = *again;
 	turn_link_input(link, m.buf, m.len);
 	assert_true(turn_link_waits(link));
-	/* the mail does not come: 500, and on */
+	assert_int_equal(st->messages, 0);
+	return link;
+}
+
+/* Over a stream, what comes behind a request that waits is to wait, too. */
+static void a_stream_waits_for_another_worker(void **state)
+{
+	struct scene *s = two_workers();
+	struct turn_alloc *a = NULL;
+	struct stream st;
+	struct wire again;
+	struct turn_link *link = stream_waits(s, &st, &again);
+
+	(void)state;
+	assert_int_equal(turn_give(s->w.turn, &s->fetch, &a), 0);
+	turn_take(s->w.second, s->fetch.ticket, a, 0);
+	assert_false(turn_link_waits(link));
+	assert_int_equal(st.resumed, 1);
+	assert_int_equal(st.messages, 1);
+	assert_int_equal(wire_error(st.out, st.len), 0);
+	turn_link_input(link, again.buf, again.len); /* the same once more */
+	assert_int_equal(st.messages, 2);
+	assert_int_equal(wire_error(st.out, st.len), 0);
+	turn_link_free(link);
+	scene_free(s);
+}
+
+/* The request has an answer in the end, whatever becomes of it: nobody sends it again. */
+static void a_stream_that_waits_in_vain_hears_500_and_goes_on(void **state)
+{
+	struct scene *s = two_workers();
+	struct turn_alloc *a = NULL;
+	struct stream st;
+	struct wire again, m;
+	struct turn_link *link = stream_waits(s, &st, &again);
+
+	(void)state;
 	world_run(&s->w, 10000);
 	assert_false(turn_link_waits(link));
 	assert_int_equal(st.resumed, 1);
 	assert_int_equal(st.messages, 1);
 	assert_int_equal(wire_error(st.out, st.len), 500);
 	assert_memory_equal(st.out + 8, again.buf + 8, 12);
-	/* it comes */
 	m = again;
 	turn_link_input(link, m.buf, m.len);
 	assert_true(turn_link_waits(link));
 	assert_int_equal(turn_give(s->w.turn, &s->fetch, &a), 0);
 	turn_take(s->w.second, s->fetch.ticket, a, 0);
-	assert_false(turn_link_waits(link));
 	assert_int_equal(st.resumed, 2);
-	assert_int_equal(st.messages, 2);
 	assert_int_equal(wire_error(st.out, st.len), 0);
-	m = again; /* the same once more */
-	turn_link_input(link, m.buf, m.len);
-	assert_int_equal(st.messages, 3);
-	assert_int_equal(wire_error(st.out, st.len), 0);
-	/* the connection goes while its request waits */
+	turn_link_free(link);
+	scene_free(s);
+}
+
+static void a_connection_may_go_while_its_request_waits(void **state)
+{
+	struct scene *s = two_workers();
+	struct stream st;
+	struct turn_link *link = open_link(s->w.second, "198.51.100.77:2", &st);
+	uint8_t key[16];
+	struct wire m;
+
+	(void)state;
+	start_refresh(&s->b, &m, &s->ticket, 600);
+	assert_int_equal(ask_link(link, &st, &s->b, &m), 438);
 	s->w.answers_later = true;
+	wire_key("alice", REALM, "secret", key);
 	host_request(&s->b, &m, W_ALLOCATE);
 	wire_add_transport(&m, IPPROTO_UDP);
-	m.buf[30] ^= 1; /* of somebody else: no key is known */
 	wire_add_integrity(&m, key);
 	turn_link_input(link, m.buf, m.len);
+	assert_true(turn_link_waits(link));
 	turn_link_free(link);
-	assert_int_equal(st.resumed, 2);
+	assert_int_equal(st.resumed, 0);
 	turn_auth_answered(s->w.second, s->w.ticket);
 	scene_free(s);
 }
@@ -645,17 +766,28 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(forbidden_by_default),
-	    cmocka_unit_test(moves_with_its_data),
+	    cmocka_unit_test(a_ticket_is_asked_for_by_an_empty_one),
+	    cmocka_unit_test(the_old_5_tuple_serves_until_data_come_over_the_new_one),
+	    cmocka_unit_test(a_used_ticket_is_used_up),
+	    cmocka_unit_test(a_send_indication_ends_the_old_5_tuple),
+	    cmocka_unit_test(a_request_that_proves_itself_ends_the_old_5_tuple),
+	    cmocka_unit_test(a_ticket_ends_with_its_allocation),
 	    cmocka_unit_test(refused_moves_nothing),
-	    cmocka_unit_test(tickets_cannot_be_made),
-	    cmocka_unit_test(retransmissions),
+	    cmocka_unit_test(a_ticket_is_good_as_it_was_given),
+	    cmocka_unit_test(a_ticket_is_its_users),
+	    cmocka_unit_test(a_move_needs_a_free_5_tuple),
+	    cmocka_unit_test(a_retransmission_is_answered_until_the_next_move),
 	    cmocka_unit_test(quota_holds),
 	    cmocka_unit_test(ends_by_the_clock_while_moving),
-	    cmocka_unit_test(survives_its_connection),
+	    cmocka_unit_test(a_mobile_allocation_survives_its_connection),
+	    cmocka_unit_test(a_connection_that_breaks_before_its_first_data_undoes_the_move),
+	    cmocka_unit_test(an_old_connection_that_breaks_completes_the_move),
 	    cmocka_unit_test(moves_between_workers),
 	    cmocka_unit_test(refusals_between_workers),
 	    cmocka_unit_test(nobody_waits),
-	    cmocka_unit_test(streams_wait),
+	    cmocka_unit_test(a_stream_waits_for_another_worker),
+	    cmocka_unit_test(a_stream_that_waits_in_vain_hears_500_and_goes_on),
+	    cmocka_unit_test(a_connection_may_go_while_its_request_waits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
