@@ -107,18 +107,18 @@ static int del(struct admin_task *t, struct why *why)
 
 const struct verb accounts_verbs[] = {
     {VERB("account add", VERB_ACTS, VERB_MAKES_STORE, add,
-          "Add an account that may sign in to the status page, of role user (it may only look) or "
+          "Add an account that may sign in to the status page, of role user (it may only read) or "
           "admin. A password that is made is shown once"),
      .args = {ARG_ACCOUNT,
-              {"role", VERB_TEXT, 0, "user, who may only look, or admin; user if it is not given",
-               NULL, "admin"},
+              {"role", VERB_TEXT, 0, "user (may only read) or admin; user if it is not given", NULL,
+               "admin"},
               ARG_PASSWORD},
      .answer = MEMBERS(MEMBER_ACCOUNT, MEMBER_ROLE, MEMBER_PASSWORD),
      .text = {.say =
                   "account {name} added, role {role}{?password:; the password is shown this once:}",
               .print = "{password}",
               .example = "{\"name\":\"hatter\"}"}},
-    {VERB("account list", VERB_LOOKS_ADMIN, 0, list,
+    {VERB("account list", VERB_READS_ADMIN, 0, list,
           "List the accounts that may sign in to the status page"),
      .answer = MEMBERS({"accounts", VERB_ROWS, false, "By name",
                         MEMBERS(MEMBER_ACCOUNT, MEMBER_ROLE,

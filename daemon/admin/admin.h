@@ -75,8 +75,8 @@ typedef void admin_done_fn(void *ctx, int r, struct admin_answer *answer);
 int admin_call(struct admin *a, const struct admin_caller *caller, const char *verb,
                const json_t *args, struct admin_answer *out);
 
-/* Who hears the answer, from the loop; fn NULL: nobody any more, and the verb is done all the same.
- * l lives until fn is called. */
+/* Sets what gets the answer, from the loop. fn NULL: nothing does, and the verb is done all the
+ * same. l lives until fn is called. */
 void admin_later_then(struct admin_later *l, admin_done_fn *fn, void *ctx);
 
 /* A word for a code, for programs: "not-found". */

@@ -77,7 +77,7 @@ static int connect_to(const char *dir, int *out, struct why *why)
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
 	snprintf(path, sizeof(path), "%s/" ADMIN_SOCKET_NAME, dir);
-	before = rights_raise(); /* so that the audit names who calls */
+	before = rights_raise(); /* so that the audit names the caller */
 	failed = connect_by_inode(fd, path, &owner);
 	saved = errno;
 	rights_lower(before);

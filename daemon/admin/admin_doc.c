@@ -45,7 +45,7 @@ static void print_verb(FILE *out, const struct verb *v)
 	char path[VERB_PATH_STRLEN];
 
 	fprintf(out, "| `%s` | %s `%s` | %s | ", v->name, v->access == VERB_ACTS ? "POST" : "GET",
-	        verb_path(v, path), v->access == VERB_LOOKS ? "user" : "admin");
+	        verb_path(v, path), v->access == VERB_READS ? "user" : "admin");
 	for (size_t i = 0; (arg = verb_arg(v, i)); i++) {
 		const char *mark = arg->flags & ARG_REQUIRED ? "" : "*";
 

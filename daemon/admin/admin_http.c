@@ -71,13 +71,14 @@ static void refuse(struct http_response *r, int rc, const char *text)
 	http_api_error(r, status, admin_code_text(rc), text);
 }
 
-/* Only the status page itself: who sends no Origin is no browser, or has no cookie of ours. */
+/* Only the status page itself: a request without Origin comes from no browser, or has no cookie of
+ * ours. */
 static bool is_of_our_page(const struct http_request *q)
 {
 	return q->origin.page == LWS_PAGE_NONE || q->origin.page == LWS_PAGE_OWN;
 }
 
-/* 0 and who it is, or the status it was refused with. */
+/* 0 and the caller, or the status of the refusal. */
 static int authenticate(struct admin_http *h, const struct http_request *q, struct http_response *r,
                         char actor[STORE_ACTOR_MAX], enum store_role *role, struct signin_who *who)
 {
@@ -210,8 +211,8 @@ static void run_verb(struct admin_http *h, const struct http_request *q, struct 
 		tell(r, rc, &answer);
 }
 
-/* Whether the password came where others could read it. Over plain HTTP it did, but for who is on
- * this machine and has proven it: what only looks near may be a proxy's. */
+/* Whether others could read the password on its way. Over plain HTTP they could, unless the caller
+ * has proven to be on this machine: an address alone may be a proxy's. */
 static bool is_in_the_open(const struct admin_http *h, const struct http_request *q)
 {
 	const struct caller caller = http_api_caller(&q->origin, NULL);
@@ -378,7 +379,7 @@ static const struct door *find_door(const char *path)
 	return NULL;
 }
 
-/* Of a path that is none's, any: who tries that hears that there is none. */
+/* An unknown path takes every method, so that the answer is 404 and not 405. */
 static unsigned methods_of(const char *path, const char *verb)
 {
 	const struct verb *v = verb_find(verb);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * The verbs over HTTP: /api/v1/admin/session/close is the verb "session
- * close". POST with a JSON object of arguments; GET for those that only look,
- * with the arguments in the query.
+ * close". POST takes a JSON object of arguments; GET, for verbs that only read,
+ * takes them in the query.
  *
- * Who may: a token of the scope admin (Authorization: Bearer), or who has
- * signed in (signin.h), by the cookie "turnpike". The cookie never works for a
- * page from elsewhere: it is SameSite=Strict, a request with a foreign Origin is
- * refused, and so is a POST that is not JSON, which no form can send.
+ * A caller needs an API token of the scope admin (Authorization: Bearer), or a
+ * login (signin.h) by the cookie "turnpike". The cookie never works for another
+ * site's page: it is SameSite=Strict, and the server refuses a request with a
+ * foreign Origin and a POST that is not JSON, for a form cannot send JSON.
  */
 #ifndef DAEMON_ADMIN_HTTP_H
 #define DAEMON_ADMIN_HTTP_H

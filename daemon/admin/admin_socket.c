@@ -46,7 +46,7 @@ struct admin_socket {
 	int dir_fd; /* that addr leads through, or -1 */
 	int fd;
 	int null;  /* what the spare is a copy of */
-	int spare; /* a descriptor for who asks why there are none left; -1: he has it */
+	int spare; /* kept for a client that asks why no descriptors are left; -1: in use */
 	bool bound;
 };
 
@@ -149,7 +149,7 @@ static void on_read(struct bufferevent *bev, void *ctx)
 			return;
 		}
 	}
-	bufferevent_disable(bev, EV_READ); /* until he has read: on_written() */
+	bufferevent_disable(bev, EV_READ); /* until the client has read: on_written() */
 }
 
 static void on_written(struct bufferevent *bev, void *ctx)

@@ -2,12 +2,12 @@
  *
  * The verbs over DATA/admin.sock (mode 0600): a JSON object a line,
  *
- *   {"verb":"sessions","args":{"limit":10}}
+ *   {"verb":"user list","args":{"limit":10}}
  *   {"ok":true,"result":{...}}
  *   {"ok":false,"error":{"code":"not-found","message":"..."}}
  *
- * Only root and the server's own user are served, whatever the file's mode
- * became; they are admins.
+ * The server accepts only root and its own user, even if the file's mode has been
+ * changed; they are admins.
  */
 #ifndef DAEMON_ADMIN_SOCKET_H
 #define DAEMON_ADMIN_SOCKET_H

@@ -15,7 +15,7 @@ struct part {
 	void *answer;
 };
 
-/* Two sides hold it: who asks, and each worker that has not answered yet. */
+/* Held by the caller, and by each worker that has not answered yet. */
 struct ask {
 	pthread_mutex_t lock;
 	pthread_cond_t answered;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * A question to every worker, answered on its own thread between two batches
- * of packets. Who asks waits a bounded time; an answer that comes too late goes
+ * of packets. The caller waits a bounded time; an answer that comes too late goes
  * to memory that nobody reads.
  */
 #ifndef DAEMON_ASK_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The audit: who changed what.
+ * The audit of changes.
  */
 #include "store/audit.h"
 #include "daemon/admin/verb.h"
@@ -33,12 +33,12 @@ static int list(struct admin_task *t, struct why *why)
 }
 
 const struct verb audit_verbs[] = {
-    {VERB("audit", VERB_LOOKS_ADMIN, 0, list, "List who changed what, the latest last"),
+    {VERB("audit", VERB_READS_ADMIN, 0, list, "List the changes and their actors, the latest last"),
      .args = {ARG("last", VERB_INTEGER, 0, "Only the latest so many acts"), ARGS_PAGE},
      .answer = MEMBERS(
          {"audit", VERB_ROWS, false, "The latest last",
           MEMBERS(MEMBER("id", VERB_INTEGER, "The act's number"), MEMBER("at", VERB_TIME, "When"),
-                  MEMBER("actor", VERB_TEXT, "Who: account alice, token 3 ops, socket uid 0"),
+                  MEMBER("actor", VERB_TEXT, "By whom: account alice, token 3 ops, socket uid 0"),
                   MEMBER("act", VERB_TEXT, "What"), MEMBER("object", VERB_TEXT, "To what"))},
          MEMBER_NEXT),
      .text = {.list = "audit",

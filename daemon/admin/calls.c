@@ -462,14 +462,14 @@ static const struct verb_member event_members[] = {
 };
 
 const struct verb calls_verbs[] = {
-    {VERB("calls", VERB_LOOKS, VERB_NEEDS_SERVER, list,
+    {VERB("calls", VERB_READS, VERB_NEEDS_SERVER, list,
           "List the last calls that were signaled here, the newest first"),
      .answer = MEMBERS({"calls", VERB_ROWS, false, "The newest first", call_members}, MEMBER_NEXT),
      .text = {.list = "calls",
               .line = "{id,-8}  {begun_at:c}  {from} -> {to}  {?answers:answered|not answered}, "
                       "{candidates_from} and {candidates_to} candidates{?live:, goes on}",
               .none = "no calls"}},
-    {VERB("explain", VERB_LOOKS, VERB_NEEDS_SERVER, explain_it,
+    {VERB("explain", VERB_READS, VERB_NEEDS_SERVER, explain_it,
           "Tell what happened to a session, to a user's last ones, or in a call: signaling and "
           "TURN in "
           "one timeline, and a verdict in plain words"),

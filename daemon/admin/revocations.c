@@ -87,7 +87,7 @@ const struct verb revocations_verbs[] = {
      .answer = MEMBERS(MEMBERS_OF),
      .text = {.say = "{user}{credential} is no longer revoked",
               .example = "{\"user\":\"mallory\"}"}},
-    {VERB("revocations", VERB_LOOKS, 0, list,
+    {VERB("revocations", VERB_READS, 0, list,
           "List what is revoked, since when, and until when it matters"),
      .answer =
          MEMBERS({"revocations", VERB_ROWS, false, "Users first, by name",

@@ -123,7 +123,7 @@ const struct verb secrets_verbs[] = {
                        MEMBER_OR_NULL("warning", VERB_TEXT, "What is wrong with it")),
      .text = {.say = "secret {id} added{?value:; its value is shown this once:}",
               .print = "{value}"}},
-    {VERB("secret list", VERB_LOOKS, 0, list,
+    {VERB("secret list", VERB_READS, 0, list,
           "List the shared secrets and how many allocations live on each; never a value"),
      .answer = MEMBERS(
          {"secrets", VERB_ROWS, false, "The oldest first",

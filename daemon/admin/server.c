@@ -211,14 +211,14 @@ static int list_verbs(struct admin_task *t, struct why *why)
 		             json_pack("{ss ss ss ss so ss}", "verb", v->name, "path",
 		                       verb_path(v, path), "method",
 		                       v->access == VERB_ACTS ? "POST" : "GET", "role",
-		                       store_role_text(v->access == VERB_LOOKS ? STORE_ROLE_USER
+		                       store_role_text(v->access == VERB_READS ? STORE_ROLE_USER
 		                                                               : STORE_ROLE_ADMIN),
 		                       "arguments", describe_args(v), "help", v->help));
 	return rows_done(&rows, t, r, "verbs", why);
 }
 
 const struct verb server_verbs[] = {
-    {VERB("status", VERB_LOOKS, VERB_NEEDS_SERVER, status,
+    {VERB("status", VERB_READS, VERB_NEEDS_SERVER, status,
           "Say what the server carries: version, uptime, load, totals since the start"),
      .answer = MEMBERS(MEMBER("version", VERB_TEXT, "The program's version"),
                        MEMBER("pid", VERB_INTEGER, "The process"),
@@ -246,7 +246,7 @@ const struct verb server_verbs[] = {
               "signaling    {signal_connections} connections, {signal_calls} calls\n"
               "to peers     {to_peer_bytes_per_s:b}/s, {to_peer_bytes:b} since the start\n"
               "to clients   {to_client_bytes_per_s:b}/s, {to_client_bytes:b} since the start"}},
-    {VERB("workers", VERB_LOOKS, VERB_NEEDS_SERVER, workers,
+    {VERB("workers", VERB_READS, VERB_NEEDS_SERVER, workers,
           "List the relay workers and what each of them carries"),
      .answer = MEMBERS(
          {"workers", VERB_ROWS, false, "By number",
@@ -260,7 +260,7 @@ const struct verb server_verbs[] = {
               .head = "worker allocations    CPU   to peers to clients",
               .line = "{worker,6} {allocations,11} {cpu_s:d,6} {to_peer_bytes:b,10} "
                       "{to_client_bytes:b,10}"}},
-    {VERB("samples", VERB_LOOKS, VERB_NEEDS_SERVER | VERB_NOT_ON_CLI, samples,
+    {VERB("samples", VERB_READS, VERB_NEEDS_SERVER | VERB_NOT_ON_CLI, samples,
           "Bandwidth, allocations and calls over time, in columns"),
      .args = {ARG("step", VERB_INTEGER, 0,
                   "1: ten minutes of seconds; 60: a day of minutes; 1 if it is not given"),
@@ -272,7 +272,7 @@ const struct verb server_verbs[] = {
                        MEMBER("allocations", VERB_INTEGERS, "That lived"),
                        MEMBER("calls", VERB_INTEGERS, "That were signaled")),
      .text = {.example = "{\"step\":60,\"since\":\"2026-11-22T13:14:15Z\"}"}},
-    {VERB("config", VERB_LOOKS_ADMIN, VERB_NEEDS_SERVER | VERB_NOT_ON_CLI, config,
+    {VERB("config", VERB_READS_ADMIN, VERB_NEEDS_SERVER | VERB_NOT_ON_CLI, config,
           "The settings in effect; secrets are masked"),
      .answer = MEMBERS(
          {"*", VERB_MAP, false, "By option",
@@ -281,7 +281,7 @@ const struct verb server_verbs[] = {
                   MEMBER("where", VERB_TEXT, "Where exactly"),
                   MEMBER("secret", VERB_BOOLEAN, "Whether it is masked"),
                   MEMBER("reloadable", VERB_BOOLEAN, "Whether a reload applies it"))})},
-    {VERB("metrics", VERB_LOOKS, VERB_NEEDS_SERVER, metrics,
+    {VERB("metrics", VERB_READS, VERB_NEEDS_SERVER, metrics,
           "Print what the server says at /metrics"),
      .answer = MEMBERS(MEMBER("text", VERB_TEXT, "In the Prometheus text format")),
      .text = {.print = "{text:l}"}},
@@ -319,16 +319,17 @@ const struct verb server_verbs[] = {
      .text = {.print = "{?text:{text:l}|nothing has changed}"}},
     {VERB("log level", VERB_ACTS, VERB_NEEDS_SERVER, set_log_level,
           "Log error, warn, info or debug, until the next reload or start"),
-     .args = {ARG("level", VERB_TEXT, ARG_REQUIRED | ARG_WORD, "error, warn, info or debug")},
+     .args = {ARG_AS("level", VERB_TEXT, ARG_REQUIRED | ARG_WORD, "error|warn|info|debug",
+                     "error, warn, info or debug")},
      .answer = MEMBERS(MEMBER("level", VERB_TEXT, "The new level")),
      .text = {.say = "the log level is changed until the next reload or start",
               .example = "{\"level\":\"info\"}"}},
-    {VERB("verbs", VERB_LOOKS, 0, list_verbs, "List these verbs, with their arguments"),
+    {VERB("verbs", VERB_READS, 0, list_verbs, "List these verbs, with their arguments"),
      .answer = MEMBERS(
          {"verbs", VERB_ROWS, false, "All of them",
           MEMBERS(MEMBER("verb", VERB_TEXT, "Its name"),
                   MEMBER("path", VERB_TEXT, "Under /api/v1/admin/"),
-                  MEMBER("method", VERB_TEXT, "GET: it only looks; POST: it changes something"),
+                  MEMBER("method", VERB_TEXT, "GET: it only reads; POST: it changes something"),
                   MEMBER("role", VERB_TEXT, "The role that it takes: user or admin"),
                   {"arguments", VERB_ROWS, false, "What it takes",
                    MEMBERS(MEMBER("name", VERB_TEXT, "Its name"),

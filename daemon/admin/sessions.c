@@ -292,7 +292,7 @@ const struct verb_member session_members[] = {
 };
 
 const struct verb sessions_verbs[] = {
-    {VERB("sessions", VERB_LOOKS, VERB_NEEDS_SERVER, list,
+    {VERB("sessions", VERB_READS, VERB_NEEDS_SERVER, list,
           "List the live allocations of all workers, the newest first; of a user, or opened with a "
           "shared secret"),
      .args = {ARGS_PAGE, ARG_AS("user", VERB_TEXT, 0, "NAME", "Of this user alone"),

@@ -50,7 +50,8 @@ struct session {
 	int64_t opened_s, used_s, password_at_s;
 };
 
-/* Who has signed in from where: others' wrong guesses at the name do not keep him out. */
+/* An address from which a name has signed in: others' wrong guesses at the name do not count
+ * there. */
 struct known {
 	char name[NAME_MAX_LEN + 1];
 	struct addr from;
@@ -189,8 +190,8 @@ int signin_start(struct helper *helper, struct refusals *refusals, struct signin
 	return 0;
 }
 
-/* Nobody came back for these. Past max, the oldest makes room: who leaves his tickets lie must not
- * keep others out. */
+/* Nobody came back for these. Past max, the oldest makes room: unclaimed tickets must not keep
+ * others out. */
 static void forget_old(struct signin *in, unsigned max)
 {
 	struct ticket *t, *next;
@@ -214,8 +215,8 @@ static bool same_source(const struct addr *a, const struct addr *b)
 	return same_prefix(a, b, 3, 8);
 }
 
-/* How many passwords from one prefix may wait to be checked. Rates are counted by the /64, of which
- * many a customer has 65536: the few places in the queue, which all share, are not to be his. */
+/* How many passwords from one prefix may wait to be checked. Rates are counted by the /64, but one
+ * customer often has 65536 of these and must not fill the queue. */
 static const struct {
 	size_t bytes4, bytes6;
 	unsigned places;
@@ -310,7 +311,7 @@ int signin_begin(struct signin *in, const struct addr *from, const struct signin
 	return 0;
 }
 
-/* A free place, or that of who was last seen longest ago. */
+/* A free place, or that of the session used longest ago. */
 static struct session *place(struct signin *in)
 {
 	struct session *oldest = &in->sessions[0];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Who is signed in to the status page. A password takes its 100 ms and 64 MiB
+ * Logins to the status page. A password takes its 100 ms and 64 MiB
  * on a thread of its own (helper.h), so signing in has two steps: begin() hands out a
  * ticket, claim() turns it into a session once the password was found right.
  * Sessions are kept in memory: a restart ends them.
@@ -49,11 +49,11 @@ int signin_begin(struct signin *in, const struct addr *from, const struct signin
 int signin_claim(struct signin *in, struct store *store, const char *ticket,
                  char session[SIGNIN_SECRET_STRLEN]);
 
-/* Whose session it is. s: the control thread's handle. -E_DENIED: nobody's, it has ended, or the
+/* The session's account. s: the control thread's handle. -E_DENIED: no such session, or its
  * account was deleted or has a new password. Any other code: the store's; the session stands. */
 int signin_check(struct signin *in, struct store *s, const char *session, struct signin_who *who);
 
-/* Who that is in the audit; cut whole. */
+/* The actor of the audit; a long name is cut between characters. */
 void signin_actor(const char *name, char actor[STORE_ACTOR_MAX]);
 
 /* How many times the name or the password was wrong, since the start. */

@@ -82,7 +82,7 @@ const struct verb tokens_verbs[] = {
      .text = {.say = "token {id} added; it is shown this once:",
               .print = "{token}",
               .example = "{\"label\":\"dashboard\",\"scope\":\"metrics\",\"expires\":86400}"}},
-    {VERB("token list", VERB_LOOKS_ADMIN, 0, list, "List the API tokens; never their texts"),
+    {VERB("token list", VERB_READS_ADMIN, 0, list, "List the API tokens; never their texts"),
      .answer =
          MEMBERS({"tokens", VERB_ROWS, false, "The oldest first",
                   MEMBERS(MEMBER_ID, MEMBER_LABEL, MEMBER_SCOPE,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Who relayed how much on which day.
+ * What each user relayed on each day.
  */
 #include "store/usage.h"
 #include "daemon/admin/verb.h"
@@ -72,7 +72,7 @@ static int list(struct admin_task *t, struct why *why)
 }
 
 const struct verb usage_verbs[] = {
-    {VERB("usage", VERB_LOOKS, 0, list, "List how much each user relayed on which day (UTC)"),
+    {VERB("usage", VERB_READS, 0, list, "List what each user relayed on each day (UTC)"),
      .args = {ARG_AS("user", VERB_TEXT, 0, "NAME", "Of this user alone"),
               ARG("from", VERB_DAY, 0, "The first day"), ARG("to", VERB_DAY, 0, "The last day"),
               ARGS_PAGE},

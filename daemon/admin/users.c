@@ -115,7 +115,7 @@ const struct verb users_verbs[] = {
          {.say = "user {name} added to realm {realm}{?password:; the password is shown this once:}",
           .print = "{password}",
           .example = "{\"name\":\"eve\"}"}},
-    {VERB("user list", VERB_LOOKS, 0, list, "List the static TURN users"), .args = {ARGS_PAGE},
+    {VERB("user list", VERB_READS, 0, list, "List the static TURN users"), .args = {ARGS_PAGE},
      .answer = MEMBERS({"users", VERB_ROWS, false, "By realm and name",
                         MEMBERS(MEMBER_USER, MEMBER_REALM,
                                 MEMBER("created_at", VERB_TIME, "When they were added"),

@@ -90,8 +90,8 @@ struct verb_text {
 };
 
 enum verb_access {
-	VERB_LOOKS,       /* GET and POST, any role */
-	VERB_LOOKS_ADMIN, /* GET and POST, role admin */
+	VERB_READS,       /* GET and POST, any role */
+	VERB_READS_ADMIN, /* GET and POST, role admin */
 	VERB_ACTS,        /* POST, role admin */
 };
 

@@ -216,8 +216,8 @@ int admin_call(struct admin *a, const struct admin_caller *caller, const char *n
 	memset(out, 0, sizeof(*out));
 	if (!v)
 		return why_set(why, -E_NOTFOUND, "there is no verb \"%.64s\"", name);
-	if (caller->role != STORE_ROLE_ADMIN && v->access != VERB_LOOKS)
-		return why_set(why, -E_DENIED, "%s is for admins: %s may only look", v->name,
+	if (caller->role != STORE_ROLE_ADMIN && v->access != VERB_READS)
+		return why_set(why, -E_DENIED, "%s is for admins: %s may only read", v->name,
 		               caller->actor);
 	r = verb_check(v, args, why);
 	if (r)

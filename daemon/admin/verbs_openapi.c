@@ -167,7 +167,7 @@ static json_t *operation(const struct verb *v, const char *method)
 	    "{ss so s[s] s[{s[]}{s[]}] ss ss}", "operationId", id, "summary", sentence(v->help),
 	    "tags", "admin", "security", "bearer", "cookie", "x-turnpike-scope", "admin",
 	    "x-turnpike-role",
-	    store_role_text(v->access == VERB_LOOKS ? STORE_ROLE_USER : STORE_ROLE_ADMIN));
+	    store_role_text(v->access == VERB_READS ? STORE_ROLE_USER : STORE_ROLE_ADMIN));
 	if (post)
 		json_object_set_new(op, "requestBody", body(v));
 	else if (verb_arg(v, 0))

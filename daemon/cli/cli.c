@@ -295,7 +295,7 @@ static int run(int argc, char **argv, char *const *envp, struct cli *cli, struct
 		return status;
 	if (p->err && !runs(v, run_help))
 		return print_problems(v, cli, p, why);
-	/* What lies in the data directory is its owner's, who may not be meant well by. */
+	/* The owner of the data directory may be hostile: read it with their rights. */
 	if (!p->err && is_about_a_server(v) && rights_become_owner(cli->conf.data, why))
 		return CLI_EXIT_FAIL;
 	if (!p->err && is_about_a_server(v))

@@ -50,7 +50,8 @@ static void check_as_server(const struct conf *conf, struct found *found)
 	struct why why;
 	int r = privilege_resolve(conf, &p, &why);
 
-	if (r && (r != -E_DENIED || !geteuid())) /* who is not root checks for somebody who is */
+	if (r && (r != -E_DENIED ||
+	          !geteuid())) /* without root this is a check for somebody who has it */
 		add_problem(found, why.text);
 	if (!r && (r = privilege_check_owner(&p, conf->data, &why)))
 		add_problem(found, why.text);

@@ -60,7 +60,7 @@ static int make_credential(struct cli *cli, const char *name, int64_t ttl_s, str
 	else if (store_snapshot_credential_revoked(snap, out->username))
 		why_set(why, -E_INVAL, "%s was revoked: try again in a second", out->username);
 	else if (store_snapshot_user_revoked(snap, name) && store_reissue(s, out->username, why))
-		; /* his others were revoked: it would be taken for one of them */
+		; /* the others were revoked, and it would be taken for one of them */
 	else
 		status = 0;
 out:

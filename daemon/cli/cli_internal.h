@@ -76,7 +76,7 @@ void cli_print_man(FILE *out);
 void cli_print_man_verb(FILE *out, const char *name, const char *args, const char *help);
 void cli_print_man_end(FILE *out);
 
-/* Who runs this, for the audit. */
+/* The user that runs this, for the audit. */
 const char *cli_actor(char buf[CLI_ACTOR_STRLEN]);
 
 /* Exit status. make: makes the store where there is none. */

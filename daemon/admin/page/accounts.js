@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// Who may sign in here.
+// Accounts that may sign in here.
 
 import { act, look } from "./api.js";
 import { ask, tellOnce } from "./dialogs.js";
@@ -8,7 +8,7 @@ import { el, field, form, nameOf, panel } from "./dom.js";
 import { Table } from "./table.js";
 import { dateTime, visible } from "./text.js";
 
-const ROLES = [["user", "user: can only look"], ["admin", "admin: can do everything"]];
+const ROLES = [["user", "user: can only read"], ["admin", "admin: can do everything"]];
 
 function tellPassword({ name, password }) {
 	return tellOnce({ title: `The password of ${visible(name)}`, value: password,

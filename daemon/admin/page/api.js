@@ -48,7 +48,7 @@ function post(path, args) {
 export const given = (args) => Object.fromEntries(
 	Object.entries(args).filter(([, v]) => v !== "" && v !== null && v !== undefined));
 
-// A verb that only looks.
+// A verb that only reads.
 export async function look(verb, args = {}) {
 	return (await exchange(`${pathOf(verb)}?${new URLSearchParams(given(args))}`)).body;
 }
@@ -70,7 +70,7 @@ async function claim({ body: { ticket } }) {
 }
 
 export const signIn = async (name, password) => claim(await post("login", { name, password }));
-// One's own: who one is, signed in anew.
+// The account's own: {name, role}, signed in anew.
 export const changePassword = async (current, password) => claim(await post("password", { current, password }));
 export const signOut = () => post("logout", {});
 export const whoAmI = () => look("whoami");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// The status page: who is signed in, which view is shown, what went wrong.
+// The status page: its login, its views, what went wrong.
 
 import { access } from "./access.js";
 import { changePassword, signOut, whoAmI } from "./api.js";
@@ -148,7 +148,7 @@ function openView() {
 	markNav(VIEWS[name].under ?? name);
 	view = VIEWS[name].open($("view"), { params, go, doing, lost, isAdmin: me.role === "admin", myName: me.name,
 	                                     refresh: () => poller.now() });
-	// Who has sent a form finds himself in it again; who has followed a link, at the top.
+	// After a form, focus is in the form again; after a link, at the top.
 	if (field)
 		$("view").querySelector(`[name="${CSS.escape(field)}"]`)?.focus();
 	else if (document.activeElement === document.body)
@@ -214,7 +214,7 @@ async function ownPassword() {
 	}
 }
 
-// Who comes back by a reload is still signed in.
+// A login outlives a reload of the page.
 async function begin() {
 	try {
 		const who = await whoAmI();

@@ -48,7 +48,7 @@ async function copy() {
 	}
 }
 
-// Resolves when the reader says that he has it. Escape would lose it.
+// Resolves when the reader confirms. Escape would lose it.
 export function tellOnce({ title, text, value }) {
 	const dialog = $("once");
 

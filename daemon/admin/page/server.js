@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// Running the server: drain, reload, log level; and who did what to it.
+// Running the server: drain, reload, log level; and the audit.
 
 import { accountPanel } from "./accounts.js";
 import { act, look } from "./api.js";

@@ -48,7 +48,7 @@ export class Table {
 			else
 				this.#body.insertBefore(tr, at);
 		}
-		// Who was in a row that is gone does not start at the top of the page again.
+		// Focus in a row that is gone stays at the table.
 		if (focused && !this.#body.contains(document.activeElement))
 			this.scroller.focus({ preventScroll: true });
 		this.#empty.hidden = rows.length > 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// Who relayed how much on which day.
+// What each user relayed on each day.
 
 import { look } from "./api.js";
 import { el, field, form, linkTo, nameOf, setText } from "./dom.js";
