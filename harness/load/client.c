@@ -18,7 +18,7 @@
 #define ANSWER_MS 500
 #define TRIES     8
 
-int client_peer_socket(struct addr *local)
+int load_peer_socket(struct addr *local)
 {
 	socklen_t len = sizeof(local->in);
 	int fd = link_udp_socket();
@@ -32,7 +32,7 @@ int client_peer_socket(struct addr *local)
 	return fd;
 }
 
-int client_open(struct client *c, enum link_transport t, struct why *why)
+int load_client_open(struct load_client *c, enum link_transport t, struct why *why)
 {
 	struct addr server;
 
@@ -41,7 +41,7 @@ int client_open(struct client *c, enum link_transport t, struct why *why)
 	return link_open(&c->link, t, &server, why);
 }
 
-static void sign(const struct client *c, struct wire *m)
+static void sign(const struct load_client *c, struct wire *m)
 {
 	static _Thread_local uint8_t key[16];
 	static _Thread_local bool known;
@@ -55,7 +55,8 @@ static void sign(const struct client *c, struct wire *m)
 	wire_add_integrity(m, key);
 }
 
-void client_compose(struct client *c, struct wire *m, uint16_t method, uint32_t lifetime_s)
+void load_client_compose(struct load_client *c, struct wire *m, uint16_t method,
+                         uint32_t lifetime_s)
 {
 	wire_start(m, method, ++c->tid);
 	if (method == W_ALLOCATE)
@@ -65,7 +66,7 @@ void client_compose(struct client *c, struct wire *m, uint16_t method, uint32_t 
 	sign(c, m);
 }
 
-bool client_take_nonce(struct client *c, const uint8_t *reply, size_t len)
+bool load_client_take_nonce(struct load_client *c, const uint8_t *reply, size_t len)
 {
 	return wire_get_str(reply, len, ATTR_NONCE, c->nonce, sizeof(c->nonce));
 }
@@ -88,7 +89,7 @@ static void on_message(void *arg, const uint8_t *m, size_t len)
 	a->came = true;
 }
 
-static int shake_hands(struct client *c)
+static int shake_hands(struct load_client *c)
 {
 	struct pollfd p = {.fd = c->link.fd, .events = POLLIN};
 	int r = link_ready(&c->link);
@@ -105,7 +106,7 @@ static int shake_hands(struct client *c)
 
 /* Sends until its answer comes, which then stands in m. 0 or the error code of STUN; -E_TIMEOUT or
  * -E_CLOSED. */
-static int exchange(struct client *c, struct wire *m)
+static int exchange(struct load_client *c, struct wire *m)
 {
 	static struct wire got;
 	struct pollfd p = {.fd = c->link.fd, .events = POLLIN};
@@ -141,15 +142,15 @@ static int refused(int code, const char *what, struct why *why)
 	                : why_set(why, -E_DENIED, "%s: %s", what, stun_error_text(code, text));
 }
 
-int client_allocate(struct client *c, struct why *why)
+int load_client_allocate(struct load_client *c, struct why *why)
 {
 	static struct wire m;
 	int code;
 
-	client_compose(c, &m, W_ALLOCATE, 0);
+	load_client_compose(c, &m, W_ALLOCATE, 0);
 	code = exchange(c, &m);
-	if ((code == 401 || code == 438) && client_take_nonce(c, m.buf, m.len)) {
-		client_compose(c, &m, W_ALLOCATE, 0);
+	if ((code == 401 || code == 438) && load_client_take_nonce(c, m.buf, m.len)) {
+		load_client_compose(c, &m, W_ALLOCATE, 0);
 		code = exchange(c, &m);
 	}
 	if (code)
@@ -159,27 +160,27 @@ int client_allocate(struct client *c, struct why *why)
 	           : why_set(why, -E_PARSE, "Allocate: no relayed address");
 }
 
-static int about_peer(struct client *c, uint16_t method, const char *what, const struct addr *peer,
-                      struct why *why)
+static int about_peer(struct load_client *c, uint16_t method, const char *what,
+                      const struct addr *peer, struct why *why)
 {
 	static struct wire m;
 	int code;
 
 	wire_start(&m, method, ++c->tid);
 	if (method == W_CHANNEL_BIND)
-		wire_add_channel(&m, CLIENT_CHANNEL);
+		wire_add_channel(&m, LOAD_CHANNEL);
 	wire_add_xor_addr(&m, ATTR_XOR_PEER_ADDRESS, peer);
 	sign(c, &m);
 	code = exchange(c, &m);
 	return code ? refused(code, what, why) : 0;
 }
 
-int client_permit(struct client *c, const struct addr *peer, struct why *why)
+int load_client_permit(struct load_client *c, const struct addr *peer, struct why *why)
 {
 	return about_peer(c, W_CREATE_PERMISSION, "CreatePermission", peer, why);
 }
 
-int client_bind_channel(struct client *c, const struct addr *peer, struct why *why)
+int load_client_bind_channel(struct load_client *c, const struct addr *peer, struct why *why)
 {
 	return about_peer(c, W_CHANNEL_BIND, "ChannelBind", peer, why);
 }

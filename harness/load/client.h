@@ -12,11 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CLIENT_CHANNEL 0x4000
+#define LOAD_CHANNEL 0x4000
 
 struct wire;
 
-struct client {
+struct load_client {
 	struct link link; /* to the server */
 	uint32_t tid;
 	char nonce[192];
@@ -24,21 +24,22 @@ struct client {
 };
 
 /* Connects to the server, which may have a handshake to follow: link_ready(). 0 or a code. */
-int client_open(struct client *c, enum link_transport t, struct why *why);
+int load_client_open(struct load_client *c, enum link_transport t, struct why *why);
 
 /* RFC 8656 sections 7, 9 and 12. -E_DENIED: an error, why says which; -E_TIMEOUT; -E_CLOSED. */
-int client_allocate(struct client *c, struct why *why);
-int client_permit(struct client *c, const struct addr *peer, struct why *why);
-int client_bind_channel(struct client *c, const struct addr *peer, struct why *why);
+int load_client_allocate(struct load_client *c, struct why *why);
+int load_client_permit(struct load_client *c, const struct addr *peer, struct why *why);
+int load_client_bind_channel(struct load_client *c, const struct addr *peer, struct why *why);
 
 /* A request with a lifetime (Allocate, Refresh) as the client writes it now: without credentials
  * until it knows a nonce. */
-void client_compose(struct client *c, struct wire *m, uint16_t method, uint32_t lifetime_s);
+void load_client_compose(struct load_client *c, struct wire *m, uint16_t method,
+                         uint32_t lifetime_s);
 
 /* Takes the nonce of a 401 or 438. False if there is none. */
-bool client_take_nonce(struct client *c, const uint8_t *reply, size_t len);
+bool load_client_take_nonce(struct load_client *c, const uint8_t *reply, size_t len);
 
 /* A UDP socket of a peer on LOAD_IP, non-blocking. -1 and errno. */
-int client_peer_socket(struct addr *local);
+int load_peer_socket(struct addr *local);
 
 #endif

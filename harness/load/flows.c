@@ -30,7 +30,7 @@ static int listen_to(struct flows *f, int fd, uint64_t id, struct why *why)
 
 static int open_peer(struct flow *w, struct why *why)
 {
-	w->link.fd = client_peer_socket(&w->peer);
+	w->link.fd = load_peer_socket(&w->peer);
 	if (w->link.fd < 0 ||
 	    connect(w->link.fd, &w->client.relayed.sa, addr_len(&w->client.relayed)))
 		return why_set(why, error_from_errno(errno), "no socket for a peer: %s",
@@ -40,8 +40,8 @@ static int open_peer(struct flow *w, struct why *why)
 
 static int open_way(struct flows *f, struct flow *w, struct why *why)
 {
-	return f->load->indications ? client_permit(&w->client, &w->peer, why)
-	                            : client_bind_channel(&w->client, &w->peer, why);
+	return f->load->indications ? load_client_permit(&w->client, &w->peer, why)
+	                            : load_client_bind_channel(&w->client, &w->peer, why);
 }
 
 int flows_open(struct flows *f, const struct load *l, enum link_transport t, struct why *why)
@@ -57,10 +57,10 @@ int flows_open(struct flows *f, const struct load *l, enum link_transport t, str
 		struct flow *w = &f->flow[f->n];
 
 		w->link.fd = -1;
-		r = client_open(&w->client, t, why);
+		r = load_client_open(&w->client, t, why);
 		if (r)
 			return r;
-		r = client_allocate(&w->client, why);
+		r = load_client_allocate(&w->client, why);
 		if (!r && !l->hairpin)
 			r = open_peer(w, why);
 		if (!r && !l->hairpin)
@@ -143,7 +143,7 @@ static bool send_indication(struct flows *f, size_t i, size_t size, uint64_t now
 
 bool flows_send(struct flows *f, size_t i, bool from_peer, size_t size, uint64_t now_ns)
 {
-	static uint8_t packet[4 + LINK_MESSAGE_MAX] = {CLIENT_CHANNEL >> 8, CLIENT_CHANNEL & 0xff};
+	static uint8_t packet[4 + LINK_MESSAGE_MAX] = {LOAD_CHANNEL >> 8, LOAD_CHANNEL & 0xff};
 	struct flow *w = &f->flow[i];
 	size_t len = 4 + size;
 

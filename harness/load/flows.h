@@ -12,7 +12,7 @@
 #define FLOW_STAMP 12 /* bytes at the start of a payload: ours, and when it left */
 
 struct flow {
-	struct client client;
+	struct load_client client;
 	struct link link; /* of the peer, to the relayed address; none: the peer is a client, too */
 	struct addr peer;
 	bool waits;   /* for flows_take() to send what its client wrote */

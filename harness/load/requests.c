@@ -16,7 +16,7 @@
 #define STALL_MS 500
 
 struct talk {
-	struct client client;
+	struct load_client client;
 	uint16_t method;   /* that an answer is waited for; 0: the handshake is */
 	uint64_t begun_ns; /* of the whole transaction */
 	size_t len;        /* of the answer; 0: none yet */
@@ -32,7 +32,7 @@ static void ask(struct talk *k, uint16_t method)
 	if (method == W_BINDING)
 		wire_start(&m, W_BINDING, ++k->client.tid);
 	else
-		client_compose(&k->client, &m, method, 0);
+		load_client_compose(&k->client, &m, method, 0);
 	link_put(&k->client.link, m.buf, m.len);
 	link_flush(&k->client.link);
 }
@@ -57,7 +57,7 @@ static int begin(struct talk *k, const struct load *l, const struct server *s, s
 	k->begun_ns = load_now_ns(); /* a connection's start is part of it */
 	if (l->kind == LOAD_CHURN || k->client.link.fd < 0) {
 		link_close(&k->client.link);
-		r = client_open(&k->client, s->transport, why);
+		r = load_client_open(&k->client, s->transport, why);
 	}
 	k->method = 0;
 	if (!r)
@@ -71,7 +71,7 @@ static int on_answer(struct talk *k, struct why *why)
 	const uint8_t *m = k->answer;
 	int code = wire_error(m, k->len);
 
-	if ((code == 401 || code == 438) && client_take_nonce(&k->client, m, k->len)) {
+	if ((code == 401 || code == 438) && load_client_take_nonce(&k->client, m, k->len)) {
 		ask(k, k->method);
 		return 0;
 	}

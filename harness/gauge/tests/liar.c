@@ -35,7 +35,7 @@ enum fault { NONE, LOSS, DELAY, DOUBLE, CORRUPT, DEAF, REFRESH, LEAK, FAULTS };
 static const char *const names[FAULTS] = {"none",    "loss", "delay",   "double",
                                           "corrupt", "deaf", "refresh", "leak"};
 
-struct client {
+struct liar_client {
 	struct addr from;
 	int fd; /* to the relay */
 	bool odd;
@@ -44,7 +44,7 @@ struct client {
 
 struct held {
 	double due_ms;
-	struct client *c;
+	struct liar_client *c;
 	size_t len;
 	uint8_t data[PACKET];
 };
@@ -53,7 +53,7 @@ struct liar {
 	enum fault fault;
 	int fd; /* where its clients come in */
 	struct addr upstream;
-	struct client client[CLIENTS];
+	struct liar_client client[CLIENTS];
 	size_t client_n;
 	struct held *held; /* a ring */
 	size_t head, held_n;
@@ -68,7 +68,7 @@ static double now_ms(void)
 }
 
 /* True if the message is dealt with. */
-static bool lies(struct liar *l, const struct client *c, const uint8_t *m, size_t len)
+static bool lies(struct liar *l, const struct liar_client *c, const uint8_t *m, size_t len)
 {
 	struct wire reply;
 	size_t n;
@@ -91,9 +91,9 @@ static bool lies(struct liar *l, const struct client *c, const uint8_t *m, size_
 	return true;
 }
 
-static struct client *client_of(struct liar *l, const struct addr *from)
+static struct liar_client *client_of(struct liar *l, const struct addr *from)
 {
-	struct client *c = l->client;
+	struct liar_client *c = l->client;
 
 	for (; c < l->client + l->client_n; c++) {
 		if (addr_equal(&c->from, from))
@@ -101,7 +101,7 @@ static struct client *client_of(struct liar *l, const struct addr *from)
 	}
 	if (l->client_n == CLIENTS)
 		return NULL;
-	*c = (struct client){.from = *from, .fd = socket(AF_INET, SOCK_DGRAM, 0)};
+	*c = (struct liar_client){.from = *from, .fd = socket(AF_INET, SOCK_DGRAM, 0)};
 	if (c->fd < 0 || connect(c->fd, &l->upstream.sa, addr_len(&l->upstream)) != 0)
 		exit(1);
 	l->client_n++;
@@ -116,7 +116,7 @@ static void on_client(struct liar *l)
 	ssize_t n;
 
 	while ((n = recvfrom(l->fd, m, sizeof(m), MSG_DONTWAIT, &from.sa, &size)) >= 0) {
-		struct client *c = client_of(l, &from);
+		struct liar_client *c = client_of(l, &from);
 
 		if (c && !lies(l, c, m, (size_t)n))
 			(void)!send(c->fd, m, (size_t)n, 0);
@@ -124,12 +124,12 @@ static void on_client(struct liar *l)
 	}
 }
 
-static void give(struct liar *l, const struct client *c, const uint8_t *m, size_t len)
+static void give(struct liar *l, const struct liar_client *c, const uint8_t *m, size_t len)
 {
 	(void)!sendto(l->fd, m, len, 0, &c->from.sa, addr_len(&c->from));
 }
 
-static void hold(struct liar *l, struct client *c, const uint8_t *m, size_t len)
+static void hold(struct liar *l, struct liar_client *c, const uint8_t *m, size_t len)
 {
 	struct held *h = &l->held[(l->head + l->held_n) % HELD];
 
@@ -140,7 +140,7 @@ static void hold(struct liar *l, struct client *c, const uint8_t *m, size_t len)
 	l->held_n++;
 }
 
-static void on_relay(struct liar *l, struct client *c)
+static void on_relay(struct liar *l, struct liar_client *c)
 {
 	uint8_t m[PACKET];
 	ssize_t n;
