@@ -3,6 +3,7 @@
  * What the network does: answers over each transport, addresses as others see
  * them, and calls through the relay.
  */
+#include "base/clock.h"
 #include "base/stun_error.h"
 #include "daemon/admin/admin_socket.h"
 #include "daemon/doctor/doctor.h"
@@ -13,20 +14,11 @@
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define TRIES       3
 #define TRY_MS      1000
 #define CATCH_UP_MS 15000
 #define CHANNEL     0x4001
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static const char *failure(int r, char buf[STUN_ERROR_TEXT])
 {
@@ -44,10 +36,10 @@ static const char *failure(int r, char buf[STUN_ERROR_TEXT])
 static void await_server(void *arg)
 {
 	const struct doctor *d = arg;
-	int64_t until = now_ms() + CATCH_UP_MS;
+	int64_t until = clock_mono_ms() + CATCH_UP_MS;
 	bool again = true;
 
-	while (again && now_ms() < until) {
+	while (again && clock_mono_ms() < until) {
 		json_t *said = NULL;
 		struct why why;
 

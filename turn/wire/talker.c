@@ -4,6 +4,7 @@
  */
 #include "turn/wire/talker.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 
 #include <errno.h>
@@ -14,21 +15,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 #define WAIT_MS      3000
 #define READ_SLICE_S 1  /* a blocking read of OpenSSL comes back so often */
 #define WRITE_S      30 /* while nothing is taken */
 #define CHALLENGES   2  /* that a whole request answers */
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 const char *talker_transport_name(enum talker_transport t)
 {
@@ -118,7 +110,7 @@ static int start_ssl(struct talker *t)
 
 int talker_handshake(struct talker *t)
 {
-	int64_t until = now_ms() + (int64_t)t->wait_ms * t->tries;
+	int64_t until = clock_mono_ms() + (int64_t)t->wait_ms * t->tries;
 	int64_t last = until - t->wait_ms;
 	int r = t->ssl ? 0 : start_ssl(t);
 
@@ -128,12 +120,12 @@ int talker_handshake(struct talker *t)
 		int e = SSL_get_error(t->ssl, r), err = errno;
 
 		ERR_clear_error();
-		if (t->last_try && now_ms() >= last) {
+		if (t->last_try && clock_mono_ms() >= last) {
 			t->last_try(t->arg);
-			until = now_ms() + t->wait_ms;
+			until = clock_mono_ms() + t->wait_ms;
 			last = INT64_MAX;
 		}
-		if (now_ms() >= until)
+		if (clock_mono_ms() >= until)
 			return -E_TIMEOUT;
 		if (e == SSL_ERROR_WANT_READ && t->transport == TALKER_DTLS)
 			DTLSv1_handle_timeout(t->ssl);
@@ -190,7 +182,7 @@ static ssize_t get(struct talker *t, void *buf, size_t len, int64_t until)
 	for (;;) {
 		ssize_t n;
 
-		if (!is_readable(t, until - now_ms()))
+		if (!is_readable(t, until - clock_mono_ms()))
 			return -E_TIMEOUT;
 		n = t->ssl ? SSL_read(t->ssl, buf, (int)len) : recv(t->fd, buf, len, 0);
 		if (n > 0 || (!n && !t->ssl && !talker_is_stream(t)))
@@ -218,7 +210,7 @@ int talker_read(struct talker *t, void *out, size_t len, int wait_ms)
 {
 	size_t have = 0;
 
-	return get_all(t, out, &have, len, now_ms() + wait_ms);
+	return get_all(t, out, &have, len, clock_mono_ms() + wait_ms);
 }
 
 static int receive(struct talker *t, int64_t until)
@@ -242,7 +234,7 @@ static int receive(struct talker *t, int64_t until)
 
 int talker_receive(struct talker *t, int wait_ms)
 {
-	return receive(t, now_ms() + wait_ms);
+	return receive(t, clock_mono_ms() + wait_ms);
 }
 
 bool talker_is_left(struct talker *t, int wait_ms)
@@ -311,7 +303,7 @@ int talker_say(struct talker *t, const struct wire *m)
 			t->last_try(t->arg);
 		r = talker_is_stream(t) && i ? 0 : talker_send(t, m->buf, m->len);
 		if (!r)
-			r = await_answer(t, m, now_ms() + t->wait_ms);
+			r = await_answer(t, m, clock_mono_ms() + t->wait_ms);
 	}
 	if (r)
 		return r;
@@ -431,7 +423,7 @@ int talker_relay(struct talker *t, uint16_t channel, const struct addr *peer, co
 
 int talker_await(struct talker *t, const void *data, size_t len, int wait_ms)
 {
-	int64_t until = now_ms() + wait_ms;
+	int64_t until = clock_mono_ms() + wait_ms;
 	int r;
 
 	while (!(r = receive(t, until))) {

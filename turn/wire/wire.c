@@ -4,6 +4,8 @@
  */
 #include "turn/wire/wire.h"
 
+#include "base/bytes.h"
+
 #include <assert.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -11,17 +13,6 @@
 #include <string.h>
 
 static const uint8_t cookie[4] = {0x21, 0x12, 0xa4, 0x42};
-
-static void put16(uint8_t *p, size_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static size_t get16(const uint8_t *p)
-{
-	return (size_t)p[0] << 8 | p[1];
-}
 
 static size_t pad4(size_t len)
 {
@@ -31,11 +22,10 @@ static size_t pad4(size_t len)
 void wire_start(struct wire *w, uint16_t type, uint32_t tid)
 {
 	memset(w->buf, 0, 20);
-	put16(w->buf, type);
+	bytes_put16(w->buf, type);
 	memcpy(w->buf + 4, cookie, 4);
 	memcpy(w->buf + 8, "wiretest", 8);
-	put16(w->buf + 16, tid >> 16);
-	put16(w->buf + 18, tid & 0xffff);
+	bytes_put32(w->buf + 16, tid);
 	w->len = 20;
 }
 
@@ -47,19 +37,20 @@ void wire_set_tid(struct wire *w, const uint8_t tid[WIRE_TID_LEN])
 void wire_add(struct wire *w, uint16_t type, const void *value, size_t len)
 {
 	assert(w->len + 8 + len < sizeof(w->buf));
-	put16(w->buf + w->len, type);
-	put16(w->buf + w->len + 2, len);
+	bytes_put16(w->buf + w->len, type);
+	bytes_put16(w->buf + w->len + 2, len);
 	memset(w->buf + w->len + 4, 0, len + 3);
 	if (len)
 		memcpy(w->buf + w->len + 4, value, len);
 	w->len += 4 + pad4(len);
-	put16(w->buf + 2, w->len - 20);
+	bytes_put16(w->buf + 2, w->len - 20);
 }
 
 void wire_add_u32(struct wire *w, uint16_t type, uint32_t v)
 {
-	uint8_t b[4] = {(uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v};
+	uint8_t b[4];
 
+	bytes_put32(b, v);
 	wire_add(w, type, b, 4);
 }
 
@@ -75,7 +66,7 @@ void wire_add_xor_addr(struct wire *w, uint16_t type, const struct addr *a)
 	const uint8_t *ip = addr_ip(a, &n);
 
 	v[1] = n == 4 ? 1 : 2;
-	put16(v + 2, (size_t)(addr_port(a) ^ 0x2112));
+	bytes_put16(v + 2, addr_port(a) ^ 0x2112);
 	for (size_t i = 0; i < n; i++)
 		v[4 + i] = ip[i] ^ w->buf[4 + i]; /* cookie, then transaction ID */
 	wire_add(w, type, v, 4 + n);
@@ -138,7 +129,7 @@ void wire_add_integrity256(struct wire *w, const uint8_t *key, size_t key_len, s
 	uint8_t mac[EVP_MAX_MD_SIZE];
 	unsigned int len;
 
-	put16(w->buf + 2, w->len + 4 + cut - 20);
+	bytes_put16(w->buf + 2, w->len + 4 + cut - 20);
 	HMAC(EVP_sha256(), key, (int)key_len, w->buf, w->len, mac, &len);
 	wire_add(w, ATTR_MESSAGE_INTEGRITY_SHA256, mac, cut);
 }
@@ -148,7 +139,7 @@ void wire_add_integrity(struct wire *w, const uint8_t key[16])
 	uint8_t mac[EVP_MAX_MD_SIZE];
 	unsigned int len;
 
-	put16(w->buf + 2, w->len + 24 - 20);
+	bytes_put16(w->buf + 2, w->len + 24 - 20);
 	HMAC(EVP_sha1(), key, 16, w->buf, w->len, mac, &len);
 	wire_add(w, ATTR_MESSAGE_INTEGRITY, mac, 20);
 }
@@ -167,15 +158,15 @@ static uint32_t crc32_of(const uint8_t *p, size_t len)
 
 void wire_add_fingerprint(struct wire *w)
 {
-	put16(w->buf + 2, w->len + 8 - 20);
+	bytes_put16(w->buf + 2, w->len + 8 - 20);
 	wire_add_u32(w, ATTR_FINGERPRINT, crc32_of(w->buf, w->len) ^ 0x5354554e);
 }
 
 void wire_channel_data(struct wire *w, uint16_t number, const void *data, size_t len, bool padded)
 {
 	assert(len + 8 < sizeof(w->buf));
-	put16(w->buf, number);
-	put16(w->buf + 2, len);
+	bytes_put16(w->buf, number);
+	bytes_put16(w->buf + 2, len);
 	memcpy(w->buf + 4, data, len);
 	memset(w->buf + 4 + len, 0, 3);
 	w->len = 4 + (padded ? pad4(len) : len);
@@ -185,7 +176,7 @@ size_t wire_frame_len(const uint8_t *m, size_t len)
 {
 	if (len < 4)
 		return 0;
-	return m[0] >= 64 ? 4 + pad4(get16(m + 2)) : 20 + get16(m + 2);
+	return m[0] >= 64 ? 4 + pad4(bytes_get16(m + 2)) : (size_t)20 + bytes_get16(m + 2);
 }
 
 bool wire_is_channel_data(const uint8_t *m, size_t len)
@@ -196,7 +187,7 @@ bool wire_is_channel_data(const uint8_t *m, size_t len)
 const uint8_t *wire_payload(const uint8_t *m, size_t len, size_t *payload_len)
 {
 	if (wire_is_channel_data(m, len)) {
-		*payload_len = get16(m + 2);
+		*payload_len = bytes_get16(m + 2);
 		return *payload_len <= len - 4 ? m + 4 : NULL;
 	}
 	return len >= 20 && wire_type(m) == W_DATA ? wire_get(m, len, ATTR_DATA, payload_len)
@@ -218,16 +209,16 @@ const char *wire_attr_name(uint16_t type)
 
 uint16_t wire_type(const uint8_t *m)
 {
-	return (uint16_t)get16(m);
+	return bytes_get16(m);
 }
 
 const uint8_t *wire_get_nth(const uint8_t *m, size_t len, uint16_t type, size_t n,
                             size_t *value_len)
 {
-	for (size_t at = 20; at + 4 <= len; at += 4 + pad4(get16(m + at + 2))) {
-		size_t size = get16(m + at + 2);
+	for (size_t at = 20; at + 4 <= len; at += 4 + pad4(bytes_get16(m + at + 2))) {
+		size_t size = bytes_get16(m + at + 2);
 
-		if (get16(m + at) == type && at + 4 + size <= len && !n--) {
+		if (bytes_get16(m + at) == type && at + 4 + size <= len && !n--) {
 			*value_len = size;
 			return m + at + 4;
 		}
@@ -257,7 +248,7 @@ uint32_t wire_get_u32(const uint8_t *m, size_t len, uint16_t type)
 	size_t n;
 	const uint8_t *v = wire_get(m, len, type, &n);
 
-	return v && n == 4 ? (uint32_t)(get16(v) << 16 | get16(v + 2)) : 0;
+	return v && n == 4 ? bytes_get32(v) : 0;
 }
 
 int wire_error(const uint8_t *m, size_t len)
@@ -278,7 +269,7 @@ bool wire_get_xor_addr(const uint8_t *m, size_t len, uint16_t type, struct addr 
 		return false;
 	for (size_t i = 0; i < n - 4; i++)
 		ip[i] = v[4 + i] ^ m[4 + i];
-	addr_from_bytes(out, ip, n - 4, (uint16_t)(get16(v + 2) ^ 0x2112));
+	addr_from_bytes(out, ip, n - 4, (uint16_t)(bytes_get16(v + 2) ^ 0x2112));
 	return true;
 }
 
@@ -296,7 +287,7 @@ static bool hmac_ok(const uint8_t *m, size_t len, uint16_t type, const EVP_MD *m
 		return false;
 	at = (size_t)(v - m);
 	memcpy(copy, m, at);
-	put16(copy + 2, at + n - 20);
+	bytes_put16(copy + 2, at + n - 20);
 	HMAC(md, key, (int)key_len, copy, at - 4, mac, &mac_len);
 	return !memcmp(mac, v, n);
 }
@@ -315,14 +306,14 @@ bool wire_sound(const uint8_t *m, size_t len)
 {
 	size_t at = 20;
 
-	if (len < 20 || len % 4 || get16(m + 2) + 20 != len || memcmp(m + 4, cookie, 4) != 0)
+	if (len < 20 || len % 4 || bytes_get16(m + 2) != len - 20 || memcmp(m + 4, cookie, 4) != 0)
 		return false;
 	while (at < len) {
 		size_t n, pad;
 
 		if (at + 4 > len)
 			return false;
-		n = get16(m + at + 2);
+		n = bytes_get16(m + at + 2);
 		pad = (4 - n % 4) % 4;
 		if (at + 4 + n + pad > len)
 			return false;
