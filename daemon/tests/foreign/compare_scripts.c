@@ -15,23 +15,6 @@
 #define PEER_V6 "[" RIG_PEER6 "]:3480"
 
 enum {
-	USERNAME = 0x0006,
-	CHANNEL_NUMBER = 0x000c,
-	LIFETIME = 0x000d,
-	XOR_PEER = 0x0012,
-	DATA = 0x0013,
-	REALM = 0x0014,
-	NONCE = 0x0015,
-	FAMILY = 0x0017,
-	EVEN_PORT = 0x0018,
-	TRANSPORT = 0x0019,
-	DONT_FRAGMENT = 0x001a,
-	RESERVATION_TOKEN = 0x0022,
-	SOFTWARE = 0x8022,
-	CONNECTION_ID = 0x002a,
-	ACCESS_TOKEN = 0x001b,
-	ADDITIONAL_FAMILY = 0x8000,
-	MOBILITY_TICKET = 0x8030,
 	UNKNOWN_REQUIRED = 0x7777,
 	UNKNOWN_OPTIONAL = 0xc777,
 };
@@ -53,13 +36,13 @@ static void open_alice(struct talk *t)
 static void start_allocate(struct talk *t, struct wire *m)
 {
 	talker_request(&t->c, m, W_ALLOCATE);
-	wire_add(m, TRANSPORT, udp, 4);
+	wire_add(m, ATTR_REQUESTED_TRANSPORT, udp, 4);
 }
 
 static void open_allocated(struct talk *t)
 {
 	open_alice(t);
-	talker_allocate(&t->c, NULL);
+	talker_allocate(&t->c, IPPROTO_UDP);
 }
 
 static void binding(struct talk *t)
@@ -81,9 +64,9 @@ static void binding(struct talk *t)
 	compare_say(t, "Binding with an unknown required attribute", &m);
 	wire_start(&m, W_BINDING, 5);
 	wire_add_u32(&m, UNKNOWN_OPTIONAL, 0);
-	wire_add_str(&m, SOFTWARE, "a test");
+	wire_add_str(&m, ATTR_SOFTWARE, "a test");
 	compare_say(t, "Binding with an unknown optional attribute", &m);
-	wire_start(&m, W_BINDING | 0x0010, 6);
+	wire_start(&m, W_BINDING | W_INDICATION, 6);
 	compare_say(t, "Binding indication", &m);
 	wire_start(&m, W_BINDING | W_SUCCESS, 7);
 	compare_say(t, "Binding success response", &m);
@@ -107,11 +90,11 @@ static void broken(struct talk *t)
 	m.buf[3] = 4;
 	compare_say(t, "length past the end", &m);
 	wire_start(&m, W_BINDING, 3);
-	wire_add_u32(&m, SOFTWARE, 0);
+	wire_add_u32(&m, ATTR_SOFTWARE, 0);
 	m.buf[3] = 0;
 	compare_say(t, "length short of the end", &m);
 	wire_start(&m, W_BINDING, 4);
-	wire_add_u32(&m, SOFTWARE, 0);
+	wire_add_u32(&m, ATTR_SOFTWARE, 0);
 	m.buf[23] = 200;
 	compare_say(t, "attribute past the end", &m);
 	wire_start(&m, W_BINDING, 5);
@@ -162,12 +145,12 @@ static void with_parts(struct talk *t, const char *step, const char *user, const
 	open_alice(t);
 	wire_start(&m, W_ALLOCATE, ++t->c.tid);
 	if (user)
-		wire_add_str(&m, USERNAME, user);
+		wire_add_str(&m, ATTR_USERNAME, user);
 	if (realm)
-		wire_add_str(&m, REALM, *realm ? realm : t->c.realm);
+		wire_add_str(&m, ATTR_REALM, *realm ? realm : t->c.realm);
 	if (nonce)
-		wire_add_str(&m, NONCE, *nonce ? nonce : t->c.nonce);
-	wire_add(&m, TRANSPORT, udp, 4);
+		wire_add_str(&m, ATTR_NONCE, *nonce ? nonce : t->c.nonce);
+	wire_add(&m, ATTR_REQUESTED_TRANSPORT, udp, 4);
 	compare_ask(t, step, &m);
 	talker_close(&t->c);
 }
@@ -195,7 +178,7 @@ static void credentials(struct talk *t)
 	talker_close(&t->c);
 	open_alice(t);
 	start_allocate(t, &m);
-	wire_add(&m, 0x0008, "tooshort", 8);
+	wire_add(&m, ATTR_MESSAGE_INTEGRITY, "tooshort", 8);
 	compare_say(t, "integrity of eight bytes", &m);
 	talker_close(&t->c);
 }
@@ -226,54 +209,64 @@ static void allocate_with(struct talk *t, const char *step, const struct extra *
 static void allocate_checks(struct talk *t)
 {
 	allocate_with(t, "Allocate without REQUESTED-TRANSPORT", NULL, 0);
-	ALLOCATE_WITH(t, "Allocate, transport of two bytes", {TRANSPORT, udp, 2});
-	ALLOCATE_WITH(t, "Allocate, transport SCTP", {TRANSPORT, sctp, 4});
-	ALLOCATE_WITH(t, "Allocate, TCP relay over UDP", {TRANSPORT, tcp, 4});
-	ALLOCATE_WITH(t, "Allocate, IPv4", {TRANSPORT, udp, 4}, {FAMILY, ipv4, 4});
-	ALLOCATE_WITH(t, "Allocate, IPv6 where there is none", {TRANSPORT, udp, 4},
-	              {FAMILY, ipv6, 4});
-	ALLOCATE_WITH(t, "Allocate, family 9", {TRANSPORT, udp, 4}, {FAMILY, family9, 4});
-	ALLOCATE_WITH(t, "Allocate, family of two bytes", {TRANSPORT, udp, 4}, {FAMILY, ipv4, 2});
-	ALLOCATE_WITH(t, "Allocate, unknown required attribute", {TRANSPORT, udp, 4},
+	ALLOCATE_WITH(t, "Allocate, transport of two bytes", {ATTR_REQUESTED_TRANSPORT, udp, 2});
+	ALLOCATE_WITH(t, "Allocate, transport SCTP", {ATTR_REQUESTED_TRANSPORT, sctp, 4});
+	ALLOCATE_WITH(t, "Allocate, TCP relay over UDP", {ATTR_REQUESTED_TRANSPORT, tcp, 4});
+	ALLOCATE_WITH(t, "Allocate, IPv4", {ATTR_REQUESTED_TRANSPORT, udp, 4},
+	              {ATTR_REQUESTED_ADDRESS_FAMILY, ipv4, 4});
+	ALLOCATE_WITH(t, "Allocate, IPv6 where there is none", {ATTR_REQUESTED_TRANSPORT, udp, 4},
+	              {ATTR_REQUESTED_ADDRESS_FAMILY, ipv6, 4});
+	ALLOCATE_WITH(t, "Allocate, family 9", {ATTR_REQUESTED_TRANSPORT, udp, 4},
+	              {ATTR_REQUESTED_ADDRESS_FAMILY, family9, 4});
+	ALLOCATE_WITH(t, "Allocate, family of two bytes", {ATTR_REQUESTED_TRANSPORT, udp, 4},
+	              {ATTR_REQUESTED_ADDRESS_FAMILY, ipv4, 2});
+	ALLOCATE_WITH(t, "Allocate, unknown required attribute", {ATTR_REQUESTED_TRANSPORT, udp, 4},
 	              {UNKNOWN_REQUIRED, udp, 4});
-	ALLOCATE_WITH(t, "Allocate, unknown optional attribute", {TRANSPORT, udp, 4},
+	ALLOCATE_WITH(t, "Allocate, unknown optional attribute", {ATTR_REQUESTED_TRANSPORT, udp, 4},
 	              {UNKNOWN_OPTIONAL, udp, 4});
-	ALLOCATE_WITH(t, "Allocate, EVEN-PORT", {TRANSPORT, udp, 4}, {EVEN_PORT, "\0", 1});
-	ALLOCATE_WITH(t, "Allocate, EVEN-PORT with the next", {TRANSPORT, udp, 4},
-	              {EVEN_PORT, "\x80", 1});
-	ALLOCATE_WITH(t, "Allocate, EVEN-PORT and RESERVATION-TOKEN", {TRANSPORT, udp, 4},
-	              {EVEN_PORT, "\x80", 1}, {RESERVATION_TOKEN, "12345678", 8});
-	ALLOCATE_WITH(t, "Allocate, family and RESERVATION-TOKEN", {TRANSPORT, udp, 4},
-	              {FAMILY, ipv4, 4}, {RESERVATION_TOKEN, "12345678", 8});
-	ALLOCATE_WITH(t, "Allocate, RESERVATION-TOKEN that was never given", {TRANSPORT, udp, 4},
-	              {RESERVATION_TOKEN, "12345678", 8});
-	ALLOCATE_WITH(t, "Allocate, RESERVATION-TOKEN of four bytes", {TRANSPORT, udp, 4},
-	              {RESERVATION_TOKEN, "1234", 4});
+	ALLOCATE_WITH(t, "Allocate, EVEN-PORT", {ATTR_REQUESTED_TRANSPORT, udp, 4},
+	              {ATTR_EVEN_PORT, "\0", 1});
+	ALLOCATE_WITH(t, "Allocate, EVEN-PORT with the next", {ATTR_REQUESTED_TRANSPORT, udp, 4},
+	              {ATTR_EVEN_PORT, "\x80", 1});
+	ALLOCATE_WITH(t, "Allocate, EVEN-PORT and RESERVATION-TOKEN",
+	              {ATTR_REQUESTED_TRANSPORT, udp, 4}, {ATTR_EVEN_PORT, "\x80", 1},
+	              {ATTR_RESERVATION_TOKEN, "12345678", 8});
+	ALLOCATE_WITH(t, "Allocate, family and RESERVATION-TOKEN",
+	              {ATTR_REQUESTED_TRANSPORT, udp, 4}, {ATTR_REQUESTED_ADDRESS_FAMILY, ipv4, 4},
+	              {ATTR_RESERVATION_TOKEN, "12345678", 8});
+	ALLOCATE_WITH(t, "Allocate, RESERVATION-TOKEN that was never given",
+	              {ATTR_REQUESTED_TRANSPORT, udp, 4}, {ATTR_RESERVATION_TOKEN, "12345678", 8});
+	ALLOCATE_WITH(t, "Allocate, RESERVATION-TOKEN of four bytes",
+	              {ATTR_REQUESTED_TRANSPORT, udp, 4}, {ATTR_RESERVATION_TOKEN, "1234", 4});
 }
 
 static void extensions(struct talk *t)
 {
 	struct wire m;
 
-	ALLOCATE_WITH(t, "Allocate, DONT-FRAGMENT", {TRANSPORT, udp, 4}, {DONT_FRAGMENT, "", 0});
-	ALLOCATE_WITH(t, "Allocate, additional IPv6 where there is none", {TRANSPORT, udp, 4},
-	              {ADDITIONAL_FAMILY, ipv6, 4});
-	ALLOCATE_WITH(t, "Allocate, additional IPv4", {TRANSPORT, udp, 4},
-	              {ADDITIONAL_FAMILY, ipv4, 4});
-	ALLOCATE_WITH(t, "Allocate, family and additional family", {TRANSPORT, udp, 4},
-	              {FAMILY, ipv4, 4}, {ADDITIONAL_FAMILY, ipv6, 4});
-	ALLOCATE_WITH(t, "Allocate, next port and additional family", {TRANSPORT, udp, 4},
-	              {EVEN_PORT, "\x80", 1}, {ADDITIONAL_FAMILY, ipv6, 4});
-	ALLOCATE_WITH(t, "Allocate, MOBILITY-TICKET where that is off", {TRANSPORT, udp, 4},
-	              {MOBILITY_TICKET, "", 0});
-	ALLOCATE_WITH(t, "Allocate, ACCESS-TOKEN where that is off", {TRANSPORT, udp, 4},
-	              {ACCESS_TOKEN, "token", 5});
+	ALLOCATE_WITH(t, "Allocate, DONT-FRAGMENT", {ATTR_REQUESTED_TRANSPORT, udp, 4},
+	              {ATTR_DONT_FRAGMENT, "", 0});
+	ALLOCATE_WITH(t, "Allocate, additional IPv6 where there is none",
+	              {ATTR_REQUESTED_TRANSPORT, udp, 4},
+	              {ATTR_ADDITIONAL_ADDRESS_FAMILY, ipv6, 4});
+	ALLOCATE_WITH(t, "Allocate, additional IPv4", {ATTR_REQUESTED_TRANSPORT, udp, 4},
+	              {ATTR_ADDITIONAL_ADDRESS_FAMILY, ipv4, 4});
+	ALLOCATE_WITH(t, "Allocate, family and additional family",
+	              {ATTR_REQUESTED_TRANSPORT, udp, 4}, {ATTR_REQUESTED_ADDRESS_FAMILY, ipv4, 4},
+	              {ATTR_ADDITIONAL_ADDRESS_FAMILY, ipv6, 4});
+	ALLOCATE_WITH(t, "Allocate, next port and additional family",
+	              {ATTR_REQUESTED_TRANSPORT, udp, 4}, {ATTR_EVEN_PORT, "\x80", 1},
+	              {ATTR_ADDITIONAL_ADDRESS_FAMILY, ipv6, 4});
+	ALLOCATE_WITH(t, "Allocate, MOBILITY-TICKET where that is off",
+	              {ATTR_REQUESTED_TRANSPORT, udp, 4}, {ATTR_MOBILITY_TICKET, "", 0});
+	ALLOCATE_WITH(t, "Allocate, ACCESS-TOKEN where that is off",
+	              {ATTR_REQUESTED_TRANSPORT, udp, 4}, {ATTR_ACCESS_TOKEN, "token", 5});
 	open_allocated(t);
 	talker_request(&t->c, &m, W_CONNECT);
 	wire_add_peer(&m, PEER);
 	compare_ask(t, "Connect on a UDP allocation", &m);
 	talker_request(&t->c, &m, W_CONNECTION_BIND);
-	wire_add_u32(&m, CONNECTION_ID, 1);
+	wire_add_u32(&m, ATTR_CONNECTION_ID, 1);
 	compare_ask(t, "ConnectionBind over UDP", &m);
 	talker_close(&t->c);
 }
@@ -284,21 +277,21 @@ static void lifetime(struct talk *t, const char *step, uint32_t seconds)
 
 	open_alice(t);
 	start_allocate(t, &m);
-	wire_add_u32(&m, LIFETIME, seconds);
+	wire_add_u32(&m, ATTR_LIFETIME, seconds);
 	compare_ask(t, step, &m);
 	talker_close(&t->c);
 }
 
 static void lifetimes(struct talk *t)
 {
-	ALLOCATE_WITH(t, "Allocate, no LIFETIME", {TRANSPORT, udp, 4});
+	ALLOCATE_WITH(t, "Allocate, no LIFETIME", {ATTR_REQUESTED_TRANSPORT, udp, 4});
 	lifetime(t, "Allocate, LIFETIME 700", 700);
 	lifetime(t, "Allocate, LIFETIME 100", 100);
 	lifetime(t, "Allocate, LIFETIME 100000", 100000);
 	lifetime(t, "Allocate, LIFETIME 0", 0);
 	lifetime(t, "Allocate, LIFETIME 2^32-1", 0xffffffff);
-	ALLOCATE_WITH(t, "Allocate, LIFETIME of two bytes", {TRANSPORT, udp, 4},
-	              {LIFETIME, udp, 2});
+	ALLOCATE_WITH(t, "Allocate, LIFETIME of two bytes", {ATTR_REQUESTED_TRANSPORT, udp, 4},
+	              {ATTR_LIFETIME, udp, 2});
 }
 
 static void allocation(struct talk *t)
@@ -319,16 +312,16 @@ static void allocation(struct talk *t)
 	talker_request(&t->c, &m, W_REFRESH);
 	compare_ask(t, "Refresh", &m);
 	talker_request(&t->c, &m, W_REFRESH);
-	wire_add_u32(&m, LIFETIME, 1200);
+	wire_add_u32(&m, ATTR_LIFETIME, 1200);
 	compare_ask(t, "Refresh, LIFETIME 1200", &m);
 	talker_request(&t->c, &m, W_REFRESH);
-	wire_add(&m, LIFETIME, udp, 2);
+	wire_add(&m, ATTR_LIFETIME, udp, 2);
 	compare_ask(t, "Refresh, LIFETIME of two bytes", &m);
 	talker_request(&t->c, &m, W_REFRESH);
-	wire_add(&m, FAMILY, ipv6, 4);
+	wire_add(&m, ATTR_REQUESTED_ADDRESS_FAMILY, ipv6, 4);
 	compare_ask(t, "Refresh, the other family", &m);
 	talker_request(&t->c, &m, W_REFRESH);
-	wire_add(&m, FAMILY, ipv4, 4);
+	wire_add(&m, ATTR_REQUESTED_ADDRESS_FAMILY, ipv4, 4);
 	compare_ask(t, "Refresh, its own family", &m);
 	t->c.user = "bob";
 	t->c.user_len = strlen(t->c.user);
@@ -339,7 +332,7 @@ static void allocation(struct talk *t)
 	t->c.user_len = strlen(t->c.user);
 	t->c.password = "wonderland";
 	talker_request(&t->c, &m, W_REFRESH);
-	wire_add_u32(&m, LIFETIME, 0);
+	wire_add_u32(&m, ATTR_LIFETIME, 0);
 	wire_add_integrity(&m, key);
 	again = m;
 	compare_say(t, "Refresh, LIFETIME 0", &m);
@@ -356,7 +349,7 @@ static void without_allocation(struct talk *t)
 	talker_close(&t->c);
 	open_alice(t);
 	talker_request(&t->c, &m, W_REFRESH);
-	wire_add_u32(&m, LIFETIME, 0);
+	wire_add_u32(&m, ATTR_LIFETIME, 0);
 	compare_ask(t, "Refresh without an allocation, LIFETIME 0", &m);
 	talker_close(&t->c);
 	open_alice(t);
@@ -366,7 +359,7 @@ static void without_allocation(struct talk *t)
 	talker_close(&t->c);
 	open_alice(t);
 	talker_request(&t->c, &m, W_CHANNEL_BIND);
-	wire_add_u32(&m, CHANNEL_NUMBER, 0x40000000);
+	wire_add_u32(&m, ATTR_CHANNEL_NUMBER, 0x40000000);
 	wire_add_peer(&m, PEER);
 	compare_ask(t, "ChannelBind without an allocation", &m);
 	talker_send_to(&t->c, PEER, "lost");
@@ -403,10 +396,10 @@ static void permissions(struct talk *t)
 	permission(t, "CreatePermission for 192.168.1.1", "192.168.1.1:80", NULL);
 	permission(t, "CreatePermission for 169.254.169.254", "169.254.169.254:80", NULL);
 	talker_request(&t->c, &m, W_CREATE_PERMISSION);
-	wire_add(&m, XOR_PEER, "\0\1\0", 3);
+	wire_add(&m, ATTR_XOR_PEER_ADDRESS, "\0\1\0", 3);
 	compare_ask(t, "CreatePermission, peer of three bytes", &m);
 	talker_request(&t->c, &m, W_CREATE_PERMISSION);
-	wire_add(&m, XOR_PEER, "\0\3\0\1\1\2\3\4", 8);
+	wire_add(&m, ATTR_XOR_PEER_ADDRESS, "\0\3\0\1\1\2\3\4", 8);
 	compare_ask(t, "CreatePermission, peer of family 3", &m);
 	talker_request(&t->c, &m, W_CREATE_PERMISSION);
 	wire_add_peer(&m, PEER);
@@ -421,7 +414,7 @@ static void channel(struct talk *t, const char *step, uint16_t number, const cha
 
 	talker_request(&t->c, &m, W_CHANNEL_BIND);
 	if (number)
-		wire_add_u32(&m, CHANNEL_NUMBER, (uint32_t)number << 16);
+		wire_add_u32(&m, ATTR_CHANNEL_NUMBER, (uint32_t)number << 16);
 	if (peer)
 		wire_add_peer(&m, peer);
 	compare_ask(t, step, &m);
@@ -455,7 +448,7 @@ static void data(struct talk *t)
 	open_allocated(t);
 	talker_send_to(&t->c, PEER, "no permission");
 	compare_listen(t, "Send without permission");
-	talker_permit(&t->c, PEER);
+	talker_permit_to(&t->c, PEER);
 	talker_send_to(&t->c, PEER, "hello");
 	compare_listen(t, "Send, and the echo");
 	wire_start(&m, W_SEND, ++t->c.tid);
@@ -463,16 +456,16 @@ static void data(struct talk *t)
 	talker_send(&t->c, m.buf, m.len);
 	compare_listen(t, "Send without DATA");
 	wire_start(&m, W_SEND, ++t->c.tid);
-	wire_add_str(&m, DATA, "whither?");
+	wire_add_str(&m, ATTR_DATA, "whither?");
 	talker_send(&t->c, m.buf, m.len);
 	compare_listen(t, "Send without a peer");
 	wire_start(&m, W_SEND, ++t->c.tid);
 	wire_add_peer(&m, PEER);
-	wire_add_str(&m, DATA, "hello");
+	wire_add_str(&m, ATTR_DATA, "hello");
 	wire_add_u32(&m, UNKNOWN_REQUIRED, 0);
 	talker_send(&t->c, m.buf, m.len);
 	compare_listen(t, "Send with an unknown required attribute");
-	talker_bind(&t->c, 0x4000, PEER);
+	talker_bind_to(&t->c, 0x4000, PEER);
 	talker_send(&t->c, "\x40\x00\x00\x05hello\0\0", 12);
 	compare_listen(t, "ChannelData, and the echo");
 	talker_send(&t->c, "\x40\x00\x00\x0ahello", 9);
@@ -494,7 +487,7 @@ static void behind_integrity(struct talk *t)
 	talker_key(&t->c, key);
 	start_allocate(t, &m);
 	wire_add_integrity(&m, key);
-	wire_add_u32(&m, LIFETIME, 3000);
+	wire_add_u32(&m, ATTR_LIFETIME, 3000);
 	compare_say(t, "Allocate, LIFETIME behind the integrity", &m);
 	talker_request(&t->c, &m, W_REFRESH);
 	wire_add_integrity(&m, key);
@@ -516,14 +509,16 @@ static void tcp_relay(struct talk *t)
 {
 	struct wire m;
 
-	ALLOCATE_WITH(t, "TCP relay", {TRANSPORT, tcp, 4});
-	ALLOCATE_WITH(t, "TCP relay, EVEN-PORT", {TRANSPORT, tcp, 4}, {EVEN_PORT, "\0", 1});
-	ALLOCATE_WITH(t, "TCP relay, DONT-FRAGMENT", {TRANSPORT, tcp, 4}, {DONT_FRAGMENT, "", 0});
-	ALLOCATE_WITH(t, "TCP relay, RESERVATION-TOKEN", {TRANSPORT, tcp, 4},
-	              {RESERVATION_TOKEN, "12345678", 8});
+	ALLOCATE_WITH(t, "TCP relay", {ATTR_REQUESTED_TRANSPORT, tcp, 4});
+	ALLOCATE_WITH(t, "TCP relay, EVEN-PORT", {ATTR_REQUESTED_TRANSPORT, tcp, 4},
+	              {ATTR_EVEN_PORT, "\0", 1});
+	ALLOCATE_WITH(t, "TCP relay, DONT-FRAGMENT", {ATTR_REQUESTED_TRANSPORT, tcp, 4},
+	              {ATTR_DONT_FRAGMENT, "", 0});
+	ALLOCATE_WITH(t, "TCP relay, RESERVATION-TOKEN", {ATTR_REQUESTED_TRANSPORT, tcp, 4},
+	              {ATTR_RESERVATION_TOKEN, "12345678", 8});
 	open_alice(t);
 	talker_request(&t->c, &m, W_ALLOCATE);
-	wire_add(&m, TRANSPORT, tcp, 4);
+	wire_add(&m, ATTR_REQUESTED_TRANSPORT, tcp, 4);
 	talker_ask(&t->c, &m);
 	talker_request(&t->c, &m, W_CONNECT);
 	compare_ask(t, "Connect without a peer", &m);
@@ -541,7 +536,7 @@ static void tcp_relay(struct talk *t)
 	talker_close(&t->c);
 	open_alice(t);
 	talker_request(&t->c, &m, W_CONNECTION_BIND);
-	wire_add_u32(&m, CONNECTION_ID, 12345);
+	wire_add_u32(&m, ATTR_CONNECTION_ID, 12345);
 	compare_ask(t, "ConnectionBind to no connection", &m);
 	talker_close(&t->c);
 	open_alice(t);

@@ -45,41 +45,12 @@ static struct rig_server server;
 static struct rig_program turnserver, echo;
 static int unlisted;
 
-static const struct {
-	uint16_t type;
-	const char *name;
-} names[] = {
-    {0x0001, "MAPPED-ADDRESS"},
-    {0x0006, "USERNAME"},
-    {0x0008, "MESSAGE-INTEGRITY"},
-    {0x0009, "ERROR-CODE"},
-    {0x000a, "UNKNOWN-ATTRIBUTES"},
-    {0x000c, "CHANNEL-NUMBER"},
-    {0x000d, "LIFETIME"},
-    {0x0012, "XOR-PEER-ADDRESS"},
-    {0x0013, "DATA"},
-    {0x0014, "REALM"},
-    {0x0015, "NONCE"},
-    {0x0016, "XOR-RELAYED-ADDRESS"},
-    {0x001c, "MESSAGE-INTEGRITY-SHA256"},
-    {0x0020, "XOR-MAPPED-ADDRESS"},
-    {0x0022, "RESERVATION-TOKEN"},
-    {0x8001, "ADDRESS-ERROR-CODE"},
-    {0x8002, "PASSWORD-ALGORITHMS"},
-    {0x8022, "SOFTWARE"},
-    {0x8028, "FINGERPRINT"},
-    {0x802b, "RESPONSE-ORIGIN"},
-    {0x802c, "OTHER-ADDRESS"},
-    {0x8030, "MOBILITY-TICKET"},
-};
-
 static const char *attr_name(uint16_t type, char text[8])
 {
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (names[i].type == type)
-			return names[i].name;
+	const char *name = wire_attr_name(type);
+
 	snprintf(text, 8, "0x%04x", type);
-	return text;
+	return name ? name : text;
 }
 
 /* ---- what came back ---- */
@@ -113,15 +84,15 @@ static void note_values(struct answer *a, const struct talk *t)
 	uint8_t key[16];
 
 	talker_key(&t->c, key);
-	if (wire_get(m, len, 0x0008, &n))
+	if (wire_get(m, len, ATTR_MESSAGE_INTEGRITY, &n))
 		strcpy(a->integrity, wire_integrity_ok(m, len, key) ? "right" : "wrong");
-	if (wire_get(m, len, 0x000d, &n)) /* a second may have passed since it was set */
+	if (wire_get(m, len, ATTR_LIFETIME, &n)) /* a second may have passed since it was set */
 		snprintf(a->lifetime, sizeof(a->lifetime), "%u",
-		         (wire_get_u32(m, len, 0x000d) + 9) / 10 * 10);
+		         (wire_get_u32(m, len, ATTR_LIFETIME) + 9) / 10 * 10);
 	getsockname(t->c.fd, &self.sa, &self_len);
-	if (wire_get_xor_addr(m, len, 0x0020, &mapped))
+	if (wire_get_xor_addr(m, len, ATTR_XOR_MAPPED_ADDRESS, &mapped))
 		strcpy(a->mapped, addr_equal(&mapped, &self) ? "right" : "wrong");
-	v = wire_get(m, len, 0x000a, &n);
+	v = wire_get(m, len, ATTR_UNKNOWN_ATTRIBUTES, &n);
 	for (size_t i = 0; v && i + 1 < n && used + 6 < sizeof(a->unknown); i += 2)
 		used += (size_t)snprintf(a->unknown + used, sizeof(a->unknown) - used, "%04x ",
 		                         v[i] << 8 | v[i + 1]);
@@ -132,6 +103,8 @@ static int note(struct talk *t, const char *step, int code)
 {
 	struct answer *a = &t->answers[t->n++];
 
+	if (code < 0) /* closed or not */
+		code = TALKER_SILENCE;
 	assert_true(t->n < COMPARE_STEPS_MAX);
 	memset(a, 0, sizeof(*a));
 	snprintf(a->step, sizeof(a->step), "%s%s", t->stream ? TCP_STEP : "", step);
@@ -163,9 +136,7 @@ int compare_ask(struct talk *t, const char *step, struct wire *m)
 
 int compare_listen(struct talk *t, const char *step)
 {
-	bool came = talker_receive(&t->c, t->wait_ms);
-
-	return note(t, step, came ? 0 : TALKER_SILENCE);
+	return note(t, step, talker_receive(&t->c, t->wait_ms));
 }
 
 /* ---- the two side by side ---- */

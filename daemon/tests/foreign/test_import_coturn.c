@@ -93,7 +93,7 @@ static void note_user(struct seen *s, const char *server, const char *text)
 		code[i] = talker_login(&t[i]);
 		if (code[i] == 401) {
 			snprintf(realm, sizeof(realm), "%s", t[i].realm);
-			code[i] = talker_allocate(&t[i], NULL);
+			code[i] = talker_allocate(&t[i], IPPROTO_UDP);
 		}
 	}
 	note(s, "%s in \"%s\":", text, realm);

@@ -120,7 +120,7 @@ static void assert_serves(void)
 
 	for (size_t i = 0; i < 3; i++) {
 		talker_open(&t, at[i], false, NULL, "alice", "wonderland");
-		assert_int_equal(talker_allocate(&t, NULL), 0);
+		assert_int_equal(talker_allocate(&t, IPPROTO_UDP), 0);
 		assert_int_equal(talker_refresh(&t, 0), 0);
 		talker_close(&t);
 	}
@@ -189,27 +189,26 @@ static void flood_leaves_no_memory(struct wire *m)
 
 static void spoofed_allocates(void **state)
 {
-	static const uint8_t udp[4] = {17};
 	struct wire m;
 
 	(void)state;
 	wire_start(&m, W_ALLOCATE, 1);
-	wire_add(&m, 0x0019, udp, 4);
+	wire_add_transport(&m, IPPROTO_UDP);
 	flood_leaves_no_memory(&m);
 }
 
 /* Made to look as if they had been here before: the nonce is made up. */
 static void spoofed_allocates_with_credentials(void **state)
 {
-	static const uint8_t udp[4] = {17}, key[16] = {1};
+	static const uint8_t key[16] = {1};
 	struct wire m;
 
 	(void)state;
 	wire_start(&m, W_ALLOCATE, 1);
-	wire_add_str(&m, 0x0006, "alice");
-	wire_add_str(&m, 0x0014, "turnpike");
-	wire_add_str(&m, 0x0015, "obMatJogsiyAAAABBBBCCCC");
-	wire_add(&m, 0x0019, udp, 4);
+	wire_add_str(&m, ATTR_USERNAME, "alice");
+	wire_add_str(&m, ATTR_REALM, "turnpike");
+	wire_add_str(&m, ATTR_NONCE, "obMatJogsiyAAAABBBBCCCC");
+	wire_add_transport(&m, IPPROTO_UDP);
 	wire_add_integrity(&m, key);
 	flood_leaves_no_memory(&m);
 }

@@ -127,7 +127,7 @@ static void sessions_over_both(void **state)
 	for (i = 0; i < N; i++)
 		talker_enter(&t[i], SERVER4, i == 3, i % 2 ? "bob" : "alice",
 		             i % 2 ? "builder" : "wonderland");
-	assert_int_equal(talker_permit(&t[0], RIG_PEER4 ":9"), 0);
+	assert_int_equal(talker_permit_to(&t[0], RIG_PEER4 ":9"), 0);
 	by_cli = verb_json("sessions --json");
 	assert_int_equal(json_array_size(json_object_get(by_cli, "sessions")), N);
 	json_array_foreach (json_object_get(by_cli, "sessions"), i, s) {
@@ -255,7 +255,6 @@ static void any_bytes_are_a_name(void **state)
 	};
 	char user[3][64], password[3][64], *said, *log;
 	struct talker t[3];
-	struct addr relayed;
 
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
@@ -266,7 +265,7 @@ static void any_bytes_are_a_name(void **state)
 		talker_open(&t[i], SERVER4, false, NULL, user[i], password[i]);
 		t[i].user_len = (size_t)n + cases[i].len;
 		assert_int_equal(talker_login(&t[i]), 401);
-		assert_int_equal(talker_allocate(&t[i], &relayed), 0);
+		assert_int_equal(talker_allocate(&t[i], IPPROTO_UDP), 0);
 	}
 	said = rig_verb(&server, "sessions", NULL);
 	log = rig_output(&server.program);
@@ -450,11 +449,11 @@ static void drains(void **state)
 	rig_server_settle(&server);
 	talker_open(&out, SERVER4, false, NULL, "alice", "wonderland");
 	assert_int_equal(talker_login(&out), 401);
-	assert_int_equal(talker_allocate(&out, NULL), 508);
+	assert_int_equal(talker_allocate(&out, IPPROTO_UDP), 508);
 	assert_int_equal(talker_refresh(&in, 600), 0); /* who is here goes on */
 	free(rig_verb(&server, "drain cancel", NULL));
 	rig_server_settle(&server);
-	assert_int_equal(talker_allocate(&out, NULL), 0);
+	assert_int_equal(talker_allocate(&out, IPPROTO_UDP), 0);
 	audit = rig_verb(&server, "audit", NULL);
 	assert_non_null(strstr(audit, "socket uid 0\tdrain\t"));
 	assert_non_null(strstr(audit, "socket uid 0\tdrain cancel\t"));

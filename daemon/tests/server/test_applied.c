@@ -96,7 +96,7 @@ static int permits_private(void)
 	struct talker t;
 
 	enter(&t);
-	return leave(&t, talker_permit(&t, PRIVATE));
+	return leave(&t, talker_permit_to(&t, PRIVATE));
 }
 
 static int permits_public(void)
@@ -104,7 +104,7 @@ static int permits_public(void)
 	struct talker t;
 
 	enter(&t);
-	return leave(&t, talker_permit(&t, PUBLIC));
+	return leave(&t, talker_permit_to(&t, PUBLIC));
 }
 
 static int second_permission(void)
@@ -112,8 +112,8 @@ static int second_permission(void)
 	struct talker t;
 
 	enter(&t);
-	assert_int_equal(talker_permit(&t, PUBLIC), 0);
-	return leave(&t, talker_permit(&t, ECHO));
+	assert_int_equal(talker_permit_to(&t, PUBLIC), 0);
+	return leave(&t, talker_permit_to(&t, ECHO));
 }
 
 static int second_channel(void)
@@ -121,8 +121,8 @@ static int second_channel(void)
 	struct talker t;
 
 	enter(&t);
-	assert_int_equal(talker_bind(&t, 0x4001, PUBLIC), 0);
-	return leave(&t, talker_bind(&t, 0x4002, ECHO));
+	assert_int_equal(talker_bind_to(&t, 0x4001, PUBLIC), 0);
+	return leave(&t, talker_bind_to(&t, 0x4002, ECHO));
 }
 
 static int legacy_channel(void)
@@ -130,7 +130,7 @@ static int legacy_channel(void)
 	struct talker t;
 
 	enter(&t);
-	return leave(&t, talker_bind(&t, 0x5001, PUBLIC));
+	return leave(&t, talker_bind_to(&t, 0x5001, PUBLIC));
 }
 
 static int mobile_allocation(void)
@@ -174,11 +174,11 @@ static int all_packets_come_back(void)
 	int n = 0;
 
 	enter(&t);
-	assert_int_equal(talker_bind(&t, 0x4001, ECHO), 0);
+	assert_int_equal(talker_bind_to(&t, 0x4001, ECHO), 0);
 	wire_channel_data(&packet, 0x4001, load, sizeof(load), false);
 	for (int i = 0; i < PACKETS && n == i; i++) {
-		assert_true(talker_send(&t, packet.buf, packet.len));
-		n += talker_receive(&t, LINE_MS);
+		assert_int_equal(talker_send(&t, packet.buf, packet.len), 0);
+		n += !talker_receive(&t, LINE_MS);
 	}
 	return leave(&t, n == PACKETS);
 }
@@ -195,8 +195,8 @@ static int all_answered(uint16_t type)
 		wire_start(&m, type, ++t.tid);
 		if (type == W_ALLOCATE)
 			wire_add_transport(&m, IPPROTO_UDP);
-		assert_true(talker_send(&t, m.buf, m.len));
-		n += talker_receive(&t, LINE_MS);
+		assert_int_equal(talker_send(&t, m.buf, m.len), 0);
+		n += !talker_receive(&t, LINE_MS);
 	}
 	talker_close(&t);
 	return n == QUESTIONS;

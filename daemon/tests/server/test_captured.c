@@ -93,7 +93,7 @@ static void allocate(struct talker *t)
 	struct wire m;
 
 	talker_request(t, &m, W_ALLOCATE);
-	wire_add_u32(&m, 0x0019, 17u << 24);
+	wire_add_transport(&m, IPPROTO_UDP);
 	ask(t, &m, &got.allocate);
 }
 
@@ -102,7 +102,7 @@ static void refresh(struct talker *t, uint32_t lifetime_s, struct wire *out)
 	struct wire m;
 
 	talker_request(t, &m, W_REFRESH);
-	wire_add_u32(&m, 0x000d, lifetime_s);
+	wire_add_u32(&m, ATTR_LIFETIME, lifetime_s);
 	ask(t, &m, out);
 }
 

@@ -47,12 +47,11 @@ static void user_add_and_del(void **state)
 {
 	unsigned int late = 0;
 	struct talker t;
-	struct addr relayed;
 
 	(void)state;
 	talker_open(&t, SERVER4, false, NULL, "alice", "wonderland");
 	assert_int_equal(talker_login(&t), 401);
-	assert_int_equal(talker_allocate(&t, NULL), 401);
+	assert_int_equal(talker_allocate(&t, IPPROTO_UDP), 401);
 	/* before the verb ends, not at the next look at the store; but a worker that got no core
 	 * may read its mail after the request */
 	for (int i = 0; i < 10; i++) {
@@ -65,11 +64,11 @@ static void user_add_and_del(void **state)
 	}
 	assert_in_range(late, 0, 5);
 	free(rig_verb(&server, "user add alice --password-stdin", "wonderland\n"));
-	SOON(talker_allocate(&t, NULL) == 0);
+	SOON(talker_allocate(&t, IPPROTO_UDP) == 0);
 	talker_close(&t);
 
 	talker_open(&t, SERVER4, false, NULL, "alice", "wonderland");
-	assert_int_equal(talker_allocate(&t, &relayed), 0);
+	assert_int_equal(talker_allocate(&t, IPPROTO_UDP), 0);
 	assert_int_equal(talker_refresh(&t, 600), 0);
 	free(rig_verb(&server, "user del alice", NULL));
 	SOON(talker_refresh(&t, 600) == 401);
@@ -89,7 +88,7 @@ static void verbs_mean_the_servers_settings(void **state)
 	free(rig_verb(&s, "user add dora --password-stdin", "explorer\n"));
 	talker_open(&t, RIG_SERVER4B ":3479", false, NULL, "dora", "explorer");
 	assert_int_equal(talker_login(&t), 401);
-	SOON(talker_allocate(&t, NULL) == 0);
+	SOON(talker_allocate(&t, IPPROTO_UDP) == 0);
 	talker_close(&t);
 	free(rig_verb(&s, "health", NULL));
 	said = rig_verb(&s, "credentials dora", NULL);
@@ -123,7 +122,7 @@ static void secret_retire(void **state)
 	credential_password(SECRET, strlen(SECRET), user, strlen(user), password);
 
 	talker_open(&old, SERVER4, false, NULL, user, password);
-	SOON(talker_allocate(&old, NULL) == 0);
+	SOON(talker_allocate(&old, IPPROTO_UDP) == 0);
 	free(rig_verb(&server, verb, NULL));
 	talker_open(&fresh, SERVER4, false, NULL, user, password);
 	SOON(talker_attempt(&fresh) == 401);
@@ -142,7 +141,7 @@ static void stops_when_told(void **state)
 	free(rig_verb(&server, "user add bob --password-stdin", "builder\n"));
 	talker_open(&t, SERVER4, false, NULL, "bob", "builder");
 	talker_login(&t);
-	SOON(talker_allocate(&t, NULL) == 0);
+	SOON(talker_allocate(&t, IPPROTO_UDP) == 0);
 	talker_open(&idle, SERVER4, true, NULL, "", "");
 	since = rig_now_ms();
 	rig_server_stop(&server); /* and asserts that it ends with 0 */
@@ -163,7 +162,7 @@ static void start_to_drain(struct rig_server *s, const char *name, int timeout_s
 	free(rig_verb(s, "user add dora --password-stdin", "explorer\n"));
 	talker_open(t, SERVER4, false, NULL, "dora", "explorer");
 	talker_login(t);
-	SOON(talker_allocate(t, NULL) == 0);
+	SOON(talker_allocate(t, IPPROTO_UDP) == 0);
 	rig_wait_allocations(s, 1);
 	kill(s->program.pid, SIGTERM);
 	assert_true(rig_wait_output(&s->program, "event=stopping", SOON_MS));

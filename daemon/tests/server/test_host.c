@@ -71,7 +71,7 @@ static bool answers(const char *at)
 
 	talker_open(&t, at, false, NULL, NULL, NULL);
 	t.wait_ms = TALKER_SILENCE_MS;
-	wire_start(&m, 0x0001, ++t.tid);
+	wire_start(&m, W_BINDING, ++t.tid);
 	code = talker_say(&t, &m);
 	talker_close(&t);
 	return code == 0;
@@ -81,13 +81,12 @@ static bool answers(const char *at)
 static void relayed_at(const char *server_at, const char *want)
 {
 	char text[ADDR_STRLEN];
-	struct addr relayed;
 	struct talker t;
 
 	talker_open(&t, server_at, false, NULL, ALICE);
 	assert_int_equal(talker_login(&t), 401);
-	assert_int_equal(talker_allocate(&t, &relayed), 0);
-	assert_string_equal(addr_format_ip(&relayed, text), want);
+	assert_int_equal(talker_allocate(&t, IPPROTO_UDP), 0);
+	assert_string_equal(addr_format_ip(&t.relayed, text), want);
 	assert_int_equal(talker_refresh(&t, 0), 0);
 	talker_close(&t);
 }
@@ -144,7 +143,7 @@ static int connect_to(struct talker *t)
 {
 	struct wire m;
 
-	talker_request(t, &m, 0x000a);
+	talker_request(t, &m, W_CONNECT);
 	wire_add_peer(&m, COMES4 ":9");
 	return talker_ask(t, &m);
 }
@@ -155,8 +154,8 @@ static void allocate_tcp(struct talker *t)
 
 	talker_open(t, RIG_SERVER4 ":3478", true, NULL, ALICE);
 	assert_int_equal(talker_login(t), 401);
-	talker_request(t, &m, 0x0003);
-	wire_add_u32(&m, 0x0019, 6u << 24);
+	talker_request(t, &m, W_ALLOCATE);
+	wire_add_transport(&m, IPPROTO_TCP);
 	assert_int_equal(talker_ask(t, &m), 0);
 }
 
@@ -171,23 +170,23 @@ static void what_comes_is_no_peer(void **state)
 	start_server("comes", "--listen 0.0.0.0:3478,[::]:3478");
 	talker_open(&early, RIG_SERVER4 ":3478", false, NULL, ALICE);
 	assert_int_equal(talker_login(&early), 401);
-	assert_int_equal(talker_allocate(&early, NULL), 0);
-	assert_int_equal(talker_bind(&early, 0x4001, COMES4 ":9"), 0);
+	assert_int_equal(talker_allocate(&early, IPPROTO_UDP), 0);
+	assert_int_equal(talker_bind_to(&early, 0x4001, COMES4 ":9"), 0);
 	allocate_tcp(&tcp);
 	assert_int_equal(connect_to(&tcp), 447); /* nobody listens there */
 	assert_true(hears(program, &early));
 	ip("addr add " COMES4 "/32 dev lo");
 	SOON(!hears(program, &early));
 	/* A permission has no port, and there may be relays of ours; but this is none. */
-	assert_int_equal(talker_bind(&early, 0x4002, COMES4 ":9"), 403);
+	assert_int_equal(talker_bind_to(&early, 0x4002, COMES4 ":9"), 403);
 	assert_int_equal(connect_to(&tcp), 403);
-	assert_int_equal(talker_permit(&early, COMES4 ":9"), 0);
+	assert_int_equal(talker_permit_to(&early, COMES4 ":9"), 0);
 	assert_false(hears(program, &early));
 	SOON(answers(COMES4 ":3478"));
 	relayed_at(COMES4 ":3478", COMES4);
 	free(rig_verb(&server, "reload", NULL)); /* which means the same host */
 	rig_server_settle(&server);
-	assert_int_equal(talker_bind(&early, 0x4002, COMES4 ":9"), 403);
+	assert_int_equal(talker_bind_to(&early, 0x4002, COMES4 ":9"), 403);
 	assert_false(hears(program, &early));
 	close(program);
 	talker_close(&early);
@@ -215,7 +214,7 @@ static void what_goes_ends_with_a_reason(void **state)
 	SOON(!answers(COMES4 ":3478"));
 	assert_int_equal(talker_refresh(&stays, 600), 0);
 	/* A stranger again. */
-	SOON(talker_bind(&stays, 0x4001, COMES4 ":9") == 0);
+	SOON(talker_bind_to(&stays, 0x4001, COMES4 ":9") == 0);
 	talker_close(&stays);
 	talker_close(&goes);
 	rig_server_stop(&server);
@@ -230,19 +229,19 @@ static void what_is_routed_here_is_no_peer(void **state)
 	(void)state;
 	start_server("routed", "--listen 0.0.0.0:3478,[::]:3478");
 	talker_enter(&t, RIG_SERVER4 ":3478", false, ALICE);
-	assert_int_equal(talker_bind(&t, 0x4001, ROUTED4 ".7:9"), 0);
+	assert_int_equal(talker_bind_to(&t, 0x4001, ROUTED4 ".7:9"), 0);
 	ip("route add local " ROUTED4 ".0/24 dev lo");
-	SOON(talker_bind(&t, 0x4002, ROUTED4 ".8:9") == 403);
-	assert_int_equal(talker_bind(&t, 0x4001, ROUTED4 ".7:9"), 403);
+	SOON(talker_bind_to(&t, 0x4002, ROUTED4 ".8:9") == 403);
+	assert_int_equal(talker_bind_to(&t, 0x4001, ROUTED4 ".7:9"), 403);
 	ip("route del local " ROUTED4 ".0/24 dev lo");
-	SOON(talker_bind(&t, 0x4003, ROUTED4 ".9:9") == 0);
+	SOON(talker_bind_to(&t, 0x4003, ROUTED4 ".9:9") == 0);
 	talker_close(&t);
 	rig_server_stop(&server);
 	/* At the start it is so at once. */
 	ip("route add local " ROUTED4 ".0/24 dev lo");
 	start_server("routed2", "--listen 0.0.0.0:3478,[::]:3478");
 	talker_enter(&t, RIG_SERVER4 ":3478", false, ALICE);
-	assert_int_equal(talker_bind(&t, 0x4001, ROUTED4 ".7:9"), 403);
+	assert_int_equal(talker_bind_to(&t, 0x4001, ROUTED4 ".7:9"), 403);
 	talker_close(&t);
 	rig_server_stop(&server);
 	ip("route del local " ROUTED4 ".0/24 dev lo");

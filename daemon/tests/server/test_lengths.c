@@ -65,7 +65,7 @@ static void keys_are_bound_to_it(void **state)
 	(void)state;
 	free(rig_verb(&server, "user add alice --password-stdin", "a password of alice\n"));
 	signs_in(&t, "alice", "a password of alice");
-	assert_int_equal(talker_permit(&t, RIG_PEER4 ":9"), 0);
+	assert_int_equal(talker_permit_to(&t, RIG_PEER4 ":9"), 0);
 	assert_int_equal(talker_refresh(&t, 600), 0);
 
 	says_whole("sessions --json");

@@ -72,13 +72,12 @@ static void start_piped(void)
 static void goes_on_unread(void **state)
 {
 	struct talker running;
-	struct addr relayed;
 
 	(void)state;
 	start_piped();
 	talker_open(&running, SERVER4, false, NULL, "alice", "a password of alice");
 	assert_int_equal(talker_login(&running), 401);
-	assert_int_equal(talker_allocate(&running, &relayed), 0);
+	assert_int_equal(talker_allocate(&running, IPPROTO_UDP), 0);
 	for (int i = 0; i < SESSIONS; i++)
 		assert_int_equal(talker_try(SERVER4, "alice", "a password of alice"), 0);
 	assert_int_equal(talker_refresh(&running, 600), 0);

@@ -124,7 +124,7 @@ static void come(struct client *c, int i)
 	assert_int_equal(credential_make(SECRET, strlen(SECRET), c->name, time(NULL) + 600, &c->c),
 	                 0);
 	talker_enter(&c->t, SERVER4, i % 4 == 3, c->c.username, c->c.password);
-	assert_int_equal(talker_permit(&c->t, RIG_PEER4 ":9"), 0);
+	assert_int_equal(talker_permit_to(&c->t, RIG_PEER4 ":9"), 0);
 	talker_send_to(&c->t, RIG_PEER4 ":9", "hello");
 }
 
@@ -144,7 +144,7 @@ static void counts_and_stays_as_small(void **state)
 		come(&clients[i], i);
 	talker_open(&wrong, SERVER4, false, NULL, clients[0].c.username, "no such password");
 	assert_int_equal(talker_login(&wrong), 401);
-	assert_int_equal(talker_allocate(&wrong, NULL), 401);
+	assert_int_equal(talker_allocate(&wrong, IPPROTO_UDP), 401);
 	talker_close(&wrong);
 	rig_sleep_ms(TICK_MS);
 	full = scrape();

@@ -72,7 +72,7 @@ static const char *const forbidden6[] = {
 static struct rig_server server, generous;
 static const char *at = SERVER4; /* the server that is spoken to */
 static struct watch victim;
-static const uint8_t ipv6_family[4] = {2}, udp_transport[4] = {17}, tcp_transport[4] = {6};
+static const uint8_t ipv6_family[4] = {2};
 
 static int setup(void **state)
 {
@@ -113,11 +113,12 @@ static void open_relay(struct talker *t, enum leg leg, bool v6, struct addr *rel
 	talker_open(t, at, leg != UDP_UDP, NULL, "alice", "wonderland");
 	assert_int_equal(talker_login(t), 401);
 	talker_request(t, &m, W_ALLOCATE);
-	wire_add(&m, 0x0019, leg == TCP_TCP ? tcp_transport : udp_transport, 4);
+	wire_add_transport(&m, leg == TCP_TCP ? IPPROTO_TCP : IPPROTO_UDP);
 	if (v6)
-		wire_add(&m, 0x0017, ipv6_family, 4);
+		wire_add(&m, ATTR_REQUESTED_ADDRESS_FAMILY, ipv6_family, 4);
 	assert_int_equal(talker_ask(t, &m), 0);
-	assert_true(wire_get_xor_addr(t->in.buf, t->in.len, 0x0016, relayed ? relayed : &unused));
+	assert_true(wire_get_xor_addr(t->in.buf, t->in.len, ATTR_XOR_RELAYED_ADDRESS,
+	                              relayed ? relayed : &unused));
 }
 
 /* RFC 6062: has a TCP relay connect to the peer. */
@@ -153,10 +154,10 @@ static void refuse_all(enum leg leg, const char *const *list, size_t n, bool v6)
 		int permit, bind, permit_tcp, conn;
 
 		snprintf(peer, sizeof(peer), v6 ? "[%s]" VICTIM : "%s" VICTIM, list[i]);
-		permit = talker_permit(&t, peer);
-		bind = talker_bind(&t, number, peer);
+		permit = talker_permit_to(&t, peer);
+		bind = talker_bind_to(&t, number, peer);
 		push(&t, peer, number);
-		permit_tcp = talker_permit(&tcp, peer);
+		permit_tcp = talker_permit_to(&tcp, peer);
 		conn = connect_to(&tcp, peer);
 		if (permit != 403 || bind != 403 || permit_tcp != 403 || conn != 403)
 			fail_msg("%s: CreatePermission %d, ChannelBind %d; for TCP %d, Connect %d",
@@ -199,8 +200,8 @@ static void a_public_peer_is_reached(void **state)
 		talker_send_to(&t, peer, "without permission");
 		rig_sleep_ms(SETTLE_MS);
 		assert_int_equal(watch_packets(&victim), 0);
-		assert_int_equal(talker_permit(&t, peer), 0);
-		assert_int_equal(talker_bind(&t, 0x4000, peer), 0);
+		assert_int_equal(talker_permit_to(&t, peer), 0);
+		assert_int_equal(talker_bind_to(&t, 0x4000, peer), 0);
 		push(&t, peer, 0x4000);
 		SOON((arrived += watch_arrivals(&victim)) >= 2);
 		assert_int_equal(arrived, 2);
@@ -223,7 +224,7 @@ static void ask_through(struct talker *t, const char *peer)
 	wire_start(&binding, W_BINDING, 1);
 	wire_start(&m, W_SEND, ++t->tid);
 	wire_add_peer(&m, peer);
-	wire_add(&m, 0x0013, binding.buf, binding.len);
+	wire_add(&m, ATTR_DATA, binding.buf, binding.len);
 	talker_send(t, m.buf, m.len);
 }
 
@@ -240,16 +241,16 @@ static void own_ports_are_closed(void **state)
 	for (int v6 = 0; v6 < 2; v6++) {
 		open_relay(&t, UDP_UDP, v6, NULL);
 		open_relay(&tcp, TCP_TCP, v6, NULL);
-		assert_int_equal(talker_permit(&t, v6 ? own6[0] : own[0]), 0); /* by IP alone */
+		assert_int_equal(talker_permit_to(&t, v6 ? own6[0] : own[0]), 0); /* by IP alone */
 		watch_packets(&victim);
 		for (size_t i = 0; i < 3; i++) {
 			assert_int_equal(
-			    talker_bind(&t, (uint16_t)(0x4000 + i), v6 ? own6[i] : own[i]), 403);
+			    talker_bind_to(&t, (uint16_t)(0x4000 + i), v6 ? own6[i] : own[i]), 403);
 			push(&t, v6 ? own6[i] : own[i], (uint16_t)(0x4000 + i));
 			assert_int_equal(connect_to(&tcp, v6 ? own6[i] : own[i]), 403);
 		}
 		ask_through(&t, v6 ? own6[0] : own[0]);
-		assert_false(talker_receive(&t, TALKER_SILENCE_MS));
+		assert_int_equal(talker_receive(&t, TALKER_SILENCE_MS), TALKER_SILENCE);
 		assert_int_equal(watch_packets(&victim), 0);
 		talker_close(&t);
 		talker_close(&tcp);
@@ -268,14 +269,14 @@ static void listening_ports_are_closed_whatever_is_allowed(void **state)
 
 		open_relay(&t, UDP_UDP, v6, NULL);
 		open_relay(&tcp, TCP_TCP, v6, NULL);
-		assert_int_equal(talker_permit(&t, own), 0); /* by IP alone */
+		assert_int_equal(talker_permit_to(&t, own), 0); /* by IP alone */
 		watch_packets(&victim);
 		talker_send_to(&t, v6 ? "[" RIG_SERVER6 "]" VICTIM : RIG_SERVER4 VICTIM, "allowed");
 		SOON(watch_packets(&victim) > 0);
-		assert_int_equal(talker_bind(&t, 0x4000, own), 403);
+		assert_int_equal(talker_bind_to(&t, 0x4000, own), 403);
 		assert_int_equal(connect_to(&tcp, own), 403);
 		ask_through(&t, own);
-		assert_false(talker_receive(&t, TALKER_SILENCE_MS));
+		assert_int_equal(talker_receive(&t, TALKER_SILENCE_MS), TALKER_SILENCE);
 		talker_close(&t);
 		talker_close(&tcp);
 	}
@@ -288,11 +289,11 @@ static void expect_data(struct talker *t, const struct addr *from, const char *t
 	const uint8_t *data;
 	size_t n;
 
-	assert_true(talker_receive(t, TALKER_WAIT_MS));
+	assert_int_equal(talker_receive(t, TALKER_WAIT_MS), 0);
 	assert_int_equal(wire_type(t->in.buf), W_DATA);
-	assert_true(wire_get_xor_addr(t->in.buf, t->in.len, 0x0012, &peer));
+	assert_true(wire_get_xor_addr(t->in.buf, t->in.len, ATTR_XOR_PEER_ADDRESS, &peer));
 	assert_true(addr_equal(&peer, from));
-	data = wire_get(t->in.buf, t->in.len, 0x0013, &n);
+	data = wire_get(t->in.buf, t->in.len, ATTR_DATA, &n);
 	assert_int_equal(n, strlen(text));
 	assert_memory_equal(data, text, n);
 }
@@ -309,11 +310,11 @@ static void relay_to_relay(void **state)
 		open_relay(&b, TCP_UDP, v6, &at_b);
 		addr_format(&at_a, to_a);
 		addr_format(&at_b, to_b);
-		assert_int_equal(talker_permit(&a, to_b), 0);
+		assert_int_equal(talker_permit_to(&a, to_b), 0);
 		/* RFC 8656 section 9: b has given no permission, so nothing comes in. */
 		talker_send_to(&a, to_b, "too early");
-		assert_false(talker_receive(&b, TALKER_SILENCE_MS));
-		assert_int_equal(talker_permit(&b, to_a), 0);
+		assert_int_equal(talker_receive(&b, TALKER_SILENCE_MS), TALKER_SILENCE);
+		assert_int_equal(talker_permit_to(&b, to_a), 0);
 		talker_send_to(&a, to_b, "ping");
 		expect_data(&b, &at_a, "ping");
 		talker_send_to(&b, to_a, "pong");

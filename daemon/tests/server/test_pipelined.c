@@ -12,7 +12,6 @@
 
 #define SERVER4 RIG_SERVER4 ":3478"
 #define PEER    RIG_PEER4 ":4000"
-#define TICKET  0x8030
 #define MOVES   6 /* connections are dealt to the workers in turn: half of the moves cross */
 
 static struct rig_server server;
@@ -33,7 +32,7 @@ struct ticket {
 
 static void take_ticket(const struct talker *t, struct ticket *out)
 {
-	const uint8_t *v = wire_get(t->in.buf, t->in.len, TICKET, &out->len);
+	const uint8_t *v = wire_get(t->in.buf, t->in.len, ATTR_MOBILITY_TICKET, &out->len);
 
 	assert_non_null(v);
 	memcpy(out->bytes, v, out->len);
@@ -51,9 +50,9 @@ static void append(struct talker *t, struct wire *all, struct wire *m)
 
 static void expect(struct talker *t, uint16_t type)
 {
-	assert_true(talker_receive(t, SOON_MS));
+	assert_int_equal(talker_receive(t, SOON_MS), 0);
 	assert_int_equal(wire_error(t->in.buf, t->in.len), 0);
-	assert_int_equal(wire_type(t->in.buf), type | 0x0100);
+	assert_int_equal(wire_type(t->in.buf), type | W_SUCCESS);
 }
 
 /* A Refresh that moves the allocation, the same again, what rests on it, and a Binding: in one
@@ -66,7 +65,7 @@ static void move(struct talker *t, struct ticket *ticket)
 	talker_open(t, SERVER4, true, NULL, "alice", "wonderland");
 	assert_int_equal(talker_login(t), 401);
 	talker_request(t, &m, W_REFRESH);
-	wire_add(&m, TICKET, ticket->bytes, ticket->len);
+	wire_add(&m, ATTR_MOBILITY_TICKET, ticket->bytes, ticket->len);
 	append(t, &all, &m);
 	refresh_len = all.len;
 	memcpy(all.buf + all.len, all.buf, refresh_len);
@@ -75,13 +74,13 @@ static void move(struct talker *t, struct ticket *ticket)
 	wire_add_peer(&m, PEER);
 	append(t, &all, &m);
 	talker_request(t, &m, W_CHANNEL_BIND);
-	wire_add_u32(&m, 0x000c, 0x40000000);
+	wire_add_channel(&m, 0x4000);
 	wire_add_peer(&m, PEER);
 	append(t, &all, &m);
 	wire_start(&m, W_BINDING, 77);
 	memcpy(all.buf + all.len, m.buf, m.len);
 	all.len += m.len;
-	assert_true(talker_send(t, all.buf, all.len));
+	assert_int_equal(talker_send(t, all.buf, all.len), 0);
 	expect(t, W_REFRESH);
 	take_ticket(t, ticket);
 	expect(t, W_REFRESH);
@@ -100,8 +99,8 @@ static void answers_come_in_order(void **state)
 	talker_open(&t[0], SERVER4, true, NULL, "alice", "wonderland");
 	assert_int_equal(talker_login(&t[0]), 401);
 	talker_request(&t[0], &m, W_ALLOCATE);
-	wire_add_u32(&m, 0x0019, 17u << 24);
-	wire_add(&m, TICKET, NULL, 0);
+	wire_add_transport(&m, IPPROTO_UDP);
+	wire_add(&m, ATTR_MOBILITY_TICKET, NULL, 0);
 	assert_int_equal(talker_ask(&t[0], &m), 0);
 	take_ticket(&t[0], &ticket);
 	for (int i = 1; i <= MOVES; i++)
@@ -125,13 +124,13 @@ static void unknown_connections_are_answered(void **state)
 		assert_int_equal(talker_login(&t), 401);
 		for (int code = 438, tries = 0; code == 438; tries++) {
 			talker_request(&t, &m, W_CONNECTION_BIND);
-			wire_add_u32(&m, 0x002a, ids[i]);
+			wire_add_u32(&m, ATTR_CONNECTION_ID, ids[i]);
 			code = talker_ask(&t, &m);
 			/* where it has come to another worker, it may need another nonce */
 			assert_true(code == 400 || (code == 438 && !tries));
 		}
 		/* and the connection is as good as before */
-		assert_int_equal(talker_allocate(&t, NULL), 0);
+		assert_int_equal(talker_allocate(&t, IPPROTO_UDP), 0);
 		talker_close(&t);
 	}
 }

@@ -100,7 +100,7 @@ static void drops_root(void **state)
 	free(rig_verb(&s, "user add dora --password-stdin", "explorer\n"));
 	talker_open(&t, SERVER4, false, NULL, "dora", "explorer");
 	assert_int_equal(talker_login(&t), 401);
-	SOON(talker_allocate(&t, NULL) == 0);
+	SOON(talker_allocate(&t, IPPROTO_UDP) == 0);
 	assert_int_equal(talker_refresh(&t, 600), 0);
 	talker_close(&t);
 	free(rig_verb(&s, "secret add", NULL));

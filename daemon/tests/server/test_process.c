@@ -210,7 +210,7 @@ static void tells_clients_that_it_stops(void **state)
 	web = open_websocket();
 	talker_open(&here, SERVER4, false, NULL, "dora", "explorer");
 	talker_login(&here);
-	SOON(talker_allocate(&here, NULL) == 0);
+	SOON(talker_allocate(&here, IPPROTO_UDP) == 0);
 	rig_wait_allocations(&s, 1);
 	kill(s.program.pid, SIGTERM);
 	assert_true(
@@ -218,7 +218,7 @@ static void tells_clients_that_it_stops(void **state)
 	talker_open(&late, SERVER4, false, NULL, "dora", "explorer");
 	talker_login(&late);
 	SOON(talker_attempt(&late) == 300); /* once its worker knows */
-	where = wire_get(late.in.buf, late.in.len, 0x8023, &len);
+	where = wire_get(late.in.buf, late.in.len, ATTR_ALTERNATE_SERVER, &len);
 	assert_int_equal(len, 8);
 	assert_memory_equal(where, alternate, 8);
 	assert_int_equal(talker_refresh(&here, 600), 0);

@@ -116,7 +116,7 @@ static void the_unproven_leave_none(void **state)
 	snprintf(t.realm, sizeof(t.realm), "turnpike");
 	assert_int_equal(talker_login(&t), 401);
 	snprintf(t.nonce, sizeof(t.nonce), "obMatJos2AAAAabcdefabcdefabcdefabcdef");
-	talker_allocate(&t, NULL);
+	talker_allocate(&t, IPPROTO_UDP);
 	talker_close(&t);
 	rig_server_settle(&server);
 	assert_int_equal(lines(RIG_SERVER4, ""), before);

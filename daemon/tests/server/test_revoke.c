@@ -180,20 +180,20 @@ static void relay_tcp(struct relayed_tcp *r, const struct person *p)
 	talker_open(&r->data, SERVER4, true, NULL, p->user, p->password);
 	assert_int_equal(talker_login(&r->control), 401);
 	talker_request(&r->control, &m, W_ALLOCATE);
-	wire_add_u32(&m, 0x0019, 6u << 24);
+	wire_add_transport(&m, IPPROTO_TCP);
 	assert_int_equal(talker_ask(&r->control, &m), 0);
 	talker_request(&r->control, &m, W_CONNECT);
 	wire_add_peer(&m, RIG_PEER4 ":9998");
 	assert_int_equal(talker_ask(&r->control, &m), 0);
-	id = wire_get_u32(r->control.in.buf, r->control.in.len, 0x002a);
+	id = wire_get_u32(r->control.in.buf, r->control.in.len, ATTR_CONNECTION_ID);
 	r->peer = accept(r->listener, NULL, NULL);
 	assert_true(r->peer >= 0);
 	memcpy(r->data.realm, r->control.realm, sizeof(r->data.realm));
 	memcpy(r->data.nonce, r->control.nonce, sizeof(r->data.nonce));
 	talker_request(&r->data, &m, W_CONNECTION_BIND);
-	wire_add_u32(&m, 0x002a, id);
+	wire_add_u32(&m, ATTR_CONNECTION_ID, id);
 	assert_int_equal(talker_ask(&r->data, &m), 0);
-	assert_true(talker_send(&r->data, "hello", 5));
+	assert_int_equal(talker_send(&r->data, "hello", 5), 0);
 	assert_int_equal(recv(r->peer, heard, sizeof(heard), MSG_WAITALL), 5);
 	assert_memory_equal(heard, "hello", 5);
 }
@@ -631,7 +631,7 @@ static void books(void **state)
 	credential(&idle, "idle", 3600);
 	assert_int_equal(usage_of("uma", "allocations"), -1);
 	talker_enter(&t, SERVER4, false, uma.user, uma.password);
-	assert_int_equal(talker_permit(&t, RIG_PEER4 ":9999"), 0);
+	assert_int_equal(talker_permit_to(&t, RIG_PEER4 ":9999"), 0);
 	talker_enter(&lazy, SERVER4, true, idle.user, idle.password);
 	since = rig_now_ms();
 	for (int i = 0; i < 25; i++) { /* 2.5 s */

@@ -183,9 +183,9 @@ static void shows_sessions(void **state)
 	talker_enter(&idle, SERVER4, false, "alice", "wonderland");
 	rig_sleep_ms(20);
 	talker_enter(&hostile, SERVER4, false, HOSTILE, "hostile");
-	assert_int_equal(talker_permit(&hostile, ECHO), 0);
+	assert_int_equal(talker_permit_to(&hostile, ECHO), 0);
 	talker_send_to(&hostile, ECHO, "hello");
-	assert_true(talker_receive(&hostile, TALKER_WAIT_MS));
+	assert_int_equal(talker_receive(&hostile, TALKER_WAIT_MS), 0);
 	go("#sessions");
 	/* The newest first; a hostile name is a text, and hides nothing. */
 	page_wait(ROWS " == 2 && document.querySelector('tbody tr td:nth-child(2)').textContent == "
@@ -275,7 +275,7 @@ static void draws(void **state)
 
 	(void)state;
 	talker_enter(&t, SERVER4, false, "alice", "wonderland");
-	assert_int_equal(talker_permit(&t, ECHO), 0);
+	assert_int_equal(talker_permit_to(&t, ECHO), 0);
 	go("#overview");
 	page_wait(LINE " && " LINE ".split('L').length > 3");
 	page_is("window.before = " LINE ", window.floor = " LAST_Y ", 0", "0");
