@@ -175,14 +175,15 @@ static void fill_net(struct front *f)
 {
 	const struct conf *c = f->conf;
 
-	f->net = (struct worker_net){.conf = {.first_ms = (uint32_t)c->first_message_timeout * 1000,
-	                                      .idle_ms = (uint32_t)c->idle_timeout * 1000,
-	                                      .backlog_bytes = (uint32_t)c->client_backlog,
-	                                      .sessions_max = (uint32_t)c->max_dtls_sessions,
-	                                      .sources = f->sources},
-	                             .tls = f->tls,
-	                             .http = on_http,
-	                             .ctx = f};
+	f->net = (struct worker_net){
+	    .conf = {.first_message_timeout_ms = (uint32_t)c->first_message_timeout * 1000,
+	             .idle_timeout_ms = (uint32_t)c->idle_timeout * 1000,
+	             .client_backlog = (uint32_t)c->client_backlog,
+	             .max_dtls_sessions = (uint32_t)c->max_dtls_sessions,
+	             .sources = f->sources},
+	    .tls = f->tls,
+	    .http = on_http,
+	    .ctx = f};
 }
 
 int front_new(struct event_base *base, const struct conf *conf, const struct topology *topo,

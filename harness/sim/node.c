@@ -67,11 +67,12 @@ struct ep node_stream_end(const struct node *n)
 static struct net *new_net(struct node *n)
 {
 	static const struct net_ops ops = {.http = NULL};
-	struct net_conf conf = {
-	    .first_ms = 10000, .idle_ms = 600000, .backlog_bytes = NODE_BACKLOG_BYTES};
+	struct net_conf conf = {.first_message_timeout_ms = 10000,
+	                        .idle_timeout_ms = 600000,
+	                        .client_backlog = NODE_BACKLOG_BYTES};
 
 	if (n->sim->conf.broken == BREAK_BACKLOG_OVERRUN)
-		conf.backlog_bytes *= 4;
+		conf.client_backlog *= 4;
 	return net_new(n->sim->env, n->turn, &conf, &ops, n);
 }
 

@@ -325,7 +325,7 @@ static void welcome(struct dtls *d)
 	HASH_FIND(hh, d->sessions, &s->key, sizeof(s->key), old);
 	if (old)
 		session_close(old);
-	if (HASH_COUNT(d->sessions) >= net->conf.sessions_max ||
+	if (HASH_COUNT(d->sessions) >= net->conf.max_dtls_sessions ||
 	    (net->conf.sources && net_sources_take(net->conf.sources, &s->peer, &s->source))) {
 		net->turn->stats.connections_refused++;
 		session_free(s);
@@ -418,9 +418,10 @@ void dtls_expire(struct net *net)
 	uint64_t now_ms = env_now_ms(net->env);
 
 	HASH_ITER (hh, d->sessions, s, next) {
-		bool late = s->message_ms ? now_ms - s->message_ms > net->conf.idle_ms &&
-		                                !turn_link_has_allocation(s->link)
-		                          : now_ms - s->began_ms > net->conf.first_ms;
+		bool late = s->message_ms
+		                ? now_ms - s->message_ms > net->conf.idle_timeout_ms &&
+		                      !turn_link_has_allocation(s->link)
+		                : now_ms - s->began_ms > net->conf.first_message_timeout_ms;
 
 		if (!late)
 			continue;

@@ -30,7 +30,9 @@ static const struct turn_net_ops net_ops = {
 
 static uint64_t tick_ms(const struct net_conf *conf)
 {
-	uint32_t shortest = conf->first_ms < conf->idle_ms ? conf->first_ms : conf->idle_ms;
+	uint32_t shortest = conf->first_message_timeout_ms < conf->idle_timeout_ms
+	                        ? conf->first_message_timeout_ms
+	                        : conf->idle_timeout_ms;
 	uint64_t ms = shortest / 4;
 
 	return ms > TICK_MAX_MS ? TICK_MAX_MS : ms < TICK_MIN_MS ? TICK_MIN_MS : ms;

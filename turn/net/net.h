@@ -16,11 +16,11 @@ struct net_stream;
 struct net_client;
 
 struct net_conf {
-	uint32_t first_ms; /* from the connection to the first whole message, TLS included */
-	uint32_t idle_ms;  /* without an allocation and without a message */
-	uint32_t
-	    backlog_bytes; /* queued for a client that does not read; then whole messages drop */
-	uint32_t sessions_max;       /* DTLS */
+	/* From the connection to the first whole message, TLS included. */
+	uint32_t first_message_timeout_ms;
+	uint32_t idle_timeout_ms;    /* without an allocation and without a message */
+	uint32_t client_backlog;     /* bytes for a client that does not read */
+	uint32_t max_dtls_sessions;  /* of this worker */
 	struct net_sources *sources; /* borrowed; shared by all workers */
 };
 

@@ -189,7 +189,8 @@ void pumps_expire(struct net *net)
 	{
 		/* The web server has answered, and closed: who does not read that is not waited
 		 * for. */
-		uint32_t max_ms = p->peer ? net->conf.idle_ms : net->conf.first_ms;
+		uint32_t max_ms =
+		    p->peer ? net->conf.idle_timeout_ms : net->conf.first_message_timeout_ms;
 
 		if ((p->ended[CLIENT] || p->ended[OTHER]) && now_ms - p->moved_ms > max_ms)
 			end(p);

@@ -22,19 +22,19 @@ struct net_source {
 struct net_sources {
 	pthread_mutex_t lock;
 	struct net_source *table; /* only those with a connection: as bounded as the total is */
-	uint32_t per_address, max;
+	uint32_t connections_per_address, max_tcp_connections;
 	size_t total;
 };
 
-struct net_sources *net_sources_new(uint32_t per_address, uint32_t total)
+struct net_sources *net_sources_new(uint32_t connections_per_address, uint32_t max_tcp_connections)
 {
 	struct net_sources *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return NULL;
 	pthread_mutex_init(&s->lock, NULL);
-	s->per_address = per_address;
-	s->max = total;
+	s->connections_per_address = connections_per_address;
+	s->max_tcp_connections = max_tcp_connections;
 	return s;
 }
 
@@ -64,10 +64,10 @@ int net_sources_take(struct net_sources *s, const struct addr *from, struct net_
 	if (from)
 		memcpy(key + 1, ip, len == 16 ? 8 : 4);
 	pthread_mutex_lock(&s->lock);
-	if (s->max && s->total >= s->max)
+	if (s->max_tcp_connections && s->total >= s->max_tcp_connections)
 		goto out;
 	HASH_FIND(hh, s->table, key, KEY_LEN, i);
-	if (i && from && s->per_address && i->n >= s->per_address)
+	if (i && from && s->connections_per_address && i->n >= s->connections_per_address)
 		goto out;
 	if (!i) {
 		r = -E_NOMEM;
@@ -102,11 +102,12 @@ void net_sources_give(struct net_sources *s, struct net_source *source)
 	pthread_mutex_unlock(&s->lock);
 }
 
-void net_sources_set_limits(struct net_sources *s, uint32_t per_address, uint32_t total)
+void net_sources_set_limits(struct net_sources *s, uint32_t connections_per_address,
+                            uint32_t max_tcp_connections)
 {
 	pthread_mutex_lock(&s->lock);
-	s->per_address = per_address;
-	s->max = total;
+	s->connections_per_address = connections_per_address;
+	s->max_tcp_connections = max_tcp_connections;
 	pthread_mutex_unlock(&s->lock);
 }
 
@@ -115,7 +116,7 @@ bool net_sources_full(struct net_sources *s)
 	bool full;
 
 	pthread_mutex_lock(&s->lock);
-	full = s->max && s->total >= s->max;
+	full = s->max_tcp_connections && s->total >= s->max_tcp_connections;
 	pthread_mutex_unlock(&s->lock);
 	return full;
 }

@@ -16,7 +16,7 @@ struct net_sources;
 struct net_source;
 
 /* 0 means no limit. NULL when out of memory. */
-struct net_sources *net_sources_new(uint32_t per_address, uint32_t total);
+struct net_sources *net_sources_new(uint32_t connections_per_address, uint32_t max_tcp_connections);
 
 /* All must have been given back. NULL is legal. */
 void net_sources_free(struct net_sources *s);
@@ -29,7 +29,8 @@ int net_sources_take(struct net_sources *s, const struct addr *from, struct net_
 void net_sources_give(struct net_sources *s, struct net_source *source);
 
 /* For connections that come from now on. */
-void net_sources_set_limits(struct net_sources *s, uint32_t per_address, uint32_t total);
+void net_sources_set_limits(struct net_sources *s, uint32_t connections_per_address,
+                            uint32_t max_tcp_connections);
 
 /* Whether there are as many as there may be, wherever from. */
 bool net_sources_full(struct net_sources *s);

@@ -49,12 +49,12 @@ static void on_send(void *ctx, const uint8_t *data, size_t len)
 {
 	struct net_stream *s = ctx;
 	bool reply = len && data[0] == 1; /* success and error responses: 0x01.. */
-	size_t max = s->net->conf.backlog_bytes + (reply ? REPLY_RESERVE : 0), done = 0;
+	size_t max = s->net->conf.client_backlog + (reply ? REPLY_RESERVE : 0), done = 0;
 
 	if (s->io.failed)
 		return;
 	if (!s->out.len &&
-	    net_batch_add(&s->net->batch, &s->io, &s->out, data, len, s->net->conf.backlog_bytes))
+	    net_batch_add(&s->net->batch, &s->io, &s->out, data, len, s->net->conf.client_backlog))
 		return;
 	if (!s->out.len) {
 		ssize_t n = net_io_write(&s->io, data, len);
@@ -453,8 +453,8 @@ static bool is_late(const struct net_stream *s, uint64_t now_ms)
 	const struct net_conf *conf = &s->net->conf;
 
 	if (!s->message_ms)
-		return now_ms - s->began_ms > conf->first_ms;
-	return now_ms - s->message_ms > conf->idle_ms && !turn_link_has_allocation(s->link);
+		return now_ms - s->began_ms > conf->first_message_timeout_ms;
+	return now_ms - s->message_ms > conf->idle_timeout_ms && !turn_link_has_allocation(s->link);
 }
 
 void net_streams_expire(struct net *net)

@@ -261,8 +261,10 @@ void srv_init(struct srv *s)
 	assert_int_equal(addr_parse_ip(&s->conf.relay[0].local, "127.0.0.1", 0), 0);
 	s->conf.relay[0].external = s->conf.relay[0].local;
 	s->conf.relay[0].ports = s->ports;
-	s->net_conf = (struct net_conf){
-	    .first_ms = 10000, .idle_ms = 10000, .backlog_bytes = 65536, .sessions_max = 100};
+	s->net_conf = (struct net_conf){.first_message_timeout_ms = 10000,
+	                                .idle_timeout_ms = 10000,
+	                                .client_backlog = 65536,
+	                                .max_dtls_sessions = 100};
 	s->net_conf.sources = net_sources_new(0, 0);
 }
 

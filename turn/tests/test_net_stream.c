@@ -232,8 +232,8 @@ static void silent_clients(void **state)
 
 	(void)state;
 	srv_init(&s);
-	s.net_conf.first_ms = 2000;
-	s.net_conf.idle_ms = 2000;
+	s.net_conf.first_message_timeout_ms = 2000;
+	s.net_conf.idle_timeout_ms = 2000;
 	srv_start(&s);
 	client_open(&s, &quiet, 0);
 	client_open(&s, &drip, 0);

@@ -313,7 +313,7 @@ static void silent_in_tls(void **state)
 
 	(void)state;
 	srv_init(&s);
-	s.net_conf.first_ms = 2000;
+	s.net_conf.first_message_timeout_ms = 2000;
 	srv_start(&s);
 	client_open(&s, &c, 1);
 	assert_int_equal(tls_open(&d, TLS1_2_VERSION, NULL), 1);
@@ -672,9 +672,9 @@ static void dtls_limits(void **state)
 
 	(void)state;
 	srv_init(&s);
-	s.net_conf.sessions_max = 2;
-	s.net_conf.first_ms = 4000;
-	s.net_conf.idle_ms = 4000;
+	s.net_conf.max_dtls_sessions = 2;
+	s.net_conf.first_message_timeout_ms = 4000;
+	s.net_conf.idle_timeout_ms = 4000;
 	srv_start(&s);
 	for (int i = 0; i < 3; i++)
 		dtls_new_client(&c[i], NULL);
