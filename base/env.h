@@ -168,7 +168,8 @@ static inline void env_timer_set(struct env_timer *t, uint64_t after_ms)
 	t->env->ops->timer_set(t, after_ms);
 }
 
-/* Fires once, behind all that is ready now. Not to be set besides. */
+/* Fires once, in this turn of the loop, after everything that is ready now. Do not set the same
+ * timer for a time as well. */
 static inline void env_timer_soon(struct env_timer *t)
 {
 	t->env->ops->timer_soon(t);

@@ -21,7 +21,7 @@ struct stream {
 	env_stream_fn *fn;
 	void *arg;
 	int fd;
-	int failure; /* of its connect: a code, -E_LATER as long as it goes on */
+	int failure; /* of its connect: a code, -E_LATER while it goes on */
 };
 
 struct listener {
@@ -55,7 +55,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 	s->fn(s->arg);
 }
 
-/* One that is to be bound to a TCP allocation's address, or to connect from there. */
+/* A socket that will listen on a TCP allocation's address, or connect from there. */
 static int open_socket(const struct addr *local, int *out)
 {
 	int one = 1;
@@ -151,6 +151,14 @@ static void le_discard(struct env *env, int fd)
 	close(fd);
 }
 
+static int le_pair(struct env *env, int fd[2])
+{
+	(void)env;
+	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd)
+	           ? error_from_errno(errno)
+	           : 0;
+}
+
 static void le_close(struct env_stream *stream)
 {
 	int fd = le_release(stream);
@@ -208,7 +216,7 @@ static void le_kick(struct env_stream *stream)
 	event_active(((struct stream *)stream)->readable, EV_READ, 0);
 }
 
-/* Out of descriptors, most likely: a while later, or the loop would spin. */
+/* Descriptors have run out, most likely. Without a pause the loop would spin. */
 static void pause_accepting(struct listener *l)
 {
 	struct timeval second = {.tv_sec = 1};
@@ -296,6 +304,7 @@ const struct env_stream_ops env_le_streams = {
     .release = le_release,
     .close = le_close,
     .discard = le_discard,
+    .pair = le_pair,
     .read = le_read,
     .write = le_write,
     .shut = le_shut,

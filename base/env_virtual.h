@@ -15,13 +15,13 @@ struct env *env_virtual_new(uint64_t seed);
 /* Closes what is left open: its sockets and timers become invalid. NULL is legal. */
 void env_virtual_free(struct env *env);
 
-/* What is between the two ends of a stream, the same each way. Nothing is lost, and the order
- * stays. */
+/* The path between the two ends of a stream, the same in both directions. It loses nothing and
+ * keeps the order. */
 struct env_virtual_path {
 	uint32_t delay_ms;
-	uint32_t jitter_ms;   /* more delay of a segment, at most */
-	uint32_t segment_max; /* what is written is cut into 1 to so many bytes; 0: it is not */
-	uint32_t buffer;      /* bytes on their way or not read yet, at most */
+	uint32_t jitter_ms;   /* each segment has up to so much more delay */
+	uint32_t segment_max; /* bytes are cut into segments of 1 to so many; 0: they are not cut */
+	uint32_t buffer;      /* limit of bytes that are on their way or not read */
 };
 
 /* A network between the sockets, in place of the one that loses nothing and takes no time. */
@@ -36,8 +36,8 @@ struct env_virtual_wire {
 	                size_t len);
 	/* The socket has done with the one that arrived last; without a socket, too. */
 	void (*handled)(void *ctx);
-	/* A stream is to be made. False: its attempt gets lost, and never ends. Changes path, which
-	 * is one without delays and cuts, with room for 64 KB. NULL: it stays so. */
+	/* Somebody connects. It may change path, which has no delay, no cuts and room for 64 KB.
+	 * False: the attempt gets lost and never ends. NULL: every path stays as it is. */
 	bool (*joins)(void *ctx, const struct addr *from, const struct addr *to,
 	              struct env_virtual_path *path);
 };
@@ -75,14 +75,14 @@ size_t env_virtual_packets(const struct env *env);
 /* Open sockets now, released ones too. */
 size_t env_virtual_sockets(const struct env *env);
 
-/* Ends of streams now, released ones and attempts too; and what listens for them. */
+/* Ends of streams now, with released ones and attempts; and listeners. */
 size_t env_virtual_streams(const struct env *env);
 size_t env_virtual_listeners(const struct env *env);
 
-/* Bytes that the other end has written to s so far, on their way ones too. */
+/* Bytes that the other end has written to s so far, read or not. */
 uint64_t env_virtual_stream_came(const struct env_stream *s);
 
-/* Something on the way breaks the connection, for both ends. */
+/* The network breaks the connection; both ends notice. */
 void env_virtual_stream_reset(struct env_stream *s);
 
 #endif

@@ -23,7 +23,7 @@ extern const struct env_stream_ops env_v_streams;
 
 struct env_v_streams *env_v_streams_of(const struct env *env);
 
-/* Frees what is there, but for its timers, which the environment has. */
+/* Frees everything but the timers, which the environment frees. */
 void env_v_free_streams(struct env_v_streams *v);
 
 /* As env_virtual_wire.joins. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Streams on virtual time: each end has what is on its way to it, cut into
- * segments, and a timer for what it is to notice next.
+ * Streams on virtual time: each end keeps the segments that are on their way to
+ * it, and a timer for the next thing that it will notice.
  */
 #include "base/env_virtual_internal.h"
 #include "base/error.h"
@@ -85,7 +85,7 @@ static size_t room(const struct env_v_end *e)
 	return held < e->path.buffer ? e->path.buffer - held : 0;
 }
 
-/* When it is to be called next, as things are now. */
+/* When its callback is due next. */
 static uint64_t next_call(const struct env_v_end *e)
 {
 	uint64_t at = e->kicked ? 0 : NEVER;
@@ -127,12 +127,27 @@ static void call(struct env_v_end *e)
 static struct env_v_end *new_end(struct env *env, const struct addr *local,
                                  const struct addr *remote);
 
+/* Makes the far end of e, to be opened. NULL: no memory. */
+static struct env_v_end *join(struct env_v_end *e)
+{
+	struct env_v_end *o = new_end(e->stream.env, &e->remote, &e->local);
+
+	if (!o)
+		return NULL;
+	o->path = e->path;
+	o->state = OPEN;
+	o->released = true;
+	o->other = e;
+	e->other = o;
+	return o;
+}
+
 /* The connect has come to the other side. */
 static void ask(struct env_v_end *e)
 {
 	struct env_v_streams *v = env_v_streams_of(e->stream.env);
 	struct env_v_listener *l;
-	struct env_v_end *o = NULL;
+	struct env_v_end *o;
 
 	e->state = WAITS;
 	e->step_ms = now_of(e) + e->path.delay_ms;
@@ -140,16 +155,9 @@ static void ask(struct env_v_end *e)
 	DL_FOREACH (v->listeners, l)
 		if (addr_equal(&l->local, &e->remote))
 			break;
-	if (l)
-		o = new_end(e->stream.env, &e->remote, &e->local);
-	if (!o)
-		return;
-	o->path = e->path;
-	o->state = OPEN;
-	o->released = true;
-	o->other = e;
-	e->other = o;
-	l->on_accept(l->arg, o->number, &e->local);
+	o = l ? join(e) : NULL;
+	if (o)
+		l->on_accept(l->arg, o->number, &e->local);
 }
 
 static void on_timer(void *arg)
@@ -157,7 +165,7 @@ static void on_timer(void *arg)
 	struct env_v_end *e = arg;
 
 	if (e->released || next_call(e) > now_of(e))
-		return; /* set for what is past */
+		return; /* the timer was set for something that is over */
 	if (e->state == ASKS) {
 		ask(e);
 		return;
@@ -226,7 +234,7 @@ static int v_open(struct env *env, const struct env_stream_params *p, struct env
 	return 0;
 }
 
-/* The other end hears of it; what was not read is a reset, as of TCP. */
+/* The other end notices. As with TCP, bytes that were not read make it a reset. */
 static void part(struct env_v_end *e, bool reset)
 {
 	struct env_v_end *o = e->other;
@@ -296,7 +304,24 @@ static void v_discard(struct env *env, int fd)
 		destroy(e);
 }
 
-/* What has arrived, or now and then not all of it, up to where it was cut. */
+static int v_pair(struct env *env, int fd[2])
+{
+	static const struct addr none;
+	struct env_v_end *e = new_end(env, &none, &none), *o = e ? join(e) : NULL;
+
+	if (!o) {
+		if (e)
+			destroy(e);
+		return -E_NOMEM;
+	}
+	e->state = OPEN;
+	e->released = true;
+	fd[0] = e->number;
+	fd[1] = o->number;
+	return 0;
+}
+
+/* Takes the bytes that have arrived; now and then it stops at a cut. */
 static size_t take(struct env_v_end *e, uint8_t *buf, size_t len)
 {
 	uint64_t now = now_of(e);
@@ -373,7 +398,8 @@ static ssize_t v_write(struct env_stream *stream, const uint8_t *data, size_t le
 	if (e->state == FAILED || e->reset_ms <= now_of(e) || e->shut)
 		return -E_IO;
 	most = len < most ? len : most;
-	if (e->state == OPEN && !o && e->reset_ms == NEVER) { /* in vain, which comes back */
+	if (e->state == OPEN && !o &&
+	    e->reset_ms == NEVER) { /* nobody takes it, and a reset comes back */
 		e->reset_ms = now_of(e) + 2 * (uint64_t)e->path.delay_ms;
 		plan(e);
 		return (ssize_t)most;
@@ -459,6 +485,7 @@ const struct env_stream_ops env_v_streams = {
     .release = v_release,
     .close = v_close,
     .discard = v_discard,
+    .pair = v_pair,
     .read = v_read,
     .write = v_write,
     .shut = v_shut,

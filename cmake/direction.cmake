@@ -90,6 +90,12 @@ foreach(source ${sources})
 	if(lines AND NOT source STREQUAL "base/table.h")
 		refuse("uthash by base/table.h and TABLE_ADD() only: ${lines}")
 	endif()
+	# the server sees the world through the environment (base/env.h), which a test can own
+	file(STRINGS ${CMAKE_CURRENT_LIST_DIR}/../${source} lines
+		REGEX "^#include <(event2/|unistd|poll|sys/(socket|epoll|time)|netinet/tcp)")
+	if(lines AND source MATCHES "^turn/(net/)?[a-z_]+\\.[ch]$")
+		refuse("turn has sockets and time only through base/env.h: ${lines}")
+	endif()
 	# coturn's library behind one wrapper
 	file(STRINGS ${CMAKE_CURRENT_LIST_DIR}/../${source} lines REGEX "^#include <turn/")
 	if(lines AND NOT source STREQUAL "turn/stun_msg.c")

@@ -293,12 +293,30 @@ static void check_release(struct world *w)
 	leave(w);
 }
 
+static void check_pair(struct world *w)
+{
+	struct env_stream_params p = {.fn = on_ready, .arg = &w->a};
+	int fd[2];
+
+	assert_int_equal(env_stream_pair(w->env, fd), 0);
+	p.fd = fd[0];
+	assert_int_equal(env_stream_open(w->env, &p, &w->a.s), 0);
+	w->fd = fd[1];
+	w->a.goal = 1000;
+	env_stream_kick(w->a.s);
+	run(w, 50);
+	take_b(w);
+	UNTIL(w, w->b.got == 1000);
+	leave(w);
+}
+
 static void check_all(struct world *w)
 {
 	check_flow(w);
 	check_breaks(w);
 	check_connects(w);
 	check_release(w);
+	check_pair(w);
 	env_unlisten(w->listener);
 }
 

@@ -38,9 +38,9 @@
 	X(HUB_GONE, "hub-gone", "the hub tells the partner of who is gone")                        \
 	X(FRAMING, "framing", "messages come out of a stream once, whole and in order")            \
 	X(BACKLOG, "backlog", "a client that does not read costs its backlog, not more")           \
-	X(DELAY, "delay", "one that does not read delays nobody else")                             \
+	X(DELAY, "delay", "a client that does not read delays no other")                           \
 	X(DATA, "data", "bytes of a data connection come once and in order, or it ends")           \
-	X(JOINED, "joined", "who connects is joined once; one end's end is the other's")           \
+	X(JOINED, "joined", "connections are joined once or closed in time; ends end together")    \
 	X(THEORY, "theory", "a direct path exists exactly where RFC 4787 says so")                 \
 	X(THROUGH, "through", "every call gets through, and comes back after a fault")
 

@@ -8,7 +8,7 @@
 
 #include "harness/sim/agent.h"
 
-/* It ends by itself. Without memory there is none. */
+/* It ends by itself. */
 void slow_start(struct agent *a);
 /* At the end of a run. */
 void slow_free_all(struct sim *s);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The tap on clients' TCP connections: what a client wrote into its stream must
- * come to the TURN core message by message, and what the core sends must come out
- * at the client. turn/net/ is between the two; the linker puts the tap between it
+ * The tap on clients' TCP connections. Each message that a client writes into its
+ * stream must reach the TURN core, and each message of the core must reach the
+ * client. turn/net/ is between the two; the linker puts the tap between turn/net/
  * and the core.
  */
 #ifndef SIM_TAP_H
@@ -12,13 +12,12 @@
 
 struct tap;
 
-/* From now on connections of this run are seen; NULL: none is, and all that there were are gone. */
+/* Sees the connections of this run from now on. NULL: of none, and frees all taps. */
 void tap_watch(struct sim *s);
 
 /* Before the client connects from there. NULL when out of memory. */
 struct tap *tap_new(struct sim *s, struct ep client, uint32_t call);
-/* The client's end, which tells how much has been written to it. NULL: it has closed. The tap is
- * gone when the server's end is, too. */
+/* The client's end, or NULL: the client has closed it. The tap is freed when both ends are gone. */
 void tap_set_stream(struct tap *t, const struct env_stream *stream);
 /* The client does not always read. */
 void tap_set_slow(struct tap *t);

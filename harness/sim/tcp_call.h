@@ -9,7 +9,7 @@
 
 #include "harness/sim/agent.h"
 
-/* It ends by itself. Without memory there is none. */
+/* It ends by itself. */
 void tcp_call_start(struct agent *a);
 /* At the end of a run. */
 void tcp_call_free_all(struct sim *s);

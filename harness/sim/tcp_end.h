@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * One end of a data connection (RFC 6062), the client's or its peer's: writes
- * bytes that tell where they belong, and looks at those of the other.
+ * One end of a data connection (RFC 6062), the client's or its peer's. It writes
+ * bytes whose values depend on their place, and checks those of the other end.
  */
 #ifndef SIM_TCP_END_H
 #define SIM_TCP_END_H
@@ -31,7 +31,7 @@ void tcp_end_close(struct tcp_end *e);
 void tcp_end_reset(struct tcp_end *e);
 void tcp_end_set_deaf(struct tcp_end *e, bool deaf);
 
-/* What has come by another way: in front of the first read, behind the last message. */
+/* Bytes that pass without the stream: read with the last message, written behind it. */
 void tcp_end_take(struct tcp_end *e, const uint8_t *data, size_t len);
 size_t tcp_end_give(struct tcp_end *e, uint8_t *data, size_t len);
 

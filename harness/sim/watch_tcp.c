@@ -231,7 +231,7 @@ void watch_tcp_tick(struct watch_tcp *w, uint64_t connections, uint64_t to_peer_
 	}
 	sim_check(w->sim, SIM_COUNTER, connections == w->connections, 0,
 	          "a node counts other connections of peers than it told of");
-	/* What is in its hands may be counted or not. */
+	/* Bytes that are inside the node may be counted or not. */
 	sim_check(w->sim, SIM_COUNTER,
 	          to_peer_bytes >= w->got[TCP_TO_PEER] + more &&
 	              to_peer_bytes <= w->put[TCP_TO_PEER] + more &&

@@ -10,8 +10,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 #include <utlist.h>
 
 #define ROUNDS        4 /* reads a wake-up, then the others have their turn */
@@ -259,7 +257,7 @@ static int become_web(struct net_stream *s, const uint8_t *ahead, size_t ahead_l
 	struct pump_params p = {.net = net, .ahead = ahead, .ahead_len = ahead_len};
 	int pair[2];
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair))
+	if (env_stream_pair(net->env, pair))
 		return -E_LIMIT;
 	unlist(s);
 	net_io_detach(&s->io);
