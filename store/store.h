@@ -82,10 +82,12 @@ int store_user_enable(struct store *s, const char *realm, const char *name, bool
 /* -E_NOTFOUND */
 int store_user_del(struct store *s, const char *realm, const char *name, struct why *why);
 
-/* Calls each (with strings that live for the call) in order of realm and name. It must not use
- * the store; what it returns other than 0 ends the walk and is returned. */
-int store_user_list(struct store *s, int (*each)(void *ctx, const struct store_user *user),
-                    void *ctx, struct why *why);
+/* Calls each (with strings that live for the call) in order of realm and name, from the user behind
+ * that one on ("" and "": from the first). It must not use the store; what it returns other than 0
+ * ends the walk and is returned. */
+int store_user_list(struct store *s, const char *realm, const char *name,
+                    int (*each)(void *ctx, const struct store_user *user), void *ctx,
+                    struct why *why);
 
 /* A new random password of 192 bits. 0 or -E_IO. */
 int store_make_password(char out[STORE_PASSWORD_STRLEN]);

@@ -129,19 +129,22 @@ int store_user_enable(struct store *s, const char *realm, const char *name, bool
 	                     realm);
 }
 
-int store_user_list(struct store *s, int (*each)(void *ctx, const struct store_user *user),
-                    void *ctx, struct why *why)
+int store_user_list(struct store *s, const char *realm, const char *name,
+                    int (*each)(void *ctx, const struct store_user *user), void *ctx,
+                    struct why *why)
 {
 	sqlite3_stmt *stmt;
 	int rc = SQLITE_DONE;
 	int err = store_prepare(s,
 	                        "SELECT realm, name, created_at, "
 	                        "coalesce(disabled_at, 0) FROM turn_user "
-	                        "ORDER BY realm, name",
+	                        "WHERE (realm, name) > (?1, ?2) ORDER BY realm, name",
 	                        &stmt, why);
 
 	if (err)
 		return err;
+	sqlite3_bind_text(stmt, 1, realm, -1, SQLITE_STATIC);
+	sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);
 	while (!err && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
 		const struct store_user user = {
 		    .realm = (const char *)sqlite3_column_text(stmt, 0),

@@ -67,7 +67,8 @@ static void client_free(struct client *c)
 	if (c->later)
 		admin_later_then(c->later, NULL, NULL);
 	DL_DELETE(c->socket->clients, c);
-	c->socket->client_n--;
+	if (c->socket->client_n-- == CLIENTS_MAX)
+		event_add(c->socket->listener, NULL);
 	bufferevent_disable(c->bev, EV_READ | EV_WRITE); /* it is freed later: no longer watched */
 	bufferevent_free(c->bev);
 	close_client(c->socket, fd);
@@ -199,7 +200,8 @@ static void on_resume(evutil_socket_t fd, short what, void *ctx)
 
 	(void)fd;
 	(void)what;
-	event_add(s->listener, NULL);
+	if (s->client_n < CLIENTS_MAX)
+		event_add(s->listener, NULL);
 }
 
 static void on_accept(evutil_socket_t listener, short what, void *ctx)
@@ -221,7 +223,7 @@ static void on_accept(evutil_socket_t listener, short what, void *ctx)
 		close_client(s, fd);
 		return;
 	}
-	c = s->client_n < CLIENTS_MAX ? calloc(1, sizeof(*c)) : NULL;
+	c = calloc(1, sizeof(*c));
 	if (c)
 		c->bev = bufferevent_socket_new(s->base, fd, 0);
 	if (!c || !c->bev) {
@@ -232,7 +234,8 @@ static void on_accept(evutil_socket_t listener, short what, void *ctx)
 	c->socket = s;
 	snprintf(c->actor, sizeof(c->actor), "socket uid %u", (unsigned)who.uid);
 	DL_APPEND(s->clients, c);
-	s->client_n++;
+	if (++s->client_n == CLIENTS_MAX)
+		event_del(s->listener); /* the others wait in the backlog: client_free() */
 	bufferevent_setcb(c->bev, on_read, on_written, on_event, c);
 	bufferevent_set_timeouts(c->bev, &idle, &idle);
 	bufferevent_setwatermark(c->bev, EV_READ, 0, LINE_MAX_BYTES + 1);
@@ -287,7 +290,7 @@ int admin_socket_start(struct event_base *base, const char *dir, struct admin *a
 		goto out;
 	unlink(s->addr.sun_path);
 	s->bound = s->fd >= 0 && !bind_private(s);
-	if (!s->bound || listen(s->fd, CLIENTS_MAX)) {
+	if (!s->bound || listen(s->fd, SOMAXCONN)) {
 		r = why_set(why, error_from_errno(errno),
 		            "cannot listen on %.200s/" ADMIN_SOCKET_NAME ": %s", dir,
 		            strerror(errno));

@@ -16,26 +16,30 @@
 
 static int each(void *ctx, const struct store_user *u)
 {
-	struct rows *rows = ctx;
-	char key[REALM_MAX_LEN + NAME_MAX_LEN + 2];
+	char key[REALM_MAX_LEN + NAME_MAX_LEN + 2]; /* a tab is in neither */
 
-	/* A tab is in neither, and sorts before all that is: the order of the keys is that of the
-	 * rows. */
 	snprintf(key, sizeof(key), "%s\t%s", u->realm, u->name);
-	if (rows->after && strcmp(key, rows->after) <= 0)
-		return 0;
-	return rows_add(rows, key,
+	return rows_add(ctx, key,
 	                json_pack("{ss ss so sb}", "name", u->name, "realm", u->realm, "created_at",
 	                          json_time(u->created_at_s), "enabled", !u->disabled_at_s));
 }
 
 static int list(struct admin_task *t, struct why *why)
 {
+	char realm[REALM_MAX_LEN + 1] = "";
+	const char *name = "";
 	struct rows rows;
 	int r = rows_begin(&rows, t, why);
 
-	return r ? r
-	         : rows_done(&rows, t, store_user_list(t->store, each, &rows, why), "users", why);
+	if (r)
+		return r;
+	if (rows.after) {
+		snprintf(realm, sizeof(realm), "%.*s", (int)strcspn(rows.after, "\t"), rows.after);
+		name = rows.after + strcspn(rows.after, "\t");
+		name += *name == '\t';
+	}
+	return rows_done(&rows, t, store_user_list(t->store, realm, name, each, &rows, why),
+	                 "users", why);
 }
 
 static const char *realm(const struct admin_task *t)

@@ -121,15 +121,16 @@ static void test_users(void **state)
 	assert_int_equal(store_user_add(f->store, "other", "alice", "pw2", &f->why), 0);
 	assert_int_equal(store_user_add(f->store, "turnpike", "alice", "new", &f->why), -E_EXISTS);
 	assert_non_null(strstr(f->why.text, "alice"));
-	assert_int_equal(store_user_list(f->store, list_user, &list, &f->why), 0);
+	assert_int_equal(store_user_list(f->store, "", "", list_user, &list, &f->why), 0);
 	assert_string_equal(list.text, "other/alice@1795326215;turnpike/alice@1795326215;"
 	                               "turnpike/bob@1795326215;");
-	assert_int_equal(store_user_list(f->store, stop_at_once, &calls, &f->why), -E_LIMIT);
+	assert_int_equal(store_user_list(f->store, "", "", stop_at_once, &calls, &f->why),
+	                 -E_LIMIT);
 	assert_int_equal(calls, 1);
 	assert_int_equal(store_user_del(f->store, "turnpike", "alice", &f->why), 0);
 	assert_int_equal(store_user_del(f->store, "turnpike", "alice", &f->why), -E_NOTFOUND);
 	list.text[0] = 0;
-	store_user_list(f->store, list_user, &list, NULL);
+	store_user_list(f->store, "", "", list_user, &list, NULL);
 	assert_string_equal(list.text, "other/alice@1795326215;turnpike/bob@1795326215;");
 }
 
@@ -212,7 +213,7 @@ static void nobody_is_stored(struct fixture *f)
 {
 	struct list list = {{0}};
 
-	store_user_list(f->store, list_user, &list, NULL);
+	store_user_list(f->store, "", "", list_user, &list, NULL);
 	assert_string_equal(list.text, "");
 }
 

@@ -565,6 +565,28 @@ static void answers_the_same_without_a_server(void **state)
 	}
 }
 
+/* More command lines at once than the server takes: they wait, and nobody is turned away. */
+static void many_wait_for_their_turn(void **state)
+{
+	enum { MANY = 40 };
+	static const char line[] = "{\"verb\":\"status\"}\n";
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	char said[4096];
+	int fd[MANY];
+
+	(void)state;
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/admin.sock", server.data);
+	for (size_t i = 0; i < MANY; i++) {
+		fd[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		assert_int_equal(connect(fd[i], (struct sockaddr *)&addr, sizeof(addr)), 0);
+		assert_int_equal(write(fd[i], line, sizeof(line) - 1), sizeof(line) - 1);
+	}
+	for (size_t i = 0; i < MANY; i++) {
+		assert_true(read(fd[i], said, sizeof(said)) > 0);
+		close(fd[i]);
+	}
+}
+
 static void the_rest_answers(void **state)
 {
 	static const char *const reads[] = {"status", "samples",  "users",       "secrets",
@@ -622,6 +644,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(login),
 	    cmocka_unit_test(drains),
 	    cmocka_unit_test(answers_wait_for_their_reader),
+	    cmocka_unit_test(many_wait_for_their_turn),
 	    cmocka_unit_test(the_rest_answers),
 	    cmocka_unit_test(answers_the_same),
 	    cmocka_unit_test(the_socket_goes_with_the_server),
