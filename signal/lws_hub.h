@@ -73,7 +73,7 @@ void lws_hub_free(struct lws_hub *b);
 const lws_retry_bo_t *lws_hub_policy(const struct lws_hub *b);
 
 /* Handles the callback reasons of a WebSocket's life; any other gives 0. *slot belongs to the
- * session and starts as NULL. Returns what the LWS callback has to return. */
+ * connection and starts as NULL. Returns what the LWS callback has to return. */
 int lws_hub_callback(struct lws_hub *b, struct lws *wsi, enum lws_callback_reasons reason,
                      void **slot, void *in, size_t len);
 

@@ -83,7 +83,7 @@ static int authenticate(struct admin_http *h, const struct http_request *q, stru
                         char actor[STORE_ACTOR_MAX], enum store_role *role, struct signin_who *who)
 {
 	struct caller caller = http_api_caller(&q->origin, q->bearer);
-	char session[SIGNIN_SECRET_STRLEN];
+	char login[SIGNIN_SECRET_STRLEN];
 	int rc;
 
 	memset(who, 0, sizeof(*who));
@@ -100,9 +100,8 @@ static int authenticate(struct admin_http *h, const struct http_request *q, stru
 			               "add --scope admin.");
 		return r->status;
 	}
-	rc = read_cookie(q->cookie, session)
-	         ? signin_check(h->signin, h->admin->store, session, who)
-	         : -E_DENIED;
+	rc = read_cookie(q->cookie, login) ? signin_check(h->signin, h->admin->store, login, who)
+	                                   : -E_DENIED;
 	if (rc && rc != -E_DENIED) {
 		refuse(r, rc, error_text(rc));
 		return r->status;
@@ -273,7 +272,7 @@ static bool door_body(const struct http_request *q, struct http_response *r,
 }
 
 /* {"name","password"} */
-static void login(struct admin_http *h, const struct http_request *q, struct http_response *r)
+static void sign_in(struct admin_http *h, const struct http_request *q, struct http_response *r)
 {
 	static const char *const allowed[] = {"name", "password", NULL};
 	json_t *body;
@@ -290,7 +289,7 @@ static void login(struct admin_http *h, const struct http_request *q, struct htt
 }
 
 /* {"current","password"}: one's own is changed, and one signs in with it anew, in the same two
- * steps. A stolen session does not do, and guesses are counted. */
+ * steps. A stolen login does not do, and guesses are counted. */
 static void own_password(struct admin_http *h, const struct http_request *q,
                          struct http_response *r, const struct signin_who *who)
 {
@@ -320,7 +319,7 @@ static void own_password(struct admin_http *h, const struct http_request *q,
 
 static void claim(struct admin_http *h, const struct http_request *q, struct http_response *r)
 {
-	char session[SIGNIN_SECRET_STRLEN];
+	char login[SIGNIN_SECRET_STRLEN];
 	const char *ticket;
 	struct signin_who who;
 	static const char *const allowed[] = {"ticket", NULL};
@@ -329,13 +328,13 @@ static void claim(struct admin_http *h, const struct http_request *q, struct htt
 
 	if (door_body(q, r, allowed, &body)) {
 		ticket = json_string_value(json_object_get(body, "ticket"));
-		rc = ticket ? signin_claim(h->signin, h->admin->store, ticket, session) : -E_INVAL;
+		rc = ticket ? signin_claim(h->signin, h->admin->store, ticket, login) : -E_INVAL;
 	}
 	json_decref(body);
 	if (r->status)
 		return;
 	if (!rc)
-		rc = signin_check(h->signin, h->admin->store, session, &who);
+		rc = signin_check(h->signin, h->admin->store, login, &who);
 	if (rc == -E_LATER) {
 		http_api_json(r, 202, json_pack("{sb}", "pending", 1));
 	} else if (rc == -E_DENIED) {
@@ -343,7 +342,7 @@ static void claim(struct admin_http *h, const struct http_request *q, struct htt
 	} else if (rc) {
 		refuse(r, rc, error_text(rc));
 	} else {
-		set_cookie(q, r, session, SIGNIN_LIFE_S);
+		set_cookie(q, r, login, SIGNIN_LIFE_S);
 		http_api_json(
 		    r, 200,
 		    json_pack("{ss ss}", "name", who.name, "role", store_role_text(who.role)));
@@ -352,15 +351,15 @@ static void claim(struct admin_http *h, const struct http_request *q, struct htt
 
 static void logout(struct admin_http *h, const struct http_request *q, struct http_response *r)
 {
-	char session[SIGNIN_SECRET_STRLEN];
+	char login[SIGNIN_SECRET_STRLEN];
 
 	if (!is_of_our_page(q)) {
 		http_api_error(r, 403, "foreign-origin",
 		               "Only the status page itself may sign out.");
 		return;
 	}
-	if (read_cookie(q->cookie, session))
-		signin_end(h->signin, session);
+	if (read_cookie(q->cookie, login))
+		signin_end(h->signin, login);
 	set_cookie(q, r, "", 0);
 	http_api_json(r, 200, json_object());
 }
@@ -369,7 +368,7 @@ static void logout(struct admin_http *h, const struct http_request *q, struct ht
 static const struct door {
 	const char *path;
 	void (*answer)(struct admin_http *h, const struct http_request *q, struct http_response *r);
-} doors[] = {{"login", login}, {"login/claim", claim}, {"logout", logout}};
+} doors[] = {{"login", sign_in}, {"login/claim", claim}, {"logout", logout}};
 
 static const struct door *find_door(const char *path)
 {

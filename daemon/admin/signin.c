@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Tickets and sessions.
+ * Tickets and logins.
  */
 #include "daemon/admin/signin.h"
 
@@ -18,7 +18,7 @@
 #include <time.h>
 #include <utlist.h>
 
-#define SESSIONS   64
+#define LOGINS     64
 #define TICKETS    64 /* more than can be waiting for the helper */
 #define TICKET_S   60
 #define KNOWN      64
@@ -44,7 +44,7 @@ struct check {
 	char *password, *new_password;
 };
 
-struct session {
+struct login {
 	char secret[SIGNIN_SECRET_STRLEN]; /* "": free */
 	char name[NAME_MAX_LEN + 1];
 	int64_t opened_s, used_s, password_at_s;
@@ -63,7 +63,7 @@ struct signin {
 	struct refusals *refusals;
 	struct known known[KNOWN];
 	size_t known_n;
-	struct session sessions[SESSIONS];
+	struct login logins[LOGINS];
 	struct ticket *tickets;
 	unsigned ticket_n;
 	uint64_t refused;
@@ -311,26 +311,26 @@ int signin_begin(struct signin *in, const struct addr *from, const struct signin
 	return 0;
 }
 
-/* A free place, or that of the session used longest ago. */
-static struct session *place(struct signin *in)
+/* A free place, or that of the login used longest ago. */
+static struct login *place(struct signin *in)
 {
-	struct session *oldest = &in->sessions[0];
+	struct login *oldest = &in->logins[0];
 
-	for (size_t i = 0; i < SESSIONS; i++) {
-		if (!*in->sessions[i].secret)
-			return &in->sessions[i];
-		if (in->sessions[i].used_s < oldest->used_s)
-			oldest = &in->sessions[i];
+	for (size_t i = 0; i < LOGINS; i++) {
+		if (!*in->logins[i].secret)
+			return &in->logins[i];
+		if (in->logins[i].used_s < oldest->used_s)
+			oldest = &in->logins[i];
 	}
 	return oldest;
 }
 
 int signin_claim(struct signin *in, struct store *store, const char *ticket,
-                 char session[SIGNIN_SECRET_STRLEN])
+                 char login[SIGNIN_SECRET_STRLEN])
 {
 	int64_t password_at_s = 0;
 	enum store_role role;
-	struct session *s;
+	struct login *s;
 	struct ticket *t;
 	int r;
 
@@ -355,7 +355,7 @@ int signin_claim(struct signin *in, struct store *store, const char *ticket,
 		memcpy(s->name, t->name, sizeof(s->name));
 		s->password_at_s = password_at_s;
 		s->opened_s = s->used_s = now_s();
-		memcpy(session, s->secret, sizeof(s->secret));
+		memcpy(login, s->secret, sizeof(s->secret));
 	}
 	in->refused += r == -E_DENIED;
 	if (!r)
@@ -364,20 +364,19 @@ int signin_claim(struct signin *in, struct store *store, const char *ticket,
 	return r;
 }
 
-static struct session *find(struct signin *in, const char *secret)
+static struct login *find(struct signin *in, const char *secret)
 {
-	struct session *found = NULL;
+	struct login *found = NULL;
 
-	for (size_t i = 0; i < SESSIONS; i++)
-		if (same_secret(in->sessions[i].secret, secret))
-			found = &in->sessions[i];
+	for (size_t i = 0; i < LOGINS; i++)
+		if (same_secret(in->logins[i].secret, secret))
+			found = &in->logins[i];
 	return found;
 }
 
-int signin_check(struct signin *in, struct store *store, const char *session,
-                 struct signin_who *who)
+int signin_check(struct signin *in, struct store *store, const char *login, struct signin_who *who)
 {
-	struct session *s = find(in, session);
+	struct login *s = find(in, login);
 	int64_t now = now_s(), password_at_s = 0;
 	int r = 0;
 
@@ -386,7 +385,7 @@ int signin_check(struct signin *in, struct store *store, const char *session,
 	if (now - s->opened_s <= SIGNIN_LIFE_S && now - s->used_s <= SIGNIN_IDLE_S)
 		r = store_account_get(store, s->name, &who->role, &password_at_s, NULL);
 	if (r && r != -E_NOTFOUND)
-		return r; /* the store cannot be read just now: that ends no session */
+		return r; /* the store cannot be read just now: that ends no login */
 	if (password_at_s != s->password_at_s) {
 		memset(s, 0, sizeof(*s));
 		return -E_DENIED;
@@ -407,9 +406,9 @@ uint64_t signin_refused(const struct signin *in)
 	return in->refused;
 }
 
-void signin_end(struct signin *in, const char *session)
+void signin_end(struct signin *in, const char *login)
 {
-	struct session *s = find(in, session);
+	struct login *s = find(in, login);
 
 	if (s)
 		memset(s, 0, sizeof(*s));
@@ -422,6 +421,6 @@ void signin_stop(struct signin *in)
 	while (in->tickets)
 		ticket_free(in, in->tickets);
 	issue_rate_free(in->rate);
-	OPENSSL_cleanse(in->sessions, sizeof(in->sessions));
+	OPENSSL_cleanse(in->logins, sizeof(in->logins));
 	free(in);
 }

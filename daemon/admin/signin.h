@@ -2,8 +2,8 @@
  *
  * Logins to the status page. A password takes its 100 ms and 64 MiB
  * on a thread of its own (helper.h), so signing in has two steps: begin() hands out a
- * ticket, claim() turns it into a session once the password was found right.
- * Sessions are kept in memory: a restart ends them.
+ * ticket, claim() turns it into a login once the password was found right.
+ * Logins are kept in memory: a restart ends them.
  */
 #ifndef DAEMON_SIGNIN_H
 #define DAEMON_SIGNIN_H
@@ -44,14 +44,14 @@ struct signin_try {
 int signin_begin(struct signin *in, const struct addr *from, const struct signin_try *what,
                  char ticket[SIGNIN_SECRET_STRLEN], unsigned *retry_s);
 
-/* 0 and a session's secret, once; -E_LATER; -E_DENIED: wrong name or password, or no such
+/* 0 and a login's secret, once; -E_LATER; -E_DENIED: wrong name or password, or no such
  * ticket; any other code: the store's. */
 int signin_claim(struct signin *in, struct store *store, const char *ticket,
-                 char session[SIGNIN_SECRET_STRLEN]);
+                 char login[SIGNIN_SECRET_STRLEN]);
 
-/* The session's account. s: the control thread's handle. -E_DENIED: no such session, or its
- * account was deleted or has a new password. Any other code: the store's; the session stands. */
-int signin_check(struct signin *in, struct store *s, const char *session, struct signin_who *who);
+/* The login's account. s: the control thread's handle. -E_DENIED: no such login, or its
+ * account was deleted or has a new password. Any other code: the store's; the login stands. */
+int signin_check(struct signin *in, struct store *s, const char *login, struct signin_who *who);
 
 /* The actor of the audit; a long name is cut between characters. */
 void signin_actor(const char *name, char actor[STORE_ACTOR_MAX]);
@@ -59,7 +59,7 @@ void signin_actor(const char *name, char actor[STORE_ACTOR_MAX]);
 /* How many times the name or the password was wrong, since the start. */
 uint64_t signin_refused(const struct signin *in);
 
-void signin_end(struct signin *in, const char *session);
+void signin_end(struct signin *in, const char *login);
 
 /* The helper is gone already. NULL is legal. */
 void signin_stop(struct signin *in);

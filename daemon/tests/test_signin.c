@@ -83,29 +83,29 @@ static int begin(struct fixture *f, const char *ip, const char *name, const char
 	                    ticket, &retry_s);
 }
 
-static int claim(struct fixture *f, const char *ticket, char session[SIGNIN_SECRET_STRLEN])
+static int claim(struct fixture *f, const char *ticket, char login[SIGNIN_SECRET_STRLEN])
 {
 	int r;
 
-	while ((r = signin_claim(f->in, f->store, ticket, session)) == -E_LATER) {
+	while ((r = signin_claim(f->in, f->store, ticket, login)) == -E_LATER) {
 		event_base_loop(f->base, EVLOOP_NONBLOCK);
 		usleep(2000);
 	}
 	return r;
 }
 
-static int sign_in(struct fixture *f, const char *ip, char session[SIGNIN_SECRET_STRLEN])
+static int sign_in(struct fixture *f, const char *ip, char login[SIGNIN_SECRET_STRLEN])
 {
 	char ticket[SIGNIN_SECRET_STRLEN];
 	int r = begin(f, ip, "ann", PASSWORD, ticket);
 
-	return r ? r : claim(f, ticket, session);
+	return r ? r : claim(f, ticket, login);
 }
 
 /* The thread takes them in turn: once the last is known, all are. */
 static void settle(struct fixture *f)
 {
-	char ticket[SIGNIN_SECRET_STRLEN], session[SIGNIN_SECRET_STRLEN], ip[32], name[32];
+	char ticket[SIGNIN_SECRET_STRLEN], login[SIGNIN_SECRET_STRLEN], ip[32], name[32];
 	int r;
 
 	do {
@@ -117,7 +117,7 @@ static void settle(struct fixture *f)
 		r = begin(f, ip, name, guessed, ticket);
 	} while (r == -E_LIMIT); /* the queue is full */
 	assert_int_equal(r, 0);
-	assert_int_equal(claim(f, ticket, session), -E_DENIED);
+	assert_int_equal(claim(f, ticket, login), -E_DENIED);
 }
 
 /* From ever new prefixes; the result of the last try, and how many came before it. */
@@ -135,7 +135,7 @@ static int guess(struct fixture *f, int prefix, int max, int *n)
 
 static void abandoned_tickets_keep_nobody_out(void **state)
 {
-	char ticket[SIGNIN_SECRET_STRLEN], session[SIGNIN_SECRET_STRLEN], ip[32], name[32];
+	char ticket[SIGNIN_SECRET_STRLEN], login[SIGNIN_SECRET_STRLEN], ip[32], name[32];
 	struct fixture *f = *state;
 
 	for (int i = 0; i < 80; i++) {
@@ -145,12 +145,12 @@ static void abandoned_tickets_keep_nobody_out(void **state)
 		if (i % 8 == 7)
 			settle(f);
 	}
-	assert_int_equal(sign_in(f, ADMIN, session), 0);
+	assert_int_equal(sign_in(f, ADMIN, login), 0);
 }
 
 static void guesses_at_a_name_keep_its_owner_in(void **state)
 {
-	char ticket[SIGNIN_SECRET_STRLEN], session[SIGNIN_SECRET_STRLEN];
+	char ticket[SIGNIN_SECRET_STRLEN], login[SIGNIN_SECRET_STRLEN];
 	struct fixture *f = *state;
 	int r = 0, n = 0;
 
@@ -162,14 +162,14 @@ static void guesses_at_a_name_keep_its_owner_in(void **state)
 	assert_int_equal(r, -E_LIMIT);
 	assert_int_equal(n, SIGNIN_PER_MINUTE);
 	settle(f);
-	assert_int_equal(sign_in(f, ADMIN, session), 0);
+	assert_int_equal(sign_in(f, ADMIN, login), 0);
 
 	/* many of them have, but not for who was here before */
 	guess(f, 1, 2 * SIGNIN_NAME_PER_MINUTE, &n);
 	settle(f);
 	assert_int_equal(guess(f, 2, HELPER_QUEUE_MAX - 3, &n), -E_LIMIT);
 	assert_int_equal(begin(f, "198.18.3.3", "ann", PASSWORD, ticket), -E_LIMIT);
-	assert_int_equal(sign_in(f, "198.51.100.99", session), 0);
+	assert_int_equal(sign_in(f, "198.51.100.99", login), 0);
 }
 
 /* How many passwords from there find a place before one does not, each from the next prefix. */
@@ -200,25 +200,25 @@ static void no_prefix_takes_all_places(void **state)
 	    {"192.0.2.7", SIGNIN_WAITING},
 	    {"203.0.113.%d", SIGNIN_WAITING_WIDE},
 	};
-	char session[SIGNIN_SECRET_STRLEN];
+	char login[SIGNIN_SECRET_STRLEN];
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		assert_int_equal(places(f, rows[i].prefix), rows[i].places);
-		assert_int_equal(sign_in(f, ADMIN, session), 0);
+		assert_int_equal(sign_in(f, ADMIN, login), 0);
 	}
 }
 
 static void a_ticket_of_the_old_password_opens_nothing(void **state)
 {
-	char ticket[SIGNIN_SECRET_STRLEN], session[SIGNIN_SECRET_STRLEN];
+	char ticket[SIGNIN_SECRET_STRLEN], login[SIGNIN_SECRET_STRLEN];
 	struct fixture *f = *state;
 
 	assert_int_equal(begin(f, STRANGER, "ann", PASSWORD, ticket), 0);
 	settle(f);
 	f->now_s += 10;
 	assert_int_equal(store_account_set_password(f->store, "ann", "battery staple", NULL), 0);
-	assert_int_equal(claim(f, ticket, session), -E_DENIED);
+	assert_int_equal(claim(f, ticket, login), -E_DENIED);
 }
 
 static void run(const struct fixture *f, const char *sql)
@@ -232,24 +232,24 @@ static void run(const struct fixture *f, const char *sql)
 	sqlite3_close(db);
 }
 
-static void an_unreadable_store_ends_no_session(void **state)
+static void an_unreadable_store_ends_no_login(void **state)
 {
-	char session[SIGNIN_SECRET_STRLEN];
+	char login[SIGNIN_SECRET_STRLEN];
 	struct fixture *f = *state;
 	struct signin_who who;
 	int r;
 
-	assert_int_equal(sign_in(f, ADMIN, session), 0);
-	assert_int_equal(signin_check(f->in, f->store, session, &who), 0);
+	assert_int_equal(sign_in(f, ADMIN, login), 0);
+	assert_int_equal(signin_check(f->in, f->store, login, &who), 0);
 	run(f, "ALTER TABLE account RENAME TO gone");
-	r = signin_check(f->in, f->store, session, &who);
+	r = signin_check(f->in, f->store, login, &who);
 	assert_int_not_equal(r, 0);
 	assert_int_not_equal(r, -E_DENIED);
 	run(f, "ALTER TABLE gone RENAME TO account");
-	assert_int_equal(signin_check(f->in, f->store, session, &who), 0);
+	assert_int_equal(signin_check(f->in, f->store, login, &who), 0);
 	assert_string_equal(who.name, "ann");
 	run(f, "DELETE FROM account");
-	assert_int_equal(signin_check(f->in, f->store, session, &who), -E_DENIED);
+	assert_int_equal(signin_check(f->in, f->store, login, &who), -E_DENIED);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -257,9 +257,9 @@ static void an_unreadable_store_ends_no_session(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    T(abandoned_tickets_keep_nobody_out),   T(guesses_at_a_name_keep_its_owner_in),
-	    T(no_prefix_takes_all_places),          T(a_ticket_of_the_old_password_opens_nothing),
-	    T(an_unreadable_store_ends_no_session),
+	    T(abandoned_tickets_keep_nobody_out), T(guesses_at_a_name_keep_its_owner_in),
+	    T(no_prefix_takes_all_places),        T(a_ticket_of_the_old_password_opens_nothing),
+	    T(an_unreadable_store_ends_no_login),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

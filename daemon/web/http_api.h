@@ -23,13 +23,13 @@ typedef const char *(*http_query_fn)(void *ctx, const char *name);
  * is nothing between two "&". False past the last. */
 typedef bool (*http_query_name_fn)(void *ctx, size_t i, char *name, size_t size);
 
-struct http_session; /* web_http.h */
+struct http_exchange; /* web_http.h */
 
 /* Keeps a request with a body open when its handler comes back: web_http_answer() on what is
  * returned ends it, not before the handler is back. gone is called instead when the client goes
  * first. */
-typedef struct http_session *(*http_wait_fn)(void *ctx, void (*gone)(void *gone_ctx),
-                                             void *gone_ctx);
+typedef struct http_exchange *(*http_wait_fn)(void *ctx, void (*gone)(void *gone_ctx),
+                                              void *gone_ctx);
 
 struct http_request {
 	enum http_method method;

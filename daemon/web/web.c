@@ -36,9 +36,9 @@ struct web {
 };
 
 /* What LWS keeps for each connection. */
-struct session {
+struct conn {
 	void *ws;
-	struct http_session *http;
+	struct http_exchange *http;
 };
 
 void web_conf_default(struct web_conf *conf)
@@ -79,7 +79,7 @@ static void read_origin(void *ctx, struct lws *wsi, struct lws_origin *out)
 	origin_read(&w->rules, wsi, out);
 }
 
-static int on_head(struct web *w, struct lws *wsi, struct http_session **slot)
+static int on_head(struct web *w, struct lws *wsi, struct http_exchange **slot)
 {
 	struct lws_origin origin;
 
@@ -141,7 +141,7 @@ static int on_upgrade(struct web *w, struct lws *wsi, char *to)
 
 static void forget_origin(struct lws *wsi);
 
-static void free_http(struct session *s)
+static void free_http(struct conn *s)
 {
 	if (!s)
 		return;
@@ -154,7 +154,7 @@ static void free_http(struct session *s)
 static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                   size_t len)
 {
-	struct session *s = user;
+	struct conn *s = user;
 	struct web *w;
 
 	switch ((int)reason) {
@@ -303,7 +303,7 @@ int web_start(struct event_base *base, const struct web_conf *conf, const struct
 	w->protocols[0] = (struct lws_protocols){
 	    .name = LWS_HUB_SUBPROTOCOL,
 	    .callback = on_lws,
-	    .per_session_data_size = sizeof(struct session),
+	    .per_session_data_size = sizeof(struct conn),
 	    .rx_buffer_size = LWS_HUB_RX_BYTES,
 	};
 	w->hub = lws_hub_new(&conf->hub, &hub_ops, w);

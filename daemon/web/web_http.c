@@ -23,7 +23,7 @@
 #define DISCARD_S 5  /* and so long */
 #define LATE_S    60 /* for an answer that is waited for */
 
-struct http_session {
+struct http_exchange {
 	struct lws *wsi;
 	const struct web_http *http;
 	struct http_request q;
@@ -182,7 +182,7 @@ static char *copy_header(struct lws *wsi, enum lws_token_indexes token)
 
 static const char *query(void *ctx, const char *name)
 {
-	struct http_session *s = ctx;
+	struct http_exchange *s = ctx;
 	char key[32];
 
 	snprintf(key, sizeof(key), "%s=", name);
@@ -191,7 +191,7 @@ static const char *query(void *ctx, const char *name)
 
 static bool query_name(void *ctx, size_t i, char *name, size_t size)
 {
-	const struct http_session *s = ctx;
+	const struct http_exchange *s = ctx;
 	char text[sizeof(s->param)];
 	int n = lws_hdr_copy_fragment(s->wsi, text, sizeof(text), WSI_TOKEN_HTTP_URI_ARGS, (int)i);
 
@@ -205,16 +205,17 @@ static bool query_name(void *ctx, size_t i, char *name, size_t size)
 	return true;
 }
 
-static struct http_session *wait_for_answer(void *ctx, void (*gone)(void *gone_ctx), void *gone_ctx)
+static struct http_exchange *wait_for_answer(void *ctx, void (*gone)(void *gone_ctx),
+                                             void *gone_ctx)
 {
-	struct http_session *s = ctx;
+	struct http_exchange *s = ctx;
 
 	s->gone = gone;
 	s->gone_ctx = gone_ctx;
 	return s;
 }
 
-void web_http_answer(struct http_session *s, struct http_response *r)
+void web_http_answer(struct http_exchange *s, struct http_response *r)
 {
 	s->gone = NULL;
 	s->late = *r;
@@ -223,7 +224,7 @@ void web_http_answer(struct http_session *s, struct http_response *r)
 	nest_kick(s->http->nest);
 }
 
-int web_http_writable(struct http_session *s)
+int web_http_writable(struct http_exchange *s)
 {
 	return s->is_late ? write_response(s->wsi, &s->late, false) : 0;
 }
@@ -260,7 +261,7 @@ static int body_length(struct lws *wsi, size_t *len)
 	return 0;
 }
 
-void web_http_free(struct http_session *s)
+void web_http_free(struct http_exchange *s)
 {
 	if (!s)
 		return;
@@ -280,9 +281,9 @@ void web_http_free(struct http_session *s)
 /* As LWS has it: in lower case, with the colon. */
 static const char wants_method[] = "access-control-request-method:";
 
-static int session_new(struct lws *wsi, struct http_session **out)
+static int exchange_new(struct lws *wsi, struct http_exchange **out)
 {
-	struct http_session *s = calloc(1, sizeof(*s));
+	struct http_exchange *s = calloc(1, sizeof(*s));
 	enum lws_token_indexes uri;
 
 	if (!s)
@@ -311,7 +312,7 @@ static int session_new(struct lws *wsi, struct http_session **out)
 /* LWS gives every part of a body as much time as the whole. */
 static void on_due(lws_sorted_usec_list_t *due)
 {
-	struct http_session *s = lws_container_of(due, struct http_session, due);
+	struct http_exchange *s = lws_container_of(due, struct http_exchange, due);
 
 	if (!s->answered)
 		web_http_refuse(s->wsi, 408, "timeout", "The body did not come in time.", NULL);
@@ -319,7 +320,7 @@ static void on_due(lws_sorted_usec_list_t *due)
 	lws_set_timeout(s->wsi, PENDING_TIMEOUT_HTTP_CONTENT, LWS_TO_KILL_ASYNC);
 }
 
-static int answer(struct http_session *s)
+static int answer(struct http_exchange *s)
 {
 	struct http_response r;
 
@@ -337,9 +338,9 @@ static int answer(struct http_session *s)
 }
 
 int web_http_head(const struct web_http *h, struct lws *wsi, const struct lws_origin *origin,
-                  struct http_session **slot)
+                  struct http_exchange **slot)
 {
-	struct http_session *s;
+	struct http_exchange *s;
 	size_t len;
 	int rc = body_length(wsi, &len);
 
@@ -354,7 +355,7 @@ int web_http_head(const struct web_http *h, struct lws *wsi, const struct lws_or
 	if (rc)
 		return web_http_refuse(wsi, 400, "bad-request",
 		                       "The Content-Length is not a number.", NULL);
-	if (session_new(wsi, &s))
+	if (exchange_new(wsi, &s))
 		return -1;
 	s->http = h;
 	s->q.origin = *origin;
@@ -382,7 +383,7 @@ int web_http_head(const struct web_http *h, struct lws *wsi, const struct lws_or
 	return 0;
 }
 
-int web_http_body(struct http_session *s, const void *in, size_t len)
+int web_http_body(struct http_exchange *s, const void *in, size_t len)
 {
 	if (s->answered) {
 		s->q.body_len += len;
@@ -398,7 +399,7 @@ int web_http_body(struct http_session *s, const void *in, size_t len)
 	return s->q.body_len == s->expected ? answer(s) : 0;
 }
 
-int web_http_done(struct http_session *s)
+int web_http_done(struct http_exchange *s)
 {
 	return s->gone || s->is_late ? 0 : -1;
 }

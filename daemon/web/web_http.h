@@ -9,7 +9,7 @@
 #include "daemon/web/web.h"
 
 struct http_response;
-struct http_session;
+struct http_exchange;
 struct nest;
 
 /* What requests are answered with: borrowed. */
@@ -21,21 +21,21 @@ struct web_http {
 };
 
 /* The head of a request is there. Returns what the LWS callback has to return; when that is 0
- * *slot holds a session that waits for the body. slot NULL: no body is taken. */
+ * *slot holds an exchange that waits for the body. slot NULL: no body is taken. */
 int web_http_head(const struct web_http *h, struct lws *wsi, const struct lws_origin *origin,
-                  struct http_session **slot);
+                  struct http_exchange **slot);
 
 /* A part of the body; the last one is answered. */
-int web_http_body(struct http_session *s, const void *in, size_t len);
+int web_http_body(struct http_exchange *s, const void *in, size_t len);
 
 /* LWS has seen the end of the body. */
-int web_http_done(struct http_session *s);
+int web_http_done(struct http_exchange *s);
 
 /* It can be written to: the answer that was waited for, if it is there. */
-int web_http_writable(struct http_session *s);
+int web_http_writable(struct http_exchange *s);
 
 /* The answer to a request that has waited (http_wait_fn). Takes over what r points to. */
-void web_http_answer(struct http_session *s, struct http_response *r);
+void web_http_answer(struct http_exchange *s, struct http_response *r);
 
 /* Answers with an error and has the connection closed. headers: more lines, each with its end, or
  * NULL. */
@@ -47,6 +47,6 @@ int web_http_refuse(struct lws *wsi, int status, const char *code, const char *m
 char *web_http_error(int status, const char *code, const char *message, size_t *len);
 
 /* NULL is legal. */
-void web_http_free(struct http_session *s);
+void web_http_free(struct http_exchange *s);
 
 #endif

@@ -11,9 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define GUESTS 400 /* enough for the tables to grow, more than once */
+#define MEMBERS 400 /* enough for the tables to grow, more than once */
 
-struct guest {
+struct member {
 	struct hub_peer *peer;
 	bool closed;
 };
@@ -32,7 +32,7 @@ static void on_close(void *ctx, void *conn, enum hub_close code, const char *rea
 	(void)ctx;
 	(void)code;
 	(void)reason;
-	((struct guest *)conn)->closed = true;
+	((struct member *)conn)->closed = true;
 }
 
 static int64_t on_now(void *ctx)
@@ -43,13 +43,13 @@ static int64_t on_now(void *ctx)
 
 static const struct hub_ops ops = {.send = on_send, .close = on_close, .now_ms = on_now};
 
-static void say(struct guest *g, const char *text)
+static void say(struct member *g, const char *text)
 {
 	if (g->peer && !g->closed)
 		hub_text(g->peer, text, strlen(text));
 }
 
-static void come(struct hub *h, struct guest *g)
+static void come(struct hub *h, struct member *g)
 {
 	int r = hub_join(h, g, &g->peer);
 
@@ -58,14 +58,14 @@ static void come(struct hub *h, struct guest *g)
 		g->peer = NULL;
 }
 
-static void go(struct guest *g)
+static void go(struct member *g)
 {
 	hub_leave(g->peer);
-	*g = (struct guest){0};
+	*g = (struct member){0};
 }
 
 /* Joins, names, renames, a call, a return with a secret, ends. */
-static void session(struct hub *h, struct guest *g, int n)
+static void visit(struct hub *h, struct member *g, int n)
 {
 	char text[128];
 
@@ -97,7 +97,7 @@ static struct hub *new_hub(void)
 
 static void every_allocation_may_fail(void **state)
 {
-	struct guest *g = calloc(GUESTS, sizeof(*g));
+	struct member *g = calloc(MEMBERS, sizeof(*g));
 	size_t n, held;
 
 	(void)state;
@@ -108,7 +108,7 @@ static void every_allocation_may_fail(void **state)
 		bool failed;
 
 		wrap_fail(n);
-		session(h, g, 3);
+		visit(h, g, 3);
 		failed = wrap_failed();
 		wrap_fail(0);
 		hub_free(h);
@@ -125,14 +125,14 @@ static void every_allocation_may_fail(void **state)
  * theirs. */
 static void a_table_that_does_not_grow(void **state)
 {
-	struct guest *g = calloc(GUESTS, sizeof(*g));
+	struct member *g = calloc(MEMBERS, sizeof(*g));
 	struct hub *h = new_hub();
 	unsigned refused = 0, nameless = 0;
 	char text[64];
 
 	(void)state;
 	json_set_alloc_funcs(__real_malloc, __real_free);
-	for (int i = 0; i < GUESTS; i++) {
+	for (int i = 0; i < MEMBERS; i++) {
 		snprintf(text, sizeof(text), "{\"type\":\"username\",\"name\":\"m%d\"}", i);
 		wrap_fail(2); /* after the peer itself */
 		if (hub_join(h, &g[i], &g[i].peer)) {
@@ -156,7 +156,7 @@ static void a_table_that_does_not_grow(void **state)
 	}
 	print_message("%u refused, %u kept their name\n", refused, nameless);
 	assert_true(refused > 0);
-	for (int i = 0; i < GUESTS; i++)
+	for (int i = 0; i < MEMBERS; i++)
 		go(&g[i]);
 	hub_free(h);
 	free(g);

@@ -36,7 +36,7 @@ struct key {
 	uint32_t family;
 };
 
-struct session {
+struct dtls_session {
 	UT_hash_handle hh;
 	struct key key;
 	struct dtls *dtls;
@@ -56,8 +56,8 @@ struct dtls {
 	struct net *net;
 	SSL_CTX *ctx;
 	BIO_METHOD *bio;
-	struct session *sessions; /* by key: cookie returned */
-	struct session *stranger; /* the one that every stranger's hello is read with */
+	struct dtls_session *sessions; /* by key: cookie returned */
+	struct dtls_session *stranger; /* the one that every stranger's hello is read with */
 	uint8_t secret[2][SECRET_LEN];
 	uint64_t secret_ms;
 };
@@ -66,7 +66,7 @@ struct dtls {
 
 static int bio_write(BIO *bio, const char *data, int len)
 {
-	struct session *s = BIO_get_data(bio);
+	struct dtls_session *s = BIO_get_data(bio);
 
 	env_udp_send(s->key.udp, &s->peer, (const uint8_t *)data, (size_t)len);
 	return len;
@@ -75,7 +75,7 @@ static int bio_write(BIO *bio, const char *data, int len)
 /* A datagram is read once and whole: a record never runs over two of them. */
 static int bio_read(BIO *bio, char *out, int len)
 {
-	struct session *s = BIO_get_data(bio);
+	struct dtls_session *s = BIO_get_data(bio);
 	size_t n = s->rx_len < (size_t)len ? s->rx_len : (size_t)len;
 
 	BIO_clear_retry_flags(bio);
@@ -90,7 +90,7 @@ static int bio_read(BIO *bio, char *out, int len)
 
 static long bio_ctrl(BIO *bio, int cmd, long num, void *ptr)
 {
-	struct session *s = BIO_get_data(bio);
+	struct dtls_session *s = BIO_get_data(bio);
 
 	(void)num;
 	(void)ptr;
@@ -118,7 +118,7 @@ static BIO_METHOD *new_bio_method(void)
 
 /* ---- cookies ---- */
 
-static void make_cookie(const struct dtls *d, const struct session *s, int which,
+static void make_cookie(const struct dtls *d, const struct dtls_session *s, int which,
                         uint8_t out[COOKIE_LEN])
 {
 	uint8_t mac[HMAC_SHA256_LEN];
@@ -129,7 +129,7 @@ static void make_cookie(const struct dtls *d, const struct session *s, int which
 
 static int on_make_cookie(SSL *ssl, unsigned char *cookie, unsigned int *len)
 {
-	struct session *s = SSL_get_app_data(ssl);
+	struct dtls_session *s = SSL_get_app_data(ssl);
 
 	make_cookie(s->dtls, s, 0, cookie);
 	*len = COOKIE_LEN;
@@ -139,7 +139,7 @@ static int on_make_cookie(SSL *ssl, unsigned char *cookie, unsigned int *len)
 
 static int on_check_cookie(SSL *ssl, const unsigned char *cookie, unsigned int len)
 {
-	struct session *s = SSL_get_app_data(ssl);
+	struct dtls_session *s = SSL_get_app_data(ssl);
 	uint8_t good[COOKIE_LEN];
 
 	for (int i = 0; len == COOKIE_LEN && i < 2; i++) {
@@ -163,7 +163,7 @@ static void rotate_secret(struct dtls *d)
 
 /* ---- sessions ---- */
 
-static void session_free(struct session *s)
+static void session_free(struct dtls_session *s)
 {
 	if (!s)
 		return;
@@ -174,7 +174,7 @@ static void session_free(struct session *s)
 	free(s);
 }
 
-static void session_close(struct session *s)
+static void session_close(struct dtls_session *s)
 {
 	HASH_DELETE(hh, s->dtls->sessions, s);
 	ERR_clear_error();
@@ -184,9 +184,9 @@ static void session_close(struct session *s)
 	session_free(s);
 }
 
-static struct session *session_new(struct dtls *d)
+static struct dtls_session *session_new(struct dtls *d)
 {
-	struct session *s = calloc(1, sizeof(*s));
+	struct dtls_session *s = calloc(1, sizeof(*s));
 	BIO *bio = BIO_new(d->bio);
 
 	if (s) {
@@ -210,7 +210,7 @@ static struct session *session_new(struct dtls *d)
 
 static void on_send(void *ctx, const uint8_t *data, size_t len)
 {
-	struct session *s = ctx;
+	struct dtls_session *s = ctx;
 
 	if (s->broken)
 		return;
@@ -222,7 +222,7 @@ static void on_send(void *ctx, const uint8_t *data, size_t len)
 	ERR_clear_error();
 }
 
-static int start_turn(struct session *s)
+static int start_turn(struct dtls_session *s)
 {
 	static const struct turn_link_ops ops = {.send = on_send};
 	struct turn_link_params params = {.protocol = TURN_DTLS,
@@ -238,7 +238,7 @@ static int start_turn(struct session *s)
 	return s->link ? 0 : -E_NOMEM;
 }
 
-static bool is_fatal(struct session *s, int result)
+static bool is_fatal(struct dtls_session *s, int result)
 {
 	int e = SSL_get_error(s->ssl, result);
 
@@ -246,7 +246,7 @@ static bool is_fatal(struct session *s, int result)
 	return e != SSL_ERROR_WANT_READ && e != SSL_ERROR_WANT_WRITE;
 }
 
-static void set_timer(struct session *s)
+static void set_timer(struct dtls_session *s)
 {
 	struct timeval tv;
 
@@ -258,7 +258,7 @@ static void set_timer(struct session *s)
 /* RFC 6347 section 4.2.4: a flight that is not answered is sent again. */
 static void on_timer(void *arg)
 {
-	struct session *s = arg;
+	struct dtls_session *s = arg;
 
 	ERR_clear_error();
 	if (DTLSv1_handle_timeout(s->ssl) < 0) {
@@ -272,7 +272,7 @@ static void on_timer(void *arg)
 }
 
 /* What came in a datagram; each record is one message. 0, or the session has to end. */
-static int session_read(struct session *s)
+static int session_read(struct dtls_session *s)
 {
 	struct net *net = s->dtls->net;
 	uint8_t *buf = (uint8_t *)net->scratch;
@@ -299,7 +299,7 @@ static int session_read(struct session *s)
 	return is_fatal(s, n) ? -E_CLOSED : 0;
 }
 
-static void feed(struct session *s, const struct datagram *dg)
+static void feed(struct dtls_session *s, const struct datagram *dg)
 {
 	int r;
 
@@ -318,7 +318,7 @@ static void feed(struct session *s, const struct datagram *dg)
 static void welcome(struct dtls *d)
 {
 	struct net *net = d->net;
-	struct session *s = d->stranger, *old;
+	struct dtls_session *s = d->stranger, *old;
 
 	d->stranger = NULL;
 	/* RFC 6347 section 4.2.8: the client has lost its state and starts anew. */
@@ -347,7 +347,7 @@ static void welcome(struct dtls *d)
 static void on_stranger(struct dtls *d, const struct key *key, int relay4, int relay6,
                         const struct datagram *dg)
 {
-	struct session *s = d->stranger;
+	struct dtls_session *s = d->stranger;
 	BIO_ADDR *unused;
 	int r;
 
@@ -387,7 +387,7 @@ static bool is_hello(const struct datagram *dg)
 void dtls_input(void *ctx, struct env_udp *u, int relay4, int relay6, struct datagram *dg)
 {
 	struct dtls *d = ((struct net *)ctx)->dtls;
-	struct session *s;
+	struct dtls_session *s;
 	struct key key;
 	size_t len;
 	const uint8_t *ip = addr_ip(&dg->peer, &len);
@@ -414,7 +414,7 @@ void dtls_input(void *ctx, struct env_udp *u, int relay4, int relay6, struct dat
 void dtls_expire(struct net *net)
 {
 	struct dtls *d = net->dtls;
-	struct session *s, *next;
+	struct dtls_session *s, *next;
 	uint64_t now_ms = env_now_ms(net->env);
 
 	HASH_ITER (hh, d->sessions, s, next) {
@@ -432,7 +432,7 @@ void dtls_expire(struct net *net)
 
 void dtls_lost(struct net *net, const struct env_udp *u)
 {
-	struct session *s, *next;
+	struct dtls_session *s, *next;
 
 	HASH_ITER (hh, net->dtls->sessions, s, next) {
 		if (s->key.udp != u)
@@ -479,7 +479,7 @@ struct dtls *dtls_new(struct net *net)
 
 void dtls_free(struct dtls *d)
 {
-	struct session *s, *next;
+	struct dtls_session *s, *next;
 
 	if (!d)
 		return;

@@ -113,7 +113,7 @@ size_t net_streams(const struct net *net)
 	return net->stream_n;
 }
 
-size_t net_sessions(const struct net *net)
+size_t net_dtls_sessions(const struct net *net)
 {
 	return dtls_count(net->dtls);
 }

@@ -69,6 +69,6 @@ void net_take(struct net *net, struct net_stream *s);
 void net_stream_discard(struct net_stream *s);
 
 size_t net_streams(const struct net *net);
-size_t net_sessions(const struct net *net); /* DTLS */
+size_t net_dtls_sessions(const struct net *net);
 
 #endif

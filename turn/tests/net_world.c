@@ -141,7 +141,7 @@ static void do_counts(struct srv *s, void *arg)
 
 	n[0] = turn_allocations(s->turn);
 	n[1] = net_streams(s->net);
-	n[2] = net_sessions(s->net);
+	n[2] = net_dtls_sessions(s->net);
 }
 
 static size_t count(struct srv *s, int i)
@@ -163,7 +163,7 @@ size_t srv_streams(struct srv *s)
 	return count(s, 1);
 }
 
-size_t srv_sessions(struct srv *s)
+size_t srv_dtls_sessions(struct srv *s)
 {
 	return count(s, 2);
 }

@@ -56,7 +56,7 @@ void srv_sync(struct srv *s);
 struct turn_stats srv_stats(struct srv *s);
 size_t srv_allocations(struct srv *s);
 size_t srv_streams(struct srv *s);
-size_t srv_sessions(struct srv *s);
+size_t srv_dtls_sessions(struct srv *s);
 
 /* The socket that the http op was given, and whose it is; waits for up to five seconds. */
 int srv_http(struct srv *s, struct addr *client);

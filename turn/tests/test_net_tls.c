@@ -611,7 +611,7 @@ static void dtls_works(void **state)
 	assert_int_equal(SSL_version(c.ssl), DTLS1_2_VERSION);
 	assert_true(selected(c.ssl, "stun.turn"));
 	assert_true(dtls_binding_works(&c));
-	assert_int_equal(srv_sessions(&s), 1);
+	assert_int_equal(srv_dtls_sessions(&s), 1);
 	dtls_call(&c, &peer);
 	assert_int_equal(srv_allocations(&s), 1);
 	/* a record is a message: ChannelData without padding, both ways */
@@ -623,14 +623,14 @@ static void dtls_works(void **state)
 	assert_memory_equal(c.in, "\x40\x00\x00\x07world!!", 11);
 	/* the goodbye ends the allocation */
 	dtls_close(&c, true);
-	assert_int_equal(srv_sessions(&s), 0);
+	assert_int_equal(srv_dtls_sessions(&s), 0);
 	assert_int_equal(srv_allocations(&s), 0);
 	/* no protocol in common */
 	dtls_new_client(&c, "\x03"
 	                    "foo");
 	assert_false(dtls_handshake(&c));
 	dtls_close(&c, false);
-	assert_int_equal(srv_sessions(&s), 0);
+	assert_int_equal(srv_dtls_sessions(&s), 0);
 	ERR_clear_error();
 	close(peer_fd);
 	srv_stop(&s);
@@ -659,7 +659,7 @@ static void dtls_lost_and_again(void **state)
 	dtls_init(&again, c.fd, &c.own, NULL);
 	assert_true(dtls_handshake(&again));
 	assert_true(dtls_binding_works(&again));
-	assert_int_equal(srv_sessions(&s), 1);
+	assert_int_equal(srv_dtls_sessions(&s), 1);
 	SSL_free(c.ssl);
 	SSL_CTX_free(c.ctx);
 	dtls_close(&again, true);
@@ -682,10 +682,10 @@ static void dtls_limits(void **state)
 	assert_true(dtls_handshake(&c[0]));
 	assert_true(dtls_handshake(&c[1]));
 	assert_false(dtls_handshake(&c[2]));
-	assert_int_equal(srv_sessions(&s), 2);
+	assert_int_equal(srv_dtls_sessions(&s), 2);
 	assert_int_equal(srv_stats(&s).connections_refused, 1);
 	assert_true(dtls_binding_works(&c[0]));
-	SOON(srv_sessions(&s) == 0); /* neither has an allocation */
+	SOON(srv_dtls_sessions(&s) == 0); /* neither has an allocation */
 	for (int i = 0; i < 3; i++)
 		dtls_close(&c[i], false);
 	srv_stop(&s);
@@ -737,7 +737,7 @@ static void dtls_flood(void **state)
 		close(fd);
 	}
 	assert_int_equal(replies, HELLOS / 50);
-	assert_int_equal(srv_sessions(&s), 0);
+	assert_int_equal(srv_dtls_sessions(&s), 0);
 	assert_int_equal(srv_streams(&s), 0);
 	assert_true(srv_stats(&s).dtls_cookies >= HELLOS * 9 / 10);
 	assert_in_range(most, 0, 32 * 1024);
@@ -769,9 +769,9 @@ static void dtls_stolen_cookie(void **state)
 	len = BIO_read(SSL_get_wbio(a.ssl), hello, sizeof(hello)); /* with a's cookie */
 	assert_true(len > 0);
 	assert_int_equal(send(b.fd, hello, (size_t)len, 0), len);
-	assert_int_equal(srv_sessions(&s), 0);
+	assert_int_equal(srv_dtls_sessions(&s), 0);
 	assert_int_equal(send(a.fd, hello, (size_t)len, 0), len);
-	assert_int_equal(srv_sessions(&s), 1);
+	assert_int_equal(srv_dtls_sessions(&s), 1);
 	dtls_close(&a, false);
 	dtls_close(&b, false);
 	srv_stop(&s);

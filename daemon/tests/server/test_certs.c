@@ -113,7 +113,7 @@ static void start_on(const char *name, const char *folder)
 }
 
 /* Sessions over TLS, DTLS and wss that live through what happens meanwhile. */
-struct sessions {
+struct witnesses {
 	struct rig_program tls, dtls, web;
 };
 
@@ -121,7 +121,7 @@ struct sessions {
 	"turnutils_uclient -u alice -w wonderland -s -S -p 3478 -e " RIG_PEER4 " -r 3480 -n 600 "  \
 	"-c "
 
-static void begin(struct sessions *s)
+static void begin(struct witnesses *s)
 {
 	/* a WebSocket: hello, and seven seconds later a ping with "hi" */
 	static const char web[] =
@@ -150,7 +150,7 @@ static void expect_whole(struct rig_program *uclient, const char *what)
 	free(said);
 }
 
-static void expect_lived(struct sessions *s)
+static void expect_lived(struct witnesses *s)
 {
 	char *said;
 
@@ -166,14 +166,14 @@ static void expect_lived(struct sessions *s)
 /* certbot: live/ holds links into archive/, which are put onto the next version one by one. */
 static void links_are_swapped(void **state)
 {
-	struct sessions sessions;
+	struct witnesses witnesses;
 
 	(void)state;
 	free(sh("mkdir -p live\nln -sfn ../one/fullchain.pem live/fullchain.pem\n"
 	        "ln -sfn ../one/privkey.pem live/privkey.pem"));
 	start_on("links", "live");
 	assert_true(all_show("one.example"));
-	begin(&sessions);
+	begin(&witnesses);
 	free(sh("ln -sfn ../two/fullchain.pem live/fullchain.pem"));
 	SOON(count("event=certificate-kept")); /* a pair that does not match */
 	assert_true(all_show("one.example"));
@@ -181,7 +181,7 @@ static void links_are_swapped(void **state)
 	SOON(all_show("two.example"));
 	assert_int_equal(count("event=certificate-kept"), 1);
 	assert_int_equal(count("event=certificate-reloaded"), 1);
-	expect_lived(&sessions);
+	expect_lived(&witnesses);
 	rig_server_stop(&server);
 }
 
@@ -234,7 +234,7 @@ static void file_is_written(void **state)
 /* docs/examples/install-cert.sh, as certbot calls it. */
 static void hook_installs(void **state)
 {
-	struct sessions sessions;
+	struct witnesses witnesses;
 	struct stat st;
 	char path[160];
 
@@ -249,7 +249,7 @@ static void hook_installs(void **state)
 	assert_int_equal(st.st_mode & 0777, 0755);
 	start_on("hook", "etc/tls");
 	assert_true(all_show("one.example"));
-	begin(&sessions);
+	begin(&witnesses);
 	free(sh("RENEWED_LINEAGE=$PWD/two CERT_DIR=$PWD/etc/tls CERT_GROUP=root sh " HOOK));
 	SOON(all_show("two.example"));
 	/* with the program at hand, and the data directory: at once */
@@ -258,7 +258,7 @@ static void hook_installs(void **state)
 	        PROGRAM_DIR, server.data));
 	rig_server_settle(&server);
 	assert_true(all_show("three.example"));
-	expect_lived(&sessions);
+	expect_lived(&witnesses);
 	rig_server_stop(&server);
 }
 
