@@ -29,6 +29,13 @@ static void print_man5_option(FILE *out, const struct conf_option *o)
 	        conf_env_name(o, env), o->secret ? " or the file that it names with _FILE" : "");
 }
 
+static void print_paragraph(FILE *out, const char *text)
+{
+	fputs(".PP\n", out);
+	conf_print_roff(out, text);
+	fputc('\n', out);
+}
+
 void conf_print_man5(FILE *out)
 {
 	fputs(
@@ -39,28 +46,13 @@ void conf_print_man5(FILE *out)
 	    ".SH DESCRIPTION\n"
 	    "The options \\fB\\-\\-config\\fR and \\fBTURNPIKE_CONFIG\\fR name this file. It has\n"
 	    "lines of the form \\fIkey\\fR = \\fIvalue\\fR. A # at the start of a word begins a\n"
-	    "comment. Double quotes keep a value as it is. To give a list, separate its values by\n"
-	    "commas or repeat the key.\n"
-	    ".PP\n"
-	    "An unknown key, a value out of bounds, a contradiction or a secret that everybody "
-	    "can\n"
-	    "read stops the start; the message names the line and the fix. \\fBturnpike\n"
-	    "check\\-config\\fR prints all such mistakes. \\fBturnpike config\\fR shows the values "
-	    "in\n"
-	    "effect and where each came from.\n"
-	    ".PP\n"
-	    "The command line overrides the environment, and the environment overrides the file. "
-	    "A\n"
-	    "list is always replaced as a whole. Commands about a server (\\fBuser add\\fR,\n"
-	    "\\fBcredentials\\fR, \\fBdoctor\\fR ...) take what you do not set from the last "
-	    "server\n"
-	    "that used the data directory.\n"
-	    ".PP\n"
-	    "\\fBturnpike reload\\fR (or SIGHUP) makes a running server read file and environment\n"
-	    "again. Reloadable options change at once, and no call is dropped; the log names the\n"
-	    "others that need a restart. A configuration with a mistake is refused as a whole.\n"
-	    ".SH OPTIONS\n",
+	    "comment. Double quotes keep a value as it is.\n",
 	    out);
+	conf_print_roff(out, CONF_SAY_LISTS "\n");
+	print_paragraph(out, CONF_SAY_FAULTS);
+	print_paragraph(out, CONF_SAY_ORDER " " CONF_SAY_SERVED);
+	print_paragraph(out, CONF_SAY_RELOAD);
+	fputs(".SH OPTIONS\n", out);
 	for (size_t i = 0; i < conf_row_n; i++) {
 		if (conf_rows[i].option) {
 			print_man5_option(out, conf_rows[i].option);
@@ -114,42 +106,21 @@ static void print_markdown_option(FILE *out, const struct conf_option *o)
 
 void conf_print_markdown(FILE *out)
 {
-	fputs("<!-- Made by: turnpike help markdown -->\n"
-	      "# Configuration\n\n"
-	      "Every option is a key of the file (`--config FILE` or `TURNPIKE_CONFIG`; lines of "
-	      "`key = value`,\n"
-	      "`#` comments), an environment variable and a flag. The command line overrides the "
-	      "environment, and\n"
-	      "the environment overrides the file; a list is always replaced as a whole. To give a "
-	      "list, separate its\n"
-	      "values by commas or repeat the option.\n"
-	      "\n"
-	      "Commands about a server (`user add`, `credentials`, `doctor` ...) need only its "
-	      "`--data`: they take\n"
-	      "what you do not set from the last server that used that directory.\n"
-	      "\n"
-	      "The command line takes no secrets, because everybody on the host could read them "
-	      "there. Put a secret into\n"
-	      "a file, and name the file in `TURNPIKE_SHARED_SECRET_FILE`. Such a file, and a "
-	      "configuration file with a\n"
-	      "secret in it, must not be readable by everybody (`chmod o-r`); files under "
-	      "`/run/secrets` may be.\n"
-	      "\n"
-	      "```\n"
-	      "turnpike check-config     print every mistake, with its line and the fix, or ok\n"
-	      "turnpike config [--json]  print the values in effect and where each came from\n"
-	      "turnpike help config      print a file with every option at its default\n"
-	      "turnpike reload           make the running server read its configuration again\n"
-	      "turnpike import-coturn FILE   convert a turnserver.conf\n"
-	      "```\n"
-	      "\n"
-	      "An unknown key, a value out of bounds, a contradiction or a dangerous setting stops "
-	      "the start. It also\n"
-	      "stops a reload: the running server then keeps its whole old configuration. An "
-	      "option marked \"restart\" does\n"
-	      "not change before the next start; the log and `turnpike reload` name such options "
-	      "if you have changed them.\n",
-	      out);
+	static const char *const intro[] = {
+	    CONF_SAY_FORMS " " CONF_SAY_ORDER " " CONF_SAY_LISTS
+	                   " --config FILE or TURNPIKE_CONFIG names the file.",
+	    CONF_SAY_SERVED,
+	    CONF_SAY_SECRETS,
+	    CONF_SAY_FAULTS " turnpike help config prints a file with every option at its default, "
+	                    "turnpike import-coturn converts a turnserver.conf.",
+	    CONF_SAY_RELOAD,
+	};
+
+	fputs("<!-- Made by: turnpike help markdown -->\n# Configuration\n", out);
+	for (size_t i = 0; i < sizeof(intro) / sizeof(*intro); i++) {
+		fputc('\n', out);
+		conf_print_wrapped(out, "", intro[i], 110);
+	}
 	for (size_t i = 0; i < conf_row_n; i++) {
 		if (conf_rows[i].option) {
 			print_markdown_option(out, conf_rows[i].option);

@@ -78,6 +78,36 @@ const char *conf_danger_of(const struct prefix *range);
 void conf_rules(const struct conf *conf, const struct conf_source *sources,
                 void (*problem)(void *ctx, const char *text), void *ctx);
 
+/* ---- what --help, the example file, the manual pages and docs/configuration.md all say ---- */
+
+#define CONF_SAY_FILE                                                                              \
+	"Read settings from FILE: lines of \"key = value\", # comments (TURNPIKE_CONFIG)"
+#define CONF_SAY_FORMS                                                                             \
+	"Each option is a flag, a key of the file (relay_ports) and an environment variable "      \
+	"(TURNPIKE_RELAY_PORTS)."
+#define CONF_SAY_ORDER                                                                             \
+	"The command line overrides the environment, and the environment overrides the file; a "   \
+	"list is always replaced as a whole."
+#define CONF_SAY_LISTS "To give a list, separate its values by commas or repeat the option."
+#define CONF_SAY_SECRETS                                                                           \
+	"The command line takes no secrets, because everybody on the host could read them there: " \
+	"use the file or the environment, or name a file with the secret in "                      \
+	"TURNPIKE_SHARED_SECRET_FILE. A file with a secret in it must not be readable by "         \
+	"everybody (chmod o-r); files under /run/secrets may be."
+#define CONF_SAY_SERVED                                                                            \
+	"Commands about a server (user add, credentials, doctor ...) take what you do not set "    \
+	"from the last server that used the data directory."
+#define CONF_SAY_FAULTS                                                                            \
+	"An unknown key, a value out of bounds, a contradiction, a dangerous setting or a secret " \
+	"that everybody can read stops the start; the message names the line and the fix. "        \
+	"turnpike check-config prints all such mistakes. turnpike config shows the values in "     \
+	"effect and where each came from."
+#define CONF_SAY_RELOAD                                                                            \
+	"turnpike reload (or SIGHUP) makes a running server read file and environment again. "     \
+	"Reloadable options change at once, and no call is dropped; the log names the others, "    \
+	"which need a restart. A configuration with a mistake is refused as a whole: the server "  \
+	"keeps the old one."
+
 /* ---- conf_print.c, for conf_docs.c ---- */
 
 /* Breaks text into lines of at most width columns, each begun with prefix. */

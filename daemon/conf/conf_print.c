@@ -54,23 +54,18 @@ static void print_help_option(FILE *out, const struct conf_option *o)
 
 void conf_print_help(FILE *out)
 {
-	fputs("  --config FILE\n"
-	      "      Read settings from FILE: lines of \"key = value\", # comments "
-	      "(TURNPIKE_CONFIG)\n",
-	      out);
+	fputs("  --config FILE\n      " CONF_SAY_FILE "\n", out);
 	for (size_t i = 0; i < conf_row_n; i++) {
 		if (conf_rows[i].option)
 			print_help_option(out, conf_rows[i].option);
 		else
 			fprintf(out, "\n %s:\n", conf_rows[i].title);
 	}
-	fputs("\n"
-	      "Options marked ... may repeat or hold several values separated by commas. Each\n"
-	      "option is also a key of the file (relay_ports) and an environment variable\n"
-	      "(TURNPIKE_RELAY_PORTS). The command line overrides the environment, and\n"
-	      "the environment overrides the file. Commands about a server take what you do not\n"
-	      "set from the last server on --data.\n",
-	      out);
+	fputs("\n", out);
+	conf_print_wrapped(out, "",
+	                   "Options marked ... are lists. " CONF_SAY_LISTS " " CONF_SAY_FORMS
+	                   " " CONF_SAY_ORDER " " CONF_SAY_SERVED,
+	                   80);
 }
 
 static void print_example_group(FILE *out, const struct conf_row *row)
@@ -84,10 +79,11 @@ void conf_print_example(FILE *out)
 {
 	char text[1024];
 
-	fputs("# turnpike.conf: every option at its default. Remove the first # of a line to\n"
-	      "# change it. To give a list, separate its values by commas or repeat the key.\n"
-	      "# `turnpike reload` applies options that are not marked \"restart\".\n",
-	      out);
+	conf_print_wrapped(out, "# ",
+	                   "turnpike.conf: every option at its default. Remove the first # of a "
+	                   "line to change it. " CONF_SAY_LISTS
+	                   " turnpike reload applies options that are not marked \"restart\".",
+	                   80);
 	for (size_t i = 0; i < conf_row_n; i++) {
 		const struct conf_option *o = conf_rows[i].option;
 
@@ -122,18 +118,10 @@ void conf_print_man(FILE *out)
 {
 	char flag[CONF_NAME_MAX], text[1024];
 
-	fputs(
-	    ".SH OPTIONS\n"
-	    "Each option is a flag, a key of the file (relay_ports) and an environment variable\n"
-	    "(TURNPIKE_RELAY_PORTS). The command line overrides the environment, and\n"
-	    "the environment overrides the file. To give a list, separate its values by commas or\n"
-	    "repeat the option. The command line takes no secrets: use the file or the "
-	    "environment,\n"
-	    "or name a file with the secret in TURNPIKE_\\fIOPTION\\fR_FILE.\n"
-	    ".TP\n"
-	    "\\fB\\-\\-config\\fR \\fIFILE\\fR\n"
-	    "Read settings from FILE: lines of \"key = value\", # comments\n",
-	    out);
+	fputs(".SH OPTIONS\n", out);
+	conf_print_roff(out, CONF_SAY_FORMS " " CONF_SAY_ORDER " " CONF_SAY_LISTS
+	                                    " " CONF_SAY_SECRETS "\n");
+	fputs(".TP\n\\fB\\-\\-config\\fR \\fIFILE\\fR\n" CONF_SAY_FILE "\n", out);
 	for (size_t i = 0; i < conf_row_n; i++) {
 		const struct conf_option *o = conf_rows[i].option;
 
