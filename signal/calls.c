@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-static unsigned find(const struct hub_peer *a, const struct hub_peer *b)
+static unsigned find(const struct hub_member *a, const struct hub_member *b)
 {
 	unsigned i = 0;
 
@@ -17,16 +17,16 @@ static unsigned find(const struct hub_peer *a, const struct hub_peer *b)
 	return i;
 }
 
-static int make_room(struct hub_peer *p)
+static int make_room(struct hub_member *p)
 {
 	unsigned cap = p->partner_cap ? p->partner_cap * 2 : 2;
-	struct hub_peer **grown;
+	struct hub_member **grown;
 
 	if (p->partner_n >= p->hub->conf.max_calls)
 		return -E_LIMIT;
 	if (p->partner_n < p->partner_cap)
 		return 0;
-	grown = realloc(p->partner, cap * sizeof(struct hub_peer *));
+	grown = realloc(p->partner, cap * sizeof(struct hub_member *));
 	if (!grown)
 		return -E_NOMEM;
 	p->partner = grown;
@@ -34,7 +34,7 @@ static int make_room(struct hub_peer *p)
 	return 0;
 }
 
-int call_begin(struct hub_peer *a, struct hub_peer *b)
+int call_begin(struct hub_member *a, struct hub_member *b)
 {
 	int rc;
 
@@ -51,7 +51,7 @@ int call_begin(struct hub_peer *a, struct hub_peer *b)
 	return 0;
 }
 
-static void forget(struct hub_peer *a, const struct hub_peer *b)
+static void forget(struct hub_member *a, const struct hub_member *b)
 {
 	unsigned i = find(a, b);
 
@@ -60,7 +60,7 @@ static void forget(struct hub_peer *a, const struct hub_peer *b)
 		a->partner[i] = a->partner[i + 1];
 }
 
-void call_end(struct hub_peer *a, struct hub_peer *b)
+void call_end(struct hub_member *a, struct hub_member *b)
 {
 	if (find(a, b) == a->partner_n)
 		return;
@@ -69,10 +69,10 @@ void call_end(struct hub_peer *a, struct hub_peer *b)
 	a->hub->call_n--;
 }
 
-void call_end_all(struct hub_peer *p)
+void call_end_all(struct hub_member *p)
 {
 	while (p->partner_n) {
-		struct hub_peer *partner = p->partner[0];
+		struct hub_member *partner = p->partner[0];
 
 		call_end(p, partner);
 		hub_send_json(partner, json_pack("{s:s,s:s,s:s}", "name", p->name, "target",
@@ -80,10 +80,10 @@ void call_end_all(struct hub_peer *p)
 	}
 }
 
-void call_move(struct hub_peer *from, struct hub_peer *to)
+void call_move(struct hub_member *from, struct hub_member *to)
 {
 	for (unsigned i = 0; i < from->partner_n; i++) {
-		struct hub_peer *partner = from->partner[i];
+		struct hub_member *partner = from->partner[i];
 
 		partner->partner[find(partner, from)] = to;
 	}
@@ -95,7 +95,7 @@ void call_move(struct hub_peer *from, struct hub_peer *to)
 	from->partner_n = from->partner_cap = 0;
 }
 
-void call_free(struct hub_peer *p)
+void call_free(struct hub_member *p)
 {
 	free(p->partner);
 }

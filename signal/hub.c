@@ -51,14 +51,14 @@ void hub_set_limits(struct hub *h, unsigned max_connections, unsigned signal_rat
 	h->conf.signal_rate = signal_rate;
 }
 
-static void peer_free(struct hub_peer *p)
+static void member_free(struct hub_member *p)
 {
 	struct hub *h = p->hub;
 
 	name_release(p);
 	HASH_DELETE(by_id, h->ids, p);
-	DL_DELETE(h->peers, p);
-	h->peer_n--;
+	DL_DELETE(h->members, p);
+	h->member_n--;
 	call_free(p);
 	free(p);
 }
@@ -67,16 +67,16 @@ void hub_free(struct hub *h)
 {
 	if (!h)
 		return;
-	while (h->peers)
-		peer_free(h->peers);
+	while (h->members)
+		member_free(h->members);
 	free(h);
 }
 
-int hub_join(struct hub *h, void *conn, struct hub_peer **out)
+int hub_join(struct hub *h, void *conn, struct hub_member **out)
 {
-	struct hub_peer *p;
+	struct hub_member *p;
 
-	if (hub_peer_count(h) >= h->conf.max_connections)
+	if (hub_member_count(h) >= h->conf.max_connections)
 		return -E_LIMIT;
 	p = calloc(1, sizeof(*p));
 	if (!p)
@@ -90,8 +90,8 @@ int hub_join(struct hub *h, void *conn, struct hub_peer **out)
 		free(p);
 		return -E_NOMEM;
 	}
-	DL_APPEND(h->peers, p);
-	h->peer_n++;
+	DL_APPEND(h->members, p);
+	h->member_n++;
 	*out = p;
 	hub_send_json(p, json_pack("{s:s,s:I}", "type", "id", "id", (json_int_t)p->id));
 	return 0;
@@ -99,7 +99,7 @@ int hub_join(struct hub *h, void *conn, struct hub_peer **out)
 
 /* A network that changes takes the connection with it, but not always the call: media has a way of
  * its own, or finds another. Only who can prove to be the same may come back. */
-static bool may_return(const struct hub_peer *p)
+static bool may_return(const struct hub_member *p)
 {
 	const struct hub *h = p->hub;
 
@@ -107,13 +107,13 @@ static bool may_return(const struct hub_peer *p)
 	       h->away_n < h->conf.max_connections / AWAY_PART;
 }
 
-void hub_forget(struct hub_peer *p)
+void hub_forget(struct hub_member *p)
 {
 	p->hub->away_n--;
-	peer_free(p);
+	member_free(p);
 }
 
-void hub_report(const struct hub_peer *p, enum hub_event_what what, const char *target, int code)
+void hub_report(const struct hub_member *p, enum hub_event_what what, const char *target, int code)
 {
 	const struct hub_event e = {.what = what, .name = p->name, .target = target, .code = code};
 
@@ -121,7 +121,7 @@ void hub_report(const struct hub_peer *p, enum hub_event_what what, const char *
 		p->hub->ops.event(p->hub->ctx, &e);
 }
 
-void hub_leave(struct hub_peer *p)
+void hub_leave(struct hub_member *p)
 {
 	struct hub *h;
 	bool was_listed;
@@ -140,7 +140,7 @@ void hub_leave(struct hub_peer *p)
 	} else {
 		/* The hang-up comes first: a client that looks up its partner still finds it. */
 		call_end_all(p);
-		peer_free(p);
+		member_free(p);
 	}
 	if (was_listed)
 		hub_list_changed(h);
@@ -149,9 +149,9 @@ void hub_leave(struct hub_peer *p)
 int64_t hub_tick(struct hub *h)
 {
 	int64_t now = h->ops.now_ms(h->ctx), next = -1;
-	struct hub_peer *p, *tmp;
+	struct hub_member *p, *tmp;
 
-	DL_FOREACH_SAFE(h->peers, p, tmp)
+	DL_FOREACH_SAFE(h->members, p, tmp)
 	{
 		if (!p->away)
 			continue;
@@ -165,7 +165,7 @@ int64_t hub_tick(struct hub *h)
 	return next;
 }
 
-int hub_send(struct hub_peer *p, enum hub_frame frame, const char *text, size_t len)
+int hub_send(struct hub_member *p, enum hub_frame frame, const char *text, size_t len)
 {
 	int rc;
 
@@ -175,23 +175,23 @@ int hub_send(struct hub_peer *p, enum hub_frame frame, const char *text, size_t 
 	if (rc == -E_LATER && frame == HUB_FRAME_PASSED)
 		return rc;
 	if (rc)
-		hub_close_peer(p, HUB_CLOSE_POLICY, "receives too slowly");
+		hub_close_member(p, HUB_CLOSE_POLICY, "receives too slowly");
 	return 0;
 }
 
-void hub_send_json(struct hub_peer *p, json_t *msg)
+void hub_send_json(struct hub_member *p, json_t *msg)
 {
 	char *text = msg ? json_dumps(msg, JSON_COMPACT) : NULL;
 
 	if (text)
 		hub_send(p, HUB_FRAME_SERVER, text, strlen(text));
 	else /* out of memory, and the client would wait for ever */
-		hub_close_peer(p, HUB_CLOSE_POLICY, "out of memory");
+		hub_close_member(p, HUB_CLOSE_POLICY, "out of memory");
 	free(text);
 	json_decref(msg);
 }
 
-void hub_close_peer(struct hub_peer *p, enum hub_close code, const char *reason)
+void hub_close_member(struct hub_member *p, enum hub_close code, const char *reason)
 {
 	if (p->closing)
 		return;
@@ -199,23 +199,23 @@ void hub_close_peer(struct hub_peer *p, enum hub_close code, const char *reason)
 	p->hub->ops.close(p->hub->ctx, p->conn, code, reason);
 }
 
-struct hub_peer *hub_find_name(struct hub *h, const char *name)
+struct hub_member *hub_find_name(struct hub *h, const char *name)
 {
 	struct hub_name *n;
 
 	HASH_FIND(hh, h->names, name, strlen(name), n);
-	return n ? n->peer : NULL;
+	return n ? n->member : NULL;
 }
 
 static void send_list(struct hub *h)
 {
 	json_t *users = json_array(), *msg;
-	struct hub_peer *p;
+	struct hub_member *p;
 	char *text;
 
 	h->list_waits = false;
 	h->list_sent_ms = h->ops.now_ms(h->ctx);
-	DL_FOREACH (h->peers, p) {
+	DL_FOREACH (h->members, p) {
 		if (*p->name && !p->away)
 			json_array_append_new(users, json_string(p->name));
 	}
@@ -224,7 +224,7 @@ static void send_list(struct hub *h)
 	if (text) {
 		size_t len = strlen(text);
 
-		DL_FOREACH (h->peers, p)
+		DL_FOREACH (h->members, p)
 			hub_send(p, HUB_FRAME_USERLIST, text, len);
 	} else {
 		log_error(NULL, "userlist", LOG_STR("error", error_text(E_NOMEM)));
@@ -233,12 +233,12 @@ static void send_list(struct hub *h)
 	json_decref(msg);
 }
 
-/* Everybody hears of everybody, so what lists cost grows with the square of the number of peers.
- * With this pause between two of them no storm of names can take the thread for itself; few peers
+/* Everybody hears of everybody, so what lists cost grows with the square of the number of members.
+ * With this pause between two of them no storm of names can take the thread for itself; few members
  * have none. */
 static int64_t list_pause_ms(const struct hub *h)
 {
-	int64_t n = hub_peer_count(h), pause = n * n / 1000;
+	int64_t n = hub_member_count(h), pause = n * n / 1000;
 
 	return pause < LIST_PAUSE_MAX_MS ? pause : LIST_PAUSE_MAX_MS;
 }
@@ -264,7 +264,7 @@ void hub_list_due(struct hub *h)
 		send_list(h);
 }
 
-void hub_error_for(struct hub_peer *p, const char *code, const char *message, const char *type,
+void hub_error_for(struct hub_member *p, const char *code, const char *message, const char *type,
                    const char *target)
 {
 	json_t *e = json_pack("{s:s,s:s,s:s}", "type", "error", "code", code, "message", message);
@@ -277,7 +277,7 @@ void hub_error_for(struct hub_peer *p, const char *code, const char *message, co
 	hub_send_json(p, e);
 }
 
-void hub_error(struct hub_peer *p, const char *code, const char *message)
+void hub_error(struct hub_member *p, const char *code, const char *message)
 {
 	hub_error_for(p, code, message, NULL, NULL);
 }
@@ -285,10 +285,10 @@ void hub_error(struct hub_peer *p, const char *code, const char *message)
 unsigned hub_tell(struct hub *h, bool (*whom)(void *ctx, const char *name), void *ctx,
                   const char *code, const char *message)
 {
-	struct hub_peer *p;
+	struct hub_member *p;
 	unsigned n = 0;
 
-	DL_FOREACH (h->peers, p) {
+	DL_FOREACH (h->members, p) {
 		if (!*p->name || p->away || !whom(ctx, p->name))
 			continue;
 		hub_error(p, code, message);
@@ -297,26 +297,26 @@ unsigned hub_tell(struct hub *h, bool (*whom)(void *ctx, const char *name), void
 	return n;
 }
 
-static struct hub_peer *find_id(struct hub *h, uint64_t id)
+static struct hub_member *find_id(struct hub *h, uint64_t id)
 {
-	struct hub_peer *p;
+	struct hub_member *p;
 
 	HASH_FIND(by_id, h->ids, &id, sizeof(id), p);
 	return p;
 }
 
-void hub_ice_answer(struct hub *h, uint64_t peer_id, json_t *servers, int64_t ttl_s, bool strict)
+void hub_ice_answer(struct hub *h, uint64_t member_id, json_t *servers, int64_t ttl_s, bool strict)
 {
-	struct hub_peer *p = find_id(h, peer_id);
+	struct hub_member *p = find_id(h, member_id);
 
 	if (p)
 		hub_send_json(p, json_pack("{s:s,s:O,s:I,s:b}", "type", "ice-servers", "iceServers",
 		                           servers, "ttl", (json_int_t)ttl_s, "strict", strict));
 }
 
-void hub_ice_refuse(struct hub *h, uint64_t peer_id, int code)
+void hub_ice_refuse(struct hub *h, uint64_t member_id, int code)
 {
-	struct hub_peer *p = find_id(h, peer_id);
+	struct hub_member *p = find_id(h, member_id);
 
 	if (!p)
 		return;
@@ -342,19 +342,19 @@ void hub_ice_refuse(struct hub *h, uint64_t peer_id, int code)
 	}
 }
 
-uint64_t hub_peer_id(const struct hub_peer *p)
+uint64_t hub_member_id(const struct hub_member *p)
 {
 	return p->id;
 }
 
-const char *hub_peer_name(const struct hub_peer *p)
+const char *hub_member_name(const struct hub_member *p)
 {
 	return p->name;
 }
 
-unsigned hub_peer_count(const struct hub *h)
+unsigned hub_member_count(const struct hub *h)
 {
-	return h->peer_n - h->away_n;
+	return h->member_n - h->away_n;
 }
 
 unsigned hub_call_count(const struct hub *h)

@@ -32,20 +32,20 @@ struct hub_conf {
 	unsigned max_connections; /* connections at a time */
 	size_t max_message;       /* bytes of one message */
 	unsigned max_depth;       /* nesting of arrays and objects in one message */
-	unsigned max_calls;       /* calls that one peer may be in at a time */
-	unsigned signal_rate;     /* messages a second and peer; 4 KiB of text count as one more */
-	unsigned rate_burst;      /* messages that may come at once; 0: no limit on the rate */
+	unsigned max_calls;       /* calls that one member may be in at a time */
+	unsigned signal_rate; /* messages a second and member; 4 KiB of text count as one more */
+	unsigned rate_burst;  /* messages that may come at once; 0: no limit on the rate */
 	unsigned return_ms; /* who lost its connection in a call may come back so long; 0: never */
 	uint64_t first_id;  /* the id of the first connection; the next ones count up */
 };
 
 struct hub;
-struct hub_peer;
+struct hub_member;
 
 /* A request for ICE servers. Borrowed for the call. */
 struct hub_ice_request {
-	uint64_t peer_id;
-	const char *name; /* "" before the peer has a name */
+	uint64_t member_id;
+	const char *name; /* "" before the member has a name */
 	const char *key;  /* the API token it presents, or NULL */
 };
 
@@ -85,7 +85,7 @@ struct hub_ops {
 	 * follows some time later; the hub sends nothing more to it. */
 	void (*close)(void *ctx, void *conn, enum hub_close code, const char *reason);
 
-	/* Optional. 0: hub_ice_answer() or hub_ice_refuse() is called for the peer, now or
+	/* Optional. 0: hub_ice_answer() or hub_ice_refuse() is called for the member, now or
 	 * later. An error code refuses at once. */
 	int (*ice_servers)(void *ctx, void *conn, const struct hub_ice_request *request);
 
@@ -107,17 +107,17 @@ struct hub *hub_new(const struct hub_conf *conf, const struct hub_ops *ops, void
 /* For those who are here, too; more than max_connections may stay. */
 void hub_set_limits(struct hub *h, unsigned max_connections, unsigned signal_rate);
 
-/* Frees the peers too, without a word to them. NULL is legal. */
+/* Frees the members too, without a word to them. NULL is legal. */
 void hub_free(struct hub *h);
 
 /* A connection has come; conn is handed to the ops. Sends its id.
  * 0, -E_LIMIT (max_connections) or -E_NOMEM. */
-int hub_join(struct hub *h, void *conn, struct hub_peer **out);
+int hub_join(struct hub *h, void *conn, struct hub_member **out);
 
-/* The connection is gone: frees p, ends its calls and tells the others. A peer that gave a secret
+/* The connection is gone: frees p, ends its calls and tells the others. A member that gave a secret
  * with its name may come back to its calls within return_ms: until then its partners hear nothing,
  * and hub_tick() has to be called. NULL is legal. */
-void hub_leave(struct hub_peer *p);
+void hub_leave(struct hub_member *p);
 
 /* Ends the calls of those who did not come back. In how many ms to call again; -1: when somebody
  * has left. */
@@ -127,25 +127,25 @@ int64_t hub_tick(struct hub *h);
 void hub_list_due(struct hub *h);
 
 /* One whole text message of p. */
-void hub_text(struct hub_peer *p, const char *text, size_t len);
+void hub_text(struct hub_member *p, const char *text, size_t len);
 
 /* Tells p that what it sent is refused: for faults that the binding sees. */
-void hub_error(struct hub_peer *p, const char *code, const char *message);
+void hub_error(struct hub_member *p, const char *code, const char *message);
 
 /* Sends the error to each who is here and whose name whom() picks; how many they were. */
 unsigned hub_tell(struct hub *h, bool (*whom)(void *ctx, const char *name), void *ctx,
                   const char *code, const char *message);
 
-/* Answers a request for ICE servers. The peer may be gone by now. Borrows servers. strict: what is
- * opened with their credential ends with it. */
-void hub_ice_answer(struct hub *h, uint64_t peer_id, json_t *servers, int64_t ttl_s, bool strict);
+/* Answers a request for ICE servers. The member may be gone by now. Borrows servers. strict: what
+ * is opened with their credential ends with it. */
+void hub_ice_answer(struct hub *h, uint64_t member_id, json_t *servers, int64_t ttl_s, bool strict);
 
 /* code: -E_DENIED, -E_REVOKED, -E_LIMIT or any other of the table. */
-void hub_ice_refuse(struct hub *h, uint64_t peer_id, int code);
+void hub_ice_refuse(struct hub *h, uint64_t member_id, int code);
 
-uint64_t hub_peer_id(const struct hub_peer *p);
-const char *hub_peer_name(const struct hub_peer *p); /* "" while it has none */
-unsigned hub_peer_count(const struct hub *h);        /* that are connected */
+uint64_t hub_member_id(const struct hub_member *p);
+const char *hub_member_name(const struct hub_member *p); /* "" while it has none */
+unsigned hub_member_count(const struct hub *h);          /* that are connected */
 unsigned hub_call_count(const struct hub *h);
 
 #endif

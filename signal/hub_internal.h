@@ -14,11 +14,11 @@
 /* A name that somebody bears. */
 struct hub_name {
 	UT_hash_handle hh;
-	struct hub_peer *peer;
+	struct hub_member *member;
 	char text[HUB_NAME_MAX + 1];
 };
 
-struct hub_peer {
+struct hub_member {
 	struct hub *hub;
 	void *conn;
 	uint64_t id;
@@ -32,10 +32,10 @@ struct hub_peer {
 	unsigned dropped;                /* messages in a row that found the bucket empty */
 	int64_t tokens_milli;
 	int64_t refilled_at_ms;
-	struct hub_peer **partner; /* who it is in a call with */
+	struct hub_member **partner; /* who it is in a call with */
 	unsigned partner_n;
 	unsigned partner_cap;
-	struct hub_peer *prev, *next; /* in the order of connection */
+	struct hub_member *prev, *next; /* in the order of connection */
 	UT_hash_handle by_id;
 };
 
@@ -44,11 +44,11 @@ struct hub {
 	struct hub_ops ops;
 	void *ctx;
 	uint64_t next_id;
-	unsigned peer_n; /* those who are away among them */
+	unsigned member_n; /* those who are away among them */
 	unsigned away_n;
 	unsigned call_n;
-	struct hub_peer *peers;
-	struct hub_peer *ids;
+	struct hub_member *members;
+	struct hub_member *ids;
 	struct hub_name *names;
 	int64_t list_sent_ms;
 	bool list_waits; /* for hub_list_due() */
@@ -56,30 +56,30 @@ struct hub {
 
 /* hub.c */
 
-/* 0 (also for a peer on its way out), or -E_LATER, for a PASSED frame only. */
-int hub_send(struct hub_peer *p, enum hub_frame frame, const char *text, size_t len);
-void hub_send_json(struct hub_peer *p, json_t *msg); /* steals msg, which may be NULL */
-void hub_close_peer(struct hub_peer *p, enum hub_close code, const char *reason);
+/* 0 (also for a member on its way out), or -E_LATER, for a PASSED frame only. */
+int hub_send(struct hub_member *p, enum hub_frame frame, const char *text, size_t len);
+void hub_send_json(struct hub_member *p, json_t *msg); /* steals msg, which may be NULL */
+void hub_close_member(struct hub_member *p, enum hub_close code, const char *reason);
 void hub_list_changed(struct hub *h); /* sends the user list, now or a little later */
-struct hub_peer *hub_find_name(struct hub *h, const char *name);
-void hub_forget(struct hub_peer *p); /* frees one that is away */
-void hub_report(const struct hub_peer *p, enum hub_event_what what, const char *target, int code);
+struct hub_member *hub_find_name(struct hub *h, const char *name);
+void hub_forget(struct hub_member *p); /* frees one that is away */
+void hub_report(const struct hub_member *p, enum hub_event_what what, const char *target, int code);
 
 /* An error that names the type and the target it is about; either may be NULL. */
-void hub_error_for(struct hub_peer *p, const char *code, const char *message, const char *type,
+void hub_error_for(struct hub_member *p, const char *code, const char *message, const char *type,
                    const char *target);
 
 /* calls.c. 0, or -E_LIMIT when either end has max_calls, or -E_NOMEM. */
-int call_begin(struct hub_peer *a, struct hub_peer *b);
-void call_end(struct hub_peer *a, struct hub_peer *b);
-void call_end_all(struct hub_peer *p);                      /* tells the partners with a hang-up */
-void call_move(struct hub_peer *from, struct hub_peer *to); /* to must be in no call */
-void call_free(struct hub_peer *p);
+int call_begin(struct hub_member *a, struct hub_member *b);
+void call_end(struct hub_member *a, struct hub_member *b);
+void call_end_all(struct hub_member *p); /* tells the partners with a hang-up */
+void call_move(struct hub_member *from, struct hub_member *to); /* to must be in no call */
+void call_free(struct hub_member *p);
 
 /* names.c. Cleans the wanted name, finds a free variant of it and gives it to p.
  * *changed when it is not what was wanted. 0, -E_INVAL when nothing is left of it, or -E_NOMEM;
  * then p keeps the name it has. */
-int name_claim(struct hub_peer *p, const char *wanted, bool *changed);
-void name_release(struct hub_peer *p);
+int name_claim(struct hub_member *p, const char *wanted, bool *changed);
+void name_release(struct hub_member *p);
 
 #endif

@@ -27,7 +27,7 @@ struct frame {
 struct conn {
 	struct lws_hub *hub;
 	struct lws *wsi;
-	struct hub_peer *peer; /* NULL once it has left the hub; LWS may still be closing */
+	struct hub_member *member; /* NULL once it has left the hub; LWS may still be closing */
 	struct lws_origin origin;
 	char id[24];
 	int64_t came_at_ms;
@@ -222,14 +222,14 @@ static void on_tick(lws_sorted_usec_list_t *tick)
 
 static void conn_leave(struct conn *c)
 {
-	if (!c->peer)
+	if (!c->member)
 		return;
 	log_info(c->id, "signal", LOG_ADDR("client", &c->origin.peer),
-	         LOG_STR("name", hub_peer_name(c->peer)),
+	         LOG_STR("name", hub_member_name(c->member)),
 	         LOG_INT("ms", now_ms(NULL) - c->came_at_ms), LOG_INT("code", c->close_code),
 	         LOG_STR("reason", c->close_reason ? c->close_reason : "client left"));
-	hub_leave(c->peer);
-	c->peer = NULL;
+	hub_leave(c->member);
+	c->member = NULL;
 	on_tick(&c->hub->tick);
 }
 
@@ -255,7 +255,7 @@ void lws_hub_free(struct lws_hub *b)
 	hub_free(b->core);
 	DL_FOREACH_SAFE(b->conns, c, tmp)
 	{
-		c->peer = NULL; /* freed with the core */
+		c->member = NULL; /* freed with the core */
 		conn_free(c);
 	}
 	free(b);
@@ -280,12 +280,12 @@ static int on_established(struct lws_hub *b, struct lws *wsi, void **slot)
 	b->ops.origin(b->ctx, wsi, &c->origin);
 	DL_APPEND(b->conns, c);
 	b->conn_n++;
-	rc = hub_join(b->core, c, &c->peer);
+	rc = hub_join(b->core, c, &c->member);
 	if (rc) {
 		conn_free(c);
 		return -1;
 	}
-	snprintf(c->id, sizeof(c->id), "s%llu", (unsigned long long)hub_peer_id(c->peer));
+	snprintf(c->id, sizeof(c->id), "s%llu", (unsigned long long)hub_member_id(c->member));
 	*slot = c;
 	return 0;
 }
@@ -313,30 +313,30 @@ static int on_receive(struct conn *c, const char *in, size_t len)
 {
 	size_t max = c->hub->conf.hub.max_message, remaining;
 
-	if (c->close_code || !c->peer)
+	if (c->close_code || !c->member)
 		return 0;
 	if (lws_frame_is_binary(c->wsi)) {
-		hub_error(c->peer, "binary-refused", "Messages are text frames.");
+		hub_error(c->member, "binary-refused", "Messages are text frames.");
 		on_close(NULL, c, HUB_CLOSE_UNSUPPORTED, "binary frame");
 		return 0;
 	}
 	remaining = lws_remaining_packet_payload(c->wsi);
 	if (c->rx_len + len > max || remaining > max - c->rx_len - len) {
-		hub_error(c->peer, "too-big", "The message is too big.");
+		hub_error(c->member, "too-big", "The message is too big.");
 		on_close(NULL, c, HUB_CLOSE_TOO_BIG, "message too big");
 		return 0;
 	}
 	if (!lws_is_final_fragment(c->wsi) || remaining)
 		return keep_fragment(c, in, len) ? -1 : 0;
 	if (!c->rx_len) {
-		hub_text(c->peer, in, len);
+		hub_text(c->member, in, len);
 		return 0;
 	}
 	if (keep_fragment(c, in, len))
 		return -1;
 	len = c->rx_len;
 	c->rx_len = 0;
-	hub_text(c->peer, c->rx, len);
+	hub_text(c->member, c->rx, len);
 	if (c->rx_cap > RX_KEEP) {
 		free(c->rx);
 		c->rx = NULL;
@@ -422,7 +422,7 @@ void lws_hub_set_limits(struct lws_hub *b, unsigned max_connections, unsigned si
 
 bool lws_hub_has_room(const struct lws_hub *b)
 {
-	return hub_peer_count(b->core) < b->conf.hub.max_connections;
+	return hub_member_count(b->core) < b->conf.hub.max_connections;
 }
 
 void lws_hub_shut(struct lws_hub *b)

@@ -52,21 +52,21 @@ static size_t clean(const char *wanted, char out[HUB_NAME_MAX + 1], size_t max)
 	return n;
 }
 
-static bool is_free(struct hub_peer *p, const char *name)
+static bool is_free(struct hub_member *p, const char *name)
 {
-	struct hub_peer *holder = hub_find_name(p->hub, name);
+	struct hub_member *holder = hub_find_name(p->hub, name);
 
 	return !holder || holder == p;
 }
 
 /* The old one is given up when the new one is had. */
-static int take(struct hub_peer *p, const char name[HUB_NAME_MAX + 1])
+static int take(struct hub_member *p, const char name[HUB_NAME_MAX + 1])
 {
 	struct hub_name *n = calloc(1, sizeof(*n));
 
 	if (!n)
 		return -E_NOMEM;
-	n->peer = p;
+	n->member = p;
 	memcpy(n->text, name, sizeof(n->text));
 	if (TABLE_ADD(hh, p->hub->names, text, strlen(n->text), n)) {
 		free(n);
@@ -78,7 +78,7 @@ static int take(struct hub_peer *p, const char name[HUB_NAME_MAX + 1])
 	return 0;
 }
 
-int name_claim(struct hub_peer *p, const char *wanted, bool *changed)
+int name_claim(struct hub_member *p, const char *wanted, bool *changed)
 {
 	char base[HUB_NAME_MAX + 1], name[HUB_NAME_MAX + 1], number[16];
 	size_t base_len = clean(wanted, base, HUB_NAME_MAX), number_len;
@@ -86,7 +86,7 @@ int name_claim(struct hub_peer *p, const char *wanted, bool *changed)
 	if (!base_len)
 		return -E_INVAL;
 	memcpy(name, base, base_len + 1);
-	/* There are fewer peers than numbers, so one is free. */
+	/* There are fewer members than numbers, so one is free. */
 	for (unsigned i = 1; !is_free(p, name); i++) {
 		number_len = (size_t)snprintf(number, sizeof(number), "%u", i);
 		while (base_len + number_len > HUB_NAME_MAX) {
@@ -101,7 +101,7 @@ int name_claim(struct hub_peer *p, const char *wanted, bool *changed)
 	return strcmp(name, p->name) ? take(p, name) : 0;
 }
 
-void name_release(struct hub_peer *p)
+void name_release(struct hub_member *p)
 {
 	if (p->held) {
 		HASH_DEL(p->hub->names, p->held);

@@ -29,7 +29,7 @@ static int64_t min64(int64_t a, int64_t b)
 }
 
 /* Takes the message's tokens, or refuses it. */
-static bool take_tokens(struct hub_peer *p, size_t len)
+static bool take_tokens(struct hub_member *p, size_t len)
 {
 	const struct hub_conf *conf = &p->hub->conf;
 	int64_t now = p->hub->ops.now_ms(p->hub->ctx);
@@ -52,7 +52,7 @@ static bool take_tokens(struct hub_peer *p, size_t len)
 		hub_error(p, "rate-limited", "Too many messages at once; some were not delivered.");
 	p->throttled = true;
 	if (++p->dropped >= DROPS_MAX)
-		hub_close_peer(p, HUB_CLOSE_POLICY, "too many messages");
+		hub_close_member(p, HUB_CLOSE_POLICY, "too many messages");
 	return false;
 }
 
@@ -60,9 +60,9 @@ static bool take_tokens(struct hub_peer *p, size_t len)
  * cannot keep up with the others' talk misses some of it, and keeps its connection. */
 static void pass_to_all(struct hub *h, const char *text, size_t len)
 {
-	struct hub_peer *p;
+	struct hub_member *p;
 
-	DL_FOREACH (h->peers, p) {
+	DL_FOREACH (h->members, p) {
 		if (*p->name)
 			hub_send(p, HUB_FRAME_PASSED, text, len);
 	}
@@ -83,7 +83,7 @@ static int set_member(char **text, size_t *len, const char *key, const json_t *v
 }
 
 /* The identity on a message is the connection's, whatever the client wrote. */
-static char *stamp(struct hub_peer *p, const struct message *m, size_t *len)
+static char *stamp(struct hub_member *p, const struct message *m, size_t *len)
 {
 	char *text = strndup(m->text, m->len);
 	json_t *name = json_string(p->name), *id = json_integer((json_int_t)p->id);
@@ -103,9 +103,9 @@ static char *stamp(struct hub_peer *p, const struct message *m, size_t *len)
 	return text;
 }
 
-static void pass_on(struct hub_peer *p, const struct message *m, char *text, size_t len)
+static void pass_on(struct hub_member *p, const struct message *m, char *text, size_t len)
 {
-	struct hub_peer *to;
+	struct hub_member *to;
 
 	if (!text) {
 		hub_error_for(p, "out-of-memory", "The server is out of memory.", m->type, NULL);
@@ -124,7 +124,7 @@ static void pass_on(struct hub_peer *p, const struct message *m, char *text, siz
 		              m->type, m->target);
 }
 
-static void on_other(struct hub_peer *p, const struct message *m)
+static void on_other(struct hub_member *p, const struct message *m)
 {
 	size_t len;
 	char *text = stamp(p, m, &len);
@@ -153,9 +153,9 @@ static bool same_secret(const char a[HUB_RESUME_MAX + 1], const char b[HUB_RESUM
 /* A client whose network has changed comes back, before its old connection is known to be dead or
  * soon after. When it shows the secret it gave with its name, it takes over the name and the
  * calls. */
-static void take_over(struct hub_peer *p, const char *name)
+static void take_over(struct hub_member *p, const char *name)
 {
-	struct hub_peer *old = hub_find_name(p->hub, name);
+	struct hub_member *old = hub_find_name(p->hub, name);
 
 	if (!old || old == p || p->partner_n || !same_secret(old->resume, p->resume))
 		return;
@@ -164,10 +164,10 @@ static void take_over(struct hub_peer *p, const char *name)
 	if (old->away)
 		hub_forget(old);
 	else
-		hub_close_peer(old, HUB_CLOSE_POLICY, "replaced by a new connection");
+		hub_close_member(old, HUB_CLOSE_POLICY, "replaced by a new connection");
 }
 
-static void refuse_name(struct hub_peer *p, const struct message *m, int result)
+static void refuse_name(struct hub_member *p, const struct message *m, int result)
 {
 	if (result == -E_NOMEM)
 		hub_error_for(p, "out-of-memory", "The server is out of memory.", m->type, NULL);
@@ -176,7 +176,7 @@ static void refuse_name(struct hub_peer *p, const struct message *m, int result)
 		              m->type, NULL);
 }
 
-static void on_username(struct hub_peer *p, const struct message *m)
+static void on_username(struct hub_member *p, const struct message *m)
 {
 	json_t *name = json_object_get(m->json, "name"), *resume;
 	bool changed;
@@ -201,7 +201,7 @@ static void on_username(struct hub_peer *p, const struct message *m)
 	hub_list_changed(p->hub);
 }
 
-static void on_chat(struct hub_peer *p, const struct message *m)
+static void on_chat(struct hub_member *p, const struct message *m)
 {
 	json_t *said = json_object_get(m->json, "text"), *bare = NULL;
 	char *text = NULL, *stripped = NULL;
@@ -227,7 +227,7 @@ static void on_chat(struct hub_peer *p, const struct message *m)
 	free(text);
 }
 
-static bool has_partner_to_be(struct hub_peer *p, const struct message *m, struct hub_peer **to)
+static bool has_partner_to_be(struct hub_member *p, const struct message *m, struct hub_member **to)
 {
 	if (!m->target) {
 		hub_error_for(p, "no-target", "This message needs a target.", m->type, NULL);
@@ -253,9 +253,9 @@ static bool has_partner_to_be(struct hub_peer *p, const struct message *m, struc
 	return true;
 }
 
-static void on_offer(struct hub_peer *p, const struct message *m)
+static void on_offer(struct hub_member *p, const struct message *m)
 {
-	struct hub_peer *to;
+	struct hub_member *to;
 	int rc;
 
 	if (!has_partner_to_be(p, m, &to))
@@ -275,9 +275,9 @@ static void on_offer(struct hub_peer *p, const struct message *m)
 
 /* video-answer and new-ice-candidate. The offer made the call: an answer that comes after the
  * hang-up, or to no offer at all, makes none. */
-static void on_follow_up(struct hub_peer *p, const struct message *m)
+static void on_follow_up(struct hub_member *p, const struct message *m)
 {
-	struct hub_peer *to;
+	struct hub_member *to;
 
 	if (!has_partner_to_be(p, m, &to))
 		return;
@@ -286,9 +286,9 @@ static void on_follow_up(struct hub_peer *p, const struct message *m)
 	on_other(p, m);
 }
 
-static void on_hang_up(struct hub_peer *p, const struct message *m)
+static void on_hang_up(struct hub_member *p, const struct message *m)
 {
-	struct hub_peer *to;
+	struct hub_member *to;
 
 	/* The MDN client clears its target before it hangs up: "target":null is the end of
 	 * its own call, not of every call in the house. */
@@ -306,10 +306,10 @@ static void on_hang_up(struct hub_peer *p, const struct message *m)
 		on_other(p, m);
 }
 
-static void on_ice_servers(struct hub_peer *p, const struct message *m)
+static void on_ice_servers(struct hub_member *p, const struct message *m)
 {
 	struct hub *h = p->hub;
-	struct hub_ice_request request = {.peer_id = p->id, .name = p->name};
+	struct hub_ice_request request = {.member_id = p->id, .name = p->name};
 	int rc;
 
 	request.key = json_string_value(json_object_get(m->json, "key"));
@@ -319,7 +319,7 @@ static void on_ice_servers(struct hub_peer *p, const struct message *m)
 		hub_ice_refuse(h, p->id, rc);
 }
 
-static void on_server_only(struct hub_peer *p, const struct message *m)
+static void on_server_only(struct hub_member *p, const struct message *m)
 {
 	hub_error_for(p, "server-only", "Only the server sends messages of this type.", m->type,
 	              NULL);
@@ -327,7 +327,7 @@ static void on_server_only(struct hub_peer *p, const struct message *m)
 
 static const struct route {
 	const char *type;
-	void (*on)(struct hub_peer *p, const struct message *m);
+	void (*on)(struct hub_member *p, const struct message *m);
 	bool needs_name;
 } routes[] = {
     {"username", on_username, false},     {"ice-servers", on_ice_servers, false},
@@ -338,7 +338,7 @@ static const struct route {
     {"error", on_server_only, false},     {NULL, on_other, true},
 };
 
-static void dispatch(struct hub_peer *p, const struct message *m)
+static void dispatch(struct hub_member *p, const struct message *m)
 {
 	const struct route *r = routes;
 
@@ -351,7 +351,7 @@ static void dispatch(struct hub_peer *p, const struct message *m)
 	r->on(p, m);
 }
 
-void hub_text(struct hub_peer *p, const char *text, size_t len)
+void hub_text(struct hub_member *p, const char *text, size_t len)
 {
 	struct message m = {.text = text, .len = len};
 	json_error_t fault;

@@ -36,7 +36,7 @@ static int status(struct admin_task *t, struct why *why)
 	              "allocations", (json_int_t)m.relay.allocations, "allocations_made",
 	              (json_int_t)metrics_allocations_made(&m), "connections",
 	              (json_int_t)a->connections(a->ctx), "signal_connections",
-	              (json_int_t)web_peer_count(a->web), "signal_calls",
+	              (json_int_t)web_member_count(a->web), "signal_calls",
 	              (json_int_t)web_call_count(a->web), "to_peer_bytes",
 	              (json_int_t)m.relay.turn.to_peer_bytes, "to_client_bytes",
 	              (json_int_t)m.relay.turn.to_client_bytes, "to_peer_bytes_per_s",

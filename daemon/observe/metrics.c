@@ -144,7 +144,7 @@ static const struct metric turn[] = {
 };
 
 static const struct metric signaling[] = {
-    GAUGE("turnpike_signal_connections", signal_peers, "Signaling WebSockets that are open"),
+    GAUGE("turnpike_signal_connections", signal_connections, "Signaling WebSockets that are open"),
     GAUGE("turnpike_signal_calls", signal_calls, "Calls that are signaled here and have not ended"),
     KINDS(COUNTER, "turnpike_signal_events_total", signal_events, "event", signal_events,
           HUB_EVENT_N, "What named signaling clients did, by event"),

@@ -29,7 +29,7 @@ struct metrics {
 	uint64_t connections;         /* TCP and DTLS, now */
 	uint64_t connections_refused; /* for their number */
 	uint64_t proxy_faults[GREETER_FAULT_N];
-	uint64_t signal_peers, signal_calls; /* now */
+	uint64_t signal_connections, signal_calls; /* now */
 	uint64_t signal_events[HUB_EVENT_N];
 	uint64_t issued, denied, rate_limited, revoked; /* credentials */
 	uint64_t logins_refused;

@@ -172,7 +172,7 @@ static char *metrics_now(void *ctx)
 	                    .loaded_at_s = (uint64_t)s->reload.loaded_at_s,
 	                    .load_succeeded = !s->reload.refused,
 	                    .certificate_ends_at_s = (uint64_t)front_cert_expires_at_s(s->front),
-	                    .signal_peers = web_peer_count(s->web),
+	                    .signal_connections = web_member_count(s->web),
 	                    .signal_calls = web_call_count(s->web),
 	                    .connections = front_connections(s->front),
 	                    .connections_refused = front_refused(s->front),

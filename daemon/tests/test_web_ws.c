@@ -79,7 +79,7 @@ static void test_call_between_plain_and_tls(void **state)
 	free(offer);
 	free(heard);
 	still_serves(f);
-	assert_int_equal(web_peer_count(f->web), 0);
+	assert_int_equal(web_member_count(f->web), 0);
 	assert_int_equal(web_call_count(f->web), 0);
 }
 
@@ -397,7 +397,7 @@ static void test_silent_client_is_pinged_and_dropped(void **state)
 		;
 	assert_true(a->eof);
 	client_close(a);
-	assert_int_equal(web_peer_count(f->web), 0);
+	assert_int_equal(web_member_count(f->web), 0);
 	still_serves(f);
 }
 
@@ -435,7 +435,7 @@ static void test_slow_client_does_not_hurt_the_others(void **state)
 	expect_text(fast, "{\"type\":\"userlist\"");
 	memset(text, 'x', sizeof(text));
 	/* Broadcasts until the slow one's queue stands still; the fast one hears every one. */
-	for (unsigned i = 0; i < 3000 && !told && web_peer_count(f->web) == 3; i++) {
+	for (unsigned i = 0; i < 3000 && !told && web_member_count(f->web) == 3; i++) {
 		int n = snprintf(text, sizeof(text), "{\"type\":\"b\",\"n\":%u,\"x\":\"", i);
 
 		text[n] = 'x';
@@ -448,9 +448,9 @@ static void test_slow_client_does_not_hurt_the_others(void **state)
 			told = true;
 		}
 	}
-	for (int i = 0; i < 80 && web_peer_count(f->web) == 3; i++)
+	for (int i = 0; i < 80 && web_member_count(f->web) == 3; i++)
 		client_pump(f->base, 100);
-	assert_int_equal(web_peer_count(f->web), 2);
+	assert_int_equal(web_member_count(f->web), 2);
 	if (!told)
 		expect_text(fast, without_slow);
 	client_close(slow);
@@ -473,7 +473,7 @@ static void test_many_joins_do_not_overflow_queues(void **state)
 		ws_say(c[i], text);
 	}
 	client_pump(f->base, 300);
-	assert_int_equal(web_peer_count(f->web), 151);
+	assert_int_equal(web_member_count(f->web), 151);
 	ws_say(first, "{\"type\":\"end\",\"target\":\"first\"}");
 	for (;;) {
 		assert_true(ws_recv(first, &frame));

@@ -213,7 +213,8 @@ static int on_ice_servers(void *ctx, const struct lws_origin *origin,
 	servers = ice_grant_servers(&grant);
 	if (!servers)
 		return -E_NOMEM;
-	hub_ice_answer(lws_hub_core(w->hub), request->peer_id, servers, grant.ttl_s, grant.strict);
+	hub_ice_answer(lws_hub_core(w->hub), request->member_id, servers, grant.ttl_s,
+	               grant.strict);
 	json_decref(servers);
 	return 0;
 }
@@ -429,9 +430,9 @@ unsigned web_tell_stale(struct web *w, const char *name)
 	            "One of your relay credentials was revoked. Ask for new ICE servers.");
 }
 
-unsigned web_peer_count(const struct web *w)
+unsigned web_member_count(const struct web *w)
 {
-	return hub_peer_count(lws_hub_core(w->hub));
+	return hub_member_count(lws_hub_core(w->hub));
 }
 
 unsigned web_call_count(const struct web *w)

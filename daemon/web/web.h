@@ -116,7 +116,7 @@ unsigned web_tell_revoked(struct web *w, bool (*whom)(void *ctx, const char *nam
 unsigned web_tell_stale(struct web *w, const char *name);
 
 /* For statistics. */
-unsigned web_peer_count(const struct web *w);
+unsigned web_member_count(const struct web *w);
 unsigned web_call_count(const struct web *w);
 
 #endif

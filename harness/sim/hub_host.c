@@ -13,14 +13,14 @@
 
 struct conn {
 	struct ep client;
-	struct hub_peer *peer;
+	struct hub_member *member;
 };
 
 struct sim_hub {
 	struct sim *sim;
 	struct hub *hub;
 	struct env_udp *udp;
-	struct conn *conn; /* by agent; peer NULL: not connected */
+	struct conn *conn; /* by agent; member NULL: not connected */
 	struct watch_hub *watch;
 };
 
@@ -56,14 +56,14 @@ static void on_frame(struct sim_hub *h, struct ep from, const struct datagram *d
 {
 	struct conn *c = &h->conn[from.ip & 0xffff];
 
-	if (!d->len && !c->peer) {
+	if (!d->len && !c->member) {
 		c->client = from;
-		hub_join(h->hub, c, &c->peer);
+		hub_join(h->hub, c, &c->member);
 	} else if (d->len == 1 && *d->data == HUB_BYE) {
-		hub_leave(c->peer);
-		c->peer = NULL;
-	} else if (c->peer) {
-		hub_text(c->peer, (const char *)d->data, d->len);
+		hub_leave(c->member);
+		c->member = NULL;
+	} else if (c->member) {
+		hub_text(c->member, (const char *)d->data, d->len);
 	}
 }
 
@@ -108,9 +108,9 @@ void sim_hub_free(struct sim_hub *h)
 	free(h);
 }
 
-unsigned int sim_hub_peers(const struct sim_hub *h)
+unsigned int sim_hub_members(const struct sim_hub *h)
 {
-	return hub_peer_count(h->hub);
+	return hub_member_count(h->hub);
 }
 
 unsigned int sim_hub_calls(const struct sim_hub *h)

@@ -46,7 +46,7 @@ struct ep node_stream_end(const struct node *n);
 
 struct sim_hub *sim_hub_new(struct sim *s);
 void sim_hub_free(struct sim_hub *h); /* NULL is legal */
-unsigned int sim_hub_peers(const struct sim_hub *h);
+unsigned int sim_hub_members(const struct sim_hub *h);
 unsigned int sim_hub_calls(const struct sim_hub *h);
 struct watch_hub *sim_hub_watch(const struct sim_hub *h);
 

@@ -209,8 +209,8 @@ static void check_empty(struct sim *s)
 	          env_virtual_streams(s->env));
 	sim_check(s, SIM_LEAK, env_virtual_listeners(s->env) == s->conf.nodes, 0,
 	          "%zu listeners are left", env_virtual_listeners(s->env));
-	sim_check(s, SIM_LEAK, !sim_hub_peers(s->hub), 0, "the hub keeps %u peers",
-	          sim_hub_peers(s->hub));
+	sim_check(s, SIM_LEAK, !sim_hub_members(s->hub), 0, "the hub keeps %u members",
+	          sim_hub_members(s->hub));
 }
 
 static int build(struct sim *s)

@@ -47,7 +47,7 @@ void answer(struct house *h)
 {
 	json_t *servers = json_pack("[{s:[s]}]", "urls", "stun:203.0.113.1:3478");
 
-	hub_ice_answer(h->hub, h->ice_peer, servers, 600, true);
+	hub_ice_answer(h->hub, h->ice_member, servers, 600, true);
 	json_decref(servers);
 }
 
@@ -56,7 +56,7 @@ static int on_ice(void *ctx, void *conn, const struct hub_ice_request *r)
 	struct house *h = ctx;
 
 	(void)conn;
-	h->ice_peer = r->peer_id;
+	h->ice_member = r->member_id;
 	snprintf(h->ice_name, sizeof(h->ice_name), "%s", r->name);
 	snprintf(h->ice_key, sizeof(h->ice_key), "%s", r->key ? r->key : "(none)");
 	if (!h->ice_rc && !h->ice_later)
@@ -102,18 +102,18 @@ void expect_error(struct client *c, const char *code)
 
 void say(struct client *c, const char *text)
 {
-	hub_text(c->peer, text, strlen(text));
+	hub_text(c->member, text, strlen(text));
 }
 
 void join(struct house *h, struct client *c)
 {
-	assert_int_equal(hub_join(h->hub, c, &c->peer), 0);
+	assert_int_equal(hub_join(h->hub, c, &c->member), 0);
 }
 
 void leave(struct client *c)
 {
-	hub_leave(c->peer);
-	c->peer = NULL;
+	hub_leave(c->member);
+	c->member = NULL;
 }
 
 int setup_with(void **state, const struct hub_conf *conf)

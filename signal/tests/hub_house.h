@@ -11,7 +11,7 @@
 
 /* A client: what the hub sent it, and the state of its queue. */
 struct client {
-	struct hub_peer *peer;
+	struct hub_member *member;
 	char *frame[FRAMES_MAX];
 	unsigned n;
 	unsigned seen;
@@ -27,7 +27,7 @@ struct house {
 	bool ice_later;
 	char ice_name[80];
 	char ice_key[80];
-	uint64_t ice_peer;
+	uint64_t ice_member;
 };
 
 /* For cmocka: *state is a struct house. */

@@ -83,7 +83,7 @@ static void test_own_name_again(void **state)
 	expect_nothing(&h->b);
 	say(&h->c, "{\"name\":\"bob\",\"type\":\"username\"}");
 	say(&h->c, "{\"name\":\"bob\",\"type\":\"username\"}"); /* bob1 stays bob1 */
-	assert_string_equal(hub_peer_name(h->c.peer), "bob1");
+	assert_string_equal(hub_member_name(h->c.member), "bob1");
 }
 
 static void test_chat(void **state)
@@ -246,15 +246,15 @@ static void test_coming_back(void **state)
 	forget_frames(&h->d);
 	/* without the secret, or with another one: a variant, as everybody gets */
 	say(&h->d, "{\"type\":\"username\",\"name\":\"alice\"}");
-	assert_string_equal(hub_peer_name(h->d.peer), "alice1");
+	assert_string_equal(hub_member_name(h->d.member), "alice1");
 	say(&h->d, "{\"type\":\"username\",\"name\":\"alice\",\"resume\":\"0123456789abcdeX\"}");
-	assert_string_equal(hub_peer_name(h->d.peer), "alice1");
+	assert_string_equal(hub_member_name(h->d.member), "alice1");
 	say(&h->d, "{\"type\":\"username\",\"name\":\"alice\",\"resume\":\"\"}");
-	assert_string_equal(hub_peer_name(h->d.peer), "alice1");
+	assert_string_equal(hub_member_name(h->d.member), "alice1");
 	assert_int_equal(h->a.close_code, 0);
 	forget_frames(&h->b);
 	say(&h->d, again);
-	assert_string_equal(hub_peer_name(h->d.peer), "alice");
+	assert_string_equal(hub_member_name(h->d.member), "alice");
 	assert_int_equal(h->a.close_code, HUB_CLOSE_POLICY);
 	expect(&h->b, "{\"type\":\"userlist\",\"users\":[\"bob\",\"carol\",\"alice\"]}");
 	leave(&h->a);
@@ -282,7 +282,7 @@ static struct house *alice_is_cut_off(void **state)
 	expect(&h->b, "{\"type\":\"userlist\",\"users\":[\"bob\",\"carol\"]}");
 	expect_nothing(&h->b); /* no hang-up */
 	assert_int_equal(hub_call_count(h->hub), 1);
-	assert_int_equal(hub_peer_count(h->hub), 2);
+	assert_int_equal(hub_member_count(h->hub), 2);
 	return h;
 }
 
@@ -297,9 +297,9 @@ static void test_coming_back_after_a_loss(void **state)
 	expect_error(&h->b, "target-away");
 	join(h, &h->d);
 	say(&h->d, "{\"type\":\"username\",\"name\":\"alice\",\"resume\":\"0123456789abcdeX\"}");
-	assert_string_equal(hub_peer_name(h->d.peer), "alice1");
+	assert_string_equal(hub_member_name(h->d.member), "alice1");
 	say(&h->d, alice_again);
-	assert_string_equal(hub_peer_name(h->d.peer), "alice");
+	assert_string_equal(hub_member_name(h->d.member), "alice");
 	h->now_ms += 60000;
 	forget_frames(&h->b);
 	assert_int_equal(hub_tick(h->hub), -1);
@@ -321,7 +321,7 @@ static void test_not_coming_back(void **state)
 	assert_int_equal(hub_call_count(h->hub), 0);
 	join(h, &h->d);
 	say(&h->d, "{\"type\":\"username\",\"name\":\"alice\"}");
-	assert_string_equal(hub_peer_name(h->d.peer), "alice");
+	assert_string_equal(hub_member_name(h->d.member), "alice");
 }
 
 static void test_hanging_up_on_the_lost(void **state)
@@ -333,7 +333,7 @@ static void test_hanging_up_on_the_lost(void **state)
 	assert_int_equal(hub_tick(h->hub), -1);
 	join(h, &h->d);
 	say(&h->d, "{\"type\":\"username\",\"name\":\"alice\"}");
-	assert_string_equal(hub_peer_name(h->d.peer), "alice");
+	assert_string_equal(hub_member_name(h->d.member), "alice");
 }
 
 static void test_secrets_are_not_passed_on(void **state)
@@ -378,7 +378,7 @@ static void test_ice_servers(void **state)
 	assert_int_equal(h->a.n, h->a.seen + 1);
 	leave(&h->a);
 	answer(h);
-	hub_ice_refuse(h->hub, h->ice_peer, -E_DENIED);
+	hub_ice_refuse(h->hub, h->ice_member, -E_DENIED);
 }
 
 int main(void)

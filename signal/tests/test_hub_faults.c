@@ -49,7 +49,7 @@ static void test_names_are_cleaned(void **state)
 		         "{\"id\":1795326215785,\"type\":\"rejectusername\",\"name\":\"%s\"}",
 		         names[i].given);
 		expect(&h->a, reject);
-		assert_string_equal(hub_peer_name(h->a.peer), names[i].given);
+		assert_string_equal(hub_member_name(h->a.member), names[i].given);
 	}
 	/* a variant of a full-length name still fits */
 	join(h, &h->b);
@@ -58,7 +58,7 @@ static void test_names_are_cleaned(void **state)
 	           "\xa9\",\"type\":\"username\"}");
 	say(&h->a, "{\"name\":\"0123456789012345678901234567890123456789012345678901234567890\xc3"
 	           "\xa9\",\"type\":\"username\"}");
-	assert_string_equal(hub_peer_name(h->a.peer),
+	assert_string_equal(hub_member_name(h->a.member),
 	                    "0123456789012345678901234567890123456789012345678901234567890\xc3"
 	                    "\xa9"
 	                    "1");
@@ -78,7 +78,7 @@ static void test_no_name_left(void **state)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		say(&h->a, bad[i]);
 		expect_error(&h->a, "bad-name");
-		assert_string_equal(hub_peer_name(h->a.peer), "alice");
+		assert_string_equal(hub_member_name(h->a.member), "alice");
 	}
 	expect_nothing(&h->b);
 }
@@ -303,8 +303,8 @@ static void test_limits(void **state)
 	conf.max_calls = 1;
 	setup_with(state, &conf);
 	h = three(state);
-	assert_int_equal(hub_join(h->hub, &h->d, &h->d.peer), -E_LIMIT);
-	assert_null(h->d.peer);
+	assert_int_equal(hub_join(h->hub, &h->d, &h->d.member), -E_LIMIT);
+	assert_null(h->d.member);
 	say(&h->a, "{\"type\":\"video-offer\",\"target\":\"bob\"}");
 	forget_frames(&h->b);
 	say(&h->c, "{\"type\":\"video-offer\",\"target\":\"bob\"}");

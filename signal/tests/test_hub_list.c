@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The user list among many: a storm of names costs few lists, few peers hear at once, and the last
- * list is the true one.
+ * The user list among many: a storm of names costs few lists, few members hear at once, and the
+ * last list is the true one.
  */
 #include "signal/hub.h"
 
@@ -63,7 +63,7 @@ static void pass(struct hub *h, int64_t ms)
 	}
 }
 
-static void name(struct hub_peer *p, const char *prefix, unsigned i)
+static void name(struct hub_member *p, const char *prefix, unsigned i)
 {
 	char text[80];
 
@@ -75,7 +75,7 @@ static void a_storm_of_names(void **state)
 {
 	static const struct hub_ops ops = {
 	    .send = on_send, .close = on_close, .now_ms = now_ms, .later = on_later};
-	static struct hub_peer *peers[PEERS];
+	static struct hub_member *members[PEERS];
 	struct hub_conf conf;
 	struct hub *h;
 
@@ -88,21 +88,21 @@ static void a_storm_of_names(void **state)
 	house.now_ms = 1000;
 	/* few: each hears at once */
 	for (unsigned i = 0; i < 10; i++) {
-		assert_int_equal(hub_join(h, NULL, &peers[i]), 0);
+		assert_int_equal(hub_join(h, NULL, &members[i]), 0);
 		house.lists = 0;
-		name(peers[i], "p", i);
+		name(members[i], "p", i);
 		assert_int_equal(house.lists, i + 1);
 	}
 	for (unsigned i = 10; i < PEERS; i++) {
-		assert_int_equal(hub_join(h, NULL, &peers[i]), 0);
-		name(peers[i], "p", i);
+		assert_int_equal(hub_join(h, NULL, &members[i]), 0);
+		name(members[i], "p", i);
 		pass(h, 1);
 	}
 	pass(h, PAUSE);
 	/* a second of renames: one list a pause */
 	house.lists = 0;
 	for (unsigned i = 0; i < STORM; i++) {
-		name(peers[i % PEERS], "q", i);
+		name(members[i % PEERS], "q", i);
 		pass(h, 1);
 	}
 	assert_in_range(house.lists, PEERS, (STORM / PAUSE + 2) * PEERS);
@@ -110,7 +110,7 @@ static void a_storm_of_names(void **state)
 	assert_non_null(strstr(house.last, "\"q999\""));
 	assert_null(strstr(house.last, "\"p1\""));
 	/* who leaves is missed, once the pause is over, and nothing is owed then */
-	hub_leave(peers[0]);
+	hub_leave(members[0]);
 	pass(h, PAUSE);
 	assert_null(strstr(house.last, "\"q900\""));
 	house.lists = 0;

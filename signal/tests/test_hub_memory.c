@@ -14,7 +14,7 @@
 #define MEMBERS 400 /* enough for the tables to grow, more than once */
 
 struct member {
-	struct hub_peer *peer;
+	struct hub_member *member;
 	bool closed;
 };
 
@@ -45,22 +45,22 @@ static const struct hub_ops ops = {.send = on_send, .close = on_close, .now_ms =
 
 static void say(struct member *g, const char *text)
 {
-	if (g->peer && !g->closed)
-		hub_text(g->peer, text, strlen(text));
+	if (g->member && !g->closed)
+		hub_text(g->member, text, strlen(text));
 }
 
 static void come(struct hub *h, struct member *g)
 {
-	int r = hub_join(h, g, &g->peer);
+	int r = hub_join(h, g, &g->member);
 
 	assert_true(r == 0 || r == -E_NOMEM);
 	if (r)
-		g->peer = NULL;
+		g->member = NULL;
 }
 
 static void go(struct member *g)
 {
-	hub_leave(g->peer);
+	hub_leave(g->member);
 	*g = (struct member){0};
 }
 
@@ -134,25 +134,25 @@ static void a_table_that_does_not_grow(void **state)
 	json_set_alloc_funcs(__real_malloc, __real_free);
 	for (int i = 0; i < MEMBERS; i++) {
 		snprintf(text, sizeof(text), "{\"type\":\"username\",\"name\":\"m%d\"}", i);
-		wrap_fail(2); /* after the peer itself */
-		if (hub_join(h, &g[i], &g[i].peer)) {
+		wrap_fail(2); /* after the member itself */
+		if (hub_join(h, &g[i], &g[i].member)) {
 			refused++;
 			wrap_fail(0);
-			assert_int_equal(hub_join(h, &g[i], &g[i].peer), 0);
+			assert_int_equal(hub_join(h, &g[i], &g[i].member), 0);
 		}
 		wrap_fail(0);
-		assert_int_equal(hub_peer_count(h), i + 1);
+		assert_int_equal(hub_member_count(h), i + 1);
 		/* a name, and another one that does not fit: the first stays */
 		say(&g[i], text);
 		snprintf(text, sizeof(text), "m%d", i);
-		assert_string_equal(hub_peer_name(g[i].peer), text);
+		assert_string_equal(hub_member_name(g[i].member), text);
 		wrap_fail(2);
 		snprintf(text, sizeof(text), "{\"type\":\"username\",\"name\":\"x%d\"}", i);
 		say(&g[i], text);
 		wrap_fail(0);
 		snprintf(text, sizeof(text), "m%d", i);
-		nameless += !strcmp(hub_peer_name(g[i].peer), text);
-		assert_true(*hub_peer_name(g[i].peer) != 0);
+		nameless += !strcmp(hub_member_name(g[i].member), text);
+		assert_true(*hub_member_name(g[i].member) != 0);
 	}
 	print_message("%u refused, %u kept their name\n", refused, nameless);
 	assert_true(refused > 0);
