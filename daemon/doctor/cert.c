@@ -35,7 +35,8 @@ static void check_times(struct doctor *d, const X509 *cert, const char *path)
 
 	if (X509_cmp_current_time(X509_get0_notBefore(cert)) > 0)
 		doctor_say(d, DOCTOR_FAIL, "certificate",
-		           "%s is not valid yet\nset the clock, or wait, if it was made for later",
+		           "%s is not valid yet\n"
+		           "set the clock; or wait, if it was made for later",
 		           path);
 	if (!ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(cert)))
 		return;
@@ -46,10 +47,11 @@ static void check_times(struct doctor *d, const X509 *cert, const char *path)
 		    "by itself",
 		    path, -days);
 	else if (days < WARN_DAYS)
-		doctor_say(d, DOCTOR_WARN, "certificate",
-		           "%s ends in %d days\nrenew it (certbot renew), and see why that did not "
-		           "happen by itself",
-		           path, days);
+		doctor_say(
+		    d, DOCTOR_WARN, "certificate",
+		    "%s ends in %d days\n"
+		    "renew it (certbot renew), and find out why that did not happen by itself",
+		    path, days);
 	else
 		doctor_say(d, DOCTOR_OK, "certificate", "%s is valid for %d days", path, days);
 }
@@ -67,7 +69,8 @@ static void check_issuer(struct doctor *d, X509 *leaf, STACK_OF(X509) * rest, co
 	X509_STORE_CTX_set_flags(ctx, X509_V_FLAG_NO_CHECK_TIME);
 	err = X509_verify_cert(ctx) == 1 ? X509_V_OK : X509_STORE_CTX_get_error(ctx);
 	if (err == X509_V_OK)
-		doctor_say(d, DOCTOR_OK, "certificate", "its chain leads to a root of this system");
+		doctor_say(d, DOCTOR_OK, "certificate",
+		           "its chain ends at a root that this system trusts");
 	else if (err == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT)
 		doctor_say(
 		    d, DOCTOR_WARN, "certificate",
@@ -75,15 +78,15 @@ static void check_issuer(struct doctor *d, X509 *leaf, STACK_OF(X509) * rest, co
 		    "tls_key to a certificate of a public authority (certbot certonly)",
 		    path);
 	else if (err == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY && !sk_X509_num(rest))
-		doctor_say(
-		    d, DOCTOR_FAIL, "certificate",
-		    "%s holds no chain: the issuer's certificate is missing\nname the file with "
-		    "the chain (certbot's fullchain.pem, not cert.pem)",
-		    path);
+		doctor_say(d, DOCTOR_FAIL, "certificate",
+		           "%s has no chain: the issuer's certificate is missing\n"
+		           "name the file with the chain (certbot's fullchain.pem, not cert.pem)",
+		           path);
 	else
 		doctor_say(d, DOCTOR_WARN, "certificate",
-		           "its chain leads to no root of this system (%s)\nfine for a private "
-		           "authority that every client trusts; else put the whole chain into %s",
+		           "its chain does not end at a root that this system trusts (%s)\n"
+		           "this is fine for a private authority that all clients trust; otherwise "
+		           "put the whole chain into %s",
 		           X509_verify_cert_error_string(err), path);
 out:
 	X509_STORE_CTX_free(ctx);
@@ -125,7 +128,7 @@ void doctor_cert(struct doctor *d)
 		    r == -E_NOTFOUND && !*d->conf->tls_cert ? "start the server once: it makes one"
 		    : r == -E_INVAL ? "name the key that the certificate was made with (certbot's "
 		                      "privkey.pem beside it)"
-		                    : "correct tls_cert and tls_key, and who may read them");
+		                    : "correct tls_cert and tls_key, and let the server read them");
 	leaf = rest ? read_chain(paths.cert, rest) : NULL;
 	if (leaf) {
 		check_times(d, leaf, paths.cert);

@@ -61,19 +61,16 @@ static void find_server(struct doctor *d)
 		doctor_say(d, DOCTOR_OK, "server", "process %d (%s) serves %s", (int)d->server,
 		           doctor_process(d->server, name), d->conf->data);
 	else if (!r)
-		doctor_say(
-		    d, DOCTOR_FAIL, "server",
-		    "process %d (%s) serves %s and does not answer: it hangs\nsee its log "
-		    "(journalctl -u turnpike), then systemctl restart turnpike; what needs a "
-		    "running server is not checked",
-		    (int)d->server, doctor_process(d->server, name), d->conf->data);
+		doctor_say(d, DOCTOR_FAIL, "server",
+		           "process %d (%s) serves %s and does not answer: it hangs\n"
+		           "see its log (journalctl -u turnpike), then systemctl restart turnpike; "
+		           "the checks that need a running server were skipped",
+		           (int)d->server, doctor_process(d->server, name), d->conf->data);
 	else
-		doctor_say(
-		    d, DOCTOR_FAIL, "server", "%s\n%s", why.text,
-		    r == -E_NOTFOUND
-		        ? "systemctl start turnpike, or turnpike serve; what needs a running "
-		          "server is not checked"
-		        : "run this as root, or as the server's user");
+		doctor_say(d, DOCTOR_FAIL, "server", "%s\n%s", why.text,
+		           r == -E_NOTFOUND ? "systemctl start turnpike, or turnpike serve; the "
+		                              "checks that need a running server were skipped"
+		                            : "run this as root, or as the server's user");
 }
 
 /* For a wildcard the first address that is not loopback stands for all. */

@@ -44,18 +44,20 @@ static bool check_rights(struct doctor *d)
 	}
 	if (st.st_mode & 077)
 		doctor_say(d, DOCTOR_WARN, "data",
-		           "%s is open to others (mode %o)\nrun chmod 700 %s", dir,
-		           (unsigned)(st.st_mode & 0777), dir);
+		           "others may read %s (mode %o)\n"
+		           "run chmod 700 %s",
+		           dir, (unsigned)(st.st_mode & 0777), dir);
 	snprintf(proc, sizeof(proc), "/proc/%d", (int)d->server);
 	if (d->server && !stat(proc, &who) && who.st_uid && who.st_uid != st.st_uid)
 		doctor_say(d, DOCTOR_FAIL, "data",
-		           "%s belongs to uid %u, and the server is uid %u\nrun chown -R %u %s",
+		           "%s belongs to uid %u, but the server is uid %u\n"
+		           "run chown -R %u %s",
 		           dir, (unsigned)st.st_uid, (unsigned)who.st_uid, (unsigned)who.st_uid,
 		           dir);
 	if (st.st_mtime > time(NULL) + SKEW_S)
 		doctor_say(d, DOCTOR_WARN, "clock",
-		           "%s was last written in the future: the clock has jumped back\nset the "
-		           "clock and keep it by NTP: credentials are bound to the time",
+		           "%s is dated in the future: the clock has jumped back\n"
+		           "set the clock and keep it by NTP: credentials are bound to the time",
 		           dir);
 	return true;
 }
@@ -104,7 +106,7 @@ static void check_store(struct doctor *d)
 		                               "--data"
 		           : r == -E_CORRUPT ? "turnpike restore FILE puts a backup in its place"
 		           : r == -E_SCHEMA
-		               ? "run the program of the version that wrote it, or newer"
+		               ? "run the version of the program that wrote it, or a newer one"
 		               : "let the server's user read and write the file");
 		goto out;
 	}
@@ -115,7 +117,8 @@ static void check_store(struct doctor *d)
 		           "change shared_secret in the configuration");
 	if (!store_snapshot_secret_n(snap)) {
 		doctor_say(d, DOCTOR_FAIL, "database",
-		           "no secret is live: nobody gets a credential\nrun turnpike secret add");
+		           "no secret is live, so nobody gets credentials\n"
+		           "run turnpike secret add");
 		goto out;
 	}
 	secret = store_snapshot_secret(snap, 0, &len);

@@ -63,25 +63,24 @@ static void check_descriptors(struct doctor *d)
 	else if (!getrlimit(RLIMIT_NOFILE, &own))
 		limit = (long long)own.rlim_max;
 	if (limit < 0 || used < 0)
-		doctor_say(
-		    d, DOCTOR_WARN, "descriptors",
-		    "those of process %d cannot be seen\nrun this as root or as the server's "
-		    "user",
-		    (int)d->server);
+		doctor_say(d, DOCTOR_WARN, "descriptors",
+		           "cannot see those of process %d\n"
+		           "run this as root or as the server's user",
+		           (int)d->server);
 	else if (used * 10 > limit * 9)
-		doctor_say(
-		    d, DOCTOR_FAIL, "descriptors",
-		    "%lld of %lld are in use: new clients are turned away\nset LimitNOFILE=%" PRIu64
-		    " (systemd), --ulimit nofile=%" PRIu64 " (Docker) or ulimit -n, and restart",
-		    used, limit, need.all, need.all);
+		doctor_say(d, DOCTOR_FAIL, "descriptors",
+		           "%lld of %lld are in use: the server refuses new clients\n"
+		           "set LimitNOFILE=%" PRIu64 " (systemd), --ulimit nofile=%" PRIu64
+		           " (Docker) or ulimit -n, and restart",
+		           used, limit, need.all, need.all);
 	else if ((uint64_t)limit < need.all)
-		doctor_say(
-		    d, DOCTOR_WARN, "descriptors",
-		    "the limit is %lld, and the configuration can come to need %" PRIu64
-		    " (%" PRIu64 " relays, %" PRIu64 " connections)\nset LimitNOFILE=%" PRIu64
-		    " (systemd), --ulimit nofile=%" PRIu64 " (Docker) or ulimit -n; or lower "
-		    "relay_ports, total_quota, max_tcp_connections",
-		    limit, need.all, need.relays, need.connections, need.all, need.all);
+		doctor_say(d, DOCTOR_WARN, "descriptors",
+		           "the limit is %lld, but the configuration can need %" PRIu64 " (%" PRIu64
+		           " relays, %" PRIu64 " connections)\nset LimitNOFILE=%" PRIu64
+		           " (systemd), --ulimit nofile=%" PRIu64
+		           " (Docker) or ulimit -n; or lower "
+		           "relay_ports, total_quota, max_tcp_connections",
+		           limit, need.all, need.relays, need.connections, need.all, need.all);
 	else
 		doctor_say(d, DOCTOR_OK, "descriptors", "%lld of %lld are in use", used, limit);
 }
@@ -90,8 +89,8 @@ static void check_clock(struct doctor *d)
 {
 	if (!wall_is_synchronized())
 		doctor_say(d, DOCTOR_WARN, "clock",
-		           "it is not synchronized, and credentials are bound to the time\nrun "
-		           "systemd-timesyncd or chrony; in a container, on its host");
+		           "it is not synchronized, but credentials depend on the time\n"
+		           "run systemd-timesyncd or chrony; in a container, on its host");
 	else
 		doctor_say(d, DOCTOR_OK, "clock", "it is synchronized");
 }
@@ -120,10 +119,11 @@ static void check_buffers(struct doctor *d)
 		snprintf(path, sizeof(path), "/proc/sys/net/core/%s", names[i]);
 		n = doctor_proc_number(path, 0);
 		if (n >= 0 && n < SOCKET_BUF_LOW)
-			doctor_say(d, DOCTOR_WARN, "kernel",
-			           "net.core.%s is %lld: bursts of media are lost\nsysctl -w "
-			           "net.core.%s=%lld, and a line in /etc/sysctl.d/",
-			           names[i], n, names[i], SOCKET_BUF);
+			doctor_say(
+			    d, DOCTOR_WARN, "kernel",
+			    "net.core.%s is %lld: bursts of media are lost\n"
+			    "run sysctl -w net.core.%s=%lld, and add a line in /etc/sysctl.d/",
+			    names[i], n, names[i], SOCKET_BUF);
 	}
 }
 
@@ -159,11 +159,11 @@ static void check_local_ports(struct doctor *d)
 	if (low < 0 || high < p->min || low > p->max ||
 	    are_reserved(reserved, p->min > low ? p->min : low, p->max < high ? p->max : high))
 		return;
-	doctor_say(d, DOCTOR_WARN, "kernel",
-	           "relay_ports %u-%u overlap the ports that this host gives its own clients "
-	           "(%lld-%lld)\nsysctl -w net.ipv4.ip_local_reserved_ports=%u-%u, or another "
-	           "relay_ports",
-	           p->min, p->max, low, high, p->min, p->max);
+	doctor_say(
+	    d, DOCTOR_WARN, "kernel",
+	    "relay_ports %u-%u overlap the ports that this host gives its own clients (%lld-%lld)\n"
+	    "run sysctl -w net.ipv4.ip_local_reserved_ports=%u-%u, or choose other relay_ports",
+	    p->min, p->max, low, high, p->min, p->max);
 }
 
 static void check_conntrack(struct doctor *d)
@@ -175,8 +175,9 @@ static void check_conntrack(struct doctor *d)
 		return;
 	if (now * 10 > max * 8)
 		doctor_say(d, now >= max ? DOCTOR_FAIL : DOCTOR_WARN, "kernel",
-		           "the connection table holds %lld of %lld: beyond, packets are "
-		           "dropped\nsysctl -w net.netfilter.nf_conntrack_max=%lld, or exempt "
+		           "the connection table has %lld of %lld entries; when it is full, "
+		           "packets are dropped\n"
+		           "run sysctl -w net.netfilter.nf_conntrack_max=%lld, or exempt "
 		           "relay_ports from tracking (nft: notrack)",
 		           now, max, max * 4);
 }
@@ -188,10 +189,10 @@ static void check_ipv6(struct doctor *d)
 	for (size_t i = 0; i < d->conf->listen.n; i++)
 		wanted |= addr_family(&d->conf->listen.v[i]) == AF_INET6;
 	if (wanted && doctor_proc_number("/proc/sys/net/ipv6/conf/all/disable_ipv6", 0) == 1)
-		doctor_say(
-		    d, DOCTOR_WARN, "kernel",
-		    "listen names IPv6, which this host has switched off\nsysctl -w "
-		    "net.ipv6.conf.all.disable_ipv6=0, or take the [..] addresses out of listen");
+		doctor_say(d, DOCTOR_WARN, "kernel",
+		           "listen has IPv6 addresses, but IPv6 is turned off on this host\n"
+		           "run sysctl -w net.ipv6.conf.all.disable_ipv6=0, or remove the [..] "
+		           "addresses from listen");
 }
 
 static void say_absent(struct doctor *d, const char *option, const struct addr *a)
@@ -199,11 +200,11 @@ static void say_absent(struct doctor *d, const char *option, const struct addr *
 	char text[ADDR_STRLEN];
 
 	if (addr_family(a) != AF_UNSPEC && !addr_is_any(a) && !topology_has(&d->topo, a))
-		doctor_say(
-		    d, DOCTOR_WARN, "address",
-		    "%s names %s, which no interface has\nit takes effect when one does; see ip "
-		    "address, and correct it if it is a mistake",
-		    option, addr_format_ip(a, text));
+		doctor_say(d, DOCTOR_WARN, "address",
+		           "%s has %s, but no interface has this address\n"
+		           "it takes effect when one does; see ip address, and correct it if it is "
+		           "a mistake",
+		           option, addr_format_ip(a, text));
 }
 
 static void check_addresses(struct doctor *d)
@@ -219,8 +220,8 @@ static void check_addresses(struct doctor *d)
 		say_absent(d, "external_ip", &c->external_ip.v[i].local);
 	if (port)
 		doctor_say(d, DOCTOR_WARN, "address",
-		           "port %u: [::] is every IPv6 address and no IPv4 one\nadd 0.0.0.0:%u to "
-		           "listen for clients of IPv4",
+		           "port %u: [::] means every IPv6 address and no IPv4 address\n"
+		           "for IPv4 clients add 0.0.0.0:%u to listen",
 		           port, port);
 }
 
@@ -234,7 +235,9 @@ static void check_low_ports(struct doctor *d)
 
 			privilege_explain_port(addr_port(&d->conf->listen.v[i]), "as this user", 13,
 			                       &why);
-			doctor_say(d, DOCTOR_WARN, "kernel", "listen names port %u, below %u\n%s",
+			doctor_say(d, DOCTOR_WARN, "kernel",
+			           "listen has port %u, which is below %u\n"
+			           "%s",
 			           addr_port(&d->conf->listen.v[i]), first, why.text);
 		}
 }

@@ -78,14 +78,14 @@ static void answer_fails(struct doctor *d, const struct doctor_target *t, enum t
 
 	if (r == -E_CLOSED)
 		fix =
-		    "something rejects it before it comes to the server: see the line of the port "
-		    "above, and reject rules of the firewall (nft list ruleset)";
+		    "something rejects the request before it reaches the server: see the line of "
+		    "this port above, and look for reject rules in the firewall (nft list ruleset)";
 	else if (tr == TALKER_TLS || tr == TALKER_DTLS)
-		fix = "if plain TCP and UDP answer, look at the certificate and max_dtls_sessions; "
-		      "else at the firewall (nft list ruleset)";
+		fix = "if plain TCP and UDP answer, check the certificate and max_dtls_sessions; "
+		      "otherwise check the firewall (nft list ruleset)";
 	else
-		fix = "a firewall drops it, most likely: nft list ruleset, or iptables-save; then "
-		      "binding_rate and the server's log";
+		fix = "most likely a firewall drops it: check nft list ruleset or iptables-save; "
+		      "then binding_rate and the server's log";
 	doctor_say(d, DOCTOR_FAIL, "answers", "%s %s: %s to a STUN Binding request\n%s", name,
 	           addr_format(&t->local, at), failure(r, reason), fix);
 }
@@ -123,9 +123,9 @@ static void ask_target(struct doctor *d, const struct doctor_target *t)
 		if (tr == TALKER_UDP && !addr_equal_ip(&mapped, &t->local) &&
 		    !addr_is_loopback(&t->local))
 			doctor_say(d, DOCTOR_WARN, "answers",
-			           "%s sees this host as %s\na NAT or a tunnel sits between the "
-			           "server and its own host: look for SNAT or masquerade rules "
-			           "that apply to local traffic",
+			           "%s sees this host as %s\n"
+			           "a NAT or a tunnel is between the server and its own host: look "
+			           "for SNAT or masquerade rules that apply to local traffic",
 			           addr_format(&t->local, at), addr_format_ip(&mapped, seen));
 	}
 	if (*list)
@@ -158,20 +158,20 @@ static void own_addresses(struct doctor *d)
 			continue;
 		reach |= !is_private(&r->external);
 		if (!addr_equal_ip(&r->local, &r->external) && is_private(&r->external))
-			doctor_say(
-			    d, DOCTOR_WARN, "address",
-			    "external_ip calls %s %s, which is a private address\nset "
-			    "external_ip to the address that the Internet knows this host by",
-			    addr_format_ip(&r->local, a), addr_format_ip(&r->external, b));
+			doctor_say(d, DOCTOR_WARN, "address",
+			           "external_ip maps %s to %s, which is a private address\n"
+			           "set external_ip to this host's address on the Internet",
+			           addr_format_ip(&r->local, a), addr_format_ip(&r->external, b));
 		else if (!addr_equal_ip(&r->local, &r->external))
-			doctor_say(d, DOCTOR_OK, "address", "%s is %s to clients (external_ip)",
+			doctor_say(d, DOCTOR_OK, "address",
+			           "clients are told %s as %s (external_ip)",
 			           addr_format_ip(&r->local, a), addr_format_ip(&r->external, b));
 	}
 	if (reach)
 		return;
 	doctor_say(d, DOCTOR_WARN, "address",
-	           "every relayed address is a private one: clients elsewhere cannot reach them\n"
-	           "behind a one-to-one NAT set external_ip to the public address (ask with "
+	           "all relayed addresses are private: peers elsewhere cannot reach them\n"
+	           "behind a one-to-one NAT set external_ip to the public address (find it with "
 	           "--stun HOST:PORT); in a closed network this is fine");
 }
 
@@ -217,14 +217,14 @@ static void outside(struct doctor *d)
 			r = talker_binding(&c, &seen);
 		talker_close(&c);
 		if (r)
-			doctor_say(
-			    d, DOCTOR_WARN, "address",
-			    "%s, asked from %s: %s\nname another STUN server, or let UDP out",
-			    d->stun, addr_format_ip(&relay->local, a), failure(r, reason));
+			doctor_say(d, DOCTOR_WARN, "address",
+			           "%s, asked from %s: %s\n"
+			           "give another STUN server, or let UDP out",
+			           d->stun, addr_format_ip(&relay->local, a), failure(r, reason));
 		else if (addr_equal_ip(&seen, &relay->external))
-			doctor_say(d, DOCTOR_OK, "address", "%s sees %s as %s, as clients are told",
-			           d->stun, addr_format_ip(&relay->local, a),
-			           addr_format_ip(&seen, b));
+			doctor_say(d, DOCTOR_OK, "address",
+			           "%s sees %s as %s, and clients are told the same", d->stun,
+			           addr_format_ip(&relay->local, a), addr_format_ip(&seen, b));
 		else
 			doctor_say(d, DOCTOR_FAIL, "address",
 			           "clients are told %s, but %s sees %s\nset external_ip = %s",
@@ -233,8 +233,8 @@ static void outside(struct doctor *d)
 	}
 	if (d->stun && !asked)
 		doctor_say(d, DOCTOR_WARN, "address",
-		           "--stun %s could not be asked from any relay address\nwrite a HOST:PORT "
-		           "that resolves to a family that listen has",
+		           "no relay address could ask --stun %s\n"
+		           "write a HOST:PORT that resolves to an address family in listen",
 		           d->stun);
 }
 
@@ -310,23 +310,24 @@ static int call(struct doctor *d, enum talker_transport t, const struct addr *se
 static const char *fix_for(int r, const char *step)
 {
 	if (r == 401)
-		return "the server does not know the newest secret: is it on this data directory "
-		       "(--data)? is its realm this one (--realm)? is the clock right?";
+		return "the server does not know the newest secret: does it use this data "
+		       "directory (--data) and this realm (--realm)? is the clock right?";
 	if (r == 300)
-		return "it sends new clients to alternate_server: set redirect = no to serve here";
+		return "it sends new clients to alternate_server: to serve them here, set redirect "
+		       "= no";
 	if (r == 403)
-		return "relay_deny covers the server's own relay address: narrow it; or set "
-		       "relay_allow to it in a closed network";
+		return "relay_deny includes the server's own relay address: use smaller ranges; in "
+		       "a closed network, add the address to relay_allow";
 	if (r == 486)
 		return "user_quota, realm_quota or total_quota is reached: raise it";
 	if (r == 508)
-		return "no relay port is left, or the server drains: widen relay_ports, see the "
-		       "lines of ports and descriptors above";
+		return "no relay port is left, or the server is draining: use a larger range in "
+		       "relay_ports, and see the lines about ports and descriptors above";
 	if (r == 500)
 		return "the server could not open a relay socket: see its log and the descriptors";
 	if (!strcmp(step, "echo"))
-		return "the relay's ports are shut: open UDP relay_ports in the host's firewall, "
-		       "also for what comes from the host itself";
+		return "the relay's ports are closed: open UDP relay_ports in the host's firewall, "
+		       "also for packets from the host itself";
 	return "see the line of this port above, and the server's log";
 }
 
@@ -357,11 +358,12 @@ static void call_over(struct doctor *d, enum talker_transport t, const struct do
 		           local_step, failure(r, other), fix_for(r, local_step));
 	else
 		doctor_say(d, DOCTOR_WARN, "relay",
-		           "%s %s: %s: %s, while %s %s\nthe NAT in front does not turn its public "
-		           "address back inside (hairpinning), or does not forward the ports, or "
-		           "external_ip is wrong: try a client from outside; open the listen ports "
-		           "and UDP relay_ports there",
-		           name, text, step, reason, local, r ? "allocates" : "works in full");
+		           "%s %s: %s: %s, while %s %s\n"
+		           "the NAT does not send packets for its public address back inside "
+		           "(hairpinning), or does not forward the ports, or external_ip is wrong: "
+		           "test with a client outside; open the ports of listen and UDP "
+		           "relay_ports in the NAT",
+		           name, text, step, reason, local, r ? "allocates" : "works completely");
 }
 
 void doctor_relay(struct doctor *d)

@@ -229,20 +229,19 @@ static bool check_port(struct doctor *d, const struct inodes *server, const stru
 	if (w.n && d->server && is_ours(server, &w))
 		return true;
 	if (!w.n && d->server) {
-		doctor_say(
-		    d, DOCTOR_FAIL, "ports",
-		    "%s %s: the server does not listen there\nrestart it: listen has changed "
-		    "since it was started, or it was started with another configuration",
-		    protocol, text);
+		doctor_say(d, DOCTOR_FAIL, "ports",
+		           "%s %s: the server does not listen there\n"
+		           "restart it: listen has changed since its start, or it was started with "
+		           "another configuration",
+		           protocol, text);
 		return false;
 	}
 	if (w.n) {
 		pid = owner_of(w.inode[0]);
-		doctor_say(
-		    d, DOCTOR_FAIL, "ports",
-		    "%s %s is held by process %d (%s)\nstop that, or choose another port with "
-		    "listen",
-		    protocol, text, (int)pid, doctor_process(pid, name));
+		doctor_say(d, DOCTOR_FAIL, "ports",
+		           "%s %s is used by process %d (%s)\n"
+		           "stop that process, or choose another port with listen",
+		           protocol, text, (int)pid, doctor_process(pid, name));
 		return false;
 	}
 	if (can_bind(a, tcp))
@@ -295,14 +294,14 @@ static void check_relay_ports(struct doctor *d, const struct inodes *server)
 	walk("udp", on_relay_port, &r);
 	walk("udp6", on_relay_port, &r);
 	if (!r.n) {
-		doctor_say(d, DOCTOR_OK, "ports", "relay_ports %u-%u are the server's alone",
-		           p->min, p->max);
+		doctor_say(d, DOCTOR_OK, "ports", "no other process uses relay_ports %u-%u", p->min,
+		           p->max);
 		return;
 	}
 	pid = owner_of(r.inode);
 	doctor_say(d, r.n * 2 >= all ? DOCTOR_FAIL : DOCTOR_WARN, "ports",
-	           "%u of the %u relay_ports are held by others, as process %d (%s)\nstop that, or "
-	           "choose another relay_ports",
+	           "%u of the %u relay_ports are used by other processes, such as process %d (%s)\n"
+	           "stop them, or choose other relay_ports",
 	           r.n, all, (int)pid, doctor_process(pid, name));
 }
 

@@ -142,13 +142,13 @@ static char *skip_form(struct import *im, char *line)
 	if (!strncmp(line, "\xef\xbb\xbf", 3)) {
 		line += 3;
 		im->ignored = true;
-		im->note = "a byte order mark stands before it, with which coturn ignores the line";
+		im->note = "coturn ignores the line, because a byte order mark precedes it";
 	}
 	line += strspn(line, " \t\n");
 	if (*line == '-') {
 		line += strspn(line, "-");
 		im->ignored = true;
-		im->note = "hyphens stand before it, with which coturn ignores the line";
+		im->note = "coturn ignores the line, because hyphens precede it";
 	}
 	return line;
 }
@@ -175,8 +175,7 @@ static void read_line(struct import *im, char *line, bool users)
 	if (import_directive(im, name, value))
 		im->known++;
 	else
-		import_left(im, "no version of coturn from 4.5 to 4.18 has such a directive: "
-		                "correct its name");
+		import_left(im, "coturn 4.5 to 4.18 has no such directive: correct its name");
 	im->directive = ""; /* what it showed ends here */
 	im->note = NULL;
 }
@@ -220,12 +219,12 @@ static int slurp(const char *path, char **text, size_t *len, struct why *why)
 		r = why_set(why, -E_NOMEM, "out of memory");
 	else if (ferror(file))
 		r = why_set(why, errno == EISDIR ? -E_INVAL : -E_IO,
-		            "cannot read %s: %s: name a turnserver.conf", path, strerror(errno));
+		            "cannot read %s: %s: give a turnserver.conf", path, strerror(errno));
 	else if (*len > FILE_MAX_LEN)
 		r = why_set(why, -E_PARSE,
-		            "%s is too large for a turnserver.conf: name another file", path);
+		            "%s is too large for a turnserver.conf: give another file", path);
 	else if (strspn(all, " \t\r\n") >= *len)
-		r = why_set(why, -E_PARSE, "%s is empty: name a turnserver.conf", path);
+		r = why_set(why, -E_PARSE, "%s is empty: give a turnserver.conf", path);
 	fclose(file);
 	if (r)
 		free(all);
@@ -254,8 +253,8 @@ int import_file(struct import *im, const char *path, struct why *why)
 		return why_set(why, r, "out of memory");
 	if (im->left && !im->known)
 		return why_set(why, -E_PARSE,
-		               "%s is no turnserver.conf: none of its lines is a directive of "
-		               "coturn: name another file",
+		               "%s is not a turnserver.conf, because none of its lines is a "
+		               "directive of coturn: give another file",
 		               path);
 	return 0;
 }
@@ -286,17 +285,15 @@ static int on_row(void *ctx, enum coturn_table table, const char *const v[COTURN
 		if (im->auth_secret)
 			import_secret_value(im, v[1]);
 		else
-			import_left(im,
-			            "use-auth-secret is not set: coturn does not heed it; if it is "
-			            "meant, turnpike secret add --value-stdin");
+			import_left(im, "coturn ignores it, because use-auth-secret is not set; to "
+			                "use it here, run turnpike secret add --value-stdin");
 		break;
 	case COTURN_ALLOWED:
 	case COTURN_DENIED:
 		if (table == COTURN_ALLOWED && *v[0] &&
 		    (!im->realm || strcmp(v[0], im->realm) != 0))
-			import_left(im,
-			            "it would be open to all realms: if that is meant, write it "
-			            "into relay_allow");
+			import_left(im, "it would be open to all realms: if you want that, add it "
+			                "to relay_allow");
 		else
 			import_range(im, table == COTURN_ALLOWED, v[1]);
 		break;
@@ -314,8 +311,8 @@ static int on_row(void *ctx, enum coturn_table table, const char *const v[COTURN
 			import_left(im, "oauth is not set");
 		break;
 	case COTURN_ADMIN:
-		import_left(im, "its password is not kept in a form that is taken here: make an "
-		                "account for /admin/, turnpike account add NAME --admin");
+		import_left(im, "its password is stored in a form that Turnpike cannot use: make "
+		                "an account for /admin/ with turnpike account add NAME --admin");
 		break;
 	}
 	im->directive = ""; /* what it showed ends here */

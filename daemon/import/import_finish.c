@@ -132,11 +132,13 @@ void import_finish_external(struct import *im)
 		for (size_t k = 0; equals && k < i; k++)
 			again |= !strncmp(im->external.v[k], text, key + 1);
 		if (again)
-			import_left(im, "%s: there is one for the private address before it", text);
+			import_left(im, "%s: an earlier line is for the same private address",
+			            text);
 		else if (addr_is_loopback(&a))
-			import_left(im, "%s: no client reaches it: name the public address", text);
+			import_left(im, "%s: no client can reach it: give the public address",
+			            text);
 		else if (!serves_family(im, addr_family(&a)))
-			import_left(im, "%s: there is no address of its family to relay on", text);
+			import_left(im, "%s: there is no relay address of its family", text);
 		else
 			import_put(im, OPTION_external_ip, text);
 	}
@@ -167,7 +169,7 @@ void import_finish_ports(struct import *im)
 		low = port + 1;
 	}
 	if (min != im->min_port || max != im->max_port)
-		import_taken(im, "relay_ports = %u-%u, beside the ports of listen", min, max);
+		import_taken(im, "relay_ports = %u-%u, without the ports of listen", min, max);
 	snprintf(text, sizeof(text), "%u-%u", min, max);
 	import_put(im, OPTION_relay_ports, text);
 }
@@ -183,11 +185,11 @@ static void allow(struct import *im, char *list)
 		const char *danger = prefix_parse(&prefix, p) ? NULL : conf_danger_of(&prefix);
 
 		if (danger)
-			import_left(im,
-			            "%s would open %s (this host itself, or a cloud's metadata "
-			            "service): if that is meant, write it into relay_allow and "
-			            "relay_allow_unsafe",
-			            p, danger);
+			import_left(
+			    im,
+			    "%s would open %s (this host itself, or a cloud's metadata service): "
+			    "if you want that, add it to relay_allow and relay_allow_unsafe",
+			    p, danger);
 		else
 			import_put(im, OPTION_relay_allow, p);
 	}
@@ -209,11 +211,11 @@ int import_finish_peers(struct import *im, struct why *why)
 	if (im->denied.n && (text = import_subtract(&im->denied, &im->allowed, &n))) {
 		if (n > max)
 			r = why_set(why, -E_LIMIT,
-			            "denied-peer-ip: its ranges are %zu prefixes, and relay_deny "
-			            "holds %zu: round them, so that they are fewer",
+			            "denied-peer-ip: its ranges need %zu prefixes, but relay_deny "
+			            "can have only %zu: use larger ranges",
 			            n, max);
 		else if (n && !import_put(im, OPTION_relay_deny, text))
-			r = why_set(why, -E_INVAL, "denied-peer-ip cannot be taken");
+			r = why_set(why, -E_INVAL, "denied-peer-ip cannot be imported");
 		free(text);
 	}
 	return r;
@@ -229,13 +231,13 @@ void import_finish_cert(struct import *im, bool here)
 		return;
 	if (!im->cert || !im->key)
 		import_left(im,
-		            "there is no %s: set tls_cert and tls_key; until then the server "
-		            "makes a certificate itself",
+		            "there is no %s: set tls_cert and tls_key; until then the server uses "
+		            "a self-signed certificate",
 		            im->cert ? "pkey" : "cert");
 	else if (here && cert_check(im->cert, im->key, NULL, &why))
 		import_left(im,
-		            "%s; then set tls_cert and tls_key; until then the server makes a "
-		            "certificate itself",
+		            "%s; then set tls_cert and tls_key; until then the server uses a "
+		            "self-signed certificate",
 		            why.text);
 	else if (import_put(im, OPTION_tls_cert, im->cert))
 		import_put(im, OPTION_tls_key, im->key);

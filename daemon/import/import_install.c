@@ -135,8 +135,7 @@ static int find_unit(struct target *t, struct why *why)
 	fclose(file);
 	if (!*u->user || !*u->config || !*u->data)
 		return why_set(why, -E_INVAL,
-		               "%s names no %s: use the one that is installed with the program",
-		               path,
+		               "%s has no %s: use the unit that comes with the program", path,
 		               !*u->user     ? "User="
 		               : !*u->config ? "--config"
 		                             : "StateDirectory=");
@@ -162,7 +161,7 @@ static int find_group(struct target *t, struct why *why)
 	return g || !*t->unit.group
 	           ? 0
 	           : why_set(why, -E_NOTFOUND,
-	                     "there is no group %s, which the unit names: groupadd --system %s",
+	                     "the unit's group %s does not exist: groupadd --system %s",
 	                     t->unit.group, t->unit.group);
 }
 
@@ -186,8 +185,8 @@ static int find_user(struct target *t, struct why *why)
 	if (pw)
 		return find_group(t, why);
 	return why_set(why, -E_NOTFOUND,
-	               "there is no user %s, whom the unit names: useradd --system "
-	               "--no-create-home --home-dir %s --shell /usr/sbin/nologin %s",
+	               "the unit's user %s does not exist: useradd --system --no-create-home "
+	               "--home-dir %s --shell /usr/sbin/nologin %s",
 	               t->unit.user, t->unit.data, t->unit.user);
 }
 
@@ -236,8 +235,8 @@ static int look(const struct target *t, const char *path, const struct blob *b, 
 		return 0;
 	if (!r && !*same && !t->force)
 		return why_set(why, -E_EXISTS,
-		               "%s is there and differs: move it away, or give --force to replace "
-		               "it (the old one is kept as %s.old)",
+		               "%s exists already and differs: move it away, or use --force to "
+		               "replace it (the old file is kept as %s.old)",
 		               place, place);
 	return r;
 }
@@ -249,14 +248,13 @@ static int look_for_store(const struct target *t, bool conf_same, struct why *wh
 
 	snprintf(name, sizeof(name), "%s/turnpike.db", t->unit.data);
 	if (!conf_same && !t->force && !lstat(below(t, name, place), &st))
-		return why_set(
-		    why, -E_EXISTS,
-		    "%s is there, of another configuration: move it away, or give --force "
-		    "to add the users to it",
-		    place);
+		return why_set(why, -E_EXISTS,
+		               "%s exists already, for another configuration: move it away, or use "
+		               "--force to add the users to it",
+		               place);
 	below(t, t->unit.data, place);
 	if (!lstat(place, &st) && (!S_ISDIR(st.st_mode) || st.st_uid != t->unit.uid))
-		return why_set(why, -E_INVAL, "%s is no folder of %s: chown it, or move it away",
+		return why_set(why, -E_INVAL, "%s is not a folder of %s: chown it, or move it away",
 		               place, t->unit.user);
 	return 0;
 }
@@ -350,7 +348,7 @@ static int fill(const struct import *im, const struct target *t, struct why *why
 	}
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
-	return status ? why_set(why, -E_IO, "the database in %s could not be made", place) : 0;
+	return status ? why_set(why, -E_IO, "cannot make the database in %s", place) : 0;
 }
 
 /* ---- the service ---- */
@@ -383,8 +381,8 @@ static int start(const struct target *t, struct why *why)
 		return 0;
 	}
 	if (!run(active)) {
-		printf("coturn runs and has the ports. To change over: systemctl disable --now "
-		       "coturn && systemctl enable --now turnpike\n");
+		printf("coturn is running and uses the ports. To switch to Turnpike: systemctl "
+		       "disable --now coturn && systemctl enable --now turnpike\n");
 		return 0;
 	}
 	if (run(reload) || run(enable) || (t->force && run(restart)))
@@ -401,12 +399,12 @@ static void say_renewal(const struct target *t, const char *source)
 
 	printf(TLS_DIR ": a copy of %s and its key\n", source);
 	if (!strncmp(source, live, sizeof(live) - 1))
-		printf("its renewals: write renew_hook = %.*s/turnpike-install-cert into "
+		printf("to renew it: write renew_hook = %.*s/turnpike-install-cert into "
 		       "/etc/letsencrypt/renewal/%.*s.conf, below [renewalparams]\n",
 		       dir, t->unit.program, (int)strcspn(name, "/"), name);
 	else
-		printf("its renewals: have what renews it run %.*s/turnpike-install-cert FULLCHAIN "
-		       "KEY\n",
+		printf("to renew it: let the program that renews it run %.*s/turnpike-install-cert "
+		       "FULLCHAIN KEY\n",
 		       dir, t->unit.program);
 }
 
@@ -444,7 +442,7 @@ int import_install(struct import *im, const char *from, const char *root, bool f
 	if (strlen(root) >= PATH_MAX)
 		r = why_set(why, -E_INVAL, "--root: the path is too long");
 	else if (!*root && geteuid())
-		r = why_set(why, -E_DENIED, "--install: only root may: run this as root");
+		r = why_set(why, -E_DENIED, "--install: this needs root");
 	else if (!(r = find_unit(&t, why)) && !(r = find_user(&t, why)) &&
 	         !(r = take_cert(im, &t, why)))
 		r = conf_text(im, from, &t, why);

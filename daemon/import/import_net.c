@@ -15,10 +15,11 @@ static bool take_port(struct import *im, const char *value, unsigned *out)
 	int n = import_int(value);
 
 	if (!n)
-		import_left(im, "the port is 0, any that is free: name one in listen");
+		import_left(im, "the port is 0, which means any free port: give one in listen");
 	else if (n < 0 || n > 65535)
-		import_left(im, "the value is not a port: coturn takes %u, newer ones do not start",
-		            (unsigned)(uint16_t)n);
+		import_left(
+		    im, "the value is not a port: coturn uses %u, and newer versions do not start",
+		    (unsigned)(uint16_t)n);
 	else
 		*out = (unsigned)n;
 	return n > 0 && n <= 65535;
@@ -29,7 +30,7 @@ static bool take_address(struct import *im, const char *value, const char *optio
 	if (!import_address(value, out))
 		return true;
 	import_left(im,
-	            "coturn does not understand it as an address, unless it is a name: write the "
+	            "coturn does not accept it as an address, unless it is a name: write the "
 	            "address into %s",
 	            option);
 	return false;
@@ -44,7 +45,7 @@ void import_listening_ip(struct import *im, const char *value)
 		return;
 	addr_format_ip(&a, text);
 	if (import_has(&im->ips, text)) {
-		import_same(im, "it was there before");
+		import_same(im, "an earlier line has it");
 		return;
 	}
 	import_add(im, &im->ips, text);
@@ -87,7 +88,7 @@ void import_aux_server(struct import *im, const char *value)
 	struct addr a;
 
 	if (addr_parse(&a, value) || !addr_port(&a)) {
-		import_left(im, "the value is not an address and a port: name it in listen");
+		import_left(im, "the value is not an address and a port: add it to listen");
 		return;
 	}
 	import_add(im, &im->aux, addr_format(&a, text));
@@ -102,10 +103,10 @@ void import_relay_ip(struct import *im, const char *value)
 	if (!take_address(im, value, "relay_address", &a))
 		return;
 	if (addr_is_any(&a))
-		import_same(im, "a relay needs an address that peers can reach: it is the one that "
-		                "the client came in on");
+		import_same(im, "a relay needs an address that peers can reach: it uses the "
+		                "address that the client connected to");
 	else if (import_has(&im->relay_ips, addr_format_ip(&a, text)))
-		import_same(im, "it was there before");
+		import_same(im, "an earlier line has it");
 	else {
 		import_add(im, &im->relay_ips, text);
 		import_take(im, OPTION_relay_address, text);
@@ -124,9 +125,8 @@ void import_external_ip(struct import *im, const char *value)
 	    (slash && !take_address(im, slash + 1, "external_ip", &inside)))
 		return;
 	if (!slash && im->external_for_all) {
-		import_left(im,
-		            "coturn heeds the first external-ip without a private address only: "
-		            "write PRIVATE=PUBLIC into external_ip");
+		import_left(im, "coturn uses only the first external-ip without a private address: "
+		                "write PRIVATE=PUBLIC into external_ip");
 		return;
 	}
 	addr_format_ip(&external, ip);
@@ -153,9 +153,8 @@ void import_no_tls(struct import *im, const char *value)
 {
 	(void)value;
 	im->no_tls = true;
-	import_left(im,
-	            "every port speaks TLS to those who ask for it; close tls-listening-port in "
-	            "the firewall (with no-dtls it is not listened on)");
+	import_left(im, "every port accepts TLS: close tls-listening-port in the firewall (with "
+	                "no-dtls the server does not listen on it)");
 }
 
 static void no_dtls(struct import *im)
@@ -176,7 +175,7 @@ void import_dtls(struct import *im, const char *value)
 	if (*value && strchr("0nNfF", *value))
 		no_dtls(im);
 	else
-		import_same(im, "every port speaks DTLS");
+		import_same(im, "every port accepts DTLS");
 }
 
 void import_no_tcp_relay(struct import *im, const char *value)
@@ -208,9 +207,10 @@ void import_discovery(struct import *im, const char *value)
 void import_family(struct import *im, const char *value)
 {
 	if (!strcmp(value, "ipv4"))
-		import_same(im, "a client that names no family gets IPv4");
+		import_same(im, "a client that asks for no family gets IPv4");
 	else
-		import_left(im, "a client that names no family gets IPv4 (RFC 8656 section 7.2)");
+		import_left(im,
+		            "a client that asks for no family gets IPv4 (RFC 8656 section 7.2)");
 }
 
 void import_range(struct import *im, bool allow, const char *range)
@@ -224,12 +224,12 @@ void import_range(struct import *im, bool allow, const char *range)
 	}
 	/* What coturn did not open is not opened; what somebody meant to close is closed. */
 	if (allow && (form == IMPORT_MEANT || im->ignored)) {
-		import_left(im, "coturn does not understand it and opens nothing: if it is meant, "
-		                "write it into relay_allow");
+		import_left(im, "coturn does not accept it and opens nothing: to open it here, add "
+		                "it to relay_allow");
 		return;
 	}
 	if (form == IMPORT_MEANT)
-		im->note = "coturn does not understand it and denies nothing";
+		im->note = "coturn does not accept it and denies nothing";
 	import_add(im, allow ? &im->allowed : &im->denied, clean);
 	import_taken(im, allow ? "relay_allow" : "relay_deny");
 }
@@ -251,8 +251,9 @@ void import_alternate(struct import *im, const char *value)
 	struct addr a;
 
 	if (import_address(value, &a) && addr_parse(&a, value))
-		import_left(im, "only addresses, not names: write ADDRESS:PORT into "
-		                "alternate_server");
+		import_left(
+		    im,
+		    "it must be an address, not a name: write ADDRESS:PORT into alternate_server");
 	else if (addr_is_any(&a))
 		import_left(im,
 		            "clients cannot reach it: write ADDRESS:PORT into alternate_server");
@@ -261,7 +262,7 @@ void import_alternate(struct import *im, const char *value)
 			addr_put_port(&a, 3478);
 		addr_format(&a, text);
 		if (import_has(&im->alternates, text)) {
-			import_same(im, "it was there before");
+			import_same(im, "an earlier line has it");
 			return;
 		}
 		import_add(im, &im->alternates, text);

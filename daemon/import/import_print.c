@@ -77,7 +77,7 @@ int import_check(const struct import *im, const char *from, struct why *why)
 	fclose(file);
 	if (r)
 		return why_set(why, r,
-		               "the result does not hold together in %u place%s: correct the "
+		               "the result has contradictions in %u place%s: correct the "
 		               "turnserver.conf there",
 		               problems, problems == 1 ? "" : "s");
 	conf_free(&conf);

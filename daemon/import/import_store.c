@@ -36,8 +36,7 @@ static int add_users(const struct import *im, struct store *s, struct why *why)
 	}
 	if (there)
 		fprintf(stderr,
-		        "note: %zu of the users are in the database already and stay as they are "
-		        "there\n",
+		        "note: %zu of the users are in the database already and stay unchanged\n",
 		        there);
 	return r;
 }

@@ -63,7 +63,8 @@ bool import_put(struct import *im, enum conf_option_index at, const char *text)
 	conf_value_clear(&scratch, o);
 	if (!r && !import_fits_file(all))
 		r = why_set(&why, -E_INVAL,
-		            "our file cannot hold a quote beside a blank or '#': choose another");
+		            "Turnpike's file cannot have a quote together with a blank or '#': "
+		            "choose another value");
 	if (r) {
 		explicit_bzero(all, strlen(all));
 		free(all);
@@ -115,8 +116,8 @@ void import_total_quota(struct import *im, const char *value)
 	int n = import_int(value);
 
 	if (n < 0) {
-		import_left(im, "coturn gives nobody an allocation with a number below 0, and here "
-		                "0 is no limit: set total_quota");
+		import_left(im, "with a number below 0, coturn makes no allocations at all; here 0 "
+		                "means no limit: set total_quota");
 		return;
 	}
 	im->total_quota = n;
@@ -149,7 +150,7 @@ void import_nonce(struct import *im, const char *value)
 	if (n)
 		import_take_int(im, OPTION_nonce_lifetime, value, n);
 	else if (import_put(im, OPTION_nonce_lifetime, "86400"))
-		import_taken(im, "nonce_lifetime = 86400: none lives for ever");
+		import_taken(im, "nonce_lifetime = 86400: no nonce is valid for ever");
 }
 
 void import_lifetime(struct import *im, const char *value)
@@ -171,7 +172,7 @@ void import_timeout(struct import *im, const char *value)
 static void fixed(struct import *im, const char *value, int rfc)
 {
 	if (!*value || import_int(value) == rfc)
-		import_same(im, "RFC 8656 says so");
+		import_same(im, "RFC 8656 requires it");
 	else
 		import_left(im, "RFC 8656 sets it to %d seconds", rfc);
 }
@@ -222,9 +223,9 @@ void import_threads(struct import *im, const char *value)
 void import_cpus(struct import *im, const char *value)
 {
 	if (im->threads)
-		import_same(im, "relay-threads says it");
+		import_same(im, "relay-threads sets it");
 	else if (import_int(value) < 1)
-		import_left(im, "coturn does not heed it below 1");
+		import_left(im, "coturn ignores a value below 1");
 	else
 		import_take_int(im, OPTION_workers, value, threads(value));
 }
@@ -306,17 +307,17 @@ static bool flag_is_on(struct import *im, const struct directive *d, const char 
 
 	if (d->type == ON) {
 		if (on != 1 && *value != '#')
-			im->note = "coturn takes it for switched on, whatever its value";
+			im->note = "coturn treats it as on, whatever its value";
 		return true;
 	}
 	if (on < 0 && *value == '#') { /* it is clear what is meant */
-		im->note = "with a remark behind it coturn does not start";
+		im->note = "coturn does not start with a remark after it";
 		return true;
 	}
 	if (on < 0)
 		import_left(im, "coturn does not start with this value: write yes or no");
 	else if (!on)
-		import_same(im, "it is switched off");
+		import_same(im, "it is off");
 	return on == 1;
 }
 
@@ -351,16 +352,14 @@ static void print_cell(FILE *out, const char *text)
 
 void import_print_directives(FILE *out)
 {
-	fputs(
-	    "# Directives of coturn, one by one\n"
-	    "\n"
-	    "What `turnpike import-coturn` makes of each line of a turnserver.conf, of coturn 4.5 "
-	    "to "
-	    "4.18. How to move:\n"
-	    "[from-coturn.md](from-coturn.md). *Taken*: it becomes the option that is named. *Not "
-	    "needed*: there is nothing to do.\n"
-	    "*Not taken*: Turnpike does something else, and what you can do is said.\n",
-	    out);
+	fputs("# Directives of coturn, one by one\n"
+	      "\n"
+	      "This page says what `turnpike import-coturn` does with each directive of a "
+	      "turnserver.conf, for coturn 4.5 to 4.18.\n"
+	      "[from-coturn.md](from-coturn.md) describes the move. *Taken*: the directive becomes "
+	      "this option. *Not needed*: you need do nothing.\n"
+	      "*Not taken*: Turnpike works differently; the text says what you can do.\n",
+	      out);
 	for (size_t i = 0; i < sizeof(directives) / sizeof(*directives); i++) {
 		const struct directive *d = &directives[i];
 

@@ -57,13 +57,13 @@ static bool is_again(struct import *im, const char *realm, const char *name, con
 	if (!u)
 		return false;
 	if (realm) {
-		import_left(im, "there is one of that name in the file, who counts");
+		import_left(im, "a user of that name is in the file and counts");
 		return true;
 	}
 	free_password(u);
 	u->password = password ? import_copy(im, password) : NULL;
 	memcpy(u->md5, now->md5, sizeof(u->md5));
-	import_taken(im, "in the place of the one of that name before it, as with coturn");
+	import_taken(im, "it replaces an earlier user of that name, as with coturn");
 	return true;
 }
 
@@ -75,8 +75,8 @@ static void add_user(struct import *im, const char *realm, const char *name, con
 	struct why why = {{0}};
 
 	if (key && hex_key(key, u.md5)) {
-		import_left(im,
-		            "the key is no MD5 one: give the user a password (turnpike user add)");
+		import_left(
+		    im, "the key is not an MD5 key: give the user a password (turnpike user add)");
 		return;
 	}
 	if ((password ? text_check(password, 1, PASSWORD_MAX_LEN, "the password", &why) : 0) ||
@@ -85,24 +85,22 @@ static void add_user(struct import *im, const char *realm, const char *name, con
 		return;
 	}
 	if (realm && *realm && (realm_check(realm, &why) || strchr(realm, ','))) {
-		import_left(im, "%s", *why.text ? why.text : "a realm cannot hold a comma here");
+		import_left(im, "%s", *why.text ? why.text : "a realm cannot have a comma here");
 		return;
 	}
 	if (im->auth_secret) {
-		import_left(im,
-		            "with use-auth-secret coturn heeds no user with a password: if he is "
-		            "meant, turnpike user add");
+		import_left(im, "with use-auth-secret, coturn ignores users with a password; to "
+		                "use this one here, run turnpike user add");
 		return;
 	}
 	if (!im->keeps_users) {
-		import_left(im, "users live in a database: name a folder for it with --write, or "
+		import_left(im, "users are in a database: give a folder for it with --write, or "
 		                "use turnpike user add");
 		return;
 	}
 	if (key && !(realm && *realm) && !im->realm) {
-		import_left(im,
-		            "the key is bound to a realm, and the file names none: give the user "
-		            "a password (turnpike user add)");
+		import_left(im, "the key is bound to a realm, but the file has no realm: give the "
+		                "user a password (turnpike user add)");
 		return;
 	}
 	if (is_again(im, realm, name, password, &u))
@@ -127,8 +125,8 @@ static void add_user(struct import *im, const char *realm, const char *name, con
 	im->users[im->user_n++] = u;
 	if (realm && *realm)
 		import_realm_name(im, realm);
-	import_taken(im, key ? "a user with his MD5 key; as with coturn his clients use SHA-1 "
-	                       "integrity, not SHA-256: a new password changes that"
+	import_taken(im, key ? "a user with an MD5 key; as with coturn, the user's clients use "
+	                       "SHA-1 integrity, not SHA-256, until the user gets a new password"
 	                     : "a user");
 }
 
@@ -163,14 +161,13 @@ void import_realm(struct import *im, const char *value)
 	if (realm_check(value, &why) || !import_fits_file(value) || strchr(value, ',')) {
 		import_left(im, "%s",
 		            *why.text ? why.text
-		                      : "a realm cannot hold a comma or a quote here: clients "
-		                        "that know it by its name need the new one");
+		                      : "a realm cannot have a comma or a quote here: clients that "
+		                        "have its name need the new one");
 		return;
 	}
 	if (strpbrk(value, " \t"))
-		im->note =
-		    "blanks, and a remark, are a part of it, as with coturn, which lets nobody "
-		    "in with them";
+		im->note = "blanks and a remark are part of it; coturn reads it the same way and "
+		           "accepts nobody with it";
 	free(im->realm);
 	im->realm = import_copy(im, value);
 	import_taken(im, "realm");
@@ -204,9 +201,9 @@ void import_secret_value(struct import *im, const char *value)
 	} else if (!first && (import_fits_file(value) || !im->keeps_users)) {
 		import_take(im, OPTION_shared_secret, value);
 	} else if ((first && !strcmp(first, value)) || import_has(&im->secrets, value)) {
-		import_same(im, "it was there before");
+		import_same(im, "an earlier line has it");
 	} else if (!im->keeps_users) {
-		import_left(im, "further secrets live in the database: name a folder for it with "
+		import_left(im, "further secrets are in the database: give a folder for it with "
 		                "--write, or use turnpike secret add --value-stdin");
 	} else {
 		import_add(im, &im->secrets, value);
@@ -218,7 +215,7 @@ void import_secret(struct import *im, const char *value)
 {
 	im->auth_secret = im->has_login = true;
 	if (strstr(value, " #"))
-		im->note = "coturn takes the remark for a part of the secret, and so do we";
+		im->note = "the remark is part of the secret, as with coturn";
 	import_secret_value(im, value);
 }
 
@@ -240,9 +237,8 @@ void import_other_db(struct import *im, const char *value)
 {
 	(void)value;
 	im->other_db = true;
-	import_left(im,
-	            "only coturn's SQLite database is read: add the users by turnpike user add, "
-	            "and the secrets by turnpike secret add --value-stdin");
+	import_left(im, "only coturn's SQLite database can be read: add the users with turnpike "
+	                "user add, and the secrets with turnpike secret add --value-stdin");
 }
 
 void import_separator(struct import *im, const char *value)
@@ -257,7 +253,7 @@ void import_userdb(struct import *im, const char *value)
 {
 	free(im->userdb);
 	im->userdb = import_copy(im, value);
-	import_taken(im, "read, unless --userdb names another");
+	import_taken(im, "used, unless --userdb names another");
 }
 
 void import_oauth(struct import *im, const char *value)
@@ -300,7 +296,7 @@ void import_realm_option(struct import *im, const char *realm, const char *name,
 	else if (!strcmp(name, "max-bps"))
 		import_max_bps(im, value);
 	else
-		import_left(im, "there is no such option of a realm");
+		import_left(im, "a realm has no such option");
 }
 
 static void finish_quota(struct import *im, bool several)
@@ -312,7 +308,7 @@ static void finish_quota(struct import *im, bool several)
 	im->directive = "total-quota";
 	snprintf(text, sizeof(text), "%" PRId64, im->total_quota);
 	if (import_put(im, several ? OPTION_realm_quota : OPTION_total_quota, text) && several)
-		import_taken(im, "realm_quota, since there are several realms");
+		import_taken(im, "realm_quota, because there are several realms");
 }
 
 void import_finish_realm(struct import *im)

@@ -168,7 +168,7 @@ static void test_what_becomes_of_it(void **state)
 	expect("max-bps=64000\n", OPTION_session_bandwidth, "64000", NULL);
 	expect("max-allocate-lifetime=300\n", OPTION_default_lifetime, "300", NULL);
 	expect("mobility\n", OPTION_mobility, "yes", NULL);
-	expect("mobility=0\n", OPTION_mobility, NULL, "switched off");
+	expect("mobility=0\n", OPTION_mobility, NULL, "is off");
 	expect("alternate-server=5.6.7.8\n", OPTION_alternate_server, "5.6.7.8:3478", NULL);
 	expect("no-auth\n", OPTION_guests, NULL, "open relay");
 	expect("allow-loopback-peers\n", OPTION_relay_allow, NULL, "relay_allow_unsafe");
@@ -255,7 +255,7 @@ static void test_forms_of_ranges(void **state)
 	expect_range("", IMPORT_NO_RANGE, NULL);
 	expect_range("nobody", IMPORT_NO_RANGE, NULL);
 	expect("denied-peer-ip=10.0.0.0-10.255.255.255 # rfc\n", OPTION_relay_deny, "10.0.0.0/8",
-	       "coturn does not understand it and denies nothing");
+	       "coturn does not accept it and denies nothing");
 	expect("allowed-peer-ip=10.0.0.0/8\n", OPTION_relay_allow, NULL, "NOT TAKEN");
 	expect("allowed-peer-ip=127.0.0.1\nallowed-peer-ip=10.0.0.1\n", OPTION_relay_allow,
 	       "10.0.0.1/32", "127.0.0.1/32 would open");
@@ -307,7 +307,7 @@ static void test_numbers(void **state)
 	       "10.0.0.1:3479,10.0.0.1:5349", NULL);
 	expect("listening-port=70000\nlistening-ip=10.0.0.1\n", OPTION_listen,
 	       "10.0.0.1:3478,10.0.0.1:5349",
-	       "NOT TAKEN: the value is not a port: coturn takes 4464");
+	       "NOT TAKEN: the value is not a port: coturn uses 4464");
 	expect("listening-port=0\n", OPTION_workers, NULL, "NOT TAKEN: the port is 0");
 	expect("stale-nonce=600 # s\n", OPTION_nonce_lifetime, "600", NULL);
 	expect("max-allocate-lifetime\n", OPTION_max_lifetime, "3600", NULL);
@@ -325,17 +325,15 @@ static void test_lines(void **state)
 	expect("\t  realm \t a.org  ", OPTION_realm, "a.org", NULL);
 	expect("realm==\t=a.org\r\n", OPTION_realm, "a.org", NULL);
 	expect("realm=a.org\nrealm=b.org\n", OPTION_realm, "b.org", NULL);
-	expect("realm=a.org # ours\n", OPTION_realm, "a.org # ours",
-	       "are a part of it, as with coturn");
+	expect("realm=a.org # ours\n", OPTION_realm, "a.org # ours", "are part of it");
 	expect("realm=\"a b\"\n", OPTION_realm, "a b", NULL);
-	expect("realm=a,b\n", OPTION_realm, "turnpike", "cannot hold a comma");
-	expect("\xef\xbb\xbfrealm=a.org\n", OPTION_realm, "a.org",
-	       "a byte order mark stands before");
+	expect("realm=a,b\n", OPTION_realm, "turnpike", "cannot have a comma");
+	expect("\xef\xbb\xbfrealm=a.org\n", OPTION_realm, "a.org", "a byte order mark precedes");
 	expect("\xef\xbb\xbf# remark\nrealm=a.org\n", OPTION_realm, "a.org", NULL);
 	expect("\xef\xbb\xbf"
 	       "allowed-peer-ip=10.0.0.1\n",
 	       OPTION_relay_allow, NULL, "NOT TAKEN");
-	expect("--realm=a.org\n", OPTION_realm, "a.org", "hyphens stand before it");
+	expect("--realm=a.org\n", OPTION_realm, "a.org", "hyphens precede it");
 	expect(" # realm=b.org\nrealm=a.org # x", OPTION_realm, "a.org # x", NULL);
 	/* coturn's buffer: the 1024th byte begins another line */
 	snprintf(text, sizeof(text), "# %*s%s", 1021, "", "realm=a.org\nuser-quota=5\n");
@@ -346,13 +344,13 @@ static void test_lines(void **state)
 static void test_flags(void **state)
 {
 	(void)state;
-	expect("mobility=off\n", OPTION_mobility, NULL, "switched off");
-	expect("mobility=none\n", OPTION_mobility, NULL, "switched off");
+	expect("mobility=off\n", OPTION_mobility, NULL, "is off");
+	expect("mobility=none\n", OPTION_mobility, NULL, "is off");
 	expect("mobility=On\n", OPTION_mobility, "yes", NULL);
 	expect("mobility = 9\n", OPTION_mobility, "yes", NULL);
 	expect("mobility=maybe\n", OPTION_mobility, NULL, "NOT TAKEN: coturn does not start");
 	expect("mobility # roaming\n", OPTION_mobility, "yes",
-	       "with a remark behind it coturn does not");
+	       "coturn does not start with a remark");
 	/* some are on whatever they are set to */
 	expect("no-rfc5780=0\n", OPTION_nat_discovery, "no", "whatever its value");
 	expect("use-auth-secret=no\nuser=bob:builder\n", OPTION_workers, NULL,
@@ -374,7 +372,7 @@ static void test_addresses(void **state)
 	    "listening-ip=10.0.0.1\nlistening-ip=0.0.0.0\nno-rfc5780\naux-server=10.0.0.1:3478\n",
 	    OPTION_listen, "0.0.0.0:3478,0.0.0.0:5349", NULL);
 	expect("listening-ip=10.0.0.1\nlistening-ip=10.0.0.1\n", OPTION_listen,
-	       "10.0.0.1:3478,10.0.0.1:5349", "it was there before");
+	       "10.0.0.1:3478,10.0.0.1:5349", "an earlier line has it");
 	expect("listening-ip=eth0\nlistening-ip=10.0.0.1 # lan\nlistening-ip=[10.0.0.9]\n",
 	       OPTION_listen, "0.0.0.0:3478,0.0.0.0:5349,[::]:3478,[::]:5349", "NOT TAKEN");
 	/* alternative ports, given or not, where coturn opens them */
@@ -386,15 +384,15 @@ static void test_addresses(void **state)
 	expect("listening-ip=10.0.0.1\nalt-listening-port=3500\n", OPTION_listen,
 	       "10.0.0.1:3478,10.0.0.1:5349", NULL);
 	expect("relay-ip=0.0.0.0\nrelay-ip=10.0.0.1\nrelay-ip=10.0.0.1\n", OPTION_relay_address,
-	       "10.0.0.1", "it was there before");
+	       "10.0.0.1", "an earlier line has it");
 	expect("external-ip=1.2.3.4\nexternal-ip=1.2.3.5\n", OPTION_external_ip, "1.2.3.4",
 	       ":2: external-ip=1.2.3.5: NOT TAKEN");
 	expect("external-ip=1.2.3.4/10.0.0.1\nexternal-ip=1.2.3.5/10.0.0.1\n", OPTION_external_ip,
-	       "10.0.0.1=1.2.3.4", "there is one for the private address");
+	       "10.0.0.1=1.2.3.4", "for the same private address");
 	expect("external-ip=2001:db8::1\nlistening-ip=10.0.0.1\n", OPTION_external_ip, NULL,
-	       "no address of its family");
+	       "no relay address of its family");
 	expect("min-port=1024\nmax-port=65535\n", OPTION_relay_ports, "5350-65535",
-	       "beside the ports of listen");
+	       "without the ports of listen");
 	expect("alternate-server=10.0.0.1\nlistening-ip=10.0.0.1\n", OPTION_alternate_server, NULL,
 	       "is this server itself");
 }
@@ -469,12 +467,12 @@ static void test_other_versions(void **state)
 	       "coturn 4.7");
 	expect("no-cli\n", OPTION_workers, NULL, "removed in coturn 4.18");
 	/* what was said of these and was not so */
-	expect("fingerprint\n", OPTION_workers, NULL, "where the request has one");
+	expect("fingerprint\n", OPTION_workers, NULL, "if the request has one");
 	expect("no-stun-backward-compatibility\n", OPTION_workers, NULL,
 	       "NOT TAKEN: Binding requests of RFC 3489 are answered");
 	expect("web-admin\n", OPTION_workers, NULL, "the status page is at /admin/");
 	expect("psql-userdb=\"host=db password=x\"\n", OPTION_workers, NULL,
-	       "psql-userdb=********: NOT TAKEN: only coturn's SQLite database is read");
+	       "psql-userdb=********: NOT TAKEN: only coturn's SQLite database can be read");
 }
 
 static void expect_refused(const char *from, const char *says)
@@ -501,7 +499,7 @@ static void test_no_file(void **state)
 	tmpdir_write(path, " \n\t\r\n");
 	expect_refused(path, "is empty");
 	tmpdir_write(path, "server {\n listen 80;\n}\n");
-	expect_refused(path, "is no turnserver.conf");
+	expect_refused(path, "is not a turnserver.conf");
 	expect("# all defaults\n", OPTION_realm, "turnpike", "");
 }
 
@@ -557,7 +555,7 @@ static void test_users(void **state)
 	assert_string_equal(im.users[0].password, "pw");
 	assert_string_equal(im.users[1].password, "two"); /* the last counts, as with coturn */
 	assert_string_equal(im.users[2].name, "eve");
-	assert_non_null(strstr(said, ":3: user=********: taken: in the place of the one"));
+	assert_non_null(strstr(said, ":3: user=********: taken: it replaces an earlier user"));
 	import_free(&im);
 	free(said);
 

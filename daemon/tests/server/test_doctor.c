@@ -96,7 +96,7 @@ static void is_content(void **state)
 	    {"certificate", "is valid for 82"},
 	    {"descriptors", " are in use"},
 	    {"ports", "all 1 addresses of listen are the server's"},
-	    {"ports", "relay_ports 50000-50099 are the server's alone"},
+	    {"ports", "no other process uses relay_ports 50000-50099"},
 	    {"answers", SERVER4 " answers over UDP, TCP, TLS, DTLS"},
 	    {"relay", "UDP " SERVER4 ": allocated, and an echo came through"},
 	    {"relay", "TCP " SERVER4 ": allocated, and an echo came through"},
@@ -179,7 +179,8 @@ static void sees_a_server_down(void **state)
 	rig_start(&other, "turnutils_peer -L " RIG_SERVER4 " -p 3492", NULL);
 	rig_wait_port(RIG_SERVER4, 3492);
 	expect(s.data, COMMON "--listen " RIG_SERVER4 ":3492", "fail", "ports",
-	       "UDP " RIG_SERVER4 ":3492 is held by process", "stop that, or choose another");
+	       "UDP " RIG_SERVER4 ":3492 is used by process",
+	       "stop that process, or choose another");
 	rig_signal_and_wait(&other, SIGKILL, 1000);
 }
 
@@ -321,7 +322,7 @@ static void sees_bad_certificates(void **state)
 	       "name the key that the certificate was made with");
 	make_leaf("leaf.example", "a.example");
 	expect(server.data, with_cert("leaf.example", "leaf.example", ""), "fail", "certificate",
-	       "holds no chain", "fullchain.pem");
+	       "has no chain", "fullchain.pem");
 	expect(server.data, with_cert("b.example", "b.example", ""), "warn", "certificate",
 	       "ends in", "renew it");
 	expect(server.data, with_cert("a.example", "a.example", "--public-host turn.other"), "fail",
@@ -388,7 +389,7 @@ static void sees_no_descriptors(void **state)
 	snprintf(command, sizeof(command), "prlimit --pid %d --nofile=%d:%d", (int)s.program.pid, n,
 	         n);
 	free(rig_run(command, NULL));
-	expect(s.data, options, "fail", "descriptors", "are in use: new clients are turned away",
+	expect(s.data, options, "fail", "descriptors", "are in use: the server refuses new clients",
 	       "LimitNOFILE=");
 	/* and who wants to know why still gets an answer, as often as he asks */
 	wait_at(RIG_SERVER4 ":3495", clients, CLIENTS);
@@ -422,7 +423,7 @@ static void sees_disk_rights(void **state)
 	free(said);
 	snprintf(command, sizeof(command), "chmod 755 %s", server.data);
 	free(rig_run(command, NULL));
-	expect(server.data, OPTIONS, "warn", "data", "is open to others (mode 755)", "chmod 700");
+	expect(server.data, OPTIONS, "warn", "data", "(mode 755)", "chmod 700");
 	snprintf(command, sizeof(command), "chmod 700 %s", server.data);
 	free(rig_run(command, NULL));
 }
@@ -435,8 +436,8 @@ static void sees_a_taken_relay_range(void **state)
 	rig_start(&peer, "turnutils_peer -L " RIG_SERVER4 " -p 51000", NULL);
 	rig_wait_port(RIG_SERVER4, 51000);
 	expect(server.data, OPTIONS " --relay-ports 51000-51000", "fail", "ports",
-	       "1 of the 1 relay_ports are held by others, as process",
-	       "choose another relay_ports");
+	       "1 of the 1 relay_ports are used by other processes, such as process",
+	       "choose other relay_ports");
 	rig_signal_and_wait(&peer, SIGKILL, 1000);
 }
 

@@ -88,8 +88,7 @@ static void moves_in(void **state)
 	rig_file("turnserver.conf", COMMON "user=bob:builder\n"
 	                                   "user=dora:0xbc807ee29df3c9ffa736523fb2c4e8ee\n");
 	said = import("turnserver.conf", "new");
-	assert_non_null(
-	    strstr(said, "user alice of realm example.org: taken: a user with his MD5"));
+	assert_non_null(strstr(said, "user alice of realm example.org: taken: a user with an MD5"));
 	assert_non_null(strstr(said, "secret ******** of realm example.org: NOT TAKEN"));
 	assert_non_null(strstr(said, "admin user boss: NOT TAKEN"));
 	assert_non_null(strstr(said, "turnserver.conf:11: user=********: taken"));
