@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The harness with its browser. docker build -t turnpike-harness -f docker/harness.Dockerfile .
 FROM debian:bookworm-slim AS build
-# What the build needs is written once, in ./dev. coturn is unpacked, not installed: its library is
-# wanted, not its server.
+# What the build needs is written once, in ./dev. coturn is unpacked, not installed: the build
+# needs its library, not its server.
 COPY dev /src/dev
 RUN apt-get update -qq \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
@@ -11,7 +11,7 @@ RUN apt-get update -qq \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 COPY . /src
 WORKDIR /src
-# With the programs: the packages of the libraries that they are linked with.
+# Together with the programs: the packages of the libraries that they are linked with.
 RUN cmake -B /build -G Ninja -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF \
 	-DCMAKE_PREFIX_PATH=/opt/coturn/usr \
  && cmake --build /build --target turnpike turnpike-harness \
@@ -22,7 +22,7 @@ RUN cmake -B /build -G Ninja -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF \
 
 FROM debian:bookworm-slim
 COPY --from=build /build/turnpike.packages /build/turnpike-harness.packages /src/dev /tmp/
-# Firefox as well: --build-arg BROWSERS="chromium-headless-shell firefox-esr"
+# To add Firefox: --build-arg BROWSERS="chromium-headless-shell firefox-esr"
 ARG BROWSERS=chromium-headless-shell
 RUN apt-get update -qq \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
@@ -36,7 +36,7 @@ LABEL org.opencontainers.image.title="Turnpike harness" \
 	org.opencontainers.image.description="Real browsers behind real NATs: shows that calls get through" \
 	org.opencontainers.image.licenses="BSD-3-Clause" \
 	org.opencontainers.image.base.name="debian:bookworm-slim"
-# Reports go here; an ordinary user may write them.
+# Reports are written here, also by an ordinary user.
 RUN install -d -m 1777 /report
 WORKDIR /report
 ENTRYPOINT ["/usr/bin/turnpike-harness"]
