@@ -147,7 +147,8 @@ const struct verb secrets_verbs[] = {
           "secret "
           "that is retired already: for one that has leaked"),
      .args = {ARG_AS("id", VERB_INTEGER, ARG_REQUIRED | ARG_WORD, "ID", "The secret's number"),
-              ARG_AS("after", VERB_DURATION, 0, "TIME", "Seconds until then it still verifies"),
+              ARG_AS("after", VERB_DURATION, 0, "TIME",
+                     "Seconds until it is retired; 0 if it is not given"),
               ARG("now", VERB_BOOLEAN, 0, "End what lives on it, too; not together with after")},
      .answer =
          MEMBERS(MEMBER("id", VERB_INTEGER, "Its number"),

@@ -206,12 +206,11 @@ static int run_serve(struct cli *cli, struct why *why)
 
 static void print_man(FILE *out)
 {
-	char args[CLI_USAGE_MAX];
 	const struct verb *v;
 
 	cli_print_man(out);
 	for (size_t i = 0; (v = cli_verb_at(i)); i++)
-		cli_print_man_verb(out, v->name, cli_usage(v, args), v->help);
+		cli_print_man_verb(out, v);
 	conf_print_man(out);
 	cli_print_man_end(out);
 }

@@ -8,6 +8,8 @@
 #include <ctype.h>
 #include <string.h>
 
+#define HELP_SIZE 320
+
 /* ---- usage ---- */
 
 /* "--password-stdin", "--after". */
@@ -66,18 +68,30 @@ const char *cli_usage(const struct verb *v, char out[CLI_USAGE_MAX])
 	return out;
 }
 
+void cli_print_args(FILE *out, const struct verb *v, const char *format)
+{
+	char meta[CONF_NAME_MAX], flag[CONF_NAME_MAX], help[HELP_SIZE];
+	const struct verb_arg *arg;
+
+	for (size_t i = 0; (arg = verb_arg(v, i)); i++) {
+		if (!is_on_cli(arg) || !arg->help)
+			continue;
+		snprintf(help, sizeof(help), "%s%s", arg->help,
+		         arg->type == VERB_SECRET     ? ". It is read from standard input"
+		         : arg->type == VERB_DURATION ? "; or a time as in 10m, 24h, 7d"
+		                                      : "");
+		fprintf(out, format,
+		        arg->flags & ARG_WORD ? meta_of(arg, meta) : flag_of(arg, flag), help);
+	}
+}
+
 void cli_print_verb(FILE *out, const struct verb *v)
 {
-	char args[CLI_USAGE_MAX], meta[CONF_NAME_MAX], flag[CONF_NAME_MAX];
-	const struct verb_arg *arg;
+	char args[CLI_USAGE_MAX];
 
 	fprintf(out, "usage: turnpike [OPTION ...] %s %s\n\n%s.\n", v->name, cli_usage(v, args),
 	        v->help);
-	for (size_t i = 0; (arg = verb_arg(v, i)); i++)
-		if (is_on_cli(arg) && arg->help)
-			fprintf(out, "  %-18s %s.\n",
-			        arg->flags & ARG_WORD ? meta_of(arg, meta) : flag_of(arg, flag),
-			        arg->help);
+	cli_print_args(out, v, "  %-18s %s.\n");
 	fputs("Options: see turnpike --help.\n", out);
 }
 

@@ -49,6 +49,10 @@ const struct verb *cli_find_verb(const char *const *words, int n, int *used);
 const char *cli_usage(const struct verb *v, char out[CLI_USAGE_MAX]);
 void cli_print_verb(FILE *out, const struct verb *v);
 
+/* What the arguments mean: format prints the flag or the word, and the sentence without a full
+ * stop. */
+void cli_print_args(FILE *out, const struct verb *v, const char *format);
+
 /* Sorts what the configuration left of argv into flags and words, which begin with the verb. Then
  * the flags are checked and the words behind the verb are taken. Each: an exit status. */
 int cli_parse(int argc, char **argv, struct cli *cli, const char **words, int *word_n,
@@ -73,7 +77,7 @@ int cli_credentials(struct cli *cli, struct why *why);
 
 /* The parts of the manual page around the options, in roff. */
 void cli_print_man(FILE *out);
-void cli_print_man_verb(FILE *out, const char *name, const char *args, const char *help);
+void cli_print_man_verb(FILE *out, const struct verb *v);
 void cli_print_man_end(FILE *out);
 
 /* The user that runs this, for the audit. */

@@ -23,9 +23,13 @@ void cli_print_man(FILE *out)
 	    out);
 }
 
-void cli_print_man_verb(FILE *out, const char *name, const char *args, const char *help)
+void cli_print_man_verb(FILE *out, const struct verb *v)
 {
-	fprintf(out, ".TP\n\\fB%s\\fR%s%s\n%s.\n", name, *args ? " " : "", args, help);
+	char args[CLI_USAGE_MAX];
+
+	fprintf(out, ".TP\n\\fB%s\\fR%s%s\n%s.\n", v->name, *cli_usage(v, args) ? " " : "", args,
+	        v->help);
+	cli_print_args(out, v, ".br\n\\fI%s\\fR: %s.\n");
 }
 
 void cli_print_man_end(FILE *out)
