@@ -232,7 +232,7 @@ static void test_accounts(void **state)
 	FAILS(store_account_add(f->store, "ann", "correct horse", STORE_ROLE_USER, &f->why),
 	      E_EXISTS);
 	FAILS(store_account_add(f->store, "bob", "short", STORE_ROLE_USER, &f->why), E_INVAL);
-	assert_string_equal(f->why.text, "the password is too short: give at least 8 bytes");
+	assert_string_equal(f->why.text, "the password is too short: it needs at least 8 bytes");
 	FAILS(store_account_add(f->store, "", "correct horse", STORE_ROLE_USER, &f->why), E_INVAL);
 	OK(store_account_check(f->store, "ann", "correct horse", &role, &f->why));
 	assert_int_equal(role, STORE_ROLE_ADMIN);
