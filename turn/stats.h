@@ -51,28 +51,30 @@ enum {
 
 #define TURN_STATS_TABLE(X)                                                                        \
 	X(binding_requests, "Binding requests (STUN)")                                             \
-	X(moves, "Allocations that a client took along to another address (mobility)")             \
+	X(moves, "Allocations that a client moved to another address (mobility)")                  \
 	X(replies_300, "Error replies 300 Try Alternate: draining, or a full server")              \
 	X(replies_401, "Error replies 401 Unauthenticated; every client's first request gets one") \
-	X(replies_403, "Error replies 403 Forbidden: peers that may not be relayed to")            \
+	X(replies_403, "Error replies 403 Forbidden: peers that the policy forbids")               \
 	X(replies_437, "Error replies 437 Allocation Mismatch")                                    \
 	X(replies_438, "Error replies 438 Stale Nonce")                                            \
 	X(replies_486, "Error replies 486 Allocation Quota Reached")                               \
 	X(replies_508, "Error replies 508 Insufficient Capacity: ports, limits, draining")         \
 	X(replies_other_errors, "Error replies with any other code")                               \
-	X(unauth_drops, "Error replies to strangers that were not sent, for their number")         \
-	X(binding_drops, "Binding requests that were not answered, for their number")              \
-	X(reflection_drops, "Replies to strangers that were not sent, for their size")             \
-	X(malformed, "Messages from clients that were no STUN, TURN or DTLS")                      \
+	X(unauth_drops,                                                                            \
+	  "Error replies to unauthenticated clients that were not sent because of unauth_rate")    \
+	X(binding_drops, "Binding requests that were not answered because of binding_rate")        \
+	X(reflection_drops,                                                                        \
+	  "Replies to unauthenticated clients that were not sent because of their size")           \
+	X(malformed, "Messages from clients that were not STUN, TURN or DTLS")                     \
 	X(unbound_channel_drops, "Packets from clients on a channel that is not bound")            \
 	X(peer_connections, "TCP connections with peers (RFC 6062)")                               \
-	X(connections, "TCP, TLS and DTLS connections of clients that came to a relay worker")     \
+	X(connections, "TCP, TLS and DTLS connections of clients to a relay worker")               \
 	X(connections_refused, "DTLS sessions refused by max_dtls_sessions and other limits")      \
-	X(connection_timeouts, "Connections closed since nothing came in time")                    \
+	X(connection_timeouts, "Connections closed because no message came in time")               \
 	X(failed_handshakes, "TLS and DTLS handshakes that failed")                                \
-	X(slow_client_drops, "Packets to clients that read their connection too slowly")           \
-	X(dtls_cookies, "DTLS clients asked to show their address with a cookie")                  \
-	X(permission_drops, "Packets dropped for want of a permission or an allocation")           \
+	X(slow_client_drops, "Packets dropped because the client reads its connection too slowly") \
+	X(dtls_cookies, "DTLS clients asked to prove their address with a cookie")                 \
+	X(permission_drops, "Packets dropped because there was no permission or allocation")       \
 	X(policy_drops, "Packets and requests for peers that the policy forbids")                  \
 	X(session_bandwidth_drops, "Packets dropped by session_bandwidth")                         \
 	X(user_bandwidth_drops, "Packets dropped by user_bandwidth")                               \

@@ -89,37 +89,36 @@ static void put_cpu(FILE *out, const struct metric *f, const struct metrics *m)
 
 static const struct metric server[] = {
     PUT(GAUGE, "turnpike_build_info", "version", put_version,
-        "Always 1; the label says which version runs"),
+        "Always 1; the label has the version"),
     GAUGE("turnpike_draining", draining, "1 while the server takes no new allocations"),
     GAUGE("turnpike_config_last_reload_successful", load_succeeded,
-          "0 when the last reload was refused: the configuration before it is in effect"),
+          "0 if the last reload was refused; the previous configuration is then in effect"),
     GAUGE("turnpike_config_last_reload_success_timestamp_seconds", loaded_at_s,
           "When the configuration in effect was read"),
     GAUGE("turnpike_certificate_expiry_timestamp_seconds", certificate_ends_at_s,
-          "When the certificate that TLS and DTLS clients are shown ends"),
+          "When the certificate for TLS and DTLS clients expires"),
     GAUGE("turnpike_connections", connections,
-          "TCP and TLS connections (HTTP and WebSocket, too) and DTLS sessions that are open"),
+          "Open TCP and TLS connections (also of HTTP and WebSocket) and DTLS sessions"),
     COUNTER("turnpike_connections_refused_total", connections_refused,
             "TCP connections refused by max_tcp_connections or connections_per_address"),
     COUNTER("turnpike_log_lines_lost_total", log_lines_lost,
-            "Lines of the log that were lost, for nobody read it in time"),
-    KINDS(
-        COUNTER, "turnpike_proxy_header_faults_total", proxy_faults, "reason", proxy_faults,
-        GREETER_FAULT_N,
-        "TCP connections closed for their PROXY header: it is missing, came where nobody may send "
-        "one, is malformed, or came from a stranger to proxy_from"),
+            "Log lines lost because the reader was too slow"),
+    KINDS(COUNTER, "turnpike_proxy_header_faults_total", proxy_faults, "reason", proxy_faults,
+          GREETER_FAULT_N,
+          "TCP connections closed because of their PROXY header: it is missing, unexpected, "
+          "malformed, or does not come from proxy_from"),
 };
 
 static const struct metric relay[] = {
     GAUGE("turnpike_relay_workers", worker_n, "Relay threads"),
     PUT(COUNTER, "turnpike_thread_cpu_seconds_total", "thread", put_threads,
-        "CPU time of the main thread and of each relay thread; one that uses a whole second a "
-        "second can carry no more"),
+        "CPU time of the main thread and of each relay thread; a thread that uses a whole second "
+        "in each second can carry no more"),
     PUT(GAUGE, "turnpike_relay_ports_in_use", "address", put_ports_in_use,
-        "Relay ports that are leased or reserved, by relay address"),
+        "Leased or reserved relay ports, by relay address"),
     PUT(GAUGE, "turnpike_relay_ports_max", "address", put_ports_max,
         "Ports of relay_ports, by relay address"),
-    GAUGE("turnpike_turn_allocations", relay.allocations, "Allocations that live"),
+    GAUGE("turnpike_turn_allocations", relay.allocations, "Live allocations"),
     KINDS(COUNTER, "turnpike_turn_allocations_made_total", relay.turn.made, "transport", transports,
           TURN_PROTOCOL_N, "Allocations made, by the client's transport"),
     KINDS(COUNTER, "turnpike_turn_allocations_closed_total", relay.turn.closed, "reason",
@@ -129,29 +128,29 @@ static const struct metric relay[] = {
     COUNTER("turnpike_udp_sent_datagrams_total", relay.env.sent,
             "UDP datagrams sent, to clients and peers"),
     COUNTER("turnpike_udp_send_drops_total", relay.env.send_drops,
-            "UDP datagrams that the kernel did not take: full buffer, no route, firewall"),
+            "UDP datagrams that the kernel did not accept: full buffer, no route, firewall"),
     COUNTER("turnpike_udp_truncated_datagrams_total", relay.env.truncations,
-            "UDP datagrams dropped for being too long"),
+            "UDP datagrams dropped because they were too long"),
 };
 
 static const struct metric turn[] = {
     KINDS(COUNTER, "turnpike_turn_authentication_failures_total", relay.turn.faults[FAULTS],
           "reason", faults + FAULTS, TURN_FAULT_N - FAULTS,
-          "Requests with a credential that was not taken, by reason"),
+          "Requests whose credential was refused, by reason"),
 #define X(name, help) COUNTER("turnpike_turn_" #name "_total", relay.turn.name, help),
     TURN_STATS_TABLE(X)
 #undef X
 };
 
 static const struct metric signaling[] = {
-    GAUGE("turnpike_signal_connections", signal_connections, "Signaling WebSockets that are open"),
-    GAUGE("turnpike_signal_calls", signal_calls, "Calls that are signaled here and have not ended"),
+    GAUGE("turnpike_signal_connections", signal_connections, "Open signaling WebSockets"),
+    GAUGE("turnpike_signal_calls", signal_calls, "Running calls that are signaled here"),
     KINDS(COUNTER, "turnpike_signal_events_total", signal_events, "event", signal_events,
-          HUB_EVENT_N, "What named signaling clients did, by event"),
+          HUB_EVENT_N, "Actions of signed-in signaling clients, by event"),
     COUNTER("turnpike_credentials_issued_total", issued,
             "Relay credentials issued over HTTP and WebSocket"),
     COUNTER("turnpike_credentials_denied_total", denied,
-            "Requests for credentials without an API token that opens it"),
+            "Requests for credentials without a sufficient API token"),
     COUNTER("turnpike_credentials_rate_limited_total", rate_limited,
             "Requests for credentials refused by issue_rate_token or issue_rate_address"),
     COUNTER("turnpike_revocations_total", revoked,
@@ -162,12 +161,12 @@ static const struct metric signaling[] = {
 
 static const struct metric store[] = {
     GAUGE("turnpike_store_up", store_up,
-          "0 while the database cannot be read: users and secrets are those of before"),
+          "0 while the database cannot be read; users and secrets are then the last ones read"),
     COUNTER("turnpike_store_batches_total", books.batches, "Batches of usage written"),
     COUNTER("turnpike_store_failures_total", books.failures,
-            "Batches of usage that could not be written; they are tried again"),
+            "Batches of usage that could not be written; the server tries again"),
     GAUGE("turnpike_users", users, "Static TURN users"),
-    GAUGE("turnpike_secrets", secrets, "Shared secrets that are accepted"),
+    GAUGE("turnpike_secrets", secrets, "Live shared secrets"),
 };
 
 static const struct metric process[] = {
