@@ -480,11 +480,6 @@ int conf_check(int *argc, char **argv, char *const *envp, struct conf *conf,
 	return conf_read(argc, argv, envp, conf, NULL, problem, ctx, why);
 }
 
-int conf_load(int *argc, char **argv, char *const *envp, struct conf *conf, struct why *why)
-{
-	return conf_check(argc, argv, envp, conf, NULL, NULL, why);
-}
-
 void conf_free(struct conf *conf)
 {
 	if (!conf)

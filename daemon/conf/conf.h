@@ -80,10 +80,8 @@ struct conf {
  * envp may be NULL. The texts are copied. On success conf is for conf_free(); on failure it is
  * empty. -E_INVAL: a flag is wrong (the caller's usage error); -E_PARSE: the environment, the
  * file or the combination is; why names the place and the fix of the first problem. -E_NOMEM.
+ * problem is told every one; it may be NULL.
  */
-int conf_load(int *argc, char **argv, char *const *envp, struct conf *conf, struct why *why);
-
-/* The same, and tells every problem, not only the first. */
 int conf_check(int *argc, char **argv, char *const *envp, struct conf *conf,
                void (*problem)(void *ctx, const char *text), void *ctx, struct why *why);
 
@@ -127,9 +125,6 @@ static inline bool conf_listen_proxies(const struct conf *conf, size_t i)
 {
 	return conf->listen.proxy >> i & 1;
 }
-
-/* Whether an option takes effect by a reload (SIGHUP); false also for unknown names. */
-bool conf_is_reloadable(const char *name);
 
 /* The origin of a web page (RFC 6454): scheme://host or scheme://host:port, or "*". */
 bool conf_origin_valid(const char *origin);

@@ -111,10 +111,3 @@ const char *conf_env_name(const struct conf_option *o, char buf[CONF_NAME_MAX])
 		*p = (char)toupper((unsigned char)*p);
 	return buf;
 }
-
-bool conf_is_reloadable(const char *name)
-{
-	const struct conf_option *o = conf_option_find(name);
-
-	return o && o->reload;
-}

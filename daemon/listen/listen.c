@@ -82,11 +82,6 @@ int listener_new(struct event_base *base, int fd, bool proxy, struct greeter *gr
 	return 0;
 }
 
-uint16_t listener_port(const struct listener *l)
-{
-	return l->port;
-}
-
 void listener_free(struct listener *l)
 {
 	if (!l)

@@ -20,7 +20,6 @@ struct listener;
  * comes with a PROXY header. -E_NOMEM. */
 int listener_new(struct event_base *base, int fd, bool proxy, struct greeter *greeter,
                  struct listener **out, struct why *why);
-uint16_t listener_port(const struct listener *l);
 
 /* NULL is legal. */
 void listener_free(struct listener *l);

@@ -10,6 +10,7 @@
 
 #include "base/host.h"
 #include "daemon/conf/conf.h"
+#include "daemon/conf/conf_internal.h"
 #include "store/tests/tmpdir.h"
 
 #include <stdlib.h>
@@ -51,7 +52,7 @@ static int load(struct run *r, const char *args, const char *env, const char *fi
 		tmpdir_write(file_path, file);
 	r->argc = split(r->args, r->argv);
 	split(r->env, r->envp);
-	return conf_load(&r->argc, r->argv, r->envp, &r->conf, &r->why);
+	return conf_check(&r->argc, r->argv, r->envp, &r->conf, NULL, NULL, &r->why);
 }
 
 static int setup(void **state)
@@ -558,7 +559,7 @@ static void test_hostile_files(void **state)
 	fclose(f);
 	snprintf(r.args, sizeof(r.args), "turnpike --config %s", file_path);
 	r.argc = split(r.args, r.argv);
-	assert_int_equal(conf_load(&r.argc, r.argv, NULL, &r.conf, &r.why), -E_PARSE);
+	assert_int_equal(conf_check(&r.argc, r.argv, NULL, &r.conf, NULL, NULL, &r.why), -E_PARSE);
 	assert_non_null(strstr(r.why.text, "too long"));
 
 	f = fopen(file_path, "w");
@@ -566,7 +567,7 @@ static void test_hostile_files(void **state)
 	fclose(f);
 	snprintf(r.args, sizeof(r.args), "turnpike --config %s", file_path);
 	r.argc = split(r.args, r.argv);
-	assert_int_equal(conf_load(&r.argc, r.argv, NULL, &r.conf, &r.why), -E_PARSE);
+	assert_int_equal(conf_check(&r.argc, r.argv, NULL, &r.conf, NULL, NULL, &r.why), -E_PARSE);
 	assert_non_null(strstr(r.why.text, "not text"));
 }
 
@@ -622,9 +623,9 @@ static void test_help_names_every_option(void **state)
 				*p = '-';
 		assert_true(strstr(text, flag) || strstr(text, names[i]));
 	}
-	assert_true(conf_is_reloadable("relay_deny"));
-	assert_false(conf_is_reloadable("listen"));
-	assert_false(conf_is_reloadable("nonsense"));
+	assert_true(conf_option_find("relay_deny")->reload);
+	assert_false(conf_option_find("listen")->reload);
+	assert_null(conf_option_find("nonsense"));
 	free(text);
 }
 

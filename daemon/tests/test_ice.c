@@ -138,7 +138,7 @@ static void assert_endpoints_for(const struct endpoint_caller *c, const char *ar
 	snprintf(text, sizeof(text), "%s", args);
 	for (char *w = strtok_r(text, " ", &save); w; w = strtok_r(NULL, " ", &save))
 		argv[argc++] = w;
-	if (conf_load(&argc, argv, NULL, &conf, &why))
+	if (conf_check(&argc, argv, NULL, &conf, NULL, NULL, &why))
 		fail_msg("%s", why.text);
 	n = endpoints(&conf, ep);
 	strcat(got, endpoint_host(&conf, c, host) ? "refused" : host);

@@ -526,7 +526,7 @@ static void test_print(void **state)
 	out = fopen(printed, "w");
 	import_print(out, &im, path, "/data");
 	fclose(out);
-	if (conf_load(&argc, argv, NULL, &conf, &why))
+	if (conf_check(&argc, argv, NULL, &conf, NULL, NULL, &why))
 		fail_msg("%s", why.text);
 	assert_string_equal(conf.realm.v[0], "a.org # b");
 	assert_string_equal(conf.shared_secret, "a\"b#");

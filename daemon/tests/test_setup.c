@@ -37,7 +37,7 @@ static void load_conf(struct fixture *f, const char *a, const char *b)
 
 	argv[argc] = NULL;
 	conf_free(&f->conf);
-	if (conf_load(&argc, argv, NULL, &f->conf, &f->why))
+	if (conf_check(&argc, argv, NULL, &f->conf, NULL, NULL, &f->why))
 		fail_msg("%s", f->why.text);
 	setup_cert_paths(&f->conf, &f->paths);
 }

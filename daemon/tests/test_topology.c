@@ -57,7 +57,7 @@ static int make(struct topology *t, struct conf *conf, struct why *why, const ch
 	snprintf(line, sizeof(line), "%s", args);
 	for (char *p = strtok_r(line, " ", &save); p; p = strtok_r(NULL, " ", &save))
 		argv[argc++] = p;
-	if (conf_load(&argc, argv, NULL, conf, why)) {
+	if (conf_check(&argc, argv, NULL, conf, NULL, NULL, why)) {
 		fprintf(stderr, "%s\n", why->text);
 		_exit(93);
 	}

@@ -59,9 +59,6 @@ extern const size_t scenarios_n;
 /* The row behind each cell of the matrix. */
 extern const struct scenario scenario_matrix;
 
-/* NULL if there is no such scenario. */
-const struct scenario *scenario_find(const char *name);
-
 /* "calls", "matrix", "faults". */
 const char *scenario_group_name(enum scenario_group group);
 

@@ -41,12 +41,3 @@ const char *scenario_group_name(enum scenario_group group)
 
 	return name[group];
 }
-
-const struct scenario *scenario_find(const char *name)
-{
-	for (size_t i = 0; i < scenarios_n; i++) {
-		if (!strcmp(scenarios[i].name, name))
-			return &scenarios[i];
-	}
-	return NULL;
-}

@@ -162,11 +162,6 @@ int theory_expect_offer(const struct nat_kind *a, const struct nat_kind *b,
 	return 0;
 }
 
-int theory_expect(const struct nat_kind *a, const struct nat_kind *b, struct call_expect *out)
-{
-	return theory_expect_offer(a, b, PLACE_APART, &target_turnpike.offer, false, out);
-}
-
 const char *theory_text(const struct call_expect *e, char *buf, size_t size)
 {
 	if (e->path == PATH_DIRECT)

@@ -18,13 +18,9 @@ enum scenario_place {
 	PLACE_ISOLATED, /* the same, but they reach each other only by way of the router */
 };
 
-/* Two clients behind routers of their own, and the server is Turnpike. 0, or -E_NOTFOUND for a
- * kind that has no place in the table. */
-int theory_expect(const struct nat_kind *a, const struct nat_kind *b, struct call_expect *out);
-
-/* The same for any place (on one LAN both sides are behind router a) and any offer: what the server
- * does not offer, or not on a port that the NAT lets out, is no way. relay_only: the pages take no
- * other path (iceTransportPolicy). */
+/* On one LAN both sides are behind router a. What the server does not offer, or not on a port that
+ * the NAT lets out, is no way. relay_only: the pages take no other path (iceTransportPolicy). 0, or
+ * -E_NOTFOUND for a kind that has no place in the table. */
 int theory_expect_offer(const struct nat_kind *a, const struct nat_kind *b,
                         enum scenario_place place, const struct offer *offer, bool relay_only,
                         struct call_expect *out);

@@ -27,11 +27,6 @@ struct sim_stream {
 	_Alignas(8) uint8_t in[SIM_STREAM_IN];
 };
 
-struct ep sim_stream_local(const struct sim_stream *st)
-{
-	return st->local;
-}
-
 static void free_stream(struct sim_stream *st)
 {
 	if (st->gone)

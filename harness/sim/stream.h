@@ -28,7 +28,6 @@ struct sim_stream *sim_stream_new(struct sim *s, const struct sim_stream_options
                                   const struct sim_stream_user *user, void *arg);
 /* NULL is legal. */
 void sim_stream_close(struct sim_stream *st);
-struct ep sim_stream_local(const struct sim_stream *st);
 
 /* A whole message, ChannelData with its padding. */
 void sim_stream_send(struct sim_stream *st, const uint8_t *message, size_t len);

@@ -390,11 +390,6 @@ void tc_set_reads(struct tc *tc, bool reads)
 		sim_stream_set_reads(tc->stream, reads);
 }
 
-bool tc_has_udp(const struct tc *tc)
-{
-	return tc->mapped.port != 0;
-}
-
 struct ep tc_host(const struct tc *tc)
 {
 	return ep_of(&tc->udp->local);

@@ -65,7 +65,6 @@ void tc_send_relayed(struct tc *tc, struct ep peer, const uint8_t *data, size_t 
 /* Over a stream: stops to read, or goes on. */
 void tc_set_reads(struct tc *tc, bool reads);
 
-bool tc_has_udp(const struct tc *tc);
 struct ep tc_host(const struct tc *tc);
 struct ep tc_mapped(const struct tc *tc);     /* port 0: not known */
 struct ep tc_relayed(const struct tc *tc);    /* likewise */

@@ -174,7 +174,8 @@ static void test_coturn_offers_what_turnpike_does(void **state)
 		for (size_t b = 0; b < nat_kinds_n; b++) {
 			struct call_expect own, other;
 
-			theory_expect(&nat_kinds[a], &nat_kinds[b], &own);
+			theory_expect_offer(&nat_kinds[a], &nat_kinds[b], PLACE_APART,
+			                    &target_turnpike.offer, false, &own);
 			theory_expect_offer(&nat_kinds[a], &nat_kinds[b], PLACE_APART,
 			                    &coturn.offer, false, &other);
 			assert_memory_equal(&own, &other, sizeof(own));

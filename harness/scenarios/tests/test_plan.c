@@ -26,6 +26,12 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* Each behind a router of its own, and the server is Turnpike. */
+static int theory(const struct nat_kind *a, const struct nat_kind *b, struct call_expect *out)
+{
+	return theory_expect_offer(a, b, PLACE_APART, &target_turnpike.offer, false, out);
+}
+
 static void test_every_pair_has_an_expectation_and_it_is_the_rule(void **state)
 {
 	char text[96];
@@ -35,8 +41,8 @@ static void test_every_pair_has_an_expectation_and_it_is_the_rule(void **state)
 		for (size_t b = 0; b < nat_kinds_n; b++) {
 			struct call_expect e, mirrored;
 
-			assert_int_equal(theory_expect(&nat_kinds[a], &nat_kinds[b], &e), 0);
-			assert_int_equal(theory_expect(&nat_kinds[b], &nat_kinds[a], &mirrored), 0);
+			assert_int_equal(theory(&nat_kinds[a], &nat_kinds[b], &e), 0);
+			assert_int_equal(theory(&nat_kinds[b], &nat_kinds[a], &mirrored), 0);
 			if (nat_needs_relay(&nat_kinds[a], &nat_kinds[b]) != (e.path == PATH_RELAY))
 				fail_msg("%s+%s should not be %s", nat_kinds[a].name,
 				         nat_kinds[b].name, theory_text(&e, text, sizeof(text)));
@@ -54,7 +60,7 @@ static void test_theory_has_no_place_for_strangers(void **state)
 
 	(void)state;
 	stranger.name = "stranger";
-	assert_int_equal(theory_expect(&stranger, &nat_kinds[0], &e), -E_NOTFOUND);
+	assert_int_equal(theory(&stranger, &nat_kinds[0], &e), -E_NOTFOUND);
 }
 
 static void test_theory_in_words(void **state)
@@ -63,9 +69,9 @@ static void test_theory_in_words(void **state)
 	char text[96];
 
 	(void)state;
-	theory_expect(nat_find("udp-blocked"), nat_find("port-restricted"), &e);
+	theory(nat_find("udp-blocked"), nat_find("port-restricted"), &e);
 	assert_string_equal(theory_text(&e, text, sizeof(text)), "relayed, a over tcp, b over udp");
-	theory_expect(nat_find("none"), nat_find("port-restricted"), &e);
+	theory(nat_find("none"), nat_find("port-restricted"), &e);
 	assert_string_equal(theory_text(&e, text, sizeof(text)), "direct");
 }
 
@@ -78,7 +84,8 @@ static void test_scenarios_agree_with_theory(void **state)
 		bool relay_only = s->page_query && strstr(s->page_query, "relay=1");
 		struct call_expect e;
 
-		assert_ptr_equal(scenario_find(s->name), s);
+		for (size_t k = 0; k < i; k++)
+			assert_string_not_equal(scenarios[k].name, s->name);
 		assert_true(s->limit_ms > 0);
 		assert_int_equal(theory_expect_offer(nat_find(s->kind[0]), nat_find(s->kind[1]),
 		                                     s->place, &target_turnpike.offer, relay_only,
@@ -89,7 +96,6 @@ static void test_scenarios_agree_with_theory(void **state)
 			assert_int_equal(e.both_legs, s->expect.both_legs);
 		}
 	}
-	assert_null(scenario_find("no-such-scenario"));
 }
 
 static size_t count(const char *name)
