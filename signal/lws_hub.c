@@ -28,7 +28,7 @@ struct conn {
 	struct lws_hub *hub;
 	struct lws *wsi;
 	struct hub_member *member; /* NULL once it has left the hub; LWS may still be closing */
-	struct lws_origin origin;
+	struct caller caller;
 	char id[24];
 	int64_t came_at_ms;
 
@@ -160,7 +160,7 @@ static int on_ice_servers(void *ctx, void *conn, const struct hub_ice_request *r
 	struct lws_hub *b = ctx;
 	struct conn *c = conn;
 
-	return b->ops.ice_servers ? b->ops.ice_servers(b->ctx, &c->origin, request)
+	return b->ops.ice_servers ? b->ops.ice_servers(b->ctx, &c->caller, request)
 	                          : -E_UNSUPPORTED;
 }
 
@@ -224,7 +224,7 @@ static void conn_leave(struct conn *c)
 {
 	if (!c->member)
 		return;
-	log_info(c->id, "signal", LOG_ADDR("client", &c->origin.peer),
+	log_info(c->id, "signal", LOG_ADDR("client", &c->caller.client),
 	         LOG_STR("name", hub_member_name(c->member)),
 	         LOG_INT("ms", now_ms(NULL) - c->came_at_ms), LOG_INT("code", c->close_code),
 	         LOG_STR("reason", c->close_reason ? c->close_reason : "client left"));
@@ -277,7 +277,7 @@ static int on_established(struct lws_hub *b, struct lws *wsi, void **slot)
 	c->wsi = wsi;
 	b->context = lws_get_context(wsi);
 	c->came_at_ms = c->progress_at_ms = now_ms(NULL);
-	b->ops.origin(b->ctx, wsi, &c->origin);
+	b->ops.caller(b->ctx, wsi, &c->caller);
 	DL_APPEND(b->conns, c);
 	b->conn_n++;
 	rc = hub_join(b->core, c, &c->member);

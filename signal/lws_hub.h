@@ -6,38 +6,13 @@
 #ifndef SIGNAL_LWS_HUB_H
 #define SIGNAL_LWS_HUB_H
 
-#include "base/addr.h"
-#include "base/host.h"
+#include "signal/caller.h"
 #include "signal/hub.h"
 
 #include <libwebsockets.h>
 
 #define LWS_HUB_SUBPROTOCOL "json"
 #define LWS_HUB_RX_BYTES    16384 /* what LWS hands over at a time */
-
-#define LWS_GUEST_STRLEN 65 /* a guest's secret: 256 bits in hex, and NUL */
-
-/* The page that asks, by the Origin header that its browser sends. */
-enum lws_page {
-	LWS_PAGE_NONE,    /* no header: no browser, or a page's own GET */
-	LWS_PAGE_OWN,     /* ours */
-	LWS_PAGE_NAMED,   /* of an origin that the operator has named */
-	LWS_PAGE_SIBLING, /* of one of our names, from another port */
-	LWS_PAGE_ANY,     /* any other, and the operator lets any ask */
-	LWS_PAGE_FOREIGN,
-};
-
-/* Who is behind an HTTP request or a WebSocket. */
-struct lws_origin {
-	struct addr peer;             /* the client, by a proxy's word where that is trusted */
-	char host[HOST_STRLEN];       /* of the Host header, or our own IP where there is none */
-	char guest[LWS_GUEST_STRLEN]; /* of the guest's cookie, not checked yet; "" for none */
-	enum lws_page page;
-	bool host_bad;     /* there is a Host header, and it names no host */
-	bool host_unknown; /* it is a name that is none of ours */
-	bool proxied;      /* a proxy has passed the request on, or it says so */
-	bool tls;
-};
 
 struct lws_hub_conf {
 	struct hub_conf hub;
@@ -50,10 +25,10 @@ struct lws_hub_conf {
 
 struct lws_hub_ops {
 	/* Reads who has opened a connection, from its headers. */
-	void (*origin)(void *ctx, struct lws *wsi, struct lws_origin *out);
+	void (*caller)(void *ctx, struct lws *wsi, struct caller *out);
 
 	/* Optional; as in struct hub_ops. */
-	int (*ice_servers)(void *ctx, const struct lws_origin *origin,
+	int (*ice_servers)(void *ctx, const struct caller *caller,
 	                   const struct hub_ice_request *request);
 	void (*event)(void *ctx, const struct hub_event *event);
 };

@@ -53,7 +53,7 @@ static void set_cookie(const struct http_request *q, struct http_response *r, co
 	if (asprintf(&r->headers,
 	             "Set-Cookie: " COOKIE "=%s; Path=" ADMIN_HTTP_PREFIX
 	             "; Max-Age=%d; HttpOnly; SameSite=Strict%s\r\n",
-	             value, max_age_s, q->origin.tls ? "; Secure" : "") < 0)
+	             value, max_age_s, q->caller.https ? "; Secure" : "") < 0)
 		r->headers = NULL;
 }
 
@@ -75,21 +75,21 @@ static void refuse(struct http_response *r, int rc, const char *text)
  * ours. */
 static bool is_of_our_page(const struct http_request *q)
 {
-	return q->origin.page == LWS_PAGE_NONE || q->origin.page == LWS_PAGE_OWN;
+	return q->caller.page == CALLER_PAGE_NONE || q->caller.page == CALLER_PAGE_OWN;
 }
 
 /* 0 and the caller, or the status of the refusal. */
 static int authenticate(struct admin_http *h, const struct http_request *q, struct http_response *r,
                         char actor[STORE_ACTOR_MAX], enum store_role *role, struct signin_who *who)
 {
-	struct caller caller = http_api_caller(&q->origin, q->bearer);
+	const struct caller *caller = &q->caller;
 	char login[SIGNIN_SECRET_STRLEN];
 	int rc;
 
 	memset(who, 0, sizeof(*who));
 	*role = STORE_ROLE_ADMIN;
-	if (q->bearer) {
-		rc = grant_actor(h->admin->grant, &caller, STORE_SCOPE_ADMIN, actor);
+	if (q->api_token) {
+		rc = grant_actor(h->admin->grant, caller, STORE_SCOPE_ADMIN, actor);
 		if (rc == -E_SCOPE)
 			http_api_error(r, 403, "wrong-scope",
 			               "This API token is valid, but not for this: turnpike token "
@@ -214,10 +214,8 @@ static void run_verb(struct admin_http *h, const struct http_request *q, struct 
  * has proven to be on this machine: an address alone may be a proxy's. */
 static bool is_in_the_open(const struct admin_http *h, const struct http_request *q)
 {
-	const struct caller caller = http_api_caller(&q->origin, NULL);
-
-	return !q->origin.tls &&
-	       !(addr_is_loopback(&caller.client) && grant_is_local(h->admin->grant, &caller));
+	return !q->caller.https && !(addr_is_loopback(&q->caller.client) &&
+	                             grant_is_local(h->admin->grant, &q->caller));
 }
 
 static bool fits(const char *text, size_t max)
@@ -246,7 +244,7 @@ static void begin(struct admin_http *h, const struct http_request *q, struct htt
 	if (fits(what->name, NAME_MAX_LEN) && fits(what->password, PASSWORD_MAX_LEN))
 		rc = what->new_password ? account_password_check(what->new_password, &why) : 0;
 	if (!rc)
-		rc = signin_begin(h->signin, &q->origin.peer, what, ticket, &retry_s);
+		rc = signin_begin(h->signin, &q->caller.client, what, ticket, &retry_s);
 	r->retry_after_s = retry_s;
 	if (rc == -E_LIMIT)
 		http_api_error(r, 429, "rate-limited", "Too many tries. Wait a little.");

@@ -73,7 +73,7 @@ int cli_credentials(struct cli *cli, struct why *why)
 {
 	struct ice_endpoint ep[ENDPOINT_MAX];
 	struct ice_grant grant = {.uri_n = 0};
-	const struct endpoint_caller nobody = {.asked = NULL};
+	const struct endpoint_for nobody = {.asked = NULL};
 	char host[ICE_HOST_STRLEN];
 	const char *name = cli_text(cli, "name");
 	json_t *out;

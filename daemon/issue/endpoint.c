@@ -106,8 +106,7 @@ static int listening_host(const struct conf *conf, char host[ICE_HOST_STRLEN])
 	return 0;
 }
 
-int endpoint_host(const struct conf *conf, const struct endpoint_caller *c,
-                  char host[ICE_HOST_STRLEN])
+int endpoint_host(const struct conf *conf, const struct endpoint_for *c, char host[ICE_HOST_STRLEN])
 {
 	const char *asked = c->asked;
 	bool external = conf->external_ip.n > 0;
@@ -117,7 +116,7 @@ int endpoint_host(const struct conf *conf, const struct endpoint_caller *c,
 	} else if (asked && is_local_name(asked)) {
 		if (!c->here)
 			asked = NULL;
-	} else if (asked && external && c->proxied && is_inner_name(asked)) {
+	} else if (asked && external && c->forwarded && is_inner_name(asked)) {
 		asked = NULL;
 	}
 	if (asked)

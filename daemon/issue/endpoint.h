@@ -16,17 +16,17 @@
 size_t endpoints(const struct conf *conf, struct ice_endpoint ep[ENDPOINT_MAX]);
 
 /* Who the URIs are for. */
-struct endpoint_caller {
+struct endpoint_for {
 	const char *asked; /* the name or address that he asked under; NULL: none */
 	bool here;         /* he is on this host: what is local leads to us */
-	bool proxied;      /* a proxy asks for him: the name may be one that only the proxy knows */
+	bool forwarded;    /* a proxy asks for him: the name may be one that only the proxy knows */
 };
 
 /* The host to put into URIs, one that the client reaches: public_host, else what it asked under,
  * else external_ip, else a listen address; a loopback address only where we listen on nothing
  * else. Never "localhost", a loopback or an unspecified address
  * for somebody elsewhere: -E_UNREACHABLE. */
-int endpoint_host(const struct conf *conf, const struct endpoint_caller *c,
+int endpoint_host(const struct conf *conf, const struct endpoint_for *c,
                   char host[ICE_HOST_STRLEN]);
 
 /* Whether a TCP port of the server takes nothing from its own host, but only from the balancers of

@@ -29,9 +29,9 @@
 static int get_token(const struct grant *g, const struct caller *caller, unsigned scope,
                      struct store_snapshot_token *token)
 {
-	if (!caller->token)
+	if (!caller->api_token)
 		return -E_DENIED;
-	if (!store_snapshot_token(g->users, caller->token, strlen(caller->token),
+	if (!store_snapshot_token(g->users, caller->api_token, strlen(caller->api_token),
 	                          wall_now_s(g->wall), token)) {
 		refusals_log(g->refusals, &caller->client, "api-token", "unknown", NULL, 0);
 		return -E_DENIED;
@@ -46,8 +46,8 @@ static int get_token(const struct grant *g, const struct caller *caller, unsigne
 /* The page that asks is ours, or one that the operator has named; or it is no page's request. */
 static bool is_of_our_page(const struct caller *caller)
 {
-	return caller->page == LWS_PAGE_NONE || caller->page == LWS_PAGE_OWN ||
-	       caller->page == LWS_PAGE_NAMED;
+	return caller->page == CALLER_PAGE_NONE || caller->page == CALLER_PAGE_OWN ||
+	       caller->page == CALLER_PAGE_NAMED;
 }
 
 /* Local is who has proven it: his browser has used a link. Where a request comes from, what it
@@ -62,7 +62,7 @@ int grant_trust(const struct grant *g, const struct caller *caller, unsigned sco
 {
 	struct store_snapshot_token token;
 
-	if (caller->token)
+	if (caller->api_token)
 		return get_token(g, caller, scope, &token);
 	return grant_is_local(g, caller) ? 0 : -E_DENIED;
 }
@@ -88,7 +88,7 @@ static int may_have(const struct grant *g, const struct caller *caller, int64_t 
 	int r;
 
 	*token_id = 0;
-	if (caller->token) {
+	if (caller->api_token) {
 		r = get_token(g, caller, STORE_SCOPE_ISSUE, &token);
 		if (!r)
 			*token_id = token.id;
@@ -102,7 +102,7 @@ static int may_have(const struct grant *g, const struct caller *caller, int64_t 
 		/* A page's GET to its own host names no origin: by a name that was made to lead
 		 * here (DNS rebinding), a stranger's page could ask for him. */
 		may = is_of_our_page(caller) &&
-		      (caller->page != LWS_PAGE_NONE || !caller->host_unknown);
+		      (caller->page != CALLER_PAGE_NONE || !caller->host_unknown);
 		break;
 	case GUESTS_LOCAL:
 		may = grant_is_local(g, caller);
@@ -161,20 +161,19 @@ static int make_credential(struct grant *g, const char *name, struct ice_grant *
 /* On this host is a browser that shows so: by our page that it got from "localhost", or by a link.
  * Any other request from here may be one that a proxy passes on, or a program's that asks for
  * others. */
-static int find_host(const struct grant *g, const struct caller *caller, const char *asked,
-                     char host[ICE_HOST_STRLEN])
+static int find_host(const struct grant *g, const struct caller *caller, char host[ICE_HOST_STRLEN])
 {
-	const struct endpoint_caller c = {
-	    .asked = asked,
+	const struct endpoint_for c = {
+	    .asked = caller->host,
 	    .here = addr_is_loopback(&caller->client) && !caller->forwarded &&
-	            (caller->page == LWS_PAGE_OWN || grant_is_local(g, caller)),
-	    .proxied = caller->forwarded};
+	            (caller->page == CALLER_PAGE_OWN || grant_is_local(g, caller)),
+	    .forwarded = caller->forwarded};
 
 	return endpoint_host(g->conf, &c, host);
 }
 
 int grant_for_caller(void *ctx, const struct caller *caller, const char *name, int64_t ttl_s,
-                     const char *host, struct ice_grant *out)
+                     struct ice_grant *out)
 {
 	struct grant *g = ctx;
 	const struct conf *conf = g->conf;
@@ -198,7 +197,7 @@ int grant_for_caller(void *ctx, const struct caller *caller, const char *name, i
 		g->denied++;
 		return -E_REVOKED;
 	}
-	r = find_host(g, caller, host, public);
+	r = find_host(g, caller, public);
 	if (r)
 		return r;
 	if (g->rate)
@@ -229,7 +228,7 @@ int grant_for_caller(void *ctx, const struct caller *caller, const char *name, i
 	return r;
 }
 
-int grant_enter(struct grant *g, const char *token, char secret[LWS_GUEST_STRLEN])
+int grant_enter(struct grant *g, const char *token, char secret[CALLER_GUEST_STRLEN])
 {
 	return g->conf->guests == GUESTS_NO
 	           ? -E_DENIED

@@ -6,9 +6,9 @@
 #define DAEMON_GRANT_H
 
 #include "daemon/conf/conf.h"
-#include "daemon/issue/caller.h"
 #include "daemon/issue/guest_link.h"
 #include "daemon/issue/ice.h"
+#include "signal/caller.h"
 #include "store/snapshot.h"
 #include "store/store.h"
 
@@ -46,10 +46,10 @@ int grant_actor(const struct grant *g, const struct caller *caller, unsigned sco
 
 /* web_ops.grant, with a struct grant as ctx. */
 int grant_for_caller(void *ctx, const struct caller *caller, const char *name, int64_t ttl_s,
-                     const char *host, struct ice_grant *out);
+                     struct ice_grant *out);
 
 /* web_ops.enter. */
-int grant_enter(struct grant *g, const char *token, char secret[LWS_GUEST_STRLEN]);
+int grant_enter(struct grant *g, const char *token, char secret[CALLER_GUEST_STRLEN]);
 
 /* A new link's token. -E_DENIED: guests = no. */
 int grant_make_link(struct grant *g, char token[GUEST_LINK_STRLEN], struct why *why);

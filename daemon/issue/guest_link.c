@@ -13,7 +13,7 @@
 #include <string.h>
 
 struct pass {
-	char secret[LWS_GUEST_STRLEN]; /* "": free */
+	char secret[CALLER_GUEST_STRLEN]; /* "": free */
 	int64_t made_s, used_s;
 };
 
@@ -38,7 +38,7 @@ void guest_links_free(struct guest_links *g)
 static const char *add(struct pass *v, size_t n, size_t len, int64_t now_s)
 {
 	struct pass *p = &v[0];
-	uint8_t bytes[(LWS_GUEST_STRLEN - 1) / 2];
+	uint8_t bytes[(CALLER_GUEST_STRLEN - 1) / 2];
 
 	for (size_t i = 0; i < n && *p->secret; i++)
 		if (!*v[i].secret || v[i].used_s < p->used_s)
@@ -74,15 +74,15 @@ void guest_link_make(struct guest_links *g, int64_t now_s, char token[GUEST_LINK
 }
 
 int guest_link_use(struct guest_links *g, int64_t now_s, const char *token,
-                   char secret[LWS_GUEST_STRLEN])
+                   char secret[CALLER_GUEST_STRLEN])
 {
 	struct pass *link = find(g->links, GUEST_LINKS, token, now_s - GUEST_LINK_S);
 
 	if (!link)
 		return -E_DENIED;
 	OPENSSL_cleanse(link, sizeof(*link));
-	snprintf(secret, LWS_GUEST_STRLEN, "%s",
-	         add(g->browsers, GUEST_BROWSERS, LWS_GUEST_STRLEN - 1, now_s));
+	snprintf(secret, CALLER_GUEST_STRLEN, "%s",
+	         add(g->browsers, GUEST_BROWSERS, CALLER_GUEST_STRLEN - 1, now_s));
 	return 0;
 }
 

@@ -9,7 +9,7 @@
 
 #include "daemon/conf/conf.h"
 #include "daemon/listen/topology.h"
-#include "signal/lws_hub.h"
+#include "signal/caller.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,7 +32,7 @@ void guest_link_make(struct guest_links *g, int64_t now_s, char token[GUEST_LINK
 /* Uses a link up; secret is for the browser's cookie. -E_DENIED: there is none, or it was used or
  * is too old. */
 int guest_link_use(struct guest_links *g, int64_t now_s, const char *token,
-                   char secret[LWS_GUEST_STRLEN]);
+                   char secret[CALLER_GUEST_STRLEN]);
 
 /* Whether a cookie's secret is that of a browser that has used a link, not too long ago. */
 bool guest_link_holds(struct guest_links *g, int64_t now_s, const char *secret);

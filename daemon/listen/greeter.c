@@ -28,7 +28,7 @@ struct undecided {
 	struct undecided *prev, *next;
 	struct greeter *greeter;
 	struct event *event;
-	struct guest guest;
+	struct arrival arrival;
 	bool from_proxy; /* its PROXY header is still to come */
 	bool edge;       /* its socket does not wait for so many bytes: every one wakes us */
 	bool http;       /* that much is known */
@@ -55,18 +55,18 @@ static void set_source(struct undecided *u, struct net_source *source)
 {
 	struct greeter *g = u->greeter;
 
-	if (u->guest.source)
-		g->crowds -= !--*net_source_undecided(u->guest.source);
+	if (u->arrival.source)
+		g->crowds -= !--*net_source_undecided(u->arrival.source);
 	if (source)
 		g->crowds += !(*net_source_undecided(source))++;
-	u->guest.source = source;
+	u->arrival.source = source;
 }
 
 /* Frees u; the socket and the source are the caller's from now on. */
-static struct guest release(struct undecided *u)
+static struct arrival release(struct undecided *u)
 {
 	struct greeter *g = u->greeter;
-	struct guest guest = u->guest;
+	struct arrival arrival = u->arrival;
 
 	set_source(u, NULL);
 
@@ -75,16 +75,16 @@ static struct guest release(struct undecided *u)
 	if (u->event)
 		event_free(u->event);
 	free(u);
-	return guest;
+	return arrival;
 }
 
 static void drop(struct undecided *u)
 {
 	struct net_sources *sources = u->greeter->conf.sources;
-	struct guest guest = release(u);
+	struct arrival arrival = release(u);
 
-	net_sources_give(sources, guest.source);
-	close(guest.fd);
+	net_sources_give(sources, arrival.source);
+	close(arrival.fd);
 }
 
 /* The longest-silent one of those whose source has its share, at least, of what is undecided: who
@@ -97,7 +97,7 @@ static void make_room(struct greeter *g, const struct undecided *but)
 
 	DL_FOREACH (g->undecided, u) {
 		if (u != but &&
-		    (!u->guest.source || *net_source_undecided(u->guest.source) >= share))
+		    (!u->arrival.source || *net_source_undecided(u->arrival.source) >= share))
 			break;
 	}
 	if (u)
@@ -111,18 +111,18 @@ static int watch_edges(struct undecided *u)
 {
 	int one = 1;
 
-	setsockopt(u->guest.fd, SOL_SOCKET, SO_RCVLOWAT, &one, sizeof(one));
+	setsockopt(u->arrival.fd, SOL_SOCKET, SO_RCVLOWAT, &one, sizeof(one));
 	if (u->event)
 		event_free(u->event);
 	u->edge = true;
 	u->event =
-	    event_new(u->greeter->base, u->guest.fd, EV_READ | EV_ET | EV_PERSIST, on_bytes, u);
+	    event_new(u->greeter->base, u->arrival.fd, EV_READ | EV_ET | EV_PERSIST, on_bytes, u);
 	return u->event ? 0 : -E_NOMEM;
 }
 
 static bool has_ended(const struct undecided *u)
 {
-	struct pollfd p = {.fd = u->guest.fd, .events = POLLRDHUP};
+	struct pollfd p = {.fd = u->arrival.fd, .events = POLLRDHUP};
 
 	return poll(&p, 1, 0) > 0;
 }
@@ -139,7 +139,7 @@ static int await(struct undecided *u, size_t need)
 	if (u->edge)
 		return event_add(u->event, &limit);
 	u->awaited = need;
-	setsockopt(u->guest.fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof(bytes));
+	setsockopt(u->arrival.fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof(bytes));
 	return event_add(u->event, &limit);
 }
 
@@ -160,8 +160,8 @@ static void refuse_for_number(struct greeter *g, const struct addr *client)
 static int admit(struct undecided *u)
 {
 	struct greeter *g = u->greeter;
-	bool many = forwarded_trusts(g->conf.trusted_proxy, &u->guest.client);
-	const struct addr *client = many ? NULL : &u->guest.client;
+	bool many = forwarded_trusts(g->conf.trusted_proxy, &u->arrival.client);
+	const struct addr *client = many ? NULL : &u->arrival.client;
 	struct net_source *source;
 
 	/* Who has said nothing yet makes room for who may. */
@@ -171,7 +171,7 @@ static int admit(struct undecided *u)
 		set_source(u, source);
 		return 0;
 	}
-	refuse_for_number(g, &u->guest.client);
+	refuse_for_number(g, &u->arrival.client);
 	return -E_LIMIT;
 }
 
@@ -179,7 +179,7 @@ static int admit(struct undecided *u)
 static int admit_as(struct undecided *u, const struct addr *client)
 {
 	struct greeter *g = u->greeter;
-	struct net_source *source = u->guest.source;
+	struct net_source *source = u->arrival.source;
 
 	set_source(u, NULL);
 	net_sources_give(g->conf.sources, source);
@@ -213,9 +213,10 @@ static int blame(struct undecided *u, enum greeter_fault fault, int r)
 	struct greeter *g = u->greeter;
 
 	g->faults[fault]++;
-	if (told_once(&g->told[fault], &u->guest.client))
-		log_warn(NULL, says[fault].event, LOG_ADDR("peer", &u->guest.client),
-		         LOG_ADDR("listener", &u->guest.local), LOG_STR("hint", says[fault].hint));
+	if (told_once(&g->told[fault], &u->arrival.client))
+		log_warn(NULL, says[fault].event, LOG_ADDR("peer", &u->arrival.client),
+		         LOG_ADDR("listener", &u->arrival.local),
+		         LOG_STR("hint", says[fault].hint));
 	return r;
 }
 
@@ -231,11 +232,11 @@ static int read_proxy(struct undecided *u, size_t len, size_t *need)
 		return r;
 	if (r)
 		return blame(u, r == -E_NOTFOUND ? GREETER_MISSING : GREETER_MALFORMED, r);
-	if (recv(u->guest.fd, g->peek, h.len, MSG_DONTWAIT) != (ssize_t)h.len)
+	if (recv(u->arrival.fd, g->peek, h.len, MSG_DONTWAIT) != (ssize_t)h.len)
 		return -E_IO;
 	u->from_proxy = false;
 	if (!h.unknown)
-		u->guest.client = h.source;
+		u->arrival.client = h.source;
 	return admit(u);
 }
 
@@ -244,19 +245,19 @@ static int read_forwarded(struct undecided *u, size_t len, size_t *need)
 {
 	struct greeter *g = u->greeter;
 	struct forwarded f;
-	int r = forwarded_parse(g->peek, len, &u->guest.client, g->conf.trusted_proxy, &f, need);
+	int r = forwarded_parse(g->peek, len, &u->arrival.client, g->conf.trusted_proxy, &f, need);
 
 	if (r)
 		return r;
-	if (f.contradictory && told_once(&g->told_contradiction, &u->guest.client))
-		log_warn(NULL, "proxy-contradicts-itself", LOG_ADDR("peer", &u->guest.client),
+	if (f.contradictory && told_once(&g->told_contradiction, &u->arrival.client))
+		log_warn(NULL, "proxy-contradicts-itself", LOG_ADDR("peer", &u->arrival.client),
 		         LOG_STR("hint",
 		                 "X-Forwarded-For and Forwarded name different clients: let the "
 		                 "proxy remove the header that it does not write itself"));
 	if (f.named || f.contradictory)
-		u->guest.https = f.https && !f.contradictory;
-	u->guest.client = f.client;
-	u->guest.by_proxy = true;
+		u->arrival.https = f.https && !f.contradictory;
+	u->arrival.client = f.client;
+	u->arrival.forwarded = true;
 	return admit_as(u, &f.client);
 }
 
@@ -264,15 +265,15 @@ static void hand_over(struct undecided *u, enum sniff what)
 {
 	const struct greeter_ops *ops = u->greeter->ops;
 	void *ctx = u->greeter->ctx;
-	struct guest guest = release(u);
+	struct arrival arrival = release(u);
 	int one = 1;
 
-	setsockopt(guest.fd, SOL_SOCKET, SO_RCVLOWAT, &one, sizeof(one));
-	guest.tls = what == SNIFF_TLS;
+	setsockopt(arrival.fd, SOL_SOCKET, SO_RCVLOWAT, &one, sizeof(one));
+	arrival.tls = what == SNIFF_TLS;
 	if (what == SNIFF_HTTP)
-		ops->web(ctx, &guest);
+		ops->web(ctx, &arrival);
 	else
-		ops->turn(ctx, &guest);
+		ops->turn(ctx, &arrival);
 }
 
 /* Its answer, and time to read it: a close with bytes that nobody has read would take it back. */
@@ -281,12 +282,12 @@ static int refuse(struct undecided *u, const struct http_fault *fault)
 	struct greeter *g = u->greeter;
 	size_t len;
 	char *text = g->conf.fault(fault, &len);
-	ssize_t n = text ? send(u->guest.fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL) : -1;
+	ssize_t n = text ? send(u->arrival.fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL) : -1;
 
 	free(text);
 	if (n != (ssize_t)len)
 		return -E_IO;
-	shutdown(u->guest.fd, SHUT_WR);
+	shutdown(u->arrival.fd, SHUT_WR);
 	u->leaving = true;
 	u->until_ms = clock_mono_ms() + LINGER_MS;
 	return 0;
@@ -297,7 +298,7 @@ static int drain(struct undecided *u)
 	struct greeter *g = u->greeter;
 	ssize_t n;
 
-	while ((n = recv(u->guest.fd, g->peek, sizeof(g->peek), MSG_DONTWAIT)) > 0) {
+	while ((n = recv(u->arrival.fd, g->peek, sizeof(g->peek), MSG_DONTWAIT)) > 0) {
 		u->drained += (size_t)n;
 		if (u->drained > LINGER_BYTES)
 			return -E_LIMIT;
@@ -317,7 +318,7 @@ static int look_at_http(struct undecided *u, size_t len, size_t *need)
 	u->http = true;
 	if (r == -E_PARSE)
 		return refuse(u, &fault);
-	if (!r && forwarded_trusts(g->conf.trusted_proxy, &u->guest.client))
+	if (!r && forwarded_trusts(g->conf.trusted_proxy, &u->arrival.client))
 		r = read_forwarded(u, len, need);
 	return r;
 }
@@ -338,8 +339,8 @@ static int look_at(struct undecided *u, size_t len, size_t *need)
 	}
 	if (what == SNIFF_HTTP)
 		r = look_at_http(u, len, need);
-	else if (what == SNIFF_TURN && forwarded_trusts(g->conf.trusted_proxy, &u->guest.client))
-		r = admit_as(u, &u->guest.client);
+	else if (what == SNIFF_TURN && forwarded_trusts(g->conf.trusted_proxy, &u->arrival.client))
+		r = admit_as(u, &u->arrival.client);
 	if (!r && u->leaving)
 		return drain(u);
 	if (!r)
@@ -354,7 +355,7 @@ static int look(struct undecided *u)
 	size_t need = 1;
 
 	for (;;) {
-		ssize_t n = recv(u->guest.fd, g->peek, sizeof(g->peek), MSG_PEEK | MSG_DONTWAIT);
+		ssize_t n = recv(u->arrival.fd, g->peek, sizeof(g->peek), MSG_PEEK | MSG_DONTWAIT);
 		bool proxy = u->from_proxy;
 		int r;
 
@@ -394,7 +395,7 @@ static void on_bytes(evutil_socket_t fd, short what, void *arg)
 		drop(u);
 }
 
-static struct undecided *new_undecided(struct greeter *g, const struct guest *guest)
+static struct undecided *new_undecided(struct greeter *g, const struct arrival *arrival)
 {
 	struct undecided *u = calloc(1, sizeof(*u));
 
@@ -403,8 +404,8 @@ static struct undecided *new_undecided(struct greeter *g, const struct guest *gu
 	if (g->undecided_n >= g->conf.max)
 		make_room(g, NULL);
 	u->greeter = g;
-	u->guest = *guest;
-	u->guest.source = NULL;
+	u->arrival = *arrival;
+	u->arrival.source = NULL;
 	u->until_ms = clock_mono_ms() + g->conf.first_message_timeout_ms;
 	DL_APPEND(g->undecided, u);
 	g->undecided_n++;
@@ -415,7 +416,7 @@ static struct undecided *new_undecided(struct greeter *g, const struct guest *gu
 static int expect(struct undecided *u, bool listener)
 {
 	struct greeter *g = u->greeter;
-	bool named = forwarded_trusts(g->conf.proxy_from, &u->guest.client);
+	bool named = forwarded_trusts(g->conf.proxy_from, &u->arrival.client);
 
 	u->from_proxy = g->conf.proxy_listeners ? listener : named;
 	/* Without a list: the rules of the configuration have seen to it that only this host comes.
@@ -425,11 +426,11 @@ static int expect(struct undecided *u, bool listener)
 	           : 0;
 }
 
-void greeter_take(struct greeter *g, int fd, const struct addr *peer, bool proxy)
+void greeter_take(struct greeter *g, int fd, const struct addr *client, bool proxy)
 {
-	struct guest guest = {.fd = fd, .client = *peer};
-	struct undecided *u = new_undecided(g, &guest);
-	socklen_t len = sizeof(guest.local);
+	struct arrival arrival = {.fd = fd, .client = *client};
+	struct undecided *u = new_undecided(g, &arrival);
+	socklen_t len = sizeof(arrival.local);
 	int one = 1;
 
 	if (!u) {
@@ -439,17 +440,17 @@ void greeter_take(struct greeter *g, int fd, const struct addr *peer, bool proxy
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
 	u->event = event_new(g->base, fd, EV_READ, on_bytes, u);
-	if (!u->event || getsockname(fd, &u->guest.local.sa, &len) || expect(u, proxy) ||
+	if (!u->event || getsockname(fd, &u->arrival.local.sa, &len) || expect(u, proxy) ||
 	    (!u->from_proxy && admit(u)) || await(u, 1))
 		drop(u);
 }
 
-void greeter_take_http(struct greeter *g, const struct guest *h)
+void greeter_take_http(struct greeter *g, const struct arrival *a)
 {
-	struct undecided *u = new_undecided(g, h);
+	struct undecided *u = new_undecided(g, a);
 
 	if (!u) {
-		close(h->fd);
+		close(a->fd);
 		return;
 	}
 	if (watch_edges(u) || look(u))

@@ -10,26 +10,17 @@
 #define DAEMON_GREETER_H
 
 #include "daemon/conf/conf.h"
+#include "daemon/listen/arrival.h"
 #include "daemon/listen/http_head.h"
 #include "turn/net/sources.h"
 
 struct event_base;
 struct greeter;
 
-/* A connection whose protocol is known. */
-struct guest {
-	int fd;
-	struct addr client, local; /* local: of the socket, always */
-	bool https;    /* the client spoke TLS, and somebody has taken it off before us */
-	bool by_proxy; /* a trusted proxy has said who it is */
-	bool tls;      /* it starts with a ClientHello */
-	struct net_source *source; /* to be given back when it closes */
-};
-
-/* Each takes g->fd and g->source. */
+/* Each takes a->fd and a->source. */
 struct greeter_ops {
-	void (*web)(void *ctx, const struct guest *g);
-	void (*turn)(void *ctx, const struct guest *g);
+	void (*web)(void *ctx, const struct arrival *a);
+	void (*turn)(void *ctx, const struct arrival *a);
 };
 
 /* The bytes of the answer to a request that is none; to be freed, NULL when out of memory. */
@@ -68,10 +59,10 @@ struct greeter *greeter_new(struct event_base *base, const struct greeter_conf *
 void greeter_set_limits(struct greeter *g, uint32_t first_message_timeout_ms, uint32_t max);
 
 /* Takes an accepted non-blocking socket. proxy: of a listener that speaks PROXY. */
-void greeter_take(struct greeter *g, int fd, const struct addr *peer, bool proxy);
+void greeter_take(struct greeter *g, int fd, const struct addr *client, bool proxy);
 
-/* Takes HTTP that a worker has taken the TLS off. h->source is not looked at. */
-void greeter_take_http(struct greeter *g, const struct guest *h);
+/* Takes HTTP that a worker has taken the TLS off. a->source is not looked at. */
+void greeter_take_http(struct greeter *g, const struct arrival *a);
 
 /* Refused since a limit was reached. */
 uint64_t greeter_refused(const struct greeter *g);

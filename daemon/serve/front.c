@@ -33,62 +33,29 @@ struct front {
 /* A web connection on its way from a worker, or until it closes. */
 struct visit {
 	struct front *front;
-	struct net_source *source;
-	struct web_origin origin;
-	int fd;
+	struct web_visit web;
 };
 
 static void on_visit_end(void *ctx)
 {
 	struct visit *v = ctx;
 
-	net_sources_give(v->front->sources, v->source);
+	net_sources_give(v->front->sources, v->web.arrival.source);
 	free(v);
 }
 
-static struct visit *new_visit(struct front *f, int fd, const struct addr *client,
-                               const struct addr *local)
-{
-	struct visit *v = calloc(1, sizeof(*v));
-
-	if (!v)
-		return NULL;
-	v->front = f;
-	v->fd = fd;
-	v->origin.told.peer = *client;
-	v->origin.told.local = *local;
-	v->origin.gone = on_visit_end;
-	v->origin.ctx = v;
-	return v;
-}
-
-/* Takes v and its socket. */
-static void enter_web(struct visit *v)
-{
-	struct front *f = v->front;
-
-	if (f->web) {
-		web_adopt_from(f->web, v->fd, &v->origin);
-		return;
-	}
-	close(v->fd);
-	on_visit_end(v);
-}
-
-static void take_web(void *ctx, const struct guest *g)
+static void take_web(void *ctx, const struct arrival *a)
 {
 	struct front *f = ctx;
-	struct visit *v = new_visit(f, g->fd, &g->client, &g->local);
+	struct visit *v = f->web ? malloc(sizeof(*v)) : NULL;
 
 	if (!v) {
-		net_sources_give(f->sources, g->source);
-		close(g->fd);
+		net_sources_give(f->sources, a->source);
+		close(a->fd);
 		return;
 	}
-	v->source = g->source;
-	v->origin.told.tls = g->https;
-	v->origin.told.by_proxy = g->by_proxy;
-	enter_web(v);
+	*v = (struct visit){.front = f, .web = {.arrival = *a, .gone = on_visit_end, .ctx = v}};
+	web_adopt(f->web, &v->web);
 }
 
 /* The workers' listeners and the main thread's have the same addresses. */
@@ -100,21 +67,21 @@ static struct listen_addr listener_of(const struct front *f, const struct addr *
 	return (struct listen_addr){.addr = *local, .loopback = addr_is_loopback(local)};
 }
 
-static void take_turn(void *ctx, const struct guest *g)
+static void take_turn(void *ctx, const struct arrival *a)
 {
 	struct front *f = ctx;
-	struct listen_addr from = listener_of(f, &g->local);
-	struct net_client c = {.fd = g->fd,
-	                       .tls = g->tls,
-	                       .client = g->client,
-	                       .local = g->local,
+	struct listen_addr from = listener_of(f, &a->local);
+	struct net_client c = {.fd = a->fd,
+	                       .tls = a->tls,
+	                       .client = a->client,
+	                       .local = a->local,
 	                       .relay4 = topology_relay_for(f->topo, &from, AF_INET),
 	                       .relay6 = topology_relay_for(f->topo, &from, AF_INET6),
-	                       .source = g->source};
+	                       .source = a->source};
 
 	if (!f->worker_n) {
-		net_sources_give(f->sources, g->source);
-		close(g->fd);
+		net_sources_give(f->sources, a->source);
+		close(a->fd);
 		return;
 	}
 	worker_accept(f->workers[f->next++ % f->worker_n], &c);
@@ -123,16 +90,16 @@ static void take_turn(void *ctx, const struct guest *g)
 static const struct greeter_ops greeter_ops = {.web = take_web, .turn = take_turn};
 
 /* Its head is looked at like that of any other. One that comes while the server stops is closed. */
-static void take_visit(void *owner, void *arg)
+static void take_arrival(void *owner, void *arg)
 {
 	struct front *f = owner;
-	struct guest *g = arg;
+	struct arrival *a = arg;
 
 	if (f->web)
-		greeter_take_http(f->greeter, g);
+		greeter_take_http(f->greeter, a);
 	else
-		close(g->fd);
-	free(g);
+		close(a->fd);
+	free(a);
 }
 
 static char *fault_text(const struct http_fault *fault, size_t *len)
@@ -150,16 +117,17 @@ static uint32_t undecided_max(const struct conf *c)
 static void on_http(void *ctx, int fd, const struct net_client *from)
 {
 	struct front *f = ctx;
-	struct guest *g = calloc(1, sizeof(*g));
+	struct arrival *a = calloc(1, sizeof(*a));
 
-	if (!g) {
+	if (!a) {
 		close(fd);
 		return;
 	}
-	*g = (struct guest){.fd = fd, .client = from->client, .local = from->local, .https = true};
-	if (mailbox_post(f->mail, take_visit, g)) {
+	*a =
+	    (struct arrival){.fd = fd, .client = from->client, .local = from->local, .https = true};
+	if (mailbox_post(f->mail, take_arrival, a)) {
 		close(fd);
-		free(g);
+		free(a);
 	}
 }
 

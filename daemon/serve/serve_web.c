@@ -18,9 +18,9 @@
 #define SAMPLE_MS 1000
 
 static int on_grant(void *ctx, const struct caller *caller, const char *name, int64_t ttl_s,
-                    const char *host, struct ice_grant *out)
+                    struct ice_grant *out)
 {
-	return grant_for_caller(&((struct serve *)ctx)->grant, caller, name, ttl_s, host, out);
+	return grant_for_caller(&((struct serve *)ctx)->grant, caller, name, ttl_s, out);
 }
 
 static enum caller_cors on_cors(void *ctx, const char *origin)
@@ -205,7 +205,7 @@ static int on_metrics(void *ctx, const struct caller *caller, char **text)
 	return *text ? 0 : -E_NOMEM;
 }
 
-static int on_enter(void *ctx, const char *token, char secret[LWS_GUEST_STRLEN])
+static int on_enter(void *ctx, const char *token, char secret[CALLER_GUEST_STRLEN])
 {
 	return grant_enter(&((struct serve *)ctx)->grant, token, secret);
 }

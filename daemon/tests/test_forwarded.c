@@ -174,7 +174,7 @@ static void long_heads(void **state)
 static void a_link_opens_once(void **state)
 {
 	char token[GUEST_LINK_STRLEN], other[GUEST_LINK_STRLEN];
-	char secret[LWS_GUEST_STRLEN], second[LWS_GUEST_STRLEN];
+	char secret[CALLER_GUEST_STRLEN], second[CALLER_GUEST_STRLEN];
 	struct guest_links *g = guest_links_new();
 
 	(void)state;
@@ -184,14 +184,14 @@ static void a_link_opens_once(void **state)
 	assert_string_not_equal(token, other);
 	assert_int_equal(strlen(token), GUEST_LINK_STRLEN - 1);
 	assert_int_equal(guest_link_use(g, 1000, token, secret), 0);
-	assert_int_equal(strlen(secret), LWS_GUEST_STRLEN - 1);
+	assert_int_equal(strlen(secret), CALLER_GUEST_STRLEN - 1);
 	assert_int_equal(guest_link_use(g, 1000, token, second), -E_DENIED);
 	guest_links_free(g);
 }
 
 static void a_browser_holds_what_the_link_gave(void **state)
 {
-	char token[GUEST_LINK_STRLEN], other[GUEST_LINK_STRLEN], secret[LWS_GUEST_STRLEN];
+	char token[GUEST_LINK_STRLEN], other[GUEST_LINK_STRLEN], secret[CALLER_GUEST_STRLEN];
 	struct guest_links *g = guest_links_new();
 
 	(void)state;
@@ -209,7 +209,7 @@ static void a_browser_holds_what_the_link_gave(void **state)
 
 static void links_and_guests_expire(void **state)
 {
-	char token[GUEST_LINK_STRLEN], secret[LWS_GUEST_STRLEN];
+	char token[GUEST_LINK_STRLEN], secret[CALLER_GUEST_STRLEN];
 	struct guest_links *g = guest_links_new();
 	int64_t now = 1000;
 
@@ -229,7 +229,7 @@ static void links_and_guests_expire(void **state)
 static void many(void **state)
 {
 	char token[GUEST_LINK_STRLEN], first[GUEST_LINK_STRLEN];
-	char secret[LWS_GUEST_STRLEN], kept[LWS_GUEST_STRLEN];
+	char secret[CALLER_GUEST_STRLEN], kept[CALLER_GUEST_STRLEN];
 	struct guest_links *g = guest_links_new();
 
 	(void)state;

@@ -124,8 +124,7 @@ static void test_json(void **state)
 }
 
 /* What the endpoints and the host are for a command line. */
-static void assert_endpoints_for(const struct endpoint_caller *c, const char *args,
-                                 const char *want)
+static void assert_endpoints_for(const struct endpoint_for *c, const char *args, const char *want)
 {
 	static const char *const names[] = {"udp", "tcp", "tls"};
 	struct ice_endpoint ep[ENDPOINT_MAX];
@@ -150,7 +149,7 @@ static void assert_endpoints_for(const struct endpoint_caller *c, const char *ar
 
 static void assert_endpoints(const char *args, const char *want)
 {
-	assert_endpoints_for(&(const struct endpoint_caller){.asked = NULL}, args, want);
+	assert_endpoints_for(&(const struct endpoint_for){.asked = NULL}, args, want);
 }
 
 /* "localhost" is somebody else's own machine, and a name that only the proxy knows is nobody's. */
@@ -160,11 +159,11 @@ static void test_public_host(void **state)
 	                                    "127.0.0.1", "127.9.9.9", "::1",        "0.0.0.0",
 	                                    "::",        "",          "169.254.1.1"};
 	static const char external[] = "--listen 0.0.0.0:1 --external-ip 198.51.100.7";
-	struct endpoint_caller c = {.asked = NULL};
+	struct endpoint_for c = {.asked = NULL};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(local) / sizeof(*local); i++) {
-		c = (struct endpoint_caller){.asked = local[i]};
+		c = (struct endpoint_for){.asked = local[i]};
 		assert_endpoints_for(&c, "--listen 0.0.0.0:1", "refused udp:1 tcp:1");
 		assert_endpoints_for(&c, external, "198.51.100.7 udp:1 tcp:1");
 		assert_endpoints_for(&c, "--listen 0.0.0.0:1 --public-host t.example",
@@ -172,15 +171,15 @@ static void test_public_host(void **state)
 		assert_endpoints_for(&c, "--listen 192.0.2.1:1", "192.0.2.1 udp:1 tcp:1");
 	}
 	/* Our own page on this host leads its browser to this host. */
-	c = (struct endpoint_caller){.asked = "localhost", .here = true};
+	c = (struct endpoint_for){.asked = "localhost", .here = true};
 	assert_endpoints_for(&c, external, "localhost udp:1 tcp:1");
 	/* Nobody elsewhere can come to this one. */
 	c.here = false;
 	assert_endpoints_for(&c, "--listen 127.0.0.1:1", "127.0.0.1 udp:1 tcp:1");
 	/* What the client itself has reached us by, is good; what a proxy calls us, is not. */
-	c = (struct endpoint_caller){.asked = "172.17.0.2"};
+	c = (struct endpoint_for){.asked = "172.17.0.2"};
 	assert_endpoints_for(&c, external, "172.17.0.2 udp:1 tcp:1");
-	c.proxied = true;
+	c.forwarded = true;
 	assert_endpoints_for(&c, external, "198.51.100.7 udp:1 tcp:1");
 	c.asked = "turnpike";
 	assert_endpoints_for(&c, external, "198.51.100.7 udp:1 tcp:1");

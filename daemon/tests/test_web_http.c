@@ -199,7 +199,7 @@ static void test_foreign_pages(void **state)
 	              "GET /turn HTTP/1.1\r\nHost: relay.example\r\nOrigin: "
 	              "https://app.example\r\n\r\n",
 	              200, "Access-Control-Allow-Origin: https://app");
-	assert_int_equal(f->caller.page, LWS_PAGE_NAMED);
+	assert_int_equal(f->caller.page, CALLER_PAGE_NAMED);
 	expect_status(f, "GET / HTTP/1.1\r\nHost: h\r\nOrigin: http://evil.example\r\n\r\n", 200,
 	              "text/html");
 }

@@ -225,7 +225,7 @@ static void test_ice_servers_over_websocket(void **state)
 	               "\"credential\":\"secret\"}],\"ttl\":3600,\"strict\":true}");
 	assert_string_equal(f->caller_key, "k1");
 	assert_true(f->caller.own);
-	assert_int_equal(f->caller.page, LWS_PAGE_OWN);
+	assert_int_equal(f->caller.page, CALLER_PAGE_OWN);
 	assert_true(addr_is_loopback(&f->caller.client));
 	f->grant_rc = -E_DENIED;
 	ws_say(c, "{\"type\":\"ice-servers\"}");
@@ -239,27 +239,27 @@ static void test_pages(void **state)
 	static const struct {
 		const char *host, *origin; /* NULL: not sent */
 		int status;
-		enum lws_page page;
+		enum caller_page page;
 	} cases[] = {
 	    /* no browser */
-	    {"relay.example:6503", NULL, 101, LWS_PAGE_NONE},
-	    {"whatever.example", NULL, 101, LWS_PAGE_NONE},
+	    {"relay.example:6503", NULL, 101, CALLER_PAGE_NONE},
+	    {"whatever.example", NULL, 101, CALLER_PAGE_NONE},
 	    /* our own, by what the operator calls us, by address, on the same machine */
-	    {"relay.example:6503", "http://relay.example:6503", 101, LWS_PAGE_OWN},
-	    {"Relay.Example.:6503", "http://relay.example:6503", 101, LWS_PAGE_OWN},
-	    {"relay.example", "https://relay.example", 101, LWS_PAGE_OWN},
-	    {"relay.example:443", "https://relay.example", 101, LWS_PAGE_OWN},
-	    {"192.0.2.7:8080", "http://192.0.2.7:8080", 101, LWS_PAGE_OWN},
-	    {"[2001:db8::7]:8080", "http://[2001:db8::7]:8080", 101, LWS_PAGE_OWN},
-	    {"localhost:8080", "http://localhost:8080", 101, LWS_PAGE_OWN},
-	    {"first.example", "https://first.example", 101, LWS_PAGE_OWN},
+	    {"relay.example:6503", "http://relay.example:6503", 101, CALLER_PAGE_OWN},
+	    {"Relay.Example.:6503", "http://relay.example:6503", 101, CALLER_PAGE_OWN},
+	    {"relay.example", "https://relay.example", 101, CALLER_PAGE_OWN},
+	    {"relay.example:443", "https://relay.example", 101, CALLER_PAGE_OWN},
+	    {"192.0.2.7:8080", "http://192.0.2.7:8080", 101, CALLER_PAGE_OWN},
+	    {"[2001:db8::7]:8080", "http://[2001:db8::7]:8080", 101, CALLER_PAGE_OWN},
+	    {"localhost:8080", "http://localhost:8080", 101, CALLER_PAGE_OWN},
+	    {"first.example", "https://first.example", 101, CALLER_PAGE_OWN},
 	    /* MDN's client: served by a neighbour on the same host; and by a proxy's name for us */
-	    {"relay.example:6503", "https://relay.example", 101, LWS_PAGE_SIBLING},
-	    {"localhost:6503", "http://localhost:3000", 101, LWS_PAGE_SIBLING},
-	    {"127.0.0.1:8080", "https://relay.example", 101, LWS_PAGE_SIBLING},
+	    {"relay.example:6503", "https://relay.example", 101, CALLER_PAGE_SIBLING},
+	    {"localhost:6503", "http://localhost:3000", 101, CALLER_PAGE_SIBLING},
+	    {"127.0.0.1:8080", "https://relay.example", 101, CALLER_PAGE_SIBLING},
 	    /* named by the operator */
-	    {"relay.example", "https://app.example", 101, LWS_PAGE_NAMED},
-	    {"app.example", "https://app.example", 101, LWS_PAGE_OWN}, /* through a proxy */
+	    {"relay.example", "https://app.example", 101, CALLER_PAGE_NAMED},
+	    {"app.example", "https://app.example", 101, CALLER_PAGE_OWN}, /* through a proxy */
 	    /* anybody's: of another site, and by a name that was made to lead here */
 	    {"relay.example", "https://evil.example", 403, 0},
 	    {"rebound.example:8080", "http://rebound.example:8080", 403, 0},
@@ -284,7 +284,7 @@ static void test_pages(void **state)
 	    {"relay.example, evil.example", NULL, 400, 0},
 	    {"%6cocalhost", NULL, 400, 0},
 	    {"127.1", NULL, 400, 0},
-	    {"0x7f000001", NULL, 101, LWS_PAGE_NONE}, /* a name, of whomever */
+	    {"0x7f000001", NULL, 101, CALLER_PAGE_NONE}, /* a name, of whomever */
 	};
 	struct fixture *f = *state;
 	char extra[700], wanted[16];
@@ -346,7 +346,7 @@ static void test_any_page(void **state)
 		expect_text(c, "{\"type\":\"id\"");
 		ws_say(c, "{\"type\":\"ice-servers\"}");
 		expect_text(c, "{\"type\":\"error\"");
-		if (f->caller.page != LWS_PAGE_ANY)
+		if (f->caller.page != CALLER_PAGE_ANY)
 			fail_msg("%s is page %d", origins[i], (int)f->caller.page);
 		client_close(c);
 	}

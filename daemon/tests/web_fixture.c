@@ -31,17 +31,17 @@ json_t *ice_grant_rest(const struct ice_grant *g)
 }
 
 int on_grant(void *ctx, const struct caller *caller, const char *name, int64_t ttl_s,
-             const char *host, struct ice_grant *out)
+             struct ice_grant *out)
 {
 	struct fixture *f = ctx;
 
 	f->grants++;
 	f->caller = *caller;
 	snprintf(f->caller_key, sizeof(f->caller_key), "%s",
-	         caller->token ? caller->token : "(none)");
+	         caller->api_token ? caller->api_token : "(none)");
 	snprintf(f->guest, sizeof(f->guest), "%s", caller->guest);
 	snprintf(f->name, sizeof(f->name), "%s", name);
-	snprintf(f->host, sizeof(f->host), "%s", host);
+	snprintf(f->host, sizeof(f->host), "%s", caller->host);
 	f->ttl_s = ttl_s;
 	if (f->grant_rc)
 		return f->grant_rc;
@@ -51,7 +51,7 @@ int on_grant(void *ctx, const struct caller *caller, const char *name, int64_t t
 	out->ttl_s = ttl_s ? ttl_s : 3600;
 	out->strict = true;
 	out->uri_n = 1;
-	snprintf(out->uri[0], sizeof(out->uri[0]), "turn:%s:3478", host);
+	snprintf(out->uri[0], sizeof(out->uri[0]), "turn:%s:3478", caller->host);
 	return 0;
 }
 
@@ -63,7 +63,7 @@ static bool is_ready(void *ctx)
 static int on_metrics(void *ctx, const struct caller *caller, char **text)
 {
 	(void)ctx;
-	if (!caller->token || strcmp(caller->token, "good") != 0)
+	if (!caller->api_token || strcmp(caller->api_token, "good") != 0)
 		return -E_DENIED;
 	*text = strdup("# TYPE turnpike_up gauge\nturnpike_up 1\n");
 	return 0;
@@ -84,30 +84,31 @@ static enum caller_cors on_cors(void *ctx, const char *origin)
 	return f->any_page ? CALLER_CORS_ANY : CALLER_CORS_NO;
 }
 
-static int on_enter(void *ctx, const char *token, char secret[LWS_GUEST_STRLEN])
+static int on_enter(void *ctx, const char *token, char secret[CALLER_GUEST_STRLEN])
 {
 	struct fixture *f = ctx;
 
 	if (strcmp(token, "abc") != 0 || f->entered++)
 		return -E_DENIED;
-	memset(secret, 'f', LWS_GUEST_STRLEN - 1);
-	secret[LWS_GUEST_STRLEN - 1] = 0;
+	memset(secret, 'f', CALLER_GUEST_STRLEN - 1);
+	secret[CALLER_GUEST_STRLEN - 1] = 0;
 	return 0;
 }
 
-/* As a worker hands it over that has taken the TLS off. */
-static void adopt_unwrapped(struct fixture *f, int fd)
+/* https: as a worker hands it over that has taken the TLS off. */
+static void adopt(struct fixture *f, int fd, bool https)
 {
-	struct web_origin *origin = calloc(1, sizeof(*origin));
-	socklen_t len = sizeof(origin->told.peer);
+	struct web_visit *visit = calloc(1, sizeof(*visit));
+	struct arrival *a = &visit->arrival;
+	socklen_t len = sizeof(a->client);
 
-	assert_int_equal(getpeername(fd, &origin->told.peer.sa, &len), 0);
-	len = sizeof(origin->told.local);
-	assert_int_equal(getsockname(fd, &origin->told.local.sa, &len), 0);
-	origin->told.tls = true;
-	origin->gone = free;
-	origin->ctx = origin;
-	web_adopt_from(f->web, fd, origin);
+	*a = (struct arrival){.fd = fd, .https = https};
+	assert_int_equal(getpeername(fd, &a->client.sa, &len), 0);
+	len = sizeof(a->local);
+	assert_int_equal(getsockname(fd, &a->local.sa, &len), 0);
+	visit->gone = free;
+	visit->ctx = visit;
+	web_adopt(f->web, visit);
 }
 
 static void on_accept(evutil_socket_t fd, short what, void *ctx)
@@ -117,9 +118,9 @@ static void on_accept(evutil_socket_t fd, short what, void *ctx)
 
 	(void)what;
 	if (conn >= 0 && fd == f->listen_tls)
-		adopt_unwrapped(f, conn);
+		adopt(f, conn, true);
 	else if (conn >= 0)
-		web_adopt(f->web, conn);
+		adopt(f, conn, false);
 }
 
 static int listen_on_loopback(uint16_t *port)

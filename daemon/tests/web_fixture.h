@@ -25,7 +25,7 @@ struct fixture {
 	/* what the last grant was asked for, and what it gives */
 	struct caller caller;
 	char caller_key[64];
-	char guest[LWS_GUEST_STRLEN];
+	char guest[CALLER_GUEST_STRLEN];
 	char name[128];
 	char host[256];
 	int64_t ttl_s;
@@ -41,7 +41,7 @@ int teardown(void **state);
 
 /* The double behind the server's op. */
 int on_grant(void *ctx, const struct caller *caller, const char *name, int64_t ttl_s,
-             const char *host, struct ice_grant *out);
+             struct ice_grant *out);
 
 void default_conf(const struct fixture *f, struct web_conf *conf);
 void start(struct fixture *f, const struct web_conf *conf);

@@ -79,11 +79,12 @@ static void answer_error(struct http_response *r, int rc, unsigned retry_after_s
 static int make_grant(const struct http_call *c, const char *key, const char *name, int64_t ttl_s,
                       struct ice_grant *grant)
 {
-	struct caller caller = http_api_caller(&c->q->origin, key);
+	struct caller caller = c->q->caller;
 	int rc;
 
+	caller.api_token = key;
 	grant->retry_after_s = 0;
-	rc = c->ops->grant(c->ctx, &caller, name, ttl_s, c->q->origin.host, grant);
+	rc = c->ops->grant(c->ctx, &caller, name, ttl_s, grant);
 	if (rc)
 		answer_error(c->r, rc, grant->retry_after_s);
 	return rc;
@@ -123,7 +124,7 @@ static bool read_params(const struct http_call *c, struct asked *a)
 		http_api_error(c->r, 400, "bad-request", "The service must be turn.");
 	else if (a->param[TTL] && parse_ttl(a->param[TTL], &a->ttl_s))
 		http_api_error(c->r, 400, "bad-request", BAD_TTL);
-	a->key = c->q->bearer    ? c->q->bearer
+	a->key = c->q->api_token ? c->q->api_token
 	         : a->param[KEY] ? a->param[KEY]
 	         : a->param[API] ? a->param[API]
 	                         : a->param[API_KEY];
@@ -234,7 +235,7 @@ static bool grant_of_body(const struct http_call *c, struct ice_grant *grant)
 		http_api_error(c->r, 400, "bad-request", "The customIdentifier must be a string.");
 		goto out;
 	}
-	make_grant(c, c->q->bearer, name ? json_string_value(name) : "", ttl_s, grant);
+	make_grant(c, c->q->api_token, name ? json_string_value(name) : "", ttl_s, grant);
 out:
 	json_decref(body);
 	return !c->r->status;
@@ -326,8 +327,8 @@ void http_get_whip(const struct http_call *c)
 
 static void take_back(const struct http_call *c, const char *name, bool whole_user)
 {
-	struct caller caller = http_api_caller(&c->q->origin, c->q->bearer);
-	int rc = c->ops->revoke ? c->ops->revoke(c->ctx, &caller, name, whole_user) : -E_DENIED;
+	const struct caller *caller = &c->q->caller;
+	int rc = c->ops->revoke ? c->ops->revoke(c->ctx, caller, name, whole_user) : -E_DENIED;
 
 	if (!rc)
 		c->r->status = 204;

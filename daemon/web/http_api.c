@@ -165,16 +165,6 @@ void http_response_done(struct http_response *r)
 	r->headers = NULL;
 }
 
-struct caller http_api_caller(const struct lws_origin *o, const char *token)
-{
-	return (struct caller){.client = o->peer,
-	                       .token = token,
-	                       .guest = o->guest,
-	                       .page = o->page,
-	                       .host_unknown = o->host_unknown,
-	                       .forwarded = o->proxied};
-}
-
 static int hex_digit(char c)
 {
 	static const char digits[] = "0123456789abcdef0123456789ABCDEF";
@@ -270,9 +260,9 @@ static void get_ready(const struct http_call *c)
 
 static void get_metrics(const struct http_call *c)
 {
-	struct caller caller = http_api_caller(&c->q->origin, c->q->bearer);
+	const struct caller *caller = &c->q->caller;
 	char *text = NULL;
-	int rc = c->ops->metrics ? c->ops->metrics(c->ctx, &caller, &text) : -E_NOTFOUND;
+	int rc = c->ops->metrics ? c->ops->metrics(c->ctx, caller, &text) : -E_NOTFOUND;
 
 	if (rc == -E_DENIED)
 		http_api_error(c->r, 401, "unauthorized", "This needs a valid API token.");
@@ -295,8 +285,8 @@ static void get_metrics(const struct http_call *c)
 /* A guest's link: the browser that opens it first is let in, and goes on to the page. */
 static void get_link(const struct http_call *c)
 {
-	char secret[LWS_GUEST_STRLEN];
-	bool tls = c->q->origin.tls;
+	char secret[CALLER_GUEST_STRLEN];
+	bool tls = c->q->caller.https;
 	int rc = -E_DENIED;
 
 	if (c->q->method == HTTP_HEAD) { /* whoever looks at a link does not use it up */
@@ -349,7 +339,7 @@ static void get_openapi(const struct http_call *c)
 /* A browser does not tell its page why a WebSocket was refused: the page asks here. */
 static void get_ws(const struct http_call *c)
 {
-	if (c->q->origin.host_unknown) {
+	if (c->q->caller.host_unknown) {
 		http_api_error(
 		    c->r, 421, "unknown-host",
 		    "This server does not know this host name. Set public_host to it, or list "
@@ -469,7 +459,7 @@ static void answer_route(struct http_call *c, const struct route *route)
 		answer_preflight(c, route);
 	else if (!(q->method & route->methods))
 		wrong_method(c->r, route->allow);
-	else if (route->flags & ROUTE_SECRET && !origin_may_ask(&q->origin))
+	else if (route->flags & ROUTE_SECRET && !origin_may_ask(&q->caller))
 		http_api_error(c->r, 403, ORIGIN_FOREIGN_CODE, ORIGIN_FOREIGN_TEXT);
 	else
 		route->answer(c);
@@ -516,7 +506,7 @@ void http_api_answer(const struct web_ops *ops, void *ctx, const struct http_req
 		return;
 	}
 	if (ops->admin && !strncmp(q->path, ADMIN_PREFIX, sizeof(ADMIN_PREFIX) - 1)) {
-		if (origin_may_ask(&q->origin))
+		if (origin_may_ask(&q->caller))
 			ops->admin(ctx, q, r);
 		else
 			http_api_error(r, 403, ORIGIN_FOREIGN_CODE, ORIGIN_FOREIGN_TEXT);

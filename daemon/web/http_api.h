@@ -34,12 +34,12 @@ typedef struct http_exchange *(*http_wait_fn)(void *ctx, void (*gone)(void *gone
 struct http_request {
 	enum http_method method;
 	char *path;
-	char *content_type; /* "" for none */
-	char *bearer;       /* the token of "Authorization: Bearer", or NULL */
-	char *page_origin;  /* the Origin header, "" for none */
-	char *cookie;       /* the Cookie header, "" for none */
-	bool preflight;     /* a browser asks for a page whether it may ask */
-	struct lws_origin origin;
+	char *content_type;   /* "" for none */
+	char *api_token;      /* of "Authorization: Bearer", or NULL */
+	char *page_origin;    /* the Origin header, "" for none */
+	char *cookie;         /* the Cookie header, "" for none */
+	bool preflight;       /* a browser asks for a page whether it may ask */
+	struct caller caller; /* with that API token */
 	http_query_fn query;
 	http_query_name_fn query_name;
 	http_wait_fn wait;
@@ -85,9 +85,6 @@ bool http_api_query_only(const struct http_request *q, const char *const allowed
 /* The same of a JSON object. */
 bool http_api_members_only(const json_t *object, const char *const allowed[],
                            struct http_response *r);
-
-/* The same reading of a caller for HTTP and for WebSockets. Borrows from o and key. */
-struct caller http_api_caller(const struct lws_origin *o, const char *token);
 
 /* The reason phrase of a status. */
 const char *http_status_text(int status);

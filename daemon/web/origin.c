@@ -19,28 +19,6 @@ struct authority {
 	uint16_t port; /* 0: the scheme's own */
 };
 
-static void normalize(struct addr *a)
-{
-	/* A dual-stack listener shows IPv4 clients as ::ffff:a.b.c.d. */
-	if (addr_family(a) == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&a->in6.sin6_addr))
-		addr_from_bytes(a, a->in6.sin6_addr.s6_addr + 12, 4, ntohs(a->in6.sin6_port));
-}
-
-static void read_socket(int fd, struct addr *peer, struct addr *local)
-{
-	socklen_t len = sizeof(*peer);
-
-	memset(peer, 0, sizeof(*peer));
-	memset(local, 0, sizeof(*local));
-	if (fd < 0 || getpeername(fd, &peer->sa, &len))
-		peer->sa.sa_family = AF_UNSPEC;
-	len = sizeof(*local);
-	if (fd < 0 || getsockname(fd, &local->sa, &len))
-		local->sa.sa_family = AF_UNSPEC;
-	normalize(peer);
-	normalize(local);
-}
-
 static bool is_literal(const char *host)
 {
 	struct addr a;
@@ -107,8 +85,8 @@ static int parse_origin(const char *origin, struct authority *out, uint16_t *sch
 	return host_parse_authority(authority + 3, out->host, &out->port);
 }
 
-static enum lws_page page_of(const struct origin_rules *rules, const char *origin,
-                             const struct authority *asked)
+static enum caller_page page_of(const struct origin_rules *rules, const char *origin,
+                                const struct authority *asked)
 {
 	enum caller_cors cors =
 	    rules->ops->cors ? rules->ops->cors(rules->ctx, origin) : CALLER_CORS_NO;
@@ -124,12 +102,12 @@ static enum lws_page page_of(const struct origin_rules *rules, const char *origi
 	}
 	/* One that is named and came to us by the same name is ours, behind a proxy. */
 	if (same_host && same_port && (ours || cors == CALLER_CORS_NAMED))
-		return LWS_PAGE_OWN;
+		return CALLER_PAGE_OWN;
 	/* Where any page may ask, one of ours from another port may, too. */
-	return cors == CALLER_CORS_NAMED ? LWS_PAGE_NAMED
-	       : cors == CALLER_CORS_ANY ? LWS_PAGE_ANY
-	       : ours                    ? LWS_PAGE_SIBLING
-	                                 : LWS_PAGE_FOREIGN;
+	return cors == CALLER_CORS_NAMED ? CALLER_PAGE_NAMED
+	       : cors == CALLER_CORS_ANY ? CALLER_PAGE_ANY
+	       : ours                    ? CALLER_PAGE_SIBLING
+	                                 : CALLER_PAGE_FOREIGN;
 }
 
 /* A copy of a header, to be freed; NULL: it is absent, or not to be had. */
@@ -144,25 +122,25 @@ static char *copy_header(struct lws *wsi, enum lws_token_indexes token)
 }
 
 /* RFC 6265 section 5.4: name=value pairs between "; ". */
-static void read_guest(const char *header, const char *name, char out[LWS_GUEST_STRLEN])
+static void read_guest(const char *header, const char *name, char out[CALLER_GUEST_STRLEN])
 {
 	size_t name_len = strlen(name), len;
 
 	for (const char *at = header; *at; at += len + (at[len] == ';')) {
 		at += strspn(at, " ");
 		len = strcspn(at, ";");
-		if (len != name_len + LWS_GUEST_STRLEN || at[name_len] != '=' ||
+		if (len != name_len + CALLER_GUEST_STRLEN || at[name_len] != '=' ||
 		    strncmp(at, name, name_len) != 0)
 			continue;
-		memcpy(out, at + name_len + 1, LWS_GUEST_STRLEN - 1);
-		out[LWS_GUEST_STRLEN - 1] = 0;
+		memcpy(out, at + name_len + 1, CALLER_GUEST_STRLEN - 1);
+		out[CALLER_GUEST_STRLEN - 1] = 0;
 		return;
 	}
 }
 
 /* What stands in the Host header, or our own address. */
 static void read_host(struct lws *wsi, const struct addr *local, struct authority *asked,
-                      struct lws_origin *out)
+                      struct caller *out)
 {
 	char *header = copy_header(wsi, WSI_TOKEN_HOST), ip[ADDR_STRLEN];
 
@@ -187,43 +165,39 @@ static bool names_others(struct lws *wsi)
 }
 
 /* Where a header cannot be copied, the worst is assumed. */
-void origin_read(const struct origin_rules *rules, struct lws *wsi, struct lws_origin *out)
+void origin_read_caller(const struct origin_rules *rules, struct lws *wsi, struct caller *out)
 {
-	const struct web_told *told = lws_get_opaque_user_data(wsi);
+	const struct web_visit *visit = lws_get_opaque_user_data(wsi);
+	const struct arrival *a = &visit->arrival;
 	struct authority asked;
-	struct addr local;
 	char *header;
 
 	memset(out, 0, sizeof(*out));
-	read_socket(lws_get_socket_fd(wsi), &out->peer, &local);
-	if (told) {
-		out->peer = told->peer;
-		out->tls = told->tls;
-		local = told->local;
-	}
-	out->proxied = (told && told->by_proxy) || names_others(wsi);
-	if (out->proxied && !(told && told->by_proxy) && rules->ops->proxy_seen)
-		rules->ops->proxy_seen(rules->ctx, &out->peer);
-	read_host(wsi, &local, &asked, out);
+	out->client = a->client;
+	out->https = a->https;
+	out->forwarded = a->forwarded || names_others(wsi);
+	if (out->forwarded && !a->forwarded && rules->ops->proxy_seen)
+		rules->ops->proxy_seen(rules->ctx, &out->client);
+	read_host(wsi, &a->local, &asked, out);
 	out->host_unknown = *asked.host && !is_ours(rules, asked.host) && !is_origin(rules, &asked);
 	if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) > 0) {
 		header = copy_header(wsi, WSI_TOKEN_ORIGIN);
-		out->page = header ? page_of(rules, header, &asked) : LWS_PAGE_FOREIGN;
+		out->page = header ? page_of(rules, header, &asked) : CALLER_PAGE_FOREIGN;
 		free(header);
 	}
 	header = copy_header(wsi, WSI_TOKEN_HTTP_COOKIE);
 	if (header)
-		read_guest(header, out->tls ? ORIGIN_GUEST_COOKIE_TLS : ORIGIN_GUEST_COOKIE,
+		read_guest(header, out->https ? ORIGIN_GUEST_COOKIE_TLS : ORIGIN_GUEST_COOKIE,
 		           out->guest);
 	free(header);
 }
 
-bool origin_may_ask(const struct lws_origin *o)
+bool origin_may_ask(const struct caller *caller)
 {
-	return o->page != LWS_PAGE_FOREIGN && o->page != LWS_PAGE_SIBLING;
+	return caller->page != CALLER_PAGE_FOREIGN && caller->page != CALLER_PAGE_SIBLING;
 }
 
-bool origin_may_connect(const struct lws_origin *o)
+bool origin_may_connect(const struct caller *caller)
 {
-	return o->page != LWS_PAGE_FOREIGN;
+	return caller->page != CALLER_PAGE_FOREIGN;
 }

@@ -27,12 +27,12 @@ struct origin_rules {
 };
 
 /* Copies what it finds. */
-void origin_read(const struct origin_rules *rules, struct lws *wsi, struct lws_origin *out);
+void origin_read_caller(const struct origin_rules *rules, struct lws *wsi, struct caller *out);
 
 /* Whether the page may have what matters; the WebSocket is open to pages from our other ports, too.
  */
-bool origin_may_ask(const struct lws_origin *o);
-bool origin_may_connect(const struct lws_origin *o);
+bool origin_may_ask(const struct caller *caller);
+bool origin_may_connect(const struct caller *caller);
 
 /* What is answered to others, with status 403 and this code. */
 #define ORIGIN_FOREIGN_CODE "foreign-origin"

@@ -72,19 +72,19 @@ static void log_quietly(int level, const char *line)
 	log_lws(LOG_LEVEL_DEBUG, line);
 }
 
-static void read_origin(void *ctx, struct lws *wsi, struct lws_origin *out)
+static void read_caller(void *ctx, struct lws *wsi, struct caller *out)
 {
 	struct web *w = ctx;
 
-	origin_read(&w->rules, wsi, out);
+	origin_read_caller(&w->rules, wsi, out);
 }
 
 static int on_head(struct web *w, struct lws *wsi, struct http_exchange **slot)
 {
-	struct lws_origin origin;
+	struct caller caller;
 
-	read_origin(w, wsi, &origin);
-	return web_http_head(&w->http, wsi, &origin, slot);
+	read_caller(w, wsi, &caller);
+	return web_http_head(&w->http, wsi, &caller, slot);
 }
 
 /* RFC 6455 section 4.1: a nonce of 16 bytes in base64. */
@@ -108,7 +108,7 @@ static bool is_version_13(struct lws *wsi)
 
 static int on_upgrade(struct web *w, struct lws *wsi, char *to)
 {
-	struct lws_origin origin;
+	struct caller caller;
 
 	/* RFC 9110 section 7.8: an offer to upgrade to anything else may be passed over. LWS goes
 	 * on with the plain request when it does not know what is offered. */
@@ -116,11 +116,11 @@ static int on_upgrade(struct web *w, struct lws *wsi, char *to)
 		*to = '-';
 		return 0;
 	}
-	read_origin(w, wsi, &origin);
-	if (origin.host_bad || lws_hdr_total_length(wsi, WSI_TOKEN_HOST) <= 0)
+	read_caller(w, wsi, &caller);
+	if (caller.host_bad || lws_hdr_total_length(wsi, WSI_TOKEN_HOST) <= 0)
 		return web_http_refuse(wsi, 400, "bad-request", "The Host header names no host.",
 		                       NULL);
-	if (!origin_may_connect(&origin))
+	if (!origin_may_connect(&caller))
 		return web_http_refuse(wsi, 403, ORIGIN_FOREIGN_CODE, ORIGIN_FOREIGN_TEXT, NULL);
 	if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) <= 0)
 		return web_http_refuse(wsi, 400, "bad-request", "A WebSocket must start with GET.",
@@ -139,7 +139,7 @@ static int on_upgrade(struct web *w, struct lws *wsi, char *to)
 	return 0;
 }
 
-static void forget_origin(struct lws *wsi);
+static void end_visit(struct lws *wsi);
 
 static void free_http(struct conn *s)
 {
@@ -165,7 +165,7 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 		w = lws_context_user(lws_get_context(wsi));
 		return on_head(w, wsi, &s->http);
 	case LWS_CALLBACK_WSI_DESTROY:
-		forget_origin(wsi);
+		end_visit(wsi);
 		return 0;
 	case LWS_CALLBACK_HTTP_BODY:
 		return s->http ? web_http_body(s->http, in, len) : -1;
@@ -197,17 +197,18 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 	return 0;
 }
 
-static int on_ice_servers(void *ctx, const struct lws_origin *origin,
+static int on_ice_servers(void *ctx, const struct caller *from,
                           const struct hub_ice_request *request)
 {
 	struct web *w = ctx;
-	struct caller caller = http_api_caller(origin, request->key);
+	struct caller caller = *from;
 	struct ice_grant grant;
 	json_t *servers;
 	int rc;
 
+	caller.api_token = request->key;
 	caller.own = true;
-	rc = w->ops.grant(w->ctx, &caller, request->name, 0, origin->host, &grant);
+	rc = w->ops.grant(w->ctx, &caller, request->name, 0, &grant);
 	if (rc)
 		return rc;
 	servers = ice_grant_servers(&grant);
@@ -290,7 +291,7 @@ int web_start(struct event_base *base, const struct web_conf *conf, const struct
               void *ctx, struct web **out, struct why *why)
 {
 	static const struct lws_hub_ops hub_ops = {
-	    .origin = read_origin, .ice_servers = on_ice_servers, .event = on_signal_event};
+	    .caller = read_caller, .ice_servers = on_ice_servers, .event = on_signal_event};
 	struct web *w;
 	int rc = 0;
 
@@ -332,35 +333,28 @@ out:
 	return rc;
 }
 
-int web_adopt(struct web *w, int fd)
+int web_adopt(struct web *w, const struct web_visit *visit)
 {
-	struct lws *wsi = lws_adopt_socket_vhost(w->vhost, fd); /* closes fd on failure */
-
-	nest_kick(w->nest);
-	return wsi ? 0 : -E_NOMEM;
-}
-
-int web_adopt_from(struct web *w, int fd, const struct web_origin *origin)
-{
-	struct lws *wsi = lws_adopt_socket_vhost(w->vhost, fd);
+	/* LWS closes the socket on failure. */
+	struct lws *wsi = lws_adopt_socket_vhost(w->vhost, visit->arrival.fd);
 
 	nest_kick(w->nest);
 	if (!wsi) {
-		origin->gone(origin->ctx);
+		visit->gone(visit->ctx);
 		return -E_NOMEM;
 	}
-	lws_set_opaque_user_data(wsi, (void *)(uintptr_t)origin);
+	lws_set_opaque_user_data(wsi, (void *)(uintptr_t)visit);
 	return 0;
 }
 
-static void forget_origin(struct lws *wsi)
+static void end_visit(struct lws *wsi)
 {
-	const struct web_origin *origin = lws_get_opaque_user_data(wsi);
+	const struct web_visit *visit = lws_get_opaque_user_data(wsi);
 
-	if (!origin)
+	if (!visit)
 		return;
 	lws_set_opaque_user_data(wsi, NULL);
-	origin->gone(origin->ctx);
+	visit->gone(visit->ctx);
 }
 
 int web_load_cert(struct web *w, const char *cert_path, struct why *why)

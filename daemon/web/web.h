@@ -8,8 +8,8 @@
 
 #include "base/addr.h"
 #include "base/error.h"
-#include "daemon/issue/caller.h"
 #include "daemon/issue/ice.h"
+#include "daemon/listen/arrival.h"
 #include "signal/lws_hub.h"
 
 #include <event2/event.h>
@@ -27,12 +27,12 @@ struct http_request;
 struct http_response;
 
 struct web_ops {
-	/* Makes a credential for name ("" for none) with URIs under host. ttl_s 0 asks for the
-	 * default. 0, -E_DENIED (401), -E_SCOPE (403), -E_UNREACHABLE (503), -E_REVOKED (403),
+	/* Makes a credential for name ("" for none) with URIs under caller->host. ttl_s 0 asks for
+	 * the default. 0, -E_DENIED (401), -E_SCOPE (403), -E_UNREACHABLE (503), -E_REVOKED (403),
 	 * -E_INVAL (400), -E_LIMIT (429; out->retry_after_s, alone, says when), -E_NOMEM (500); any
 	 * other is for the operator to mend (503). */
 	int (*grant)(void *ctx, const struct caller *caller, const char *name, int64_t ttl_s,
-	             const char *host, struct ice_grant *out);
+	             struct ice_grant *out);
 
 	/* Optional. Revokes one credential ("expiry:name") or all of a user; 0 when that is on the
 	 * disk. -E_DENIED (401), -E_SCOPE (403), -E_INVAL (400), -E_STALE (it has expired); any
@@ -47,11 +47,11 @@ struct web_ops {
 
 	/* Optional. Uses up a guest's link; secret is for the cookie. -E_DENIED: there is none of
 	 * that token, or it was used or is too old. */
-	int (*enter)(void *ctx, const char *token, char secret[LWS_GUEST_STRLEN]);
+	int (*enter)(void *ctx, const char *token, char secret[CALLER_GUEST_STRLEN]);
 
 	/* Optional. Somebody at that address speaks for others, as a proxy does, and is not
 	 * trusted. */
-	void (*proxy_seen)(void *ctx, const struct addr *peer);
+	void (*proxy_seen)(void *ctx, const struct addr *client);
 
 	/* Optional. False while no new work is wanted: /readyz says 503. */
 	bool (*ready)(void *ctx);
@@ -75,27 +75,16 @@ void web_conf_default(struct web_conf *conf);
 int web_start(struct event_base *base, const struct web_conf *conf, const struct web_ops *ops,
               void *ctx, struct web **out, struct why *why);
 
-/* Takes over an accepted socket of which nothing has been read (peeking is fine), also when it
- * fails: -E_NOMEM. */
-int web_adopt(struct web *w, int fd);
-
-/* Who is at the other end, where that is not the socket's own: behind a proxy, or when somebody
- * else has taken the TLS off. It is the opaque user data of the connection in LWS. */
-struct web_told {
-	struct addr peer, local;
-	bool tls;
-	bool by_proxy; /* a trusted proxy has said who it is */
-};
-
-/* What the socket itself does not tell. */
-struct web_origin {
-	struct web_told told;
+/* An arrival that the web has, as the opaque user data of its connection in LWS. */
+struct web_visit {
+	struct arrival arrival;
 	void (*gone)(void *ctx); /* the connection has closed, or could not be adopted */
 	void *ctx;
 };
 
-/* The same; borrows origin until it calls gone, which it does exactly once. */
-int web_adopt_from(struct web *w, int fd, const struct web_origin *origin);
+/* Takes over the socket of an arrival, of which nothing has been read (peeking is fine), also when
+ * it fails: -E_NOMEM. Borrows visit until it calls gone, which it does exactly once. */
+int web_adopt(struct web *w, const struct web_visit *visit);
 
 /* Reads the certificate's names again; on an error the old ones stay. 0, or a code with why set. */
 int web_load_cert(struct web *w, const char *cert_path, struct why *why);

@@ -230,7 +230,7 @@ int web_http_writable(struct http_exchange *s)
 }
 
 /* RFC 9110 section 11.1: the scheme's name is case-insensitive. */
-static char *bearer_of(struct lws *wsi)
+static char *api_token_of(struct lws *wsi)
 {
 	static const char scheme[] = "bearer ";
 	char *value = copy_header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION), *token = NULL;
@@ -271,7 +271,7 @@ void web_http_free(struct http_exchange *s)
 	http_response_done(&s->late);
 	free(s->q.path);
 	free(s->q.content_type);
-	free(s->q.bearer);
+	free(s->q.api_token);
 	free(s->q.page_origin);
 	free(s->q.cookie);
 	free(s->q.body);
@@ -292,7 +292,7 @@ static int exchange_new(struct lws *wsi, struct http_exchange **out)
 	s->q.method = method_of(wsi, &uri);
 	s->q.path = copy_header(wsi, uri);
 	s->q.content_type = copy_header(wsi, WSI_TOKEN_HTTP_CONTENT_TYPE);
-	s->q.bearer = bearer_of(wsi);
+	s->q.api_token = api_token_of(wsi);
 	s->q.page_origin = copy_header(wsi, WSI_TOKEN_ORIGIN);
 	s->q.cookie = copy_header(wsi, WSI_TOKEN_HTTP_COOKIE);
 	s->q.preflight = s->q.method == HTTP_OPTIONS && s->q.page_origin && *s->q.page_origin &&
@@ -337,7 +337,7 @@ static int answer(struct http_exchange *s)
 	return -1;
 }
 
-int web_http_head(const struct web_http *h, struct lws *wsi, const struct lws_origin *origin,
+int web_http_head(const struct web_http *h, struct lws *wsi, const struct caller *caller,
                   struct http_exchange **slot)
 {
 	struct http_exchange *s;
@@ -345,7 +345,7 @@ int web_http_head(const struct web_http *h, struct lws *wsi, const struct lws_or
 	int rc = body_length(wsi, &len);
 
 	/* RFC 9112 section 3.2 */
-	if (origin->host_bad)
+	if (caller->host_bad)
 		return web_http_refuse(wsi, 400, "bad-request",
 		                       "The Host header names no host: write HOST or HOST:PORT.",
 		                       NULL);
@@ -358,7 +358,8 @@ int web_http_head(const struct web_http *h, struct lws *wsi, const struct lws_or
 	if (exchange_new(wsi, &s))
 		return -1;
 	s->http = h;
-	s->q.origin = *origin;
+	s->q.caller = *caller;
+	s->q.caller.api_token = s->q.api_token;
 	s->expected = len;
 	if (!len) {
 		answer(s);

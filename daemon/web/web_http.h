@@ -22,7 +22,7 @@ struct web_http {
 
 /* The head of a request is there. Returns what the LWS callback has to return; when that is 0
  * *slot holds an exchange that waits for the body. slot NULL: no body is taken. */
-int web_http_head(const struct web_http *h, struct lws *wsi, const struct lws_origin *origin,
+int web_http_head(const struct web_http *h, struct lws *wsi, const struct caller *caller,
                   struct http_exchange **slot);
 
 /* A part of the body; the last one is answered. */
