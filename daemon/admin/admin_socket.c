@@ -27,20 +27,20 @@
 #define IDLE_S         60
 #define PAUSE_MS       200
 
-struct client {
+struct admin_client {
 	struct admin_socket *socket;
 	struct bufferevent *bev;
 	char actor[48];
 	struct admin_later *later; /* nothing more is asked before its answer */
 	bool ended;                /* has said all; the rest of the answers is still to go out */
-	struct client *prev, *next;
+	struct admin_client *prev, *next;
 };
 
 struct admin_socket {
 	struct event_base *base;
 	struct admin *admin;
 	struct event *listener, *resume;
-	struct client *clients;
+	struct admin_client *clients;
 	unsigned client_n;
 	struct sockaddr_un addr;
 	int dir_fd; /* that addr leads through, or -1 */
@@ -60,7 +60,7 @@ static void close_client(struct admin_socket *s, int fd)
 		close(fd);
 }
 
-static void client_free(struct client *c)
+static void client_free(struct admin_client *c)
 {
 	int fd = bufferevent_getfd(c->bev);
 
@@ -75,7 +75,7 @@ static void client_free(struct client *c)
 	free(c);
 }
 
-static int ask(struct client *c, const char *line, size_t len, struct admin_answer *out)
+static int ask(struct admin_client *c, const char *line, size_t len, struct admin_answer *out)
 {
 	const struct admin_caller caller = {
 	    .actor = c->actor, .role = STORE_ROLE_ADMIN, .on_host = true};
@@ -94,7 +94,7 @@ static int ask(struct client *c, const char *line, size_t len, struct admin_answ
 }
 
 /* Steals the result. False: out of memory. */
-static bool say(struct client *c, int r, const struct admin_answer *answer)
+static bool say(struct admin_client *c, int r, const struct admin_answer *answer)
 {
 	json_t *said =
 	    r ? json_pack("{sb s{ss si so}}", "ok", 0, "error", "code", admin_code_text(r),
@@ -114,7 +114,7 @@ static bool say(struct client *c, int r, const struct admin_answer *answer)
 /* on_written() reads on. */
 static void on_answer(void *ctx, int r, struct admin_answer *answer)
 {
-	struct client *c = ctx;
+	struct admin_client *c = ctx;
 
 	c->later = NULL;
 	if (!say(c, r, answer))
@@ -125,7 +125,7 @@ static void on_read(struct bufferevent *bev, void *ctx)
 {
 	struct evbuffer *in = bufferevent_get_input(bev);
 	struct admin_answer answer;
-	struct client *c = ctx;
+	struct admin_client *c = ctx;
 	char *line;
 	size_t len;
 	int r;
@@ -155,7 +155,7 @@ static void on_read(struct bufferevent *bev, void *ctx)
 
 static void on_written(struct bufferevent *bev, void *ctx)
 {
-	struct client *c = ctx;
+	struct admin_client *c = ctx;
 
 	if (c->ended) {
 		client_free(c);
@@ -169,7 +169,7 @@ static void on_written(struct bufferevent *bev, void *ctx)
 
 static void on_event(struct bufferevent *bev, short what, void *ctx)
 {
-	struct client *c = ctx;
+	struct admin_client *c = ctx;
 
 	c->ended = what & BEV_EVENT_EOF && evbuffer_get_length(bufferevent_get_output(bev));
 	if (!c->ended)
@@ -210,7 +210,7 @@ static void on_accept(evutil_socket_t listener, short what, void *ctx)
 	struct admin_socket *s = ctx;
 	struct ucred who = {.uid = (uid_t)-1};
 	socklen_t len = sizeof(who);
-	struct client *c;
+	struct admin_client *c;
 	int fd = take_one(s);
 
 	(void)listener;

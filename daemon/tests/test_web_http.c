@@ -242,7 +242,7 @@ static void test_lying_lengths(void **state)
 {
 	static const char *const lies[] = {"-1", "1x", "99999999999999999999999", "0x10", "1, 2"};
 	struct fixture *f = *state;
-	struct client *c;
+	struct web_client *c;
 	char text[200], *big;
 
 	for (size_t i = 0; i < sizeof(lies) / sizeof(*lies); i++) {
@@ -280,7 +280,7 @@ static void test_unfinished_requests_time_out(void **state)
 	    "", "GET / HT", "POST /turn HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc"};
 	struct fixture *f = *state;
 	struct web_conf conf;
-	struct client *c[3];
+	struct web_client *c[3];
 
 	default_conf(f, &conf);
 	conf.request_timeout_s = 1;
@@ -328,7 +328,7 @@ static void test_garbage(void **state)
 
 	for (size_t i = 0; i < sizeof(garbage) / sizeof(*garbage); i++) {
 		for (int tls = 0; tls < 2; tls++) {
-			struct client *c = client_open(f->base, tls ? f->tls_port : f->port);
+			struct web_client *c = client_open(f->base, tls ? f->tls_port : f->port);
 
 			client_send(c, garbage[i], strlen(garbage[i]));
 			while (client_more(c, 100))
@@ -337,7 +337,7 @@ static void test_garbage(void **state)
 		}
 	}
 	for (int i = 0; i < 40; i++) {
-		struct client *c = client_open(f->base, i & 1 ? f->tls_port : f->port);
+		struct web_client *c = client_open(f->base, i & 1 ? f->tls_port : f->port);
 
 		for (size_t j = 0; j < sizeof(noise); j++)
 			noise[j] = (char)rand_r(&seed);
@@ -347,7 +347,7 @@ static void test_garbage(void **state)
 	}
 	/* a header without end */
 	for (int i = 0; i < 2; i++) {
-		struct client *c = client_open(f->base, f->port);
+		struct web_client *c = client_open(f->base, f->port);
 
 		client_send(c, "GET / HTTP/1.1\r\nHost: ", 22);
 		memset(noise, 'a', sizeof(noise));
@@ -413,7 +413,7 @@ static void test_body_deadline(void **state)
 	static const char head[] = "POST /turn HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n";
 	struct fixture *f = *state;
 	struct web_conf conf;
-	struct client *c;
+	struct web_client *c;
 	bool more = true;
 
 	default_conf(f, &conf);

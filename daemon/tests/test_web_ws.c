@@ -17,7 +17,7 @@
 static void test_upgrade(void **state)
 {
 	struct fixture *f = *state;
-	struct client *c;
+	struct web_client *c;
 	char *head;
 
 	for (int tls = 0; tls < 2; tls++) {
@@ -48,7 +48,7 @@ static void test_upgrade(void **state)
 static void test_call_between_plain_and_tls(void **state)
 {
 	struct fixture *f = *state;
-	struct client *a = sign_in(f, "alice", false), *b = sign_in(f, "bob", true);
+	struct web_client *a = sign_in(f, "alice", false), *b = sign_in(f, "bob", true);
 	size_t len = 12072; /* the largest offer of the sample */
 	char *offer = malloc(len + 1), *heard = malloc(len + 1);
 	struct ws_frame frame;
@@ -86,7 +86,7 @@ static void test_call_between_plain_and_tls(void **state)
 static void test_fragments(void **state)
 {
 	struct fixture *f = *state;
-	struct client *c = sign_in(f, "alice", true);
+	struct web_client *c = sign_in(f, "alice", true);
 	char big[40000];
 
 	ws_send(c, false, WS_TEXT, "{\"type\":\"wa", 11);
@@ -120,7 +120,7 @@ static void test_oversize(void **state)
 	struct fixture *f = *state;
 	size_t len = 64 * 1024;
 	char *big = calloc(1, len + 1);
-	struct client *c;
+	struct web_client *c;
 
 	memset(big, 'x', len);
 	/* in one frame: judged by its header */
@@ -143,7 +143,7 @@ static void test_oversize(void **state)
 static void test_bad_frames(void **state)
 {
 	struct fixture *f = *state;
-	struct client *c;
+	struct web_client *c;
 
 	c = sign_in(f, "alice", false);
 	ws_send(c, true, WS_BINARY, "\0\1\2", 3);
@@ -184,7 +184,7 @@ static void test_bad_messages(void **state)
 	    "{\"type\":\"video-offer\",\"target\":\"nobody\"}",
 	};
 	struct fixture *f = *state;
-	struct client *c = sign_in(f, "alice", true);
+	struct web_client *c = sign_in(f, "alice", true);
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		ws_say(c, bad[i]);
@@ -199,7 +199,7 @@ static void test_bad_messages(void **state)
 static void test_close_handshake(void **state)
 {
 	struct fixture *f = *state;
-	struct client *a = sign_in(f, "alice", false), *b = sign_in(f, "bob", false);
+	struct web_client *a = sign_in(f, "alice", false), *b = sign_in(f, "bob", false);
 
 	expect_text(a, "{\"type\":\"userlist\"");
 	ws_send(b, true, WS_CLOSE, "\x03\xe8", 2);
@@ -213,7 +213,7 @@ static void test_close_handshake(void **state)
 static void test_ice_servers_over_websocket(void **state)
 {
 	struct fixture *f = *state;
-	struct client *c = client_open(f->base, f->tls_port);
+	struct web_client *c = client_open(f->base, f->tls_port);
 
 	free(ws_upgrade(c, "/ws", "Origin: https://relay.example:6503\r\n"));
 	expect_text(c, "{\"type\":\"id\"");
@@ -291,7 +291,7 @@ static void test_pages(void **state)
 
 	f->grant_rc = -E_DENIED;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct client *c = client_open(f->base, f->port);
+		struct web_client *c = client_open(f->base, f->port);
 		char *head;
 
 		snprintf(extra, sizeof(extra), "Host: %s\r\n%s%s%s", cases[i].host,
@@ -317,7 +317,7 @@ static void test_pages(void **state)
 		extra[i] = '.';
 	memcpy(extra + 306, "\r\n", 3);
 	{
-		struct client *c = client_open(f->base, f->port);
+		struct web_client *c = client_open(f->base, f->port);
 		char *head = ws_upgrade(c, "/ws", extra);
 
 		assert_int_equal(strncmp(head, "HTTP/1.1 400 ", 13), 0);
@@ -338,7 +338,7 @@ static void test_any_page(void **state)
 	f->any_page = true;
 	f->grant_rc = -E_DENIED;
 	for (size_t i = 0; i < sizeof(origins) / sizeof(*origins); i++) {
-		struct client *c = client_open(f->base, f->port);
+		struct web_client *c = client_open(f->base, f->port);
 
 		snprintf(extra, sizeof(extra), "Host: relay.example:6503\r\nOrigin: %s\r\n",
 		         origins[i]);
@@ -356,7 +356,7 @@ static void test_full_house(void **state)
 {
 	struct fixture *f = *state;
 	struct web_conf conf;
-	struct client *a, *b;
+	struct web_client *a, *b;
 	char *head;
 
 	default_conf(f, &conf);
@@ -378,7 +378,7 @@ static void test_silent_client_is_pinged_and_dropped(void **state)
 {
 	struct fixture *f = *state;
 	struct web_conf conf;
-	struct client *a;
+	struct web_client *a;
 	struct ws_frame frame;
 
 	default_conf(f, &conf);
@@ -404,7 +404,7 @@ static void test_silent_client_is_pinged_and_dropped(void **state)
 static const char without_slow[] = "{\"type\":\"userlist\",\"users\":[\"fast\",\"sender\"]}";
 
 /* The broadcast, or (true) the news that the slow one is gone, which may come in between. */
-static bool expect_line_or_leaving(struct client *c, const char *line)
+static bool expect_line_or_leaving(struct web_client *c, const char *line)
 {
 	struct ws_frame frame = {0};
 	bool left;
@@ -420,7 +420,7 @@ static void test_slow_client_does_not_hurt_the_others(void **state)
 {
 	struct fixture *f = *state;
 	struct web_conf conf;
-	struct client *slow, *fast, *sender;
+	struct web_client *slow, *fast, *sender;
 	char text[9000], line[64];
 	bool told = false;
 
@@ -462,7 +462,7 @@ static void test_slow_client_does_not_hurt_the_others(void **state)
 static void test_many_joins_do_not_overflow_queues(void **state)
 {
 	struct fixture *f = *state;
-	struct client *c[150], *first;
+	struct web_client *c[150], *first;
 	struct ws_frame frame;
 	char text[100], *last = NULL;
 
@@ -498,7 +498,7 @@ static void test_noise_after_the_upgrade(void **state)
 	char noise[2000];
 
 	for (int i = 0; i < 60; i++) {
-		struct client *c = open_ws(f, i & 1);
+		struct web_client *c = open_ws(f, i & 1);
 		size_t len = (size_t)rand_r(&seed) % sizeof(noise);
 
 		for (size_t j = 0; j < len; j++)
@@ -514,7 +514,7 @@ static void test_noise_after_the_upgrade(void **state)
 static void test_goodbye(void **state)
 {
 	struct fixture *f = *state;
-	struct client *a = sign_in(f, "alice", false), *b = sign_in(f, "bob", true);
+	struct web_client *a = sign_in(f, "alice", false), *b = sign_in(f, "bob", true);
 
 	expect_text(a, "{\"type\":\"userlist\"");
 	web_stop(f->web);
@@ -534,7 +534,7 @@ static bool is_ann(void *ctx, const char *name)
 static void test_told_of_a_revocation(void **state)
 {
 	struct fixture *f = *state;
-	struct client *ann = sign_in(f, "ann", false), *bob = sign_in(f, "bob", true);
+	struct web_client *ann = sign_in(f, "ann", false), *bob = sign_in(f, "bob", true);
 
 	expect_text(ann, "{\"type\":\"userlist\"");
 	assert_int_equal(web_tell_revoked(f->web, is_ann, NULL), 1);
@@ -583,7 +583,7 @@ static void test_bad_openings(void **state)
 static void test_close_of_one_byte(void **state)
 {
 	struct fixture *f = *state;
-	struct client *c = sign_in(f, "ann", false);
+	struct web_client *c = sign_in(f, "ann", false);
 
 	ws_send(c, true, WS_CLOSE, "\x03", 1);
 	expect_close(c, 1002);

@@ -45,9 +45,9 @@ static void die(const char *what)
 	abort();
 }
 
-struct client *client_open(struct event_base *base, uint16_t port)
+struct web_client *client_open(struct event_base *base, uint16_t port)
 {
-	struct client *c = calloc(1, sizeof(*c));
+	struct web_client *c = calloc(1, sizeof(*c));
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
 
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -60,7 +60,7 @@ struct client *client_open(struct event_base *base, uint16_t port)
 	return c;
 }
 
-void client_close(struct client *c)
+void client_close(struct web_client *c)
 {
 	if (!c)
 		return;
@@ -69,7 +69,7 @@ void client_close(struct client *c)
 	free(c);
 }
 
-bool client_send(struct client *c, const void *data, size_t len)
+bool client_send(struct web_client *c, const void *data, size_t len)
 {
 	const char *p = data;
 	int64_t until = now_ms() + CLIENT_WAIT_MS;
@@ -89,7 +89,7 @@ bool client_send(struct client *c, const void *data, size_t len)
 	return true;
 }
 
-bool client_more(struct client *c, int wait_ms)
+bool client_more(struct web_client *c, int wait_ms)
 {
 	int64_t until = now_ms() + wait_ms;
 	char chunk[16384];
@@ -115,7 +115,7 @@ bool client_more(struct client *c, int wait_ms)
 	return false;
 }
 
-char *client_talk(struct client *c, const char *text)
+char *client_talk(struct web_client *c, const char *text)
 {
 	client_send(c, text, strlen(text));
 	while (client_more(c, CLIENT_WAIT_MS))
@@ -123,13 +123,13 @@ char *client_talk(struct client *c, const char *text)
 	return strdup((char *)c->in);
 }
 
-static void take(struct client *c, size_t n)
+static void take(struct web_client *c, size_t n)
 {
 	memmove(c->in, c->in + n, c->in_len - n + 1);
 	c->in_len -= n;
 }
 
-char *ws_upgrade(struct client *c, const char *path, const char *extra)
+char *ws_upgrade(struct web_client *c, const char *path, const char *extra)
 {
 	char text[1024], *end, *head;
 
@@ -149,7 +149,7 @@ char *ws_upgrade(struct client *c, const char *path, const char *extra)
 	return head;
 }
 
-bool ws_send(struct client *c, bool fin, unsigned opcode, const void *data, size_t len)
+bool ws_send(struct web_client *c, bool fin, unsigned opcode, const void *data, size_t len)
 {
 	static const uint8_t mask[4] = {0x37, 0xfa, 0x21, 0x3d};
 	uint8_t *buf = malloc(len + 14);
@@ -177,12 +177,12 @@ bool ws_send(struct client *c, bool fin, unsigned opcode, const void *data, size
 	return sent;
 }
 
-bool ws_say(struct client *c, const char *text)
+bool ws_say(struct web_client *c, const char *text)
 {
 	return ws_send(c, true, WS_TEXT, text, strlen(text));
 }
 
-static bool have(struct client *c, size_t n)
+static bool have(struct web_client *c, size_t n)
 {
 	while (c->in_len < n) {
 		if (!client_more(c, CLIENT_WAIT_MS))
@@ -191,7 +191,7 @@ static bool have(struct client *c, size_t n)
 	return true;
 }
 
-bool ws_recv(struct client *c, struct ws_frame *f)
+bool ws_recv(struct web_client *c, struct ws_frame *f)
 {
 	size_t head = 2, len;
 
@@ -219,7 +219,7 @@ bool ws_recv(struct client *c, struct ws_frame *f)
 	return true;
 }
 
-bool ws_hears(struct client *c, const char *prefix)
+bool ws_hears(struct web_client *c, const char *prefix)
 {
 	struct ws_frame f = {0};
 	bool found = false;
@@ -231,9 +231,9 @@ bool ws_hears(struct client *c, const char *prefix)
 	return found;
 }
 
-struct client *ws_join(struct event_base *base, uint16_t port, const char *name)
+struct web_client *ws_join(struct event_base *base, uint16_t port, const char *name)
 {
-	struct client *c = client_open(base, port);
+	struct web_client *c = client_open(base, port);
 	char text[128];
 
 	free(ws_upgrade(c, "/ws", "Sec-WebSocket-Protocol: json\r\n"));

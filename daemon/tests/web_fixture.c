@@ -228,7 +228,7 @@ void restart(struct fixture *f, const struct web_conf *conf)
 	start(f, conf);
 }
 
-void expect_text(struct client *c, const char *prefix)
+void expect_text(struct web_client *c, const char *prefix)
 {
 	struct ws_frame f = {0};
 
@@ -240,7 +240,7 @@ void expect_text(struct client *c, const char *prefix)
 	free(f.data);
 }
 
-void expect_close(struct client *c, unsigned code)
+void expect_close(struct web_client *c, unsigned code)
 {
 	struct ws_frame f = {0};
 
@@ -252,9 +252,9 @@ void expect_close(struct client *c, unsigned code)
 	free(f.data);
 }
 
-struct client *open_ws(struct fixture *f, bool tls)
+struct web_client *open_ws(struct fixture *f, bool tls)
 {
-	struct client *c = client_open(f->base, tls ? f->tls_port : f->port);
+	struct web_client *c = client_open(f->base, tls ? f->tls_port : f->port);
 	char *head = ws_upgrade(c, "/", "Sec-WebSocket-Protocol: json\r\n");
 
 	if (strncmp(head, "HTTP/1.1 101 ", 13) != 0)
@@ -264,9 +264,9 @@ struct client *open_ws(struct fixture *f, bool tls)
 	return c;
 }
 
-struct client *sign_in(struct fixture *f, const char *name, bool tls)
+struct web_client *sign_in(struct fixture *f, const char *name, bool tls)
 {
-	struct client *c = open_ws(f, tls);
+	struct web_client *c = open_ws(f, tls);
 	char text[200];
 
 	snprintf(text, sizeof(text), "{\"name\":\"%s\",\"type\":\"username\"}", name);
@@ -277,7 +277,7 @@ struct client *sign_in(struct fixture *f, const char *name, bool tls)
 
 char *get(struct fixture *f, bool tls, const char *request)
 {
-	struct client *c = client_open(f->base, tls ? f->tls_port : f->port);
+	struct web_client *c = client_open(f->base, tls ? f->tls_port : f->port);
 	char *response = client_talk(c, request);
 
 	client_close(c);
@@ -298,7 +298,7 @@ void expect_status(struct fixture *f, const char *request, int status, const cha
 /* After every attack: it still serves, and both ends of a call hear each other. */
 void still_serves(struct fixture *f)
 {
-	struct client *a, *b;
+	struct web_client *a, *b;
 
 	expect_status(f, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 200, "{\"status\":\"ok\"}");
 	a = sign_in(f, "still-a", false);

@@ -51,12 +51,12 @@ void restart(struct fixture *f, const struct web_conf *conf);
 void make_cert(const char *cert_path, const char *key_path, const char *cn);
 
 /* The next frame is a text that begins so, or a close frame. */
-void expect_text(struct client *c, const char *prefix);
-void expect_close(struct client *c, unsigned code);
+void expect_text(struct web_client *c, const char *prefix);
+void expect_close(struct web_client *c, unsigned code);
 
 /* A WebSocket that has got its id; one that has got its name, too. */
-struct client *open_ws(struct fixture *f, bool tls);
-struct client *sign_in(struct fixture *f, const char *name, bool tls);
+struct web_client *open_ws(struct fixture *f, bool tls);
+struct web_client *sign_in(struct fixture *f, const char *name, bool tls);
 
 /* One request on a connection of its own. get() returns the response (to be freed). */
 char *get(struct fixture *f, bool tls, const char *request);

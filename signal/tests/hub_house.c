@@ -16,7 +16,7 @@
 
 static int on_send(void *ctx, void *conn, enum hub_frame frame, const char *text, size_t len)
 {
-	struct client *c = conn;
+	struct hub_client *c = conn;
 
 	(void)ctx;
 	(void)frame;
@@ -30,7 +30,7 @@ static int on_send(void *ctx, void *conn, enum hub_frame frame, const char *text
 
 static void on_close(void *ctx, void *conn, enum hub_close code, const char *reason)
 {
-	struct client *c = conn;
+	struct hub_client *c = conn;
 
 	(void)ctx;
 	assert_non_null(reason);
@@ -67,27 +67,27 @@ static int on_ice(void *ctx, void *conn, const struct hub_ice_request *r)
 static const struct hub_ops ops = {
     .send = on_send, .close = on_close, .ice_servers = on_ice, .now_ms = on_now};
 
-void forget_frames(struct client *c)
+void forget_frames(struct hub_client *c)
 {
 	for (unsigned i = 0; i < c->n; i++)
 		free(c->frame[i]);
 	c->n = c->seen = 0;
 }
 
-void expect(struct client *c, const char *text)
+void expect(struct hub_client *c, const char *text)
 {
 	if (c->seen == c->n)
 		fail_msg("nothing came, expected %s", text);
 	assert_string_equal(c->frame[c->seen++], text);
 }
 
-void expect_nothing(struct client *c)
+void expect_nothing(struct hub_client *c)
 {
 	if (c->seen < c->n)
 		fail_msg("unexpected: %s", c->frame[c->seen]);
 }
 
-void expect_error(struct client *c, const char *code)
+void expect_error(struct hub_client *c, const char *code)
 {
 	json_t *e;
 
@@ -100,17 +100,17 @@ void expect_error(struct client *c, const char *code)
 	json_decref(e);
 }
 
-void say(struct client *c, const char *text)
+void say(struct hub_client *c, const char *text)
 {
 	hub_text(c->member, text, strlen(text));
 }
 
-void join(struct house *h, struct client *c)
+void join(struct house *h, struct hub_client *c)
 {
 	assert_int_equal(hub_join(h->hub, c, &c->member), 0);
 }
 
-void leave(struct client *c)
+void leave(struct hub_client *c)
 {
 	hub_leave(c->member);
 	c->member = NULL;

@@ -10,7 +10,7 @@
 #define FRAMES_MAX 64
 
 /* A client: what the hub sent it, and the state of its queue. */
-struct client {
+struct hub_client {
 	struct hub_member *member;
 	char *frame[FRAMES_MAX];
 	unsigned n;
@@ -21,7 +21,7 @@ struct client {
 
 struct house {
 	struct hub *hub;
-	struct client a, b, c, d;
+	struct hub_client a, b, c, d;
 	int64_t now_ms;
 	int ice_rc;
 	bool ice_later;
@@ -35,18 +35,18 @@ int setup_with(void **state, const struct hub_conf *conf);
 int setup(void **state);
 int teardown(void **state);
 
-void join(struct house *h, struct client *c);
-void leave(struct client *c);
-void say(struct client *c, const char *text);
+void join(struct house *h, struct hub_client *c);
+void leave(struct hub_client *c);
+void say(struct hub_client *c, const char *text);
 
 /* alice, bob and carol are signed in; all they were told is forgotten. */
 struct house *three(void **state);
 
 /* The next frame is exactly this; an error of this code; there is none. */
-void expect(struct client *c, const char *text);
-void expect_error(struct client *c, const char *code);
-void expect_nothing(struct client *c);
-void forget_frames(struct client *c);
+void expect(struct hub_client *c, const char *text);
+void expect_error(struct hub_client *c, const char *code);
+void expect_nothing(struct hub_client *c);
+void forget_frames(struct hub_client *c);
 
 /* Answers the last request for ICE servers. */
 void answer(struct house *h);

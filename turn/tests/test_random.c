@@ -19,7 +19,7 @@
 static const char *const peer_text[PEERS] = {"9.9.9.9:4000", "9.9.9.10:4000", "[2600::9]:4000",
                                              "[2600::a]:4000", "10.0.0.1:53"};
 
-struct client {
+struct random_client {
 	struct host host;
 	struct addr relayed[2]; /* of the last Allocate that worked */
 	uint8_t ticket[64];
@@ -29,7 +29,7 @@ struct client {
 
 struct game {
 	struct world w;
-	struct client client[CLIENTS];
+	struct random_client client[CLIENTS];
 	struct host peer[PEERS];
 	uint64_t permitted_ms[PEERS]; /* when anybody last got a permission for it */
 	uint64_t state;
@@ -66,7 +66,7 @@ static void check_heard(struct game *g)
 		check_peer_heard(g, i);
 }
 
-static int ask(struct client *c, struct wire *m)
+static int ask(struct random_client *c, struct wire *m)
 {
 	struct host *h = &c->host;
 	uint8_t key[16];
@@ -90,7 +90,7 @@ static int ask(struct client *c, struct wire *m)
 	return host_reply_code(h);
 }
 
-static void allocate(struct game *g, struct client *c)
+static void allocate(struct game *g, struct random_client *c)
 {
 	struct wire m;
 
@@ -117,7 +117,7 @@ static void allocate(struct game *g, struct client *c)
 	wire_get_xor_addr(c->host.in.buf, c->host.in.len, ATTR_XOR_RELAYED_ADDRESS, &c->relayed[0]);
 }
 
-static void refresh(struct game *g, struct client *c)
+static void refresh(struct game *g, struct random_client *c)
 {
 	static const uint32_t lifetimes[] = {0, 1, 600, 3600, 0xffffffff};
 	struct wire m;
@@ -131,9 +131,9 @@ static void refresh(struct game *g, struct client *c)
 }
 
 /* With somebody's ticket, fresh or used. */
-static void move(struct game *g, struct client *c)
+static void move(struct game *g, struct random_client *c)
 {
-	struct client *from = &g->client[dice(g, CLIENTS)];
+	struct random_client *from = &g->client[dice(g, CLIENTS)];
 	struct wire m;
 
 	host_request(&c->host, &m, W_REFRESH);
@@ -145,7 +145,7 @@ static void move(struct game *g, struct client *c)
 	g->moves += !ask(c, &m);
 }
 
-static void permit(struct game *g, struct client *c, bool channel)
+static void permit(struct game *g, struct random_client *c, bool channel)
 {
 	static const uint16_t numbers[] = {0x4000, 0x4001, 0x4002, 0x4003, 0x4fff, 0x5000, 0x3fff};
 	uint32_t p = dice(g, PEERS);
@@ -163,7 +163,7 @@ static void permit(struct game *g, struct client *c, bool channel)
 	}
 }
 
-static void send_data(struct game *g, struct client *c)
+static void send_data(struct game *g, struct random_client *c)
 {
 	struct wire m;
 
@@ -182,7 +182,7 @@ static void send_data(struct game *g, struct client *c)
 	host_send(&c->host, SERVER4, m.buf, m.len);
 }
 
-static void answer(struct game *g, struct client *c)
+static void answer(struct game *g, struct random_client *c)
 {
 	uint32_t p = dice(g, PEERS);
 	char text[ADDR_STRLEN];
@@ -203,7 +203,7 @@ static void answer(struct game *g, struct client *c)
 	}
 }
 
-static void icmp(struct game *g, struct client *c)
+static void icmp(struct game *g, struct random_client *c)
 {
 	struct env_udp_error e = {.type = (uint8_t)dice(g, 13), .code = (uint8_t)dice(g, 16)};
 
@@ -213,7 +213,7 @@ static void icmp(struct game *g, struct client *c)
 }
 
 /* The last request once more, as it was, cut or with a bit turned. */
-static void again(struct game *g, struct client *c)
+static void again(struct game *g, struct random_client *c)
 {
 	struct wire m = c->last;
 
@@ -238,7 +238,7 @@ static void again(struct game *g, struct client *c)
 
 static void step(struct game *g)
 {
-	struct client *c = &g->client[dice(g, CLIENTS)];
+	struct random_client *c = &g->client[dice(g, CLIENTS)];
 
 	switch (dice(g, 14)) {
 	case 0:

@@ -47,7 +47,7 @@ static int setup(void **state)
 	return 0;
 }
 
-struct client {
+struct http_client {
 	int fd;
 	SSL *ssl;
 	SSL_CTX *ctx;
@@ -75,7 +75,7 @@ static int dial(const char *from)
 
 enum { PLAIN, TLS, TLS_NO_ALPN };
 
-static void open_client(struct client *c, int tls)
+static void open_client(struct http_client *c, int tls)
 {
 	memset(c, 0, sizeof(*c));
 	c->fd = dial(NULL);
@@ -89,14 +89,14 @@ static void open_client(struct client *c, int tls)
 	assert_int_equal(SSL_connect(c->ssl), 1);
 }
 
-static void close_client(struct client *c)
+static void close_client(struct http_client *c)
 {
 	SSL_free(c->ssl);
 	SSL_CTX_free(c->ctx);
 	close(c->fd);
 }
 
-static void put(struct client *c, const char *text)
+static void put(struct http_client *c, const char *text)
 {
 	size_t len = strlen(text);
 
@@ -107,7 +107,7 @@ static void put(struct client *c, const char *text)
 }
 
 /* All that comes until the server ends it. */
-static void hear(struct client *c)
+static void hear(struct http_client *c)
 {
 	int n = 1;
 
@@ -120,7 +120,7 @@ static void hear(struct client *c)
 }
 
 /* It is an error of ours, with that status. */
-static void is_error(const struct client *c, int status)
+static void is_error(const struct http_client *c, int status)
 {
 	const char *body = strstr(c->in, "\r\n\r\n");
 	json_t *value = body ? json_loads(body + 4, 0, NULL) : NULL;
@@ -170,7 +170,7 @@ static void each_is_answered(void **state)
 	long_head[sizeof(long_head) - 1] = '\0';
 	memcpy(long_head, "GET /", 5);
 	for (int tls = 0; tls < 2; tls++) {
-		struct client c;
+		struct http_client c;
 
 		for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
 			open_client(&c, tls);
@@ -208,7 +208,7 @@ static void slow_ones_are_told(void **state)
 {
 	const struct timespec often = {.tv_nsec = 200000};
 	unsigned long long began = rig_now_ms();
-	struct client c[2];
+	struct http_client c[2];
 	int one = 1;
 
 	(void)state;
@@ -271,7 +271,7 @@ static void finished_is_answered(void **state)
 
 		for (int i = 0; i < 40 && best > 25; i++) {
 			unsigned long long at;
-			struct client c;
+			struct http_client c;
 
 			open_client(&c, tls);
 			assert_int_equal(SSL_version(c.ssl), TLS1_3_VERSION);

@@ -246,7 +246,7 @@ static void by_session(void **state)
 	free(said);
 }
 
-static void say(struct client *c, const char *type, const char *name, const char *target)
+static void say(struct web_client *c, const char *type, const char *name, const char *target)
 {
 	char text[256];
 
@@ -259,7 +259,7 @@ static void say(struct client *c, const char *type, const char *name, const char
 static void calls(void **state)
 {
 	struct event_base *base = event_base_new();
-	struct client *ann = ws_join(base, 8080, "ann"), *ben = ws_join(base, 8080, "ben");
+	struct web_client *ann = ws_join(base, 8080, "ann"), *ben = ws_join(base, 8080, "ben");
 	struct who w;
 
 	(void)state;

@@ -112,13 +112,13 @@ static void reader_is_strict(void **state)
 	}
 }
 
-struct client {
+struct turn_client {
 	struct talker t;
 	struct credential c;
 	char name[32];
 };
 
-static void come(struct client *c, int i)
+static void come(struct turn_client *c, int i)
 {
 	snprintf(c->name, sizeof(c->name), "user%d", i);
 	assert_int_equal(credential_make(SECRET, strlen(SECRET), c->name, time(NULL) + 600, &c->c),
@@ -135,7 +135,7 @@ static double grown(const json_t *before, const json_t *after, const char *serie
 
 static void counts_and_stays_as_small(void **state)
 {
-	static struct client clients[CLIENTS];
+	static struct turn_client clients[CLIENTS];
 	json_t *before = scrape(), *full, *after;
 	struct talker wrong;
 

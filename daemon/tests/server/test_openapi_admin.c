@@ -240,8 +240,8 @@ static void sessions(void **state)
 static void calls(void **state)
 {
 	struct event_base *base = event_base_new();
-	struct client *ann = ws_join(base, OPENAPI_PORT, "ann");
-	struct client *ben = ws_join(base, OPENAPI_PORT, "ben");
+	struct web_client *ann = ws_join(base, OPENAPI_PORT, "ann");
+	struct web_client *ben = ws_join(base, OPENAPI_PORT, "ben");
 	char query[64];
 	json_t *list, *story;
 	const char *id;

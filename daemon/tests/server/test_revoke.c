@@ -432,7 +432,7 @@ static bool is_of_type(const char *text, const char *type)
 }
 
 /* The next message of the type, to be freed; what comes before it is passed over. */
-static char *hear(struct client *c, const char *type)
+static char *hear(struct web_client *c, const char *type)
 {
 	struct ws_frame f;
 
@@ -445,7 +445,7 @@ static char *hear(struct client *c, const char *type)
 	return NULL;
 }
 
-static void hear_revoked(struct client *c)
+static void hear_revoked(struct web_client *c)
 {
 	char *said = hear(c, "error");
 
@@ -454,7 +454,7 @@ static void hear_revoked(struct client *c)
 }
 
 /* What the signaling connection is given, as a credential. */
-static void ask_over(struct client *c, struct person *p)
+static void ask_over(struct web_client *c, struct person *p)
 {
 	char *said;
 	json_t *m, *turn;
@@ -473,9 +473,9 @@ static void ask_over(struct client *c, struct person *p)
 }
 
 /* A guest by a link. */
-static struct client *sign_in(struct event_base *base, const char *name)
+static struct web_client *sign_in(struct event_base *base, const char *name)
 {
-	struct client *c = client_open(base, 8080);
+	struct web_client *c = client_open(base, 8080);
 	char text[256];
 
 	rig_guest(&server, "http://127.0.0.1:8080", guest);
@@ -508,7 +508,7 @@ static int ask_over_http(const char *header)
 static void guest_asks_again(void **state)
 {
 	struct event_base *base = event_base_new();
-	struct client *c = sign_in(base, "greta"); /* as a guest */
+	struct web_client *c = sign_in(base, "greta"); /* as a guest */
 	struct person *greta = calloc(1, sizeof(*greta)), fresh;
 	char token[RIG_TOKEN_MAX], text[160], header[128];
 
@@ -547,7 +547,7 @@ static void guest_asks_again(void **state)
 static void guest_gets_another(void **state)
 {
 	struct event_base *base = event_base_new();
-	struct client *hanna = sign_in(base, "hanna"), *ann = sign_in(base, "ann");
+	struct web_client *hanna = sign_in(base, "hanna"), *ann = sign_in(base, "ann");
 	struct person *leaked = calloc(1, sizeof(*leaked)), fresh;
 	char verb[96], *said;
 
