@@ -33,8 +33,8 @@ struct worker {
 	struct turn_auth auth;
 	struct net *net;
 	struct worker_net net_conf;
-	struct worker *const *peers;
-	size_t peer_n;
+	struct worker *const *others;
+	size_t other_n;
 	bool stop;
 	uint64_t relayed;          /* packets, when it was last looked at */
 	struct settings *settings; /* what turn's configuration points into */
@@ -183,7 +183,7 @@ static int on_move(void *ctx, unsigned int number, struct net_stream *s)
 {
 	struct worker *w = ctx;
 
-	return mailbox_post(w->peers[number]->mail, take_stream, s);
+	return mailbox_post(w->others[number]->mail, take_stream, s);
 }
 
 static void on_http(void *ctx, int fd, const struct net_client *from)
@@ -195,7 +195,7 @@ static void on_http(void *ctx, int fd, const struct net_client *from)
 
 static bool has_worker(void *ctx, unsigned int number)
 {
-	return number < ((struct worker *)ctx)->peer_n;
+	return number < ((struct worker *)ctx)->other_n;
 }
 
 static const struct net_ops net_ops = {.http = on_http, .move = on_move, .has_worker = has_worker};
@@ -224,7 +224,7 @@ static void take_fetch(void *owner, void *arg)
 	if (h) {
 		h->ticket = f->ticket;
 		h->code = turn_give(w->turn, f, &h->alloc);
-		if (mailbox_post(w->peers[f->asker]->mail, take_handover, h)) {
+		if (mailbox_post(w->others[f->asker]->mail, take_handover, h)) {
 			h->ticket = 0; /* nobody's: it closes */
 			take_handover(w, h);
 		}
@@ -238,13 +238,13 @@ static int on_fetch(void *ctx, unsigned int number, const struct turn_fetch *f)
 	struct worker *w = ctx;
 	struct turn_fetch *copy;
 
-	if (number >= w->peer_n)
+	if (number >= w->other_n)
 		return -E_NOTFOUND;
 	copy = malloc(sizeof(*copy));
 	if (!copy)
 		return -E_NOMEM;
 	*copy = *f;
-	if (mailbox_post(w->peers[number]->mail, take_fetch, copy)) {
+	if (mailbox_post(w->others[number]->mail, take_fetch, copy)) {
 		free(copy);
 		return -E_NOMEM;
 	}
@@ -473,28 +473,28 @@ void worker_set_tls(struct worker *w, struct net_tls *tls)
 	}
 }
 
-struct peers {
+struct others {
 	struct worker *const *all;
 	size_t n;
 };
 
-static void take_peers(void *owner, void *arg)
+static void take_others(void *owner, void *arg)
 {
 	struct worker *w = owner;
-	struct peers *p = arg;
+	struct others *p = arg;
 
-	w->peers = p->all;
-	w->peer_n = p->n;
+	w->others = p->all;
+	w->other_n = p->n;
 	free(p);
 }
 
-void worker_set_peers(struct worker *w, struct worker *const *all, size_t n)
+void worker_set_others(struct worker *w, struct worker *const *all, size_t n)
 {
-	struct peers *p = malloc(sizeof(*p));
+	struct others *p = malloc(sizeof(*p));
 
 	if (p)
-		*p = (struct peers){.all = all, .n = n};
-	if (!p || mailbox_post(w->mail, take_peers, p)) {
+		*p = (struct others){.all = all, .n = n};
+	if (!p || mailbox_post(w->mail, take_others, p)) {
 		log_error(NULL, "worker-mail", LOG_STR("error", "out of memory"));
 		free(p);
 	}
@@ -536,7 +536,7 @@ void workers_stop(struct worker **w, size_t n)
 	}
 	/* What is still in a mailbox must not be sent on to one who is no more. */
 	for (size_t i = 0; i < n; i++)
-		w[i]->peer_n = 0;
+		w[i]->other_n = 0;
 	for (size_t i = 0; i < n; i++)
 		worker_free(w[i]);
 }

@@ -73,7 +73,7 @@ void worker_get_report(struct worker *w, struct worker_report *out);
 
 /* All workers in the order of their numbers, for what moves from one to another: borrowed.
  * Before the first worker_accept(). */
-void worker_set_peers(struct worker *w, struct worker *const *all, size_t n);
+void worker_set_others(struct worker *w, struct worker *const *all, size_t n);
 
 /* Has fn work with the worker's server, on its thread. fn frees arg. 0 or -E_NOMEM (then arg stays
  * the caller's). */

@@ -203,7 +203,7 @@ void front_open(struct front *f, struct web *web, struct worker **workers, size_
 	f->workers = workers;
 	f->worker_n = worker_n;
 	for (size_t i = 0; i < worker_n; i++)
-		worker_set_peers(workers[i], workers, worker_n);
+		worker_set_others(workers[i], workers, worker_n);
 }
 
 void front_close_web(struct front *f)
