@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Why a request may be refused. The clients here send what is right and know their passwords, so
- * each error code has few causes or none, and the account of promises knows them.
+ * each error code has few causes or none, and the ledger of promises knows them.
  */
-#include "harness/sim/account_internal.h"
+#include "harness/sim/ledger_internal.h"
 
 #include "harness/sim/net.h"
 #include "harness/sim/node.h"
@@ -23,7 +23,7 @@ struct acc_nonce {
 	bool used; /* an allocation was made with it */
 };
 
-void cause_free(struct account *acc)
+void cause_free(struct ledger *acc)
 {
 	struct acc_nonce *n, *next;
 
@@ -34,7 +34,7 @@ void cause_free(struct account *acc)
 }
 
 /* They are in the order of their giving. */
-void cause_sweep(struct account *acc)
+void cause_sweep(struct ledger *acc)
 {
 	struct acc_nonce *n, *next;
 
@@ -54,7 +54,7 @@ static bool get_nonce(const uint8_t *m, size_t len, char out[NONCE_LEN_MAX])
 
 static void note_nonce(struct exchange *x)
 {
-	struct account *acc = x->acc;
+	struct ledger *acc = x->acc;
 	char text[NONCE_LEN_MAX];
 	struct acc_nonce *n;
 
@@ -109,7 +109,7 @@ static bool is_good(const struct exchange *x)
 
 static bool is_pool_full(const struct exchange *x, bool pair)
 {
-	struct account *acc = x->acc;
+	struct ledger *acc = x->acc;
 	uint32_t ports = HASH_CNT(hh_relayed, acc->by_relayed);
 
 	for (size_t i = 0; i < RESERVED_MAX; i++)
@@ -123,7 +123,7 @@ static bool allocate_508(const struct exchange *x)
 	const uint8_t *even, *token;
 
 	if (exchange_has(x, ATTR_RESERVATION_TOKEN, &token))
-		return !account_reserved(x->acc, token, (struct ep){0, 0, 0});
+		return !ledger_reserved(x->acc, token, (struct ep){0, 0, 0});
 	return is_pool_full(x, exchange_has(x, ATTR_EVEN_PORT, &even));
 }
 
@@ -152,7 +152,7 @@ static bool quota_486(const struct exchange *x)
 
 	if (exchange_has(x, ATTR_EVEN_PORT, &even) && *even & 0x80)
 		wanted++;
-	account_count_user(x->acc, exchange_user(x), &least, &most);
+	ledger_count_user(x->acc, exchange_user(x), &least, &most);
 	return x->method == W_ALLOCATE && most + wanted > SIM_USER_QUOTA;
 }
 
@@ -164,7 +164,7 @@ static bool conflict_400(const struct exchange *x)
 
 	return x->method == W_CHANNEL_BIND && x->alloc &&
 	       wire_get_xor_addr(x->request, x->request_len, ATTR_XOR_PEER_ADDRESS, &peer) &&
-	       account_chan_taken(x->acc, x->alloc, number, ep_of(&peer));
+	       ledger_chan_taken(x->acc, x->alloc, number, ep_of(&peer));
 }
 
 /* RFC 6062 section 5.2: nobody listens there, or answers in time. */
@@ -191,7 +191,7 @@ static bool capacity_508(const struct exchange *x)
 	}
 }
 
-/* Of 403 and 437 account.c knows more. */
+/* Of 403 and 437 ledger.c knows more. */
 static bool is_deserved(const struct exchange *x)
 {
 	const uint8_t *integrity;

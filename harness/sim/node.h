@@ -32,7 +32,7 @@ struct node {
 	struct peer_policy *policy;
 	struct net *net;
 	struct env_listener *door; /* for TCP */
-	size_t links;              /* clients' streams, by the tap's account */
+	size_t links;              /* clients' streams, by the tap's ledger */
 	uint32_t start;            /* number of this start among all */
 	uint64_t accepted;         /* of all that there were */
 	struct watch_node *watch;

@@ -17,8 +17,8 @@ static uint8_t byte_at(uint32_t salt, uint64_t i)
 	return (uint8_t)(salt + i * 7 + i / 251);
 }
 
-/* Its account, as long as it is the same start of the node. */
-static struct watch_tcp *account_of(const struct tcp_end *e)
+/* Its ledger, as long as it is the same start of the node. */
+static struct watch_tcp *ledger_of(const struct tcp_end *e)
 {
 	return e->node->turn && e->node->start == e->start ? watch_node_tcp(e->node->watch) : NULL;
 }
@@ -34,7 +34,7 @@ static void fill(const struct tcp_end *e, uint8_t *data, size_t len)
 
 static void note_put(struct tcp_end *e, size_t n)
 {
-	struct watch_tcp *w = account_of(e);
+	struct watch_tcp *w = ledger_of(e);
 
 	e->put += n;
 	if (w)
@@ -52,7 +52,7 @@ size_t tcp_end_give(struct tcp_end *e, uint8_t *data, size_t len)
 
 void tcp_end_take(struct tcp_end *e, const uint8_t *data, size_t len)
 {
-	struct watch_tcp *w = account_of(e);
+	struct watch_tcp *w = ledger_of(e);
 	size_t same = 0;
 
 	while (same < len && data[same] == byte_at(e->other->salt, e->got + same))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * The watch: sees every datagram that reaches or leaves a server, keeps its own
- * account of what the RFCs make of it, and says what must come of each. It shares no
+ * ledger of what the RFCs make of it, and says what must come of each. It shares no
  * code with the servers.
  */
 #ifndef SIM_WATCH_H
@@ -33,9 +33,9 @@ void watch_handled(struct sim *s);
 /* Of a node that has just started; it ends with it. NULL when out of memory. */
 struct watch_node *watch_node_new(struct sim *s, struct node *node);
 void watch_node_free(struct watch_node *w);
-/* Its account of TCP allocations. */
+/* Its ledger of TCP allocations. */
 struct watch_tcp *watch_node_tcp(struct watch_node *w);
-/* Each second: do its counts agree with the account? */
+/* Each second: do its counts agree with the ledger? */
 void watch_node_tick(struct watch_node *w);
 /* The server has ended the client's stream, and the allocation with it. */
 void watch_node_closed(struct watch_node *w, struct ep client);

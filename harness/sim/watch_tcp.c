@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The account of TCP allocations (RFC 6062 sections 5.2 to 5.4).
+ * The ledger of TCP allocations (RFC 6062 sections 5.2 to 5.4).
  */
 #include "harness/sim/watch_tcp.h"
 
@@ -31,21 +31,21 @@ struct told {
 
 struct watch_tcp {
 	struct sim *sim;
-	struct account *account;
+	struct ledger *ledger;
 	struct wait *waits;
 	struct told *told;
 	uint64_t connections;
 	uint64_t put[2], got[2];
 };
 
-struct watch_tcp *watch_tcp_new(struct sim *s, struct account *account)
+struct watch_tcp *watch_tcp_new(struct sim *s, struct ledger *ledger)
 {
 	struct watch_tcp *w = calloc(1, sizeof(*w));
 
 	if (!w)
 		return NULL;
 	w->sim = s;
-	w->account = account;
+	w->ledger = ledger;
 	return w;
 }
 
@@ -74,7 +74,7 @@ void watch_tcp_free(struct watch_tcp *w)
 
 static struct acc_alloc *live(struct watch_tcp *w, struct ep client)
 {
-	struct acc_alloc *a = account_by_client(w->account, client);
+	struct acc_alloc *a = ledger_by_client(w->ledger, client);
 
 	return a && a->tcp && a->expires_ms > sim_now(w->sim) ? a : NULL;
 }
@@ -128,7 +128,7 @@ static bool late_answer(struct watch_tcp *w, struct ep client, const uint8_t *re
 		return false;
 	sim_check(w->sim, SIM_REPLY, wire_sound(reply, len), sim_call_of(reply, len),
 	          "a late reply is not sound");
-	account_reply(w->account, client, x->request, x->len, reply, len);
+	ledger_reply(w->ledger, client, x->request, x->len, reply, len);
 	watch_tcp_reply(w, client, x->request, x->len, reply, len);
 	end_wait(w, x);
 	return true;
@@ -149,7 +149,7 @@ bool watch_tcp_sent(struct watch_tcp *w, struct ep client, const uint8_t *messag
 	                  wire_get_xor_addr(message, len, ATTR_XOR_PEER_ADDRESS, &peer),
 	              0, "a ConnectionAttempt is not sound"))
 		sim_check(w->sim, SIM_PERMISSION,
-		          a && account_permits(w->account, a, ep_of(&peer).ip), 0,
+		          a && ledger_permits(w->ledger, a, ep_of(&peer).ip), 0,
 		          "%08x connected without a permission", ep_of(&peer).ip);
 	tell(w, client, message, len);
 	return true;
@@ -164,7 +164,7 @@ static void on_bind(struct watch_tcp *w, const uint8_t *request, size_t request_
 	bool there, sure;
 
 	DL_SEARCH_SCALAR(w->told, c, id, id);
-	a = c ? account_by_client(w->account, c->client) : NULL;
+	a = c ? ledger_by_client(w->ledger, c->client) : NULL;
 	there = c && !c->bound && a && a->serial == c->alloc;
 	sure = there && a->expires_ms > now && c->since_ms + CONNECT_MS > now;
 	if (code == 400)

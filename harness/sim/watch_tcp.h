@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The account of a node's TCP allocations (RFC 6062): which Connect waits for its
+ * The ledger of a node's TCP allocations (RFC 6062): which Connect waits for its
  * answer, which connections there are, how many bytes they may have carried.
  */
 #ifndef SIM_WATCH_TCP_H
 #define SIM_WATCH_TCP_H
 
-#include "harness/sim/account.h"
+#include "harness/sim/ledger.h"
 
 struct watch_tcp;
 
 /* NULL when out of memory. */
-struct watch_tcp *watch_tcp_new(struct sim *s, struct account *account);
+struct watch_tcp *watch_tcp_new(struct sim *s, struct ledger *ledger);
 void watch_tcp_free(struct watch_tcp *w); /* NULL is legal */
 
 /* A Connect request was handled and not answered: it waits for its peer. */

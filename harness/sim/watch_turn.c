@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The account of a TURN node: what it owes each datagram (RFC 8656).
+ * The ledger of a TURN node: what it owes each datagram (RFC 8656).
  */
-#include "harness/sim/account.h"
+#include "harness/sim/ledger.h"
 #include "harness/sim/node.h"
 #include "harness/sim/watch.h"
 #include "harness/sim/watch_tcp.h"
@@ -22,7 +22,7 @@ enum outcome { OUT_FREE, OUT_REPLY, OUT_TO_PEER, OUT_TO_CLIENT, OUT_DROP };
 struct watch_node {
 	struct sim *sim;
 	struct node *node;
-	struct account *account;
+	struct ledger *ledger;
 	struct watch_tcp *tcp;
 	bool busy; /* a datagram is being handled */
 	enum outcome outcome;
@@ -55,9 +55,9 @@ struct watch_node *watch_node_new(struct sim *s, struct node *node)
 		return NULL;
 	w->sim = s;
 	w->node = node;
-	w->account = account_new(s, node->listener.ip);
-	w->tcp = watch_tcp_new(s, w->account);
-	if (!w->account || !w->tcp) {
+	w->ledger = ledger_new(s, node->listener.ip);
+	w->tcp = watch_tcp_new(s, w->ledger);
+	if (!w->ledger || !w->tcp) {
 		watch_node_free(w);
 		return NULL;
 	}
@@ -69,7 +69,7 @@ void watch_node_free(struct watch_node *w)
 	if (!w)
 		return;
 	watch_tcp_free(w->tcp);
-	account_free(w->account);
+	ledger_free(w->ledger);
 	free(w);
 }
 
@@ -81,7 +81,7 @@ struct watch_tcp *watch_node_tcp(struct watch_node *w)
 void watch_node_closed(struct watch_node *w, struct ep client)
 {
 	watch_tcp_closed(w->tcp, client);
-	account_end(w->account, client);
+	ledger_end(w->ledger, client);
 }
 
 static void expect_drop(struct watch_node *w, enum sim_invariant why, size_t counter)
@@ -103,7 +103,7 @@ static void expect_to_peer(struct watch_node *w, const struct acc_alloc *a, stru
 /* Is it a relayed address, for now? What has just expired may or may not be closed. */
 static bool is_open(struct watch_node *w, struct ep relayed)
 {
-	const struct acc_alloc *a = account_by_relayed(w->account, relayed);
+	const struct acc_alloc *a = ledger_by_relayed(w->ledger, relayed);
 
 	return a && !a->tcp &&
 	       (a->expires_ms > sim_now(w->sim) ||
@@ -113,15 +113,15 @@ static bool is_open(struct watch_node *w, struct ep relayed)
 /* A channel is bound, and where it leads to a relay of the node, that is still there. */
 static bool leads_on(struct watch_node *w, const struct acc_chan *c)
 {
-	return account_chan_lasts(w->account, c) &&
+	return ledger_chan_lasts(w->ledger, c) &&
 	       (c->peer.ip != w->node->listener.ip || is_open(w, c->peer));
 }
 
 /* From the client: ChannelData. */
 static void expect_channel_data(struct watch_node *w)
 {
-	struct acc_alloc *a = account_by_client(w->account, w->from);
-	struct acc_chan *c = a ? account_chan(a, get16(w->data)) : NULL;
+	struct acc_alloc *a = ledger_by_client(w->ledger, w->from);
+	struct acc_chan *c = a ? ledger_chan(a, get16(w->data)) : NULL;
 	bool live = a && a->expires_ms > sim_now(w->sim);
 
 	w->payload_at = CHANNEL_HEADER;
@@ -129,7 +129,7 @@ static void expect_channel_data(struct watch_node *w)
 	if (!live || !c || !leads_on(w, c))
 		expect_drop(w, a && !live ? SIM_LIFETIME : SIM_CHANNEL,
 		            COUNTER_OF(unbound_channel_drops));
-	else if (!account_permits(w->account, a, c->peer.ip))
+	else if (!ledger_permits(w->ledger, a, c->peer.ip))
 		expect_drop(w, SIM_PERMISSION, COUNTER_OF(permission_drops));
 	else
 		expect_to_peer(w, a, c->peer);
@@ -148,7 +148,7 @@ static bool get_peer(const uint8_t *m, size_t len, struct ep *out)
 /* From the client: a Send indication. Ours are well-formed, and never for a forbidden peer. */
 static void expect_send(struct watch_node *w)
 {
-	struct acc_alloc *a = account_by_client(w->account, w->from);
+	struct acc_alloc *a = ledger_by_client(w->ledger, w->from);
 	size_t len;
 	const uint8_t *payload = wire_get(w->data, w->len, ATTR_DATA, &len);
 	struct ep peer;
@@ -159,7 +159,7 @@ static void expect_send(struct watch_node *w)
 	w->payload_len = len;
 	if (!a || a->expires_ms <= sim_now(w->sim))
 		expect_drop(w, a ? SIM_LIFETIME : SIM_PERMISSION, COUNTER_OF(permission_drops));
-	else if (!account_permits(w->account, a, peer.ip))
+	else if (!ledger_permits(w->ledger, a, peer.ip))
 		expect_drop(w, SIM_PERMISSION, COUNTER_OF(permission_drops));
 	else if (peer.ip == w->node->listener.ip && !is_open(w, peer))
 		expect_drop(w, SIM_PERMISSION, COUNTER_OF(policy_drops));
@@ -170,7 +170,7 @@ static void expect_send(struct watch_node *w)
 /* From a peer, to a relayed address. */
 static void expect_from_peer(struct watch_node *w, struct ep relayed)
 {
-	struct acc_alloc *a = account_by_relayed(w->account, relayed);
+	struct acc_alloc *a = ledger_by_relayed(w->ledger, relayed);
 	uint64_t now = sim_now(w->sim);
 	struct acc_chan *c;
 
@@ -179,7 +179,7 @@ static void expect_from_peer(struct watch_node *w, struct ep relayed)
 	if (!a || a->tcp)
 		return; /* nobody there: the port is closed */
 	w->drop_is_late = a->expires_ms <= now;
-	if (w->drop_is_late || !account_permits(w->account, a, w->from.ip)) {
+	if (w->drop_is_late || !ledger_permits(w->ledger, a, w->from.ip)) {
 		expect_drop(w, w->drop_is_late ? SIM_LIFETIME : SIM_PERMISSION,
 		            COUNTER_OF(permission_drops));
 		return;
@@ -188,10 +188,10 @@ static void expect_from_peer(struct watch_node *w, struct ep relayed)
 		expect_drop(w, SIM_PERMISSION, COUNTER_OF(permission_drops));
 		return;
 	}
-	c = account_chan_to(a, w->from);
+	c = ledger_chan_to(a, w->from);
 	w->outcome = OUT_TO_CLIENT;
 	w->channel = c && leads_on(w, c) ? c->number : 0;
-	w->source = account_server_end(a, w->node->index);
+	w->source = ledger_server_end(a, w->node->index);
 	w->sink = a->client;
 }
 
@@ -308,7 +308,7 @@ void watch_turn_sent(struct watch_node *w, struct ep from, struct watch_sent *se
 		          ep_equal(sent->to, w->from) && wire_sound(sent->data, sent->len) &&
 		              !memcmp(sent->data + 4, w->data + 4, 16),
 		          w->call, "a reply is not one to the request");
-		account_reply(w->account, w->from, w->data, w->len, sent->data, sent->len);
+		ledger_reply(w->ledger, w->from, w->data, w->len, sent->data, sent->len);
 		watch_tcp_reply(w->tcp, w->from, w->data, w->len, sent->data, sent->len);
 		break;
 	case OUT_DROP:
@@ -407,8 +407,8 @@ void watch_node_tick(struct watch_node *w)
 	size_t there = turn_allocations(n->turn), least, most;
 	uint64_t accepted = n->accepted + (w->sim->conf.broken == BREAK_UNCOUNTED_STREAM);
 
-	account_sweep(w->account, TICK_MS);
-	account_count(w->account, &least, &most);
+	ledger_sweep(w->ledger, TICK_MS);
+	ledger_count(w->ledger, &least, &most);
 	sim_check(w->sim, SIM_LEAK, there >= least && there <= most, 0,
 	          "node %u holds %zu allocations, should be %zu to %zu", n->index, there, least,
 	          most);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What account.c and cause.c share.
+ * What ledger.c and cause.c share.
  */
-#ifndef SIM_ACCOUNT_INTERNAL_H
-#define SIM_ACCOUNT_INTERNAL_H
+#ifndef SIM_LEDGER_INTERNAL_H
+#define SIM_LEDGER_INTERNAL_H
 
-#include "harness/sim/account.h"
+#include "harness/sim/ledger.h"
 
 #define RESERVED_MAX 64
 
@@ -18,7 +18,7 @@ struct reserved {
 	uint64_t until_ms; /* 0: free */
 };
 
-struct account {
+struct ledger {
 	struct sim *sim;
 	uint32_t node_ip;
 	struct acc_alloc *by_client, *by_relayed;
@@ -32,7 +32,7 @@ struct account {
 
 /* A request and its reply, taken apart. */
 struct exchange {
-	struct account *acc;
+	struct ledger *acc;
 	struct ep client;
 	const uint8_t *request, *reply;
 	size_t request_len, reply_len;
@@ -42,19 +42,19 @@ struct exchange {
 	int code;
 };
 
-/* account.c */
+/* ledger.c */
 bool exchange_has(const struct exchange *x, uint16_t type, const uint8_t **value);
 uint32_t exchange_user(const struct exchange *x);
-struct reserved *account_reserved(struct account *acc, const uint8_t *token, struct ep relayed);
+struct reserved *ledger_reserved(struct ledger *acc, const uint8_t *token, struct ep relayed);
 /* How many places a user has, reserved ports too; what has just expired may count. */
-void account_count_user(const struct account *acc, uint32_t user, uint32_t *least, uint32_t *most);
+void ledger_count_user(const struct ledger *acc, uint32_t user, uint32_t *least, uint32_t *most);
 /* A channel with the number, or one to the peer, says that these two cannot be bound. */
-bool account_chan_taken(struct account *acc, struct acc_alloc *a, uint16_t number, struct ep peer);
+bool ledger_chan_taken(struct ledger *acc, struct acc_alloc *a, uint16_t number, struct ep peer);
 
 /* cause.c: checks that a refusal had a cause and a success had none against it. To be called before
  * the reply is entered. */
 void cause_check(struct exchange *x);
-void cause_sweep(struct account *acc);
-void cause_free(struct account *acc);
+void cause_sweep(struct ledger *acc);
+void cause_free(struct ledger *acc);
 
 #endif

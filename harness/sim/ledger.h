@@ -3,8 +3,8 @@
  * What a TURN node has promised, read off its replies: allocations with their
  * ends, permissions, channels, ports and reservations.
  */
-#ifndef SIM_ACCOUNT_H
-#define SIM_ACCOUNT_H
+#ifndef SIM_LEDGER_H
+#define SIM_LEDGER_H
 
 #include "base/table.h"
 #include "harness/sim/sim.h"
@@ -36,32 +36,32 @@ struct acc_alloc {
 	uint16_t perm_n, chan_n;
 };
 
-struct account;
+struct ledger;
 
 /* NULL when out of memory. */
-struct account *account_new(struct sim *s, uint32_t node_ip);
-void account_free(struct account *a);
+struct ledger *ledger_new(struct sim *s, uint32_t node_ip);
+void ledger_free(struct ledger *a);
 
 /* Enters a reply, and checks that it was due. */
-void account_reply(struct account *a, struct ep client, const uint8_t *request, size_t request_len,
-                   const uint8_t *reply, size_t reply_len);
+void ledger_reply(struct ledger *a, struct ep client, const uint8_t *request, size_t request_len,
+                  const uint8_t *reply, size_t reply_len);
 
 /* What has expired may still be found, for a while. NULL: there is none. */
-struct acc_alloc *account_by_client(struct account *a, struct ep client);
-struct acc_alloc *account_by_relayed(struct account *a, struct ep relayed);
-struct acc_chan *account_chan(struct acc_alloc *a, uint16_t number);
-struct acc_chan *account_chan_to(struct acc_alloc *a, struct ep peer);
+struct acc_alloc *ledger_by_client(struct ledger *a, struct ep client);
+struct acc_alloc *ledger_by_relayed(struct ledger *a, struct ep relayed);
+struct acc_chan *ledger_chan(struct acc_alloc *a, uint16_t number);
+struct acc_chan *ledger_chan_to(struct acc_alloc *a, struct ep peer);
 /* Is it bound, and its peer whom it was bound to? */
-bool account_chan_lasts(struct account *acc, const struct acc_chan *c);
-bool account_permits(const struct account *acc, const struct acc_alloc *a, uint32_t ip);
+bool ledger_chan_lasts(struct ledger *acc, const struct acc_chan *c);
+bool ledger_permits(const struct ledger *acc, const struct acc_alloc *a, uint32_t ip);
 /* Where the client's data come from. */
-struct ep account_server_end(const struct acc_alloc *a, unsigned int node);
+struct ep ledger_server_end(const struct acc_alloc *a, unsigned int node);
 
-void account_end(struct account *a, struct ep client);
+void ledger_end(struct ledger *a, struct ep client);
 
 /* Forgets what expired so long ago. */
-void account_sweep(struct account *a, uint64_t after_ms);
+void ledger_sweep(struct ledger *a, uint64_t after_ms);
 /* How many allocations there must be, and may be. */
-void account_count(const struct account *a, size_t *least, size_t *most);
+void ledger_count(const struct ledger *a, size_t *least, size_t *most);
 
 #endif

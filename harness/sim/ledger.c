@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The account of promises (RFC 8656 section 3.2, 7.3, 9, 12).
+ * The ledger of promises (RFC 8656 section 3.2, 7.3, 9, 12).
  */
-#include "harness/sim/account_internal.h"
+#include "harness/sim/ledger_internal.h"
 
 #include "harness/sim/net.h"
 #include "harness/sim/node.h"
@@ -17,9 +17,9 @@
 #define LATE_MS        2000 /* what has expired is closed at the second full second at the latest */
 #define BREAK_EVERY    50   /* --break: so many go well in between */
 
-struct account *account_new(struct sim *s, uint32_t node_ip)
+struct ledger *ledger_new(struct sim *s, uint32_t node_ip)
 {
-	struct account *a = calloc(1, sizeof(*a));
+	struct ledger *a = calloc(1, sizeof(*a));
 
 	if (!a)
 		return NULL;
@@ -33,7 +33,7 @@ struct account *account_new(struct sim *s, uint32_t node_ip)
 	return a;
 }
 
-static void forget(struct account *acc, struct acc_alloc *a)
+static void forget(struct ledger *acc, struct acc_alloc *a)
 {
 	HASH_DELETE(hh_client, acc->by_client, a);
 	HASH_DELETE(hh_relayed, acc->by_relayed, a);
@@ -43,7 +43,7 @@ static void forget(struct account *acc, struct acc_alloc *a)
 	free(a);
 }
 
-void account_free(struct account *acc)
+void ledger_free(struct ledger *acc)
 {
 	struct acc_alloc *a, *next;
 
@@ -54,7 +54,7 @@ void account_free(struct account *acc)
 	free(acc);
 }
 
-struct acc_alloc *account_by_client(struct account *acc, struct ep client)
+struct acc_alloc *ledger_by_client(struct ledger *acc, struct ep client)
 {
 	struct acc_alloc *a;
 
@@ -62,7 +62,7 @@ struct acc_alloc *account_by_client(struct account *acc, struct ep client)
 	return a;
 }
 
-struct acc_alloc *account_by_relayed(struct account *acc, struct ep relayed)
+struct acc_alloc *ledger_by_relayed(struct ledger *acc, struct ep relayed)
 {
 	struct acc_alloc *a;
 
@@ -70,7 +70,7 @@ struct acc_alloc *account_by_relayed(struct account *acc, struct ep relayed)
 	return a;
 }
 
-struct acc_chan *account_chan(struct acc_alloc *a, uint16_t number)
+struct acc_chan *ledger_chan(struct acc_alloc *a, uint16_t number)
 {
 	for (uint16_t i = 0; i < a->chan_n; i++)
 		if (a->chan[i].number == number)
@@ -78,7 +78,7 @@ struct acc_chan *account_chan(struct acc_alloc *a, uint16_t number)
 	return NULL;
 }
 
-struct acc_chan *account_chan_to(struct acc_alloc *a, struct ep peer)
+struct acc_chan *ledger_chan_to(struct acc_alloc *a, struct ep peer)
 {
 	for (uint16_t i = 0; i < a->chan_n; i++)
 		if (ep_equal(a->chan[i].peer, peer))
@@ -86,7 +86,7 @@ struct acc_chan *account_chan_to(struct acc_alloc *a, struct ep peer)
 	return NULL;
 }
 
-bool account_permits(const struct account *acc, const struct acc_alloc *a, uint32_t ip)
+bool ledger_permits(const struct ledger *acc, const struct acc_alloc *a, uint32_t ip)
 {
 	for (uint16_t i = 0; i < a->perm_n; i++)
 		if (a->perm[i].ip == ip)
@@ -94,22 +94,22 @@ bool account_permits(const struct account *acc, const struct acc_alloc *a, uint3
 	return false;
 }
 
-struct ep account_server_end(const struct acc_alloc *a, unsigned int node)
+struct ep ledger_server_end(const struct acc_alloc *a, unsigned int node)
 {
 	if (sim_net_is_stream(a->client))
 		return sim_net_stream_node(node);
 	return (struct ep){sim_net_node_ip(node), 3478, 0};
 }
 
-void account_end(struct account *acc, struct ep client)
+void ledger_end(struct ledger *acc, struct ep client)
 {
-	struct acc_alloc *a = account_by_client(acc, client);
+	struct acc_alloc *a = ledger_by_client(acc, client);
 
 	if (a)
 		forget(acc, a);
 }
 
-void account_sweep(struct account *acc, uint64_t after_ms)
+void ledger_sweep(struct ledger *acc, uint64_t after_ms)
 {
 	struct acc_alloc *a, *next;
 
@@ -119,7 +119,7 @@ void account_sweep(struct account *acc, uint64_t after_ms)
 	cause_sweep(acc);
 }
 
-void account_count(const struct account *acc, size_t *least, size_t *most)
+void ledger_count(const struct ledger *acc, size_t *least, size_t *most)
 {
 	struct acc_alloc *a, *next;
 
@@ -129,7 +129,7 @@ void account_count(const struct account *acc, size_t *least, size_t *most)
 		*least += a->expires_ms > sim_now(acc->sim);
 }
 
-void account_count_user(const struct account *acc, uint32_t user, uint32_t *least, uint32_t *most)
+void ledger_count_user(const struct ledger *acc, uint32_t user, uint32_t *least, uint32_t *most)
 {
 	const struct acc_alloc *a;
 
@@ -189,7 +189,7 @@ static uint64_t end_of_life(const struct exchange *x, uint32_t lifetime_s)
 	return end;
 }
 
-struct reserved *account_reserved(struct account *acc, const uint8_t *token, struct ep relayed)
+struct reserved *ledger_reserved(struct ledger *acc, const uint8_t *token, struct ep relayed)
 {
 	for (size_t i = 0; i < RESERVED_MAX; i++) {
 		struct reserved *r = &acc->reserved[i];
@@ -208,7 +208,7 @@ static void reserve(struct exchange *x, struct ep relayed)
 	size_t len;
 	const uint8_t *token = wire_get(x->reply, x->reply_len, ATTR_RESERVATION_TOKEN, &len);
 	struct ep next = {relayed.ip, (uint16_t)(relayed.port + 1), 0};
-	struct acc_alloc *holder = account_by_relayed(x->acc, next);
+	struct acc_alloc *holder = ledger_by_relayed(x->acc, next);
 
 	if (!sim_check(s, SIM_PORT, token && len == 8, x->call, "a pair came without a token"))
 		return;
@@ -227,9 +227,9 @@ static void reserve(struct exchange *x, struct ep relayed)
 
 static void check_port(struct exchange *x, struct ep relayed)
 {
-	struct account *acc = x->acc;
+	struct ledger *acc = x->acc;
 	struct sim *s = acc->sim;
-	struct acc_alloc *holder = account_by_relayed(acc, relayed);
+	struct acc_alloc *holder = ledger_by_relayed(acc, relayed);
 	const uint8_t *even, *token;
 	struct reserved *r;
 
@@ -240,13 +240,13 @@ static void check_port(struct exchange *x, struct ep relayed)
 	if (holder)
 		forget(acc, holder);
 	if (exchange_has(x, ATTR_RESERVATION_TOKEN, &token)) {
-		r = account_reserved(acc, token, relayed);
+		r = ledger_reserved(acc, token, relayed);
 		if (sim_check(s, SIM_PORT, r && ep_equal(r->relayed, relayed), x->call,
 		              "a token gave port %u, which is not the one it keeps", relayed.port))
 			r->until_ms = 0;
 		return;
 	}
-	sim_check(s, SIM_PORT, !account_reserved(acc, NULL, relayed), x->call,
+	sim_check(s, SIM_PORT, !ledger_reserved(acc, NULL, relayed), x->call,
 	          "port %u was given away while a token keeps it", relayed.port);
 	if (!exchange_has(x, ATTR_EVEN_PORT, &even))
 		return;
@@ -256,8 +256,8 @@ static void check_port(struct exchange *x, struct ep relayed)
 		reserve(x, relayed);
 }
 
-/* --break: what the account believes to have read. */
-static struct ep misread(struct account *acc, const struct exchange *x, struct ep relayed)
+/* --break: what the ledger believes to have read. */
+static struct ep misread(struct ledger *acc, const struct exchange *x, struct ep relayed)
 {
 	const uint8_t *even;
 	bool now = ++acc->made % BREAK_EVERY == 0;
@@ -276,18 +276,18 @@ static void check_quota(struct exchange *x, uint32_t user)
 	uint32_t least, most,
 	    quota = SIM_USER_QUOTA - (s->conf.broken == BREAK_QUOTA_OVERRUN ? 7 : 0);
 
-	account_count_user(x->acc, user, &least, &most);
+	ledger_count_user(x->acc, user, &least, &most);
 	sim_check(s, SIM_QUOTA, least <= quota, x->call, "user %u holds %u places, the quota is %u",
 	          user, least, quota);
 }
 
 static void new_alloc(struct exchange *x, struct ep relayed, uint32_t lifetime_s)
 {
-	struct account *acc = x->acc;
+	struct ledger *acc = x->acc;
 	const uint8_t *transport;
 	struct acc_alloc *a;
 
-	account_end(acc, x->client); /* an expired one */
+	ledger_end(acc, x->client); /* an expired one */
 	a = calloc(1, sizeof(*a));
 	if (!a)
 		return;
@@ -359,7 +359,7 @@ static void on_refresh(struct exchange *x)
 	             : NODE_LIFETIME_S;
 	if (!wanted) { /* also a retransmission */
 		sim_check(s, SIM_LIFETIME, !lifetime_s, x->call, "a last Refresh left a life");
-		account_end(x->acc, x->client);
+		ledger_end(x->acc, x->client);
 		return;
 	}
 	sim_check(s, SIM_LIFETIME, lifetime_s == lifetime_due(x), x->call, "lifetime %u",
@@ -391,24 +391,24 @@ static void permit(struct exchange *x, uint32_t ip)
 }
 
 /* Who has the relayed address of the node; 0: nobody, or it is not the node's. */
-static uint64_t lease_of(struct account *acc, struct ep peer)
+static uint64_t lease_of(struct ledger *acc, struct ep peer)
 {
-	struct acc_alloc *holder = peer.ip == acc->node_ip ? account_by_relayed(acc, peer) : NULL;
+	struct acc_alloc *holder = peer.ip == acc->node_ip ? ledger_by_relayed(acc, peer) : NULL;
 
 	return holder && !holder->tcp ? holder->serial : 0;
 }
 
-bool account_chan_lasts(struct account *acc, const struct acc_chan *c)
+bool ledger_chan_lasts(struct ledger *acc, const struct acc_chan *c)
 {
 	return c->until_ms > sim_now(acc->sim) && c->lease == lease_of(acc, c->peer);
 }
 
-bool account_chan_taken(struct account *acc, struct acc_alloc *a, uint16_t number, struct ep peer)
+bool ledger_chan_taken(struct ledger *acc, struct acc_alloc *a, uint16_t number, struct ep peer)
 {
-	struct acc_chan *c = account_chan(a, number), *other = account_chan_to(a, peer);
+	struct acc_chan *c = ledger_chan(a, number), *other = ledger_chan_to(a, peer);
 
-	return (c && account_chan_lasts(acc, c) && !ep_equal(c->peer, peer)) ||
-	       (other && account_chan_lasts(acc, other) && other->number != number);
+	return (c && ledger_chan_lasts(acc, c) && !ep_equal(c->peer, peer)) ||
+	       (other && ledger_chan_lasts(acc, other) && other->number != number);
 }
 
 /* A channel whose peer, a relay of the node, is no more: its refresh hears 403, once. */
@@ -416,7 +416,7 @@ static bool end_orphan(struct exchange *x, struct ep peer)
 {
 	uint16_t number =
 	    (uint16_t)(wire_get_u32(x->request, x->request_len, ATTR_CHANNEL_NUMBER) >> 16);
-	struct acc_chan *c = x->alloc ? account_chan(x->alloc, number) : NULL;
+	struct acc_chan *c = x->alloc ? ledger_chan(x->alloc, number) : NULL;
 
 	if (!c || !ep_equal(c->peer, peer) || c->until_ms <= sim_now(x->acc->sim) ||
 	    c->lease == lease_of(x->acc, peer))
@@ -431,8 +431,8 @@ static void bind_channel(struct exchange *x, struct ep peer)
 	struct sim *s = x->acc->sim;
 	uint16_t number =
 	    (uint16_t)(wire_get_u32(x->request, x->request_len, ATTR_CHANNEL_NUMBER) >> 16);
-	struct acc_chan *c = account_chan(a, number), *grown;
-	sim_check(s, SIM_CHANNEL, !account_chan_taken(x->acc, a, number, peer), x->call,
+	struct acc_chan *c = ledger_chan(a, number), *grown;
+	sim_check(s, SIM_CHANNEL, !ledger_chan_taken(x->acc, a, number, peer), x->call,
 	          "channel 0x%04x was bound twice", number);
 	if (!c) {
 		grown = reallocarray(a->chan, a->chan_n + 1u, sizeof(*grown));
@@ -459,7 +459,7 @@ static void on_permission(struct exchange *x, bool channel)
 	if (channel && ep_of(&peer).ip == x->acc->node_ip && end_orphan(x, ep_of(&peer))) {
 		inside = true;
 	} else if (x->code == 403 && channel && ep_of(&peer).ip == x->acc->node_ip) {
-		const struct acc_alloc *holder = account_by_relayed(x->acc, ep_of(&peer));
+		const struct acc_alloc *holder = ledger_by_relayed(x->acc, ep_of(&peer));
 
 		inside = !holder || holder->tcp || holder->expires_ms <= sim_now(s);
 	}
@@ -473,8 +473,8 @@ static void on_permission(struct exchange *x, bool channel)
 	permit(x, ep_of(&peer).ip);
 }
 
-void account_reply(struct account *acc, struct ep client, const uint8_t *request,
-                   size_t request_len, const uint8_t *reply, size_t reply_len)
+void ledger_reply(struct ledger *acc, struct ep client, const uint8_t *request, size_t request_len,
+                  const uint8_t *reply, size_t reply_len)
 {
 	struct exchange x = {.acc = acc,
 	                     .client = client,
@@ -482,7 +482,7 @@ void account_reply(struct account *acc, struct ep client, const uint8_t *request
 	                     .request_len = request_len,
 	                     .reply = reply,
 	                     .reply_len = reply_len,
-	                     .alloc = account_by_client(acc, client),
+	                     .alloc = ledger_by_client(acc, client),
 	                     .method = wire_type(request),
 	                     .call = sim_call_of(request, request_len),
 	                     .code = wire_error(reply, reply_len)};
