@@ -68,9 +68,9 @@ struct turn *turn_new(struct env *env, const struct turn_conf *conf,
 	t->unauth = turn_limiter_new(env, conf->unauth_rate);
 	t->guesses = turn_limiter_new(env, conf->unauth_rate);
 	t->bindings = turn_limiter_new(env, conf->binding_rate);
-	t->journal = conf->journal ? turn_journal_new(conf->journal) : NULL;
+	t->journal = conf->explain_sessions ? turn_journal_new(conf->explain_sessions) : NULL;
 	if (!t->tick || !t->nonces || !t->unauth || !t->guesses || !t->bindings ||
-	    (conf->journal && !t->journal)) {
+	    (conf->explain_sessions && !t->journal)) {
 		free_parts(t);
 		return NULL;
 	}

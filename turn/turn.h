@@ -126,7 +126,7 @@ struct turn_conf {
 	uint8_t ticket_key[TURN_TICKET_KEY_LEN]; /* the same for all workers */
 	bool strict_expiry;                      /* an expired credential cannot refresh, either */
 	unsigned int worker;                     /* for session ids */
-	uint32_t journal; /* sessions that it remembers (turn/journal.h); 0: none */
+	uint32_t explain_sessions; /* sessions that it remembers (turn/journal.h); 0: none */
 };
 
 struct turn_listener_conf {

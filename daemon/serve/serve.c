@@ -267,7 +267,8 @@ static int start_workers(struct serve *s, struct why *why)
 	if (r)
 		return r;
 	conf = s->reload.settings->turn;
-	conf.journal = (uint32_t)((s->conf->explain_sessions + (int64_t)n - 1) / (int64_t)n);
+	conf.explain_sessions =
+	    (uint32_t)((s->conf->explain_sessions + (int64_t)n - 1) / (int64_t)n);
 	for (conf.worker = 0; !r && conf.worker < n; conf.worker++)
 		r = start_worker(s, &conf, why);
 	return r;
