@@ -133,14 +133,12 @@ const struct verb accounts_verbs[] = {
               .example = "{\"name\":\"hatter\"}"}},
     {VERB("account del", VERB_ACTS, 0, del,
           "Delete an account; its logins end. The last one of role admin can be deleted on the "
-          "server's "
-          "host only"),
+          "server's host only"),
      .args = {ARG_ACCOUNT},
      .answer = MEMBERS(MEMBER_ACCOUNT,
                        MEMBER("admins", VERB_INTEGER, "How many accounts of role admin are left")),
      .text = {.say = "account {name} deleted{?admins:|\nno account of role admin is left: turnpike "
-                     "account "
-                     "add NAME --admin makes one}",
+                     "account add NAME --admin makes one}",
               .example = "{\"name\":\"hatter\"}"}},
     {0},
 };

@@ -471,8 +471,7 @@ const struct verb calls_verbs[] = {
               .none = "no calls"}},
     {VERB("explain", VERB_READS, VERB_NEEDS_SERVER, explain_it,
           "Tell what happened to a session, to a user's last ones, or in a call: signaling and "
-          "TURN in "
-          "one timeline, and a verdict in plain words"),
+          "TURN in one timeline, and a verdict in plain words"),
      .args = {ARG("session", VERB_TEXT, ARG_ONE_OF | ARG_WORD, "A session, by its ID"),
               ARG_AS("user", VERB_TEXT, ARG_ONE_OF, "NAME", "The last sessions of a user"),
               ARG_AS("call", VERB_TEXT, ARG_ONE_OF, "ID", "A call, by its ID")},

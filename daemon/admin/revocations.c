@@ -73,15 +73,13 @@ static int list(struct admin_task *t, struct why *why)
 const struct verb revocations_verbs[] = {
     {VERB("revoke", VERB_ACTS, 0, add,
           "Revoke one time-limited credential, or all that a user was given before now; static "
-          "users of "
-          "that name are disabled. Their calls end within a second"),
+          "users of that name are disabled. Their calls end within a second"),
      .args = {ARGS_OF},
      .answer =
          MEMBERS(MEMBERS_OF, MEMBER("disabled", VERB_INTEGER,
                                     "How many static users of that name were disabled with it")),
      .text = {.say = "{?user:all credentials of {user} revoked{?disabled:; the static user of that "
-                     "name is "
-                     "disabled}|credential {credential} revoked}",
+                     "name is disabled}|credential {credential} revoked}",
               .example = "{\"user\":\"mallory\"}"}},
     {VERB("unrevoke", VERB_ACTS, 0, undo, "Undo a revocation"), .args = {ARGS_OF},
      .answer = MEMBERS(MEMBERS_OF),

@@ -115,8 +115,7 @@ static int retire(struct admin_task *t, struct why *why)
 const struct verb secrets_verbs[] = {
     {VERB("secret add", VERB_ACTS, VERB_MAKES_STORE, add,
           "Add a shared secret for time-limited credentials. A value that is made is shown once. "
-          "New "
-          "credentials use the newest secret; all that are live verify"),
+          "New credentials use the newest secret; all that are live verify"),
      .args = {ARG("value", VERB_SECRET, 0, "The secret; one is made if it is not given")},
      .answer = MEMBERS(MEMBER("id", VERB_INTEGER, "Its number"),
                        MEMBER_OR_NULL("value", VERB_TEXT, "The value that was made, this once"),
@@ -136,16 +135,13 @@ const struct verb secrets_verbs[] = {
                                  "How many live on it; null where no server runs"))},
          MEMBER_NEXT),
      .text = {.list = "secrets",
-              .line =
-                  "{id}\t{?ended:ended|{?live:{?retired_at:retiring|live}|retired}}\t{created_at}"
-                  "{?retired_at:\t{retired_at}}",
+              .line = "{id}\t{?ended:ended|{?live:{?retired_at:retiring|live}|retired}}\t{created_"
+                      "at}{?retired_at:\t{retired_at}}",
               .none = "no secrets"}},
     {VERB("secret retire", VERB_ACTS, 0, retire,
           "Take no new allocations by credentials of a secret, from now on or after a time; those "
-          "that "
-          "live on it go on and are listed. With now they end within a second, also those of a "
-          "secret "
-          "that is retired already: for one that has leaked"),
+          "that live on it go on and are listed. With now they end within a second, also those of "
+          "a secret that is retired already: for one that has leaked"),
      .args = {ARG_AS("id", VERB_INTEGER, ARG_REQUIRED | ARG_WORD, "ID", "The secret's number"),
               ARG_AS("after", VERB_DURATION, 0, "TIME",
                      "Seconds until it is retired; 0 if it is not given"),
@@ -161,14 +157,12 @@ const struct verb secrets_verbs[] = {
                  MEMBER("complete", VERB_BOOLEAN, "False: a relay worker did not answer in time"),
                  MEMBER_OR_NULL("warning", VERB_TEXT, "Why the next start would be refused")),
      .text =
-         {.say =
-              "secret {id} {?live:retires at {retired_at}|retired}\n"
-              "{?complete:{?allocations:{?ended:{allocations} allocation{allocations:s} that lived "
-              "on it {allocations:h} ended:|{allocations} allocation{allocations:s} still "
-              "live{allocations:v} on it; turnpike secret retire {id} --now ends that:}|no "
-              "allocation lives on it}|{?ended:no server has answered: one that runs on this data "
-              "directory ends what lives on the secret when it sees the change|no server has "
-              "answered: what lives on the secret is not known}}",
+         {.say = "secret {id} {?live:retires at {retired_at}|retired}\n{?allocations:{allocations} "
+                 "allocation{allocations:s} {?ended:that lived on it {allocations:h} ended:|still "
+                 "live{allocations:v} on it; turnpike secret retire {id} --now ends "
+                 "that:}|{?complete:no allocation lives on it|no server runs, or a relay worker "
+                 "has not answered: {?ended:a server ends what lives on the secret when it sees "
+                 "the change|what lives on the secret is not known}}}",
           .list = "sessions",
           .head = SESSION_HEAD,
           .line = SESSION_LINE,

@@ -241,11 +241,10 @@ const struct verb server_verbs[] = {
      .text =
          {.print =
               "turnpike {version}, process {pid}, up {uptime_s:d}, {workers} workers{?draining:, "
-              "draining}\n"
-              "allocations  {allocations} now, {allocations_made} since the start\n"
-              "signaling    {signal_connections} connections, {signal_calls} calls\n"
-              "to peers     {to_peer_bytes_per_s:b}/s, {to_peer_bytes:b} since the start\n"
-              "to clients   {to_client_bytes_per_s:b}/s, {to_client_bytes:b} since the start"}},
+              "draining}\nallocations  {allocations} now, {allocations_made} since the "
+              "start\nsignaling    {signal_connections} connections, {signal_calls} calls\nto "
+              "peers     {to_peer_bytes_per_s:b}/s, {to_peer_bytes:b} since the start\nto clients  "
+              " {to_client_bytes_per_s:b}/s, {to_client_bytes:b} since the start"}},
     {VERB("workers", VERB_READS, VERB_NEEDS_SERVER, workers,
           "List the relay workers and what each of them carries"),
      .answer = MEMBERS(
@@ -287,9 +286,8 @@ const struct verb server_verbs[] = {
      .text = {.print = "{text:l}"}},
     {VERB("link", VERB_ACTS, VERB_NEEDS_SERVER, make_link,
           "Make a link to the call page. It lets the first browser (or profile) that opens it in "
-          "as a "
-          "guest, without an API token, for a week or until the server stops; it is good for an "
-          "hour"),
+          "as a guest, without an API token, for a week or until the server stops; it is good for "
+          "an hour"),
      .answer = MEMBERS(
          MEMBER("url", VERB_TEXT, "For a browser on the server's host"),
          MEMBER_OR_NULL("elsewhere", VERB_TEXT, "For one on another machine, if that is another"),
@@ -297,8 +295,7 @@ const struct verb server_verbs[] = {
          MEMBER("expires_in_s", VERB_INTEGER, "Seconds until the link ends")),
      .text = {.print = "{url}",
               .say = "It lets one browser in, once, within an hour. The other end of a call needs "
-                     "a link of "
-                     "its own.{?elsewhere:\nOn another machine it is {elsewhere}}"}},
+                     "a link of its own.{?elsewhere:\nOn another machine it is {elsewhere}}"}},
     {VERB("drain", VERB_ACTS, VERB_NEEDS_SERVER, start_drain,
           "Take no new allocations; those that there are go on. It does not stop the server"),
      .answer = MEMBERS(MEMBER("draining", VERB_BOOLEAN, "True"),
@@ -312,9 +309,7 @@ const struct verb server_verbs[] = {
      .text = {.say = "new allocations are taken again"}},
     {VERB("reload", VERB_ACTS, VERB_NEEDS_SERVER, reload,
           "Read configuration and certificate again; says what has changed, what needs a restart, "
-          "or "
-          "why "
-          "it was refused"),
+          "or why it was refused"),
      .answer = MEMBERS(MEMBER("text", VERB_TEXT, "What has changed, and what needs a restart")),
      .text = {.print = "{?text:{text:l}|nothing has changed}"}},
     {VERB("log level", VERB_ACTS, VERB_NEEDS_SERVER, set_log_level,

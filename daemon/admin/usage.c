@@ -90,14 +90,13 @@ const struct verb usage_verbs[] = {
                   MEMBER("to_client_packets", VERB_INTEGER, "Packets to clients"),
                   MEMBER("to_client_bytes", VERB_INTEGER, "Bytes to clients"))},
          MEMBER_NEXT),
-     .text =
-         {.list = "usage",
-          .head =
-              "day         user                     sessions   idle allocs  allocated   relayed    "
-              "   to peers     to clients",
-          .line = "{day,-10}  {user,-24} {sessions,8} {idle_allocations,6} {allocations,6} "
+     .text = {.list = "usage",
+              .head = "day         user                     sessions   idle allocs  allocated   "
+                      "relayed       to peers     to clients",
+              .line =
+                  "{day,-10}  {user,-24} {sessions,8} {idle_allocations,6} {allocations,6} "
                   "{allocated_s,8} s {relayed_s,7} s {to_peer_bytes,12} B {to_client_bytes,12} B",
-          .none = "no usage",
-          .example = "{\"user\":\"eve\",\"from\":\"2026-01-01\",\"to\":\"2026-01-31\"}"}},
+              .none = "no usage",
+              .example = "{\"user\":\"eve\",\"from\":\"2026-01-01\",\"to\":\"2026-01-31\"}"}},
     {0},
 };

@@ -47,8 +47,8 @@ static const struct local {
     {{.name = "restore",
       .flags = VERB_PLAIN,
       .args = {WORD("file", "FILE")},
-      .help = "Put a backup in the place of the database, which is kept beside it; no server may "
-              "run"},
+      .help =
+          "Put a backup in the place of the database, which is kept beside it; no server may run"},
      cli_restore},
     {{.name = "credentials",
       .args = {WORD("name", "NAME"), FLAG("ttl", "SECONDS")},
@@ -69,15 +69,12 @@ static const struct local {
       .flags = VERB_PLAIN,
       .args = {WORD("file", "FILE"), FLAG("userdb", "FILE"), FLAG("write", "DIR"), TICK("install"),
                TICK("force"), FLAG("root", "DIR")},
-      .help =
-          "Print the configuration that a turnserver.conf (and its turndb) stands for, and say "
-          "line "
-          "by line what was taken and what was not, and why. With --write: DIR/turnpike.conf, and "
-          "users and secrets in DIR/data. With --install, as root: where the installed systemd "
-          "unit "
-          "looks, readable for the unit's user, the certificate copied for it, and the service "
-          "started; what is there and differs is kept unless --force is given. --root installs "
-          "below DIR, and starts nothing"},
+      .help = "Print the configuration that a turnserver.conf (and its turndb) stands for, and say "
+              "line by line what was taken and what was not, and why. With --write: "
+              "DIR/turnpike.conf, and users and secrets in DIR/data. With --install, as root: "
+              "where the installed systemd unit looks, readable for the unit's user, the "
+              "certificate copied for it, and the service started; what is there and differs is "
+              "kept unless --force is given. --root installs below DIR, and starts nothing"},
      cli_import},
     {{.name = "doctor",
       .args = {FLAG("stun", "HOST:PORT")},
