@@ -28,7 +28,7 @@ struct options {
 	char turnpike[PATH_MAX];
 	char coturn[PATH_MAX];   /* "" unless it is a target */
 	struct against *against; /* a deployed server instead of a lab, or NULL */
-	char key[512];           /* its API token, or "" */
+	char api_token[512];     /* its API token, or "" */
 	struct target target[TARGETS_MAX];
 	size_t target_n;
 	char browser[BROWSER_PRODUCTS][PATH_MAX]; /* "" where none is installed */

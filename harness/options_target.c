@@ -186,7 +186,7 @@ static int expect_transports(struct against *a, char *words)
 /* Questions that a deployed server answers otherwise than a lab. */
 static int against(struct options *o, const struct said_target *said)
 {
-	char *key = said->key ? said->key : getenv("TURNPIKE_KEY");
+	char *api_token = said->api_token ? said->api_token : getenv("TURNPIKE_KEY");
 	const struct plan_options *p = &o->plan;
 	struct why why;
 
@@ -201,15 +201,15 @@ static int against(struct options *o, const struct said_target *said)
 	o->against = malloc(sizeof(*o->against));
 	if (!o->against)
 		return options_error("out of memory");
-	if (key && strlen(key) >= sizeof(o->key))
+	if (api_token && strlen(api_token) >= sizeof(o->api_token))
 		return options_error("--key is longer than any API token");
-	if (key) {
-		snprintf(o->key, sizeof(o->key), "%s", key);
-		wipe(key);
+	if (api_token) {
+		snprintf(o->api_token, sizeof(o->api_token), "%s", api_token);
+		wipe(api_token);
 	}
 	unsetenv("TURNPIKE_KEY"); /* no browser needs to inherit it */
-	if (against_init(o->against, said->against, o->key[0] ? o->key : NULL, said->insecure,
-	                 &why) != 0)
+	if (against_init(o->against, said->against, o->api_token[0] ? o->api_token : NULL,
+	                 said->insecure, &why) != 0)
 		return options_error("%s", why.text);
 	return said->expect ? expect_transports(o->against, said->expect) : EXIT_PASSED;
 }
@@ -222,7 +222,7 @@ int options_target(struct options *o, const struct said_target *said)
 
 	if (said->against)
 		return against(o, said);
-	if (said->key || said->insecure || said->expect)
+	if (said->api_token || said->insecure || said->expect)
 		return options_error("--key, --expect and --insecure belong to --against");
 	if (!other && (said->user || said->credential || said->start))
 		return options_error("--user, --credential and --start belong to --turn or "

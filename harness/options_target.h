@@ -18,8 +18,8 @@ struct said_target {
 	char *ice_servers; /* file or URL */
 	char *start;
 	char *against;
-	char *key;    /* wiped once it was read */
-	char *expect; /* words between commas; changed in place */
+	char *api_token; /* wiped once it was read */
+	char *expect;    /* words between commas; changed in place */
 	bool insecure;
 };
 

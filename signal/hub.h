@@ -45,8 +45,8 @@ struct hub_member;
 /* A request for ICE servers. Borrowed for the call. */
 struct hub_ice_request {
 	uint64_t member_id;
-	const char *name; /* "" before the member has a name */
-	const char *key;  /* the API token it presents, or NULL */
+	const char *name;      /* "" before the member has a name */
+	const char *api_token; /* that it shows, or NULL */
 };
 
 /* What happens to connections and calls, for who keeps a record of it. */

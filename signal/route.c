@@ -312,7 +312,7 @@ static void on_ice_servers(struct hub_member *p, const struct message *m)
 	struct hub_ice_request request = {.member_id = p->id, .name = p->name};
 	int rc;
 
-	request.key = json_string_value(json_object_get(m->json, "key"));
+	request.api_token = json_string_value(json_object_get(m->json, "key"));
 	rc = h->ops.ice_servers ? h->ops.ice_servers(h->ctx, p->conn, &request) : -E_UNSUPPORTED;
 	hub_report(p, HUB_EVENT_ICE, NULL, rc);
 	if (rc)

@@ -96,10 +96,10 @@ static void test_turn_credentials(void **state)
 	              200,
 	              "{\"username\":\"99:al&ice x\",\"password\":\"secret\",\"ttl\":3600,"
 	              "\"uris\":[\"turn:turn.example:3478\"]}");
-	assert_string_equal(f->caller_key, "k=1");
+	assert_string_equal(f->api_token, "k=1");
 	expect_status(f, "GET /turn HTTP/1.1\r\nHost: [2001:db8::1]:443\r\n\r\n", 200,
 	              "Cache-Control: no-store\r\n");
-	assert_string_equal(f->caller_key, "(none)");
+	assert_string_equal(f->api_token, "(none)");
 	assert_string_equal(f->host, "2001:db8::1");
 	expect_status(
 	    f,
@@ -107,10 +107,10 @@ static void test_turn_credentials(void **state)
 	    "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 41\r\n\r\n"
 	    "service=turn&username=bob%40x&ttl=600&key=1",
 	    200, "\"ttl\":600");
-	assert_string_equal(f->caller_key, "tok");
+	assert_string_equal(f->api_token, "tok");
 	assert_string_equal(f->name, "bob@x");
 	expect_status(f, "POST /turn?username=c&api=a HTTP/1.1\r\nHost: h\r\n\r\n", 200, "99:c");
-	assert_string_equal(f->caller_key, "a");
+	assert_string_equal(f->api_token, "a");
 
 	expect_status(f, "GET /turn?service=stun HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad-request");
 	expect_status(f, "GET /turn?ttl=-1 HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad-request");
@@ -217,7 +217,7 @@ static void test_ice_servers_api(void **state)
 	              "Content-Length: 13\r\n\r\n{\"ttl\":86400}",
 	              201, "{\"iceServers\":[{\"urls\":[\"turn:h:3478\"]");
 	assert_int_equal(f->ttl_s, 86400);
-	assert_string_equal(f->caller_key, "t");
+	assert_string_equal(f->api_token, "t");
 	expect_status(f, "POST /api/v1/ice-servers HTTP/1.1\r\nHost: h\r\n\r\n", 201, "no-store");
 	assert_int_equal(f->ttl_s, 0);
 	expect_status(f,

@@ -223,7 +223,7 @@ static void test_ice_servers_over_websocket(void **state)
 	expect_text(c, "{\"type\":\"ice-servers\",\"iceServers\":[{\"urls\":"
 	               "[\"turn:relay.example:3478\"],\"username\":\"99:alice\","
 	               "\"credential\":\"secret\"}],\"ttl\":3600,\"strict\":true}");
-	assert_string_equal(f->caller_key, "k1");
+	assert_string_equal(f->api_token, "k1");
 	assert_true(f->caller.own);
 	assert_int_equal(f->caller.page, CALLER_PAGE_OWN);
 	assert_true(addr_is_loopback(&f->caller.client));

@@ -37,7 +37,7 @@ int on_grant(void *ctx, const struct caller *caller, const char *name, int64_t t
 
 	f->grants++;
 	f->caller = *caller;
-	snprintf(f->caller_key, sizeof(f->caller_key), "%s",
+	snprintf(f->api_token, sizeof(f->api_token), "%s",
 	         caller->api_token ? caller->api_token : "(none)");
 	snprintf(f->guest, sizeof(f->guest), "%s", caller->guest);
 	snprintf(f->name, sizeof(f->name), "%s", name);

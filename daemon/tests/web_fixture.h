@@ -24,7 +24,7 @@ struct fixture {
 	char key[96];
 	/* what the last grant was asked for, and what it gives */
 	struct caller caller;
-	char caller_key[64];
+	char api_token[64];
 	char guest[CALLER_GUEST_STRLEN];
 	char name[128];
 	char host[256];

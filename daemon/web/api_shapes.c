@@ -76,13 +76,13 @@ static void answer_error(struct http_response *r, int rc, unsigned retry_after_s
 		r->retry_after_s = retry_after_s ? retry_after_s : 1;
 }
 
-static int make_grant(const struct http_call *c, const char *key, const char *name, int64_t ttl_s,
-                      struct ice_grant *grant)
+static int make_grant(const struct http_call *c, const char *api_token, const char *name,
+                      int64_t ttl_s, struct ice_grant *grant)
 {
 	struct caller caller = c->q->caller;
 	int rc;
 
-	caller.api_token = key;
+	caller.api_token = api_token;
 	grant->retry_after_s = 0;
 	rc = c->ops->grant(c->ctx, &caller, name, ttl_s, grant);
 	if (rc)
@@ -93,7 +93,7 @@ static int make_grant(const struct http_call *c, const char *key, const char *na
 /* What a request of any shape may say. */
 struct asked {
 	char *param[6];
-	const char *key, *name;
+	const char *api_token, *name;
 	int64_t ttl_s;
 };
 
@@ -124,10 +124,10 @@ static bool read_params(const struct http_call *c, struct asked *a)
 		http_api_error(c->r, 400, "bad-request", "The service must be turn.");
 	else if (a->param[TTL] && parse_ttl(a->param[TTL], &a->ttl_s))
 		http_api_error(c->r, 400, "bad-request", BAD_TTL);
-	a->key = c->q->api_token ? c->q->api_token
-	         : a->param[KEY] ? a->param[KEY]
-	         : a->param[API] ? a->param[API]
-	                         : a->param[API_KEY];
+	a->api_token = c->q->api_token ? c->q->api_token
+	               : a->param[KEY] ? a->param[KEY]
+	               : a->param[API] ? a->param[API]
+	                               : a->param[API_KEY];
 	a->name = a->param[USERNAME] ? a->param[USERNAME] : "";
 	return !c->r->status;
 }
@@ -184,7 +184,7 @@ void http_get_turn(const struct http_call *c)
 	struct ice_grant grant;
 	struct asked a;
 
-	if (read_params(c, &a) && !make_grant(c, a.key, a.name, a.ttl_s, &grant))
+	if (read_params(c, &a) && !make_grant(c, a.api_token, a.name, a.ttl_s, &grant))
 		tell_credential(c, 200, ice_grant_rest(&grant), &grant);
 	asked_free(&a);
 }
@@ -208,7 +208,7 @@ void http_get_metered(const struct http_call *c)
 	struct ice_grant grant;
 	struct asked a;
 
-	if (read_params(c, &a) && !make_grant(c, a.key, a.name, a.ttl_s, &grant))
+	if (read_params(c, &a) && !make_grant(c, a.api_token, a.name, a.ttl_s, &grant))
 		tell_array(c, &grant);
 	asked_free(&a);
 }
@@ -314,7 +314,7 @@ void http_get_whip(const struct http_call *c)
 	struct ice_grant grant;
 	struct asked a;
 
-	if (read_params(c, &a) && !make_grant(c, a.key, a.name, a.ttl_s, &grant)) {
+	if (read_params(c, &a) && !make_grant(c, a.api_token, a.name, a.ttl_s, &grant)) {
 		c->r->headers = links(&grant);
 		if (c->r->headers)
 			c->r->status = 204;

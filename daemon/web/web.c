@@ -206,7 +206,7 @@ static int on_ice_servers(void *ctx, const struct caller *from,
 	json_t *servers;
 	int rc;
 
-	caller.api_token = request->key;
+	caller.api_token = request->api_token;
 	caller.own = true;
 	rc = w->ops.grant(w->ctx, &caller, request->name, 0, &grant);
 	if (rc)

@@ -18,14 +18,15 @@
 #define DAY_S         86400
 #define DAYS_LEAST    3 /* whoever renews by itself has done so long before */
 
-int against_init(struct against *a, const char *url, const char *key, bool insecure,
+int against_init(struct against *a, const char *url, const char *api_token, bool insecure,
                  struct why *why)
 {
 	static const char scheme[] = "https://";
 	const char *host = url + sizeof(scheme) - 1;
 	size_t len, host_len;
 
-	*a = (struct against){.key = key, .insecure = insecure, .expects = {true, true, true}};
+	*a = (struct against){
+	    .api_token = api_token, .insecure = insecure, .expects = {true, true, true}};
 	/* What was said may hold a password or a token: it is not repeated. */
 	if (strncasecmp(url, scheme, sizeof(scheme) - 1) != 0)
 		return why_set(why, -E_INVAL,
@@ -56,7 +57,7 @@ static int ask(const struct against *a, const char *path, const char *post, bool
                struct http_answer **answer, struct why *why)
 {
 	struct http_request req = {
-	    .post = post, .bearer = a->key, .insecure = insecure, .limit_ms = ASK_MS};
+	    .post = post, .api_token = a->api_token, .insecure = insecure, .limit_ms = ASK_MS};
 	char url[sizeof(a->url) + 64];
 	struct why detail = {""};
 	int err;
@@ -90,11 +91,12 @@ void against_ask(struct against *a)
 		         why.text);
 	else if (answer->status == 401 || answer->status == 403)
 		snprintf(a->no_relay, sizeof(a->no_relay), "%s",
-		         a->key ? "refuses the API token; most likely: it is mistyped or "
-		                  "deleted. Look at: 'turnpike token list', and make another with "
-		                  "'turnpike token add'."
-		                : "gives none to strangers; most likely: guests need an API token: "
-		                  "give --key. Look at: 'turnpike token add', which makes one.");
+		         a->api_token
+		             ? "refuses the API token; most likely: it is mistyped or "
+		               "deleted. Look at: 'turnpike token list', and make another with "
+		               "'turnpike token add'."
+		             : "gives none to strangers; most likely: guests need an API token: "
+		               "give --key. Look at: 'turnpike token add', which makes one.");
 	else if (answer->status / 100 != 2)
 		snprintf(
 		    a->no_relay, sizeof(a->no_relay),

@@ -11,10 +11,10 @@
 #include "harness/scenarios/stage.h"
 
 struct against {
-	char url[512];   /* "https://host:port", nothing behind it */
-	char name[32];   /* its host, for results */
-	const char *key; /* API token, or NULL. Borrowed. Goes nowhere but to the server. */
-	bool insecure;   /* its certificate need not verify */
+	char url[512];                  /* "https://host:port", nothing behind it */
+	char name[32];                  /* its host, for results */
+	const char *api_token;          /* or NULL. Borrowed. Goes nowhere but to the server. */
+	bool insecure;                  /* its certificate need not verify */
 	bool expects[OFFER_TRANSPORTS]; /* over which it should offer its relay */
 	struct target target;
 	char no_relay[400]; /* why target.offer could not be learnt; "" if it was */
@@ -22,7 +22,7 @@ struct against {
 
 /* It then expects a relay over every transport. 0, or -E_INVAL: why says what is wrong with the
  * URL. */
-int against_init(struct against *a, const char *url, const char *key, bool insecure,
+int against_init(struct against *a, const char *url, const char *api_token, bool insecure,
                  struct why *why);
 
 /* Asks the server for the ICE servers that a page would get. What comes of it lies in

@@ -7,9 +7,9 @@
 
 #include "base/clock.h"
 #include "harness/lab/pressure.h"
-#include "harness/scenarios/account.h"
 #include "harness/scenarios/page_cpu.h"
 #include "harness/scenarios/relay_watch.h"
+#include "harness/scenarios/tally.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -286,7 +286,7 @@ static int judge_call(struct stage *st, const struct since *since, double answer
 	if (*connected && st->lab && of_relay == 0)
 		check_times(st, since, v);
 	if (*connected)
-		err = account_check(st, since->unix_ms, why);
+		err = tally_check(st, since->unix_ms, why);
 	/* Hundreds of pictures of good calls would only fill the disk. */
 	if (group != GROUP_MATRIX || st->result->failure_n > 0)
 		stage_screenshots(st, *connected ? "call" : "failed");

@@ -309,7 +309,7 @@
 
 	/* What signaling should carry and has carried of the newest connection's candidates, and what
 	 * should not have been since a moment (Unix ms). */
-	harness.account = (since = 0) => {
+	harness.tally = (since = 0) => {
 		const entry = entries.at(-1);
 		const told = list => [...new Set(list.map(c =>
 			`${c.type} ${c.protocol.toLowerCase()} ${c.address}:${c.port}`))];

@@ -73,8 +73,8 @@ int http_ask(const struct http_request *req, struct http_answer *a, struct why *
 	set_options(c, req, a, error);
 	if (req->post)
 		headers = curl_slist_append(headers, "Content-Type: application/json");
-	if (req->bearer) {
-		snprintf(header, sizeof(header), "Authorization: Bearer %s", req->bearer);
+	if (req->api_token) {
+		snprintf(header, sizeof(header), "Authorization: Bearer %s", req->api_token);
 		headers = curl_slist_append(headers, header);
 	}
 	curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);

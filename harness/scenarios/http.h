@@ -15,9 +15,9 @@
 
 struct http_request {
 	const char *url;
-	const char *post;   /* body of a POST, as JSON; NULL: a GET */
-	const char *bearer; /* NULL: none */
-	bool insecure;      /* any certificate will do */
+	const char *post;      /* body of a POST, as JSON; NULL: a GET */
+	const char *api_token; /* NULL: none */
+	bool insecure;         /* any certificate will do */
 	int64_t limit_ms;
 };
 

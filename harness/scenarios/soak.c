@@ -4,10 +4,10 @@
  */
 #include "base/clock.h"
 #include "harness/lab/proc.h"
-#include "harness/scenarios/account.h"
 #include "harness/scenarios/call.h"
 #include "harness/scenarios/crowd.h"
 #include "harness/scenarios/fault.h"
+#include "harness/scenarios/tally.h"
 
 #include <string.h>
 
@@ -97,7 +97,7 @@ void scenario_soak(struct stage *st)
 		if (err == 0)
 			err = fault_judge_call(st, &st->cell->expect, &why);
 		if (err == 0)
-			err = account_check(st, since_ms, &why);
+			err = tally_check(st, since_ms, &why);
 		result_measure(st->result, "gap",
 		               p[0].picture.longest_ms > p[1].picture.longest_ms
 		                   ? p[0].picture.longest_ms

@@ -183,9 +183,9 @@ static char *page_script(const struct stage *st, enum lab_side side)
 	                           st->mark[side].hz, "fps", FPS);
 	char *text, *script = NULL;
 
-	if (config && a && a->key)
+	if (config && a && a->api_token)
 		json_object_set_new(config, "token",
-		                    json_pack("{s:s, s:s}", "url", a->url, "text", a->key));
+		                    json_pack("{s:s, s:s}", "url", a->url, "text", a->api_token));
 	text = json_dumps(config, JSON_COMPACT);
 	json_decref(config);
 	if (text && asprintf(&script, "%s(%s)", inject_js, text) < 0)

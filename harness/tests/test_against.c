@@ -234,7 +234,7 @@ static void await_token(const struct deployed *d, const char *token)
 	static struct http_answer answer;
 	char url[128];
 	struct http_request req = {
-	    .url = url, .post = "{}", .bearer = token, .insecure = true, .limit_ms = 2000};
+	    .url = url, .post = "{}", .api_token = token, .insecure = true, .limit_ms = 2000};
 	struct why why;
 
 	snprintf(url, sizeof(url), "%s/api/v1/ice-servers", d->url);

@@ -58,7 +58,7 @@ static int on_ice(void *ctx, void *conn, const struct hub_ice_request *r)
 	(void)conn;
 	h->ice_member = r->member_id;
 	snprintf(h->ice_name, sizeof(h->ice_name), "%s", r->name);
-	snprintf(h->ice_key, sizeof(h->ice_key), "%s", r->key ? r->key : "(none)");
+	snprintf(h->ice_token, sizeof(h->ice_token), "%s", r->api_token ? r->api_token : "(none)");
 	if (!h->ice_rc && !h->ice_later)
 		answer(h);
 	return h->ice_rc;

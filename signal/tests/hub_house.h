@@ -26,7 +26,7 @@ struct house {
 	int ice_rc;
 	bool ice_later;
 	char ice_name[80];
-	char ice_key[80];
+	char ice_token[80];
 	uint64_t ice_member;
 };
 

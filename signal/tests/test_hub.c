@@ -351,13 +351,13 @@ static void test_ice_servers(void **state)
 
 	say(&h->a, "{\"type\":\"ice-servers\"}");
 	assert_string_equal(h->ice_name, "alice");
-	assert_string_equal(h->ice_key, "(none)");
+	assert_string_equal(h->ice_token, "(none)");
 	expect(&h->a,
 	       "{\"type\":\"ice-servers\",\"iceServers\":[{\"urls\":[\"stun:203.0.113.1:3478\"]}]"
 	       ",\"ttl\":600,\"strict\":true}");
 	h->ice_rc = -E_DENIED;
 	say(&h->a, "{\"type\":\"ice-servers\",\"key\":\"k%n\"}");
-	assert_string_equal(h->ice_key, "k%n");
+	assert_string_equal(h->ice_token, "k%n");
 	expect_error(&h->a, "api-token-needed");
 	h->ice_rc = -E_REVOKED;
 	say(&h->a, "{\"type\":\"ice-servers\"}");

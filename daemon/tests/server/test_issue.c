@@ -45,16 +45,16 @@ static int setup(void **state)
 }
 
 /* An exchange: the status, and the whole answer in *out for free(). more: lines of curl's
- * configuration; bearer may be NULL. */
-static int http(const char *method, const char *path, const char *bearer, const char *more,
+ * configuration; api_token may be NULL. */
+static int http(const char *method, const char *path, const char *api_token, const char *more,
                 char **out)
 {
 	char config[1024], *at;
 
 	snprintf(config, sizeof(config), "url = \"%s%s\"\nrequest = \"%s\"\n%s%s%s%s%s", URL, path,
 	         method, !strcmp(method, "HEAD") ? "head\n" : "",
-	         bearer ? "header = \"Authorization: Bearer " : "", bearer ? bearer : "",
-	         bearer ? "\"\n" : "", more);
+	         api_token ? "header = \"Authorization: Bearer " : "", api_token ? api_token : "",
+	         api_token ? "\"\n" : "", more);
 	*out = rig_run("curl -s -i -g --max-time 10 -K -", config);
 	at = strchr(*out, ' ');
 	assert_non_null(at);

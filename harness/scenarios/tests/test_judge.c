@@ -7,9 +7,9 @@
 #include "base/clock.h"
 #include "harness/lab/contain.h"
 #include "harness/lab/proc.h"
-#include "harness/scenarios/account.h"
 #include "harness/scenarios/call.h"
 #include "harness/scenarios/relay_watch.h"
+#include "harness/scenarios/tally.h"
 
 #include <limits.h>
 #include <setjmp.h>
@@ -130,7 +130,7 @@ static void play_restart(struct stage *st)
 	if (err == 0)
 		err = appliance_again(st->appliance, &why);
 	if (err == 0)
-		err = account_check(st, since_ms, &why);
+		err = tally_check(st, since_ms, &why);
 	if (err != 0)
 		result_fail(st->result, "%s", why.text);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Reading and judging the pages' accounts.
+ * Reading and judging the pages' tallies.
  */
-#include "harness/scenarios/account.h"
+#include "harness/scenarios/tally.h"
 
 #include "base/clock.h"
 #include "harness/scenarios/call.h"
@@ -28,7 +28,7 @@ static bool has(const json_t *list, const char *text)
 	return false;
 }
 
-size_t account_missing(const json_t *from, const json_t *to, const char **first)
+size_t tally_missing(const json_t *from, const json_t *to, const char **first)
 {
 	const json_t *sent = json_object_get(from, "sent"), *got = json_object_get(to, "got"),
 	             *item;
@@ -51,7 +51,7 @@ static void check_candidates(const json_t *from, const json_t *to, const struct 
                              const struct peer_mark *getter, struct result *r)
 {
 	const char *first = "";
-	size_t n = account_missing(from, to, &first);
+	size_t n = tally_missing(from, to, &first);
 
 	if (n > 0)
 		result_fail(r,
@@ -62,10 +62,10 @@ static void check_candidates(const json_t *from, const json_t *to, const struct 
 		            json_array_size(json_object_get(from, "sent")), n, first);
 }
 
-static void check_link(const json_t *account, const struct peer_mark *me, struct result *r)
+static void check_link(const json_t *tally, const struct peer_mark *me, struct result *r)
 {
 	const char *said =
-	    json_string_value(json_array_get(json_object_get(account, "websocket"), 0));
+	    json_string_value(json_array_get(json_object_get(tally, "websocket"), 0));
 
 	if (said)
 		result_fail(r,
@@ -75,9 +75,9 @@ static void check_link(const json_t *account, const struct peer_mark *me, struct
 		            me->name, said);
 }
 
-static void check_restarts(const json_t *account, const struct peer_mark *me, struct result *r)
+static void check_restarts(const json_t *tally, const struct peer_mark *me, struct result *r)
 {
-	int n = (int)facts_number(account, "restarts");
+	int n = (int)facts_number(tally, "restarts");
 
 	if (n > 0)
 		result_fail(r,
@@ -89,47 +89,45 @@ static void check_restarts(const json_t *account, const struct peer_mark *me, st
 		            me->name, n);
 }
 
-void account_judge(json_t *const account[LAB_SIDES], const struct peer_mark mark[LAB_SIDES],
-                   struct result *r)
+void tally_judge(json_t *const tally[LAB_SIDES], const struct peer_mark mark[LAB_SIDES],
+                 struct result *r)
 {
 	for (int i = 0; i < LAB_SIDES; i++) {
-		check_link(account[i], &mark[i], r);
-		check_candidates(account[i], account[!i], &mark[i], &mark[!i], r);
-		check_restarts(account[i], &mark[i], r);
+		check_link(tally[i], &mark[i], r);
+		check_candidates(tally[i], tally[!i], &mark[i], &mark[!i], r);
+		check_restarts(tally[i], &mark[i], r);
 	}
 }
 
-static int read_both(struct stage *st, int64_t since_ms, json_t *account[LAB_SIDES],
-                     struct why *why)
+static int read_both(struct stage *st, int64_t since_ms, json_t *tally[LAB_SIDES], struct why *why)
 {
 	char js[64];
 	int err = 0;
 
-	snprintf(js, sizeof(js), "harness.account(%lld)", (long long)since_ms);
+	snprintf(js, sizeof(js), "harness.tally(%lld)", (long long)since_ms);
 	for (int i = 0; i < LAB_SIDES && err == 0; i++) {
-		json_decref(account[i]);
-		account[i] = NULL;
-		err = browser_eval(st->browser[i], js, CALL_JS_MS, &account[i], why);
+		json_decref(tally[i]);
+		tally[i] = NULL;
+		err = browser_eval(st->browser[i], js, CALL_JS_MS, &tally[i], why);
 	}
 	return err;
 }
 
-int account_check(struct stage *st, int64_t since_ms, struct why *why)
+int tally_check(struct stage *st, int64_t since_ms, struct why *why)
 {
 	int64_t deadline = clock_mono_ms() + CAME_MS;
-	json_t *account[LAB_SIDES] = {NULL};
-	int err = read_both(st, since_ms, account, why);
+	json_t *tally[LAB_SIDES] = {NULL};
+	int err = read_both(st, since_ms, tally, why);
 
 	while (err == 0 && clock_mono_ms() < deadline &&
-	       account_missing(account[0], account[1], NULL) +
-	               account_missing(account[1], account[0], NULL) >
+	       tally_missing(tally[0], tally[1], NULL) + tally_missing(tally[1], tally[0], NULL) >
 	           0) {
 		clock_sleep_ms(LOOK_MS);
-		err = read_both(st, since_ms, account, why);
+		err = read_both(st, since_ms, tally, why);
 	}
 	if (err == 0)
-		account_judge(account, st->mark, st->result);
+		tally_judge(tally, st->mark, st->result);
 	for (int i = 0; i < LAB_SIDES; i++)
-		json_decref(account[i]);
+		json_decref(tally[i]);
 	return err;
 }
