@@ -191,7 +191,7 @@ static int claim_port(struct turn_request *rq, struct turn_alloc *a)
 {
 	struct turn *t = rq->turn;
 	const uint8_t *token = rq->msg.attr[STUN_ATTR_RESERVATION_TOKEN].value;
-	struct turn_account *holder;
+	struct turn_quota_user *holder;
 	uint16_t port;
 
 	for (size_t i = 0; i < t->conf.relay_n; i++) {
@@ -201,8 +201,8 @@ static int claim_port(struct turn_request *rq, struct turn_alloc *a)
 
 		if (turn_ports_claim(via->ports, token, t->now_ms, &port, &holder))
 			continue;
-		r = turn_quota_pass(t->conf.quota, holder, rq->realm, rq->auth.account,
-		                    rq->auth.account_len, &a->account);
+		r = turn_quota_pass(t->conf.quota, holder, rq->realm, rq->auth.quota_user,
+		                    rq->auth.quota_user_len, &a->quota_user);
 		if (r)
 			turn_quota_give(t->conf.quota, holder);
 		half->via = via;
@@ -222,7 +222,7 @@ static int reserve_next(struct turn_half *half, uint16_t port)
 	struct turn *t = a->turn;
 	struct turn_holder holder = turn_holder_of(a);
 
-	holder.account = a->second;
+	holder.quota_user = a->second;
 	env_random(t->env, a->token, sizeof(a->token));
 	if (turn_ports_reserve(half->via->ports, (uint16_t)(port + 1), a->token, t->now_ms,
 	                       &holder))
@@ -294,10 +294,10 @@ static int lease(struct turn_request *rq, struct turn_alloc *a)
 	return lease_port(rq, &a->half[0], rq->path.side->relay4);
 }
 
-static int take_place(struct turn_request *rq, struct turn_account **out)
+static int take_place(struct turn_request *rq, struct turn_quota_user **out)
 {
-	return quota_code(turn_quota_take(rq->turn->conf.quota, rq->realm, rq->auth.account,
-	                                  rq->auth.account_len, out));
+	return quota_code(turn_quota_take(rq->turn->conf.quota, rq->realm, rq->auth.quota_user,
+	                                  rq->auth.quota_user_len, out));
 }
 
 /* One for the allocation, unless it comes with the reserved port; and one for a port to reserve. */
@@ -307,7 +307,7 @@ static int take_places(struct turn_request *rq, struct turn_alloc *a)
 	int r = 0;
 
 	if (!stun_msg_has(&rq->msg, STUN_ATTR_RESERVATION_TOKEN))
-		r = take_place(rq, &a->account);
+		r = take_place(rq, &a->quota_user);
 	if (!r && even->value && even->value[0] & 0x80)
 		r = take_place(rq, &a->second);
 	return r;

@@ -222,7 +222,7 @@ void turn_alloc_free(struct turn_alloc *a)
 	turn_mobile_free(a);
 	close_half(&a->half[0]);
 	close_half(&a->half[1]);
-	turn_quota_give(a->turn->conf.quota, a->account);
+	turn_quota_give(a->turn->conf.quota, a->quota_user);
 	turn_quota_give(a->turn->conf.quota, a->second);
 	free(a->perms);
 	free(a->chans);

@@ -188,7 +188,7 @@ static int match_keys(struct turn_request *rq)
 }
 
 /* RFC 7635 section 7: the key lies in the token, and USERNAME says which of ours opens it. Every
- * token is an account of its own: who gets how many is the authorization server's business. */
+ * token is a user of its own: who gets how many is the authorization server's business. */
 static int check_token(struct turn_request *rq)
 {
 	const struct turn *t = rq->turn;
@@ -202,9 +202,9 @@ static int check_token(struct turn_request *rq)
 		return fault(rq, TURN_FAULT_TOKEN);
 	if (!EVP_Digest(grant.key.bytes, grant.key.len, digest, NULL, EVP_sha256(), NULL))
 		return 500;
-	memcpy(rq->token_account, digest, sizeof(rq->token_account));
-	rq->auth.account = rq->token_account;
-	rq->auth.account_len = sizeof(rq->token_account);
+	memcpy(rq->token_user, digest, sizeof(rq->token_user));
+	rq->auth.quota_user = rq->token_user;
+	rq->auth.quota_user_len = sizeof(rq->token_user);
 	rq->auth.username = (const char *)kid->value;
 	rq->auth.username_len = kid->len;
 	rq->auth.expires_at_s = grant.expires_at_s;
@@ -240,8 +240,8 @@ static int check_key(struct turn_request *rq)
 		return 0;
 	if (t->conf.oauth && stun_msg_has(&rq->msg, STUN_ATTR_ACCESS_TOKEN))
 		return check_token(rq);
-	rq->auth.username = rq->auth.account = query.username;
-	rq->auth.username_len = rq->auth.account_len = query.username_len;
+	rq->auth.username = rq->auth.quota_user = query.username;
+	rq->auth.username_len = rq->auth.quota_user_len = query.username_len;
 	r = t->auth->keys(t->auth_ctx, &query, &rq->auth);
 	if (r == -E_LATER) {
 		if (!nonce_ok(rq)) /* memory only for those who can hear us */
@@ -419,7 +419,7 @@ bool turn_holder_is_alive(const struct turn *t, const struct turn_holder *h)
 
 struct turn_holder turn_holder_of(const struct turn_alloc *a)
 {
-	return (struct turn_holder){.account = a->account,
+	return (struct turn_holder){.quota_user = a->quota_user,
 	                            .realm = a->realm,
 	                            .third_party = a->third_party,
 	                            .key = a->key,

@@ -19,7 +19,7 @@ bool turn_bandwidth_take(struct turn_alloc *a, enum turn_direction to, size_t le
 	    !turn_rate_take(&a->rate[to], c->session_bandwidth, t->now_ms, len))
 		t->stats.session_bandwidth_drops++;
 	else if (c->user_bandwidth &&
-	         !turn_rate_lease(turn_account_rate(a->account, to), &a->user_credit[to],
+	         !turn_rate_lease(turn_quota_user_rate(a->quota_user, to), &a->user_credit[to],
 	                          c->user_bandwidth, t->now_ms, len))
 		t->stats.user_bandwidth_drops++;
 	else if (c->total_bandwidth &&
@@ -43,7 +43,7 @@ static void limits_of(struct turn_alloc *a, enum turn_direction to, struct limit
 	const struct turn_conf *c = &a->turn->conf;
 
 	out[0] = (struct limit){&a->rate[to], c->session_bandwidth};
-	out[1] = (struct limit){turn_account_rate(a->account, to), c->user_bandwidth};
+	out[1] = (struct limit){turn_quota_user_rate(a->quota_user, to), c->user_bandwidth};
 	out[2] = (struct limit){turn_quota_rate(c->quota, to), c->total_bandwidth};
 }
 

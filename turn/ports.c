@@ -212,7 +212,7 @@ static void drop_reservation(struct turn_ports *p, struct reservation *r)
 }
 
 int turn_ports_claim(struct turn_ports *p, const uint8_t token[TURN_TOKEN_LEN], uint64_t now_ms,
-                     uint16_t *port, struct turn_account **account)
+                     uint16_t *port, struct turn_quota_user **user)
 {
 	struct reservation *r;
 	int result = -E_NOTFOUND;
@@ -221,7 +221,7 @@ int turn_ports_claim(struct turn_ports *p, const uint8_t token[TURN_TOKEN_LEN], 
 	DL_FOREACH (p->reservations, r) {
 		if (r->until_ms > now_ms && !memcmp(r->token, token, TURN_TOKEN_LEN)) {
 			*port = r->port;
-			*account = r->holder.account;
+			*user = r->holder.quota_user;
 			put_use(&p->port[r->port - p->min], PORT_UDP);
 			drop_reservation(p, r);
 			result = 0;
@@ -236,7 +236,7 @@ int turn_ports_claim(struct turn_ports *p, const uint8_t token[TURN_TOKEN_LEN], 
 static void end_reservation(struct turn_ports *p, struct reservation *r, struct turn_quota *quota)
 {
 	give_back(p, r->port);
-	turn_quota_give(quota, r->holder.account);
+	turn_quota_give(quota, r->holder.quota_user);
 	drop_reservation(p, r);
 }
 

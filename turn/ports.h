@@ -24,14 +24,14 @@
 #define TURN_PORT_REST_MS   600000 /* as long as a channel lives */
 
 struct env;
-struct turn_account;
+struct turn_quota_user;
 struct turn_ports;
 struct turn_quota;
 
 /* Who has a port reserved, as struct turn_auth_session has it. */
 struct turn_holder {
-	struct turn_account *account; /* its place goes back with the reservation */
-	unsigned int realm;           /* index into the configuration's */
+	struct turn_quota_user *quota_user; /* its place goes back with the reservation */
+	unsigned int realm;                 /* index into the configuration's */
 	bool third_party;
 	struct stun_key key;
 	int64_t key_source;
@@ -61,7 +61,7 @@ int turn_ports_reserve(struct turn_ports *p, uint16_t port, const uint8_t token[
 
 /* Hands the reserved port and the holder's place over to the caller, once. 0 or -E_NOTFOUND. */
 int turn_ports_claim(struct turn_ports *p, const uint8_t token[TURN_TOKEN_LEN], uint64_t now_ms,
-                     uint16_t *port, struct turn_account **account);
+                     uint16_t *port, struct turn_quota_user **user);
 
 /* Ends reservations that nobody claimed. */
 void turn_ports_expire(struct turn_ports *p, uint64_t now_ms, struct turn_quota *quota);

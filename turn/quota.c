@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Allocations counted by account.
+ * Allocations counted by user.
  */
 #include "turn/quota.h"
 
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct turn_account {
+struct turn_quota_user {
 	UT_hash_handle hh;
 	uint32_t allocations;
 	struct turn_rate rate[2]; /* by direction */
@@ -22,7 +22,7 @@ struct turn_quota {
 	pthread_mutex_t lock;
 	uint32_t user_quota, realm_quota, total_quota;
 	size_t total, realm_total[TURN_QUOTA_REALMS];
-	struct turn_account *accounts;
+	struct turn_quota_user *users;
 	struct turn_rate rate[2];
 };
 
@@ -40,12 +40,12 @@ struct turn_quota *turn_quota_new(uint32_t user_quota, uint32_t total_quota)
 
 void turn_quota_free(struct turn_quota *q)
 {
-	struct turn_account *a, *next;
+	struct turn_quota_user *a, *next;
 
 	if (!q)
 		return;
-	HASH_ITER (hh, q->accounts, a, next) {
-		HASH_DEL(q->accounts, a);
+	HASH_ITER (hh, q->users, a, next) {
+		HASH_DEL(q->users, a);
 		free(a);
 	}
 	pthread_mutex_destroy(&q->lock);
@@ -62,7 +62,7 @@ void turn_quota_set_limits(struct turn_quota *q, uint32_t user_quota, uint32_t r
 	pthread_mutex_unlock(&q->lock);
 }
 
-/* The realm's number and the name. 0, or -E_LIMIT for one that is too long for any account. */
+/* The realm's number and the name. 0, or -E_LIMIT for one that is too long for any user. */
 static int make_key(char key[1 + TURN_QUOTA_NAME_MAX], unsigned int realm, const char *name,
                     size_t len)
 {
@@ -75,12 +75,12 @@ static int make_key(char key[1 + TURN_QUOTA_NAME_MAX], unsigned int realm, const
 }
 
 /* Locked by the caller, as the next. */
-static int take(struct turn_quota *q, const char *key, size_t len, struct turn_account **out)
+static int take(struct turn_quota *q, const char *key, size_t len, struct turn_quota_user **out)
 {
 	unsigned char realm = (unsigned char)key[0];
-	struct turn_account *a;
+	struct turn_quota_user *a;
 
-	HASH_FIND(hh, q->accounts, key, len, a);
+	HASH_FIND(hh, q->users, key, len, a);
 	if ((q->total_quota && q->total >= q->total_quota) ||
 	    (q->realm_quota && q->realm_total[realm] >= q->realm_quota) ||
 	    (a && q->user_quota && a->allocations >= q->user_quota))
@@ -90,7 +90,7 @@ static int take(struct turn_quota *q, const char *key, size_t len, struct turn_a
 		if (!a)
 			return -E_NOMEM;
 		memcpy(a->name, key, len);
-		if (TABLE_ADD(hh, q->accounts, name, len, a)) {
+		if (TABLE_ADD(hh, q->users, name, len, a)) {
 			free(a);
 			return -E_NOMEM;
 		}
@@ -102,18 +102,18 @@ static int take(struct turn_quota *q, const char *key, size_t len, struct turn_a
 	return 0;
 }
 
-static void give(struct turn_quota *q, struct turn_account *account)
+static void give(struct turn_quota *q, struct turn_quota_user *user)
 {
 	q->total--;
-	q->realm_total[(unsigned char)account->name[0]]--;
-	if (!--account->allocations) {
-		HASH_DEL(q->accounts, account);
-		free(account);
+	q->realm_total[(unsigned char)user->name[0]]--;
+	if (!--user->allocations) {
+		HASH_DEL(q->users, user);
+		free(user);
 	}
 }
 
 int turn_quota_take(struct turn_quota *q, unsigned int realm, const char *name, size_t len,
-                    struct turn_account **out)
+                    struct turn_quota_user **out)
 {
 	char key[1 + TURN_QUOTA_NAME_MAX];
 	int r = make_key(key, realm, name, len);
@@ -126,8 +126,8 @@ int turn_quota_take(struct turn_quota *q, unsigned int realm, const char *name, 
 	return r;
 }
 
-int turn_quota_pass(struct turn_quota *q, struct turn_account *from, unsigned int realm,
-                    const char *name, size_t len, struct turn_account **out)
+int turn_quota_pass(struct turn_quota *q, struct turn_quota_user *from, unsigned int realm,
+                    const char *name, size_t len, struct turn_quota_user **out)
 {
 	char key[1 + TURN_QUOTA_NAME_MAX];
 	int r = make_key(key, realm, name, len);
@@ -143,18 +143,18 @@ int turn_quota_pass(struct turn_quota *q, struct turn_account *from, unsigned in
 	return r;
 }
 
-void turn_quota_give(struct turn_quota *q, struct turn_account *account)
+void turn_quota_give(struct turn_quota *q, struct turn_quota_user *user)
 {
-	if (!account)
+	if (!user)
 		return;
 	pthread_mutex_lock(&q->lock);
-	give(q, account);
+	give(q, user);
 	pthread_mutex_unlock(&q->lock);
 }
 
-struct turn_rate *turn_account_rate(struct turn_account *account, enum turn_direction to)
+struct turn_rate *turn_quota_user_rate(struct turn_quota_user *user, enum turn_direction to)
 {
-	return &account->rate[to];
+	return &user->rate[to];
 }
 
 struct turn_rate *turn_quota_rate(struct turn_quota *q, enum turn_direction to)
@@ -172,12 +172,12 @@ size_t turn_quota_total(struct turn_quota *q)
 	return n;
 }
 
-size_t turn_quota_accounts(struct turn_quota *q)
+size_t turn_quota_users(struct turn_quota *q)
 {
 	size_t n;
 
 	pthread_mutex_lock(&q->lock);
-	n = HASH_COUNT(q->accounts);
+	n = HASH_COUNT(q->users);
 	pthread_mutex_unlock(&q->lock);
 	return n;
 }

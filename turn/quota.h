@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * How many allocations an account holds, how many there are in all and what
+ * How many allocations a user holds, how many there are in all and what
  * bandwidth they use, shared by all workers (thread safe). RFC 8656 section 7.2: past it, 486.
  * A port that is reserved (EVEN-PORT) takes a place like an allocation, until somebody has it or
  * the reservation ends.
@@ -17,7 +17,7 @@
 #define TURN_QUOTA_NAME_MAX 508
 
 struct turn_quota;
-struct turn_account;
+struct turn_quota_user;
 
 /* The limits of a user and of all; 0: none. NULL when out of memory. */
 struct turn_quota *turn_quota_new(uint32_t user_quota, uint32_t total_quota);
@@ -28,27 +28,27 @@ void turn_quota_free(struct turn_quota *q);
 void turn_quota_set_limits(struct turn_quota *q, uint32_t user_quota, uint32_t realm_quota,
                            uint32_t total_quota);
 
-/* Counts one more allocation of the account named (any bytes) in the realm, a number below
- * TURN_QUOTA_REALMS: one name in two realms is two accounts. 0 and the account to give back,
+/* Counts one more allocation of the user named (any bytes) in the realm, a number below
+ * TURN_QUOTA_REALMS: one name in two realms is two users. 0 and the user to give back,
  * -E_LIMIT, or -E_NOMEM. */
 int turn_quota_take(struct turn_quota *q, unsigned int realm, const char *name, size_t len,
-                    struct turn_account **out);
+                    struct turn_quota_user **out);
 
-/* The place that from holds goes over to the account named, as turn_quota_take() names it; to the
- * same one, always. 0 and the account to give back, or -E_LIMIT or -E_NOMEM: then it is still
+/* The place that from holds goes over to the user named, as turn_quota_take() names it; to the
+ * same one, always. 0 and the user to give back, or -E_LIMIT or -E_NOMEM: then it is still
  * from's. */
-int turn_quota_pass(struct turn_quota *q, struct turn_account *from, unsigned int realm,
-                    const char *name, size_t len, struct turn_account **out);
+int turn_quota_pass(struct turn_quota *q, struct turn_quota_user *from, unsigned int realm,
+                    const char *name, size_t len, struct turn_quota_user **out);
 
-/* NULL account is legal. */
-void turn_quota_give(struct turn_quota *q, struct turn_account *account);
+/* NULL user is legal. */
+void turn_quota_give(struct turn_quota *q, struct turn_quota_user *user);
 
-/* What all of an account's allocations, or all there are, pass in a direction: shared by the
- * workers without a lock. The account is valid as long as it is held. */
-struct turn_rate *turn_account_rate(struct turn_account *account, enum turn_direction to);
+/* What all of a user's allocations, or all there are, pass in a direction: shared by the
+ * workers without a lock. The user is valid as long as it is held. */
+struct turn_rate *turn_quota_user_rate(struct turn_quota_user *user, enum turn_direction to);
 struct turn_rate *turn_quota_rate(struct turn_quota *q, enum turn_direction to);
 
 size_t turn_quota_total(struct turn_quota *q);
-size_t turn_quota_accounts(struct turn_quota *q);
+size_t turn_quota_users(struct turn_quota *q);
 
 #endif

@@ -108,9 +108,9 @@ struct turn_alloc {
 	struct turn_peer_conn *conns;
 	uint16_t conn_n;
 	struct turn_mobile *mobile; /* NULL: it has no ticket */
-	struct turn_account *account;
-	struct turn_account *second; /* a place for the port to reserve, until it is reserved */
-	struct turn_slot *record;    /* in the journal; NULL: none */
+	struct turn_quota_user *quota_user;
+	struct turn_quota_user *second; /* a place for the port to reserve, until it is reserved */
+	struct turn_slot *record;       /* in the journal; NULL: none */
 	bool noted_stranger, noted_unpermitted;
 	struct stun_key key;   /* that the last request was proved with */
 	uint16_t nonces_since; /* generation of the oldest nonces that it takes */
@@ -138,7 +138,7 @@ struct turn_alloc {
 	uint32_t relayed_s; /* such seconds */
 	struct turn_told told;
 	struct turn_rate rate[2]; /* by direction */
-	uint32_t user_credit[2];  /* bytes leased from the account's rate */
+	uint32_t user_credit[2];  /* bytes leased from the user's rate */
 	char id[20];
 	uint16_t username_len;
 	char username[]; /* not terminated */
@@ -215,7 +215,7 @@ struct turn_request {
 	uint8_t fault;      /* enum turn_fault, of a 401 */
 	bool sha256;        /* the user's SHA-256 key is asked for, not the MD5 one */
 	struct turn_auth_answer auth;
-	char token_account[16];     /* the account of an access token */
+	char token_user[16];        /* the user of an access token */
 	const struct stun_key *key; /* set once the sender has proved who it is */
 	int64_t key_source;         /* of that key */
 	uint64_t reply_buf[STUN_REPLY_MAX / 8];

@@ -51,8 +51,8 @@ struct turn_auth_answer {
 	/* Both may point into the query or into what the ops own until the caller's next call. */
 	const char *username; /* as the query's; for a userhash, whose it is */
 	size_t username_len;
-	const char *account; /* whose quota it is */
-	size_t account_len;
+	const char *quota_user; /* whose quota it is */
+	size_t quota_user_len;
 };
 
 /* What an allocation goes by. */
@@ -118,7 +118,7 @@ struct turn_conf {
 	uint32_t permissions_max;    /* an allocation */
 	uint32_t channels_max;       /* an allocation */
 	uint64_t session_bandwidth;  /* bytes/s of an allocation, each direction; 0: no limit */
-	uint64_t user_bandwidth;     /* of an account's allocations */
+	uint64_t user_bandwidth;     /* of a user's allocations */
 	uint64_t total_bandwidth;    /* of all */
 	uint32_t peer_connections;   /* to peers, a TCP allocation */
 	bool legacy_channels;        /* 0x5000 to 0x7FFF, too (RFC 5766) */

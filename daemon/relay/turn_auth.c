@@ -84,16 +84,16 @@ static int keys(void *ctx, const struct turn_auth_query *q, struct turn_auth_ans
 			out->expires_at_s = 1; /* long ago; 0 would be never */
 		/* The quota is the person's, not the credential's: a new one gives no new quota. */
 		if (name < q->username + q->username_len) {
-			out->account = name;
-			out->account_len = (size_t)(q->username + q->username_len - name);
+			out->quota_user = name;
+			out->quota_user_len = (size_t)(q->username + q->username_len - name);
 		}
 		return time_limited_keys(auth, q, out);
 	}
 	user = static_user(auth, q, out);
 	if (!user)
 		return -E_NOTFOUND;
-	out->account = out->username;
-	out->account_len = out->username_len;
+	out->quota_user = out->username;
+	out->quota_user_len = out->username_len;
 	out->expires_at_s = 0;
 	out->key_n = 1;
 	if (q->sha256)

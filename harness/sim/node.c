@@ -27,8 +27,8 @@ static int keys(void *ctx, const struct turn_auth_query *q, struct turn_auth_ans
 		user = user * 10 + (uint32_t)(q->username[i] - '0');
 	if (user >= s->agents || (s->conf.broken == BREAK_STRANGERS && user % 8 == 7))
 		return -E_NOTFOUND;
-	out->username = out->account = q->username;
-	out->username_len = out->account_len = q->username_len;
+	out->username = out->quota_user = q->username;
+	out->username_len = out->quota_user_len = q->username_len;
 	out->expires_at_s = 0;
 	out->key_n = 1;
 	out->key[0].len = STUN_KEY_MD5_LEN;

@@ -191,7 +191,7 @@ static void check_empty(struct sim *s)
 		sim_check(s, SIM_LEAK,
 		          !turn_allocations(n->turn) && !turn_relayed_addresses(n->turn) &&
 		              !turn_ports_leased(n->ports) && !turn_ports_reserved(n->ports) &&
-		              !turn_quota_total(n->quota) && !turn_quota_accounts(n->quota),
+		              !turn_quota_total(n->quota) && !turn_quota_users(n->quota),
 		          0, "node %u keeps %zu allocations, %zu ports", i,
 		          turn_allocations(n->turn), turn_ports_leased(n->ports));
 	}

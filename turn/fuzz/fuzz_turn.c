@@ -52,8 +52,8 @@ static int keys(void *ctx, const struct turn_auth_query *q, struct turn_auth_ans
 		return -E_LATER;
 	}
 	if (!q->username) { /* the hash of somebody whom we know */
-		out->username = out->account = "hashed";
-		out->username_len = out->account_len = 6;
+		out->username = out->quota_user = "hashed";
+		out->username_len = out->quota_user_len = 6;
 	}
 	out->key_n = 1;
 	out->key[0] = (struct stun_key){.len = q->sha256 ? 32 : 16};
@@ -134,7 +134,7 @@ static void stop(struct fuzz *f)
 		      turn_ports_reserved(f->conf.relay[i].ports));
 		turn_ports_free(f->conf.relay[i].ports);
 	}
-	check(!turn_quota_total(f->conf.quota) && !turn_quota_accounts(f->conf.quota));
+	check(!turn_quota_total(f->conf.quota) && !turn_quota_users(f->conf.quota));
 	env_virtual_free(f->env);
 	turn_quota_free(f->conf.quota);
 	peer_policy_free((struct peer_policy *)(uintptr_t)f->conf.policy);

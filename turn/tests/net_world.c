@@ -42,8 +42,8 @@ static int keys(void *ctx, const struct turn_auth_query *q, struct turn_auth_ans
 	wire_key("alice", REALM, "secret", out->key[0].bytes);
 	out->username = q->username;
 	out->username_len = q->username_len;
-	out->account = q->username;
-	out->account_len = q->username_len;
+	out->quota_user = q->username;
+	out->quota_user_len = q->username_len;
 	return 0;
 }
 

@@ -192,14 +192,14 @@ static void ports_in_pairs(void **state)
 	uint8_t token[8] = "reserved", wrong[8] = "nonsense";
 	struct turn_quota *q = turn_quota_new(0, 0);
 	struct turn_holder holder = {.username = "a", .username_len = 1};
-	struct turn_account *held;
+	struct turn_quota_user *held;
 	uint16_t port, got;
 
 	(void)state;
 	/* Far more often than there are ports: none leaks. */
 	for (int i = 0; i < 1000; i++) {
 		assert_int_equal(turn_ports_lease(p, env, TURN_PORT_EVEN_PAIR, &port), 0);
-		assert_int_equal(turn_quota_take(q, 0, "a", 1, &holder.account), 0);
+		assert_int_equal(turn_quota_take(q, 0, "a", 1, &holder.quota_user), 0);
 		assert_int_equal(port % 2, 0);
 		assert_true(port >= 50002 && port <= 50008);
 		assert_int_equal(turn_ports_leased(p), 2);
@@ -214,7 +214,7 @@ static void ports_in_pairs(void **state)
 			assert_true(turn_ports_is_leased(p, got));
 			assert_int_equal(turn_ports_claim(p, token, 1001, &got, &held),
 			                 -E_NOTFOUND);
-			assert_ptr_equal(held, holder.account);
+			assert_ptr_equal(held, holder.quota_user);
 			turn_quota_give(q, held);
 			turn_ports_release(p, got);
 		} else { /* or never */
@@ -274,7 +274,7 @@ static void ports_rest(void **state)
 static void quota_counts(void **state)
 {
 	struct turn_quota *q = turn_quota_new(2, 3);
-	struct turn_account *a1, *a2, *b, *x;
+	struct turn_quota_user *a1, *a2, *b, *x;
 
 	(void)state;
 	assert_int_equal(turn_quota_take(q, 0, "a", 1, &a1), 0);
@@ -286,14 +286,14 @@ static void quota_counts(void **state)
 	turn_quota_give(q, a1);
 	turn_quota_give(q, b);
 	turn_quota_give(q, NULL);
-	assert_int_equal(turn_quota_accounts(q), 1);
+	assert_int_equal(turn_quota_users(q), 1);
 	assert_int_equal(turn_quota_take(q, 0, "", 0, &b), 0);
 	/* realms: their own limit, and their own users */
 	turn_quota_set_limits(q, 2, 1, 3);
 	assert_int_equal(turn_quota_take(q, 0, "d", 1, &x), -E_LIMIT);
 	assert_int_equal(turn_quota_take(q, 15, "", 0, &x), 0);
 	assert_ptr_not_equal(b, x);
-	assert_int_equal(turn_quota_accounts(q), 3);
+	assert_int_equal(turn_quota_users(q), 3);
 	assert_int_equal(turn_quota_take(q, 15, "d", 1, &a1), -E_LIMIT);
 	turn_quota_give(q, x);
 	assert_int_equal(turn_quota_take(q, 15, "d", 1, &x), 0);
@@ -301,7 +301,7 @@ static void quota_counts(void **state)
 	turn_quota_give(q, b);
 	turn_quota_give(q, a2);
 	assert_int_equal(turn_quota_total(q), 0);
-	assert_int_equal(turn_quota_accounts(q), 0);
+	assert_int_equal(turn_quota_users(q), 0);
 	turn_quota_free(q);
 }
 

@@ -687,7 +687,7 @@ static void spoofed_floods_leave_no_state(void **state)
 		host_close(&h);
 	}
 	assert_int_equal(turn_allocations(w->turn), 0);
-	assert_int_equal(turn_quota_accounts(w->quota), 0);
+	assert_int_equal(turn_quota_users(w->quota), 0);
 	assert_int_equal(turn_get_stats(w->turn)->replies_401, 2000);
 }
 

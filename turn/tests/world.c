@@ -47,8 +47,8 @@ static int keys(void *ctx, const struct turn_auth_query *q, struct turn_auth_ans
 	bob = is_user(q, "bob");
 	if (!alice && !bob)
 		return -E_NOTFOUND;
-	out->username = out->account = alice ? "alice" : "bob";
-	out->username_len = out->account_len = strlen(out->username);
+	out->username = out->quota_user = alice ? "alice" : "bob";
+	out->username_len = out->quota_user_len = strlen(out->username);
 	out->key_n = alice ? 2 : 1; /* two live secrets: the right key is the second */
 	out->key_source[0] = 7;
 	out->key_source[out->key_n - 1] = alice ? w->alice_source : 9;
@@ -142,7 +142,7 @@ static void check_invariants(struct world *w)
 	assert_int_equal(turn_quota_total(w->quota), live + reserved);
 	assert_int_equal(env_virtual_sockets(w->env),
 	                 relays - w->tcp_relays + listeners + w->hosts);
-	assert_true(turn_quota_accounts(w->quota) <= live + reserved);
+	assert_true(turn_quota_users(w->quota) <= live + reserved);
 }
 
 void world_run(struct world *w, uint64_t ms)
