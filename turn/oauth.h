@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Access tokens of an authorization server (RFC 7635): opened with a key that
- * it shares with us, they hold the key that the client signs with.
+ * Access tokens of an authorization server (RFC 7635). The server opens them with a key that it
+ * shares with the authorization server; they hold the key that the client signs with.
  */
 #ifndef TURN_OAUTH_H
 #define TURN_OAUTH_H
@@ -26,7 +26,7 @@ struct turn_oauth_key {
 
 struct turn_oauth {
 	char oauth_server[TURN_OAUTH_NAME_MAX +
-	                  1]; /* THIRD-PARTY-AUTHORIZATION, and bound in tokens */
+	                  1]; /* sent in THIRD-PARTY-AUTHORIZATION, and bound in tokens */
 	struct turn_oauth_key key[TURN_OAUTH_KEYS_MAX];
 	size_t key_n;
 };
@@ -38,7 +38,8 @@ struct turn_oauth_grant {
 };
 
 /* Opens a token with the key of that id (any bytes) at the Unix time now_s. 0; -E_NOTFOUND: no such
- * key; -E_PARSE; -E_DENIED: not made with it, or not for us; -E_STALE: out of its lifetime. */
+ * key; -E_PARSE; -E_DENIED: made with another key, or for another server; -E_STALE: outside its
+ * lifetime. */
 int turn_oauth_open(const struct turn_oauth *o, const void *kid, size_t kid_len,
                     const uint8_t *token, size_t len, int64_t now_s, struct turn_oauth_grant *out);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Which peers a client may reach through us. Default-deny of every
- * special-purpose range of the IANA registries, so that the relay is no door
- * into the networks behind it. RFC 8656 section 21.1.4 and 9: refused with 403.
+ * The peers that a client may reach through the relay. By default it denies every special-purpose
+ * range of the IANA registries, so that the relay does not open the networks behind it. RFC 8656
+ * sections 21.1.4 and 9: refused with 403.
  */
 #ifndef TURN_PEER_POLICY_H
 #define TURN_PEER_POLICY_H
@@ -22,14 +22,15 @@ void peer_policy_free(struct peer_policy *p);
 int peer_policy_allow(struct peer_policy *p, const struct prefix *range);
 int peer_policy_deny(struct peer_policy *p, const struct prefix *range);
 
-/* An address and port that we listen on: never a peer, whatever is allowed. 0 or -E_NOMEM. */
+/* Adds one of our listening addresses with its port: never a peer, whatever is allowed. 0 or
+ * -E_NOMEM. */
 int peer_policy_add_own_port(struct peer_policy *p, const struct addr *a);
 
-/* An address of this host: refused unless a range allows it. 0 or -E_NOMEM. */
+/* Adds an address of this host: refused unless a range allows it. 0 or -E_NOMEM. */
 int peer_policy_add_own_ip(struct peer_policy *p, const struct addr *a);
 
-/* A range that this host takes for itself, though no interface has its addresses: as an own IP. 0
- * or -E_NOMEM. */
+/* Adds a range that is local to this host though no interface has its addresses: treated as an own
+ * IP. 0 or -E_NOMEM. */
 int peer_policy_add_own_range(struct peer_policy *p, const struct prefix *range);
 
 /* By IP alone, as CreatePermission needs it. */
@@ -38,7 +39,7 @@ bool peer_policy_permits_ip(const struct peer_policy *p, const struct addr *peer
 /* By IP and port. */
 bool peer_policy_permits(const struct peer_policy *p, const struct addr *peer);
 
-/* True when the IP and port are one of our own listening ones. */
+/* True when the IP and port are one of our listening ones. */
 bool peer_policy_is_own_port(const struct peer_policy *p, const struct addr *peer);
 
 #endif

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The pool of relay ports of one relay address, shared by all workers (thread
- * safe). Ports are picked by chance, so that nobody can guess them (RFC 8656
- * section 7.2 asks for it; CVE-2025-69217 shows why), and an even port can be
- * leased together with the one above it (RFC 8656 section 18.7 EVEN-PORT).
+ * The pool of relay ports of one relay address, shared by all workers (thread safe). It picks ports
+ * at random, so that nobody can guess them (RFC 8656 section 7.2 asks for it; CVE-2025-69217 shows
+ * why), and can lease an even port together with the one above it (RFC 8656 section 18.7
+ * EVEN-PORT).
  *
- * Who was told of a port (a peer with a channel to it) may go on sending to it when its allocation
- * is over. So a port that was given back rests for TURN_PORT_REST_MS where there are others to
- * choose from; and what a channel is bound to is one lease of the port, not the port.
+ * A peer with a channel to a port may go on sending to it after its allocation has ended. So a
+ * returned port rests for TURN_PORT_REST_MS while others are free, and a channel is bound to one
+ * lease of the port, not to the port.
  */
 #ifndef TURN_PORTS_H
 #define TURN_PORTS_H
@@ -21,14 +21,14 @@
 
 #define TURN_TOKEN_LEN      8      /* RESERVATION-TOKEN */
 #define TURN_RESERVATION_MS 30000  /* RFC 8656 section 7.2: at least 30 seconds */
-#define TURN_PORT_REST_MS   600000 /* as long as a channel lives */
+#define TURN_PORT_REST_MS   600000 /* a channel's lifetime */
 
 struct env;
 struct turn_quota_user;
 struct turn_ports;
 struct turn_quota;
 
-/* Who has a port reserved, as struct turn_auth_session has it. */
+/* Holds a reservation, identified as in struct turn_auth_session. */
 struct turn_holder {
 	struct turn_quota_user *quota_user; /* its place goes back with the reservation */
 	unsigned int realm;                 /* index into the configuration's */
@@ -50,51 +50,54 @@ int turn_ports_lease(struct turn_ports *p, struct env *env, enum turn_ports_want
                      uint16_t *port);
 void turn_ports_release(struct turn_ports *p, uint16_t port);
 
-/* From now on it is nobody's to talk to, but not to be leased: its socket is about to close. */
+/* Nobody may talk to the port from now on, and nobody may lease it: its socket is about to close.
+ */
 void turn_ports_retire(struct turn_ports *p, uint16_t port);
 
-/* Keeps a leased port for whoever shows the token within TURN_RESERVATION_MS; then it goes back
- * to the pool, and the holder's place to the quota. Copies holder. 0, or -E_NOMEM: lease and place
- * stay the caller's. */
+/* Keeps a leased port for the holder of the token, for TURN_RESERVATION_MS; then the port goes back
+ * to the pool, and the holder's place to the quota. Copies holder. 0, or -E_NOMEM: the caller keeps
+ * lease and place. */
 int turn_ports_reserve(struct turn_ports *p, uint16_t port, const uint8_t token[TURN_TOKEN_LEN],
                        uint64_t now_ms, const struct turn_holder *holder);
 
-/* Hands the reserved port and the holder's place over to the caller, once. 0 or -E_NOTFOUND. */
+/* Hands the reserved port and the holder's place to the caller, once. 0 or -E_NOTFOUND. */
 int turn_ports_claim(struct turn_ports *p, const uint8_t token[TURN_TOKEN_LEN], uint64_t now_ms,
                      uint16_t *port, struct turn_quota_user **user);
 
-/* Ends reservations that nobody claimed. */
+/* Ends reservations that nobody claimed in time. */
 void turn_ports_expire(struct turn_ports *p, uint64_t now_ms, struct turn_quota *quota);
 
-/* Ends those whose holders are gone, says is_gone(). */
+/* Ends the reservations for whose holder is_gone() returns true. */
 void turn_ports_recheck(struct turn_ports *p,
                         bool (*is_gone)(void *ctx, const struct turn_holder *holder), void *ctx,
                         struct turn_quota *quota);
 
-/* Is it a relay's, for UDP? One that is only reserved is not. These ask without a lock. */
+/* True when the port is leased to a relay for UDP; false when it is only reserved. Takes no lock.
+ */
 bool turn_ports_is_leased(struct turn_ports *p, uint16_t port);
 
-/* One lease of a port for UDP. Zeroed: of none. */
+/* One lease of a port for UDP. Zeroed: no lease. */
 struct turn_lease {
-	const _Atomic uint32_t *now; /* the pool's */
+	const _Atomic uint32_t *now; /* the pool's counter */
 	uint32_t was;
 };
 
-/* The present one; of none where the port is not leased. The pool must outlive it. */
+/* The present lease; an empty one if the port is not leased. The pool must outlive it. */
 struct turn_lease turn_ports_lease_of(struct turn_ports *p, uint16_t port);
 
-/* Does it last? That of no port does for ever. */
+/* True while the lease lasts; an empty lease always does. */
 static inline bool turn_lease_lasts(const struct turn_lease *l)
 {
 	return !l->now || atomic_load_explicit(l->now, memory_order_acquire) == l->was;
 }
 
-/* A leased port serves TCP (RFC 6062), until its release. For UDP it may be another program's. */
+/* Marks a leased port as a TCP one (RFC 6062), until its release. Its UDP port may belong to
+ * another program. */
 void turn_ports_put_tcp(struct turn_ports *p, uint16_t port);
 bool turn_ports_is_tcp(struct turn_ports *p, uint16_t port);
 
-size_t turn_ports_size(struct turn_ports *p);   /* of the pool */
-size_t turn_ports_leased(struct turn_ports *p); /* reserved ones too */
+size_t turn_ports_size(struct turn_ports *p);   /* ports in the pool */
+size_t turn_ports_leased(struct turn_ports *p); /* leased and reserved ports */
 size_t turn_ports_reserved(struct turn_ports *p);
 
 #endif

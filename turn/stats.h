@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What a worker's server counts, each with its sentence for the operator; and
- * the kinds by which some of it is counted apart.
+ * The counters of a worker's server, each with its sentence for the operator, and the kinds that
+ * split some of them.
  */
 #ifndef TURN_STATS_H
 #define TURN_STATS_H
 
 #include <stdint.h>
 
-/* How the client talks to us. */
+/* The client's transport to us. */
 #define TURN_PROTOCOL_TABLE(X)                                                                     \
 	X(TURN_UDP, "udp")                                                                         \
 	X(TURN_TCP, "tcp")                                                                         \
@@ -20,14 +20,15 @@
 	X(TURN_CLOSE_DELETED, "deleted")                                                           \
 	X(TURN_CLOSE_REVOKED, "revoked")                                                           \
 	X(TURN_CLOSE_OPERATOR, "operator")                                                         \
-	X(TURN_CLOSE_ADDRESS, "address-gone") /* of this host: the relayed or the client's */      \
+	X(TURN_CLOSE_ADDRESS, "address-gone") /* an address of this host: the relayed one or the   \
+	                                       * one the client uses */                            \
 	X(TURN_CLOSE_DISCONNECTED, "disconnected")                                                 \
 	X(TURN_CLOSE_SHUTDOWN, "shutdown")
 
-/* Why a credential was not taken. */
+/* Why the server refused a credential. */
 #define TURN_FAULT_TABLE(X)                                                                        \
 	X(TURN_FAULT_NONE, "none")                                                                 \
-	X(TURN_FAULT_NO_CREDENTIAL, "no-credential") /* how every client begins */                 \
+	X(TURN_FAULT_NO_CREDENTIAL, "no-credential") /* the normal first request */                \
 	X(TURN_FAULT_REALM, "realm")                                                               \
 	X(TURN_FAULT_USER, "user") /* unknown or revoked */                                        \
 	X(TURN_FAULT_PASSWORD, "password")                                                         \
@@ -40,7 +41,7 @@ enum turn_close_reason { TURN_CLOSE_TABLE(X) };
 enum turn_fault { TURN_FAULT_TABLE(X) };
 #undef X
 
-/* How many there are; apart, so that a switch need not name it. */
+/* The numbers of rows; apart from the enums, so that a switch need not name them. */
 #define X(name, text) +1
 enum {
 	TURN_PROTOCOL_N = TURN_PROTOCOL_TABLE(X),
@@ -93,7 +94,7 @@ struct turn_stats {
 #define X(name, help) uint64_t name;
 	TURN_STATS_TABLE(X)
 #undef X
-	uint64_t made[TURN_PROTOCOL_N]; /* allocations, by the client's transport */
+	uint64_t made[TURN_PROTOCOL_N]; /* by the client's transport */
 	uint64_t closed[TURN_CLOSE_N];
 	uint64_t faults[TURN_FAULT_N];
 };

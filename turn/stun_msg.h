@@ -20,13 +20,13 @@
 
 #define STUN_HEADER_LEN  20
 #define STUN_TID_LEN     12
-#define STUN_REPLY_MAX   1280 /* no reply of ours needs more */
+#define STUN_REPLY_MAX   1280 /* our longest reply fits */
 #define STUN_UNKNOWN_MAX 8
 
 /* Keys of MESSAGE-INTEGRITY and MESSAGE-INTEGRITY-SHA256. */
 #define STUN_KEY_MD5_LEN    16 /* MD5(username:realm:password), RFC 8489 section 9.2.2 */
 #define STUN_KEY_SHA256_LEN 32 /* SHA-256 of the same, RFC 8489 section 18.5.1.2 */
-#define STUN_KEY_MAX        64 /* a third party's, RFC 7635 */
+#define STUN_KEY_MAX        64 /* from a third party, RFC 7635 */
 #define STUN_USERHASH_LEN   32 /* SHA-256(username:realm), RFC 8489 section 14.4 */
 
 struct stun_key {
@@ -51,7 +51,7 @@ enum stun_method {
 	STUN_CONNECTION_ATTEMPT = 0x00C,
 };
 
-/* Attributes that a server reads, in the order of their numbers. */
+/* Attributes that a server reads, ordered by number. */
 #define STUN_ATTR_TABLE(X)                                                                         \
 	X(CHANGE_REQUEST, 0x0003)                                                                  \
 	X(USERNAME, 0x0006)                                                                        \
@@ -99,12 +99,12 @@ struct stun_msg {
 	enum stun_class class;
 	uint16_t method;
 	const uint8_t *tid;
-	struct stun_attr attr[STUN_ATTR_COUNT]; /* the first of each type counts */
-	size_t integrity_at;                    /* where the protected part ends, 0: nowhere */
+	struct stun_attr attr[STUN_ATTR_COUNT]; /* the first of each type */
+	size_t integrity_at;                    /* end of the protected part, 0: not protected */
 	size_t integrity[2];                    /* offset by enum stun_integrity, 0: absent */
-	bool classic;                           /* RFC 3489: no magic cookie */
-	bool has_fingerprint;                   /* and it was right */
-	size_t unknown_n; /* comprehension-required attributes that we do not know */
+	bool classic;                           /* RFC 3489: without a magic cookie */
+	bool has_fingerprint;                   /* present and right */
+	size_t unknown_n;                       /* unknown comprehension-required attributes */
 	uint16_t unknown[STUN_UNKNOWN_MAX];
 };
 
@@ -114,9 +114,9 @@ static inline bool stun_msg_looks_like(const uint8_t *buf, size_t len)
 	return len >= STUN_HEADER_LEN && buf[0] < 4;
 }
 
-/* Checks header, length (all of the datagram), cookie, fingerprint and attribute bounds. buf
- * must be aligned to 4. Without the cookie only a Binding request is taken, as the classic one of
- * RFC 3489. 0 or -E_PARSE: drop it in silence. */
+/* Checks header, length (all of the datagram), cookie, fingerprint and attribute bounds. buf must
+ * be aligned to 4. Without the cookie only a Binding request passes, as RFC 3489's classic one. 0
+ * or -E_PARSE: drop it in silence. */
 int stun_msg_parse(struct stun_msg *m, uint8_t *buf, size_t len);
 
 static inline bool stun_msg_has(const struct stun_msg *m, enum stun_attr_index i)
@@ -130,8 +130,8 @@ int stun_msg_u32(const struct stun_msg *m, enum stun_attr_index i, uint32_t *out
 /* The n-th XOR-PEER-ADDRESS (n from 0). 0, -E_NOTFOUND past the last, -E_PARSE. */
 int stun_msg_peer(const struct stun_msg *m, size_t n, struct addr *out);
 
-/* True when the attribute is there and fits the key; a truncated HMAC-SHA-256 of at least 16 bytes
- * does. Constant time in the comparison. */
+/* True when the attribute is present and fits the key; a truncated HMAC-SHA-256 of at least 16
+ * bytes also does. Compares in constant time. */
 bool stun_msg_integrity_ok(const struct stun_msg *m, enum stun_integrity kind,
                            const struct stun_key *key);
 
@@ -163,7 +163,8 @@ void stun_out_add_u32(struct stun_out *o, uint16_t type, uint32_t value);
 void stun_out_add_xor_addr(struct stun_out *o, uint16_t type, const struct addr *a);
 void stun_out_add_addr(struct stun_out *o, uint16_t type, const struct addr *a);
 void stun_out_add_error(struct stun_out *o, int code, bool with_reason);
-/* ADDRESS-ERROR-CODE (RFC 8656 section 18.12): why there is no address of the family (1 or 2). */
+/* ADDRESS-ERROR-CODE (RFC 8656 section 18.12): says why there is no address of the family (1 or 2).
+ */
 void stun_out_add_address_error(struct stun_out *o, uint8_t family, int code);
 void stun_out_add_integrity(struct stun_out *o, enum stun_integrity kind,
                             const struct stun_key *key);

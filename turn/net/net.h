@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The connections of one worker: TURN over TCP, TLS and DTLS, and the sockets
- * of TCP allocations (RFC 6062). It carries bytes and bounds what a client can
- * cost; the rules are struct turn's.
+ * The connections of one worker: TURN over TCP, TLS and DTLS, and the sockets of TCP allocations
+ * (RFC 6062). It carries bytes and bounds a client's cost; struct turn has the rules.
  */
 #ifndef TURN_NET_NET_H
 #define TURN_NET_NET_H
@@ -25,13 +24,13 @@ struct net_conf {
 };
 
 struct net_ops {
-	/* A client of TLS speaks HTTP: fd carries the plain bytes, both ways. Takes fd; from tells
-	 * who it is. */
+	/* A TLS client speaks HTTP: fd carries the plain bytes, both ways. Takes fd; from
+	 * identifies the client. */
 	void (*http)(void *ctx, int fd, const struct net_client *from);
-	/* Hands s to the net of that worker: net_take() there. 0, or a code and s stays here.
+	/* Hands s to the net of that worker, which calls net_take(). 0, or a code and s stays here.
 	 * NULL: there is no other worker. */
 	int (*move)(void *ctx, unsigned int worker, struct net_stream *s);
-	/* Is there a worker of that number? Beside move. */
+	/* True when there is a worker of that number. Set together with move. */
 	bool (*has_worker)(void *ctx, unsigned int worker);
 };
 
@@ -39,7 +38,7 @@ struct net_ops {
 struct net_client {
 	int fd; /* as of an env_accept_fn */
 	bool tls;
-	struct addr client, local; /* client: as PROXY may have told */
+	struct addr client, local; /* client: as a PROXY header may have said */
 	int relay4, relay6;        /* as in struct turn_listener_conf */
 	struct net_source *source; /* or NULL */
 };
@@ -52,20 +51,20 @@ struct net *net_new(struct env *env, struct turn *turn, const struct net_conf *c
 /* Closes every connection, so before turn_free(). NULL is legal. */
 void net_free(struct net *net);
 
-/* New handshakes use it; takes a reference. Without one there is neither TLS nor DTLS. */
+/* New handshakes use it; takes a reference. Without it there is neither TLS nor DTLS. */
 void net_set_tls(struct net *net, struct net_tls *tls);
 
-/* New limits and times, for what there is, too; sources stays what it was. */
+/* Sets limits and times, for existing connections too; sources does not change. */
 void net_set_conf(struct net *net, const struct net_conf *conf);
 
-/* Takes c->fd and c->source, also when it fails: -E_NOMEM, or -E_UNSUPPORTED for TLS without
+/* Takes c->fd and c->source, even on failure: -E_NOMEM, or -E_UNSUPPORTED for TLS without
  * net_set_tls(). */
 int net_accept(struct net *net, const struct net_client *c);
 
-/* Goes on with what the move op of another net handed over. */
+/* Continues with a stream that another net's move op handed over. */
 void net_take(struct net *net, struct net_stream *s);
 
-/* The move did not work out: closes it. Any thread that has s. */
+/* Closes a stream whose move failed. From any thread that has s. */
 void net_stream_discard(struct net_stream *s);
 
 size_t net_streams(const struct net *net);

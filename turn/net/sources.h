@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * How many connections there are, in all and from each source address (an IPv6
- * host owns its /64). Shared by all threads.
+ * Counts connections, in total and per source address (an IPv6 host owns its /64). Shared by all
+ * threads.
  */
 #ifndef TURN_NET_SOURCES_H
 #define TURN_NET_SOURCES_H
@@ -21,8 +21,8 @@ struct net_sources *net_sources_new(uint32_t connections_per_address, uint32_t m
 /* All must have been given back. NULL is legal. */
 void net_sources_free(struct net_sources *s);
 
-/* Counts one more connection; from NULL: of somebody who is not known yet, in all alone. 0 and what
- * to give back, -E_LIMIT or -E_NOMEM. */
+/* Counts one more connection; from NULL: its source is not known yet, so only the total counts it.
+ * 0 and the source to give back, -E_LIMIT or -E_NOMEM. */
 int net_sources_take(struct net_sources *s, const struct addr *from, struct net_source **out);
 
 /* NULL source is legal. */
@@ -32,10 +32,10 @@ void net_sources_give(struct net_sources *s, struct net_source *source);
 void net_sources_set_limits(struct net_sources *s, uint32_t connections_per_address,
                             uint32_t max_tcp_connections);
 
-/* Whether there are as many as there may be, wherever from. */
+/* True when the total is reached. */
 bool net_sources_full(struct net_sources *s);
 
-/* How many of its connections have not said what they are: the caller's own count, on its one
+/* The number of its connections whose protocol is still unknown: the caller's own count, on its one
  * thread. */
 uint32_t *net_source_undecided(struct net_source *source);
 

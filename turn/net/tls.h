@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The TLS and DTLS contexts of the TURN server: versions, certificate and the
- * ALPN identifiers of STUN (RFC 7443). Made once, read by every worker; a new
- * certificate is a new object.
+ * The TLS and DTLS contexts of the TURN server: versions, certificate and the ALPN identifiers of
+ * STUN (RFC 7443). Made once and read by every worker; a new certificate is a new object.
  */
 #ifndef TURN_NET_TLS_H
 #define TURN_NET_TLS_H
@@ -22,7 +21,7 @@ int net_tls_load(const char *cert_path, const char *key_path, struct net_tls **o
 struct net_tls *net_tls_ref(struct net_tls *tls);
 void net_tls_unref(struct net_tls *tls);
 
-/* Unix time at which the certificate ends; 0: it does not say. */
+/* Unix time at which the certificate ends; 0: unknown. */
 int64_t net_tls_expires_at_s(const struct net_tls *tls);
 
 SSL_CTX *net_tls_stream(const struct net_tls *tls);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The numbers of STUN and TURN by name, as IANA's registry "STUN Parameters"
- * has them. A list of its own: the server's is in turn/stun_msg.h, and a
- * mistake in one must not be repeated by the other.
+ * The numbers of STUN and TURN by name, as in IANA's registry "STUN Parameters". The server has its
+ * own list in turn/stun_msg.h, so that a mistake in one is not repeated in the other.
  */
 #ifndef TURN_WIRE_NUMBERS_H
 #define TURN_WIRE_NUMBERS_H
