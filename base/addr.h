@@ -48,7 +48,7 @@ static inline int addr_family(const struct addr *a)
 	return a->sa.sa_family;
 }
 
-/* Length to hand to the socket calls. */
+/* The length for the socket calls. */
 static inline socklen_t addr_len(const struct addr *a)
 {
 	return a->sa.sa_family == AF_INET6 ? sizeof(a->in6) : sizeof(a->in);

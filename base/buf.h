@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * A bounded byte buffer. It never grows past its capacity: a write that does
- * not fit fails and leaves it as it was.
+ * A bounded byte buffer. It never grows past its capacity: a write without room fails and leaves it
+ * unchanged.
  */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
@@ -9,11 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Over memory that somebody else owns. */
+/* Over memory that the caller owns. */
 struct buf {
 	uint8_t *data;
 	size_t len; /* bytes in use */
-	size_t cap; /* bytes there are */
+	size_t cap; /* capacity in bytes */
 };
 
 /* Borrows mem for the life of b. */
@@ -25,7 +25,7 @@ size_t buf_room(const struct buf *b);
 /* 0 or -E_ROOM. */
 int buf_add(struct buf *b, const void *bytes, size_t len);
 
-/* 0 or -E_ROOM. The text is NUL-terminated behind len where it fits. */
+/* 0 or -E_ROOM. NUL-terminates the text behind len if there is room. */
 __attribute__((format(printf, 2, 3))) int buf_printf(struct buf *b, const char *fmt, ...);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Real time, for what measures or waits for the world outside; the servers' cores ask the
+ * Real time, for code that measures the outside world or waits for it; the servers' cores use the
  * environment seam (base/env.h).
  */
 #ifndef BASE_CLOCK_H

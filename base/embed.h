@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Files that are built into the program, and served from there: the assembler
- * lays them in. turnpike_embed() in CMakeLists.txt says where they are.
+ * Files built into the program and served from there: the assembler includes them. turnpike_embed()
+ * in CMakeLists.txt says where they are.
  */
 #ifndef BASE_EMBED_H
 #define BASE_EMBED_H
@@ -31,7 +31,7 @@ struct embed_file {
 #define EMBED_JS   "text/javascript; charset=utf-8"
 #define EMBED_SVG  "image/svg+xml"
 
-/* The one of that path, or NULL. */
+/* The file of that path, or NULL. */
 const struct embed_file *embed_find(const struct embed_file *files, size_t n, const char *path);
 
 #endif

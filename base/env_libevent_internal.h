@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What the files of the environment on libevent share: env_libevent.c has
- * the loop and the datagrams that come in, env_libevent_send.c those that go out,
- * env_libevent_stream.c TCP.
+ * Shared by the files of the environment on libevent: env_libevent.c has the loop and receives
+ * datagrams, env_libevent_send.c sends them, env_libevent_stream.c has TCP.
  */
 #ifndef BASE_ENV_LIBEVENT_INTERNAL_H
 #define BASE_ENV_LIBEVENT_INTERNAL_H
@@ -17,7 +16,7 @@ struct event;
 struct event_base;
 struct wall;
 
-#define RX_SLOTS   64    /* datagrams that one turn of the loop can hold */
+#define RX_SLOTS   64    /* datagrams in one turn of the loop */
 #define RX_MAX     65535 /* longest datagram */
 #define TX_MAX     256   /* queued datagrams */
 #define COPY_BYTES (256 * 1024)
@@ -40,7 +39,8 @@ struct udp {
 	env_udp_error_fn *on_error;
 	void *arg;
 	int fd;
-	struct addr refused; /* whom the last datagram that was too long to leave whole was for */
+	struct addr
+	    refused; /* the destination of the last datagram that was too long to leave whole */
 	struct tx *tx_head, **tx_tail; /* queued, in order */
 	struct udp *pending_next, **pending_prev;
 };
@@ -55,10 +55,10 @@ struct env_le {
 	size_t copy_used;
 	struct tx tx[TX_MAX];
 	size_t tx_used;
-	struct udp *pending; /* sockets with something queued */
-	struct udp *reading; /* the socket whose batch is being delivered, NULL once it closed */
-	uint64_t turn_ns;    /* begin or end of the last turn that was to gather */
-	bool no_runs;        /* the kernel, or a device, does not cut datagrams */
+	struct udp *pending; /* sockets with queued datagrams */
+	struct udp *reading; /* the socket whose batch is being delivered, NULL once it is closed */
+	uint64_t turn_ns;    /* begin or end of the last turn that gathered */
+	bool no_runs;        /* the kernel, or a device, does not segment datagrams (GSO) */
 };
 
 static inline struct env_le *env_le(struct env *env)
@@ -71,15 +71,15 @@ static inline bool env_le_is_v6(const struct udp *u)
 	return addr_family(&u->udp.local) == AF_INET6;
 }
 
-/* IPv4 knows DF only as a socket's option. Else OMIT: without DF, and, unlike DONT, "fragmentation
- * needed" is still reported for datagrams that went out with it. */
+/* IPv4 has DF only as a socket's option. Else OMIT: without DF, and, unlike DONT, the kernel still
+ * reports "fragmentation needed" for datagrams sent with it. */
 void env_le_set_df(int fd, bool on);
 
 /* As env_ops.udp_send. */
 void env_le_send(struct env_udp *udp, const struct addr *to, const uint8_t *data, size_t len,
                  uint8_t tos, bool dont_fragment);
 
-/* Sends what the socket has queued, and forgets that it had. */
+/* Sends the socket's queue, and takes it off the pending list. */
 void env_le_flush_udp(struct udp *u);
 
 extern const struct env_stream_ops env_le_streams;

@@ -110,19 +110,19 @@ static inline ssize_t env_stream_write(struct env_stream *s, const uint8_t *data
 	return s->env->streams->write(s, data, len, more);
 }
 
-/* Tells the other side that no more will come. */
+/* Tells the other side that the stream ends. */
 static inline void env_stream_shut(struct env_stream *s)
 {
 	s->env->streams->shut(s);
 }
 
-/* Stop or go on to call fn for bytes. */
+/* Stops or resumes calling fn for bytes. */
 static inline void env_stream_want_read(struct env_stream *s, bool want)
 {
 	s->env->streams->want_read(s, want);
 }
 
-/* Has fn called soon, from the loop. */
+/* Calls fn soon, from the loop. */
 static inline void env_stream_kick(struct env_stream *s)
 {
 	s->env->streams->kick(s);

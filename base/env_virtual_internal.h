@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What the files of the environment on virtual time share: env_virtual.c has
- * time and datagrams, env_virtual_stream.c streams.
+ * Shared by the files of the environment on virtual time: env_virtual.c has time and datagrams,
+ * env_virtual_stream.c streams.
  */
 #ifndef BASE_ENV_VIRTUAL_INTERNAL_H
 #define BASE_ENV_VIRTUAL_INTERNAL_H
@@ -14,7 +14,7 @@ struct env_v_listener;
 struct env_v_streams {
 	struct env_v_end *ends;
 	struct env_v_listener *listeners;
-	struct env_v_end *at_work; /* whose fn is being called; NULL once it closed */
+	struct env_v_end *at_work; /* its fn is being called; NULL once it is closed */
 	int numbers;               /* given to ends */
 	uint16_t next_port;
 };

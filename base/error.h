@@ -42,12 +42,12 @@ const char *error_text(int code);
 /* Maps an errno value to a negative code of the table. */
 int error_from_errno(int err);
 
-/* A human explanation that travels beside a code: what failed and the fix. */
+/* An explanation for people beside a code: the failure and the fix. */
 struct why {
 	char text[512];
 };
 
-/* Formats into why (which may be NULL) and returns code, for `return why_set(...)`. What it quotes
+/* Formats into why (which may be NULL) and returns code, for `return why_set(...)`. Quoted values
  * may be any bytes: the text is made printable (text_show()). */
 __attribute__((format(printf, 3, 4))) int why_set(struct why *why, int code, const char *fmt, ...);
 

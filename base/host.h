@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Names of hosts as URIs and the Host header have them (RFC 3986 section 3.2, RFC 9110 section
- * 7.2).
+ * Host names as in URIs and the Host header (RFC 3986 section 3.2, RFC 9110 section 7.2).
  */
 #ifndef BASE_HOST_H
 #define BASE_HOST_H
@@ -14,11 +13,11 @@
 /* A host name (letters, digits, hyphens, underscores, dots) or an IP literal without brackets. */
 bool host_valid(const char *host);
 
-/* host [":" port], an IPv6 literal in brackets. The host without them; port 0 where none is named.
- * -E_PARSE; the outputs are untouched then. */
+/* Parses host [":" port], with brackets around an IPv6 literal. Gives the host without them; port 0
+ * if none is named. -E_PARSE leaves the outputs untouched. */
 int host_parse_authority(const char *text, char host[HOST_STRLEN], uint16_t *port);
 
-/* The same name: in any case of its letters, with or without the final dot. */
+/* True for the same name, ignoring case and a final dot. */
 bool host_equal(const char *a, const char *b);
 
 #endif

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Structured log lines (logfmt), one write(2) a line, safe from every thread. Once log_start() was
- * called, nobody who logs waits for whoever reads: lines that find the queue full are lost,
- * counted, and the count is logged (event=log-lines-lost) when the reader is back.
+ * Structured log lines (logfmt), one write(2) a line, safe from every thread. After log_start() no
+ * logging thread waits for the reader: a line that finds the queue full is lost and counted, and
+ * the count is logged (event=log-lines-lost) when the reader is back.
  *
  *   ts=2026-11-22T09:30:00.123Z level=info id=a1b2 event=allocate user=alice port=49160
  *
- * Values are quoted where they need it, and what is not printable (text.h) is
- * escaped, so text from the network cannot forge a field or a line. Never pass a secret. Never log
- * on the packet path.
+ * Values are quoted when they need it, and unprintable characters (text.h) are escaped, so text
+ * from the network cannot forge a field or a line. Never pass a secret. Never log on the packet
+ * path.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -68,22 +68,22 @@ void log_set_level(enum log_level level);
 /* 0 or -E_PARSE; names: error, warn, info, debug. */
 int log_level_parse(const char *name, enum log_level *level);
 
-/* From now on a thread writes the lines. 0 or -E_NOMEM. log_stop() waits a second, at most, until
- * what is queued is written; then the program may end. */
+/* Starts a thread that writes the lines. 0 or -E_NOMEM. log_stop() waits a second, at most, until
+ * the queue is written; then the program may end. */
 int log_start(void);
 void log_stop(void);
 
 /* Lines lost since the start of the program. */
 uint64_t log_lost(void);
 
-/* Where lines go; the default is standard output. Set before threads start. */
+/* Sets the output; the default is standard output. Call it before threads start. */
 void log_set_fd(int fd);
 
-/* Whether that descriptor is the journal's, by what systemd says in JOURNAL_STREAM. */
+/* True when that descriptor is the journal's, according to systemd's JOURNAL_STREAM. */
 bool log_is_journal(int fd);
 
-/* Lines that go to the journal begin with their level as it reads it, "<4>" (sd-daemon(3)), and
- * so get their priority there. Before threads start. */
+/* Begins each line with its level in the journal's form, "<4>" (sd-daemon(3)), which sets its
+ * priority there. Call it before threads start. */
 void log_tell_journal(void);
 
 #endif

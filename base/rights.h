@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Whose rights a command of root's uses. In a directory that belongs to somebody
- * else it opens nothing as root: whatever its owner puts there in the place of
- * something else, he could have opened himself. What root named is opened as
- * root. For a program of one thread.
+ * The rights that a root command uses. In a directory of another user it opens nothing as root:
+ * whatever the owner puts there instead of a file, they could have opened themselves. Paths that
+ * root named are opened as root. For a program of one thread.
  */
 #ifndef BASE_RIGHTS_H
 #define BASE_RIGHTS_H
@@ -17,8 +16,8 @@ struct rights {
 	gid_t gid;
 };
 
-/* Root becomes who owns dir or, where that is root or there is no dir yet, the first other owner of
- * a folder or a link on the way to it. Nothing changes for who is not root. */
+/* Root becomes the owner of dir or, if that is root or dir does not exist yet, the first other
+ * owner of a folder or a link on the way to it. Changes nothing for other users. */
 int rights_become_owner(const char *dir, struct why *why);
 
 /* Takes the caller's own rights back, and gives them up again. */

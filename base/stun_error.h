@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The error codes of STUN and TURN, in one table: number, reason phrase, the
- * standard's section. It stands in base since both sides read it: the server
- * writes the phrase into ERROR-CODE, and what talks to a server (doctor,
- * gauge, loads) prints it. Their codecs stay apart; a phrase judges nothing:
- * RFC 8489 section 14.8 leaves its wording free. What a person should do about
- * a code depends on who asks, and stands where it is said
+ * The error codes of STUN and TURN, in one table: number, reason phrase, the standard's section. It
+ * is in base because both sides read it: the server writes the phrase into ERROR-CODE, and its
+ * clients (doctor, gauge, loads) print it. Their codecs stay apart; a phrase judges nothing: RFC
+ * 8489 section 14.8 leaves its wording free.
+ *
+ * The advice for a code depends on its reader and stands where it is given
  * (daemon/observe/verdict.c, harness/scenarios/verdict.c, signal/web).
  */
 #ifndef BASE_STUN_ERROR_H

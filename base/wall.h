@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The time of day, for what may be open only until a time: never behind a floor
- * that moves on by itself, so that a clock that was set back opens nothing again.
- * One is shared by all threads.
+ * The time of day, for credentials that end at a time: never behind a floor that moves on by
+ * itself, so that a clock that was set back opens nothing again. All threads share one.
  */
 #ifndef BASE_WALL_H
 #define BASE_WALL_H
@@ -12,16 +11,16 @@
 #include <stdint.h>
 
 struct wall {
-	_Atomic int64_t ahead_s; /* of the floor, to the seconds since the boot; 0: no floor */
+	_Atomic int64_t ahead_s; /* from the seconds since boot to the floor; 0: no floor */
 };
 
 /* Unix time. NULL is a wall without a floor. */
 int64_t wall_now_s(const struct wall *w);
 
-/* It is so late now at least (Unix time); 0: no floor any more. NULL is legal. */
+/* The Unix time now is at least this; 0: remove the floor. NULL is legal. */
 void wall_set_floor(struct wall *w, int64_t floor_s);
 
-/* Seconds since the boot, those of a sleep included: a clock that nobody sets. */
+/* Seconds since boot, with sleep: a clock that nobody sets. */
 int64_t wall_boot_s(void);
 
 /* Whether the kernel says that the clock is kept by somebody (NTP). */

@@ -21,11 +21,11 @@ enum hub_close {
 	HUB_CLOSE_TOO_BIG = 1009,
 };
 
-/* What a frame is to a bounded queue. */
+/* How a bounded queue treats a frame. */
 enum hub_frame {
-	HUB_FRAME_SERVER,   /* the server's own word: must arrive */
-	HUB_FRAME_USERLIST, /* the same, but an unsent earlier one may be dropped for it */
-	HUB_FRAME_PASSED,   /* another client's: must not be able to fill the queue */
+	HUB_FRAME_SERVER,   /* from the server: must arrive */
+	HUB_FRAME_USERLIST, /* likewise, but may replace an unsent earlier one */
+	HUB_FRAME_PASSED,   /* from another client: must not be able to fill the queue */
 };
 
 struct hub_conf {
@@ -49,16 +49,16 @@ struct hub_ice_request {
 	const char *api_token; /* that it shows, or NULL */
 };
 
-/* What happens to connections and calls, for who keeps a record of it. */
+/* What happens to connections and calls, for whoever records it. */
 #define HUB_EVENT_TABLE(X)                                                                         \
-	X(HUB_EVENT_NAMED, "named")     /* name: it has this name now */                           \
-	X(HUB_EVENT_ICE, "ice-servers") /* was given ICE servers; code not 0: was refused them */  \
-	X(HUB_EVENT_OFFER, "offer")     /* to target; and so on */                                 \
+	X(HUB_EVENT_NAMED, "named")     /* name: its name from now on */                           \
+	X(HUB_EVENT_ICE, "ice-servers") /* got ICE servers; code not 0: was refused them */        \
+	X(HUB_EVENT_OFFER, "offer")     /* to target, as the next ones */                          \
 	X(HUB_EVENT_ANSWER, "answer")                                                              \
 	X(HUB_EVENT_CANDIDATE, "candidate")                                                        \
 	X(HUB_EVENT_HANG_UP, "hang-up")     /* target NULL: to all its partners */                 \
 	X(HUB_EVENT_UNREACHED, "unreached") /* the target of one of these is not there, or away */ \
-	X(HUB_EVENT_LEFT, "left")           /* its connection is gone */
+	X(HUB_EVENT_LEFT, "left")           /* its connection has closed */
 
 #define X(name, text) name,
 enum hub_event_what { HUB_EVENT_TABLE(X) };
@@ -74,15 +74,15 @@ struct hub_event {
 	int code;
 };
 
-/* None of these may call the hub back, except ice_servers, which may answer at once. */
+/* None of these may call the hub back. Exception: ice_servers may answer at once. */
 struct hub_ops {
-	/* Queues one text frame for conn; copies text. 0; -E_LATER when a PASSED frame does not
-	 * fit for now (its sender is told); -E_LIMIT when conn does not read: the hub then has
-	 * it closed. */
+	/* Queues one text frame for conn; copies text. 0; -E_LATER when a PASSED frame has no room
+	 * for now (the hub tells its sender); -E_LIMIT when conn does not read: the hub then closes
+	 * it. */
 	int (*send)(void *ctx, void *conn, enum hub_frame frame, const char *text, size_t len);
 
-	/* Starts to close conn, after what is queued unless the queue was full. hub_leave()
-	 * follows some time later; the hub sends nothing more to it. */
+	/* Starts to close conn, after the queued frames unless the queue was full. hub_leave()
+	 * follows later; the hub sends nothing more to it. */
 	void (*close)(void *ctx, void *conn, enum hub_close code, const char *reason);
 
 	/* Optional. 0: hub_ice_answer() or hub_ice_refuse() is called for the member, now or
@@ -91,11 +91,11 @@ struct hub_ops {
 
 	int64_t (*now_ms)(void *ctx); /* monotonic */
 
-	/* Optional. Has hub_list_due() called in that many ms. Without it the user list is sent at
+	/* Optional. Calls hub_list_due() in that many ms. Without it the hub sends the user list at
 	 * each change. */
 	void (*later)(void *ctx, int64_t ms);
 
-	/* Optional. Of connections that have a name. */
+	/* Optional. For connections that have a name. */
 	void (*event)(void *ctx, const struct hub_event *event);
 };
 
@@ -104,7 +104,7 @@ void hub_conf_default(struct hub_conf *conf);
 /* Copies conf and ops. NULL when out of memory. */
 struct hub *hub_new(const struct hub_conf *conf, const struct hub_ops *ops, void *ctx);
 
-/* For those who are here, too; more than max_connections may stay. */
+/* Also for present connections: more than max_connections may stay. */
 void hub_set_limits(struct hub *h, unsigned max_connections, unsigned signal_rate);
 
 /* Frees the members too, without a word to them. NULL is legal. */
@@ -119,11 +119,11 @@ int hub_join(struct hub *h, void *conn, struct hub_member **out);
  * and hub_tick() has to be called. NULL is legal. */
 void hub_leave(struct hub_member *p);
 
-/* Ends the calls of those who did not come back. In how many ms to call again; -1: when somebody
- * has left. */
+/* Ends the calls of peers that did not come back. Returns the ms until the next call, or -1 when no
+ * peer is away. */
 int64_t hub_tick(struct hub *h);
 
-/* Sends the user list that was put off, if any (hub_ops.later). */
+/* Sends the user list that was postponed, if any (hub_ops.later). */
 void hub_list_due(struct hub *h);
 
 /* One whole text message of p. */
@@ -132,7 +132,7 @@ void hub_text(struct hub_member *p, const char *text, size_t len);
 /* Tells p that what it sent is refused: for faults that the binding sees. */
 void hub_error(struct hub_member *p, const char *code, const char *message);
 
-/* Sends the error to each who is here and whose name whom() picks; how many they were. */
+/* Sends the error to every connected peer whose name whom() picks, and returns their number. */
 unsigned hub_tell(struct hub *h, bool (*whom)(void *ctx, const char *name), void *ctx,
                   const char *code, const char *message);
 

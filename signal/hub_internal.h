@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What the hub's own files share. Nobody else includes it.
+ * Shared by the hub's own files. No other file includes it.
  */
 #ifndef SIGNAL_HUB_INTERNAL_H
 #define SIGNAL_HUB_INTERNAL_H
@@ -8,10 +8,10 @@
 #include "base/table.h"
 #include "signal/hub.h"
 
-#define HUB_RESUME_MIN 16 /* bytes: not to be guessed */
+#define HUB_RESUME_MIN 16 /* bytes: too many to guess */
 #define HUB_RESUME_MAX 64
 
-/* A name that somebody bears. */
+/* A name in use. */
 struct hub_name {
 	UT_hash_handle hh;
 	struct hub_member *member;
@@ -25,9 +25,9 @@ struct hub_member {
 	struct hub_name *held;           /* NULL until it has sent one */
 	char name[HUB_NAME_MAX + 1];     /* the text of held, or "" */
 	char resume[HUB_RESUME_MAX + 1]; /* "" unless it sent one with its name */
-	bool closing;                    /* close() was called: nothing more is sent */
-	bool away;                       /* has no connection: its calls wait for it */
-	int64_t due_ms;                  /* until then */
+	bool closing;                    /* close() was called: send nothing more */
+	bool away;                       /* has no connection; its calls wait for it */
+	int64_t due_ms;                  /* end of the wait */
 	bool throttled;                  /* was told so since its bucket last had a token */
 	unsigned dropped;                /* messages in a row that found the bucket empty */
 	int64_t tokens_milli;

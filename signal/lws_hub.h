@@ -12,14 +12,14 @@
 #include <libwebsockets.h>
 
 #define LWS_HUB_SUBPROTOCOL "json"
-#define LWS_HUB_RX_BYTES    16384 /* what LWS hands over at a time */
+#define LWS_HUB_RX_BYTES    16384 /* the most that LWS hands over at a time */
 
 struct lws_hub_conf {
 	struct hub_conf hub;
-	size_t queue_bytes;    /* of one connection; clients' messages fill at most half of it */
+	size_t queue_bytes;    /* per connection; clients' messages fill at most half of it */
 	unsigned queue_frames; /* the same, in frames */
-	unsigned stall_ms;     /* nothing written for so long, with a queue: it does not read */
-	unsigned ping_s;       /* idle time before a ping */
+	unsigned stall_ms; /* queue not empty and nothing written for so long: it does not read */
+	unsigned ping_s;   /* idle time before a ping */
 	unsigned ping_grace_s; /* time for its pong */
 };
 
@@ -41,10 +41,10 @@ void lws_hub_conf_default(struct lws_hub_conf *conf);
 struct lws_hub *lws_hub_new(const struct lws_hub_conf *conf, const struct lws_hub_ops *ops,
                             void *ctx);
 
-/* Legal when no connection is left, or when LWS makes no callback any more. NULL is legal. */
+/* Legal when no connection is left, or when LWS calls back no more. NULL is legal. */
 void lws_hub_free(struct lws_hub *b);
 
-/* To be given to lws_vhost creation as retry_and_idle_policy: pings. Lives as long as b. */
+/* Pass it to lws_vhost creation as retry_and_idle_policy: pings. Lives as long as b. */
 const lws_retry_bo_t *lws_hub_policy(const struct lws_hub *b);
 
 /* Handles the callback reasons of a WebSocket's life; any other gives 0. *slot belongs to the
@@ -55,14 +55,14 @@ int lws_hub_callback(struct lws_hub *b, struct lws *wsi, enum lws_callback_reaso
 /* As hub_set_limits(). */
 void lws_hub_set_limits(struct lws_hub *b, unsigned max_connections, unsigned signal_rate);
 
-/* Whether one more connection is welcome. */
+/* True when there is room for one more connection. */
 bool lws_hub_has_room(const struct lws_hub *b);
 
 /* Starts to close every connection with 1001. They are gone when lws_hub_count() is 0. */
 void lws_hub_shut(struct lws_hub *b);
 unsigned lws_hub_count(const struct lws_hub *b);
 
-/* For answers that come later. Calls outside of LWS callbacks need a kick of the loop. */
+/* For answers that come later. After calls outside of LWS callbacks, wake the loop. */
 struct hub *lws_hub_core(struct lws_hub *b);
 
 #endif

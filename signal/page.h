@@ -7,7 +7,7 @@
 
 #include "base/embed.h"
 
-/* "/" is the client page, "/check" the self-test. NULL when there is no such file. */
+/* "/" is the client page, "/check" the self-test. NULL for an unknown path. */
 const struct embed_file *page_find(const char *path);
 
 #endif

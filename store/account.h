@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Accounts: people who sign in to the status page. They have nothing to do
- * with TURN users: a login's password is kept as Argon2id (libsodium's
- * crypto_pwhash_str) and never becomes a TURN key.
+ * Accounts: people who sign in to the status page. They are separate from TURN users: the store
+ * keeps a login's password as Argon2id (libsodium's crypto_pwhash_str), and it never becomes a TURN
+ * key.
  *
- * Whatever takes a password here takes some 100 ms and 64 MiB: never call it
- * on a relay worker or on the control thread (see daemon/admin/helper.h).
+ * Every function that takes a password takes some 100 ms and 64 MiB: never call it on a relay
+ * worker or on the control thread (see daemon/admin/helper.h).
  */
 #ifndef STORE_ACCOUNT_H
 #define STORE_ACCOUNT_H
@@ -20,10 +20,10 @@ struct store_account {
 	const char *name;
 	enum store_role role;
 	int64_t created_at_s;
-	int64_t password_at_s; /* sessions opened before have lost their ground */
+	int64_t password_at_s; /* earlier sessions are no longer valid */
 };
 
-/* Whether it may be an account's: -E_INVAL. Quick. */
+/* 0 when it may be an account's password, or -E_INVAL. Quick. */
 int account_password_check(const char *password, struct why *why);
 
 const char *store_role_text(enum store_role role); /* "user", "admin" */
@@ -32,21 +32,21 @@ const char *store_role_text(enum store_role role); /* "user", "admin" */
 int store_account_add(struct store *s, const char *name, const char *password, enum store_role role,
                       struct why *why);
 
-/* -E_NOTFOUND; with keep_admin, -E_LIMIT for the last account of role admin. */
+/* -E_NOTFOUND; with keep_admin, -E_LIMIT for the last admin account. */
 int store_account_del(struct store *s, const char *name, bool keep_admin, struct why *why);
 
-/* The time of the password is later than that of the one before, also within a second.
- * -E_NOTFOUND, -E_INVAL */
+/* The new password's time is later than the old one's, even within a second. -E_NOTFOUND, -E_INVAL.
+ */
 int store_account_set_password(struct store *s, const char *name, const char *password,
                                struct why *why);
 
-/* 0 and the role when the password is the account's, else -E_DENIED, whether or not there is
- * such an account; it takes as long either way. role may be NULL. */
+/* 0 and the role when the password is right, else -E_DENIED, also when there is no such account; it
+ * takes as long either way. role may be NULL. */
 int store_account_check(struct store *s, const char *name, const char *password,
                         enum store_role *role, struct why *why);
 
-/* Role and time of the password: whether a session that was opened for the account still stands.
- * Quick. -E_NOTFOUND. */
+/* Role and time of the password: they show whether a session of the account is still valid. Quick.
+ * -E_NOTFOUND. */
 int store_account_get(struct store *s, const char *name, enum store_role *role,
                       int64_t *password_at_s, struct why *why);
 

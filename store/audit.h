@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Who changed what: a row for each administrative act, written in the
- * transaction of the act itself. Never a secret.
+ * A row for each administrative act and its actor, written in the act's own transaction. Never a
+ * secret.
  */
 #ifndef STORE_AUDIT_H
 #define STORE_AUDIT_H
@@ -15,16 +15,17 @@ struct store_audit {
 	const char *object; /* "alice@turnpike", "secret 3" */
 };
 
-/* For acts that are not the store's own ("drain", "reload"). Texts of any length and bytes: they
- * are cut, and control characters replaced. */
+/* For acts outside of the store ("drain", "reload"). Takes texts of any length and bytes: cuts them
+ * and replaces control characters. */
 int store_audit_add(struct store *s, const char *act, const char *object, struct why *why);
 
-/* The newest max rows (0: all), the oldest of them first. As store_user_list(). */
+/* The newest max rows (0: all), oldest first. As store_user_list(). */
 int store_audit_list(struct store *s, int64_t max,
                      int (*each)(void *ctx, const struct store_audit *row), void *ctx,
                      struct why *why);
 
-/* Keeps the newest max_rows that are not older than max_age_s (0: no limit, for either). */
+/* Keeps the newest max_rows, and of these the ones up to max_age_s old (0: no limit, for either).
+ */
 int store_audit_prune(struct store *s, int64_t max_rows, int64_t max_age_s, struct why *why);
 
 #endif

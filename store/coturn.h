@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What is taken over from coturn: its SQLite database read, and users put into
- * the store by their key, since coturn keeps no password either.
+ * Imports from coturn: reads its SQLite database, and adds users to the store by their key, since
+ * coturn keeps no password either.
  */
 #ifndef STORE_COTURN_H
 #define STORE_COTURN_H
@@ -12,7 +12,7 @@
 
 struct store;
 
-/* The tables of coturn's schema.sql, with the columns that each gives. */
+/* The tables of coturn's schema.sql, each with the columns it gives. */
 enum coturn_table {
 	COTURN_USER,         /* realm, name, hmackey */
 	COTURN_SECRET,       /* realm, value */
@@ -25,16 +25,16 @@ enum coturn_table {
 };
 #define COTURN_COLUMNS 3
 
-/* Calls row for each row of each table that there is; texts live for the call, an absent one is "".
- * What it returns other than 0 ends the reading and is returned. The file is only read.
- * -E_NOTFOUND, -E_CORRUPT, -E_DENIED, -E_INVAL (it is not coturn's). */
+/* Calls row for each row of each existing table; texts live for the call, an absent one is "". A
+ * result other than 0 ends the reading and is returned. Only reads the file. -E_NOTFOUND,
+ * -E_CORRUPT, -E_DENIED, -E_INVAL (not coturn's). */
 int coturn_db_read(const char *path,
                    int (*row)(void *ctx, enum coturn_table table,
                               const char *const v[COTURN_COLUMNS]),
                    void *ctx, struct why *why);
 
-/* Adds a TURN user of whom only MD5(name:realm:password) is known: his clients can use
- * MESSAGE-INTEGRITY (SHA-1), as with coturn, and not MESSAGE-INTEGRITY-SHA256. Codes as
+/* Adds a TURN user with a known MD5(name:realm:password) but no password: their clients can use
+ * MESSAGE-INTEGRITY (SHA-1), as with coturn, but not MESSAGE-INTEGRITY-SHA256. Codes as
  * store_user_add(). */
 int store_user_add_md5(struct store *s, const char *realm, const char *name, const uint8_t md5[16],
                        struct why *why);

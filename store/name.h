@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What may be a name: of a user, a realm, a label. The store refuses anything
- * that could not be sent, logged or told apart later.
+ * The rules for names of users, realms and labels. The store refuses a name that cannot be sent,
+ * logged or told apart later.
  */
 #ifndef STORE_NAME_H
 #define STORE_NAME_H
@@ -25,20 +25,20 @@ int utf8_check(const char *text, size_t min, size_t max, const char *what, struc
  * explanation. 0 or -E_INVAL. */
 int text_check(const char *text, size_t min, size_t max, const char *what, struct why *why);
 
-/* As above, and printable (base/text.h): what people tell from each other by looking at it. */
+/* Also printable (base/text.h): for names that people tell apart by reading them. */
 int shown_check(const char *text, size_t min, size_t max, const char *what, struct why *why);
 
-/* A static user's name: as above, and not of the form "digits" or "digits:…", which belongs to
+/* A static user's name: printable, and not of the form "digits" or "digits:…", which belongs to
  * time-limited credentials. 0 or -E_INVAL. */
 int name_check(const char *name, struct why *why);
 
-/* The same of one that is looked for: it may be older than the rule of what is printable. */
+/* The same for looking up a name, which may be older than the rule of printable names. */
 int name_check_known(const char *name, struct why *why);
 
 /* A realm also goes into quoted strings on the wire: no quote, no backslash. 0 or -E_INVAL. */
 int realm_check(const char *realm, struct why *why);
 
-/* How many bytes of valid UTF-8 fit in max without a cut through a character. */
+/* The number of bytes of valid UTF-8 that fit in max without cutting a character. */
 size_t utf8_fit(const char *text, size_t max);
 
 #endif

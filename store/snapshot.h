@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What the store held at one instant, in memory: immutable, so that any
- * thread may read it without a lock. It contains no SQLite.
+ * The store's content at one instant, in memory: immutable, so that any thread may read it without
+ * a lock. It contains no SQLite.
  */
 #ifndef STORE_SNAPSHOT_H
 #define STORE_SNAPSHOT_H
@@ -21,47 +21,46 @@ struct store_keys {
 	uint8_t userhash[32]; /* SHA-256(name:realm), RFC 8489 section 14.4 */
 };
 
-/* One consistent reading of everything; the caller owns one reference. Codes as in store.h. */
+/* Reads everything consistently; the caller owns one reference. Codes as in store.h. */
 int store_snapshot_load(struct store *s, struct store_snapshot **out, struct why *why);
 
 /* Safe from every thread. The last unref wipes and frees; NULL is legal. */
 struct store_snapshot *store_snapshot_ref(struct store_snapshot *snap);
 void store_snapshot_unref(struct store_snapshot *snap);
 
-/* The keys of a static user (name: any bytes), NULL if there is none, or he is disabled. They live
+/* The keys of a static user (name: any bytes), NULL if there is none or it is disabled. They live
  * as long as the snapshot. */
 const struct store_keys *store_snapshot_user(const struct store_snapshot *snap, const char *realm,
                                              const void *name, size_t len);
 
-/* The same by userhash (RFC 8489 section 14.4); *name and *len then say who it is. */
+/* The same by userhash (RFC 8489 section 14.4); *name and *len are then the user's name. */
 const struct store_keys *store_snapshot_user_by_hash(const struct store_snapshot *snap,
                                                      const char *realm, const uint8_t hash[32],
                                                      const char **name, size_t *len);
 
-/* Whether a time-limited username ("expiry:name", any bytes) was revoked, by itself or with all of
- * its user. */
+/* True when a time-limited username ("expiry:name", any bytes) was revoked, by itself or with its
+ * user. */
 bool store_snapshot_revoked(const struct store_snapshot *snap, const char *username, size_t len);
 
-/* Whether it was revoked by itself. */
+/* True when it was revoked by itself. */
 bool store_snapshot_credential_revoked(const struct store_snapshot *snap, const char *username);
 
-/* Those that were revoked by themselves since an earlier snapshot. username is borrowed. */
+/* Calls back for those revoked by themselves since an earlier snapshot. username is borrowed. */
 void store_snapshot_newly_revoked(const struct store_snapshot *now,
                                   const struct store_snapshot *before,
                                   void (*each)(void *ctx, const char *username), void *ctx);
 
-/* Until when a user's credentials are refused, so that a new one needs store_reissue(). 0: they are
- * not. */
+/* The time until which a user's credentials are refused, so that a new one needs store_reissue().
+ * 0: they are not. */
 int64_t store_snapshot_user_revoked(const struct store_snapshot *snap, const char *name);
 
-/* Live secrets: index 0 is the one to issue with, each is one to verify with. The newest first,
- * those that are going to retire last. */
+/* Live secrets: index 0 issues, each one verifies. Newest first; retiring ones last. */
 size_t store_snapshot_secret_n(const struct store_snapshot *snap);
 const char *store_snapshot_secret(const struct store_snapshot *snap, size_t i, size_t *len);
 int64_t store_snapshot_secret_id(const struct store_snapshot *snap, size_t i);
 
-/* Whether what lives on the secret of that number is over (store_secret_end()), and whether any is
- * so that was not in an earlier snapshot. */
+/* True when sessions on the secret of that number must end (store_secret_end()); and whether there
+ * is such a secret that an earlier snapshot did not have. */
 bool store_snapshot_secret_ended(const struct store_snapshot *snap, int64_t id);
 bool store_snapshot_newly_ended(const struct store_snapshot *now,
                                 const struct store_snapshot *before);
@@ -72,8 +71,8 @@ struct store_snapshot_token {
 	const char *label; /* lives as long as the snapshot */
 };
 
-/* Whose token it is; false if nobody's, or it has expired. In constant time for a given number
- * of tokens. */
+/* True and its row for a valid token; false if it is unknown or expired. Takes constant time for a
+ * given number of tokens. */
 bool store_snapshot_token(const struct store_snapshot *snap, const char *token, size_t len,
                           int64_t now_s, struct store_snapshot_token *out);
 
