@@ -178,15 +178,17 @@ static void do_http(struct srv *s, void *arg)
 	*(struct http *)arg = (struct http){.fd = s->http_fd, .client = s->http_client};
 }
 
+static bool given(struct srv *s, struct http *h)
+{
+	srv_do(s, do_http, h);
+	return h->fd >= 0;
+}
+
 int srv_http(struct srv *s, struct addr *client)
 {
 	struct http h = {.fd = -1};
 
-	for (int i = 0; i < 500 && h.fd < 0; i++) {
-		srv_do(s, do_http, &h);
-		if (h.fd < 0)
-			usleep(10000);
-	}
+	SOON(given(s, &h));
 	*client = h.client;
 	return h.fd;
 }

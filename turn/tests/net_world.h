@@ -58,7 +58,7 @@ size_t srv_allocations(struct srv *s);
 size_t srv_streams(struct srv *s);
 size_t srv_dtls_sessions(struct srv *s);
 
-/* The socket that the http op was given, and whose it is; waits for up to five seconds. */
+/* The socket that the http op is given, and whose it is; fails the test if it is given none. */
 int srv_http(struct srv *s, struct addr *client);
 
 /* Makes s->cert and s->key anew, for this common name. */

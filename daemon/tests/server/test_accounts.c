@@ -94,30 +94,34 @@ static void refused(const char *verb, const char *args, int status, const char *
 	json_decref(body);
 }
 
+/* The second step of a login: 202 until the first has been done. */
+static int claim(const char *args, char cookie[COOKIE])
+{
+	struct openapi_answer a =
+	    openapi_ask(&(struct openapi_request){.method = "POST",
+	                                          .target = OPENAPI_ADMIN "login/claim",
+	                                          .type = "application/json",
+	                                          .body = args});
+	char *at = strstr(a.head, "Set-Cookie: turnpike=");
+
+	if (at)
+		snprintf(cookie, 65, "%s", at + strlen("Set-Cookie: turnpike="));
+	free(a.head);
+	return a.status;
+}
+
 /* Both steps; the status of the last. */
 static int take_steps(const char *by, const char *first, const char *args_of_it,
                       char cookie[COOKIE])
 {
-	char args[256], *at;
-	struct openapi_answer a;
+	char args[256];
 	json_t *body;
 	int status;
 
 	assert_int_equal(ask(by, first, args_of_it, &body), 202);
 	snprintf(args, sizeof(args), "{\"ticket\":\"%s\"}", text(body, "ticket"));
 	json_decref(body);
-	do {
-		rig_sleep_ms(20);
-		a = openapi_ask(&(struct openapi_request){.method = "POST",
-		                                          .target = OPENAPI_ADMIN "login/claim",
-		                                          .type = "application/json",
-		                                          .body = args});
-		status = a.status;
-		at = strstr(a.head, "Set-Cookie: turnpike=");
-		if (at)
-			snprintf(cookie, 65, "%s", at + strlen("Set-Cookie: turnpike="));
-		free(a.head);
-	} while (status == 202);
+	SOON((status = claim(args, cookie)) != 202);
 	return status;
 }
 
@@ -358,24 +362,29 @@ static void others_are_served_meanwhile(void **state)
 	assert_int_equal(ask(NULL, "account/del", "{\"name\":\"slow\"}", NULL), 200);
 }
 
-/* Who goes before his answer, or talks on before it, does no harm: what he asked for is done. */
-static void who_asks_may_go(void **state)
+static size_t accounts_n(void)
 {
 	json_t *body;
-	int fd, seen = 0;
+	size_t n;
+
+	assert_int_equal(ask(NULL, "accounts", NULL, &body), 200);
+	n = json_array_size(json_object_get(body, "accounts"));
+	json_decref(body);
+	return n;
+}
+
+/* A client that goes before the answer, or talks on before it, does no harm: what it asked for is
+ * done. */
+static void who_asks_may_go(void **state)
+{
+	int fd;
 
 	(void)state;
 	close(begin("account/add", "{\"name\":\"gone\"}"));
 	fd = begin("account/add", "{\"name\":\"talks\"}");
 	dprintf(fd, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
 	end(fd);
-	for (int i = 0; i < PATIENCE && seen < 1; i++) {
-		rig_sleep_ms(20);
-		assert_int_equal(ask(NULL, "accounts", NULL, &body), 200);
-		seen = json_array_size(json_object_get(body, "accounts")) >= 3;
-		json_decref(body);
-	}
-	assert_int_equal(seen, 1);
+	SOON(accounts_n() >= 3);
 }
 
 static void too_many_are_refused(void **state)
