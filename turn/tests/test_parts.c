@@ -28,68 +28,127 @@ static bool opens(const struct turn_nonces *n, struct turn_tuple t, uint64_t now
 	return turn_nonce_open(n, &t, now_s, (const uint8_t *)nonce, len, &said);
 }
 
-static void nonces(void **state)
+static const uint32_t features[] = {0, 1, 2, 3, 0xffffff};
+#define FEATURES_N (sizeof(features) / sizeof(*features))
+
+/* Nonces with a key, and one of them for a 5-tuple at 5000 s. */
+struct nonce_scene {
+	struct env *env;
+	struct turn_nonces *n;
+	struct turn_tuple a;
+	uint8_t key[32];
+	char nonce[TURN_NONCE_MAX];
+	size_t len;
+};
+
+static void nonce_begin(struct nonce_scene *s, size_t f)
 {
-	static const uint32_t features[] = {0, 1, 2, 3, 0xffffff};
-	struct env *env = env_virtual_new(7);
-	const struct turn_tuple a = tuple_of(1, 1000, 1);
-	/* another port, another address, another connection or address of ours, another family */
-	struct turn_tuple others[] = {tuple_of(1, 2000, 1), tuple_of(2, 1000, 1),
-	                              tuple_of(1, 1000, 2), a};
+	*s = (struct nonce_scene){.env = env_virtual_new(7), .a = tuple_of(1, 1000, 1), .key = {9}};
+	s->n = turn_nonces_new(s->env, 0);
+	turn_nonces_set_key(s->n, s->key);
+	s->len = turn_nonce_make(s->n, &s->a, 5000, features[f], s->nonce);
+}
+
+static void nonce_end(struct nonce_scene *s)
+{
+	turn_nonces_free(s->n);
+	env_virtual_free(s->env);
+}
+
+static void a_nonce_tells_its_features_and_its_age(void **state)
+{
+	struct nonce_scene s;
+	struct turn_nonce said;
 
 	(void)state;
-	others[3].family = AF_INET6;
-	for (size_t f = 0; f < sizeof(features) / sizeof(*features); f++) {
-		struct turn_nonces *n = turn_nonces_new(env, 0), *restarted;
-		struct turn_nonces *elsewhere = turn_nonces_new(env, 1);
-		char nonce[TURN_NONCE_MAX], again[TURN_NONCE_MAX];
-		uint8_t key[32] = {9};
-		struct turn_nonce said;
-		size_t len;
-
-		restarted = turn_nonces_new(env, 0);
-		turn_nonces_set_key(n, key);
-		turn_nonces_set_key(elsewhere, key);
-		len = turn_nonce_make(n, &a, 5000, features[f], nonce);
-		assert_int_equal(len, features[f] ? 28 : 15);
-		assert_int_equal(turn_nonce_features((uint8_t *)nonce, len), features[f]);
-		assert_true(turn_nonce_open(n, &a, 5600, (uint8_t *)nonce, len, &said));
+	for (size_t f = 0; f < FEATURES_N; f++) {
+		nonce_begin(&s, f);
+		assert_int_equal(s.len, features[f] ? 28 : 15);
+		assert_int_equal(turn_nonce_features((uint8_t *)s.nonce, s.len), features[f]);
+		assert_true(turn_nonce_open(s.n, &s.a, 5600, (uint8_t *)s.nonce, s.len, &said));
 		assert_int_equal(said.features, features[f]);
 		assert_int_equal(said.age_s, 600);
 		assert_int_equal(said.generation, 0);
-		assert_true(turn_nonce_open(n, &a, 4999, (uint8_t *)nonce, len, &said));
+		assert_true(turn_nonce_open(s.n, &s.a, 4999, (uint8_t *)s.nonce, s.len, &said));
 		assert_int_equal(said.age_s, 0xffffff); /* of the future: too old */
-		/* "MUST NOT choose the same NONCE for two requests unless they have the same source
-		 * IP address and port" */
-		for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
-			assert_false(opens(n, others[i], 5000, nonce, len));
-			turn_nonce_make(n, &others[i], 5000, features[f], again);
-			assert_memory_not_equal(nonce, again, len);
-		}
-		assert_false(opens(elsewhere, a, 5000, nonce, len));
-		assert_false(opens(restarted, a, 5000, nonce, len));
-		assert_false(opens(n, a, 5000, nonce, len - 1));
-		for (size_t i = 0; i < len; i++) {
-			memcpy(again, nonce, len);
-			again[i] = again[i] == 'A' ? 'B' : 'A';
-			assert_false(opens(n, a, 5000, again, len));
-			again[i] = '%';
-			assert_false(opens(n, a, 5000, again, len));
-		}
-		key[0]++;
-		turn_nonces_set_key(n, key);
-		assert_true(opens(n, a, 5000, nonce, len));
-		turn_nonces_set_key(n, key);
-		assert_false(opens(n, a, 5000, nonce, len));
 		/* the clock of 24 bits turns over */
-		len = turn_nonce_make(n, &a, 0x1fffff0, features[f], nonce);
-		assert_true(turn_nonce_open(n, &a, 0x2000100, (uint8_t *)nonce, len, &said));
+		s.len = turn_nonce_make(s.n, &s.a, 0x1fffff0, features[f], s.nonce);
+		assert_true(
+		    turn_nonce_open(s.n, &s.a, 0x2000100, (uint8_t *)s.nonce, s.len, &said));
 		assert_int_equal(said.age_s, 0x110);
-		turn_nonces_free(n);
+		nonce_end(&s);
+	}
+}
+
+/* "MUST NOT choose the same NONCE for two requests unless they have the same source IP address and
+ * port" */
+static void a_nonce_is_for_one_5_tuple(void **state)
+{
+	struct nonce_scene s;
+	char again[TURN_NONCE_MAX];
+
+	(void)state;
+	for (size_t f = 0; f < FEATURES_N; f++) {
+		nonce_begin(&s, f);
+		/* another port, another address, another connection or address of ours, another
+		 * family */
+		struct turn_tuple others[] = {tuple_of(1, 2000, 1), tuple_of(2, 1000, 1),
+		                              tuple_of(1, 1000, 2), s.a};
+
+		others[3].family = AF_INET6;
+		for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+			assert_false(opens(s.n, others[i], 5000, s.nonce, s.len));
+			turn_nonce_make(s.n, &others[i], 5000, features[f], again);
+			assert_memory_not_equal(s.nonce, again, s.len);
+		}
+		nonce_end(&s);
+	}
+}
+
+static void every_letter_of_a_nonce_is_protected(void **state)
+{
+	struct nonce_scene s;
+	char again[TURN_NONCE_MAX];
+
+	(void)state;
+	for (size_t f = 0; f < FEATURES_N; f++) {
+		nonce_begin(&s, f);
+		assert_true(opens(s.n, s.a, 5000, s.nonce, s.len));
+		assert_false(opens(s.n, s.a, 5000, s.nonce, s.len - 1));
+		for (size_t i = 0; i < s.len; i++) {
+			memcpy(again, s.nonce, s.len);
+			again[i] = again[i] == 'A' ? 'B' : 'A';
+			assert_false(opens(s.n, s.a, 5000, again, s.len));
+			again[i] = '%';
+			assert_false(opens(s.n, s.a, 5000, again, s.len));
+		}
+		nonce_end(&s);
+	}
+}
+
+/* And with the one before: those who have it may use it until the next change. */
+static void a_nonce_opens_with_its_key_on_its_worker(void **state)
+{
+	struct nonce_scene s;
+
+	(void)state;
+	for (size_t f = 0; f < FEATURES_N; f++) {
+		nonce_begin(&s, f);
+		struct turn_nonces *elsewhere = turn_nonces_new(s.env, 1);
+		struct turn_nonces *restarted = turn_nonces_new(s.env, 0);
+
+		turn_nonces_set_key(elsewhere, s.key);
+		assert_false(opens(elsewhere, s.a, 5000, s.nonce, s.len));
+		assert_false(opens(restarted, s.a, 5000, s.nonce, s.len));
+		s.key[0]++;
+		turn_nonces_set_key(s.n, s.key);
+		assert_true(opens(s.n, s.a, 5000, s.nonce, s.len));
+		turn_nonces_set_key(s.n, s.key);
+		assert_false(opens(s.n, s.a, 5000, s.nonce, s.len));
 		turn_nonces_free(elsewhere);
 		turn_nonces_free(restarted);
+		nonce_end(&s);
 	}
-	env_virtual_free(env);
 }
 
 /* What was made before the last end on a 5-tuple is never taken there again, and hardly anything
@@ -185,52 +244,109 @@ static void ports_are_spread(void **state)
 	env_virtual_free(env);
 }
 
-static void ports_in_pairs(void **state)
+/* A pool of five pairs, of which two are whole and one port is left at either end. */
+struct pair_scene {
+	struct env *env;
+	struct turn_ports *p;
+	struct turn_quota *q;
+	struct turn_holder holder;
+	uint8_t token[8];
+	uint16_t port;
+};
+
+static void pairs_begin(struct pair_scene *s)
 {
-	struct env *env = env_virtual_new(5);
-	struct turn_ports *p = turn_ports_new(50001, 50010);
-	uint8_t token[8] = "reserved", wrong[8] = "nonsense";
-	struct turn_quota *q = turn_quota_new(0, 0);
-	struct turn_holder holder = {.username = "a", .username_len = 1};
-	struct turn_quota_user *held;
-	uint16_t port, got;
+	*s = (struct pair_scene){.env = env_virtual_new(5),
+	                         .p = turn_ports_new(50001, 50010),
+	                         .q = turn_quota_new(0, 0),
+	                         .holder = {.username = "a", .username_len = 1},
+	                         .token = "reserved"};
+}
+
+/* Leases a pair, and reserves the upper port until 31000 ms. */
+static void reserve(struct pair_scene *s)
+{
+	assert_int_equal(turn_ports_lease(s->p, s->env, TURN_PORT_EVEN_PAIR, &s->port), 0);
+	assert_int_equal(turn_quota_take(s->q, 0, "a", 1, &s->holder.quota_user), 0);
+	assert_int_equal(
+	    turn_ports_reserve(s->p, (uint16_t)(s->port + 1), s->token, 1000, &s->holder), 0);
+}
+
+static void release(struct pair_scene *s)
+{
+	turn_ports_release(s->p, s->port);
+	assert_int_equal(turn_ports_leased(s->p), 0);
+	assert_int_equal(turn_quota_total(s->q), 0);
+}
+
+static void pairs_end(struct pair_scene *s)
+{
+	turn_quota_free(s->q);
+	turn_ports_free(s->p);
+	env_virtual_free(s->env);
+}
+
+/* Far more often than there are ports, here and in the next two: none leaks. */
+static void a_pair_begins_with_an_even_port(void **state)
+{
+	struct pair_scene s;
 
 	(void)state;
-	/* Far more often than there are ports: none leaks. */
+	pairs_begin(&s);
 	for (int i = 0; i < 1000; i++) {
-		assert_int_equal(turn_ports_lease(p, env, TURN_PORT_EVEN_PAIR, &port), 0);
-		assert_int_equal(turn_quota_take(q, 0, "a", 1, &holder.quota_user), 0);
-		assert_int_equal(port % 2, 0);
-		assert_true(port >= 50002 && port <= 50008);
-		assert_int_equal(turn_ports_leased(p), 2);
-		assert_int_equal(turn_ports_reserve(p, (uint16_t)(port + 1), token, 1000, &holder),
-		                 0);
-		assert_int_equal(turn_ports_claim(p, wrong, 1001, &got, &held), -E_NOTFOUND);
-		/* nobody has bound it yet: it may be some other program's */
-		assert_false(turn_ports_is_leased(p, (uint16_t)(port + 1)));
-		if (i % 2) { /* claimed in time, once */
-			assert_int_equal(turn_ports_claim(p, token, 1001, &got, &held), 0);
-			assert_int_equal(got, port + 1);
-			assert_true(turn_ports_is_leased(p, got));
-			assert_int_equal(turn_ports_claim(p, token, 1001, &got, &held),
-			                 -E_NOTFOUND);
-			assert_ptr_equal(held, holder.quota_user);
-			turn_quota_give(q, held);
-			turn_ports_release(p, got);
-		} else { /* or never */
-			assert_int_equal(turn_ports_claim(p, token, 31000, &got, &held),
-			                 -E_NOTFOUND);
-			turn_ports_expire(p, 30999, q);
-			assert_int_equal(turn_ports_reserved(p), 1);
-			turn_ports_expire(p, 31000, q);
-		}
-		turn_ports_release(p, port);
-		assert_int_equal(turn_ports_leased(p), 0);
-		assert_int_equal(turn_quota_total(q), 0);
+		assert_int_equal(turn_ports_lease(s.p, s.env, TURN_PORT_EVEN_PAIR, &s.port), 0);
+		assert_int_equal(s.port % 2, 0);
+		assert_true(s.port >= 50002 && s.port <= 50008);
+		assert_int_equal(turn_ports_leased(s.p), 2);
+		turn_ports_release(s.p, (uint16_t)(s.port + 1));
+		release(&s);
 	}
-	turn_quota_free(q);
-	turn_ports_free(p);
-	env_virtual_free(env);
+	pairs_end(&s);
+}
+
+static void a_reservation_is_claimed_once_and_in_time(void **state)
+{
+	uint8_t wrong[8] = "nonsense";
+	struct turn_quota_user *held;
+	struct pair_scene s;
+	uint16_t got;
+
+	(void)state;
+	pairs_begin(&s);
+	for (int i = 0; i < 1000; i++) {
+		reserve(&s);
+		assert_int_equal(turn_ports_claim(s.p, wrong, 1001, &got, &held), -E_NOTFOUND);
+		/* nobody has bound it yet: it may be some other program's */
+		assert_false(turn_ports_is_leased(s.p, (uint16_t)(s.port + 1)));
+		assert_int_equal(turn_ports_claim(s.p, s.token, 1001, &got, &held), 0);
+		assert_int_equal(got, s.port + 1);
+		assert_true(turn_ports_is_leased(s.p, got));
+		assert_int_equal(turn_ports_claim(s.p, s.token, 1001, &got, &held), -E_NOTFOUND);
+		assert_ptr_equal(held, s.holder.quota_user);
+		turn_quota_give(s.q, held);
+		turn_ports_release(s.p, got);
+		release(&s);
+	}
+	pairs_end(&s);
+}
+
+static void a_reservation_ends_after_30_seconds(void **state)
+{
+	struct turn_quota_user *held;
+	struct pair_scene s;
+	uint16_t got;
+
+	(void)state;
+	pairs_begin(&s);
+	for (int i = 0; i < 1000; i++) {
+		reserve(&s);
+		assert_int_equal(turn_ports_claim(s.p, s.token, 31000, &got, &held), -E_NOTFOUND);
+		turn_ports_expire(s.p, 30999, s.q);
+		assert_int_equal(turn_ports_reserved(s.p), 1);
+		turn_ports_expire(s.p, 31000, s.q);
+		release(&s);
+	}
+	pairs_end(&s);
 }
 
 /* Who was told of a port may still send to it: it rests, as long as there are others. */
@@ -271,7 +387,7 @@ static void ports_rest(void **state)
 	env_virtual_free(env);
 }
 
-static void quota_counts(void **state)
+static void a_quota_is_for_each_user_and_for_all(void **state)
 {
 	struct turn_quota *q = turn_quota_new(2, 3);
 	struct turn_quota_user *a1, *a2, *b, *x;
@@ -287,21 +403,28 @@ static void quota_counts(void **state)
 	turn_quota_give(q, b);
 	turn_quota_give(q, NULL);
 	assert_int_equal(turn_quota_users(q), 1);
+	turn_quota_give(q, a2);
+	assert_int_equal(turn_quota_total(q), 0);
+	assert_int_equal(turn_quota_users(q), 0);
+	turn_quota_free(q);
+}
+
+static void a_realm_has_a_quota_and_users_of_its_own(void **state)
+{
+	struct turn_quota *q = turn_quota_new(2, 3);
+	struct turn_quota_user *a, *b, *x;
+
+	(void)state;
+	assert_int_equal(turn_quota_take(q, 0, "a", 1, &a), 0);
 	assert_int_equal(turn_quota_take(q, 0, "", 0, &b), 0);
-	/* realms: their own limit, and their own users */
 	turn_quota_set_limits(q, 2, 1, 3);
 	assert_int_equal(turn_quota_take(q, 0, "d", 1, &x), -E_LIMIT);
 	assert_int_equal(turn_quota_take(q, 15, "", 0, &x), 0);
 	assert_ptr_not_equal(b, x);
 	assert_int_equal(turn_quota_users(q), 3);
-	assert_int_equal(turn_quota_take(q, 15, "d", 1, &a1), -E_LIMIT);
+	assert_int_equal(turn_quota_take(q, 15, "d", 1, &b), -E_LIMIT);
 	turn_quota_give(q, x);
 	assert_int_equal(turn_quota_take(q, 15, "d", 1, &x), 0);
-	turn_quota_give(q, x);
-	turn_quota_give(q, b);
-	turn_quota_give(q, a2);
-	assert_int_equal(turn_quota_total(q), 0);
-	assert_int_equal(turn_quota_users(q), 0);
 	turn_quota_free(q);
 }
 
@@ -395,31 +518,56 @@ static void add(struct peer_policy *p, int (*fn)(struct peer_policy *, const str
 	assert_int_equal(fn(p, &r), 0);
 }
 
-static void policy_follows_the_operator(void **state)
+/* A policy with ranges of the operator's. */
+static struct peer_policy *policy_of_an_operator(void)
 {
 	struct peer_policy *p = peer_policy_new();
-	struct addr own = peer("9.9.9.9:3478"), inside = peer("10.0.0.1:3478");
 
-	(void)state;
 	add(p, peer_policy_allow, "10.0.0.0/8");
 	add(p, peer_policy_deny, "10.1.0.0/16");
 	add(p, peer_policy_deny, "8.8.8.0/25");
 	add(p, peer_policy_allow, "64:ff9b::/96");
 	add(p, peer_policy_allow, "::1/128");
-	assert_int_equal(peer_policy_add_own_port(p, &own), 0);
-	assert_int_equal(peer_policy_add_own_port(p, &inside), 0);
-	assert_int_equal(peer_policy_add_own_ip(p, &own), 0);
+	return p;
+}
+
+static void policy_follows_the_operator(void **state)
+{
+	struct peer_policy *p = policy_of_an_operator();
+
+	(void)state;
 	assert_true(permits(p, "10.0.0.1:9"));
 	assert_false(permits(p, "10.1.2.3:9"));
 	assert_false(permits(p, "8.8.8.127:9"));
 	assert_true(permits(p, "8.8.8.128:9"));
-	/* What is inside an IPv6 address is held to the rules of IPv4. */
+	assert_true(permits(p, "[::1]:9"));
+	peer_policy_free(p);
+	peer_policy_free(NULL);
+}
+
+static void what_is_inside_an_ipv6_address_is_held_to_the_rules_of_ipv4(void **state)
+{
+	struct peer_policy *p = policy_of_an_operator();
+
+	(void)state;
 	assert_true(permits(p, "[64:ff9b::1.1.1.1]:9"));
 	assert_true(permits(p, "[64:ff9b::10.0.0.1]:9"));
 	assert_false(permits(p, "[64:ff9b::10.1.0.1]:9"));
 	assert_false(permits(p, "[64:ff9b::127.0.0.1]:9"));
-	assert_true(permits(p, "[::1]:9"));
-	/* Ourselves: neither by our public address nor, whatever is allowed, on our ports. */
+	peer_policy_free(p);
+}
+
+/* Neither by our public address nor, whatever is allowed, on our ports. */
+static void we_are_no_peer_of_ourselves(void **state)
+{
+	struct peer_policy *p = policy_of_an_operator();
+	struct addr own = peer("9.9.9.9:3478"), inside = peer("10.0.0.1:3478");
+
+	(void)state;
+	assert_int_equal(peer_policy_add_own_port(p, &own), 0);
+	assert_int_equal(peer_policy_add_own_port(p, &inside), 0);
+	assert_int_equal(peer_policy_add_own_ip(p, &own), 0);
+	assert_true(permits(p, "10.0.0.1:9"));
 	assert_false(permits(p, "9.9.9.9:22"));
 	assert_false(permits(p, "9.9.9.9:3478"));
 	assert_false(permits(p, "10.0.0.1:3478"));
@@ -427,21 +575,28 @@ static void policy_follows_the_operator(void **state)
 	assert_true(permits(p, "9.9.9.9:22"));
 	assert_false(permits(p, "9.9.9.9:3478"));
 	peer_policy_free(p);
-	peer_policy_free(NULL);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(nonces),
+	    cmocka_unit_test(a_nonce_tells_its_features_and_its_age),
+	    cmocka_unit_test(a_nonce_is_for_one_5_tuple),
+	    cmocka_unit_test(every_letter_of_a_nonce_is_protected),
+	    cmocka_unit_test(a_nonce_opens_with_its_key_on_its_worker),
 	    cmocka_unit_test(generations),
 	    cmocka_unit_test(ports_lease_all),
 	    cmocka_unit_test(ports_are_spread),
-	    cmocka_unit_test(ports_in_pairs),
+	    cmocka_unit_test(a_pair_begins_with_an_even_port),
+	    cmocka_unit_test(a_reservation_is_claimed_once_and_in_time),
+	    cmocka_unit_test(a_reservation_ends_after_30_seconds),
 	    cmocka_unit_test(ports_rest),
-	    cmocka_unit_test(quota_counts),
+	    cmocka_unit_test(a_quota_is_for_each_user_and_for_all),
+	    cmocka_unit_test(a_realm_has_a_quota_and_users_of_its_own),
 	    cmocka_unit_test(policy_denies_by_default),
 	    cmocka_unit_test(policy_follows_the_operator),
+	    cmocka_unit_test(what_is_inside_an_ipv6_address_is_held_to_the_rules_of_ipv4),
+	    cmocka_unit_test(we_are_no_peer_of_ourselves),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

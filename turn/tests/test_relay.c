@@ -163,18 +163,25 @@ static void relays_ipv6(void **state)
 	relays(true);
 }
 
-static void permissions_end(void **state)
+/* A channel to the peer, and an allocation that lasts an hour. */
+static struct call *call_bound(void)
 {
 	struct call *c = call_new();
 
-	(void)state;
 	call_start(c, false);
 	assert_int_equal(host_refresh(&c->client, 3600), 0);
 	assert_int_equal(host_bind(&c->client, 0x4000, c->peer_addr), 0);
+	return c;
+}
+
+static void a_permission_ends_after_300_seconds_of_traffic(void **state)
+{
+	struct call *c = call_bound();
+
+	(void)state;
 	world_run(&c->w, 299 * 1000);
 	assert_true(send_channel(c, 0x4000, "x", 1, 0));
 	assert_true(peer_reaches_client(c, "x", 1, 0x4000));
-	/* traffic refreshes nothing */
 	world_run(&c->w, 2 * 1000);
 	assert_false(send_channel(c, 0x4000, "x", 1, 0));
 	assert_false(send_indication(c, c->peer_addr, "x", 1));
@@ -182,14 +189,34 @@ static void permissions_end(void **state)
 	/* the channel is still bound, the permission comes back */
 	assert_int_equal(host_permit(&c->client, c->peer_addr), 0);
 	assert_true(send_channel(c, 0x4000, "x", 1, 0));
-	world_run(&c->w, 299 * 1000);
+	call_stop(c);
+}
+
+/* The permission may last longer, and no step of the wall clock ends it. */
+static void a_channel_ends_after_600_seconds(void **state)
+{
+	struct call *c = call_bound();
+
+	(void)state;
+	world_run(&c->w, 301 * 1000);
 	assert_int_equal(host_permit(&c->client, c->peer_addr), 0);
-	world_run(&c->w, 2 * 1000); /* 602 s: the channel has ended, the permission has not */
+	world_run(&c->w, 298 * 1000);
+	assert_true(send_channel(c, 0x4000, "x", 1, 0));
+	assert_int_equal(host_permit(&c->client, c->peer_addr), 0);
+	world_run(&c->w, 2 * 1000);
 	assert_false(send_channel(c, 0x4000, "x", 1, 0));
 	assert_true(peer_reaches_client(c, "x", 1, 0));
 	env_virtual_step_wall(c->w.env, -1000000);
 	assert_true(peer_reaches_client(c, "x", 1, 0));
-	/* with the allocation everything ends */
+	call_stop(c);
+}
+
+static void permissions_end_with_their_allocation(void **state)
+{
+	struct call *c = call_bound();
+
+	(void)state;
+	assert_int_equal(host_permit(&c->client, c->peer_addr), 0);
 	assert_int_equal(host_refresh(&c->client, 0), 0);
 	assert_false(peer_reaches_client(c, "x", 1, 0));
 	assert_false(send_indication(c, c->peer_addr, "x", 1));
@@ -332,68 +359,112 @@ static void say(struct host *h, char c)
 	host_send(h, SERVER4, m, sizeof(m));
 }
 
-/* What a channel, or a Send, to a relay of ours is for, ends with the allocation there: neither a
- * foreign program that gets the port hears it, nor the next allocation; and neither is heard. */
-static void a_relay_that_is_gone(void **state)
-{
-	struct call *c = call_new();
-	struct host h[3], foreign; /* two in a call, and who comes next */
+/* Three clients on a host with two ports for relays; the first two are in a call with each other
+ * and have channels for it. */
+struct two_ports {
+	struct world w;
+	struct host h[3];
 	struct addr relayed[3];
-	char text[3][ADDR_STRLEN], client[ADDR_STRLEN];
+	char text[3][ADDR_STRLEN];
+};
+
+static struct two_ports *two_ports_new(void)
+{
+	struct two_ports *p = calloc(1, sizeof(*p));
+	char client[ADDR_STRLEN];
+
+	world_init(&p->w);
+	turn_ports_free(p->w.ports4);
+	p->w.ports4 = turn_ports_new(50000, 50001);
+	world_start(&p->w);
+	for (int i = 0; i < 3; i++) {
+		snprintf(client, sizeof(client), "198.51.100.5:%d", i + 1);
+		host_open(&p->w, &p->h[i], client, "alice", "secret");
+		if (i == 2)
+			continue;
+		assert_int_equal(host_allocate(&p->h[i], &p->relayed[i]), 0);
+		addr_format(&p->relayed[i], p->text[i]);
+	}
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(host_bind(&p->h[i], 0x4000, p->text[!i]), 0);
+	return p;
+}
+
+static void two_ports_free(struct two_ports *p)
+{
+	for (int i = 0; i < 3; i++)
+		host_close(&p->h[i]);
+	world_stop(&p->w);
+	free(p);
+}
+
+/* Whether `to` hears what `from` says on its channel. */
+static bool hears(struct host *to, struct host *from)
+{
+	to->got = 0;
+	say(from, 'x');
+	return to->got == 1;
+}
+
+/* The second client has ended its allocation, and the third has got its port. */
+static struct two_ports *port_given_on(void)
+{
+	struct two_ports *p = two_ports_new();
+
+	assert_int_equal(host_refresh(&p->h[1], 0), 0);
+	assert_int_equal(host_allocate(&p->h[2], &p->relayed[2]), 0);
+	assert_int_equal(addr_port(&p->relayed[2]), addr_port(&p->relayed[1]));
+	assert_int_equal(host_bind(&p->h[2], 0x4000, p->text[0]), 0);
+	return p;
+}
+
+/* What a channel, or a Send, to a relay of ours is for, ends with the allocation there: a foreign
+ * program that gets the port neither hears it nor is heard. */
+static void a_foreign_program_gets_nothing_of_a_relay_that_is_gone(void **state)
+{
+	struct two_ports *p = two_ports_new();
+	struct host foreign;
 	struct wire m;
 
 	(void)state;
-	turn_ports_free(c->w.ports4);
-	c->w.ports4 = turn_ports_new(50000, 50001);
-	world_start(&c->w);
-	for (int i = 0; i < 3; i++) {
-		snprintf(client, sizeof(client), "198.51.100.5:%d", i + 1);
-		host_open(&c->w, &h[i], client, "alice", "secret");
-		if (i == 2)
-			continue;
-		assert_int_equal(host_allocate(&h[i], &relayed[i]), 0);
-		addr_format(&relayed[i], text[i]);
-	}
 	for (int i = 0; i < 2; i++)
-		assert_int_equal(host_bind(&h[i], 0x4000, text[!i]), 0);
-	for (int i = 0; i < 2; i++) {
-		h[!i].got = 0;
-		say(&h[i], 'x');
-		assert_int_equal(h[!i].got, 1);
-	}
-	assert_int_equal(host_refresh(&h[1], 0), 0);
-	/* a foreign program */
-	host_open(&c->w, &foreign, text[1], "", "");
-	h[0].got = 0;
-	say(&h[0], 'x');
+		assert_true(hears(&p->h[!i], &p->h[i]));
+	assert_int_equal(host_refresh(&p->h[1], 0), 0);
+	host_open(&p->w, &foreign, p->text[1], "", "");
+	p->h[0].got = 0;
+	say(&p->h[0], 'x');
 	wire_start(&m, W_SEND, 7);
-	wire_add_peer(&m, text[1]);
+	wire_add_peer(&m, p->text[1]);
 	wire_add(&m, ATTR_DATA, "x", 1);
-	host_send(&h[0], SERVER4, m.buf, m.len);
+	host_send(&p->h[0], SERVER4, m.buf, m.len);
 	assert_int_equal(foreign.got, 0);
-	host_send(&foreign, text[0], "z", 1);
-	assert_int_equal(h[0].got, 0);
+	host_send(&foreign, p->text[0], "z", 1);
+	assert_int_equal(p->h[0].got, 0);
 	host_close(&foreign);
-	/* the next allocation, which would take it, and is no more that channel's */
-	assert_int_equal(host_allocate(&h[2], &relayed[2]), 0);
-	assert_int_equal(addr_port(&relayed[2]), addr_port(&relayed[1]));
-	assert_int_equal(host_bind(&h[2], 0x4000, text[0]), 0);
-	h[2].got = 0;
-	say(&h[0], 'x');
-	assert_int_equal(h[2].got, 0);
-	say(&h[2], 'z'); /* permitted, but by its address, as anybody's */
-	assert_int_equal(h[0].got, 1);
-	assert_int_equal(wire_type(h[0].in.buf), W_DATA);
-	/* the channel is not refreshed unseen; bound anew, it is the new one's */
-	assert_int_equal(host_bind(&h[0], 0x4000, text[1]), 403);
-	assert_int_equal(host_bind(&h[0], 0x4000, text[1]), 0);
-	h[2].got = 0;
-	say(&h[0], 'x');
-	assert_int_equal(h[2].got, 1);
-	for (int i = 0; i < 3; i++)
-		host_close(&h[i]);
-	world_stop(&c->w);
-	free(c);
+	two_ports_free(p);
+}
+
+/* It is permitted, but by its address, as anybody's. */
+static void the_next_allocation_on_the_port_is_not_that_channels(void **state)
+{
+	struct two_ports *p = port_given_on();
+
+	(void)state;
+	assert_false(hears(&p->h[2], &p->h[0]));
+	assert_true(hears(&p->h[0], &p->h[2]));
+	assert_int_equal(wire_type(p->h[0].in.buf), W_DATA);
+	two_ports_free(p);
+}
+
+static void a_channel_to_a_relay_that_is_gone_is_bound_anew(void **state)
+{
+	struct two_ports *p = port_given_on();
+
+	(void)state;
+	assert_int_equal(host_bind(&p->h[0], 0x4000, p->text[1]), 403); /* not refreshed unseen */
+	assert_int_equal(host_bind(&p->h[0], 0x4000, p->text[1]), 0);
+	assert_true(hears(&p->h[2], &p->h[0]));
+	two_ports_free(p);
 }
 
 static void on_stream_send(void *ctx, const uint8_t *data, size_t len)
@@ -511,11 +582,15 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(relays_ipv4),
 	    cmocka_unit_test(relays_ipv6),
-	    cmocka_unit_test(permissions_end),
+	    cmocka_unit_test(a_permission_ends_after_300_seconds_of_traffic),
+	    cmocka_unit_test(a_channel_ends_after_600_seconds),
+	    cmocka_unit_test(permissions_end_with_their_allocation),
 	    cmocka_unit_test(forbidden_peers),
 	    cmocka_unit_test(hairpin_relays),
 	    cmocka_unit_test(hairpin_behind_nat),
-	    cmocka_unit_test(a_relay_that_is_gone),
+	    cmocka_unit_test(a_foreign_program_gets_nothing_of_a_relay_that_is_gone),
+	    cmocka_unit_test(the_next_allocation_on_the_port_is_not_that_channels),
+	    cmocka_unit_test(a_channel_to_a_relay_that_is_gone_is_bound_anew),
 	    cmocka_unit_test(relays_for_a_stream),
 	    cmocka_unit_test(send_drops_are_counted),
 	};

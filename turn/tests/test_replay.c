@@ -201,21 +201,34 @@ static void over_connections(void **state)
 }
 
 /* From the very 5-tuple: by who can write any sender, or has the NAT's port after the client. */
-static void from_the_same_port(void **state)
+static void a_repeated_allocate_makes_no_second_allocation(void **state)
 {
 	struct scene *s = begin(state);
-	struct capture next;
 
-	/* while the allocation lives, a repeated Allocate is a retransmission: no second one */
 	assert_int_equal(replay(&s->alice, SERVER4, &s->got.allocate), 0);
 	assert_int_equal(turn_allocations(s->w->turn), 1);
+	over(s);
+}
+
+static void after_the_end_only_the_last_refresh_is_answered_alike(void **state)
+{
+	struct scene *s = begin(state);
+
 	end(&s->alice, &s->got.end);
-	/* the retransmission of the last Refresh hears the same as that; nothing else is good */
 	assert_int_equal(replay(&s->alice, SERVER4, &s->got.end), 0);
 	assert_int_equal(replay(&s->alice, SERVER4, &s->got.allocate), 438);
 	assert_int_equal(replay(&s->alice, SERVER4, &s->got.permit), 437);
 	assert_int_equal(turn_allocations(s->w->turn), 0);
-	/* nor for the allocation that the client makes next: it is not ended, nor used */
+	over(s);
+}
+
+/* It is neither ended nor used by what was for the one before. */
+static void a_replay_does_not_touch_the_next_allocation(void **state)
+{
+	struct scene *s = begin(state);
+	struct capture next;
+
+	end(&s->alice, &s->got.end);
 	assert_int_equal(host_login(&s->alice), 401);
 	allocate(&s->alice, &next.allocate);
 	assert_int_equal(replay(&s->alice, SERVER4, &s->got.allocate), 438);
@@ -224,15 +237,22 @@ static void from_the_same_port(void **state)
 	assert_int_equal(replay(&s->alice, SERVER4, &s->got.end), 438);
 	assert_int_equal(turn_allocations(s->w->turn), 1);
 	use(&s->alice, &next);
-	/* one that ends by the clock, or with its user */
+	over(s);
+}
+
+/* By the clock, or with its user. */
+static void nothing_is_good_after_an_end_without_a_refresh(void **state)
+{
+	struct scene *s = begin(state);
+
 	s->w->alice_gone = true;
 	turn_recheck_users(s->w->turn);
 	s->w->alice_gone = false;
-	assert_int_equal(replay(&s->alice, SERVER4, &next.allocate), 438);
+	assert_int_equal(replay(&s->alice, SERVER4, &s->got.allocate), 438);
 	assert_int_equal(host_login(&s->alice), 401);
-	allocate(&s->alice, &next.allocate);
+	allocate(&s->alice, &s->got.allocate);
 	world_run(s->w, 602 * 1000);
-	assert_int_equal(replay(&s->alice, SERVER4, &next.allocate), 438);
+	assert_int_equal(replay(&s->alice, SERVER4, &s->got.allocate), 438);
 	assert_int_equal(turn_allocations(s->w->turn), 0);
 	over(s);
 }
@@ -256,8 +276,14 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
 	const struct CMUnitTest tests[] = {
-	    T(from_elsewhere),     T(to_another_address),           T(over_connections),
-	    T(from_the_same_port), T(honest_clients_try_once_more),
+	    T(from_elsewhere),
+	    T(to_another_address),
+	    T(over_connections),
+	    T(a_repeated_allocate_makes_no_second_allocation),
+	    T(after_the_end_only_the_last_refresh_is_answered_alike),
+	    T(a_replay_does_not_touch_the_next_allocation),
+	    T(nothing_is_good_after_an_end_without_a_refresh),
+	    T(honest_clients_try_once_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -78,62 +78,88 @@ static void silence(void **state)
 	host_close(&h);
 }
 
-static void credentials(void **state)
+/* alice, who has a nonce. */
+static struct world *begin(void **state, struct host *h)
 {
 	struct world *w = world_begin(state);
-	struct host h, other;
-	struct wire m;
-	uint8_t key[16];
+
+	host_open(w, h, "198.51.100.5:1", "alice", "secret");
+	assert_int_equal(host_login(h), 401);
+	return w;
+}
+
+static void a_challenge_names_the_realm_and_proves_nothing(void **state)
+{
+	struct host h;
 	size_t n;
 
-	host_open(w, &h, "198.51.100.5:1", "alice", "secret");
-	assert_int_equal(host_login(&h), 401);
+	begin(state, &h);
 	assert_memory_equal(wire_get(h.in.buf, h.in.len, ATTR_REALM, &n), REALM, strlen(REALM));
 	assert_null(wire_get(h.in.buf, h.in.len, ATTR_MESSAGE_INTEGRITY, &n));
+	host_close(&h);
+}
 
-	/* MESSAGE-INTEGRITY, but USERNAME, REALM or NONCE missing: 400 */
-	for (int missing = 0; missing < 3; missing++) {
-		wire_key("alice", REALM, "secret", key);
-		wire_start(&m, W_ALLOCATE, 1);
-		if (missing != 0)
-			wire_add_str(&m, ATTR_USERNAME, "alice");
-		if (missing != 1)
-			wire_add_str(&m, ATTR_REALM, REALM);
-		if (missing != 2)
-			wire_add_str(&m, ATTR_NONCE, h.nonce);
-		wire_add_integrity(&m, key);
-		assert_int_equal(host_send(&h, SERVER4, m.buf, m.len), 1);
-		assert_int_equal(host_reply_code(&h), 400);
-	}
-	/* unknown user, wrong password, wrong realm: 401 that tells nothing more */
-	h.user = "mallory";
-	assert_int_equal(host_allocate(&h, NULL), 401);
-	h.user = "alice";
-	h.password = "wrong";
-	assert_int_equal(host_allocate(&h, NULL), 401);
-	h.password = "secret";
+/* An Allocate with these, or without where they are NULL, and alice's integrity. */
+static int allocate_with(struct host *h, const char *user, const char *realm, const char *nonce)
+{
+	struct wire m;
+	uint8_t key[16];
+
+	wire_key("alice", REALM, "secret", key);
 	wire_start(&m, W_ALLOCATE, 1);
-	wire_add_str(&m, ATTR_USERNAME, "alice");
-	wire_add_str(&m, ATTR_REALM, "elsewhere.org");
-	wire_add_str(&m, ATTR_NONCE, h.nonce);
+	if (user)
+		wire_add_str(&m, ATTR_USERNAME, user);
+	if (realm)
+		wire_add_str(&m, ATTR_REALM, realm);
+	if (nonce)
+		wire_add_str(&m, ATTR_NONCE, nonce);
 	wire_add_integrity(&m, key);
-	assert_int_equal(host_send(&h, SERVER4, m.buf, m.len), 1);
-	assert_int_equal(host_reply_code(&h), 401);
-	/* names that broke other servers */
-	static const char *const names[] = {"%n%s%n%s", "' OR 1=1;--", "\xff\xfe\x80",
+	assert_int_equal(host_send(h, SERVER4, m.buf, m.len), 1);
+	return host_reply_code(h);
+}
+
+static void integrity_needs_a_user_a_realm_and_a_nonce(void **state)
+{
+	struct host h;
+
+	begin(state, &h);
+	assert_int_equal(allocate_with(&h, NULL, REALM, h.nonce), 400);
+	assert_int_equal(allocate_with(&h, "alice", NULL, h.nonce), 400);
+	assert_int_equal(allocate_with(&h, "alice", REALM, NULL), 400);
+	host_close(&h);
+}
+
+/* 401, and nothing more. */
+static void what_is_wrong_with_a_credential_is_not_told(void **state)
+{
+	/* some broke other servers */
+	static const char *const names[] = {"mallory", "%n%s%n%s", "' OR 1=1;--", "\xff\xfe\x80",
 	                                    "a\nlevel=error"};
-	for (size_t i = 0; i < 4; i++) {
+	struct host h;
+	char longname[514];
+
+	begin(state, &h);
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		h.user = names[i];
 		assert_int_equal(host_allocate(&h, NULL), 401);
 	}
-	char longname[514];
-	memset(longname, 'a', 513);
+	h.user = "alice";
+	h.password = "wrong";
+	assert_int_equal(host_allocate(&h, NULL), 401);
+	assert_int_equal(allocate_with(&h, "alice", "elsewhere.org", h.nonce), 401);
+	memset(longname, 'a', 513); /* longer than RFC 8489 has it */
 	longname[513] = 0;
 	h.user = longname;
 	assert_int_equal(host_allocate(&h, NULL), 400);
-	h.user = "alice";
+	host_close(&h);
+}
 
-	/* a nonce is for one address and port: 438, and the fresh one is good */
+/* 438, and the fresh one is good. */
+static void a_nonce_is_for_one_address_and_port_and_grows_old(void **state)
+{
+	struct host h, other;
+	struct world *w = begin(state, &h);
+
 	for (int i = 0; i < 2; i++) {
 		host_open(w, &other, i ? "198.51.100.5:2" : "198.51.100.6:1", "alice", "secret");
 		strcpy(other.nonce, h.nonce);
@@ -141,12 +167,18 @@ static void credentials(void **state)
 		assert_int_equal(host_refresh(&other, 600), 437);
 		host_close(&other);
 	}
-	/* and it grows old: the same */
 	world_run(w, 1001 * 1000);
 	assert_int_equal(host_refresh(&h, 600), 438);
 	assert_int_equal(host_refresh(&h, 600), 437);
-	/* a wrong password with a stale nonce is a wrong password */
-	world_run(w, 550 * 1000);
+	host_close(&h);
+}
+
+static void a_wrong_password_with_a_stale_nonce_is_a_wrong_password(void **state)
+{
+	struct host h;
+	struct world *w = begin(state, &h);
+
+	world_run(w, 1551 * 1000);
 	h.password = "wrong";
 	strcpy(h.nonce, "AAAAAAAAAAAAAAAAAAAA");
 	assert_int_equal(host_refresh(&h, 600), 401);
@@ -233,40 +265,50 @@ static void keys_that_come_later(void **state)
 	host_close(&h);
 }
 
-static void allocate_checks(void **state)
+/* An Allocate with one attribute; transport: 0 for none. */
+static int allocate_asking(struct host *h, uint8_t transport, uint16_t type, const void *value,
+                           size_t len)
 {
-	struct world *w = world_begin(state);
+	struct wire m;
+
+	host_request(h, &m, W_ALLOCATE);
+	if (transport)
+		wire_add_transport(&m, transport);
+	if (type)
+		wire_add(&m, type, value, len);
+	return host_ask(h, &m);
+}
+
+static void allocate_says_what_it_is_asked_for_in_vain(void **state)
+{
+	static const uint8_t no_family[4] = {3};
 	struct host h;
 	struct wire m;
-	struct addr a, mapped;
 
-	host_open(w, &h, "198.51.100.5:1", "alice", "secret");
-	assert_int_equal(host_login(&h), 401);
-	host_request(&h, &m, W_ALLOCATE); /* no REQUESTED-TRANSPORT */
-	assert_int_equal(host_ask(&h, &m), 400);
+	begin(state, &h);
+	assert_int_equal(allocate_asking(&h, 0, 0, NULL, 0), 400);
+	assert_int_equal(allocate_asking(&h, 0, ATTR_REQUESTED_TRANSPORT, "\x11", 1), 400);
+	assert_int_equal(allocate_asking(&h, IPPROTO_TCP, 0, NULL, 0), 442);
+	assert_int_equal(
+	    allocate_asking(&h, IPPROTO_UDP, ATTR_REQUESTED_ADDRESS_FAMILY, no_family, 4), 440);
+	assert_int_equal(allocate_asking(&h, IPPROTO_UDP, 0x0042, no_family, 4), 420);
+	/* token and family exclude each other */
 	host_request(&h, &m, W_ALLOCATE);
-	wire_add(&m, ATTR_REQUESTED_TRANSPORT, "\x11", 1); /* malformed */
-	assert_int_equal(host_ask(&h, &m), 400);
-	host_request(&h, &m, W_ALLOCATE);
-	wire_add_transport(&m, IPPROTO_TCP); /* TCP */
-	assert_int_equal(host_ask(&h, &m), 442);
-	host_request(&h, &m, W_ALLOCATE);
-	wire_add_transport(&m, IPPROTO_UDP);
-	wire_add_u32(&m, ATTR_REQUESTED_ADDRESS_FAMILY, 3u << 24); /* a family that is none */
-	assert_int_equal(host_ask(&h, &m), 440);
-	host_request(&h, &m, W_ALLOCATE);
-	wire_add_transport(&m, IPPROTO_UDP);
-	wire_add_u32(&m, 0x0042, 0);
-	assert_int_equal(host_ask(&h, &m), 420);
-	host_request(&h, &m, W_ALLOCATE); /* token and family exclude each other */
 	wire_add_transport(&m, IPPROTO_UDP);
 	wire_add(&m, ATTR_RESERVATION_TOKEN, "tokentok", 8);
 	wire_add_u32(&m, ATTR_REQUESTED_ADDRESS_FAMILY, 1u << 24);
 	assert_int_equal(host_ask(&h, &m), 400);
-	host_request(&h, &m, W_ALLOCATE); /* a token that nobody was given */
-	wire_add_transport(&m, IPPROTO_UDP);
-	wire_add(&m, ATTR_RESERVATION_TOKEN, "tokentok", 8);
-	assert_int_equal(host_ask(&h, &m), 508);
+	/* a token that nobody was given */
+	assert_int_equal(allocate_asking(&h, IPPROTO_UDP, ATTR_RESERVATION_TOKEN, "tokentok", 8),
+	                 508);
+	host_close(&h);
+}
+
+static void allocate_tells_where_it_relays_and_for_how_long(void **state)
+{
+	struct host h;
+	struct world *w = begin(state, &h);
+	struct addr a, mapped;
 
 	assert_int_equal(host_allocate(&h, &a), 0);
 	assert_true(addr_equal_ip(&a, &w->conf.relay[0].local));
@@ -274,7 +316,15 @@ static void allocate_checks(void **state)
 	assert_int_equal(wire_get_u32(h.in.buf, h.in.len, ATTR_LIFETIME), 600);
 	assert_true(wire_get_xor_addr(h.in.buf, h.in.len, ATTR_XOR_MAPPED_ADDRESS, &mapped));
 	assert_true(addr_equal(&mapped, &h.udp->local));
-	/* the 5-tuple is in use now */
+	host_close(&h);
+}
+
+static void a_5_tuple_has_one_allocation(void **state)
+{
+	struct host h;
+	struct world *w = begin(state, &h);
+
+	assert_int_equal(host_allocate(&h, NULL), 0);
 	assert_int_equal(host_allocate(&h, NULL), 437);
 	assert_int_equal(turn_allocations(w->turn), 1);
 	host_close(&h);
@@ -432,69 +482,82 @@ static int ask_even(struct host *h, bool reserve, struct addr *relayed, uint8_t 
 	return 0;
 }
 
-static void even_ports(void **state)
+/* alice twice, each with a nonce. */
+static struct world *begin_two(void **state, struct host *a, struct host *b)
 {
-	struct world *w = world_begin(state);
+	struct world *w = begin(state, a);
+
+	host_open(w, b, "198.51.100.5:2", "alice", "secret");
+	assert_int_equal(host_login(b), 401);
+	return w;
+}
+
+static void a_reserved_port_is_the_next_one(void **state)
+{
 	struct host a, b;
+	struct world *w = begin_two(state, &a, &b);
 	struct addr ra, rb;
-	struct wire m;
 	uint8_t token[8];
 
-	host_open(w, &a, "198.51.100.5:1", "alice", "secret");
-	host_open(w, &b, "198.51.100.5:2", "alice", "secret");
 	for (int i = 0; i < 60; i++) { /* three times the pool */
-		assert_int_equal(host_login(&a), 401);
-		assert_int_equal(host_login(&b), 401);
 		assert_int_equal(ask_even(&a, true, &ra, token), 0);
-		host_request(&b, &m, W_ALLOCATE);
-		wire_add_transport(&m, IPPROTO_UDP);
-		wire_add(&m, ATTR_RESERVATION_TOKEN, token, 8);
-		assert_int_equal(host_ask(&b, &m), 0);
+		assert_int_equal(allocate_asking(&b, IPPROTO_UDP, ATTR_RESERVATION_TOKEN, token, 8),
+		                 0);
 		assert_true(wire_get_xor_addr(b.in.buf, b.in.len, ATTR_XOR_RELAYED_ADDRESS, &rb));
 		assert_int_equal(addr_port(&rb), addr_port(&ra) + 1);
 		assert_int_equal(host_refresh(&a, 0), 0);
 		assert_int_equal(host_refresh(&b, 0), 0);
+		assert_int_equal(host_login(&a), 401);
+		assert_int_equal(host_login(&b), 401);
 	}
 	assert_int_equal(turn_ports_leased(w->ports4), 0);
-	assert_int_equal(host_login(&a), 401);
-	assert_int_equal(host_login(&b), 401);
-	assert_int_equal(ask_even(&a, true, &ra, token), 0);
-	world_run(w, 32000); /* the reservation ends, the allocation does not */
-	assert_int_equal(turn_ports_leased(w->ports4), 1);
-	host_request(&b, &m, W_ALLOCATE);
-	wire_add_transport(&m, IPPROTO_UDP);
-	wire_add(&m, ATTR_RESERVATION_TOKEN, token, 8);
-	assert_int_equal(host_ask(&b, &m), 508);
-	assert_int_equal(host_refresh(&a, 0), 0);
-	assert_int_equal(host_login(&a), 401);
-	assert_int_equal(ask_even(&a, false, &ra, token), 0);
 	host_close(&a);
 	host_close(&b);
+}
+
+/* And its allocation goes on. */
+static void a_reservation_ends_by_the_clock(void **state)
+{
+	struct host a, b;
+	struct world *w = begin_two(state, &a, &b);
+	struct addr ra;
+	uint8_t token[8];
+
+	assert_int_equal(ask_even(&a, true, &ra, token), 0);
+	world_run(w, 32000);
+	assert_int_equal(turn_ports_leased(w->ports4), 1);
+	assert_int_equal(allocate_asking(&b, IPPROTO_UDP, ATTR_RESERVATION_TOKEN, token, 8), 508);
+	assert_int_equal(host_refresh(&a, 0), 0);
+	host_close(&a);
+	host_close(&b);
+}
+
+static void an_even_port_comes_without_a_reservation_too(void **state)
+{
+	struct host a;
+	struct addr ra;
+	uint8_t token[8];
+
+	begin(state, &a);
+	assert_int_equal(ask_even(&a, false, &ra, token), 0);
+	host_close(&a);
 }
 
 /* What a relay has not bound may be some other program's of this host: a reservation opens no way
  * to it. */
 static void reserved_port_is_no_peer(void **state)
 {
-	struct world *w = world_begin(state);
 	struct host a, b;
 	struct addr ra;
-	struct wire m;
 	uint8_t token[8];
 	char next[ADDR_STRLEN];
 
-	host_open(w, &a, "198.51.100.5:1", "alice", "secret");
-	host_open(w, &b, "198.51.100.5:2", "alice", "secret");
-	assert_int_equal(host_login(&a), 401);
-	assert_int_equal(host_login(&b), 401);
+	begin_two(state, &a, &b);
 	assert_int_equal(ask_even(&a, true, &ra, token), 0);
 	addr_put_port(&ra, (uint16_t)(addr_port(&ra) + 1));
 	addr_format(&ra, next);
 	assert_int_equal(host_bind(&a, 0x4000, next), 403);
-	host_request(&b, &m, W_ALLOCATE);
-	wire_add_transport(&m, IPPROTO_UDP);
-	wire_add(&m, ATTR_RESERVATION_TOKEN, token, 8);
-	assert_int_equal(host_ask(&b, &m), 0);
+	assert_int_equal(allocate_asking(&b, IPPROTO_UDP, ATTR_RESERVATION_TOKEN, token, 8), 0);
 	assert_int_equal(host_bind(&a, 0x4000, next), 0);
 	host_close(&a);
 	host_close(&b);
@@ -541,14 +604,21 @@ static void permissions_are_checked(void **state)
 	host_close(&h);
 }
 
-static void channel_rules(void **state)
+/* alice, who has an allocation. */
+static struct world *begin_allocated(void **state, struct host *h)
 {
-	struct world *w = world_begin(state);
+	struct world *w = begin(state, h);
+
+	assert_int_equal(host_allocate(h, NULL), 0);
+	return w;
+}
+
+static void a_channel_has_a_number_and_a_peer(void **state)
+{
 	struct host h;
 	struct wire m;
 
-	host_open(w, &h, "198.51.100.5:1", "alice", "secret");
-	assert_int_equal(host_allocate(&h, NULL), 0);
+	begin_allocated(state, &h);
 	host_request(&h, &m, W_CHANNEL_BIND);
 	wire_add_channel(&m, 0x4000);
 	assert_int_equal(host_ask(&h, &m), 400);
@@ -560,6 +630,14 @@ static void channel_rules(void **state)
 	assert_int_equal(host_bind(&h, 0x4fff, "[2600::1]:1"), 443);
 	assert_int_equal(host_bind(&h, 0x4fff, "192.168.0.1:1"), 403);
 	assert_int_equal(host_bind(&h, 0x4fff, SERVER4), 403);
+	host_close(&h);
+}
+
+static void a_channel_and_its_peer_are_bound_to_each_other_until_it_ends(void **state)
+{
+	struct host h;
+	struct world *w = begin_allocated(state, &h);
+
 	assert_int_equal(host_bind(&h, 0x4fff, "8.8.8.8:1"), 0);
 	assert_int_equal(host_bind(&h, 0x4fff, "8.8.8.8:1"), 0); /* a refresh */
 	assert_int_equal(host_bind(&h, 0x4fff, "8.8.8.8:2"), 400);
@@ -569,13 +647,20 @@ static void channel_rules(void **state)
 	world_run(w, 11 * 1000); /* it has expired: both are free again */
 	assert_int_equal(host_bind(&h, 0x4001, "8.8.8.8:1"), 0);
 	assert_int_equal(host_bind(&h, 0x4fff, "8.8.8.8:2"), 0);
-	for (int i = 2; i < 9; i++)
-		assert_int_equal(host_bind(&h, (uint16_t)(0x4000 + i), "8.8.4.4:1"),
-		                 i == 2 ? 0 : 400);
-	for (int i = 3; i < 10; i++) {
-		char peer[32];
+	host_close(&h);
+}
 
-		snprintf(peer, sizeof(peer), "8.8.4.4:%d", i);
+static void an_allocation_has_eight_channels_and_one_to_a_peer(void **state)
+{
+	struct host h;
+	char peer[32];
+
+	begin_allocated(state, &h);
+	for (int i = 0; i < 7; i++)
+		assert_int_equal(host_bind(&h, (uint16_t)(0x4000 + i), "8.8.4.4:1"),
+		                 i == 0 ? 0 : 400);
+	for (int i = 1; i < 10; i++) {
+		snprintf(peer, sizeof(peer), "8.8.4.4:%d", 1 + i);
 		assert_int_equal(host_bind(&h, (uint16_t)(0x4000 + i), peer), i < 8 ? 0 : 508);
 	}
 	host_close(&h);
@@ -697,20 +782,30 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    T(binding),
 	    T(silence),
-	    T(credentials),
+	    T(a_challenge_names_the_realm_and_proves_nothing),
+	    T(integrity_needs_a_user_a_realm_and_a_nonce),
+	    T(what_is_wrong_with_a_credential_is_not_told),
+	    T(a_nonce_is_for_one_address_and_port_and_grows_old),
+	    T(a_wrong_password_with_a_stale_nonce_is_a_wrong_password),
 	    T(expired_credentials),
 	    T(strict_expiry),
 	    T(keys_that_come_later),
-	    T(allocate_checks),
+	    T(allocate_says_what_it_is_asked_for_in_vain),
+	    T(allocate_tells_where_it_relays_and_for_how_long),
+	    T(a_5_tuple_has_one_allocation),
 	    T(retransmissions_are_answered_alike),
 	    T(lifetimes),
 	    T(wrong_user),
 	    T(quota),
 	    T(no_ports_left),
-	    T(even_ports),
+	    T(a_reserved_port_is_the_next_one),
+	    T(a_reservation_ends_by_the_clock),
+	    T(an_even_port_comes_without_a_reservation_too),
 	    T(reserved_port_is_no_peer),
 	    T(permissions_are_checked),
-	    T(channel_rules),
+	    T(a_channel_has_a_number_and_a_peer),
+	    T(a_channel_and_its_peer_are_bound_to_each_other_until_it_ends),
+	    T(an_allocation_has_eight_channels_and_one_to_a_peer),
 	    T(legacy_channel_numbers),
 	    T(revoked_users_lose_their_allocations),
 	    T(what_is_over_ends_its_allocations),

@@ -83,14 +83,14 @@ static int open_at(const struct token *t, const char *kid, int64_t now_s)
 	return turn_oauth_open(&oauth, kid, strlen(kid), t->out, t->len, now_s, &g);
 }
 
-static void tokens(void **state)
+static void a_token_opens_with_its_key(void **state)
 {
 	struct turn_oauth_grant g;
-	struct token t;
 
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		t = token_for(&oauth, i);
+		struct token t = token_for(&oauth, i);
+
 		seal(&t);
 		assert_int_equal(turn_oauth_open(&oauth, oauth.key[i].kid, strlen(oauth.key[i].kid),
 		                                 t.out, t.len, 1700000001, &g),
@@ -101,12 +101,34 @@ static void tokens(void **state)
 		assert_int_equal(open_at(&t, oauth.key[!i].kid, 1700000001), -E_DENIED);
 		assert_int_equal(open_at(&t, "third", 1700000001), -E_NOTFOUND);
 		assert_int_equal(open_at(&t, "firs", 1700000001), -E_NOTFOUND);
-		/* "lifetime + Delta > abs(RDnew - TS)" */
+	}
+}
+
+/* "lifetime + Delta > abs(RDnew - TS)" */
+static void a_token_opens_in_its_time(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct token t = token_for(&oauth, i);
+
+		seal(&t);
 		assert_int_equal(open_at(&t, oauth.key[i].kid, 1700001004), 0);
 		assert_int_equal(open_at(&t, oauth.key[i].kid, 1700001005), -E_STALE);
 		assert_int_equal(open_at(&t, oauth.key[i].kid, 1699998996), 0);
 		assert_int_equal(open_at(&t, oauth.key[i].kid, 1699998995), -E_STALE);
-		/* every bit of nonce, block and tag is protected */
+	}
+}
+
+/* Nonce, block and tag. */
+static void every_bit_of_a_token_is_protected(void **state)
+{
+	struct turn_oauth_grant g;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct token t = token_for(&oauth, i);
+
+		seal(&t);
 		for (size_t k = 0; k < t.len; k++) {
 			t.out[k] ^= 1;
 			assert_int_not_equal(open_at(&t, oauth.key[i].kid, 1700000001), 0);
@@ -117,25 +139,40 @@ static void tokens(void **state)
 			    turn_oauth_open(&oauth, "first", 5, t.out, cut, 1700000001, &g), 0);
 		}
 	}
-	/* for another server; keys and nonces of other lengths */
-	t = token_for(&oauth, 0);
+}
+
+static void a_token_is_for_its_server(void **state)
+{
+	struct token t = token_for(&oauth, 0);
+
+	(void)state;
 	t.name = "another.example.org";
 	seal(&t);
 	assert_int_equal(open_at(&t, "first", 1700000001), -E_DENIED);
-	t.name = NAME;
-	t.nonce_len = 16;
-	seal(&t);
-	assert_int_equal(open_at(&t, "first", 1700000001), 0);
-	t.nonce_len = 8;
-	seal(&t);
-	assert_int_equal(open_at(&t, "first", 1700000001), -E_PARSE);
-	t.nonce_len = 12;
-	t.mac_key = "";
-	seal(&t);
-	assert_int_equal(open_at(&t, "first", 1700000001), -E_PARSE);
-	t.mac_key = "12345678901234567890123456789012345678901234567890123456789012345";
-	seal(&t);
-	assert_int_equal(open_at(&t, "first", 1700000001), -E_PARSE);
+}
+
+static void keys_and_nonces_of_a_token_have_a_length(void **state)
+{
+	static const struct {
+		size_t nonce_len;
+		const char *mac_key;
+		int err;
+	} t[] = {
+	    {16, "the twenty bytes key", 0},
+	    {8, "the twenty bytes key", -E_PARSE},
+	    {12, "", -E_PARSE},
+	    {12, "12345678901234567890123456789012345678901234567890123456789012345", -E_PARSE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+		struct token token = token_for(&oauth, 0);
+
+		token.nonce_len = t[i].nonce_len;
+		token.mac_key = t[i].mac_key;
+		seal(&token);
+		assert_int_equal(open_at(&token, "first", 1700000001), t[i].err);
+	}
 }
 
 /* With a token if there is one, signed with its key, by SHA-1 or SHA-256; with a MOBILITY-TICKET
@@ -236,46 +273,92 @@ static void third_party_moves_its_own(void **state)
 	host_close(&b);
 }
 
-static void third_party(void **state)
+/* A token of 700 seconds for a client that has the nonce. */
+static struct token enter(struct world *w, struct host *h)
 {
-	struct world *w = *state;
-	struct host h;
-	struct token t, next;
-	size_t n;
+	struct token t = token_for(&oauth, 0);
 
 	w->conf.oauth = &oauth;
 	world_start(w);
-	host_open(w, &h, "198.51.100.5:1", "alice", "secret");
-	assert_int_equal(host_login(&h), 401);
-	assert_memory_equal(wire_get(h.in.buf, h.in.len, ATTR_THIRD_PARTY_AUTHORIZATION, &n), NAME,
-	                    strlen(NAME));
-	t = token_for(&oauth, 0);
+	host_open(w, h, "198.51.100.5:1", "alice", "secret");
+	assert_int_equal(host_login(h), 401);
 	t.mac_key = "sixteen byte key";
 	t.made_s = (uint64_t)env_wall_s(w->env);
 	t.lifetime_s = 700;
 	seal(&t);
+	return t;
+}
+
+static void a_challenge_names_the_authorization_server(void **state)
+{
+	struct host h;
+	size_t n;
+
+	enter(*state, &h);
+	assert_memory_equal(wire_get(h.in.buf, h.in.len, ATTR_THIRD_PARTY_AUTHORIZATION, &n), NAME,
+	                    strlen(NAME));
+	host_close(&h);
+}
+
+static void without_a_good_token_or_its_key_there_is_no_allocation(void **state)
+{
+	struct world *w = *state;
+	struct host h;
+	struct token t = enter(w, &h);
+
 	assert_int_equal(ask(&h, W_ALLOCATE, "nobody", &t, t.mac_key, true), 401);
 	assert_int_equal(ask(&h, W_ALLOCATE, "second", &t, t.mac_key, true), 401);
 	assert_int_equal(ask(&h, W_ALLOCATE, "first", &t, "another key", true), 401);
 	t.out[30] ^= 1;
 	assert_int_equal(ask(&h, W_ALLOCATE, "first", &t, t.mac_key, true), 401);
-	t.out[30] ^= 1;
 	assert_int_equal(ask(&h, W_ALLOCATE, "first", NULL, t.mac_key, true), 401);
 	assert_int_equal(turn_get_stats(w->turn)->faults[TURN_FAULT_TOKEN], 3);
 	assert_int_equal(turn_get_stats(w->turn)->faults[TURN_FAULT_PASSWORD], 1);
 	assert_int_equal(turn_get_stats(w->turn)->faults[TURN_FAULT_USER], 1);
+	host_close(&h);
+}
+
+static void after_the_allocate_the_key_of_the_token_is_enough(void **state)
+{
+	struct world *w = *state;
+	struct host h;
+	struct token t = enter(w, &h);
+
 	assert_int_equal(ask(&h, W_ALLOCATE, "first", &t, t.mac_key, true), 0);
 	assert_int_equal(wire_get_u32(h.in.buf, h.in.len, ATTR_LIFETIME), 600);
-	/* what follows needs no token, only its key */
 	assert_int_equal(ask(&h, W_CREATE_PERMISSION, "first", NULL, t.mac_key, true), 0);
 	assert_int_equal(ask(&h, W_CREATE_PERMISSION, "first", NULL, "another key", true), 401);
 	assert_int_equal(host_refresh(&h, 0), 441); /* a user of our own */
-	/* no lifetime reaches past the token's */
+	turn_recheck_users(w->turn);                /* not a user of the store: nobody revokes it */
+	assert_int_equal(turn_allocations(w->turn), 1);
+	host_close(&h);
+}
+
+static void no_lifetime_reaches_past_the_tokens(void **state)
+{
+	struct world *w = *state;
+	struct host h;
+	struct token t = enter(w, &h);
+
+	assert_int_equal(ask(&h, W_ALLOCATE, "first", &t, t.mac_key, true), 0);
 	world_run(w, 400 * 1000);
 	assert_int_equal(ask(&h, W_REFRESH, "first", &t, t.mac_key, false), 0);
 	assert_int_equal(wire_get_u32(h.in.buf, h.in.len, ATTR_LIFETIME), 300);
-	/* a new token, by another key */
-	next = token_for(&oauth, 1);
+	env_virtual_step_wall(w->env, 2000);
+	assert_int_equal(ask(&h, W_REFRESH, "first", &t, t.mac_key, true), 401);
+	world_run(w, 302 * 1000);
+	assert_int_equal(turn_allocations(w->turn), 0);
+	host_close(&h);
+}
+
+static void a_new_token_takes_the_place_of_the_old(void **state)
+{
+	struct world *w = *state;
+	struct host h;
+	struct token t = enter(w, &h), next = token_for(&oauth, 1);
+
+	assert_int_equal(ask(&h, W_ALLOCATE, "first", &t, t.mac_key, true), 0);
+	world_run(w, 400 * 1000);
 	next.made_s = (uint64_t)env_wall_s(w->env);
 	next.mac_key = "another 16 bytes";
 	seal(&next);
@@ -283,8 +366,6 @@ static void third_party(void **state)
 	assert_int_equal(wire_get_u32(h.in.buf, h.in.len, ATTR_LIFETIME), 600);
 	assert_int_equal(ask(&h, W_CREATE_PERMISSION, "first", NULL, t.mac_key, true), 401);
 	assert_int_equal(ask(&h, W_CREATE_PERMISSION, "second", NULL, next.mac_key, true), 0);
-	assert_int_equal(turn_allocations(w->turn), 1);
-	turn_recheck_users(w->turn); /* not a user of the store: nobody revokes it */
 	assert_int_equal(turn_allocations(w->turn), 1);
 	/* the token has an end, and the allocation with it */
 	env_virtual_step_wall(w->env, 2000);
@@ -519,8 +600,16 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(tokens),
-	    T(third_party),
+	    cmocka_unit_test(a_token_opens_with_its_key),
+	    cmocka_unit_test(a_token_opens_in_its_time),
+	    cmocka_unit_test(every_bit_of_a_token_is_protected),
+	    cmocka_unit_test(a_token_is_for_its_server),
+	    cmocka_unit_test(keys_and_nonces_of_a_token_have_a_length),
+	    T(a_challenge_names_the_authorization_server),
+	    T(without_a_good_token_or_its_key_there_is_no_allocation),
+	    T(after_the_allocate_the_key_of_the_token_is_enough),
+	    T(no_lifetime_reaches_past_the_tokens),
+	    T(a_new_token_takes_the_place_of_the_old),
 	    T(third_party_moves_its_own),
 	    T(third_party_ends_with_its_key),
 	    T(third_party_is_opt_in),
