@@ -18,10 +18,10 @@ static const char *const texts[E_COUNT] = {[E_OK] = "no error",
 #undef X
 };
 
-const char *error_text(int code)
+const char *error_text(int err)
 {
-	code = abs(code);
-	return code < E_COUNT ? texts[code] : "unknown error";
+	err = abs(err);
+	return err < E_COUNT ? texts[err] : "unknown error";
 }
 
 int error_from_errno(int err)
@@ -59,7 +59,7 @@ int error_from_errno(int err)
 	}
 }
 
-int why_set(struct why *why, int code, const char *fmt, ...)
+int why_set(struct why *why, int err, const char *fmt, ...)
 {
 	char text[sizeof(why->text)];
 	va_list ap;
@@ -70,5 +70,5 @@ int why_set(struct why *why, int code, const char *fmt, ...)
 		va_end(ap);
 		text_show(why->text, sizeof(why->text), text, strlen(text), TEXT_AGAIN);
 	}
-	return code;
+	return err;
 }

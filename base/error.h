@@ -37,7 +37,7 @@ enum error_code {
 };
 
 /* A sentence for a code (either sign). Static storage; never NULL. */
-const char *error_text(int code);
+const char *error_text(int err);
 
 /* Maps an errno value to a negative code of the table. */
 int error_from_errno(int err);
@@ -47,8 +47,8 @@ struct why {
 	char text[512];
 };
 
-/* Formats into why (which may be NULL) and returns code, for `return why_set(...)`. Quoted values
+/* Formats into why (which may be NULL) and returns err, for `return why_set(...)`. Quoted values
  * may be any bytes: the text is made printable (text_show()). */
-__attribute__((format(printf, 3, 4))) int why_set(struct why *why, int code, const char *fmt, ...);
+__attribute__((format(printf, 3, 4))) int why_set(struct why *why, int err, const char *fmt, ...);
 
 #endif

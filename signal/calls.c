@@ -36,15 +36,15 @@ static int make_room(struct hub_member *p)
 
 int call_begin(struct hub_member *a, struct hub_member *b)
 {
-	int rc;
+	int err;
 
 	if (find(a, b) < a->partner_n)
 		return 0;
-	rc = make_room(a);
-	if (!rc)
-		rc = make_room(b);
-	if (rc)
-		return rc;
+	err = make_room(a);
+	if (!err)
+		err = make_room(b);
+	if (err)
+		return err;
 	a->partner[a->partner_n++] = b;
 	b->partner[b->partner_n++] = a;
 	a->hub->call_n++;

@@ -167,14 +167,14 @@ int64_t hub_tick(struct hub *h)
 
 int hub_send(struct hub_member *p, enum hub_frame frame, const char *text, size_t len)
 {
-	int rc;
+	int err;
 
 	if (p->closing)
 		return 0;
-	rc = p->hub->ops.send(p->hub->ctx, p->conn, frame, text, len);
-	if (rc == -E_LATER && frame == HUB_FRAME_PASSED)
-		return rc;
-	if (rc)
+	err = p->hub->ops.send(p->hub->ctx, p->conn, frame, text, len);
+	if (err == -E_LATER && frame == HUB_FRAME_PASSED)
+		return err;
+	if (err)
 		hub_close_member(p, HUB_CLOSE_POLICY, "receives too slowly");
 	return 0;
 }
@@ -314,13 +314,13 @@ void hub_ice_answer(struct hub *h, uint64_t member_id, json_t *servers, int64_t 
 		                           servers, "ttl", (json_int_t)ttl_s, "strict", strict));
 }
 
-void hub_ice_refuse(struct hub *h, uint64_t member_id, int code)
+void hub_ice_refuse(struct hub *h, uint64_t member_id, int err)
 {
 	struct hub_member *p = find_id(h, member_id);
 
 	if (!p)
 		return;
-	switch (-abs(code)) {
+	switch (-abs(err)) {
 	case -E_DENIED:
 	case -E_SCOPE:
 		hub_error_for(p, "api-token-needed",
@@ -337,7 +337,7 @@ void hub_ice_refuse(struct hub *h, uint64_t member_id, int code)
 		              "ice-servers", NULL);
 		break;
 	default:
-		hub_error_for(p, "ice-servers-failed", error_text(code), "ice-servers", NULL);
+		hub_error_for(p, "ice-servers-failed", error_text(err), "ice-servers", NULL);
 		break;
 	}
 }

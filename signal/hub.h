@@ -140,8 +140,8 @@ unsigned hub_tell(struct hub *h, bool (*whom)(void *ctx, const char *name), void
  * is opened with their credential ends with it. */
 void hub_ice_answer(struct hub *h, uint64_t member_id, json_t *servers, int64_t ttl_s, bool strict);
 
-/* code: -E_DENIED, -E_REVOKED, -E_LIMIT or any other of the table. */
-void hub_ice_refuse(struct hub *h, uint64_t member_id, int code);
+/* err: -E_DENIED, -E_REVOKED, -E_LIMIT or any other of the table. */
+void hub_ice_refuse(struct hub *h, uint64_t member_id, int err);
 
 uint64_t hub_member_id(const struct hub_member *p);
 const char *hub_member_name(const struct hub_member *p); /* "" while it has none */

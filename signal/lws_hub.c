@@ -269,7 +269,7 @@ const lws_retry_bo_t *lws_hub_policy(const struct lws_hub *b)
 static int on_established(struct lws_hub *b, struct lws *wsi, void **slot)
 {
 	struct conn *c = calloc(1, sizeof(*c));
-	int rc;
+	int err;
 
 	if (!c)
 		return -1;
@@ -280,8 +280,8 @@ static int on_established(struct lws_hub *b, struct lws *wsi, void **slot)
 	b->ops.caller(b->ctx, wsi, &c->caller);
 	DL_APPEND(b->conns, c);
 	b->conn_n++;
-	rc = hub_join(b->core, c, &c->member);
-	if (rc) {
+	err = hub_join(b->core, c, &c->member);
+	if (err) {
 		conn_free(c);
 		return -1;
 	}

@@ -87,16 +87,16 @@ static char *stamp(struct hub_member *p, const struct message *m, size_t *len)
 {
 	char *text = strndup(m->text, m->len);
 	json_t *name = json_string(p->name), *id = json_integer((json_int_t)p->id);
-	int rc = text && name && id ? 0 : -E_NOMEM;
+	int err = text && name && id ? 0 : -E_NOMEM;
 
 	*len = m->len;
-	if (!rc)
-		rc = set_member(&text, len, "name", name);
-	if (!rc && !strcmp(m->type, "message") && json_object_get(m->json, "id"))
-		rc = set_member(&text, len, "id", id);
+	if (!err)
+		err = set_member(&text, len, "name", name);
+	if (!err && !strcmp(m->type, "message") && json_object_get(m->json, "id"))
+		err = set_member(&text, len, "id", id);
 	json_decref(name);
 	json_decref(id);
-	if (rc) {
+	if (err) {
 		free(text);
 		return NULL;
 	}
@@ -256,18 +256,18 @@ static bool has_partner_to_be(struct hub_member *p, const struct message *m, str
 static void on_offer(struct hub_member *p, const struct message *m)
 {
 	struct hub_member *to;
-	int rc;
+	int err;
 
 	if (!has_partner_to_be(p, m, &to))
 		return;
-	rc = call_begin(p, to);
-	if (rc == -E_LIMIT)
+	err = call_begin(p, to);
+	if (err == -E_LIMIT)
 		hub_error_for(p, "too-many-calls", "You have too many calls at a time.", m->type,
 		              m->target);
-	else if (rc)
+	else if (err)
 		hub_error_for(p, "out-of-memory", "The server is out of memory.", m->type,
 		              m->target);
-	if (rc)
+	if (err)
 		return;
 	hub_report(p, HUB_EVENT_OFFER, m->target, 0);
 	on_other(p, m);
@@ -310,13 +310,13 @@ static void on_ice_servers(struct hub_member *p, const struct message *m)
 {
 	struct hub *h = p->hub;
 	struct hub_ice_request request = {.member_id = p->id, .name = p->name};
-	int rc;
+	int err;
 
 	request.api_token = json_string_value(json_object_get(m->json, "key"));
-	rc = h->ops.ice_servers ? h->ops.ice_servers(h->ctx, p->conn, &request) : -E_UNSUPPORTED;
-	hub_report(p, HUB_EVENT_ICE, NULL, rc);
-	if (rc)
-		hub_ice_refuse(h, p->id, rc);
+	err = h->ops.ice_servers ? h->ops.ice_servers(h->ctx, p->conn, &request) : -E_UNSUPPORTED;
+	hub_report(p, HUB_EVENT_ICE, NULL, err);
+	if (err)
+		hub_ice_refuse(h, p->id, err);
 }
 
 static void on_server_only(struct hub_member *p, const struct message *m)

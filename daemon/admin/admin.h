@@ -67,7 +67,7 @@ struct admin_answer {
 	struct admin_later *later; /* at -E_LATER */
 };
 
-typedef void admin_done_fn(void *ctx, int r, struct admin_answer *answer);
+typedef void admin_done_fn(void *ctx, int err, struct admin_answer *answer);
 
 /* Runs a verb ("user add") with its arguments (an object, or NULL for none; borrowed). 0, -E_LATER,
  * or a code with why set: -E_INVAL (an argument), -E_DENIED (the role may not), -E_NOTFOUND (or no
@@ -80,7 +80,7 @@ int admin_call(struct admin *a, const struct admin_caller *caller, const char *v
 void admin_later_then(struct admin_later *l, admin_done_fn *fn, void *ctx);
 
 /* A word for a code, for programs: "not-found". */
-const char *admin_code_text(int code);
+const char *admin_code_text(int err);
 
 /* docs/admin.md */
 void admin_print_markdown(FILE *out);

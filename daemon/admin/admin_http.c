@@ -57,18 +57,18 @@ static void set_cookie(const struct http_request *q, struct http_response *r, co
 		r->headers = NULL;
 }
 
-static void refuse(struct http_response *r, int rc, const char *text)
+static void refuse(struct http_response *r, int err, const char *text)
 {
 	static const struct {
-		int rc, status;
+		int err, status;
 	} statuses[] = {{-E_INVAL, 400},  {-E_PARSE, 400}, {-E_DENIED, 403}, {-E_NOTFOUND, 404},
 	                {-E_EXISTS, 409}, {-E_LIMIT, 409}, {-E_STALE, 400},  {-E_NOMEM, 500}};
 	int status = 503;
 
 	for (size_t i = 0; i < sizeof(statuses) / sizeof(*statuses); i++)
-		if (statuses[i].rc == rc)
+		if (statuses[i].err == err)
 			status = statuses[i].status;
-	http_api_error(r, status, admin_code_text(rc), text);
+	http_api_error(r, status, admin_code_text(err), text);
 }
 
 /* Only the status page itself: a request without Origin comes from no browser, or has no cookie of
@@ -84,29 +84,29 @@ static int authenticate(struct admin_http *h, const struct http_request *q, stru
 {
 	const struct caller *caller = &q->caller;
 	char login[SIGNIN_SECRET_STRLEN];
-	int rc;
+	int err;
 
 	memset(who, 0, sizeof(*who));
 	*role = STORE_ROLE_ADMIN;
 	if (q->api_token) {
-		rc = grant_actor(h->admin->grant, caller, STORE_SCOPE_ADMIN, actor);
-		if (rc == -E_SCOPE)
+		err = grant_actor(h->admin->grant, caller, STORE_SCOPE_ADMIN, actor);
+		if (err == -E_SCOPE)
 			http_api_error(r, 403, "wrong-scope",
 			               "This API token is valid, but not for this: turnpike token "
 			               "add --scope admin makes one that is.");
-		else if (rc)
+		else if (err)
 			http_api_error(r, 401, "unauthorized",
 			               "This needs a token with the scope admin: turnpike token "
 			               "add --scope admin.");
 		return r->status;
 	}
-	rc = read_cookie(q->cookie, login) ? signin_check(h->signin, h->admin->store, login, who)
-	                                   : -E_DENIED;
-	if (rc && rc != -E_DENIED) {
-		refuse(r, rc, error_text(rc));
+	err = read_cookie(q->cookie, login) ? signin_check(h->signin, h->admin->store, login, who)
+	                                    : -E_DENIED;
+	if (err && err != -E_DENIED) {
+		refuse(r, err, error_text(err));
 		return r->status;
 	}
-	if (rc) {
+	if (err) {
 		http_api_error(r, 401, "unauthorized",
 		               "Sign in, or send a token with the scope admin.");
 		return 401;
@@ -162,19 +162,19 @@ static int query_of(const struct http_request *q, const struct verb *v, json_t *
 	return r;
 }
 
-static void tell(struct http_response *r, int rc, struct admin_answer *answer)
+static void tell(struct http_response *r, int err, struct admin_answer *answer)
 {
-	if (rc)
-		refuse(r, rc, answer->why.text[0] ? answer->why.text : error_text(rc));
+	if (err)
+		refuse(r, err, answer->why.text[0] ? answer->why.text : error_text(err));
 	else
 		http_api_json(r, 200, answer->result);
 }
 
-static void on_answer(void *ctx, int rc, struct admin_answer *answer)
+static void on_answer(void *ctx, int err, struct admin_answer *answer)
 {
 	struct http_response r = {.secret = true};
 
-	tell(&r, rc, answer);
+	tell(&r, err, answer);
 	web_http_answer(ctx, &r);
 }
 
@@ -190,24 +190,24 @@ static void run_verb(struct admin_http *h, const struct http_request *q, struct 
 	const char *names[VERB_ARGS_MAX + 1] = {NULL};
 	const struct verb *v = verb_find(verb);
 	json_t *args = NULL;
-	int rc;
+	int err;
 
 	/* A POST says all in its body. */
 	if (!http_api_query_only(q, q->method == HTTP_POST ? names : names_of(v, names), r))
 		return;
-	rc = q->method == HTTP_POST ? body_of(q, &args, &answer.why)
-	                            : query_of(q, v, &args, &answer.why);
-	if (!rc && args && v && !http_api_members_only(args, names_of(v, names), r)) {
+	err = q->method == HTTP_POST ? body_of(q, &args, &answer.why)
+	                             : query_of(q, v, &args, &answer.why);
+	if (!err && args && v && !http_api_members_only(args, names_of(v, names), r)) {
 		json_decref(args);
 		return;
 	}
-	if (!rc)
-		rc = admin_call(h->admin, caller, verb, args, &answer);
+	if (!err)
+		err = admin_call(h->admin, caller, verb, args, &answer);
 	json_decref(args);
-	if (rc == -E_LATER)
+	if (err == -E_LATER)
 		admin_later_then(answer.later, on_answer, q->wait(q->ctx, on_gone, answer.later));
 	else
-		tell(r, rc, &answer);
+		tell(r, err, &answer);
 }
 
 /* Whether others could read the password on its way. Over plain HTTP they could, unless the caller
@@ -230,7 +230,7 @@ static void begin(struct admin_http *h, const struct http_request *q, struct htt
 	char ticket[SIGNIN_SECRET_STRLEN];
 	unsigned retry_s = 0;
 	struct why why = {"This needs a name and a password."};
-	int rc = -E_INVAL;
+	int err = -E_INVAL;
 
 	if (is_in_the_open(h, q)) {
 		http_api_error(
@@ -242,13 +242,13 @@ static void begin(struct admin_http *h, const struct http_request *q, struct htt
 		return;
 	}
 	if (fits(what->name, NAME_MAX_LEN) && fits(what->password, PASSWORD_MAX_LEN))
-		rc = what->new_password ? account_password_check(what->new_password, &why) : 0;
-	if (!rc)
-		rc = signin_begin(h->signin, &q->caller.client, what, ticket, &retry_s);
+		err = what->new_password ? account_password_check(what->new_password, &why) : 0;
+	if (!err)
+		err = signin_begin(h->signin, &q->caller.client, what, ticket, &retry_s);
 	r->retry_after_s = retry_s;
-	if (rc == -E_LIMIT)
+	if (err == -E_LIMIT)
 		http_api_error(r, 429, "rate-limited", "Too many tries. Wait a little.");
-	else if (rc)
+	else if (err)
 		http_api_error(r, 400, "bad-request", why.text);
 	else
 		http_api_json(r, 202, json_pack("{ss}", "ticket", ticket));
@@ -322,23 +322,23 @@ static void claim(struct admin_http *h, const struct http_request *q, struct htt
 	struct signin_who who;
 	static const char *const allowed[] = {"ticket", NULL};
 	json_t *body;
-	int rc = -E_INVAL;
+	int err = -E_INVAL;
 
 	if (door_body(q, r, allowed, &body)) {
 		ticket = json_string_value(json_object_get(body, "ticket"));
-		rc = ticket ? signin_claim(h->signin, h->admin->store, ticket, login) : -E_INVAL;
+		err = ticket ? signin_claim(h->signin, h->admin->store, ticket, login) : -E_INVAL;
 	}
 	json_decref(body);
 	if (r->status)
 		return;
-	if (!rc)
-		rc = signin_check(h->signin, h->admin->store, login, &who);
-	if (rc == -E_LATER) {
+	if (!err)
+		err = signin_check(h->signin, h->admin->store, login, &who);
+	if (err == -E_LATER) {
 		http_api_json(r, 202, json_pack("{sb}", "pending", 1));
-	} else if (rc == -E_DENIED) {
+	} else if (err == -E_DENIED) {
 		http_api_error(r, 401, "unauthorized", "The name or the password is wrong.");
-	} else if (rc) {
-		refuse(r, rc, error_text(rc));
+	} else if (err) {
+		refuse(r, err, error_text(err));
 	} else {
 		set_cookie(q, r, login, SIGNIN_LIFE_S);
 		http_api_json(

@@ -26,25 +26,25 @@ static int work(struct helper_job *j, struct store *store, struct why *why)
 	struct admin_later *l = (struct admin_later *)j;
 	const struct admin_caller caller = {.actor = l->actor, .role = l->role};
 	struct admin_task t = {.store = store, .caller = &caller, .verb = l->verb, .args = l->args};
-	int r;
+	int err;
 
 	store_set_actor(store, l->actor);
-	r = l->work(&t, why);
+	err = l->work(&t, why);
 	l->result = t.result;
-	return r;
+	return err;
 }
 
-static void done(struct helper_job *j, int r, const struct why *why)
+static void done(struct helper_job *j, int err, const struct why *why)
 {
 	struct admin_later *l = (struct admin_later *)j;
 	struct admin_answer answer = {.result = NULL, .why = *why};
 
-	task_finish(l->admin, l->verb->name, l->actor, r);
+	task_finish(l->admin, l->verb->name, l->actor, err);
 	if (!l->done)
 		return;
-	if (!r)
+	if (!err)
 		answer.result = json_incref(l->result);
-	l->done(l->ctx, r, &answer);
+	l->done(l->ctx, err, &answer);
 }
 
 static void release(struct helper_job *j)

@@ -35,7 +35,7 @@ static void deliver(void *owner, void *arg)
 	struct helper_job *j = arg;
 
 	if (!h->freed)
-		j->done(j, j->r, &j->why);
+		j->done(j, j->err, &j->why);
 	j->release(j);
 }
 
@@ -45,10 +45,10 @@ static void do_job(const struct helper *h, struct helper_job *j)
 	static const struct store_options options = {.must_exist = true};
 	struct store *s;
 
-	j->r = store_open(h->dir, &options, &s, &j->why);
-	if (j->r)
+	j->err = store_open(h->dir, &options, &s, &j->why);
+	if (j->err)
 		return;
-	j->r = j->work(j, s, &j->why);
+	j->err = j->work(j, s, &j->why);
 	store_close(s);
 }
 
@@ -101,7 +101,7 @@ static void *run(void *arg)
 struct helper *helper_new(struct event_base *base, const char *dir)
 {
 	struct helper *h = calloc(1, sizeof(*h));
-	int r = -1;
+	int err = -1;
 
 	if (!h)
 		return NULL;
@@ -110,8 +110,8 @@ struct helper *helper_new(struct event_base *base, const char *dir)
 	h->dir = strdup(dir);
 	h->mail = mailbox_new(base, h);
 	if (h->dir && h->mail)
-		r = thread_start(&h->thread, run, h);
-	if (!r)
+		err = thread_start(&h->thread, run, h);
+	if (!err)
 		return h;
 	mailbox_free(h->mail);
 	free(h->dir);

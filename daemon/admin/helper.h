@@ -18,12 +18,12 @@ struct store;
 struct helper_job {
 	/* On the helper's thread. store: a handle for this job alone. */
 	int (*work)(struct helper_job *j, struct store *store, struct why *why);
-	/* On the loop's. r: what work said, or why the store cannot be opened. */
-	void (*done)(struct helper_job *j, int r, const struct why *why);
+	/* On the loop's. err: what work said, or why the store cannot be opened. */
+	void (*done)(struct helper_job *j, int err, const struct why *why);
 	/* Frees it. The last call, and the only one when helper_free() comes before its turn. */
 	void (*release)(struct helper_job *j);
 	/* the helper's own */
-	int r;
+	int err;
 	struct why why;
 	struct helper_job *prev, *next;
 };

@@ -141,11 +141,11 @@ int rows_add(struct rows *rows, const char *key, json_t *row)
 	return json_array_append_new(rows->array, row) ? -E_NOMEM : 0;
 }
 
-int rows_done(struct rows *rows, struct admin_task *t, int r, const char *name, struct why *why)
+int rows_done(struct rows *rows, struct admin_task *t, int err, const char *name, struct why *why)
 {
-	if (r < 0) {
+	if (err < 0) {
 		json_decref(rows->array);
-		return why->text[0] ? r : why_set(why, r, "%s", error_text(r));
+		return why->text[0] ? err : why_set(why, err, "%s", error_text(err));
 	}
 	return task_done(
 	    t, json_pack("{so ss?}", name, rows->array, "next", rows->more ? rows->last : NULL),

@@ -180,7 +180,7 @@ int task_done(struct admin_task *t, json_t *result, struct why *why);
 int task_later(struct admin_task *t, verb_fn *fn, struct why *why);
 
 /* A verb that changes something is done, or was refused. */
-void task_finish(struct admin *a, const char *verb, const char *actor, int r);
+void task_finish(struct admin *a, const char *verb, const char *actor, int err);
 
 /* An act that is not the store's own. When the store cannot be written it goes to the log alone: a
  * server with a full disk can be drained. */
@@ -212,7 +212,7 @@ int rows_begin(struct rows *rows, const struct admin_task *t, struct why *why);
 int rows_add(struct rows *rows, const char *key, json_t *row);
 
 /* {name: the rows, "next": the last key or null}, once the walk has ended with r. */
-int rows_done(struct rows *rows, struct admin_task *t, int r, const char *name, struct why *why);
+int rows_done(struct rows *rows, struct admin_task *t, int err, const char *name, struct why *why);
 
 #define ARGS_PAGE                                                                                  \
 	ARG("limit", VERB_INTEGER, ARG_PAGE, "Rows of a page, 1 to 1000; 100 if it is not given"), \

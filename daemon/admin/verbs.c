@@ -176,7 +176,7 @@ int verb_check(const struct verb *v, const json_t *args, struct why *why)
 {
 	const char *name;
 	json_t *value;
-	int r;
+	int err;
 
 	if (args && !json_is_object(args))
 		return why_set(why, -E_PARSE, "the arguments are a JSON object");
@@ -186,22 +186,22 @@ int verb_check(const struct verb *v, const json_t *args, struct why *why)
 		if (!arg)
 			return why_set(why, -E_PARSE, "%s takes no argument \"%.64s\"", v->name,
 			               name);
-		r = check_value(v, arg, value, why);
-		if (r)
-			return r;
+		err = check_value(v, arg, value, why);
+		if (err)
+			return err;
 	}
 	return check_needs(v, args, why);
 }
 
 /* ---- the call ---- */
 
-void task_finish(struct admin *a, const char *verb, const char *actor, int r)
+void task_finish(struct admin *a, const char *verb, const char *actor, int err)
 {
 	if (!a->changed)
 		return; /* no server runs: the command line's own word is enough */
 	log_info(NULL, "admin", LOG_STR("act", verb), LOG_STR("by", actor),
-	         LOG_STR("result", r ? admin_code_text(r) : "ok"));
-	if (!r)
+	         LOG_STR("result", err ? admin_code_text(err) : "ok"));
+	if (!err)
 		a->changed(a->ctx);
 }
 
@@ -211,7 +211,7 @@ int admin_call(struct admin *a, const struct admin_caller *caller, const char *n
 	const struct verb *v = verb_find(name);
 	struct admin_task t = {.admin = a, .store = a->store, .caller = caller, .args = args};
 	struct why *why = &out->why;
-	int r;
+	int err;
 
 	memset(out, 0, sizeof(*out));
 	if (!v)
@@ -219,27 +219,27 @@ int admin_call(struct admin *a, const struct admin_caller *caller, const char *n
 	if (caller->role != STORE_ROLE_ADMIN && v->access != VERB_READS)
 		return why_set(why, -E_DENIED, "%s is for admins: %s may only read", v->name,
 		               caller->actor);
-	r = verb_check(v, args, why);
-	if (r)
-		return r;
+	err = verb_check(v, args, why);
+	if (err)
+		return err;
 	t.verb = v;
 	store_set_actor(a->store, caller->actor);
-	r = v->fn(&t, why);
+	err = v->fn(&t, why);
 	out->later = t.later;
-	if (r == -E_LATER)
-		return r;
+	if (err == -E_LATER)
+		return err;
 	if (v->access == VERB_ACTS)
-		task_finish(a, v->name, caller->actor, r);
-	if (r)
+		task_finish(a, v->name, caller->actor, err);
+	if (err)
 		json_decref(t.result);
 	else
 		out->result = t.result;
-	return r;
+	return err;
 }
 
-const char *admin_code_text(int code)
+const char *admin_code_text(int err)
 {
-	switch (code) {
+	switch (err) {
 	case -E_INVAL:
 	case -E_PARSE:
 		return "bad-request";

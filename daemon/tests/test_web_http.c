@@ -122,15 +122,15 @@ static void test_turn_credentials(void **state)
 	              "Allow: GET, HEAD, POST\r\n");
 	expect_status(f, "OPTIONS /turn HTTP/1.1\r\nHost: h\r\nOrigin: http://x\r\n\r\n", 405,
 	              "Allow: GET, HEAD, POST\r\n");
-	f->grant_rc = -E_DENIED;
+	f->grant_err = -E_DENIED;
 	expect_status(f, "GET /turn HTTP/1.1\r\nHost: h\r\n\r\n", 401, "WWW-Authenticate: Bearer");
-	f->grant_rc = -E_LIMIT;
+	f->grant_err = -E_LIMIT;
 	expect_status(f, "GET /turn HTTP/1.1\r\nHost: h\r\n\r\n", 429, "rate-limited");
-	f->grant_rc = -E_INVAL;
+	f->grant_err = -E_INVAL;
 	expect_status(f, "GET /turn HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad-request");
-	f->grant_rc = -E_CORRUPT;
+	f->grant_err = -E_CORRUPT;
 	expect_status(f, "GET /turn HTTP/1.1\r\nHost: h\r\n\r\n", 503, "stored data is damaged");
-	f->grant_rc = 0;
+	f->grant_err = 0;
 	expect_status(f, "GET /turn HTTP/1.1\r\nHost: a\"b<c>\r\n\r\n", 400, "Host header");
 	expect_status(f, "GET /healthz HTTP/1.1\r\nHost: a!b.example\r\n\r\n", 400, "Host header");
 	expect_status(f, "GET /turn HTTP/1.1\r\n\r\n", 200, "turn:127.0.0.1:3478");
@@ -233,7 +233,7 @@ static void test_ice_servers_api(void **state)
 	    "bad-json");
 	expect_status(f, "GET /api/v1/ice-servers HTTP/1.1\r\nHost: h\r\n\r\n", 405,
 	              "Allow: POST\r\n");
-	f->grant_rc = -E_DENIED;
+	f->grant_err = -E_DENIED;
 	expect_status(f, "POST /api/v1/ice-servers HTTP/1.1\r\nHost: h\r\n\r\n", 401,
 	              "unauthorized");
 }

@@ -227,7 +227,7 @@ static void test_ice_servers_over_websocket(void **state)
 	assert_true(f->caller.own);
 	assert_int_equal(f->caller.page, CALLER_PAGE_OWN);
 	assert_true(addr_is_loopback(&f->caller.client));
-	f->grant_rc = -E_DENIED;
+	f->grant_err = -E_DENIED;
 	ws_say(c, "{\"type\":\"ice-servers\"}");
 	expect_text(c, "{\"type\":\"error\",\"code\":\"api-token-needed\"");
 	client_close(c);
@@ -289,7 +289,7 @@ static void test_pages(void **state)
 	struct fixture *f = *state;
 	char extra[700], wanted[16];
 
-	f->grant_rc = -E_DENIED;
+	f->grant_err = -E_DENIED;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct web_client *c = client_open(f->base, f->port);
 		char *head;
@@ -336,7 +336,7 @@ static void test_any_page(void **state)
 	char extra[128];
 
 	f->any_page = true;
-	f->grant_rc = -E_DENIED;
+	f->grant_err = -E_DENIED;
 	for (size_t i = 0; i < sizeof(origins) / sizeof(*origins); i++) {
 		struct web_client *c = client_open(f->base, f->port);
 

@@ -43,8 +43,8 @@ int on_grant(void *ctx, const struct caller *caller, const char *name, int64_t t
 	snprintf(f->name, sizeof(f->name), "%s", name);
 	snprintf(f->host, sizeof(f->host), "%s", caller->host);
 	f->ttl_s = ttl_s;
-	if (f->grant_rc)
-		return f->grant_rc;
+	if (f->grant_err)
+		return f->grant_err;
 	memset(out, 0, sizeof(*out));
 	snprintf(out->credential.username, sizeof(out->credential.username), "99:%.64s", name);
 	snprintf(out->credential.password, sizeof(out->credential.password), "secret");

@@ -29,7 +29,7 @@ struct fixture {
 	char name[128];
 	char host[256];
 	int64_t ttl_s;
-	int grant_rc;
+	int grant_err;
 	bool any_page; /* every origin may ask */
 	bool busy;     /* not ready */
 	unsigned grants, entered;

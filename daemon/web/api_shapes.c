@@ -28,10 +28,10 @@ static int parse_ttl(const char *text, int64_t *ttl_s)
 }
 
 /* What the operator has to mend, and what a caller may be told about it. */
-static void answer_fault(struct http_response *r, int rc)
+static void answer_fault(struct http_response *r, int err)
 {
 	static const struct {
-		int rc;
+		int err;
 		const char *message;
 	} faults[] = {
 	    {-E_TIMEOUT, "The store is locked by another process: try again, or end that process."},
@@ -40,39 +40,39 @@ static void answer_fault(struct http_response *r, int rc)
 	    {-E_CORRUPT, "The store is damaged (stored data is damaged): restore a backup."},
 	    {-E_NOTFOUND, "There is no live secret: make one with turnpike secret add."},
 	};
-	const char *message = error_text(rc);
+	const char *message = error_text(err);
 
 	for (size_t i = 0; i < sizeof(faults) / sizeof(*faults); i++)
-		if (faults[i].rc == rc)
+		if (faults[i].err == err)
 			message = faults[i].message;
 	http_api_error(r, 503, "unavailable", message);
 	r->retry_after_s = STORE_RETRY_S;
 }
 
-static void answer_error(struct http_response *r, int rc, unsigned retry_after_s)
+static void answer_error(struct http_response *r, int err, unsigned retry_after_s)
 {
-	if (rc == -E_DENIED)
+	if (err == -E_DENIED)
 		http_api_error(r, 401, "unauthorized", "This needs a valid API token.");
-	else if (rc == -E_SCOPE)
+	else if (err == -E_SCOPE)
 		http_api_error(r, 403, "wrong-scope",
 		               "This API token is valid, but has another scope.");
-	else if (rc == -E_UNREACHABLE)
+	else if (err == -E_UNREACHABLE)
 		http_api_error(r, 503, "no-public-host",
 		               "The server does not know the address at which clients reach it: "
 		               "set public_host or external_ip.");
-	else if (rc == -E_REVOKED)
+	else if (err == -E_REVOKED)
 		http_api_error(r, 403, "revoked",
 		               "This user has been revoked; only a caller with an API token can "
 		               "get credentials for them.");
-	else if (rc == -E_INVAL)
+	else if (err == -E_INVAL)
 		http_api_error(r, 400, "bad-request", "The name or the ttl is not allowed.");
-	else if (rc == -E_LIMIT)
+	else if (err == -E_LIMIT)
 		http_api_error(r, 429, "rate-limited", "Too many requests. Try again later.");
-	else if (rc == -E_NOMEM)
-		http_api_error(r, 500, "internal", error_text(rc));
+	else if (err == -E_NOMEM)
+		http_api_error(r, 500, "internal", error_text(err));
 	else
-		answer_fault(r, rc);
-	if (rc == -E_LIMIT)
+		answer_fault(r, err);
+	if (err == -E_LIMIT)
 		r->retry_after_s = retry_after_s ? retry_after_s : 1;
 }
 
@@ -80,14 +80,14 @@ static int make_grant(const struct http_call *c, const char *api_token, const ch
                       int64_t ttl_s, struct ice_grant *grant)
 {
 	struct caller caller = c->q->caller;
-	int rc;
+	int err;
 
 	caller.api_token = api_token;
 	grant->retry_after_s = 0;
-	rc = c->ops->grant(c->ctx, &caller, name, ttl_s, grant);
-	if (rc)
-		answer_error(c->r, rc, grant->retry_after_s);
-	return rc;
+	err = c->ops->grant(c->ctx, &caller, name, ttl_s, grant);
+	if (err)
+		answer_error(c->r, err, grant->retry_after_s);
+	return err;
 }
 
 /* What a request of any shape may say. */
@@ -111,14 +111,14 @@ static void asked_free(struct asked *a)
 /* Reads the query string and the form; false: it has answered. */
 static bool read_params(const struct http_call *c, struct asked *a)
 {
-	int rc = 0;
+	int err = 0;
 
 	memset(a, 0, sizeof(*a));
 	if (!http_api_only(c, param_names))
 		return false;
-	for (size_t i = 0; param_names[i] && !rc; i++)
-		rc = http_api_param(c->q, param_names[i], &a->param[i]);
-	if (rc)
+	for (size_t i = 0; param_names[i] && !err; i++)
+		err = http_api_param(c->q, param_names[i], &a->param[i]);
+	if (err)
 		http_api_error(c->r, 400, "bad-request", "The form is malformed.");
 	else if (a->param[SERVICE] && strcmp(a->param[SERVICE], "turn") != 0)
 		http_api_error(c->r, 400, "bad-request", "The service must be turn.");
@@ -328,18 +328,18 @@ void http_get_whip(const struct http_call *c)
 static void take_back(const struct http_call *c, const char *name, bool whole_user)
 {
 	const struct caller *caller = &c->q->caller;
-	int rc = c->ops->revoke ? c->ops->revoke(c->ctx, caller, name, whole_user) : -E_DENIED;
+	int err = c->ops->revoke ? c->ops->revoke(c->ctx, caller, name, whole_user) : -E_DENIED;
 
-	if (!rc)
+	if (!err)
 		c->r->status = 204;
-	else if (rc == -E_INVAL)
+	else if (err == -E_INVAL)
 		http_api_error(c->r, 400, "bad-request",
 		               "The username of a credential is EXPIRY:NAME. To revoke all "
 		               "credentials of a user, send {\"user\":NAME}.");
-	else if (rc == -E_STALE)
+	else if (err == -E_STALE)
 		http_api_error(c->r, 404, "expired", "The credential has already expired.");
 	else
-		answer_error(c->r, rc, 0);
+		answer_error(c->r, err, 0);
 }
 
 /* {"username":"1795326215:alice"} or {"user":"alice"} */

@@ -262,18 +262,18 @@ static void get_metrics(const struct http_call *c)
 {
 	const struct caller *caller = &c->q->caller;
 	char *text = NULL;
-	int rc = c->ops->metrics ? c->ops->metrics(c->ctx, caller, &text) : -E_NOTFOUND;
+	int err = c->ops->metrics ? c->ops->metrics(c->ctx, caller, &text) : -E_NOTFOUND;
 
-	if (rc == -E_DENIED)
+	if (err == -E_DENIED)
 		http_api_error(c->r, 401, "unauthorized", "This needs a valid API token.");
-	else if (rc == -E_SCOPE)
+	else if (err == -E_SCOPE)
 		http_api_error(c->r, 403, "wrong-scope",
 		               "This API token is valid, but this needs the scope metrics.");
-	else if (rc == -E_NOTFOUND)
+	else if (err == -E_NOTFOUND)
 		http_api_error(c->r, 404, "not-found", "There is nothing at this path.");
-	else if (rc)
-		http_api_error(c->r, 500, "internal", error_text(rc));
-	if (rc)
+	else if (err)
+		http_api_error(c->r, 500, "internal", error_text(err));
+	if (err)
 		return;
 	c->r->status = 200;
 	c->r->content_type = "text/plain; version=0.0.4; charset=utf-8";
@@ -287,15 +287,15 @@ static void get_link(const struct http_call *c)
 {
 	char secret[CALLER_GUEST_STRLEN];
 	bool tls = c->q->caller.https;
-	int rc = -E_DENIED;
+	int err = -E_DENIED;
 
 	if (c->q->method == HTTP_HEAD) { /* whoever looks at a link does not use it up */
 		c->r->status = 204;
 		return;
 	}
 	if (c->ops->enter)
-		rc = c->ops->enter(c->ctx, c->capture[0], secret);
-	if (rc) {
+		err = c->ops->enter(c->ctx, c->capture[0], secret);
+	if (err) {
 		http_api_error(
 		    c->r, 403, "link-used",
 		    "This link was used already, or is older than an hour. A browser that has "

@@ -43,15 +43,15 @@ static void on_wake(evutil_socket_t fd, short what, void *ctx)
 int nest_new(struct event_base *base, struct nest **out, struct why *why)
 {
 	struct nest *n = calloc(1, sizeof(*n));
-	int rc;
+	int err;
 
 	if (!n)
 		return why_set(why, -E_NOMEM, "out of memory");
-	rc = uv_loop_init(&n->loop);
-	if (rc) {
+	err = uv_loop_init(&n->loop);
+	if (err) {
 		free(n);
-		return why_set(why, error_from_errno(-rc), "cannot start libuv: %s",
-		               uv_strerror(rc));
+		return why_set(why, error_from_errno(-err), "cannot start libuv: %s",
+		               uv_strerror(err));
 	}
 	n->readable = event_new(base, uv_backend_fd(&n->loop), EV_READ | EV_PERSIST, on_wake, n);
 	n->timer = evtimer_new(base, on_wake, n);

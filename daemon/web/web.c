@@ -204,13 +204,13 @@ static int on_ice_servers(void *ctx, const struct caller *from,
 	struct caller caller = *from;
 	struct ice_grant grant;
 	json_t *servers;
-	int rc;
+	int err;
 
 	caller.api_token = request->api_token;
 	caller.own = true;
-	rc = w->ops.grant(w->ctx, &caller, request->name, 0, &grant);
-	if (rc)
-		return rc;
+	err = w->ops.grant(w->ctx, &caller, request->name, 0, &grant);
+	if (err)
+		return err;
 	servers = ice_grant_servers(&grant);
 	if (!servers)
 		return -E_NOMEM;
@@ -293,7 +293,7 @@ int web_start(struct event_base *base, const struct web_conf *conf, const struct
 	static const struct lws_hub_ops hub_ops = {
 	    .caller = read_caller, .ice_servers = on_ice_servers, .event = on_signal_event};
 	struct web *w;
-	int rc = 0;
+	int err = 0;
 
 	w = calloc(1, sizeof(*w));
 	if (!w)
@@ -309,28 +309,28 @@ int web_start(struct event_base *base, const struct web_conf *conf, const struct
 	    .rx_buffer_size = LWS_HUB_RX_BYTES,
 	};
 	w->hub = lws_hub_new(&conf->hub, &hub_ops, w);
-	rc = w->hub ? 0 : why_set(why, -E_NOMEM, "out of memory");
-	if (!rc && conf->cert_path)
-		rc = load_cert(w, conf->cert_path, why);
-	if (rc)
+	err = w->hub ? 0 : why_set(why, -E_NOMEM, "out of memory");
+	if (!err && conf->cert_path)
+		err = load_cert(w, conf->cert_path, why);
+	if (err)
 		goto out;
 	lws_set_log_level(LLL_ERR | LLL_WARN, log_aloud);
-	rc = nest_new(base, &w->nest, why);
-	if (!rc)
+	err = nest_new(base, &w->nest, why);
+	if (!err)
 		w->http = (struct web_http){&w->conf, &w->ops, ctx, w->nest};
-	if (!rc)
-		rc = make_context(w, why);
-	if (!rc)
-		rc = make_vhost(w, why);
+	if (!err)
+		err = make_context(w, why);
+	if (!err)
+		err = make_vhost(w, why);
 	lws_set_log_level(LLL_ERR | LLL_WARN, log_quietly);
-	if (!rc)
+	if (!err)
 		nest_kick(w->nest);
 out:
-	if (rc)
+	if (err)
 		web_stop(w);
 	else
 		*out = w;
-	return rc;
+	return err;
 }
 
 int web_adopt(struct web *w, const struct web_visit *visit)

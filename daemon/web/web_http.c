@@ -342,17 +342,17 @@ int web_http_head(const struct web_http *h, struct lws *wsi, const struct caller
 {
 	struct http_exchange *s;
 	size_t len;
-	int rc = body_length(wsi, &len);
+	int err = body_length(wsi, &len);
 
 	/* RFC 9112 section 3.2 */
 	if (caller->host_bad)
 		return web_http_refuse(wsi, 400, "bad-request",
 		                       "The Host header names no host: write HOST or HOST:PORT.",
 		                       NULL);
-	if (rc == -E_UNSUPPORTED)
+	if (err == -E_UNSUPPORTED)
 		return web_http_refuse(wsi, 411, "length-required",
 		                       "A body needs a Content-Length.", NULL);
-	if (rc)
+	if (err)
 		return web_http_refuse(wsi, 400, "bad-request",
 		                       "The Content-Length is not a number.", NULL);
 	if (exchange_new(wsi, &s))
