@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What an operator may see and do: one table of verbs (verb.h), JSON in and out,
- * the same over the Unix socket (admin_socket.h), over HTTPS (admin_http.h) and,
- * where no server runs, by the command line on the store. Every act lands in the
- * audit with its actor.
- *
- * On the control thread. docs/admin.md describes the verbs.
+ * The operator's view and controls: one table of verbs (verb.h), JSON in and out, the same over the
+ * Unix socket (admin_socket.h), over HTTPS (admin_http.h) and, when no server runs, from the
+ * command line on the store. Every act goes into the audit with its actor. On the control thread.
+ * docs/admin.md describes the verbs.
  */
 #ifndef DAEMON_ADMIN_H
 #define DAEMON_ADMIN_H
@@ -27,7 +25,8 @@ struct store;
 struct web;
 struct worker;
 
-/* What the verbs reach into: borrowed. Where no server runs, live and store alone. */
+/* The server's parts that verbs use: borrowed. Without a running server only live and store are
+ * set. */
 struct admin {
 	const struct conf_live *live;
 	struct store *store;
@@ -39,12 +38,12 @@ struct admin {
 	struct explain *explain; /* may be NULL */
 	struct helper *helper;
 	int64_t started_at_s;
-	/* A verb has changed the store: the server applies it at once. */
+	/* A verb has changed the store: the server applies the change at once. */
 	void (*changed)(void *ctx);
-	char *(*metrics)(void *ctx); /* the text, to be freed; NULL: out of memory */
-	/* Makes a guest's link. 0 or a code with why set. */
+	char *(*metrics)(void *ctx); /* the text, which the caller frees; NULL: out of memory */
+	/* Makes a guest link. 0 or a code with why set. */
 	int (*link)(void *ctx, struct guest_url *out, struct why *why);
-	/* Reads the configuration and the certificate again, and says what became of it. */
+	/* Reads the configuration and the certificate again, and reports the result. */
 	void (*reload)(void *ctx, struct reload_report *report);
 	uint64_t (*connections)(void *ctx); /* over TCP and TLS, now */
 	void (*set_draining)(void *ctx, bool draining);
@@ -55,23 +54,24 @@ struct admin {
 struct admin_caller {
 	const char *actor; /* for the audit */
 	enum store_role role;
-	bool on_host; /* over the socket, or by the command line itself */
+	bool on_host; /* over the socket, or from the command line itself */
 };
 
-/* A verb whose answer comes later. */
+/* A verb that answers later. */
 struct admin_later;
 
 struct admin_answer {
 	json_t *result;            /* at 0: a new reference */
-	struct why why;            /* at any other code */
-	struct admin_later *later; /* at -E_LATER */
+	struct why why;            /* with any other code */
+	struct admin_later *later; /* with -E_LATER */
 };
 
 typedef void admin_done_fn(void *ctx, int err, struct admin_answer *answer);
 
 /* Runs a verb ("user add") with its arguments (an object, or NULL for none; borrowed). 0, -E_LATER,
- * or a code with why set: -E_INVAL (an argument), -E_DENIED (the role may not), -E_NOTFOUND (or no
- * such verb), -E_EXISTS, -E_LIMIT, -E_STALE; any other is for the operator to mend. */
+ * or a code with why set: -E_INVAL (an argument), -E_DENIED (the role is not allowed to),
+ * -E_NOTFOUND (or no such verb), -E_EXISTS, -E_LIMIT, -E_STALE; any other code needs the operator.
+ */
 int admin_call(struct admin *a, const struct admin_caller *caller, const char *verb,
                const json_t *args, struct admin_answer *out);
 

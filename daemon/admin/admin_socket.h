@@ -22,7 +22,7 @@ struct admin;
 struct admin_socket;
 struct event_base;
 
-/* Listens; a file that a dead server left is replaced: the caller holds the lock of dir. */
+/* Listens; replaces a file that a dead server left: the caller holds the lock of dir. */
 int admin_socket_start(struct event_base *base, const char *dir, struct admin *admin,
                        struct admin_socket **out, struct why *why);
 
@@ -32,7 +32,7 @@ void admin_socket_stop(struct admin_socket *s);
 /* ---- the other end, for the command line ---- */
 
 /* Asks the server on dir. Steals args (may be NULL). 0 and the result; -E_CLOSED when no server
- * runs there; any other code with the server's own words. */
+ * runs there; any other code with the server's own message. */
 int admin_ask(const char *dir, const char *verb, json_t *args, json_t **result, struct why *why);
 
 #endif

@@ -13,17 +13,18 @@
 
 struct ask;
 
-/* Reads the question (shared: not to be written) and fills the part's answer, which starts as
- * zeros. Neither allocates what somebody has to free. */
+/* Reads the question (shared: do not write to it) and fills the part's answer, which starts as
+ * zeros. Neither may hold memory that must be freed. */
 typedef void ask_fn(struct turn *t, const void *question, void *answer);
 
 /* Copies the question; NULL when out of memory. */
 struct ask *ask_new(size_t parts, const void *question, size_t question_len, size_t answer_len);
 
-/* Asks n workers (parts of them at most), waits up to ASK_WAIT_MS. How many answered. */
+/* Asks n workers (parts of them at most), waits up to ASK_WAIT_MS, and returns the number of
+ * answers. */
 size_t ask_workers(struct ask *a, struct worker *const *workers, size_t n, ask_fn *fn);
 
-/* The part's answer, or NULL when it did not come in time. */
+/* The part's answer, or NULL when it was late. */
 void *ask_answer(struct ask *a, size_t part);
 
 /* NULL is legal. */

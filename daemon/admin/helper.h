@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What takes too long for a loop is done one after the other on a thread of its
- * own: hashing a password (Argon2id) is some 100 ms and 64 MiB.
+ * Runs slow jobs one after the other on a thread of its own, away from the loops: hashing a
+ * password (Argon2id) takes some 100 ms and 64 MiB.
  */
 #ifndef DAEMON_HELPER_H
 #define DAEMON_HELPER_H
@@ -12,9 +12,9 @@ struct event_base;
 struct helper;
 struct store;
 
-#define HELPER_QUEUE_MAX 16 /* waiting, with the one that is being done */
+#define HELPER_QUEUE_MAX 16 /* waiting and running jobs */
 
-/* Embedded, as the first member, in what it is about. */
+/* Embed it as the first member of the job's struct. */
 struct helper_job {
 	/* On the helper's thread. store: a handle for this job alone. */
 	int (*work)(struct helper_job *j, struct store *store, struct why *why);
@@ -31,12 +31,12 @@ struct helper_job {
 /* Copies dir, the store's. NULL when out of memory. */
 struct helper *helper_new(struct event_base *base, const char *dir);
 
-/* Takes the job over: nothing of it is called before the caller is back in the loop. -E_LIMIT: too
- * many wait; it stays the caller's. */
+/* Takes the job: calls none of its functions before the caller is back in the loop. -E_LIMIT: too
+ * many jobs wait; the caller keeps it. */
 int helper_run(struct helper *h, struct helper_job *j);
 
-/* Waits for the one that is being done; done is called no more. NULL is legal. Not from inside
- * done. */
+/* Waits for the running job and does not call done any more. NULL is legal. Not from inside done.
+ */
 void helper_free(struct helper *h);
 
 #endif

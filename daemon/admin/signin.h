@@ -17,9 +17,9 @@
 #define SIGNIN_LIFE_S        (12 * 3600)
 #define SIGNIN_IDLE_S        3600
 #define SIGNIN_PER_MINUTE    10 /* tries from one source prefix (/24, /64) */
-#define SIGNIN_WAITING       2  /* at once, from one address or /64; */
+#define SIGNIN_WAITING       2  /* in the queue, from one address or /64; */
 #define SIGNIN_WAITING_WIDE  4  /* from one /24 or /48: a quarter of the queue */
-/* for one name, from prefixes that nobody has signed in from by that name since the start */
+/* for one name, from prefixes without a successful sign-in by that name since the start */
 #define SIGNIN_NAME_PER_MINUTE 60
 
 struct helper;
@@ -37,10 +37,10 @@ int signin_start(struct helper *helper, struct refusals *refusals, struct signin
 
 struct signin_try {
 	const char *name, *password;
-	const char *new_password; /* to be the account's from now on; NULL: the same stays */
+	const char *new_password; /* becomes the account's password; NULL: no change */
 };
 
-/* Copies what is tried. 0 and a ticket; -E_LIMIT and in how many seconds to try again. */
+/* Copies what is tried. 0 and a ticket; -E_LIMIT and the seconds until the next try. */
 int signin_begin(struct signin *in, const struct addr *from, const struct signin_try *what,
                  char ticket[SIGNIN_SECRET_STRLEN], unsigned *retry_s);
 
@@ -56,12 +56,12 @@ int signin_check(struct signin *in, struct store *s, const char *login, struct s
 /* The actor of the audit; a long name is cut between characters. */
 void signin_actor(const char *name, char actor[STORE_ACTOR_MAX]);
 
-/* How many times the name or the password was wrong, since the start. */
+/* Wrong names and passwords since the start. */
 uint64_t signin_refused(const struct signin *in);
 
 void signin_end(struct signin *in, const char *login);
 
-/* The helper is gone already. NULL is legal. */
+/* Free the helper first. NULL is legal. */
 void signin_stop(struct signin *in);
 
 #endif

@@ -18,7 +18,7 @@
 #define VERB_PAGE_MAX     1000
 #define VERB_TIME_STRLEN  32
 
-/* Of arguments and of an answer's members. */
+/* For arguments and for an answer's members. */
 enum verb_type {
 	VERB_TEXT,
 	VERB_SECRET, /* text; the command line reads it from standard input */
@@ -36,10 +36,10 @@ enum verb_type {
 
 enum {
 	ARG_REQUIRED = 1 << 0,
-	ARG_WORD = 1 << 1,   /* the command line takes it without a flag */
-	ARG_ONE_OF = 1 << 2, /* exactly one of those so marked has to be there */
+	ARG_WORD = 1 << 1,   /* on the command line, without a flag */
+	ARG_ONE_OF = 1 << 2, /* exactly one of those with this mark is required */
 	ARG_PAGE = 1 << 3,   /* the command line gets all pages by itself */
-	ARG_REALM = 1 << 4,  /* the command line has it from its option realm */
+	ARG_REALM = 1 << 4,  /* from the command line's option realm */
 };
 
 struct verb_arg {
@@ -96,10 +96,10 @@ enum verb_access {
 };
 
 enum {
-	VERB_NEEDS_SERVER = 1 << 0, /* it means nothing on the store alone */
+	VERB_NEEDS_SERVER = 1 << 0, /* meaningless on the store alone */
 	VERB_MAKES_STORE = 1 << 1,  /* the command line may use it before the first start */
 	VERB_NOT_ON_CLI = 1 << 2,
-	VERB_PLAIN = 1 << 3, /* the command line has no --json for it */
+	VERB_PLAIN = 1 << 3, /* no --json on the command line */
 };
 
 struct admin_task;
@@ -126,7 +126,7 @@ extern const struct verb users_verbs[], secrets_verbs[], tokens_verbs[], account
 /* The i-th row of all, NULL past the last. */
 const struct verb *verb_at(size_t i);
 
-/* By its name or its path, with ' ', '/' or '-' between the words; NULL: there is none. */
+/* By its name or its path, with ' ', '/' or '-' between the words; NULL: unknown. */
 const struct verb *verb_find(const char *name);
 
 /* Under /api/v1/admin/: "user/add"; "user list" is "users". */
@@ -139,58 +139,57 @@ const struct verb_arg *verb_arg(const struct verb *v, size_t i);
 /* JSON's word for a type. */
 const char *verb_type_text(enum verb_type type);
 
-/* An argument as somebody wrote it: of a query or of the command line. *out is new. -E_PARSE;
- * -E_INVAL for text that is not UTF-8. */
+/* Parses an argument from a query or from the command line. *out is new. -E_PARSE; -E_INVAL for
+ * text that is not UTF-8. */
 int verb_parse(const struct verb *v, const struct verb_arg *arg, const char *text, json_t **out,
                struct why *why);
 
-/* Whether the arguments (an object, or NULL for none) are those of the verb. -E_PARSE. */
+/* 0 when the verb takes these arguments (an object, or NULL for none). -E_PARSE. */
 int verb_check(const struct verb *v, const json_t *args, struct why *why);
 
 /* "2026-11-22T13:14:15Z", or with milliseconds. */
 const char *verb_time_text(int64_t at_ms, bool with_ms, char out[VERB_TIME_STRLEN]);
 
-/* Back; ends the walk at the first of anything else. Milliseconds since 1970, or -E_PARSE. */
+/* The reverse; stops at the first other character. Milliseconds since 1970, or -E_PARSE. */
 int verb_time_parse(const char *text, int64_t *at_ms);
 
 /* ---- for the verbs' functions ---- */
 
-/* One verb under way. */
+/* A running verb. */
 struct admin_task {
 	struct admin *admin; /* NULL on the helper's thread */
 	struct store *store; /* this thread's */
 	const struct admin_caller *caller;
 	const struct verb *verb;
 	const json_t *args; /* checked */
-	json_t *result;     /* to be set */
+	json_t *result;     /* the function sets it */
 	struct admin_later *later;
 };
 
-/* NULL or the default when it was not given. Durations and times are in seconds. */
+/* NULL or the default when not given. Durations and times are in seconds. */
 const char *task_text(const struct admin_task *t, const char *name);
 int64_t task_number(const struct admin_task *t, const char *name, int64_t def);
 bool task_flag(const struct admin_task *t, const char *name);
 
-/* Takes over result; NULL is want of memory. */
+/* Takes result; NULL means out of memory. */
 int task_done(struct admin_task *t, json_t *result, struct why *why);
 
-/* For `return task_later(...)`: has fn, which may take its time, do the verb on the helper's
- * thread, with t->store and the arguments alone; at once where there is no such thread. -E_LATER,
- * -E_LIMIT, -E_NOMEM. */
+/* For `return task_later(...)`: runs fn, which may be slow, on the helper's thread, with only
+ * t->store and the arguments; without such a thread, at once. -E_LATER, -E_LIMIT, -E_NOMEM. */
 int task_later(struct admin_task *t, verb_fn *fn, struct why *why);
 
 /* A verb that changes something is done, or was refused. */
 void task_finish(struct admin *a, const char *verb, const char *actor, int err);
 
-/* An act that is not the store's own. When the store cannot be written it goes to the log alone: a
+/* Records an act outside of the store. If the store cannot be written, only the log gets it: a
  * server with a full disk can be drained. */
 void task_audit(struct admin_task *t, const char *act, const char *object);
 
-/* The password that is given, or one that is made. Then made is not empty. */
+/* The given password, or a new one; a new one is also in made, which is otherwise empty. */
 int task_password(const struct admin_task *t, char made[STORE_PASSWORD_STRLEN],
                   const char **password, struct why *why);
 
-/* New values for an answer: text of any bytes as it is shown (text.h), times; null for 0. */
+/* New values for an answer: text of any bytes in its printable form (text.h), times; null for 0. */
 json_t *json_shown(const char *text, size_t len);
 json_t *json_time(int64_t at_s);
 json_t *json_time_ms(int64_t at_ms);
@@ -198,7 +197,7 @@ json_t *json_time_ms(int64_t at_ms);
 /* A page of a list. */
 struct rows {
 	json_t *array;
-	const char *after; /* the key that the page begins behind, or NULL */
+	const char *after; /* the key that the page begins after, or NULL */
 	int64_t limit;     /* 0: none */
 	bool more;
 	char last[600]; /* the key of the last row */
@@ -207,7 +206,7 @@ struct rows {
 /* From the arguments limit and after. */
 int rows_begin(struct rows *rows, const struct admin_task *t, struct why *why);
 
-/* Adds a row (stolen). 0, -E_NOMEM, or ROWS_FULL: it did not fit, and the walk is to end. */
+/* Adds a row (stolen). 0, -E_NOMEM, or ROWS_FULL: no room, end the walk. */
 #define ROWS_FULL 1
 int rows_add(struct rows *rows, const char *key, json_t *row);
 
@@ -220,12 +219,11 @@ int rows_done(struct rows *rows, struct admin_task *t, int err, const char *name
 #define MEMBER_NEXT                                                                                \
 	MEMBER_OR_NULL("next", VERB_TEXT, "Where the next page begins; null on the last")
 
-/* How many allocations live on each of n secrets: adds them to the counts. False: a worker has not
- * answered, or there is no memory. */
+/* Counts the allocations of each of n secrets and adds them to counts. False: a worker has not
+ * answered, or out of memory. */
 bool sessions_count(struct admin_task *t, const int64_t *ids, size_t n, uint64_t *counts);
 
-/* The newest of them that live on a secret, as the verb "sessions" tells of them; NULL: no memory.
- */
+/* The newest sessions of a secret, in the form of the verb "sessions"; NULL: out of memory. */
 json_t *sessions_of_secret(struct admin_task *t, int64_t id);
 
 extern const struct verb_member session_members[];

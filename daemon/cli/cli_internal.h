@@ -36,8 +36,8 @@ struct cli {
 /* "serve", the verbs of administration, and the other local ones. NULL past the last. */
 const struct verb *cli_verb_at(size_t i);
 
-/* The verb that words begin with; *used is how many of them it takes. A group without its second
- * word ("user") matches nothing. */
+/* The verb at the start of words; *used is its number of words. A group without its second word
+ * ("user") matches nothing. */
 const struct verb *cli_find_verb(const char *const *words, int n, int *used);
 
 /* ---- words and flags (cli_args.c) ---- */
@@ -53,14 +53,15 @@ void cli_print_verb(FILE *out, const struct verb *v);
  * stop. */
 void cli_print_args(FILE *out, const struct verb *v, const char *format);
 
-/* Sorts what the configuration left of argv into flags and words, which begin with the verb. Then
- * the flags are checked and the words behind the verb are taken. Each: an exit status. */
+/* Sorts the rest of argv, after the configuration's flags, into flags and words, which begin with
+ * the verb. Then the second checks the flags and takes the words after the verb. Each returns an
+ * exit status. */
 int cli_parse(int argc, char **argv, struct cli *cli, const char **words, int *word_n,
               struct why *why);
 int cli_check_flags(const struct cli *cli, struct why *why);
 int cli_take_words(struct cli *cli, const char *const *words, int n, struct why *why);
 
-/* An argument as it was written, NULL if it was not given. */
+/* An argument's text, NULL if it was not given. */
 const char *cli_text(const struct cli *cli, const char *name);
 
 /* A verb returns an exit status; other than 0 it sets why. */
@@ -83,15 +84,15 @@ void cli_print_man_end(FILE *out);
 /* The user that runs this, for the audit. */
 const char *cli_actor(char buf[CLI_ACTOR_STRLEN]);
 
-/* Exit status. make: makes the store where there is none. */
+/* Returns an exit status. make: makes a missing store. */
 int cli_open_store(struct cli *cli, bool make, struct store **s, struct why *why);
 
-/* Text from the store or the server, so that it commands no terminal (base/text.h). Of the last
- * CLI_SHOWN_N calls: no line prints more. */
+/* A printable form of text from the store or the server, so that it cannot control the terminal
+ * (base/text.h). The last CLI_SHOWN_N results stay valid: no line prints more. */
 #define CLI_SHOWN_N 4
 const char *cli_shown(const char *text);
 
-/* What a verb has answered, for people. */
+/* Prints a verb's answer for people. */
 void cli_print_answer(const struct verb *v, const json_t *answer);
 
 /* Prints and releases value, which may be NULL (out of memory). Exit status. */

@@ -88,7 +88,7 @@ int conf_check(int *argc, char **argv, char *const *envp, struct conf *conf,
 enum conf_source_kind { SOURCE_DEFAULT, SOURCE_FILE, SOURCE_ENV, SOURCE_ARGS, SOURCE_SERVED };
 #define CONF_WHERE_MAX 256
 
-/* Where an option's value came from. */
+/* The source of an option's value. */
 struct conf_source {
 	enum conf_source_kind kind;
 	char where[CONF_WHERE_MAX]; /* "turnpike.conf:12: listen", "TURNPIKE_LISTEN", "--listen" */
@@ -117,10 +117,10 @@ void conf_print_man5(FILE *out);
 /* docs/configuration.md */
 void conf_print_markdown(FILE *out);
 
-/* The values in effect and where each came from; secrets are masked. */
+/* The values in effect and their sources; secrets are masked. */
 void conf_print_values(FILE *out, const struct conf *conf, const struct conf_source *sources);
 
-/* Whether the PROXY protocol is spoken on that one of listen. */
+/* True when that listen address uses the PROXY protocol. */
 static inline bool conf_listen_proxies(const struct conf *conf, size_t i)
 {
 	return conf->listen.proxy >> i & 1;

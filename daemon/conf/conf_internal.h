@@ -45,7 +45,7 @@ extern const size_t conf_row_n;
 /* NULL if there is none. */
 const struct conf_option *conf_option_find(const char *name);
 
-/* The option that somebody who wrote name may have meant; NULL if none is near. */
+/* The option whose name is nearest to a mistyped one; NULL if none is near. */
 const struct conf_option *conf_option_near(const char *name);
 
 /* "relay_ports" -> "--relay-ports" and "TURNPIKE_RELAY_PORTS". */
@@ -54,27 +54,27 @@ const char *conf_env_name(const struct conf_option *o, char buf[CONF_NAME_MAX]);
 
 /* ---- conf_value.c: texts to values, and back ---- */
 
-/* Sets the member from text; a list is appended to, a single value replaced. why gets what is
- * wrong and the fix, without the place. -E_PARSE, -E_NOMEM. */
+/* Sets the member from text; a list grows, a single value is replaced. why gets the problem and the
+ * fix, without the place. -E_PARSE, -E_NOMEM. */
 int conf_value_set(struct conf *conf, const struct conf_option *o, const char *text,
                    struct why *why);
 
 /* Empties the member. */
 void conf_value_clear(struct conf *conf, const struct conf_option *o);
 
-/* What conf_value_set() would take for the same value; for free(). NULL when out of memory. */
+/* A text from which conf_value_set() makes the same value; for free(). NULL when out of memory. */
 char *conf_value_text(const struct conf *conf, const struct conf_option *o);
 
 /* ---- conf_rules.c, conf_unsafe.c: what contradicts what, and what is dangerous ---- */
 
-/* Whether somebody outside of this network may be able to reach the server. */
+/* True when clients outside of this network may be able to reach the server. */
 bool conf_is_public(const struct conf *conf);
 
-/* Which range that leads to this host itself or to a cloud's metadata service overlaps with it;
- * NULL: none. relay_allow_unsafe has to repeat those. */
+/* The range that overlaps with this one and leads to this host itself or to a cloud's metadata
+ * service; NULL: none. relay_allow_unsafe must repeat those. */
 const char *conf_danger_of(const struct prefix *range);
 
-/* Tells each contradiction. */
+/* Reports each contradiction. */
 void conf_rules(const struct conf *conf, const struct conf_source *sources,
                 void (*problem)(void *ctx, const char *text), void *ctx);
 
@@ -113,7 +113,7 @@ void conf_rules(const struct conf *conf, const struct conf_source *sources,
 /* Breaks text into lines of at most width columns, each begun with prefix. */
 void conf_print_wrapped(FILE *out, const char *prefix, const char *text, int width);
 
-/* With what roff takes for its own escaped. */
+/* Prints text with roff's own characters escaped. */
 void conf_print_roff(FILE *out, const char *text);
 
 #endif

@@ -9,14 +9,14 @@
 
 #define CONF_NAMES_MAX 768
 
-/* Where the configuration came from: the whole command line and the environment. Borrowed. */
+/* The sources of the configuration: the whole command line and the environment. Borrowed. */
 struct conf_input {
 	int argc;
 	char **argv;
 	char *const *envp;
 };
 
-/* A configuration and what made it. The address of conf stays, so that others can hold it. */
+/* A configuration and its sources. conf keeps its address, so that others can hold it. */
 struct conf_live {
 	struct conf conf;
 	struct conf_source *sources;
@@ -25,15 +25,15 @@ struct conf_live {
 
 struct conf_pending;
 
-/* What is different now: names of options, separated by commas. */
+/* The changed options: their names, separated by commas. */
 struct conf_changes {
 	char changed[CONF_NAMES_MAX]; /* in effect */
 	char restart[CONF_NAMES_MAX]; /* not before a restart */
 };
 
-/* Reads it all again, and puts what is reloadable into live->conf for a try. The caller then says
- * conf_reload_end(), having freed nothing of live meanwhile. On failure live is as it was; problem
- * (may be NULL) hears all of it. Codes as conf_read(). */
+/* Reads everything again, and puts the reloadable options into live->conf on trial. The caller then
+ * calls conf_reload_end(), and frees nothing of live before. On failure live is unchanged; problem
+ * (may be NULL) gets every problem. Codes as conf_read(). */
 int conf_reload_begin(struct conf_live *live, struct conf_pending **out,
                       struct conf_changes *changes, void (*problem)(void *ctx, const char *text),
                       void *ctx, struct why *why);
@@ -41,12 +41,12 @@ int conf_reload_begin(struct conf_live *live, struct conf_pending **out,
 /* Keeps the new values, or puts the old ones back. */
 void conf_reload_end(struct conf_live *live, struct conf_pending *pending, bool keep);
 
-/* Whether the option is among changes->changed. */
+/* True when the option is among changes->changed. */
 bool conf_changed(const struct conf_changes *changes, const char *name);
 
 #define RELOAD_TEXT_MAX 2048
 
-/* How a reload went. */
+/* The result of a reload. */
 struct reload_report {
 	bool ok;
 	char text[RELOAD_TEXT_MAX]; /* lines for the operator */

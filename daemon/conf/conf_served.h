@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What the server on a data directory was started with, for the command line:
- * `turnpike --data DIR user add` means that server's realm, and the doctor its
- * ports, though neither was told them again.
+ * The settings of the server on a data directory, for the command line: `turnpike --data DIR user
+ * add` uses that server's realm, and the doctor its ports, without being told them again.
  */
 #ifndef DAEMON_CONF_SERVED_H
 #define DAEMON_CONF_SERVED_H
 
 #include "daemon/conf/conf.h"
 
-/* Replaces DATA/served.json: what is not at its default, without secrets. 0, -E_NOMEM, or the
- * system's code. */
+/* Replaces DATA/served.json with the options that are not at their defaults, without secrets. 0,
+ * -E_NOMEM, or the system's code. */
 int conf_served_write(const struct conf *conf, const struct conf_source *sources, struct why *why);
 
 /* Gives each option that nobody has set the value that the last server on conf->data had, with its

@@ -24,15 +24,15 @@ struct conf_type {
 	size_t element;      /* bytes of a value in a list; 0: the option holds one value */
 	bool bounds_in_help; /* --help says minimum and maximum */
 
-	/* May be NULL. Whether the text is a value. Not 0: it is not, why says the fix. */
+	/* May be NULL. 0 when the text is a value; otherwise why has the fix. */
 	int (*check)(const struct conf_option *o, const char *text, struct why *why);
 	/* Sets the one value, or adds one to the list. -E_PARSE with the fix in why, -E_NOMEM. */
 	int (*parse)(const struct conf_option *o, const char *text, void *m, struct why *why);
-	/* Writes the i-th value (of a single one: i = 0), so that parse() takes it again. */
+	/* Writes the i-th value (of a single one: i = 0) in a form that parse() takes. */
 	void (*print)(FILE *out, const struct conf_option *o, const void *m, size_t i);
-	/* May be NULL. Frees what the value at v holds, and wipes it first if it is secret. */
+	/* May be NULL. Frees the value at v, and wipes it first if it is secret. */
 	void (*clear)(void *v, bool secret);
-	/* May be NULL. What bounds a value, for documents: "0 to 256 s". */
+	/* May be NULL. A value's bounds, for documents: "0 to 256 s". */
 	void (*document)(const struct conf_option *o, char text[CONF_BOUNDS_MAX]);
 };
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What the takers of coturn's directives share, by kind: import_net.c,
- * import_users.c, and import_take.c for the rest and the table.
+ * Shared by the handlers of coturn's directives, by kind: import_net.c, import_users.c, and
+ * import_take.c for the rest and the table.
  */
 #ifndef DAEMON_IMPORT_TAKE_H
 #define DAEMON_IMPORT_TAKE_H
 
 #include "daemon/import/import.h"
 
-/* One directive's value: says what became of it, once. */
+/* Handles one directive's value, and gives one verdict. */
 typedef void import_take_fn(struct import *im, const char *value);
 
 /* A declaration for each that the table names. */
@@ -22,14 +22,14 @@ typedef void import_take_fn(struct import *im, const char *value);
 char *import_copy(struct import *im, const char *text);
 void import_add(struct import *im, struct import_texts *t, const char *text);
 bool import_has(const struct import_texts *t, const char *text);
-/* As coturn's atoi(): what follows the number does not count; 0 where there is none. */
+/* As coturn's atoi(): ignores what follows the number; 0 without one. */
 int import_int(const char *value);
 
-/* Sets or, for a list, appends; what our parser does not take is left with its reason. */
+/* Sets or, for a list, appends; a value that our parser refuses is left out with its reason. */
 bool import_put(struct import *im, enum conf_option_index at, const char *text);
-/* The same, and says so. */
+/* The same, with a verdict. */
 void import_take(struct import *im, enum conf_option_index at, const char *text);
-/* The number, and says what it is where the value has more than digits. */
+/* Sets the number; the verdict says it if the value has more than digits. */
 void import_take_int(struct import *im, enum conf_option_index at, const char *value, int64_t n);
 
 /* Once all is read. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Who gets a relay credential, and what is in it.
+ * Decides which callers get a relay credential, and fills it.
  */
 #ifndef DAEMON_GRANT_H
 #define DAEMON_GRANT_H
@@ -19,28 +19,27 @@ struct wall;
 struct grant {
 	const struct conf *conf;
 	struct store_snapshot *users; /* borrowed; the owner swaps it for a newer one */
-	struct books *books;          /* borrowed; may be NULL: hears of tokens that are used */
+	struct books *books;          /* borrowed; may be NULL: records the use of tokens */
 	struct issue_rate *rate;      /* borrowed; may be NULL: no limits */
 	struct guest_links *links;    /* borrowed */
 	struct refusals *refusals;    /* borrowed; may be NULL: wrong tokens leave no line */
-	/* Notes a credential for a user whose others were revoked (store_reissue()), and has the
-	 * workers know it. 0 or the store's codes. */
+	/* Records a credential for a user whose others were revoked (store_reissue()), and tells
+	 * the workers. 0 or the store's codes. */
 	int (*reissue)(void *ctx, const char *username);
 	void *reissue_ctx;
 	const struct wall *wall;                   /* borrowed; may be NULL */
 	uint64_t issued, denied, limited, revoked; /* since the start */
 };
 
-/* Whether the caller has proven that it belongs to this machine: its browser has used a link. */
+/* True when the caller has proven that it is on this machine: its browser has used a link. */
 bool grant_is_local(const struct grant *g, const struct caller *caller);
 
-/* Whether the caller may see what is the operator's: it shows a token for it (STORE_SCOPE_...), or
- * none and is local. 0; -E_DENIED (401); -E_SCOPE (403): a token for something
- * else. */
+/* 0 when the caller may see the operator's data: it has a token for them (STORE_SCOPE_...), or none
+ * and is local. -E_DENIED (401); -E_SCOPE (403): a token for another scope. */
 int grant_trust(const struct grant *g, const struct caller *caller, unsigned scope);
 
-/* Who the caller's token says that he is, for the audit. -E_DENIED without a good one, -E_SCOPE
- * with one for something else. */
+/* The actor that the caller's token names, for the audit. -E_DENIED without a valid one, -E_SCOPE
+ * with one for another scope. */
 int grant_actor(const struct grant *g, const struct caller *caller, unsigned scope,
                 char actor[STORE_ACTOR_MAX]);
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What a client needs to use this appliance as its ICE server: URIs and a
- * time-limited credential (draft-uberti-behave-turn-rest-00), in the shapes
- * that clients ask for.
+ * The data a client needs to use this appliance as its ICE server: URIs and a time-limited
+ * credential (draft-uberti-behave-turn-rest-00), in the shapes that clients ask for.
  */
 #ifndef DAEMON_ICE_H
 #define DAEMON_ICE_H
@@ -20,15 +19,15 @@
 
 struct ice_grant {
 	struct credential credential; /* username "expiry:name" and its password */
-	int64_t ttl_s;                /* what it lasts */
-	int64_t ttl_asked_s;          /* what was asked for, 0: nothing; above ttl_s: it was cut */
-	bool strict;                  /* what is opened with it ends when it expires */
-	unsigned retry_after_s;       /* of a grant that was refused for the rate */
+	int64_t ttl_s;                /* its lifetime */
+	int64_t ttl_asked_s;          /* as requested, 0: none; above ttl_s: it was cut */
+	bool strict;                  /* sessions opened with it end when it expires */
+	unsigned retry_after_s;       /* for a grant refused by the rate limit */
 	size_t uri_n;                 /* stun: first, then turn: */
 	char uri[ICE_URI_MAX][ICE_URI_STRLEN];
 };
 
-/* The port behind the URIs: what the appliance listens on, best first. */
+/* The ports behind the URIs: the appliance's listeners, best first. */
 struct ice_endpoint {
 	enum { ICE_UDP, ICE_TCP, ICE_TLS } transport;
 	uint16_t port;

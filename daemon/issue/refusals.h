@@ -17,8 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define REFUSALS_PER_SOURCE 30  /* lines a minute; more than any filter needs to act */
-#define REFUSALS_PER_MINUTE 600 /* of all sources together */
+#define REFUSALS_PER_SOURCE 30  /* per minute; more than any filter needs to act */
+#define REFUSALS_PER_MINUTE 600 /* all sources together */
 
 struct refusals;
 

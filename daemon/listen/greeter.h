@@ -23,26 +23,27 @@ struct greeter_ops {
 	void (*turn)(void *ctx, const struct arrival *a);
 };
 
-/* The bytes of the answer to a request that is none; to be freed, NULL when out of memory. */
+/* The bytes of the answer to a malformed request; the caller frees them; NULL when out of memory.
+ */
 typedef char *greeter_fault_fn(const struct http_fault *fault, size_t *len);
 
 struct greeter_conf {
-	const struct conf_prefixes *proxy_from;    /* who may speak PROXY */
-	const struct conf_prefixes *trusted_proxy; /* who may speak HTTP for others */
+	const struct conf_prefixes *proxy_from;    /* may send PROXY headers */
+	const struct conf_prefixes *trusted_proxy; /* may send HTTP for others */
 	bool proxy_listeners; /* PROXY is spoken on the listeners that say so: there always, else
-	                         never. Without: by all of proxy_from, wherever they come */
+	                       * never. Without: by all of proxy_from, wherever they come */
 	struct net_sources *sources;
-	uint32_t first_message_timeout_ms; /* how long they may take */
-	uint32_t max;            /* how many there may be that have not said what they are */
-	greeter_fault_fn *fault; /* what is said to bad HTTP */
+	uint32_t first_message_timeout_ms; /* the time limit for the first message */
+	uint32_t max;                      /* the limit of connections with an unknown protocol */
+	greeter_fault_fn *fault;           /* the answer to bad HTTP */
 };
 
-/* What can be wrong with the PROXY header of a connection, which is closed then. */
+/* The faults of a PROXY header; the connection is closed. */
 #define GREETER_FAULT_TABLE(X)                                                                     \
-	X(GREETER_MISSING, "missing")       /* there is none where there has to be one */          \
-	X(GREETER_UNEXPECTED, "unexpected") /* there is one where nobody may send one */           \
-	X(GREETER_MALFORMED, "malformed")   /* it is none of version 1 or 2 */                     \
-	X(GREETER_STRANGER, "stranger")     /* who sends it is not in proxy_from */
+	X(GREETER_MISSING, "missing")       /* required, but not there */                          \
+	X(GREETER_UNEXPECTED, "unexpected") /* not allowed, but there */                           \
+	X(GREETER_MALFORMED, "malformed")   /* neither version 1 nor 2 */                          \
+	X(GREETER_STRANGER, "stranger")     /* the sender is not in proxy_from */
 
 enum greeter_fault {
 #define X(name, text) name,
@@ -55,7 +56,7 @@ enum greeter_fault {
 struct greeter *greeter_new(struct event_base *base, const struct greeter_conf *conf,
                             const struct greeter_ops *ops, void *ctx);
 
-/* For those that come from now on: how long they may take, how many may be undecided. */
+/* For new connections: their time limit, and the limit of undecided ones. */
 void greeter_set_limits(struct greeter *g, uint32_t first_message_timeout_ms, uint32_t max);
 
 /* Takes an accepted non-blocking socket. proxy: of a listener that speaks PROXY. */
@@ -64,13 +65,13 @@ void greeter_take(struct greeter *g, int fd, const struct addr *client, bool pro
 /* Takes HTTP that a worker has taken the TLS off. a->source is not looked at. */
 void greeter_take_http(struct greeter *g, const struct arrival *a);
 
-/* Refused since a limit was reached. */
+/* Refused at a limit. */
 uint64_t greeter_refused(const struct greeter *g);
 
 /* Closed for their PROXY header, by fault. */
 void greeter_get_faults(const struct greeter *g, uint64_t faults[GREETER_FAULT_N]);
 
-/* Closes those that have not said enough. NULL is legal. */
+/* Closes undecided connections. NULL is legal. */
 void greeter_free(struct greeter *g);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * This host's addresses, and word of their changes, from the kernel's routing
- * socket (rtnetlink(7)).
+ * This host's addresses, and notice of their changes, from the kernel's routing socket
+ * (rtnetlink(7)).
  */
 #ifndef DAEMON_HOST_H
 #define DAEMON_HOST_H
@@ -17,25 +17,24 @@ struct host_watch;
 
 struct host_addr {
 	struct addr addr; /* port 0 */
-	/* Of an interface that is up, and known to be nobody else's (RFC 4862 section 5.4): until
-	 * then nothing can be bound to it. */
+	/* On an interface that is up, and proven unique (RFC 4862 section 5.4): until then nothing
+	 * can be bound to it. */
 	bool usable;
-	bool
-	    passing; /* temporary (RFC 8981) or deprecated: another is better for what is to last */
+	bool passing; /* temporary (RFC 8981) or deprecated: prefer another for lasting use */
 };
 
 /* Every address of every interface. *out is for free(). -E_NOMEM, -E_IO, -E_DENIED. */
 int host_addresses(struct host_addr **out, size_t *n, struct why *why);
 
-/* The ranges of the local routing table: what the kernel takes for this host itself. Beside the
- * addresses' own these are such as an operator or a cloud's agent adds (`ip route add local`),
+/* The ranges of the local routing table: the kernel takes them for this host itself. Beside the
+ * addresses' own there are those that an operator or a cloud's agent adds (`ip route add local`),
  * which no interface has. *out is for free(). Codes as above. */
 int host_local_ranges(struct prefix **out, size_t *n, struct why *why);
 
 typedef void host_changed_fn(void *ctx);
 
-/* Has fn called, from the loop and within a tenth of a second, when addresses or interfaces have
- * changed, or the local routing table has, or may have. 0, or a code with why set. */
+/* Calls fn, from the loop and within a tenth of a second, when addresses, interfaces or the local
+ * routing table have changed, or may have. 0, or a code with why set. */
 int host_watch_new(struct event_base *base, host_changed_fn *fn, void *ctx, struct host_watch **out,
                    struct why *why);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The head of an HTTP request, looked at before libwebsockets reads it: what it
- * would answer with a page of its own, or with nothing at all, is found here and
- * answered as everything else is.
+ * Checks the head of an HTTP request before libwebsockets reads it. libwebsockets would answer some
+ * faults with a page of its own, or not at all; this finds them, so that they get an answer like
+ * any other.
  */
 #ifndef DAEMON_HTTP_HEAD_H
 #define DAEMON_HTTP_HEAD_H
@@ -15,19 +15,19 @@
 #define HTTP_LINES_MAX  64 /* it counts these and the parameters together, up to 90 */
 #define HTTP_PARAMS_MAX 24
 
-/* What is wrong with it. */
+/* A fault in the head. */
 struct http_fault {
 	int status;
 	const char *code, *message;
 };
 
-/* Behind the empty line; 0: it is not there yet. */
+/* The offset after the empty line; 0: not there yet. */
 size_t http_head_end(const uint8_t *head, size_t len);
 
-/* 0; -E_LATER: *need bytes, counted from the start; -E_PARSE and what to answer. */
+/* 0; -E_LATER: *need bytes, counted from the start; -E_PARSE and the answer. */
 int http_head_check(const uint8_t *head, size_t len, struct http_fault *out, size_t *need);
 
-/* The one for a head that did not come in time. */
+/* The fault of a head that came too late. */
 extern const struct http_fault http_head_late;
 
 #endif

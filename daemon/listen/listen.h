@@ -16,8 +16,8 @@ struct greeter;
 
 struct listener;
 
-/* Takes a listening socket, also on failure, and hands what it accepts to the greeter; proxy: it
- * comes with a PROXY header. -E_NOMEM. */
+/* Takes a listening socket, also on failure, and hands accepted connections to the greeter; proxy:
+ * they begin with a PROXY header. -E_NOMEM. */
 int listener_new(struct event_base *base, int fd, bool proxy, struct greeter *greeter,
                  struct listener **out, struct why *why);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What is said once of an address, and not with each of its connections.
+ * Logs a notice once per address, not for each of its connections.
  */
 #ifndef DAEMON_TOLD_ONCE_H
 #define DAEMON_TOLD_ONCE_H
@@ -13,7 +13,7 @@
 	8 /* of more addresses nothing is said: the log is no list of the Internet                 \
 	   */
 
-/* Zeroed at first. Strangers cannot use up what is there for this host and its network. */
+/* Zeroed at first. Strangers cannot use up the slots of this host and its network. */
 struct told_once {
 	struct addr near[TOLD_ONCE_MAX], far[TOLD_ONCE_MAX];
 	size_t near_n, far_n;

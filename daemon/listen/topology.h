@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What the configured addresses mean for the TURN server on this host, whose
- * addresses may change: where it listens, where it relays from, what it is
- * called outside, and who can be no peer.
+ * Derives from the configured addresses and this host's changing ones where the TURN server
+ * listens, which addresses it relays from, its outside addresses, and the forbidden peers.
  */
 #ifndef DAEMON_TOPOLOGY_H
 #define DAEMON_TOPOLOGY_H
@@ -11,12 +10,12 @@
 #include "daemon/listen/host.h"
 #include "turn/turn.h"
 
-/* An address that goes may be back at once (a lease that is renewed, an interface that is set down
- * and up): for so long, what is built on it lives. */
+/* An address that goes may be back at once (a renewed lease, an interface set down and up):
+ * sessions on it live for so long. */
 #define TOPOLOGY_GRACE_MS 5000
 
-/* An address to serve. A wildcard stands for every address that the host has: a reply must leave
- * from the address that was asked. */
+/* An address to serve. A wildcard stands for each of the host's addresses: a reply must leave from
+ * the address that got the request. */
 struct listen_addr {
 	struct addr addr; /* with port, never a wildcard */
 	bool loopback;
@@ -24,7 +23,7 @@ struct listen_addr {
 	bool served;  /* the workers have its sockets; for whoever owns the topology */
 	bool refused; /* they could not be opened, and that was logged; likewise */
 	enum turn_presence presence;
-	uint64_t lost_ms; /* when it went */
+	uint64_t lost_ms; /* when it left */
 };
 
 /* Beside a turn_relay, by the same index. */
@@ -45,53 +44,54 @@ struct topology {
 	struct relay_note relay_note[TURN_RELAYS_MAX];
 	bool relay_public[TURN_RELAYS_MAX]; /* its external address is no special-purpose one */
 	size_t relay_n;
-	struct host_addr *host; /* what the host had when it was last looked at */
+	struct host_addr *host; /* the host's addresses at the last look */
 	size_t host_n;
-	struct prefix *local; /* the ranges that its kernel took for its own */
+	struct prefix *local; /* the kernel's local ranges at that time */
 	size_t local_n;
 };
 
-/* Logs what was chosen, and warns where peers on the Internet cannot be reached, and where the
- * configuration names addresses that the host does not have (yet). 0 or a code; why names the
- * setting and the fix. */
+/* Logs its choices, and warns if peers on the Internet cannot be reached, or if the configuration
+ * names addresses that the host does not have (yet). 0 or a code; why names the setting and the
+ * fix. */
 int topology_new(const struct conf *conf, struct topology *t, struct why *why);
 
-/* Looks at the host again. *changed: something is another than before, the list of its addresses
- * included; *again_ms: when to look again though the kernel tells no change, 0: not at all. now_ms
- * is monotonic. 0; or a code, and t is as it was. */
+/* Looks at the host again. *changed: something has changed, including the list of its addresses;
+ * *again_ms: when to look again without a notice from the kernel, 0: never. now_ms is monotonic. 0;
+ * or a code, and t is unchanged. */
 int topology_follow(const struct conf *conf, struct topology *t, uint64_t now_ms, bool *changed,
                     uint64_t *again_ms, struct why *why);
 
 /* The relay for clients that came in on this address, by family; or TURN_NO_RELAY. */
 int topology_relay_for(const struct topology *t, const struct listen_addr *from, int family);
 
-/* What clients call a local address: itself, or external_ip's word for it. Port 0. */
+/* The address that clients use for a local one: itself, or the one mapped by external_ip. Port 0.
+ */
 struct addr topology_external(const struct conf *conf, const struct addr *local);
 
-/* Whether a listener takes part in NAT behaviour discovery: its address is named in listen, not
- * covered by a wildcard, so that the operator has chosen the two addresses. */
+/* True when a listener takes part in NAT behaviour discovery: listen names its address, rather than
+ * a wildcard, so the operator has chosen the two addresses. */
 bool topology_discovers(const struct conf *conf, const struct listen_addr *l);
 
-/* Once ports are known: who can be a peer. *out is for peer_policy_free(). -E_NOMEM. */
+/* Makes the policy for peers; ports must be known. *out is for peer_policy_free(). -E_NOMEM. */
 int topology_policy(const struct conf *conf, const struct topology *t, struct peer_policy **out,
                     struct why *why);
 
-/* Whether the address is on this host and can be bound. */
+/* True when the address is on this host and can be bound. */
 bool topology_has(const struct topology *t, const struct addr *a);
 
-/* A port where listen has [::] and nothing of IPv4, whose clients are not served there though the
- * host could; 0: there is none. */
+/* A port on which listen has [::] but no IPv4 although the host has it: IPv4 clients are not served
+ * there. 0: none. */
 uint16_t topology_ipv6_only_port(const struct topology *t);
 
 void topology_free(struct topology *t);
 
 /* ---- for topology_follow.c ---- */
 
-/* Which relays the Internet can reach: those whose address, inside or as mapped, is global. A host
- * with such an address knows it without being told. */
+/* Finds the relays that the Internet can reach: those with a global address, inside or mapped. A
+ * host with such an address needs no setting for it. */
 int topology_find_public(struct topology *t, struct why *why);
 
-/* The operator sees what the guess was: a line for a relay; and the warnings. */
+/* Logs the choice for the operator: a line per relay; and the warnings. */
 void topology_log_relay(const struct topology *t, size_t i);
 void topology_warn(const struct topology *t, const struct conf *conf);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What the relay carried lately, for drawing: a sample a second for ten
- * minutes, one a minute for a day, in two rings of fixed size.
+ * The relay's recent traffic, for charts: a sample a second for ten minutes, one a minute for a
+ * day, in two rings of fixed size.
  */
 #ifndef DAEMON_HISTORY_H
 #define DAEMON_HISTORY_H
@@ -17,7 +17,7 @@ struct history_input {
 	uint64_t to_peer_bytes, to_client_bytes, allocations, calls;
 };
 
-/* Of one step: bytes a second each way, and the rest as it stood at its end. */
+/* One step: bytes per second each way, and the other values at its end. */
 struct history_sample {
 	int64_t at_s; /* Unix time of its end */
 	uint64_t to_peer_rate, to_client_rate, allocations, calls;
@@ -30,10 +30,10 @@ struct history {
 	int64_t last_s, last_minute_s;
 };
 
-/* To be called about every second. */
+/* Call it about every second. */
 void history_add(struct history *h, int64_t now_s, const struct history_input *now);
 
-/* The i-th of the samples that there are, oldest first; NULL past the end. step_s: 1 or 60. */
+/* The i-th existing sample, oldest first; NULL past the end. step_s: 1 or 60. */
 const struct history_sample *history_at(const struct history *h, int step_s, size_t i);
 
 #endif

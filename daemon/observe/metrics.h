@@ -23,11 +23,11 @@ struct metrics {
 	struct worker *const *workers; /* borrowed */
 	uint64_t worker_n;
 	const struct topology *topo; /* borrowed */
-	uint64_t draining;           /* 1 or 0, as the others that are no number */
+	uint64_t draining;           /* 1 or 0, like the other flags */
 	uint64_t started_at_s, loaded_at_s, certificate_ends_at_s; /* Unix time */
 	uint64_t load_succeeded;
 	uint64_t connections;         /* TCP and DTLS, now */
-	uint64_t connections_refused; /* for their number */
+	uint64_t connections_refused; /* at the limit of connections */
 	uint64_t proxy_faults[GREETER_FAULT_N];
 	uint64_t signal_connections, signal_calls; /* now */
 	uint64_t signal_events[HUB_EVENT_N];
@@ -44,7 +44,7 @@ void metrics_collect(struct metrics *m, struct worker *const *workers, size_t n)
 
 uint64_t metrics_allocations_made(const struct metrics *m);
 
-/* To be freed; NULL when out of memory. */
+/* The caller frees it; NULL when out of memory. */
 char *metrics_text(const struct metrics *m);
 
 /* docs/metrics.md */

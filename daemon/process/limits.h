@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Descriptors: one for each relayed transport address, TCP connection and
- * listener. How many the configuration can come to need, and getting them.
+ * Descriptors: one for each relayed transport address, TCP connection and listener. Computes the
+ * number that the configuration can need, and raises the limit.
  */
 #ifndef DAEMON_LIMITS_H
 #define DAEMON_LIMITS_H
@@ -17,13 +17,14 @@ struct limits_need {
 	uint64_t all; /* these and LIMITS_SPARE */
 };
 
-/* relay_n is the number of addresses relayed on, listen_n of those listened on. An option of 0 (no
- * limit) counts as what max_connections says. */
+/* relay_n is the number of relay addresses, listen_n of listening ones. An option of 0 (no limit)
+ * counts as max_connections. */
 struct limits_need limits_need(const struct conf *conf, size_t relay_n, size_t listen_n,
                                size_t workers);
 
-/* Raises RLIMIT_NOFILE to the hard limit, and that one, too, where we may and it is too small.
- * Logs event=limits; warns with the numbers when it does not reach. Returns what there is. */
+/* Raises RLIMIT_NOFILE to the hard limit, and the hard limit too if it is too small and we are
+ * allowed to. Logs event=limits; warns with the numbers when it is not enough. Returns the limit.
+ */
 uint64_t limits_raise(const struct limits_need *need);
 
 #endif

@@ -21,10 +21,10 @@ struct sandbox_state {
 	bool seccomp;
 };
 
-/* Before the first thread, after privilege_drop(): Landlock binds this thread and what it starts,
- * and wants no_new_privs. data is the directory to write; read the files to be read again, of
- * which NULL and empty ones are skipped. A kernel that lacks one of the two is no failure: out
- * says what holds. -E_DENIED, -E_IO, -E_NOMEM. */
+/* Call it before the first thread, after privilege_drop(): Landlock binds this thread and those it
+ * starts, and requires no_new_privs. data is the directory to write; read the files to be read
+ * again (NULL and empty ones are skipped). A kernel that lacks one of the two is no failure: out
+ * says which holds. -E_DENIED, -E_IO, -E_NOMEM. */
 int sandbox_enter(const char *data, const char *const *read, size_t n, struct sandbox_state *out,
                   struct why *why);
 

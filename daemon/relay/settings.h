@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What the workers know of the configuration: immutable, shared by reference
- * count, replaced as a whole by a reload.
+ * The workers' view of the configuration: immutable, shared by reference count, replaced as a whole
+ * by a reload.
  */
 #ifndef DAEMON_SETTINGS_H
 #define DAEMON_SETTINGS_H
@@ -24,7 +24,7 @@ struct settings {
 	char *alternate_domain;
 };
 
-/* What outlives every reload. */
+/* Outlives every reload. */
 struct settings_base {
 	struct turn_quota *quota;
 	uint8_t ticket_key[TURN_TICKET_KEY_LEN];

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * A relay worker: a thread with its own loop, environment and TURN server. It
- * shares nothing with the others but the port pools and the quota; everything
- * else reaches it through its mailbox.
+ * A relay worker: a thread with its own loop, environment and TURN server. It shares only the port
+ * pools and the quota with the others; everything else reaches it through its mailbox.
  */
 #ifndef DAEMON_WORKER_H
 #define DAEMON_WORKER_H
@@ -26,7 +25,7 @@ struct worker_net {
 	void *ctx;
 	struct books *books; /* borrowed; gets the usage */
 	const struct wall *wall;
-	unsigned usage_interval_s; /* how often, of the allocations that live */
+	unsigned usage_interval_s; /* how often live allocations report */
 };
 
 /* Copies conf and listeners (whose sockets it takes over, also on failure); takes a reference of
@@ -35,33 +34,33 @@ int worker_start(const struct turn_conf *conf, const struct turn_listener_conf *
                  struct store_snapshot *users, const uint8_t nonce_key[TURN_NONCE_KEY_LEN],
                  const struct worker_net *net, struct worker **out, struct why *why);
 
-/* Users, secrets or tokens have changed: takes a reference; the allocations of users that are
- * gone are closed. */
+/* Users, secrets or tokens have changed: takes a reference; closes the allocations of deleted
+ * users. */
 void worker_set_users(struct worker *w, struct store_snapshot *users);
 
 /* A new configuration: takes a reference, copies net's limits and times. */
 void worker_set_settings(struct worker *w, struct settings *settings, const struct net_conf *net);
 
-/* What it serves from now on, as turn_set_listeners(): copies v, takes its sockets. */
+/* Replaces its listeners, as turn_set_listeners(): copies v, takes its sockets. */
 void worker_set_listeners(struct worker *w, const struct turn_listener_conf *v, size_t n);
 
-/* While true, new clients are sent to the alternate, or get 508; those that are here go on. */
+/* While true, sends new clients to the alternate, or answers 508; running sessions go on. */
 void worker_set_draining(struct worker *w, bool draining);
 
 void worker_set_nonce_key(struct worker *w, const uint8_t key[TURN_NONCE_KEY_LEN]);
 
-/* Has it serve an accepted connection; takes its socket and its source. */
+/* Serves an accepted connection; takes its socket and its source. */
 void worker_accept(struct worker *w, const struct net_client *c);
 
-/* For the handshakes from now on; takes a reference. */
+/* For handshakes from now on; takes a reference. */
 void worker_set_tls(struct worker *w, struct net_tls *tls);
 
-/* A sign of life: worker_answered() is false from a ping until the worker has heeded it. Both on
+/* A sign of life: worker_answered() is false from a ping until the worker has handled it. Both on
  * the main thread. */
 void worker_ping(struct worker *w);
 bool worker_answered(const struct worker *w);
 
-/* What it has counted so far, at most WORKER_REPORT_MS old. From any thread. */
+/* Its counters, at most WORKER_REPORT_MS old. From any thread. */
 #define WORKER_REPORT_MS 200
 struct worker_report {
 	struct turn_stats turn;
@@ -71,15 +70,15 @@ struct worker_report {
 };
 void worker_get_report(struct worker *w, struct worker_report *out);
 
-/* All workers in the order of their numbers, for what moves from one to another: borrowed.
- * Before the first worker_accept(). */
+/* All workers, ordered by number, for moves between them: borrowed. Call it before the first
+ * worker_accept(). */
 void worker_set_others(struct worker *w, struct worker *const *all, size_t n);
 
-/* Has fn work with the worker's server, on its thread. fn frees arg. 0 or -E_NOMEM (then arg stays
- * the caller's). */
+/* Calls fn with the worker's server, on its thread. fn frees arg. 0 or -E_NOMEM (then the caller
+ * keeps arg). */
 int worker_run(struct worker *w, void (*fn)(struct turn *t, void *arg), void *arg);
 
-/* Closes every allocation, ends the threads, frees. All together, since each may have mail for
+/* Closes every allocation, ends the threads, frees. All together, because each may have mail for
  * another. */
 void workers_stop(struct worker **w, size_t n);
 

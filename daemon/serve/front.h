@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Where connections go: greeted ones to the web or to a worker, and HTTP that a
- * worker has found inside TLS back to the web. Also the TURN server's TLS
- * contexts. Lives on the main thread.
+ * Routes connections: greeted ones to the web or to a worker, and HTTP inside TLS from a worker
+ * back to the web. Also holds the TURN server's TLS contexts. Lives on the main thread.
  */
 #ifndef DAEMON_FRONT_H
 #define DAEMON_FRONT_H
@@ -21,13 +20,13 @@ struct worker_net;
 int front_new(struct event_base *base, const struct conf *conf, const struct topology *topo,
               struct front **out, struct why *why);
 
-/* What listeners hand their connections to. */
+/* Listeners hand their connections to it. */
 struct greeter *front_greeter(struct front *f);
 
-/* What worker_start() wants to know; valid as long as f is. */
+/* For worker_start(); valid as long as f is. */
 const struct worker_net *front_worker_net(const struct front *f);
 
-/* Starts to hand over. web NULL: the web is about to stop. */
+/* Starts to route. web NULL: the web is about to stop. */
 void front_open(struct front *f, struct web *web, struct worker **workers, size_t worker_n);
 void front_close_web(struct front *f);
 
@@ -38,17 +37,17 @@ uint64_t front_refused(const struct front *f);
 /* TCP connections closed for their PROXY header, by fault. */
 void front_get_proxy_faults(const struct front *f, uint64_t faults[GREETER_FAULT_N]);
 
-/* For TURN's handshakes from now on; takes a reference. */
+/* For TURN's new handshakes; takes a reference. */
 void front_set_tls(struct front *f, struct net_tls *tls);
 
 /* Unix time at which the certificate in use ends; 0: not known. */
 int64_t front_cert_expires_at_s(const struct front *f);
 
-/* The configuration (whose address stays) has changed: limits and times of connections. The
- * workers' follow from front_worker_net(). */
+/* The configuration (at the same address) has changed: applies limits and times of connections. The
+ * workers get theirs from front_worker_net(). */
 void front_reconfigure(struct front *f);
 
-/* After listeners, web and workers. NULL is legal. */
+/* Free listeners, web and workers first. NULL is legal. */
 void front_free(struct front *f);
 
 #endif

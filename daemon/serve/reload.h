@@ -17,7 +17,7 @@ struct store;
 struct web;
 struct worker;
 
-/* What a reload touches: borrowed, but for what reload_start() makes. */
+/* The parts that a reload changes: borrowed, except what reload_start() makes. */
 struct reload {
 	struct conf_live *live;
 	const struct topology *topo;
@@ -29,12 +29,12 @@ struct reload {
 	struct worker **workers;
 	size_t worker_n;
 	void (*applied)(void *ctx); /* by a start and a reload */
-	void (*reread)(void *ctx);  /* the store was read: what came with that is to be heeded */
+	void (*reread)(void *ctx);  /* the store was read again: apply the result */
 	void *ctx;
 	struct cert_watch *watch;
 	struct lockfile *lock;
-	bool refused;        /* the last one */
-	int64_t loaded_at_s; /* Unix time: when what is in effect was read */
+	bool refused;        /* the last reload was refused */
+	int64_t loaded_at_s; /* Unix time of the configuration in effect */
 };
 
 /* A start's last step: applies the configuration as a reload does, watches the certificate's files
@@ -42,17 +42,17 @@ struct reload {
  * or lockfile_take()'s codes. */
 int reload_start(struct reload *r, struct event_base *base, struct why *why);
 
-/* While another server has the lock: tries to take it. True when that one has ended. */
+/* While another server holds the lock: tries to take it. True when that server has ended. */
 bool reload_succeed(struct reload *r);
 
 /* Reads everything again, and logs what became of it; report (may be NULL) is told, too. */
 void reload_run(struct reload *r, struct reload_report *report);
 
-/* The configuration is what it was, but means something else, for the host has changed: makes
- * settings of it and of the topology, and has the workers use them. -E_NOMEM. */
+/* The host has changed, and so the meaning of an unchanged configuration: makes settings from it
+ * and the topology, and hands them to the workers. -E_NOMEM. */
 int reload_settings(struct reload *r, struct why *why);
 
-/* Ends what reload_start() began, and gives the settings back. */
+/* Undoes reload_start(), and releases the settings. */
 void reload_stop(struct reload *r);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The running server, for the files that wire it: serve.c takes it up and down,
- * serve_web.c answers what comes in over the web side.
+ * The running server, for the files that wire it: serve.c starts and stops it, serve_web.c answers
+ * requests of the web side.
  */
 #ifndef DAEMON_SERVE_INTERNAL_H
 #define DAEMON_SERVE_INTERNAL_H
@@ -58,22 +58,22 @@ struct serve {
 	struct event *poll, *rotate, *sample, *on_int, *on_term, *on_hup, *drain;
 	int64_t rotate_s; /* how often rotate comes */
 	uint64_t drain_polls;
-	bool secret_retired;    /* that of the configuration */
-	bool draining;          /* takes nothing new */
-	bool stopping;          /* and ends once what runs has ended */
-	struct why store_error; /* of the last poll, empty when it went well */
-	unsigned store_polls;   /* since it was last tried, while there is an error */
+	bool secret_retired;    /* the configuration's secret is retired */
+	bool draining;          /* accepts nothing new */
+	bool stopping;          /* and ends after the last running session */
+	struct why store_error; /* of the last poll, empty on success */
+	unsigned store_polls;   /* since the last try, while there is an error */
 	uint64_t signal_events[HUB_EVENT_N];
 	struct host_watch *host_watch;
 	struct event *host_again;
-	bool policy_late, sockets_late; /* could not be made at the last look at the host */
+	bool policy_late, sockets_late; /* failed at the last look at the host */
 	struct told_once told_proxies;
 };
 
 /* ---- serve.c ---- */
 
-/* The store has changed: users and secrets are read, and every worker knows of it before this
- * returns. 0 or the store's codes. */
+/* The store has changed: reads users and secrets, and tells every worker before it returns. 0 or
+ * the store's codes. */
 int serve_heed(struct serve *s, struct why *why);
 
 void serve_set_draining(void *ctx, bool draining);
@@ -83,23 +83,23 @@ int serve_add_timer(struct serve *s, uint64_t every_ms, event_callback_fn fn, st
 
 /* ---- serve_host.c ---- */
 
-/* What a worker has to serve: the i-th of the topology's addresses, without a socket. */
+/* A worker's listener for the i-th of the topology's addresses, without a socket. */
 struct turn_listener_conf serve_listener_conf(const struct serve *s, size_t i);
 
-/* Once the workers run: follows the changes of this host's addresses. */
+/* Call it once the workers run: follows the changes of this host's addresses. */
 int serve_start_host(struct serve *s, struct why *why);
 void serve_stop_host(struct serve *s);
 
 /* ---- serve_web.c ---- */
 
-/* Before the web side, which asks it; the rest of what it reaches into comes later. */
+/* Call it before the web side starts, which uses it; its other parts come later. */
 int serve_start_login(struct serve *s, struct why *why);
 int serve_start_web(struct serve *s, struct why *why);
-/* On a terminal, and nowhere else: where to click. */
+/* Prints the links to open, only on a terminal. */
 void serve_tell_links(struct serve *s);
-/* Once all that it reaches into is there. */
+/* Call it once all of admin's parts exist. */
 void serve_fill_admin(struct serve *s);
-/* Once the lock of the data directory was tried. */
+/* Call it after trying the lock of the data directory. */
 int serve_start_admin(struct serve *s, struct why *why);
 
 /* grant.reissue, with a struct serve as ctx. */

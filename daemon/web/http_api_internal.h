@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What the files of the HTTP interface share.
+ * Shared by the files of the HTTP interface.
  */
 #ifndef DAEMON_HTTP_API_INTERNAL_H
 #define DAEMON_HTTP_API_INTERNAL_H
@@ -9,27 +9,27 @@
 
 #define HTTP_CAPTURES 2
 
-/* A request on its way to its answer. */
+/* A request being answered. */
 struct http_call {
 	const struct web_ops *ops;
 	void *ctx;
 	const struct http_request *q;
 	struct http_response *r;
-	char capture[HTTP_CAPTURES][512]; /* what stood for the stars of the route */
+	char capture[HTTP_CAPTURES][512]; /* the parts that matched the route's stars */
 };
 
-/* Steals json; NULL is our own want of memory. */
+/* Steals json; NULL means that we are out of memory. */
 void http_api_json(struct http_response *r, int status, json_t *json);
 
-/* From the query string or the form. 0 with *out NULL when it is in neither; *out is to be freed.
+/* From the query string or the form. 0 with *out NULL when it is in neither; the caller frees *out.
  * -E_PARSE, -E_NOMEM. */
 int http_api_param(const struct http_request *q, const char *name, char **out);
 
-/* Whether the query string and the form name only what is allowed, and neither anything twice; if
+/* True when the query string and the form have only allowed names, none of them twice in either; if
  * not, it has answered. */
 bool http_api_only(const struct http_call *c, const char *const allowed[]);
 
-/* ---- api_shapes.c: credentials, in the shapes that clients know ---- */
+/* ---- api_shapes.c: credentials, in clients' shapes ---- */
 
 void http_get_turn(const struct http_call *c);
 void http_post_ice_servers(const struct http_call *c);

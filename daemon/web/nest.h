@@ -17,18 +17,18 @@ struct nest;
 /* 0, or a code with why set. Borrows base, which must outlive the nest. */
 int nest_new(struct event_base *base, struct nest **out, struct why *why);
 
-/* The loop inside. Whoever adds to it or changes it from outside its own callbacks calls
- * nest_kick() afterwards, or the change waits for the next event. */
+/* The loop inside. After adding to it or changing it from outside its own callbacks, call
+ * nest_kick(); otherwise the change waits for the next event. */
 uv_loop_t *nest_loop(struct nest *n);
 
-/* Has the loop run soon, not at once. */
+/* Runs the loop soon, not at once. */
 void nest_kick(struct nest *n);
 
-/* Runs the loop now, for at most wait_ms, until done(ctx) says true (NULL: until it is empty).
- * For shutting down only. Returns whether it came to that. */
+/* Runs the loop now, for at most wait_ms, until done(ctx) is true (NULL: until it is empty). For
+ * shutting down only. Returns true if it got there. */
 bool nest_drain(struct nest *n, int wait_ms, bool (*done)(void *ctx), void *ctx);
 
-/* The loop's handles must be closed, or on their way: it is drained. NULL is legal. */
+/* The loop's handles must be closed or closing: drain it first. NULL is legal. */
 void nest_free(struct nest *n);
 
 #endif

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Who is behind a request, and which page: the socket, what was told of it, and the headers.
+ * Reads the origin of a request, and the page behind it: from the socket, an arrival's facts, and
+ * the headers.
  *
  * A page may open the WebSocket, or read what matters, when it is ours or the operator has named
- * its origin. What is ours, the operator says: public_host, the names of the certificate,
- * localhost, and an origin of cors_origin that came to us by its own name, through a proxy. An
- * address in the Host header is ours, too: whoever came by it came to us. A name alone is not: any
- * name can be made to lead here (DNS rebinding).
+ * its origin. These are ours: public_host, the names of the certificate, localhost, and an origin
+ * of cors_origin that came to us by its own name, through a proxy. An address in the Host header is
+ * ours, too: a client that used it reached us. A name alone is not: any name can be made to lead
+ * here (DNS rebinding).
  */
 #ifndef DAEMON_WEB_ORIGIN_H
 #define DAEMON_WEB_ORIGIN_H
@@ -15,8 +16,8 @@
 
 #include <openssl/x509.h>
 
-/* The cookie of a guest who has used a link; by which he came decides its name, so that one does
- * not stand in the other's way. */
+/* The cookie of a guest who has used a link. Its name depends on the scheme, so that the two
+ * cookies do not collide. */
 #define ORIGIN_GUEST_COOKIE     "turnpike-guest"
 #define ORIGIN_GUEST_COOKIE_TLS "__Host-turnpike-guest" /* RFC 6265bis section 4.1.3.2 */
 
@@ -26,15 +27,15 @@ struct origin_rules {
 	X509 *cert; /* it has our names; NULL: none */
 };
 
-/* Copies what it finds. */
+/* Copies the data. */
 void origin_read_caller(const struct origin_rules *rules, struct lws *wsi, struct caller *out);
 
-/* Whether the page may have what matters; the WebSocket is open to pages from our other ports, too.
- */
+/* True when the page may read what matters; the WebSocket is open to pages from our other ports,
+ * too. */
 bool origin_may_ask(const struct caller *caller);
 bool origin_may_connect(const struct caller *caller);
 
-/* What is answered to others, with status 403 and this code. */
+/* Other pages get status 403 and this code. */
 #define ORIGIN_FOREIGN_CODE "foreign-origin"
 #define ORIGIN_FOREIGN_TEXT                                                                        \
 	"This page is of another site than the server knows: name its origin in cors_origin, or "  \

@@ -16,10 +16,10 @@
 #include <stdbool.h>
 
 struct web_conf {
-	const char *cert_path;      /* PEM: whose names are ours; NULL: none */
+	const char *cert_path;      /* PEM: its names are ours; NULL: none */
 	size_t max_body;            /* bytes of a request's body */
-	unsigned request_timeout_s; /* for a client that does not finish what it began */
-	unsigned goodbye_ms;        /* web_stop() waits so long for the clients to close */
+	unsigned request_timeout_s; /* for a client that does not finish its request */
+	unsigned goodbye_ms;        /* the longest wait of web_stop() for clients to close */
 	struct lws_hub_conf hub;
 };
 
@@ -34,23 +34,22 @@ struct web_ops {
 	int (*grant)(void *ctx, const struct caller *caller, const char *name, int64_t ttl_s,
 	             struct ice_grant *out);
 
-	/* Optional. Revokes one credential ("expiry:name") or all of a user; 0 when that is on the
-	 * disk. -E_DENIED (401), -E_SCOPE (403), -E_INVAL (400), -E_STALE (it has expired); any
+	/* Optional. Revokes one credential ("expiry:name") or all of a user's; 0 when that is on
+	 * the disk. -E_DENIED (401), -E_SCOPE (403), -E_INVAL (400), -E_STALE (it has expired); any
 	 * other (503). */
 	int (*revoke)(void *ctx, const struct caller *caller, const char *name, bool whole_user);
 
-	/* Optional. Whether a page from that origin may read credentials. */
+	/* Optional. Says whether a page from that origin may read credentials. */
 	enum caller_cors (*cors)(void *ctx, const char *origin);
 
-	/* Optional. Whether the operator has said that the host of that name is this one. */
+	/* Optional. True when the operator has said that this name is this host. */
 	bool (*owns)(void *ctx, const char *host);
 
-	/* Optional. Uses up a guest's link; secret is for the cookie. -E_DENIED: there is none of
-	 * that token, or it was used or is too old. */
+	/* Optional. Uses up a guest link; secret is for the cookie. -E_DENIED: an unknown token, or
+	 * it was used or is too old. */
 	int (*enter)(void *ctx, const char *token, char secret[CALLER_GUEST_STRLEN]);
 
-	/* Optional. Somebody at that address speaks for others, as a proxy does, and is not
-	 * trusted. */
+	/* Optional. A client at that address behaves like a proxy, and is not trusted. */
 	void (*proxy_seen)(void *ctx, const struct addr *client);
 
 	/* Optional. False while no new work is wanted: /readyz says 503. */
@@ -59,10 +58,11 @@ struct web_ops {
 	/* Optional. As in struct hub_ops. */
 	void (*signal_event)(void *ctx, const struct hub_event *event);
 
-	/* Optional. Fills the answer to whatever lies under /api/v1/admin/. */
+	/* Optional. Answers everything under /api/v1/admin/. */
 	void (*admin)(void *ctx, const struct http_request *q, struct http_response *r);
 
-	/* Optional. The text for /metrics, to be freed. 0, -E_DENIED, -E_SCOPE or -E_NOMEM. */
+	/* Optional. The text for /metrics; the caller frees it. 0, -E_DENIED, -E_SCOPE or -E_NOMEM.
+	 */
 	int (*metrics)(void *ctx, const struct caller *caller, char **text);
 };
 
@@ -78,7 +78,7 @@ int web_start(struct event_base *base, const struct web_conf *conf, const struct
 /* An arrival that the web has, as the opaque user data of its connection in LWS. */
 struct web_visit {
 	struct arrival arrival;
-	void (*gone)(void *ctx); /* the connection has closed, or could not be adopted */
+	void (*gone)(void *ctx); /* the connection has closed, or was not adopted */
 	void *ctx;
 };
 
@@ -96,12 +96,12 @@ void web_set_limits(struct web *w, unsigned max_connections, unsigned signal_rat
  * NULL is legal. */
 void web_stop(struct web *w);
 
-/* Has the signaling clients whose names whom() picks told that their relay credentials are
- * revoked; how many they were. */
+/* Tells the signaling clients whose names whom() picks that their relay credentials are revoked;
+ * returns their number. */
 unsigned web_tell_revoked(struct web *w, bool (*whom)(void *ctx, const char *name), void *ctx);
 
-/* Tells who is of that name (NULL: everybody) that one of the credentials was: another one is to be
- * had. */
+/* Tells all clients of that name (NULL: everybody) that one of their credentials was revoked and
+ * that they can get another. */
 unsigned web_tell_stale(struct web *w, const char *name);
 
 /* For statistics. */

@@ -12,7 +12,7 @@ struct http_response;
 struct http_exchange;
 struct nest;
 
-/* What requests are answered with: borrowed. */
+/* Answers requests: borrowed. */
 struct web_http {
 	const struct web_conf *conf;
 	const struct web_ops *ops;
@@ -25,24 +25,24 @@ struct web_http {
 int web_http_head(const struct web_http *h, struct lws *wsi, const struct caller *caller,
                   struct http_exchange **slot);
 
-/* A part of the body; the last one is answered. */
+/* Takes a part of the body; the last one is answered. */
 int web_http_body(struct http_exchange *s, const void *in, size_t len);
 
 /* LWS has seen the end of the body. */
 int web_http_done(struct http_exchange *s);
 
-/* It can be written to: the answer that was waited for, if it is there. */
+/* The socket can be written to: sends a delayed answer, if it is there. */
 int web_http_writable(struct http_exchange *s);
 
-/* The answer to a request that has waited (http_wait_fn). Takes over what r points to. */
+/* Answers a request that has waited (http_wait_fn). Takes over what r points to. */
 void web_http_answer(struct http_exchange *s, struct http_response *r);
 
-/* Answers with an error and has the connection closed. headers: more lines, each with its end, or
- * NULL. */
+/* Answers with an error and closes the connection. headers: more lines, each with its end, or NULL.
+ */
 int web_http_refuse(struct lws *wsi, int status, const char *code, const char *message,
                     const char *headers);
 
-/* The bytes of the same answer, for a connection that libwebsockets does not have; to be freed,
+/* The bytes of the same answer, for a connection outside of libwebsockets; the caller frees them;
  * NULL when out of memory. */
 char *web_http_error(int status, const char *code, const char *message, size_t *len);
 
