@@ -233,12 +233,11 @@ static void begin(struct admin_http *h, const struct http_request *q, struct htt
 	int err = -E_INVAL;
 
 	if (is_in_the_open(h, q)) {
-		http_api_error(
-		    r, 403, "https-needed",
-		    "A password is not taken over plain HTTP: open this page over "
-		    "https, which the same port speaks, or, on the server's own machine, "
-		    "in a browser that has used a link (turnpike link). A proxy that speaks "
-		    "https has to be in trusted_proxy and to send X-Forwarded-Proto.");
+		http_api_error(r, 403, "https-needed",
+		               "The server accepts no password over plain HTTP: open this page "
+		               "over https, on the same port, or, on the server's own machine, in "
+		               "a browser that has opened a link (turnpike link). A proxy with "
+		               "https must be in trusted_proxy and send X-Forwarded-Proto.");
 		return;
 	}
 	if (fits(what->name, NAME_MAX_LEN) && fits(what->password, PASSWORD_MAX_LEN))

@@ -42,35 +42,34 @@ static const struct local {
     {{.name = "backup",
       .flags = VERB_PLAIN,
       .args = {WORD("file", "FILE")},
-      .help = "Copy the database into a new file, while a server runs or not; the copy is checked"},
+      .help = "Copy the database into a new file and check the copy; a server may run meanwhile"},
      cli_backup},
     {{.name = "restore",
       .flags = VERB_PLAIN,
       .args = {WORD("file", "FILE")},
-      .help =
-          "Put a backup in the place of the database, which is kept beside it; no server may run"},
+      .help = "Replace the database by a backup, and keep the old database beside it; no server "
+              "may run"},
      cli_restore},
     {{.name = "credentials",
       .args = {WORD("name", "NAME"), FLAG("ttl", "SECONDS")},
       .help = "Print a time-limited credential and the iceServers for a client, as JSON"},
      cli_credentials},
     {{.name = "check-config",
-      .help = "Say every problem of the configuration, of the files that it names and of the "
-              "database, for which a start would be refused, or ok; and warn of a certificate that "
-              "no client takes"},
+      .help = "Print every problem of the configuration, its files and the database that would "
+              "stop a start, or ok; also warn of a certificate that no client accepts"},
      cli_check},
     {{.name = "config",
       .help = "Show the settings in effect and where each came from; secrets are masked"},
      cli_config},
     {{.name = "health",
-      .help = "Ask the server that runs with these settings whether it is well; for health checks"},
+      .help = "Ask the server with these settings whether it is healthy; for health checks"},
      cli_health},
     {{.name = "import-coturn",
       .flags = VERB_PLAIN,
       .args = {WORD("file", "FILE"), FLAG("userdb", "FILE"), FLAG("write", "DIR"), TICK("install"),
                TICK("force"), FLAG("root", "DIR")},
-      .help = "Print the configuration that a turnserver.conf (and its turndb) stands for, and say "
-              "line by line what was taken and what was not, and why. With --write: "
+      .help = "Convert a turnserver.conf (and its turndb): print the equivalent configuration, and "
+              "say for each line whether it was taken, and why not. With --write: "
               "DIR/turnpike.conf, and users and secrets in DIR/data. With --install, as root: "
               "where the installed systemd unit looks, readable for the unit's user, the "
               "certificate copied for it, and the service started; what is there and differs is "
@@ -79,9 +78,9 @@ static const struct local {
     {{.name = "doctor",
       .args = {FLAG("stun", "HOST:PORT")},
       .help = "Check configuration, ports, addresses, certificate, limits, clock, kernel and data, "
-              "and call through the relay over each transport; says what is wrong and what to "
-              "change. --stun names a STUN server outside, to compare the public address with; "
-              "nobody is asked without it. Exit status 1 when something fails"},
+              "and send packets through the relay over each transport; say what is wrong and what "
+              "to change. --stun names an outside STUN server, to check the public address; "
+              "without it, no other host is contacted. The exit status is 1 if a check fails"},
      cli_doctor},
     {{.name = "help",
       .flags = VERB_PLAIN,

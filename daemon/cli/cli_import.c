@@ -84,8 +84,8 @@ static void say_notes(const struct import *im, const struct cli *cli)
 	    "unless relay_allow opens them\n",
 	    stderr);
 	if (!im->has_login)
-		fputs("note: this file has coturn relay for everybody, without credentials; here "
-		      "nobody relays without: turnpike user add, or shared_secret\n",
+		fputs("note: with this file coturn relays for everybody, without credentials; "
+		      "Turnpike always needs credentials: turnpike user add, or shared_secret\n",
 		      stderr);
 	if (!cli_text(cli, "userdb") && !im->userdb && !im->other_db && !cli_text(cli, "install"))
 		fputs("note: coturn also reads " COTURN_DB

@@ -68,11 +68,11 @@ static const char *refused(const struct turn_record *r, const struct turn_event 
 	case TURN_FAULT_USER:
 		return say(buf, "The user is unknown, disabled or revoked (401).");
 	case TURN_FAULT_REALM:
-		return say(buf, "The client named a realm that is not served here (401): see the "
-		                "option realm.");
+		return say(buf, "The client asked for a realm that this server does not have "
+		                "(401): see the option realm.");
 	case TURN_FAULT_TOKEN:
-		return say(buf, "None of our keys opens the access token (401): it is made with "
-		                "another oauth_key, for another oauth_server, or too old.");
+		return say(buf, "No key of this server opens the access token (401): it was made "
+		                "with another oauth_key, for another oauth_server, or is too old.");
 	case TURN_FAULT_NONE:
 	case TURN_FAULT_NO_CREDENTIAL:
 		break;
@@ -81,10 +81,11 @@ static const char *refused(const struct turn_record *r, const struct turn_event 
 	case 300:
 		return say(buf, "The client was sent to another server (300, alternate_server).");
 	case 486:
-		return say(buf, "A quota was full (486): user_quota, realm_quota or total_quota.");
+		return say(buf,
+		           "A quota was reached (486): user_quota, realm_quota or total_quota.");
 	case 508:
-		return say(buf, "There was no room (508): the server was draining, or had no relay "
-		                "port left (relay_ports).");
+		return say(buf, "The server had no capacity (508): it was draining, or had no "
+		                "relay port left (relay_ports).");
 	case 442:
 		return say(buf, "The client asked for a transport that is not relayed (442).");
 	default:
@@ -114,21 +115,22 @@ static const char *nothing_came(const struct turn_record *r, const struct explai
 	char peer[ADDR_STRLEN];
 
 	if (stranger)
-		return say(buf,
-		           "The client allocated but never sent a permission for the peer that "
-		           "answered (%s): its candidate did not arrive by signaling.",
-		           addr_format(&stranger->addr, peer));
-	if (denied && !permitted)
 		return say(
 		    buf,
-		    "The client wanted to talk to a peer that is denied (%u Forbidden IP, %s): "
-		    "the other side offered only private addresses, or relay_allow is missing.",
-		    denied->code, addr_format_ip(&denied->addr, peer));
+		    "The client allocated, but never asked for a permission for the peer that "
+		    "answered (%s): that peer's candidate did not arrive through signaling.",
+		    addr_format(&stranger->addr, peer));
+	if (denied && !permitted)
+		return say(buf,
+		           "The client asked for a peer that is denied (%u Forbidden IP, %s): the "
+		           "other side offered only private addresses, or relay_allow is missing.",
+		           denied->code, addr_format_ip(&denied->addr, peer));
 	if (!permitted && no && no->method == STUN_CHANNEL_BIND && no->code == 400)
 		return say(buf, "The client's ChannelBind is malformed (400): an old client, whose "
 		                "channels are above 0x4FFF, needs the option legacy_channels.");
 	if (!permitted && no)
-		return say(buf, "The client was refused every permission to talk to a peer (%u).",
+		return say(buf,
+		           "The server refused all permissions that the client asked for (%u).",
 		           no->code);
 	if (!permitted && call && !explain_count(call, HUB_EVENT_ANSWER, -1))
 		return say(buf, "The client allocated, but the call was never answered.");
@@ -148,9 +150,8 @@ static const char *nothing_came(const struct turn_record *r, const struct explai
 		return say(buf,
 		           "The client asked for permissions but sent nothing: ICE found a way "
 		           "without the relay, or gave up.");
-	return say(buf,
-	           "The client's data went out to its peer, but nothing came back: the peer was "
-	           "gone, or its NAT or firewall drops what comes from the relay.");
+	return say(buf, "The client's data went out to its peer, but nothing came back: the peer "
+	                "was gone, or its NAT or firewall drops packets from the relay.");
 }
 
 /* It has relayed, at least to the client. */
@@ -159,7 +160,7 @@ static const char *came(const struct turn_record *r, char *buf)
 	const struct turn_event *no = refusal(r);
 	const char *how = find(r, TURN_EVENT_TO_PEER)
 	                      ? "Data flowed both ways"
-	                      : "Peers' data came to the client, which sent nothing back";
+	                      : "Data from peers reached the client, which sent nothing back";
 
 	if (!r->close_reason)
 		return say(buf, "%s; the session goes on.", how);
@@ -169,11 +170,10 @@ static const char *came(const struct turn_record *r, char *buf)
 	if (!strcmp(r->close_reason, "deleted"))
 		return say(buf, "%s; the client ended the session.", how);
 	if (!strcmp(r->close_reason, "expired"))
-		return say(
-		    buf,
-		    "%s, until the client no longer refreshed: it was closed without a word, "
-		    "or lost its network.",
-		    how);
+		return say(buf,
+		           "%s, until the client no longer refreshed: its page was closed, or it "
+		           "lost its network.",
+		           how);
 	if (!strcmp(r->close_reason, "disconnected"))
 		return say(buf, "%s, until the client's connection broke.", how);
 	return say(buf, "%s, until the server ended it (%s).", how, r->close_reason);
@@ -196,7 +196,8 @@ const char *verdict(const struct turn_record *r, const struct explain_call *call
 	const struct turn_event *no;
 
 	if (!r)
-		return call ? without_session(call, buf) : say(buf, "Nothing is known of it.");
+		return call ? without_session(call, buf)
+		            : say(buf, "The server knows nothing about it.");
 	no = refusal(r);
 	if (!*r->id)
 		return no ? refused(r, no, buf) : say(buf, "The client was refused.");

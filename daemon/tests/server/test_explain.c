@@ -189,7 +189,7 @@ static void nothing_came(void **state)
 	assert_int_equal(allocate_as(&w, "deaf", 600, SECRET), 0);
 	knock(&w.t.relayed);
 	TELLS("--user deaf", "data from " RIG_PEER4 ":40001 dropped: no permission",
-	      "never sent a permission for the peer that answered (" RIG_PEER4 ":40001)");
+	      "never asked for a permission for the peer that answered (" RIG_PEER4 ":40001)");
 	talker_close(&w.t);
 
 	assert_int_equal(allocate_as(&w, "homebound", 600, SECRET), 0);
