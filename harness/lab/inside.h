@@ -40,7 +40,7 @@ struct side {
 	struct bent bent;
 	unsigned client_n; /* how often the client's address changed */
 	bool twice;        /* the carrier is in the path */
-	bool guest;        /* the client is on the other side's LAN */
+	bool visits;       /* the client is on the other side's LAN */
 	bool host;         /* the other side's client is on this LAN */
 	struct helpers helpers;
 	char proxy_url[64];
@@ -68,7 +68,7 @@ extern const struct side_plan side_plan[LAB_SIDES];
 /* The side whose router serves this side's client. */
 static inline enum lab_side lab_router_side(const struct lab *lab, enum lab_side side)
 {
-	return lab->side[side].guest ? !side : side;
+	return lab->side[side].visits ? !side : side;
 }
 
 #define LAB_IP_MAX 48

@@ -31,7 +31,7 @@ static unsigned client_number(const struct lab *lab, enum lab_side side)
 {
 	const struct side *s = &lab->side[side];
 
-	return (s->guest ? 3 : 2) + 10 * (s->client_n % RING);
+	return (s->visits ? 3 : 2) + 10 * (s->client_n % RING);
 }
 
 const char *lab_client_ip(const struct lab *lab, enum lab_side side, char buf[LAB_IP_MAX])
@@ -246,23 +246,23 @@ static int forget_neighbours(struct lab *lab, struct why *why)
 }
 
 /* Moves side B's end of the LAN to the router of side A, or home again. */
-static int move_guest(struct lab *lab, bool away, bool isolated, struct why *why)
+static int move_visitor(struct lab *lab, bool away, bool isolated, struct why *why)
 {
 	const char *from = side_plan[away ? LAB_B : LAB_A].router;
 	const char *to = side_plan[away ? LAB_A : LAB_B].router;
-	const char *guest = side_plan[LAB_B].name;
+	const char *visitor = side_plan[LAB_B].name;
 	const char *flag = isolated ? "on" : "off";
 	int err = 0;
 
-	if (lab->side[LAB_B].guest != away)
-		err = net_ip(from, why, "link set dev lan-%s netns %s\n", guest, to);
-	lab->side[LAB_B].guest = lab->side[LAB_A].host = away;
+	if (lab->side[LAB_B].visits != away)
+		err = net_ip(from, why, "link set dev lan-%s netns %s\n", visitor, to);
+	lab->side[LAB_B].visits = lab->side[LAB_A].host = away;
 	if (err == 0)
 		err = net_ip(to, why,
 		             "link set dev lan-%s master lan\n"
 		             "link set dev lan-%s up\n"
 		             "link set dev lan-%s type bridge_slave isolated %s\n",
-		             guest, guest, guest, flag);
+		             visitor, visitor, visitor, flag);
 	if (err == 0)
 		err = net_ip(side_plan[LAB_A].router, why,
 		             "link set dev lan-%s type bridge_slave isolated %s\n",
@@ -312,8 +312,8 @@ static int turn_client(struct lab *lab, enum lab_side side, struct why *why)
 
 int lab_set_nat(struct lab *lab, enum lab_side side, const struct nat_kind *kind, struct why *why)
 {
-	bool shared = lab->side[LAB_B].guest;
-	int err = shared ? move_guest(lab, false, false, why) : 0;
+	bool shared = lab->side[LAB_B].visits;
+	int err = shared ? move_visitor(lab, false, false, why) : 0;
 
 	lab->side[side].kind = kind;
 	lab->side[side].client_n = 0;
@@ -330,11 +330,11 @@ int lab_share_nat(struct lab *lab, const struct nat_kind *kind, bool isolated, s
 {
 	int err;
 
-	/* Side B's own router is out of the game: it must not answer for the guest. */
+	/* Side B's own router is out of the game: it must not answer for the visitor. */
 	helper_stop_kind(&lab->side[LAB_B].helpers);
 	err = net_ip(side_plan[LAB_B].router, why, "route flush root 203.0.113.0/24 dev lan\n");
 	if (err == 0)
-		err = move_guest(lab, true, isolated, why);
+		err = move_visitor(lab, true, isolated, why);
 	lab->side[LAB_A].kind = lab->side[LAB_B].kind = kind;
 	lab->side[LAB_A].client_n = lab->side[LAB_B].client_n = 0;
 	if (err == 0)

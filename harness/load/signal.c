@@ -22,7 +22,7 @@
 #define IN_MAX   65536
 #define AT       "\"at\":\""
 
-struct peer {
+struct member {
 	struct crowd *crowd;
 	struct lws *wsi;
 	size_t number;
@@ -35,7 +35,7 @@ struct peer {
 
 struct crowd {
 	struct lws_context *context;
-	struct peer *peer;
+	struct member *member;
 	size_t n, signed_in;
 	size_t size;
 	int err; /* of the first who failed */
@@ -50,7 +50,7 @@ static void fail(struct crowd *c, int code, const char *what)
 		c->err = why_set(&c->why, code, "%s", what);
 }
 
-static void on_message(struct peer *p, const char *text)
+static void on_message(struct member *p, const char *text)
 {
 	const char *at = strstr(text, AT);
 	char name[32];
@@ -71,7 +71,7 @@ static void on_message(struct peer *p, const char *text)
 }
 
 /* A message longer than there is room for is a user list that nobody waits for any more. */
-static void on_receive(struct peer *p, struct lws *wsi, const char *bytes, size_t len)
+static void on_receive(struct member *p, struct lws *wsi, const char *bytes, size_t len)
 {
 	bool whole = lws_is_final_fragment(wsi) && !lws_remaining_packet_payload(wsi);
 
@@ -88,7 +88,7 @@ static void on_receive(struct peer *p, struct lws *wsi, const char *bytes, size_
 	p->in_len = 0;
 }
 
-static int put(struct peer *p, const char *text)
+static int put(struct member *p, const char *text)
 {
 	unsigned char out[LWS_PRE + OUT_MAX];
 	size_t len = strlen(text);
@@ -97,7 +97,7 @@ static int put(struct peer *p, const char *text)
 	return lws_write(p->wsi, out + LWS_PRE, len, LWS_WRITE_TEXT) < 0 ? -1 : 0;
 }
 
-static int on_writable(struct peer *p)
+static int on_writable(struct member *p)
 {
 	char text[OUT_MAX];
 	int len;
@@ -125,7 +125,7 @@ static int on_writable(struct peer *p)
 static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                   size_t len)
 {
-	struct peer *p = user;
+	struct member *p = user;
 
 	(void)wsi;
 	if (!p)
@@ -150,7 +150,7 @@ static const struct lws_protocols protocols[] = {
 
 static int join(struct crowd *c, size_t i)
 {
-	struct peer *p = &c->peer[i];
+	struct member *p = &c->member[i];
 	const struct lws_client_connect_info info = {.context = c->context,
 	                                             .address = LOAD_IP,
 	                                             .port = LOAD_SIGNAL,
@@ -215,7 +215,7 @@ static void send_and_answer(struct crowd *c, struct server *s, double seconds)
 
 	c->err = tally_start(&c->tally, s, seconds, &c->why);
 	for (size_t i = 0; i < WINDOW && !c->err; i++) {
-		struct peer *p = &c->peer[i % c->n];
+		struct member *p = &c->member[i % c->n];
 
 		p->owed++;
 		lws_callback_on_writable(p->wsi);
@@ -238,8 +238,8 @@ int load_signal(const struct load *l, struct server *s, double seconds, struct m
 	int r;
 
 	lws_set_log_level(0, NULL);
-	c.peer = calloc(c.n, sizeof(*c.peer));
-	c.context = c.peer ? lws_create_context(&info) : NULL;
+	c.member = calloc(c.n, sizeof(*c.member));
+	c.context = c.member ? lws_create_context(&info) : NULL;
 	if (!c.context)
 		fail(&c, -E_NOMEM, "out of memory");
 	else
@@ -249,10 +249,10 @@ int load_signal(const struct load *l, struct server *s, double seconds, struct m
 		send_and_answer(&c, s, seconds);
 	r = c.err ? why_set(why, c.err, "%s", c.why.text) : tally_end(&c.tally, m, why);
 	if (c.context)
-		lws_context_destroy(c.context); /* its last words go to the peers */
-	for (size_t i = 0; i < c.n && c.peer; i++)
-		free(c.peer[i].in);
+		lws_context_destroy(c.context); /* its last words go to the members */
+	for (size_t i = 0; i < c.n && c.member; i++)
+		free(c.member[i].in);
 	free(c.tally.sample);
-	free(c.peer);
+	free(c.member);
 	return r;
 }

@@ -80,12 +80,12 @@ int call_place(struct stage *st, double *answered_at_ms, struct why *why)
 	return err;
 }
 
-static int read_state(struct browser *b, struct peer_view *v, struct why *why)
+static int read_state(struct browser *b, struct end_view *v, struct why *why)
 {
 	json_t *value = NULL;
 	int err = browser_eval(b, STATE_JS, CALL_JS_MS, &value, why);
 
-	if (err == 0 && peer_view_parse(value, v) != 0)
+	if (err == 0 && end_view_parse(value, v) != 0)
 		err = why_set(why, -E_PARSE, "%s gave no state", STATE_JS);
 	json_decref(value);
 	return err;
@@ -96,7 +96,7 @@ static int read_state(struct browser *b, struct peer_view *v, struct why *why)
 int call_await(struct stage *st, const struct call_expect *expect, struct why *why)
 {
 	int64_t deadline = clock_mono_ms() + CONNECT_MS, class_deadline = 0;
-	struct peer_view v[LAB_SIDES];
+	struct end_view v[LAB_SIDES];
 
 	stage_step(st, "waiting for the connection");
 	for (;;) {
@@ -132,7 +132,7 @@ int call_await_media(struct stage *st, struct why *why)
 	return err == -E_TIMEOUT ? 0 : err;
 }
 
-int call_observe(struct stage *st, int window_ms, struct peer_view v[LAB_SIDES], struct why *why)
+int call_observe(struct stage *st, int window_ms, struct end_view v[LAB_SIDES], struct why *why)
 {
 	struct page_cpu before[LAB_SIDES], after;
 	char js[64];
@@ -149,7 +149,7 @@ int call_observe(struct stage *st, int window_ms, struct peer_view v[LAB_SIDES],
 
 		err = browser_eval(st->browser[i], "harness.observed", window_ms + OBSERVE_MORE,
 		                   &value, why);
-		if (err == 0 && peer_view_parse(value, &v[i]) != 0)
+		if (err == 0 && end_view_parse(value, &v[i]) != 0)
 			err = why_set(why, -E_PARSE, "harness.observed gave no view");
 		json_decref(value);
 	}
@@ -219,7 +219,7 @@ static bool is_busy(const struct since *s)
 }
 
 /* Every way through the relay is slow at once: not a moment of somebody without a core. */
-static double least_way_ms(const struct peer_view *v)
+static double least_way_ms(const struct end_view *v)
 {
 	double least = v->rtt_ms < v->echo_ms ? v->rtt_ms : v->echo_ms;
 
@@ -228,7 +228,7 @@ static double least_way_ms(const struct peer_view *v)
 
 /* Limits of time: a busy machine is not measured by them. */
 static void check_times(struct stage *st, const struct since *since,
-                        const struct peer_view v[LAB_SIDES])
+                        const struct end_view v[LAB_SIDES])
 {
 	const struct measure *connected = result_find(st->result, "connected");
 	size_t before = st->result->failure_n;
@@ -265,7 +265,7 @@ static int judge_call(struct stage *st, const struct since *since, double answer
                       struct gauge **g, bool *connected, struct why *why)
 {
 	enum scenario_group group = st->cell->scenario->group;
-	struct peer_view v[LAB_SIDES];
+	struct end_view v[LAB_SIDES];
 	struct gauge_facts facts;
 	size_t of_relay;
 	int err;

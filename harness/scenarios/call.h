@@ -26,7 +26,7 @@ int call_await(struct stage *st, const struct call_expect *expect, struct why *w
 int call_await_media(struct stage *st, struct why *why);
 
 /* Both ends look at the call over the same window. */
-int call_observe(struct stage *st, int window_ms, struct peer_view v[LAB_SIDES], struct why *why);
+int call_observe(struct stage *st, int window_ms, struct end_view v[LAB_SIDES], struct why *why);
 
 /* A hangs up; notes it in the result if not both ends come to rest. */
 int call_hang_up(struct stage *st, struct why *why);

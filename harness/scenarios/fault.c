@@ -165,7 +165,7 @@ static int chat(struct stage *st, struct why *why)
 /* The call as it is now must be a whole one, over the path expected. */
 static int judge_call(struct stage *st, struct call_expect e, bool any_path, struct why *why)
 {
-	struct peer_view v[LAB_SIDES];
+	struct end_view v[LAB_SIDES];
 	size_t measures = st->result->measure_n;
 	int err = call_observe(st, WINDOW_MS, v, why);
 
@@ -228,7 +228,7 @@ static int after_the_end(struct stage *st, struct why *why)
 int fault_begin_call(struct stage *st, struct why *why)
 {
 	double answered_at_ms = 0;
-	struct peer_view v[LAB_SIDES];
+	struct end_view v[LAB_SIDES];
 	int err = call_place(st, &answered_at_ms, why);
 
 	if (err == 0)

@@ -89,7 +89,7 @@ bool fault_settled(const struct fault_expect *e, const struct fault_times *t,
 
 /* Notes failures and measures in r. Pure. */
 void fault_judge(const struct fault *f, const struct fault_times *t,
-                 const struct peer_mark mark[LAB_SIDES], const struct pulse p[LAB_SIDES],
+                 const struct end_mark mark[LAB_SIDES], const struct pulse p[LAB_SIDES],
                  struct result *r);
 
 /* ---- the steps, for other scenarios that last (fault.c) ---- */

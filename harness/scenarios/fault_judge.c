@@ -84,7 +84,7 @@ static const char *page_says(const struct pulse *p, char *buf, size_t size)
 }
 
 static void check_flow(const struct fault *f, const struct fault_times *t,
-                       const struct peer_mark *me, const char *what, const struct flow *flow,
+                       const struct end_mark *me, const char *what, const struct flow *flow,
                        struct result *r)
 {
 	double back_ms = flow->resumed_at_ms - t->healed_ms;
@@ -111,7 +111,7 @@ static void check_flow(const struct fault *f, const struct fault_times *t,
 }
 
 static void check_back(const struct fault *f, const struct fault_times *t,
-                       const struct peer_mark *me, const struct pulse *p, struct result *r)
+                       const struct end_mark *me, const struct pulse *p, struct result *r)
 {
 	char says[640];
 
@@ -127,7 +127,7 @@ static void check_back(const struct fault *f, const struct fault_times *t,
 }
 
 static void check_online(const struct fault *f, const struct fault_times *t,
-                         const struct peer_mark mark[LAB_SIDES], const struct pulse p[LAB_SIDES],
+                         const struct end_mark mark[LAB_SIDES], const struct pulse p[LAB_SIDES],
                          struct result *r)
 {
 	char says[640];
@@ -157,7 +157,7 @@ static bool gives(const struct pulse *p, const char *words)
 }
 
 static void check_silence(const struct fault *f, const struct fault_times *t,
-                          const struct peer_mark *me, const char *what, const struct pulse *p,
+                          const struct end_mark *me, const char *what, const struct pulse *p,
                           const struct flow *flow, struct result *r)
 {
 	double stopped_ms = p->now_ms - flow->silent_ms - t->struck_ms;
@@ -171,7 +171,7 @@ static void check_silence(const struct fault *f, const struct fault_times *t,
 }
 
 static void check_end(const struct fault *f, const struct fault_times *t,
-                      const struct peer_mark mark[LAB_SIDES], const struct pulse p[LAB_SIDES],
+                      const struct end_mark mark[LAB_SIDES], const struct pulse p[LAB_SIDES],
                       struct result *r)
 {
 	const struct fault_expect *e = &f->expect;
@@ -232,7 +232,7 @@ static void note_measures(const struct fault_times *t, const struct pulse p[LAB_
 }
 
 void fault_judge(const struct fault *f, const struct fault_times *t,
-                 const struct peer_mark mark[LAB_SIDES], const struct pulse p[LAB_SIDES],
+                 const struct end_mark mark[LAB_SIDES], const struct pulse p[LAB_SIDES],
                  struct result *r)
 {
 	double own_gap = greater(p[0].own_gap_ms, p[1].own_gap_ms);

@@ -37,7 +37,7 @@ const char *const stage_log_name[STAGE_LOGS] = {
     [STAGE_LOG_BROWSER_A] = "browser-a.log", [STAGE_LOG_BROWSER_B] = "browser-b.log",
 };
 
-static const struct peer_mark marks[LAB_SIDES] = {
+static const struct end_mark marks[LAB_SIDES] = {
     {.name = "alice", .id = 0x5a, .hz = 600},
     {.name = "bob", .id = 0xa3, .hz = 1000},
 };

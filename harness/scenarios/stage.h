@@ -39,7 +39,7 @@ struct stage {
 	const struct target *target; /* whose server runs */
 	struct target_server *target_server;
 	struct browser *browsers[LAB_SIDES][BROWSER_PRODUCTS]; /* those that run */
-	struct peer_mark mark[LAB_SIDES];
+	struct end_mark mark[LAB_SIDES];
 	struct gauge_options gauge;    /* for its own client of the server under test */
 	const struct target *gauge_of; /* whose those are; NULL: none yet */
 	char guest[LAB_SIDES][40];     /* their names on a server that others use, too */

@@ -47,8 +47,8 @@ size_t tally_missing(const json_t *from, const json_t *to, const char **first)
 	return n;
 }
 
-static void check_candidates(const json_t *from, const json_t *to, const struct peer_mark *sender,
-                             const struct peer_mark *getter, struct result *r)
+static void check_candidates(const json_t *from, const json_t *to, const struct end_mark *sender,
+                             const struct end_mark *getter, struct result *r)
 {
 	const char *first = "";
 	size_t n = tally_missing(from, to, &first);
@@ -62,7 +62,7 @@ static void check_candidates(const json_t *from, const json_t *to, const struct 
 		            json_array_size(json_object_get(from, "sent")), n, first);
 }
 
-static void check_link(const json_t *tally, const struct peer_mark *me, struct result *r)
+static void check_link(const json_t *tally, const struct end_mark *me, struct result *r)
 {
 	const char *said =
 	    json_string_value(json_array_get(json_object_get(tally, "websocket"), 0));
@@ -75,7 +75,7 @@ static void check_link(const json_t *tally, const struct peer_mark *me, struct r
 		            me->name, said);
 }
 
-static void check_restarts(const json_t *tally, const struct peer_mark *me, struct result *r)
+static void check_restarts(const json_t *tally, const struct end_mark *me, struct result *r)
 {
 	int n = (int)facts_number(tally, "restarts");
 
@@ -89,7 +89,7 @@ static void check_restarts(const json_t *tally, const struct peer_mark *me, stru
 		            me->name, n);
 }
 
-void tally_judge(json_t *const tally[LAB_SIDES], const struct peer_mark mark[LAB_SIDES],
+void tally_judge(json_t *const tally[LAB_SIDES], const struct end_mark mark[LAB_SIDES],
                  struct result *r)
 {
 	for (int i = 0; i < LAB_SIDES; i++) {

@@ -53,7 +53,7 @@ static const char *worst_error(const json_t *errors)
 	return worst;
 }
 
-int peer_view_parse(const json_t *json, struct peer_view *v)
+int end_view_parse(const json_t *json, struct end_view *v)
 {
 	const json_t *pair = json_object_get(json, "pair");
 	const json_t *gathered = json_object_get(json, "gathered");
@@ -82,7 +82,7 @@ int peer_view_parse(const json_t *json, struct peer_view *v)
 	v->audio_energy = facts_number(json, "audioEnergy");
 	v->picture_reads = (int)facts_number(picture, "reads");
 	v->picture_coded = (int)facts_number(picture, "coded");
-	v->picture_peer = picture ? (int)facts_number(picture, "peer") : -1;
+	v->picture_end = picture ? (int)facts_number(picture, "peer") : -1;
 	v->picture_distinct = (int)facts_number(picture, "distinct");
 	v->picture_bright = facts_number(picture, "bright");
 	v->picture_delay_ms = facts_number(picture, "delayMs");
@@ -94,12 +94,12 @@ int peer_view_parse(const json_t *json, struct peer_view *v)
 	return 0;
 }
 
-static bool relays(const struct peer_view *v)
+static bool relays(const struct end_view *v)
 {
 	return !strcmp(v->local.type, "relay") || !strcmp(v->remote.type, "relay");
 }
 
-enum path_class verdict_path(const struct peer_view v[VERDICT_PEERS])
+enum path_class verdict_path(const struct end_view v[VERDICT_ENDS])
 {
 	return relays(&v[0]) || relays(&v[1]) ? PATH_RELAY : PATH_DIRECT;
 }
@@ -165,7 +165,7 @@ static bool is_about_name(const char *error)
 	       !strchr("?)", host[1 + strspn(host + 1, "0123456789.")]);
 }
 
-static bool explain_error(const struct call_expect *expect, const struct peer_view *v,
+static bool explain_error(const struct call_expect *expect, const struct end_view *v,
                           struct advice *advice)
 {
 	if (!v->error[0])
@@ -192,7 +192,7 @@ static bool explain_error(const struct call_expect *expect, const struct peer_vi
 
 /* Why a call may have come to nothing, from what was and was not gathered. */
 static struct advice explain_no_connection(const struct call_expect *expect,
-                                           const struct peer_view *v)
+                                           const struct end_view *v)
 {
 	struct advice advice;
 
@@ -234,8 +234,8 @@ static struct advice explain_no_connection(const struct call_expect *expect,
 	                       "the candidates that the other end got, and the capture of its NAT"};
 }
 
-static bool check_connected(const struct call_expect *expect, const struct peer_mark *me,
-                            const struct peer_view *v, struct result *r)
+static bool check_connected(const struct call_expect *expect, const struct end_mark *me,
+                            const struct end_view *v, struct result *r)
 {
 	struct advice advice;
 
@@ -250,9 +250,9 @@ static bool check_connected(const struct call_expect *expect, const struct peer_
 	return false;
 }
 
-static struct advice explain_path(enum path_class path, const struct peer_view v[VERDICT_PEERS])
+static struct advice explain_path(enum path_class path, const struct end_view v[VERDICT_ENDS])
 {
-	for (int i = 0; i < VERDICT_PEERS; i++) {
+	for (int i = 0; i < VERDICT_ENDS; i++) {
 		if (path != PATH_DIRECT && is_of_dns(v[i].error) && v[i].gathered_srflx == 0)
 			return no_dns;
 	}
@@ -265,8 +265,8 @@ static struct advice explain_path(enum path_class path, const struct peer_view v
 	                       "the srflx candidates, which should be the NATs' WAN addresses"};
 }
 
-static void check_path(const struct call_expect *expect, const struct peer_mark mark[VERDICT_PEERS],
-                       const struct peer_view v[VERDICT_PEERS], struct result *r)
+static void check_path(const struct call_expect *expect, const struct end_mark mark[VERDICT_ENDS],
+                       const struct end_view v[VERDICT_ENDS], struct result *r)
 {
 	enum path_class path = verdict_path(v);
 	struct advice advice = explain_path(path, v);
@@ -282,7 +282,7 @@ static void check_path(const struct call_expect *expect, const struct peer_mark 
 }
 
 /* A call may come up without them, and would not elsewhere. */
-static void check_servers(const struct peer_mark *me, const struct peer_view *v, struct result *r)
+static void check_servers(const struct end_mark *me, const struct end_view *v, struct result *r)
 {
 	if (v->servers == 0)
 		result_fail(
@@ -293,10 +293,10 @@ static void check_servers(const struct peer_mark *me, const struct peer_view *v,
 }
 
 /* The two ends must tell one story of the one path they share. */
-static void check_ends_agree(const struct peer_mark mark[VERDICT_PEERS],
-                             const struct peer_view v[VERDICT_PEERS], struct result *r)
+static void check_ends_agree(const struct end_mark mark[VERDICT_ENDS],
+                             const struct end_view v[VERDICT_ENDS], struct result *r)
 {
-	for (int i = 0; i < VERDICT_PEERS; i++) {
+	for (int i = 0; i < VERDICT_ENDS; i++) {
 		const char *seen = v[!i].remote.type;
 
 		if (strcmp(v[i].local.type, "relay") != 0 || !strcmp(seen, "relay") ||
@@ -312,11 +312,11 @@ static void check_ends_agree(const struct peer_mark mark[VERDICT_PEERS],
 
 /* The relayed address that the server gives away is where the relay's packets come from. Else the
  * pair came up by that other address, which only those can use who let anybody in. A browser may
- * hide the address of a peer that it was not told of. */
-static void check_relayed_address(const struct peer_mark mark[VERDICT_PEERS],
-                                  const struct peer_view v[VERDICT_PEERS], struct result *r)
+ * hide the address of an end that it was not told of. */
+static void check_relayed_address(const struct end_mark mark[VERDICT_ENDS],
+                                  const struct end_view v[VERDICT_ENDS], struct result *r)
 {
-	for (int i = 0; i < VERDICT_PEERS; i++) {
+	for (int i = 0; i < VERDICT_ENDS; i++) {
 		const char *told = v[i].local.address, *seen = v[!i].remote.address;
 
 		if (strcmp(v[i].local.type, "relay") != 0 || !*told || !*seen ||
@@ -331,8 +331,8 @@ static void check_relayed_address(const struct peer_mark mark[VERDICT_PEERS],
 	}
 }
 
-static void check_both_legs(const struct call_expect *expect, const struct peer_mark *me,
-                            const struct peer_view *v, struct result *r)
+static void check_both_legs(const struct call_expect *expect, const struct end_mark *me,
+                            const struct end_view *v, struct result *r)
 {
 	if (!expect->both_legs || !strcmp(v->local.type, "relay"))
 		return;
@@ -344,13 +344,13 @@ static void check_both_legs(const struct call_expect *expect, const struct peer_
 	    me->name, v->local.type);
 }
 
-static bool reaches_relay_over(const char *protocol, const struct peer_view *v)
+static bool reaches_relay_over(const char *protocol, const struct end_view *v)
 {
 	return !protocol || strcmp(v->local.type, "relay") != 0 ||
 	       !strcmp(v->local.relay_protocol, protocol);
 }
 
-bool verdict_path_fits(const struct call_expect *expect, const struct peer_view v[VERDICT_PEERS])
+bool verdict_path_fits(const struct call_expect *expect, const struct end_view v[VERDICT_ENDS])
 {
 	return verdict_path(v) == expect->path &&
 	       reaches_relay_over(expect->relay_protocol[0], &v[0]) &&
@@ -368,8 +368,8 @@ static int worse(const char *protocol)
 	return i;
 }
 
-static void check_relay_protocol(const char *expect, const struct peer_mark *me,
-                                 const struct peer_view *v, struct result *r)
+static void check_relay_protocol(const char *expect, const struct end_mark *me,
+                                 const struct end_view *v, struct result *r)
 {
 	struct advice advice = {"the better transport's listener does not answer",
 	                        "which TURN URIs the page got, and whether the server listens for "
@@ -388,8 +388,8 @@ static void check_relay_protocol(const char *expect, const struct peer_mark *me,
 	            me->name, expect, v->local.relay_protocol, advice.cause, advice.look);
 }
 
-static void check_frames(const struct peer_mark *me, const struct peer_mark *other,
-                         const struct peer_view *v, struct result *r)
+static void check_frames(const struct end_mark *me, const struct end_mark *other,
+                         const struct end_view *v, struct result *r)
 {
 	int gained = v->frames_after - v->frames_before;
 	double seconds = v->window_ms / 1000;
@@ -412,7 +412,7 @@ static void check_frames(const struct peer_mark *me, const struct peer_mark *oth
 }
 
 /* A picture without a code in it. */
-static struct advice explain_picture(const struct peer_view *v)
+static struct advice explain_picture(const struct end_view *v)
 {
 	if (v->picture_bright >= BLACK_BELOW)
 		return (struct advice){"another source was sent", "the page's picture"};
@@ -424,8 +424,8 @@ static struct advice explain_picture(const struct peer_view *v)
 	return (struct advice){"no video packet was decoded", "bytes received over time"};
 }
 
-static void check_picture(const struct peer_mark *me, const struct peer_mark *other,
-                          const struct peer_view *v, struct result *r)
+static void check_picture(const struct end_mark *me, const struct end_mark *other,
+                          const struct end_view *v, struct result *r)
 {
 	struct advice advice = explain_picture(v);
 
@@ -443,16 +443,16 @@ static void check_picture(const struct peer_mark *me, const struct peer_mark *ot
 		            me->name, other->name,
 		            v->picture_bright < BLACK_BELOW ? "black" : "something else",
 		            advice.cause, advice.look);
-	else if (v->picture_peer == me->id)
+	else if (v->picture_end == me->id)
 		result_fail(r,
 		            "%s should see %s, but sees itself; most likely: the page shows the "
 		            "local stream in #received_video. Look at: the page's track handler.",
 		            me->name, other->name);
-	else if (v->picture_peer != other->id)
+	else if (v->picture_end != other->id)
 		result_fail(r,
 		            "%s should see %s (code %d), but sees code %d; most likely: signaling "
 		            "joined the wrong peers. Look at: from and to in the hub's messages.",
-		            me->name, other->name, other->id, v->picture_peer);
+		            me->name, other->name, other->id, v->picture_end);
 	else if (v->picture_distinct < 2)
 		result_fail(
 		    r,
@@ -462,8 +462,8 @@ static void check_picture(const struct peer_mark *me, const struct peer_mark *ot
 		    me->name, other->name, v->window_ms / 2 / 1000);
 }
 
-static void check_tone(const struct peer_mark *me, const struct peer_mark *other,
-                       const struct peer_view *v, struct result *r)
+static void check_tone(const struct end_mark *me, const struct end_mark *other,
+                       const struct end_view *v, struct result *r)
 {
 	if (v->tone_db < TONE_FLOOR_DB || v->audio_energy <= 0)
 		result_fail(
@@ -482,8 +482,8 @@ static void check_tone(const struct peer_mark *me, const struct peer_mark *other
 		                : "another source was sent");
 }
 
-static void check_echo(const struct peer_mark *me, const struct peer_mark *other,
-                       const struct peer_view *v, struct result *r)
+static void check_echo(const struct end_mark *me, const struct end_mark *other,
+                       const struct end_view *v, struct result *r)
 {
 	if (v->echo_ms < 0)
 		result_fail(
@@ -496,11 +496,11 @@ static void check_echo(const struct peer_mark *me, const struct peer_mark *other
 }
 
 /* "relay udp" where the relaying ends reach it alike, else "relay tcp/tls", side a first. */
-static void note_path(const struct peer_view v[VERDICT_PEERS], struct result *r)
+static void note_path(const struct end_view v[VERDICT_ENDS], struct result *r)
 {
-	char over[sizeof(v->local.relay_protocol) * VERDICT_PEERS + 2] = "";
+	char over[sizeof(v->local.relay_protocol) * VERDICT_ENDS + 2] = "";
 
-	for (int i = 0; i < VERDICT_PEERS; i++) {
+	for (int i = 0; i < VERDICT_ENDS; i++) {
 		const char *leg = v[i].local.relay_protocol;
 
 		if (!strcmp(v[i].local.type, "relay") && strcmp(over, leg) != 0)
@@ -517,10 +517,10 @@ static double greater(double a, double b)
 	return a > b ? a : b;
 }
 
-static void note_measures(const struct peer_view v[VERDICT_PEERS], double answered_at_ms,
+static void note_measures(const struct end_view v[VERDICT_ENDS], double answered_at_ms,
                           struct result *r)
 {
-	double seconds[VERDICT_PEERS] = {v[0].window_ms / 1000, v[1].window_ms / 1000};
+	double seconds[VERDICT_ENDS] = {v[0].window_ms / 1000, v[1].window_ms / 1000};
 
 	result_measure(r, "connected",
 	               greater(v[0].connected_at_ms, v[1].connected_at_ms) - answered_at_ms, "ms");
@@ -528,7 +528,7 @@ static void note_measures(const struct peer_view v[VERDICT_PEERS], double answer
 	result_measure(r, "picture_delay", greater(v[0].picture_delay_ms, v[1].picture_delay_ms),
 	               "ms");
 	result_measure(r, "echo", greater(v[0].echo_ms, v[1].echo_ms), "ms");
-	for (int i = 0; i < VERDICT_PEERS; i++) {
+	for (int i = 0; i < VERDICT_ENDS; i++) {
 		if (seconds[i] > 0)
 			result_measure(r, i ? "frame_rate_b" : "frame_rate_a",
 			               (v[i].frames_after - v[i].frames_before) / seconds[i],
@@ -541,13 +541,13 @@ static void note_measures(const struct peer_view v[VERDICT_PEERS], double answer
 
 /* It gets its core, and does something else with it. Of a machine that is busy as well, a hog gets
  * no more than its share; what it spends for each picture tells it from who is starved. */
-static bool hogs(const struct peer_view *v)
+static bool hogs(const struct end_view *v)
 {
 	return v->paint_fps > 0 && v->paint_fps < PAINT_LEAST && v->page_cpu >= HOG_CPU &&
 	       v->page_cpu >= HOG_PAINT_S * v->paint_fps;
 }
 
-static void check_thread(const struct peer_mark *me, const struct peer_view *v, struct result *r)
+static void check_thread(const struct end_mark *me, const struct end_view *v, struct result *r)
 {
 	if (!hogs(v))
 		return;
@@ -559,9 +559,9 @@ static void check_thread(const struct peer_mark *me, const struct peer_view *v, 
 }
 
 /* A page that could not even paint its own picture in time cannot show what the network does. */
-static void excuse_busy_machine(const struct peer_view v[VERDICT_PEERS], struct result *r)
+static void excuse_busy_machine(const struct end_view v[VERDICT_ENDS], struct result *r)
 {
-	for (int i = 0; i < VERDICT_PEERS; i++) {
+	for (int i = 0; i < VERDICT_ENDS; i++) {
 		if (r->state != RESULT_FAILED || v[i].paint_fps == 0 ||
 		    v[i].paint_fps >= PAINT_LEAST || hogs(&v[0]) || hogs(&v[1]))
 			continue;
@@ -573,12 +573,12 @@ static void excuse_busy_machine(const struct peer_view v[VERDICT_PEERS], struct 
 }
 
 /* Theory sees no way: that there is none is what is to be proven. */
-static void judge_no_way(const struct peer_mark mark[VERDICT_PEERS],
-                         const struct peer_view v[VERDICT_PEERS], struct result *r)
+static void judge_no_way(const struct end_mark mark[VERDICT_ENDS],
+                         const struct end_view v[VERDICT_ENDS], struct result *r)
 {
 	bool both = true;
 
-	for (int i = 0; i < VERDICT_PEERS; i++) {
+	for (int i = 0; i < VERDICT_ENDS; i++) {
 		both = both && !strcmp(v[i].state, "connected");
 		if (v[i].connections == 0)
 			result_fail(r,
@@ -603,7 +603,7 @@ static void judge_no_way(const struct peer_mark mark[VERDICT_PEERS],
  * distances that may be one by way of a relay, or of TCP, milliseconds before the better one is
  * there. A call that is worse than it could be, and well otherwise, is worth another try; one that
  * is better than theory allows is not. */
-static bool lost_a_race(const struct peer_view v[VERDICT_PEERS], const struct result *r,
+static bool lost_a_race(const struct end_view v[VERDICT_ENDS], const struct result *r,
                         size_t of_path)
 {
 	return r->state == RESULT_FAILED && r->failure_n == of_path &&
@@ -612,28 +612,27 @@ static bool lost_a_race(const struct peer_view v[VERDICT_PEERS], const struct re
 
 /* How the call runs. Without ICE servers, what way it finds tells nothing more. True if only the
  * way is wrong, if anything. */
-static bool judge_way(const struct call_expect *expect, const struct peer_mark mark[VERDICT_PEERS],
-                      const struct peer_view v[VERDICT_PEERS], struct result *r)
+static bool judge_way(const struct call_expect *expect, const struct end_mark mark[VERDICT_ENDS],
+                      const struct end_view v[VERDICT_ENDS], struct result *r)
 {
 	size_t before = r->failure_n;
 
-	for (int i = 0; i < VERDICT_PEERS; i++)
+	for (int i = 0; i < VERDICT_ENDS; i++)
 		check_servers(&mark[i], &v[i], r);
 	if (r->failure_n > before)
 		return false;
 	check_path(expect, mark, v, r);
-	for (int i = 0; i < VERDICT_PEERS; i++)
+	for (int i = 0; i < VERDICT_ENDS; i++)
 		check_relay_protocol(expect->relay_protocol[i], &mark[i], &v[i], r);
 	return before == 0;
 }
 
-static void judge_media(const struct call_expect *expect,
-                        const struct peer_mark mark[VERDICT_PEERS],
-                        const struct peer_view v[VERDICT_PEERS], struct result *r)
+static void judge_media(const struct call_expect *expect, const struct end_mark mark[VERDICT_ENDS],
+                        const struct end_view v[VERDICT_ENDS], struct result *r)
 {
 	check_ends_agree(mark, v, r);
 	check_relayed_address(mark, v, r);
-	for (int i = 0; i < VERDICT_PEERS; i++) {
+	for (int i = 0; i < VERDICT_ENDS; i++) {
 		check_both_legs(expect, &mark[i], &v[i], r);
 		check_frames(&mark[i], &mark[!i], &v[i], r);
 		check_picture(&mark[i], &mark[!i], &v[i], r);
@@ -642,8 +641,8 @@ static void judge_media(const struct call_expect *expect,
 	}
 }
 
-bool verdict_judge(const struct call_expect *expect, const struct peer_mark mark[VERDICT_PEERS],
-                   const struct peer_view v[VERDICT_PEERS], double answered_at_ms, struct result *r)
+bool verdict_judge(const struct call_expect *expect, const struct end_mark mark[VERDICT_ENDS],
+                   const struct end_view v[VERDICT_ENDS], double answered_at_ms, struct result *r)
 {
 	bool connected = true, may_race;
 	size_t before = r->failure_n, of_path;
@@ -653,9 +652,9 @@ bool verdict_judge(const struct call_expect *expect, const struct peer_mark mark
 		return false;
 	}
 	/* First: it may be why the rest is wrong. */
-	for (int i = 0; i < VERDICT_PEERS; i++)
+	for (int i = 0; i < VERDICT_ENDS; i++)
 		check_thread(&mark[i], &v[i], r);
-	for (int i = 0; i < VERDICT_PEERS; i++)
+	for (int i = 0; i < VERDICT_ENDS; i++)
 		connected = check_connected(expect, &mark[i], &v[i], r) && connected;
 	if (!connected) {
 		if (before == 0)

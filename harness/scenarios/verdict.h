@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define VERDICT_PEERS 2
+#define VERDICT_ENDS 2
 
 enum path_class {
 	PATH_DIRECT,
@@ -29,7 +29,7 @@ struct candidate_view {
 };
 
 /* What one end saw over the window. */
-struct peer_view {
+struct end_view {
 	int connections;        /* RTCPeerConnections that its page ever made */
 	char state[16];         /* connectionState, or "none" */
 	double connected_at_ms; /* Unix time; 0 if never */
@@ -44,7 +44,7 @@ struct peer_view {
 	double audio_energy; /* gained over the window */
 	int picture_reads;   /* looks at a picture that was there */
 	int picture_coded;   /* of these, with a code that checks */
-	int picture_peer;    /* whose code; -1 if none */
+	int picture_end;     /* whose code; -1 if none */
 	int picture_distinct;
 	double picture_bright; /* 0..255, the brightest block of all looks */
 	double picture_delay_ms;
@@ -60,32 +60,31 @@ struct peer_view {
 struct call_expect {
 	enum path_class path;
 	/* udp, tcp or tls where that end relays; NULL: any */
-	const char *relay_protocol[VERDICT_PEERS];
+	const char *relay_protocol[VERDICT_ENDS];
 	bool both_legs; /* each end must send from a relay candidate of its own */
 };
 
-/* The peers' marks: what each paints and plays. */
-struct peer_mark {
+/* The ends' marks: what each paints and plays. */
+struct end_mark {
 	const char *name; /* as it joins */
 	int id;
 	double hz;
 };
 
 /* From harness.observe()'s JSON. What is missing stays empty. 0 or -E_PARSE. */
-int peer_view_parse(const json_t *json, struct peer_view *v);
+int end_view_parse(const json_t *json, struct end_view *v);
 
 /* The class of the path between the two: both look at the same pair, and only its owner always
  * knows a relay candidate for what it is. */
-enum path_class verdict_path(const struct peer_view v[VERDICT_PEERS]);
+enum path_class verdict_path(const struct end_view v[VERDICT_ENDS]);
 
 /* Whether path and relay protocols are those expected. */
-bool verdict_path_fits(const struct call_expect *expect, const struct peer_view v[VERDICT_PEERS]);
+bool verdict_path_fits(const struct call_expect *expect, const struct end_view v[VERDICT_ENDS]);
 
 /* Notes failures, measures and the path in r. A failure that r has already is certain: no busy
  * machine excuses it. answered_at_ms: Unix time of the click on Answer.
  * False if there was no connection at all, be it as expected. */
-bool verdict_judge(const struct call_expect *expect, const struct peer_mark mark[VERDICT_PEERS],
-                   const struct peer_view v[VERDICT_PEERS], double answered_at_ms,
-                   struct result *r);
+bool verdict_judge(const struct call_expect *expect, const struct end_mark mark[VERDICT_ENDS],
+                   const struct end_view v[VERDICT_ENDS], double answered_at_ms, struct result *r);
 
 #endif

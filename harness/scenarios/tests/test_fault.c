@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-static const struct peer_mark marks[LAB_SIDES] = {{"alice", 0x5a, 600}, {"bob", 0xa3, 1000}};
+static const struct end_mark marks[LAB_SIDES] = {{"alice", 0x5a, 600}, {"bob", 0xa3, 1000}};
 
 static const struct fault killed = {
     .what = "killing it",

@@ -96,7 +96,7 @@ static void play_unknown_name(struct stage *st)
 	    "harness.setIce({policy: 'relay', servers: [{urls: 'turn:nowhere.test?transport=udp',"
 	    " username: 'u', credential: 'p'}]})";
 	static const struct call_expect relayed = {.path = PATH_RELAY};
-	struct peer_view v[LAB_SIDES];
+	struct end_view v[LAB_SIDES];
 	double answered_at_ms;
 	struct why why;
 	int err;

@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-static const struct peer_mark marks[2] = {{"alice", 0x5a, 600}, {"bob", 0xa3, 1000}};
+static const struct end_mark marks[2] = {{"alice", 0x5a, 600}, {"bob", 0xa3, 1000}};
 static const struct call_expect relayed = {.path = PATH_RELAY, .relay_protocol = {"udp", "udp"}};
 static const struct call_expect direct = {.path = PATH_DIRECT};
 
@@ -31,7 +31,7 @@ static const char good_json[] =
     "'picture':{'reads':24,'coded':22,'peer':163,'distinct':20,'bright':255,'delayMs':90},"
     "'tone':{'hz':1000.5,'db':-20},'echoMs':4.5,'paintFps':9.8}";
 
-static struct peer_view view[2];
+static struct end_view view[2];
 static struct result result;
 
 static int setup(void **state)
@@ -46,11 +46,11 @@ static int setup(void **state)
 			*p = '"';
 	}
 	json = json_loads(text, 0, NULL);
-	if (!json || peer_view_parse(json, &view[0]) != 0)
+	if (!json || end_view_parse(json, &view[0]) != 0)
 		return -1;
 	json_decref(json);
 	view[1] = view[0];
-	view[1].picture_peer = 0x5a;
+	view[1].picture_end = 0x5a;
 	view[1].tone_hz = 598;
 	view[1].connected_at_ms += 14;
 	result_init(&result, "test", "test");
@@ -284,10 +284,10 @@ static void test_worst_error_is_told(void **state)
 {
 	json_t *json = json_loads(
 	    "{\"state\":\"failed\",\"errors\":[\"701 a\",\"486 b\",\"401 c\"]}", 0, NULL);
-	struct peer_view v;
+	struct end_view v;
 
 	(void)state;
-	assert_int_equal(peer_view_parse(json, &v), 0);
+	assert_int_equal(end_view_parse(json, &v), 0);
 	assert_string_equal(v.error, "486 b");
 	json_decref(json);
 }
@@ -333,12 +333,12 @@ static void test_video_faults(void **state)
 	expect_one_failure("but sees something else");
 
 	setup(NULL);
-	view[0].picture_peer = 0x5a;
+	view[0].picture_end = 0x5a;
 	judge(&direct);
 	expect_one_failure("alice should see bob, but sees itself");
 
 	setup(NULL);
-	view[0].picture_peer = 7;
+	view[0].picture_end = 7;
 	judge(&direct);
 	expect_one_failure("but sees code 7");
 
@@ -374,19 +374,19 @@ static void test_audio_faults(void **state)
 static void test_views_that_are_no_views(void **state)
 {
 	static const char *const texts[] = {"null", "[]", "\"x\"", "{}", "{\"state\":1}"};
-	struct peer_view v;
+	struct end_view v;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
 		json_t *json = json_loads(texts[i], JSON_DECODE_ANY, NULL);
 
-		assert_int_equal(peer_view_parse(json, &v), -E_PARSE);
+		assert_int_equal(end_view_parse(json, &v), -E_PARSE);
 		json_decref(json);
 	}
 	json_t *json = json_loads("{\"state\":\"none\",\"errors\":[1]}", 0, NULL);
 
-	assert_int_equal(peer_view_parse(json, &v), 0);
-	assert_int_equal(v.picture_peer, -1);
+	assert_int_equal(end_view_parse(json, &v), 0);
+	assert_int_equal(v.picture_end, -1);
 	assert_string_equal(v.error, "");
 	assert_false(v.has_pair);
 	json_decref(json);
@@ -506,10 +506,10 @@ static void test_names_that_do_not_resolve(void **state)
 	static const char cause[] = "most likely: the name of the ICE server does not resolve";
 	json_t *json =
 	    json_pack("{s:s,s:[s,s]}", "state", "failed", "errors", "701 timed out", error);
-	struct peer_view v;
+	struct end_view v;
 
 	(void)state;
-	assert_int_equal(peer_view_parse(json, &v), 0);
+	assert_int_equal(end_view_parse(json, &v), 0);
 	assert_string_equal(v.error, error);
 	json_decref(json);
 
