@@ -98,7 +98,7 @@ static int del(struct admin_task *t, struct why *why)
 {
 	const char *name = task_text(t, "name");
 	json_int_t admins = 0;
-	int r = store_account_del(t->store, name, !t->caller->on_host, why);
+	int r = store_account_del(t->store, name, !t->actor->on_host, why);
 
 	if (!r)
 		r = store_account_list(t->store, count_admin, &admins, why);

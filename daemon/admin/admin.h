@@ -51,8 +51,9 @@ struct admin {
 	void *ctx;
 };
 
-struct admin_caller {
-	const char *actor; /* for the audit */
+/* Whose verb runs. */
+struct admin_actor {
+	const char *name; /* for the audit */
 	enum store_role role;
 	bool on_host; /* over the socket, or from the command line itself */
 };
@@ -72,7 +73,7 @@ typedef void admin_done_fn(void *ctx, int err, struct admin_answer *answer);
  * or a code with why set: -E_INVAL (an argument), -E_DENIED (the role is not allowed to),
  * -E_NOTFOUND (or no such verb), -E_EXISTS, -E_LIMIT, -E_STALE; any other code needs the operator.
  */
-int admin_call(struct admin *a, const struct admin_caller *caller, const char *verb,
+int admin_call(struct admin *a, const struct admin_actor *actor, const char *verb,
                const json_t *args, struct admin_answer *out);
 
 /* Sets what gets the answer, from the loop. fn NULL: nothing does, and the verb is done all the

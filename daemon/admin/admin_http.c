@@ -184,7 +184,7 @@ static void on_gone(void *ctx)
 }
 
 static void run_verb(struct admin_http *h, const struct http_request *q, struct http_response *r,
-                     const char *verb, const struct admin_caller *caller)
+                     const char *verb, const struct admin_actor *actor)
 {
 	struct admin_answer answer = {.result = NULL};
 	const char *names[VERB_ARGS_MAX + 1] = {NULL};
@@ -202,7 +202,7 @@ static void run_verb(struct admin_http *h, const struct http_request *q, struct 
 		return;
 	}
 	if (!err)
-		err = admin_call(h->admin, caller, verb, args, &answer);
+		err = admin_call(h->admin, actor, verb, args, &answer);
 	json_decref(args);
 	if (err == -E_LATER)
 		admin_later_then(answer.later, on_answer, q->wait(q->ctx, on_gone, answer.later));
@@ -401,8 +401,8 @@ void admin_http_answer(struct admin_http *h, const struct http_request *q, struc
 {
 	static const char *const none[] = {NULL};
 	const char *path = q->path + sizeof(ADMIN_HTTP_PREFIX) - 1;
-	char actor[STORE_ACTOR_MAX], verb[VERB_MAX];
-	struct admin_caller caller = {.actor = actor};
+	char name[STORE_ACTOR_MAX], verb[VERB_MAX];
+	struct admin_actor actor = {.name = name};
 	const struct door *door = find_door(path);
 	struct signin_who who;
 	unsigned methods;
@@ -418,19 +418,19 @@ void admin_http_answer(struct admin_http *h, const struct http_request *q, struc
 	} else if (door) {
 		if (http_api_query_only(q, none, r))
 			door->answer(h, q, r);
-	} else if (!authenticate(h, q, r, actor, &caller.role, &who)) {
+	} else if (!authenticate(h, q, r, name, &actor.role, &who)) {
 		if (!strcmp(path, "whoami")) {
 			if (!http_api_query_only(q, none, r))
 				return;
 			http_api_json(r, 200,
 			              json_pack("{so ss ss?}", "actor",
-			                        json_shown(actor, strlen(actor)), "role",
-			                        store_role_text(caller.role), "name",
+			                        json_shown(name, strlen(name)), "role",
+			                        store_role_text(actor.role), "name",
 			                        *who.name ? who.name : NULL));
 		} else if (!strcmp(path, "password"))
 			own_password(h, q, r, &who);
 		else
-			run_verb(h, q, r, verb, &caller);
+			run_verb(h, q, r, verb, &actor);
 	}
 	if (q->body_len > 0) /* it may hold a password */
 		explicit_bzero(q->body, q->body_len);

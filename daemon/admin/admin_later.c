@@ -24,8 +24,8 @@ struct admin_later {
 static int work(struct helper_job *j, struct store *store, struct why *why)
 {
 	struct admin_later *l = (struct admin_later *)j;
-	const struct admin_caller caller = {.actor = l->actor, .role = l->role};
-	struct admin_task t = {.store = store, .caller = &caller, .verb = l->verb, .args = l->args};
+	const struct admin_actor actor = {.name = l->actor, .role = l->role};
+	struct admin_task t = {.store = store, .actor = &actor, .verb = l->verb, .args = l->args};
 	int err;
 
 	store_set_actor(store, l->actor);
@@ -70,8 +70,8 @@ int task_later(struct admin_task *t, verb_fn *fn, struct why *why)
 	l->verb = t->verb;
 	l->work = fn;
 	l->args = json_incref((json_t *)(uintptr_t)t->args);
-	l->role = t->caller->role;
-	snprintf(l->actor, sizeof(l->actor), "%s", t->caller->actor);
+	l->role = t->actor->role;
+	snprintf(l->actor, sizeof(l->actor), "%s", t->actor->name);
 	if (helper_run(t->admin->helper, &l->job)) {
 		release(&l->job);
 		return why_set(why, -E_LIMIT,

@@ -77,8 +77,8 @@ static void client_free(struct admin_client *c)
 
 static int ask(struct admin_client *c, const char *line, size_t len, struct admin_answer *out)
 {
-	const struct admin_caller caller = {
-	    .actor = c->actor, .role = STORE_ROLE_ADMIN, .on_host = true};
+	const struct admin_actor actor = {
+	    .name = c->actor, .role = STORE_ROLE_ADMIN, .on_host = true};
 	json_t *request = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
 	const char *verb = json_string_value(json_object_get(request, "verb"));
 	int r;
@@ -87,7 +87,7 @@ static int ask(struct admin_client *c, const char *line, size_t len, struct admi
 		r = why_set(&out->why, -E_INVAL,
 		            "a request is a line {\"verb\":\"...\",\"args\":{...}}");
 	else
-		r = admin_call(c->socket->admin, &caller, verb, json_object_get(request, "args"),
+		r = admin_call(c->socket->admin, &actor, verb, json_object_get(request, "args"),
 		               out);
 	json_decref(request);
 	return r;

@@ -44,7 +44,7 @@ void task_audit(struct admin_task *t, const char *act, const char *object)
 
 	if (store_audit_add(t->store, act, object, &why))
 		log_error(NULL, "not-in-the-audit", LOG_STR("act", act), LOG_STR("object", object),
-		          LOG_STR("by", t->caller->actor), LOG_STR("error", why.text));
+		          LOG_STR("by", t->actor->name), LOG_STR("error", why.text));
 }
 
 int task_password(const struct admin_task *t, char made[STORE_PASSWORD_STRLEN],

@@ -56,7 +56,7 @@ static int check_served(const struct admin_task *t, struct why *why)
 	const struct conf *conf = &t->admin->live->conf;
 
 	for (size_t i = 0; i < conf->realm.n; i++)
-		if (t->caller->on_host || !strcmp(conf->realm.v[i], realm(t)))
+		if (t->actor->on_host || !strcmp(conf->realm.v[i], realm(t)))
 			return 0;
 	return why_set(why, -E_INVAL, "there is no realm \"%.64s\": see the option realm",
 	               realm(t));

@@ -159,7 +159,7 @@ int verb_time_parse(const char *text, int64_t *at_ms);
 struct admin_task {
 	struct admin *admin; /* NULL on the helper's thread */
 	struct store *store; /* this thread's */
-	const struct admin_caller *caller;
+	const struct admin_actor *actor;
 	const struct verb *verb;
 	const json_t *args; /* checked */
 	json_t *result;     /* the function sets it */

@@ -205,31 +205,31 @@ void task_finish(struct admin *a, const char *verb, const char *actor, int err)
 		a->changed(a->ctx);
 }
 
-int admin_call(struct admin *a, const struct admin_caller *caller, const char *name,
+int admin_call(struct admin *a, const struct admin_actor *actor, const char *name,
                const json_t *args, struct admin_answer *out)
 {
 	const struct verb *v = verb_find(name);
-	struct admin_task t = {.admin = a, .store = a->store, .caller = caller, .args = args};
+	struct admin_task t = {.admin = a, .store = a->store, .actor = actor, .args = args};
 	struct why *why = &out->why;
 	int err;
 
 	memset(out, 0, sizeof(*out));
 	if (!v)
 		return why_set(why, -E_NOTFOUND, "there is no verb \"%.64s\"", name);
-	if (caller->role != STORE_ROLE_ADMIN && v->access != VERB_READS)
+	if (actor->role != STORE_ROLE_ADMIN && v->access != VERB_READS)
 		return why_set(why, -E_DENIED, "%s is for admins: %s may only read", v->name,
-		               caller->actor);
+		               actor->name);
 	err = verb_check(v, args, why);
 	if (err)
 		return err;
 	t.verb = v;
-	store_set_actor(a->store, caller->actor);
+	store_set_actor(a->store, actor->name);
 	err = v->fn(&t, why);
 	out->later = t.later;
 	if (err == -E_LATER)
 		return err;
 	if (v->access == VERB_ACTS)
-		task_finish(a, v->name, caller->actor, err);
+		task_finish(a, v->name, actor->name, err);
 	if (err)
 		json_decref(t.result);
 	else

@@ -126,14 +126,14 @@ static int call_here(struct cli *cli, const json_t *args, json_t **result, struc
 	const struct verb *v = cli->verb;
 	struct conf_live live = {.conf = cli->conf, .sources = cli->sources, .input = &cli->input};
 	struct admin admin = {.live = &live};
-	const struct admin_caller caller = {
-	    .actor = cli->actor, .role = STORE_ROLE_ADMIN, .on_host = true};
+	const struct admin_actor actor = {
+	    .name = cli->actor, .role = STORE_ROLE_ADMIN, .on_host = true};
 	struct admin_answer answer = {.result = NULL};
 	int r;
 
 	if (cli_open_store(cli, v->flags & VERB_MAKES_STORE, &admin.store, why))
 		return -E_IO;
-	r = admin_call(&admin, &caller, v->name, args, &answer);
+	r = admin_call(&admin, &actor, v->name, args, &answer);
 	store_close(admin.store);
 	if (r)
 		*why = answer.why;
