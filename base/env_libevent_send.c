@@ -97,8 +97,8 @@ static void send_all(struct udp *u, struct mmsghdr *msgs, const struct run *runs
 				done++;
 				continue;
 			}
-			/* Where errors are asked for, ICMP's answer to an earlier datagram is told
-			 * to the next call, whomever that is for. */
+			/* If the socket asks for errors, the next call gets ICMP's answer to an
+			 * earlier datagram, whatever its destination. */
 			if (u->on_error && errno != EAGAIN && !too_long && !retried) {
 				retried = true;
 				continue;

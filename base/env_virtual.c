@@ -16,8 +16,7 @@
 #define WALL_START_S  1700000000
 #define EPHEMERAL_MIN 32768
 
-/* What happens next is on top of a heap: by time, datagrams before timers, then in the order in
- * which they were put there. */
+/* The next event is on top of a heap: by time, datagrams before timers, then by insertion. */
 struct event {
 	uint64_t due_ms;
 	uint64_t order; /* the timers' have the top bit set */
@@ -61,7 +60,7 @@ struct env_v {
 	int64_t wall_offset_s;
 	uint64_t chance;
 	struct udp *sockets;
-	struct timer *timers; /* all that there are, for the end */
+	struct timer *timers; /* all timers, to free at the end */
 	struct event **heap;  /* from 1 */
 	size_t heap_n, heap_cap;
 	size_t timer_n;  /* each has a place in the heap kept free */

@@ -399,7 +399,7 @@ static ssize_t v_write(struct env_stream *stream, const uint8_t *data, size_t le
 		return -E_IO;
 	most = len < most ? len : most;
 	if (e->state == OPEN && !o &&
-	    e->reset_ms == NEVER) { /* nobody takes it, and a reset comes back */
+	    e->reset_ms == NEVER) { /* no stream takes it, and a reset comes back */
 		e->reset_ms = now_of(e) + 2 * (uint64_t)e->path.delay_ms;
 		plan(e);
 		return (ssize_t)most;

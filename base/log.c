@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define LOG_VALUE_MAX 512
-#define STOP_MS       1000 /* for a reader who is slow; one who is not there must not hold us */
+#define STOP_MS       1000 /* for a slow reader; an absent one must not hold us */
 
 static const char *const level_names[] = {
     [LOG_LEVEL_ERROR] = "error",

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The queue in front of the log. O_NONBLOCK would do without a thread, but it
- * belongs to the open file, which other programs may share; and neither a disk
- * nor a terminal heeds it.
+ * The queue in front of the log. O_NONBLOCK would work without a thread, but it belongs to the open
+ * file, which other programs may share; and neither a disk nor a terminal obeys it.
  */
 #include "base/log_queue.h"
 
@@ -67,7 +66,7 @@ static bool add_line(const char *line, size_t len)
 	return true;
 }
 
-/* What was lost is said where it is missing. */
+/* Reports lost lines in the place where they are missing. */
 static bool add_report(void)
 {
 	char line[LOG_LINE_MAX];
@@ -82,7 +81,7 @@ static bool add_report(void)
 
 /* ---- writing, without the lock ---- */
 
-/* False when it was not written: nobody reads any more, or the disk is full. */
+/* False when it was not written: the reader has gone, or the disk is full. */
 static bool write_whole(int fd, const char *line, size_t len)
 {
 	while (len) {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Whose rights a command of root's uses: the effective user and group. The real
- * user stays root, so that who owns them can neither trace nor signal the
- * program.
+ * The rights of a root command: the effective user and group. The real user stays root, so that the
+ * owner of those rights can neither trace nor signal the program.
  */
 #include "base/rights.h"
 
@@ -15,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Who else than root owns a part of the path, beginning at the top? */
+/* Finds the first owner other than root of a part of the path, from the top. */
 static bool find_other(const char *path, struct stat *st)
 {
 	char head[PATH_MAX];
@@ -48,9 +47,11 @@ int rights_become_owner(const char *dir, struct why *why)
 
 	if (geteuid() || !find_owner(dir, &st))
 		return 0;
-	/* A root of a user namespace may not give up its groups; they are none of root's there. */
+	/* The root of a user namespace may be forbidden to give up its groups; there they give none
+	 * of root's rights. */
 	if ((setgroups(0, NULL) && errno != EPERM) || setegid(st.st_gid) || seteuid(st.st_uid)) {
-		if (errno == EINVAL) /* nobody of this namespace: no rights of its root reach him */
+		if (errno ==
+		    EINVAL) /* a user outside of this namespace: our root has no rights over them */
 			return 0;
 		return why_set(why, -E_DENIED,
 		               "%s belongs to uid %u, and this root cannot become that user (%s): "

@@ -58,7 +58,7 @@ static bool parts_letters(uint32_t left, uint32_t right)
 	       (r == UC_JOINING_TYPE_R || r == UC_JOINING_TYPE_D);
 }
 
-/* What is only printable where it belongs. */
+/* Characters that are printable only in some places. */
 static bool belongs(uint32_t code, const char *text, size_t len, size_t at, size_t n)
 {
 	uint32_t left = before(text, at), right = after(text, len, at + n);
@@ -78,7 +78,8 @@ static bool is_seen(uint32_t code)
 {
 	if (code == ' ' || code == BLANK || code == BRACKET)
 		return code == ' ';
-	/* What has no meaning yet is shown as a box; what never will have is none. */
+	/* A code without a meaning yet is shown as a box; one that will never have a meaning is
+	 * not. */
 	if (uc_is_general_category(code, UC_CATEGORY_Cn))
 		return !uc_is_property(code, UC_PROPERTY_NOT_A_CHARACTER) &&
 		       !uc_is_property(code, UC_PROPERTY_DEFAULT_IGNORABLE_CODE_POINT);

@@ -23,7 +23,7 @@ void wall_set_floor(struct wall *w, int64_t floor_s);
 /* Seconds since boot, with sleep: a clock that nobody sets. */
 int64_t wall_boot_s(void);
 
-/* Whether the kernel says that the clock is kept by somebody (NTP). */
+/* True when the kernel says that a time service (NTP) keeps the clock. */
 bool wall_is_synchronized(void);
 
 #endif

@@ -27,7 +27,7 @@ struct lane {
 	double stalled_us;               /* pressure_cpu_us() then */
 };
 
-/* What all lanes of a run share. The results lie in memory that is shared with the containers. */
+/* Shared by all lanes of a run. The results lie in memory shared with the containers. */
 struct lane_run {
 	const struct plan *plan;
 	const struct scenario_options *opt;
@@ -43,10 +43,10 @@ void lane_init(struct lane *l);
 /* Starts its container. why says what this machine does not give. */
 int lane_start(struct lane_run *run, struct lane *l, struct why *why);
 
-/* Has it play a cell. */
+/* Tells the lane to play a cell. */
 void lane_play(struct lane_run *run, struct lane *l, size_t cell);
 
-/* Has it clear its stage away and end. */
+/* Tells the lane to clear its stage away and end. */
 void lane_leave(struct lane *l);
 
 /* Takes what done_fd has to say. */

@@ -7,7 +7,7 @@
 
 #include "harness/options.h"
 
-/* What was said, before it is looked into. */
+/* The target options as given, before any check. */
 struct said_target {
 	char *targets; /* words between commas; changed in place */
 	char *coturn;

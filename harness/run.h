@@ -13,7 +13,7 @@
 
 #define RUN_LANES_MAX 16
 
-/* Who watches a run. */
+/* The watcher of a run. */
 struct run_view {
 	void (*finished)(void *arg, const struct result *r);
 	/* A few times a second. left_ms: an estimate, or -1 while there is none. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Who is in a call with whom: from a routed offer until a hang-up
- * or the end of a connection.
+ * The calls between members: from a routed offer until a hang-up or the end of a connection.
  */
 #include "base/error.h"
 #include "signal/hub_internal.h"

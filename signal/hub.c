@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The hub: who is connected, and what the server itself says to them.
+ * The hub: its connections, and the server's own messages to them.
  */
 #include "signal/hub.h"
 
@@ -97,8 +97,8 @@ int hub_join(struct hub *h, void *conn, struct hub_member **out)
 	return 0;
 }
 
-/* A network that changes takes the connection with it, but not always the call: media has a way of
- * its own, or finds another. Only who can prove to be the same may come back. */
+/* A network change breaks the connection, but not always the call: media has its own path, or finds
+ * another. Only a member that proves its identity may come back. */
 static bool may_return(const struct hub_member *p)
 {
 	const struct hub *h = p->hub;

@@ -35,8 +35,9 @@ struct hub_conf {
 	unsigned max_calls;       /* calls that one member may be in at a time */
 	unsigned signal_rate; /* messages a second and member; 4 KiB of text count as one more */
 	unsigned rate_burst;  /* messages that may come at once; 0: no limit on the rate */
-	unsigned return_ms; /* who lost its connection in a call may come back so long; 0: never */
-	uint64_t first_id;  /* the id of the first connection; the next ones count up */
+	unsigned return_ms;   /* how long a member that lost its connection in a call may come back;
+	                       * 0: never */
+	uint64_t first_id;    /* the id of the first connection; the next ones count up */
 };
 
 struct hub;

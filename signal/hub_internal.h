@@ -32,7 +32,7 @@ struct hub_member {
 	unsigned dropped;                /* messages in a row that found the bucket empty */
 	int64_t tokens_milli;
 	int64_t refilled_at_ms;
-	struct hub_member **partner; /* who it is in a call with */
+	struct hub_member **partner; /* its partners in calls */
 	unsigned partner_n;
 	unsigned partner_cap;
 	struct hub_member *prev, *next; /* in the order of connection */
@@ -44,7 +44,7 @@ struct hub {
 	struct hub_ops ops;
 	void *ctx;
 	uint64_t next_id;
-	unsigned member_n; /* those who are away among them */
+	unsigned member_n; /* members that are away, among them */
 	unsigned away_n;
 	unsigned call_n;
 	struct hub_member *members;

@@ -56,7 +56,7 @@ struct lws_hub {
 	unsigned conn_n;
 	lws_retry_bo_t policy;
 	struct lws_context *context; /* NULL before the first connection and after lws_hub_shut() */
-	lws_sorted_usec_list_t tick; /* runs while somebody is away */
+	lws_sorted_usec_list_t tick; /* runs while a member is away */
 	lws_sorted_usec_list_t list; /* runs while a user list waits */
 };
 

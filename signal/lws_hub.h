@@ -24,7 +24,7 @@ struct lws_hub_conf {
 };
 
 struct lws_hub_ops {
-	/* Reads who has opened a connection, from its headers. */
+	/* Reads the caller of a connection from its headers. */
 	void (*caller)(void *ctx, struct lws *wsi, struct caller *out);
 
 	/* Optional; as in struct hub_ops. */

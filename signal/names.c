@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Names: what may stand in one, and who holds which.
+ * Names: their rules, and their holders.
  */
 #include "base/error.h"
 #include "base/text.h"

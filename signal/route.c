@@ -56,8 +56,8 @@ static bool take_tokens(struct hub_member *p, size_t len)
 	return false;
 }
 
-/* To everybody who has signed in, the sender included: its own line comes back to it. Who
- * cannot keep up with the others' talk misses some of it, and keeps its connection. */
+/* Sends to every member with a name, the sender included: its own line comes back to it. A member
+ * that cannot keep up with the others' talk misses some of it, and keeps its connection. */
 static void pass_to_all(struct hub *h, const char *text, size_t len)
 {
 	struct hub_member *p;
@@ -150,8 +150,8 @@ static bool same_secret(const char a[HUB_RESUME_MAX + 1], const char b[HUB_RESUM
 	return !differ && *a;
 }
 
-/* A client whose network has changed comes back, before its old connection is known to be dead or
- * soon after. When it shows the secret it gave with its name, it takes over the name and the
+/* A client whose network has changed comes back before its old connection is known to be dead, or
+ * soon after. If it shows the secret that it gave with its name, it takes over the name and the
  * calls. */
 static void take_over(struct hub_member *p, const char *name)
 {
@@ -368,7 +368,7 @@ void hub_text(struct hub_member *p, const char *text, size_t len)
 		hub_error(p, "bad-json", "The message nests too deeply.");
 		return;
 	}
-	/* Of two members of the same name, another parser may see the other one. */
+	/* Refuses duplicate members: another parser may read the other one. */
 	m.json = json_loadb(text, len, JSON_REJECT_DUPLICATES, &fault);
 	if (!m.json) {
 		snprintf(why, sizeof(why), "This is not a JSON object (at byte %d).",

@@ -76,7 +76,7 @@ static int not_there(const char *name, struct why *why)
 	               NAME_MAX_LEN, name);
 }
 
-/* Whether one of role admin would be left without this one. */
+/* Refuses to lose the last account of role admin. */
 static int check_admin_left(struct store *s, const char *name, struct why *why)
 {
 	sqlite3_stmt *stmt;
@@ -186,7 +186,7 @@ int store_account_check(struct store *s, const char *name, const char *password,
 	if (sodium_init() < 0)
 		return why_set(why, -E_NOMEM,
 		               "cannot check the password: libsodium does not start");
-	/* Nobody learns from the time taken which accounts there are. */
+	/* The time taken must not show which accounts exist. */
 	same = strlen(password) <= PASSWORD_MAX_LEN &&
 	       !crypto_pwhash_str_verify(err ? nobody : hash, password, strlen(password));
 	OPENSSL_cleanse(hash, sizeof(hash));

@@ -41,8 +41,8 @@ int store_audit_write(struct store *s, const char *act, const char *object, stru
 
 int store_act_begin(struct store *s, struct why *why)
 {
-	/* What is acknowledged was written upon what really is in the file, not upon pages that
-	 * were read when it was whole. */
+	/* Drops cached pages first: the write must rest on what is in the file now, not on pages
+	 * read before it was damaged. */
 	sqlite3_db_release_memory(s->db);
 	return store_exec(s, "BEGIN IMMEDIATE", why);
 }

@@ -203,7 +203,7 @@ static int give_name(const char *tmp, const char *file, struct why *why)
 	return err;
 }
 
-/* The file is the caller's: his own rights, and not those of who owns the store. */
+/* The file is the caller's: uses the caller's own rights, not the store owner's. */
 int store_backup(struct store *s, const char *file, struct why *why)
 {
 	char *tmp = beside(file, "tmp");
@@ -239,8 +239,8 @@ out:
 	return err;
 }
 
-/* Brings what is in the journal into the file, so that the file alone is all there is. Fails for
- * a damaged store, whose journal then is kept beside it. */
+/* Moves the journal into the file, so that the file is complete by itself. Fails for a damaged
+ * store, whose journal then stays beside it. */
 static bool settle(const char *path)
 {
 	sqlite3 *db = NULL;
@@ -278,7 +278,7 @@ static int keep(const char *path, char *kept, size_t kept_size, struct why *why)
 	return 0;
 }
 
-/* Of the old file; the new one must not find them. */
+/* Deletes the old file's journals: the new file must not find them. */
 static void drop_journals(const char *path)
 {
 	static const char *const suffixes[] = {"-wal", "-shm", "-journal"};

@@ -54,7 +54,7 @@ bool belief_look(struct belief *b, int64_t wall_s, int64_t boot_s, bool synchron
 		b->since_s = wall_s;
 		return keep_to(b, wall_s, boot_s);
 	}
-	if (!b->mark_at_s) /* of another process: how long ago that was, nobody knows */
+	if (!b->mark_at_s) /* from another process: the time since then is unknown */
 		b->mark_at_s = boot_s;
 	expected_s = b->mark_s + (boot_s - b->mark_at_s);
 	if (is_near(wall_s, expected_s, BELIEF_SLACK_S, b->seen ? BELIEF_SLACK_S : BELIEF_GAP_S))

@@ -121,7 +121,7 @@ int store_user_add_md5(struct store *s, const char *realm, const char *name, con
 	if ((err = realm_check(realm, why)) || (err = name_check(name, why)))
 		return err;
 	len = snprintf(text, sizeof(text), "%s:%s", name, realm);
-	/* A key that nobody knows: whatever asks for SHA-256 is refused. */
+	/* An unknown key: every request for SHA-256 is refused. */
 	if (RAND_bytes(keys.sha256, sizeof(keys.sha256)) != 1 ||
 	    !EVP_Digest(text, (size_t)len, keys.userhash, NULL, EVP_sha256(), NULL))
 		return why_set(why, -E_IO, "adding the user: OpenSSL failed");

@@ -209,7 +209,7 @@ int store_revocation_list(struct store *s, int (*each)(void *ctx, const struct s
 	return err;
 }
 
-/* What snapshots leave out already, so it changes none. */
+/* Deletes only what snapshots leave out already, so their content stays. */
 int store_revocations_prune(struct store *s, struct why *why)
 {
 	sqlite3_stmt *stmt;

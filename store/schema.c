@@ -47,7 +47,7 @@ const struct schema_step schema_steps[] = {
         /* Retired at once, and for good, whatever the clock says later. */
         "ALTER TABLE shared_secret ADD COLUMN dead INTEGER NOT NULL DEFAULT 0;"
         "UPDATE shared_secret SET dead = 1 WHERE retired_at IS NOT NULL;"
-        /* What tokens were good for so far: STORE_SCOPE_ISSUE and _METRICS. */
+        /* The earlier tokens' rights: STORE_SCOPE_ISSUE and _METRICS. */
         "ALTER TABLE api_token ADD COLUMN scopes INTEGER NOT NULL DEFAULT 3;"
         "ALTER TABLE api_token ADD COLUMN expires_at INTEGER;"
         "ALTER TABLE api_token ADD COLUMN last_used_at INTEGER;"
@@ -66,7 +66,7 @@ const struct schema_step schema_steps[] = {
         "	until INTEGER NOT NULL,"
         "	PRIMARY KEY (what, name)"
         ") STRICT, WITHOUT ROWID;"
-        /* Issued to a user after the revocation of all that he had. */
+        /* Credentials issued to a user after the revocation of all earlier ones. */
         "CREATE TABLE reissued ("
         "	username TEXT PRIMARY KEY,"
         "	until INTEGER NOT NULL"
@@ -94,7 +94,7 @@ const struct schema_step schema_steps[] = {
         ") STRICT;",
     },
     {
-        /* What lives on the secret is over, too, and not only what would begin with it. */
+        /* Sessions on the secret also end, not only new ones are refused. */
         "ALTER TABLE shared_secret ADD COLUMN ended INTEGER NOT NULL DEFAULT 0;",
     },
     {

@@ -164,14 +164,15 @@ static int make_file(struct store *s, const char *dir, struct why *why)
 			               "cannot make %s: %s: let this user write to its directory",
 			               s->path, strerror(errno));
 	}
-	/* A link is none of ours: it may lead to a file of somebody else. */
+	/* Refuse a link: it may lead to another user's file. */
 	if (lstat(s->path, &st))
 		return why_set(why, error_from_errno(errno),
 		               "cannot find %s: %s: set data to the directory of the server",
 		               s->path, strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		return why_set(why, -E_INVAL, "%s is not a regular file: move it away", s->path);
-	/* It holds password equivalents: nobody else reads it, whatever it was restored as. */
+	/* It holds password equivalents: no other user may read it, whatever mode a restore gave
+	 * it. */
 	if ((st.st_mode & 077) && chmod(s->path, 0600))
 		return why_set(why, -E_DENIED,
 		               "%s can be read by others and its mode cannot be changed: chmod 600 "
@@ -185,8 +186,8 @@ static int make_file(struct store *s, const char *dir, struct why *why)
 	return 0;
 }
 
-/* Who can open it can lock it: that is its owner alone. One that root made before the directory was
- * given away is no longer root's to hold. */
+/* A process that can open it can lock it, so only its owner may. A lock file that root made before
+ * it gave the directory away no longer belongs to root. */
 static int open_lock(const char *lock)
 {
 	int f = open(lock, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -321,7 +322,7 @@ static int open_db(struct store *s, struct why *why)
 	return err;
 }
 
-/* Somebody who keeps the clock knows better than the store. */
+/* A time service knows better than the store. */
 static int find_floor(struct store *s, struct why *why)
 {
 	struct belief b;

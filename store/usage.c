@@ -77,7 +77,7 @@ static int upsert(struct store *s, const struct store_usage *row, const char *us
 	return err;
 }
 
-/* Whether a day has a row left to give. */
+/* True when a day has a row left. */
 static int has_room(struct store *s, int64_t day, int64_t usage_users, bool *room, struct why *why)
 {
 	sqlite3_stmt *stmt;

@@ -340,7 +340,7 @@ static int make(struct turn_request *rq)
 	return 0;
 }
 
-/* What the client learns of its allocation; also the answer to a retransmission. */
+/* The success response of Allocate; also for a retransmission. */
 static void reply(struct turn_request *rq)
 {
 	const struct turn_alloc *a = rq->alloc;

@@ -56,8 +56,8 @@ uint32_t turn_lifetime(const struct turn_request *rq)
 	return left < s ? (uint32_t)(left > 0 ? left : 1) : s;
 }
 
-/* Of the request's 5-tuple and user; not yet in the table and without a relay. NULL when out of
- * memory. */
+/* Makes one for the request's 5-tuple and user, without a relay, and not in the table yet. NULL
+ * when out of memory. */
 struct turn_alloc *turn_alloc_new(struct turn_request *rq)
 {
 	struct turn *t = rq->turn;
@@ -137,7 +137,7 @@ void turn_alloc_unschedule(struct turn_alloc *a)
 	a->due_ms = 0;
 }
 
-/* Has it wait in the wheel for the first end of a half. */
+/* Puts it in the wheel until its first half expires. */
 static void schedule(struct turn_alloc *a)
 {
 	turn_alloc_unschedule(a);
@@ -148,7 +148,7 @@ static void schedule(struct turn_alloc *a)
 		DL_APPEND(*slot_of(a), a);
 }
 
-/* Of those of the halves that there are. */
+/* Sets the lifetime of the given halves; absent ones are skipped. */
 void turn_alloc_set_lifetime(struct turn_alloc *a, unsigned int halves, uint32_t lifetime_s)
 {
 	for (int i = 0; i < 2; i++)
@@ -163,7 +163,7 @@ static void close_half(struct turn_half *half)
 		return;
 	turn_conns_close(half);
 	turn_ports_retire(half->via->ports,
-	                  half->port); /* first: nobody is to hear what is for it */
+	                  half->port); /* first: the datagrams for it must reach nobody */
 	env_udp_close(half->udp);
 	turn_ports_release(half->via->ports, half->port); /* last: the next one wants to bind it */
 	half->udp = NULL;
@@ -244,7 +244,7 @@ void turn_alloc_close(struct turn_alloc *a, enum turn_close_reason reason)
 	turn_alloc_free(a);
 }
 
-/* Turns the wheel up to now. Whoever waits in a slot with a later round's expiry stays there. */
+/* Turns the wheel up to now. An allocation that expires in a later round stays in its slot. */
 void turn_allocs_expire(struct turn *t)
 {
 	uint64_t now_s = t->now_ms / 1000;

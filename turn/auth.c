@@ -48,9 +48,9 @@ static bool is_alloc_user(const struct turn_request *rq)
 	                  rq->turn->conf.realm[a->realm]);
 }
 
-/* A third party's client may come with a new token, made with another key, at every Refresh (RFC
- * 7635 section 4): USERNAME names that key, not the user. So it has to come from where it was; who
- * comes from elsewhere, with a ticket or to a peer's connection, has to have the same key. */
+/* A third party's client may use a new token, made with another key, at every Refresh (RFC 7635
+ * section 4): USERNAME names that key, not the user. So the request must come from the allocation's
+ * 5-tuple; from elsewhere, with a ticket or for a peer's connection, it must have the same key. */
 static bool is_alloc_owner(const struct turn_request *rq)
 {
 	const struct turn_alloc *a = rq->alloc;
@@ -120,8 +120,8 @@ static bool nonce_ok(const struct turn_request *rq)
 	       is_of_this_allocation(rq, nonce.generation);
 }
 
-/* Who shows a nonce of ours has got it where he says he is; so has who comes over anything but
- * plain UDP. */
+/* True when the sender's address is proven: it has one of our nonces, or uses anything but plain
+ * UDP. */
 bool turn_knows_source(const struct turn_request *rq)
 {
 	struct turn_nonce nonce;
@@ -187,8 +187,8 @@ static int match_keys(struct turn_request *rq)
 	return fault(rq, TURN_FAULT_PASSWORD);
 }
 
-/* RFC 7635 section 7: the key lies in the token, and USERNAME says which of ours opens it. Every
- * token is a user of its own: who gets how many is the authorization server's business. */
+/* RFC 7635 section 7: the key lies in the token, and USERNAME names the key of ours that opens it.
+ * Every token is a user of its own: the authorization server decides how many each client gets. */
 static int check_token(struct turn_request *rq)
 {
 	const struct turn *t = rq->turn;
@@ -244,7 +244,7 @@ static int check_key(struct turn_request *rq)
 	rq->auth.username_len = rq->auth.quota_user_len = query.username_len;
 	r = t->auth->keys(t->auth_ctx, &query, &rq->auth);
 	if (r == -E_LATER) {
-		if (!nonce_ok(rq)) /* memory only for those who can hear us */
+		if (!nonce_ok(rq)) /* memory only for clients that can hear us */
 			return 438;
 		return turn_park(rq, ++t->tickets) ? TURN_SILENT : turn_not_parked(rq);
 	}
@@ -309,7 +309,7 @@ static int check_algorithms(struct turn_request *rq)
 	return 0;
 }
 
-/* A realm that is none of ours has no users. */
+/* A realm that we do not serve has no users. */
 static int check_realm(struct turn_request *rq)
 {
 	return rq->realm_known ? 0 : fault(rq, TURN_FAULT_REALM);
@@ -361,9 +361,9 @@ static void find_realm(struct turn_request *rq)
 	}
 }
 
-/* A client whose nonce is good is where it says that it is: over UDP everybody else could have
- * somebody else's address blamed. What is no guess (no credential at all, a realm of others) is not
- * told. */
+/* A client with a valid nonce is at its address; without one, over UDP, an attacker could put the
+ * blame on another address. Reports guesses only: no request without a credential, and none for
+ * another realm. */
 static void tell_refused(const struct turn_request *rq)
 {
 #define X(what, text) text,
@@ -435,8 +435,8 @@ bool turn_is_alive(const struct turn_alloc *a)
 	return turn_holder_is_alive(a->turn, &holder);
 }
 
-/* RFC 7635 section 6: ACCESS-TOKEN is comprehension-required, and who takes no tokens does not
- * comprehend it. */
+/* RFC 7635 section 6: ACCESS-TOKEN is comprehension-required, and a server that takes no tokens
+ * does not comprehend it. */
 void turn_token_note_unknown(struct turn_request *rq)
 {
 	struct stun_msg *m = &rq->msg;

@@ -8,7 +8,7 @@
 #include "turn/quota.h"
 
 #define NEVER_STARVE_MS 1000 /* from then on a stream has no less right than datagrams */
-#define TURNS_MS        16 /* who has just begun to wait, asks so much later than who does so long */
+#define TURNS_MS        16   /* the longest extra delay of a stream that has just begun to wait */
 
 bool turn_bandwidth_take(struct turn_alloc *a, enum turn_direction to, size_t len)
 {

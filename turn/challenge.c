@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * 401 and 438: what a client needs to prove who it is, all of it, to everybody
- * (RFC 8489 section 9.2.4, RFC 7635 section 4).
+ * 401 and 438: everything that a client needs to authenticate, sent in full to every client (RFC
+ * 8489 section 9.2.4, RFC 7635 section 4). Missing parts would allow an attack: PASSWORD-ALGORITHMS
+ * and the nonce's features protect against bidding down.
  *
- * A client that hears less can be talked into less: PASSWORD-ALGORITHMS and the
- * features of the nonce are what protects against bidding down. So a challenge
- * is not cut to the length of its request, although over UDP anybody may have
- * sent that in anybody's name: how much of it goes to one address in a second
- * is bounded instead (error_reply.c). Only the reason phrase, which nobody
- * needs, is left out where the reply would be longer than three times its
- * request.
+ * So a challenge is not cut to the length of its request, although over UDP the sender may be
+ * forged; instead there is a limit on what one address gets in a second (error_reply.c). Only the
+ * reason phrase, which no client needs, is left out when the reply would be longer than three times
+ * its request.
  */
 #include "turn/state.h"
 
@@ -22,7 +20,7 @@
 #define ATTR_LEN(n)     (ATTR_HEADER_LEN + PADDED((size_t)(n)))
 #define REASON_MAX      16 /* "Unauthenticated" */
 
-/* What it says apart from realm, reason and third party. */
+/* The length without realm, reason and third party. */
 #define FIXED_LEN                                                                                  \
 	(STUN_HEADER_LEN + ATTR_LEN(4) + ATTR_LEN(TURN_NONCE_MAX) + ATTR_LEN(TURN_ALGORITHMS_LEN))
 

@@ -30,7 +30,7 @@ static struct turn_chan *find_number(struct turn_alloc *a, uint16_t number)
 	return NULL;
 }
 
-/* One to a relay of ours ends with the allocation there, whoever has the port next. */
+/* A channel to a relay of ours ends with the allocation there, whoever leases the port next. */
 static bool is_open(const struct turn_alloc *a, const struct turn_chan *c)
 {
 	return c->until_ms > a->turn->now_ms && turn_lease_lasts(&c->lease);
@@ -85,8 +85,8 @@ static struct turn_chan *new_chan(struct turn_alloc *a)
 	return &a->chans[a->chan_n++];
 }
 
-/* A refresh of a channel to a relay of ours that is no more: whoever has the port now is not whom
- * the client means. It hears so once; to bind it anew is its decision. */
+/* Finds a refresh of a channel to a relay of ours that has ended: the port's new holder is not the
+ * peer that the client means. The client is told once, and decides whether to bind it anew. */
 static bool is_orphan(struct turn_alloc *a, uint16_t number, const struct addr *peer)
 {
 	struct turn_chan *c = find_number(a, number);

@@ -312,7 +312,7 @@ int turn_connection_bind_find(struct turn_request *rq)
 	if (!t->net || !turn_path_is_stream(&rq->path) || rq->alloc)
 		return 400;
 	if (stun_msg_u32(&rq->msg, STUN_ATTR_CONNECTION_ID, &id))
-		return 0; /* 400, but to those only who prove themselves */
+		return 0; /* 400, but only to authenticated clients */
 	if (TURN_CONNECTION_WORKER(id) != t->conf.worker) {
 		struct turn_link *link = (struct turn_link *)rq->path.side;
 

@@ -90,16 +90,16 @@ int turn_discovery_check(struct turn_request *rq)
 	return port->value && stun_msg_has(&rq->msg, STUN_ATTR_PADDING) ? 400 : 0;
 }
 
-/* All of it goes to whoever asks, and over UDP to whoever was said to ask: four addresses to a bare
- * request of 20 bytes. With their headers of IP and UDP that is twice the request over IPv4, and
- * not three times over IPv6; how often, binding_rate bounds. */
+/* Every client gets all of it, and over UDP so does a forged sender: four addresses for a bare
+ * request of 20 bytes. With IP and UDP headers that is twice the request over IPv4, and less than
+ * three times over IPv6; binding_rate limits how often. */
 bool turn_is_discovery(const struct turn_request *rq)
 {
 	return rq->msg.method == STUN_BINDING && discovery_listener(rq);
 }
 
-/* Where the answer comes from and where else we are; and that it leaves from there. Only the
- * sender's IP is ever written to. */
+/* Adds the answer's origin and our other address, and sends it from that origin. Writes only to the
+ * sender's IP. */
 void turn_discovery_reply(struct turn_request *rq)
 {
 	struct turn_listener *l = discovery_listener(rq), *from = l;
@@ -121,7 +121,7 @@ void turn_discovery_reply(struct turn_request *rq)
 	stun_out_add_addr(&rq->out, STUN_TYPE_OTHER_ADDRESS, &l->other->external);
 	stun_out_add_addr(&rq->out, STUN_TYPE_RESPONSE_ORIGIN, &from->external);
 	/* "the server SHOULD insert a PADDING attribute [...] in its response": as long as the
-	 * request's, so that nobody gets more than was sent in his name. */
+	 * request's, so that a forged sender gets no more than was sent. */
 	if (padding->value)
 		stun_out_add_zeros(&rq->out, STUN_TYPE_PADDING, padding->len);
 	rq->path.side = &from->side;

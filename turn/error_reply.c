@@ -87,9 +87,8 @@ static bool is_guess(const struct turn_request *rq)
 	       rq->fault == TURN_FAULT_PASSWORD || rq->fault == TURN_FAULT_TOKEN;
 }
 
-/* Rationed is what may go to somebody who has not asked (the sender of a datagram may be made up),
- * and what tells a guesser that he was wrong. A right key never notices either: it is known before
- * anything is refused. */
+/* Limits the replies that a forged sender may cause, and those that tell a guesser about a wrong
+ * key. A right key notices neither: it is checked before anything is refused. */
 static bool is_answered(struct turn_request *rq, bool challenge)
 {
 	struct turn *t = rq->turn;

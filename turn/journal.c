@@ -21,7 +21,7 @@ struct turn_slot {
 };
 
 struct turn_journal {
-	struct turn_slot *slots; /* sessions' first, then those who were refused */
+	struct turn_slot *slots; /* sessions' first, then refused clients' */
 	size_t session_n, refused_n;
 	struct turn_slot *ended, *live; /* of the sessions: the oldest first */
 	size_t next_refused;
@@ -73,7 +73,7 @@ static bool same(const struct turn_event *a, const struct turn_event *b)
 	       (addr_family(&a->addr) == AF_UNSPEC || addr_equal(&a->addr, &b->addr));
 }
 
-/* What repeats is counted; what is too much goes from the middle. */
+/* Counts repeats; when there are too many events, drops from the middle. */
 static void add(struct turn_record *r, const struct turn_event *e)
 {
 	for (size_t i = 0; i < r->event_n; i++) {
@@ -174,7 +174,7 @@ void turn_journal_note(struct turn_alloc *a, enum turn_event_what what, const st
 	add(&a->record->r, &e);
 }
 
-/* A place for who was refused. The table is small, and taken in turn. */
+/* Finds a slot for a refused client. The table is small, and its slots are used in turn. */
 static struct turn_slot *slot_for_refused(struct turn_request *rq)
 {
 	struct turn *t = rq->turn;

@@ -33,7 +33,7 @@ struct ticket {
 	uint64_t serial;
 };
 
-/* What an allocation with a ticket has besides. */
+/* The extra state of an allocation with a ticket. */
 struct turn_mobile {
 	UT_hash_handle hh; /* by serial, in turn.mobiles */
 	struct turn_alloc *alloc;
@@ -276,7 +276,7 @@ static int fetch(struct turn_request *rq, const struct ticket *ticket)
 	return TURN_SILENT;
 }
 
-/* Section 3.2.2; the sender has proved who it is. 0: go on as with any Refresh. */
+/* Section 3.2.2; the sender is authenticated. 0: go on as with any Refresh. */
 int turn_mobile_refresh(struct turn_request *rq)
 {
 	struct turn *t = rq->turn;
@@ -442,7 +442,7 @@ void turn_take(struct turn *t, uint64_t ticket, struct turn_alloc *a, int code)
 	t->fetch_result = a ? 0 : code;
 	turn_auth_answered(t, ticket);
 	t->fetch_result = 0;
-	/* Unless it has been deleted by that: does nobody wait for it any more? */
+	/* It may have been deleted meanwhile: check that a request still waits for it. */
 	m = a ? find_serial(t, serial) : NULL;
 	if (m && !m->alloc->path.side)
 		turn_alloc_close(m->alloc, TURN_CLOSE_DISCONNECTED);

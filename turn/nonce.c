@@ -26,8 +26,8 @@
 static const char magic[] = "obMatJos2";
 #define MAGIC_LEN (sizeof(magic) - 1)
 
-/* How often an allocation has ended on one of the 5-tuples that share it, and a mark of the last.
- * It comes round after 65,536 ends, none of which is longer ago than a nonce lives. */
+/* Counts the ends of allocations on the 5-tuples that share the slot, with a mark of the last. The
+ * counter wraps after 65,536 ends; none of the counted ones is older than a nonce's lifetime. */
 struct slot {
 	uint16_t generation, mark;
 };
@@ -35,8 +35,7 @@ struct slot {
 struct turn_nonces {
 	unsigned int worker;
 	uint8_t current[TURN_NONCE_KEY_LEN], previous[TURN_NONCE_KEY_LEN];
-	uint8_t slot_key[crypto_shorthash_KEYBYTES]; /* nobody can choose whom he shares a slot with
-	                                              */
+	uint8_t slot_key[crypto_shorthash_KEYBYTES]; /* nobody can choose their slot's neighbours */
 	struct slot slot[SLOTS];
 };
 

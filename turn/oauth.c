@@ -94,7 +94,7 @@ static int read_block(const uint8_t *plain, size_t len, int64_t now_s, struct tu
 	return 0;
 }
 
-/* Tells a key from any other, also from a new one of its id. 0 is nobody's. */
+/* Identifies a key, also among keys of one id. 0 is no key's. */
 static int64_t key_source_of(const struct turn_oauth_key *k)
 {
 	uint8_t text[sizeof(k->kid) + sizeof(k->key)] = {0}, digest[EVP_MAX_MD_SIZE];

@@ -43,7 +43,7 @@ struct turn_oauth_grant {
 int turn_oauth_open(const struct turn_oauth *o, const void *kid, size_t kid_len,
                     const uint8_t *token, size_t len, int64_t now_s, struct turn_oauth_grant *out);
 
-/* Whether the key of a grant's key_source is among them, under the same id. */
+/* True when the key of a grant's key_source is still present, under the same id. */
 bool turn_oauth_has(const struct turn_oauth *o, int64_t key_source);
 
 #endif

@@ -34,7 +34,7 @@ void turn_path_send(const struct turn_path *path, const uint8_t *data, size_t le
 /* A connection's segments carry the marks of the connection, not of what is in them. */
 void turn_path_send_as(const struct turn_path *path, const uint8_t *data, size_t len, uint8_t tos)
 {
-	if (!path->side) /* who is under way gets no datagrams */
+	if (!path->side) /* a client on the move gets no datagrams */
 		return;
 	if (path->side->protocol == TURN_UDP) {
 		struct turn_listener *l = (struct turn_listener *)path->side;
@@ -47,7 +47,7 @@ void turn_path_send_as(const struct turn_path *path, const uint8_t *data, size_t
 	}
 }
 
-/* The relayed address that the peer sees, or NULL when there is none of its family. */
+/* The relayed address that the peer sees, or NULL if the allocation has none of its family. */
 struct turn_half *turn_half_for(struct turn_alloc *a, const struct addr *peer)
 {
 	struct turn_half *half = &a->half[addr_family(peer) == AF_INET6];

@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* IANA's special-purpose address registries (RFC 6890 and its updates), multicast, and the forms
- * that carry an IPv4 address: none of them is a host that a call could be with. */
+ * that carry an IPv4 address: none of them can be a call's peer. */
 static const char *const special[] = {
     "0.0.0.0/8",         /* RFC 791: this network */
     "10.0.0.0/8",        /* RFC 1918: private */

@@ -15,8 +15,8 @@
 
 #define GUESSES 32 /* random tries before the pool is searched from a random place */
 
-/* PORT_RESERVED: bound by nobody, it may be some other program's. In the lower bits of a port's
- * state; those above count its changes. */
+/* PORT_RESERVED: not bound, another program may have it. The lower bits of a port's state; the
+ * upper ones count its changes. */
 enum port_use { PORT_FREE, PORT_UDP, PORT_TCP, PORT_RESERVED };
 #define USE_MASK 3u
 #define CHANGE   4u
@@ -232,7 +232,7 @@ int turn_ports_claim(struct turn_ports *p, const uint8_t token[TURN_TOKEN_LEN], 
 	return result;
 }
 
-/* Nobody takes it up. Locked by the caller. */
+/* Nobody claimed it. The caller holds the lock. */
 static void end_reservation(struct turn_ports *p, struct reservation *r, struct turn_quota *quota)
 {
 	give_back(p, r->port);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * How many allocations a user holds, how many there are in all and what
- * bandwidth they use, shared by all workers (thread safe). RFC 8656 section 7.2: past it, 486.
- * A port that is reserved (EVEN-PORT) takes a place like an allocation, until somebody has it or
- * the reservation ends.
+ * Counts the allocations per user and in total, and the bandwidth that they use, shared by all
+ * workers (thread safe). RFC 8656 section 7.2: 486 beyond the limit.
+ *
+ * A reserved port (EVEN-PORT) takes a place like an allocation, until a client claims it or the
+ * reservation ends.
  */
 #ifndef TURN_QUOTA_H
 #define TURN_QUOTA_H
@@ -23,8 +24,8 @@ struct turn_quota_user;
 struct turn_quota *turn_quota_new(uint32_t user_quota, uint32_t total_quota);
 void turn_quota_free(struct turn_quota *q);
 
-/* All three, 0 for no limit: of a user, of the users of one realm together, and of all. Those who
- * hold more keep it. */
+/* Sets all three limits, 0 for none: per user, for the users of one realm together, and for all.
+ * Users above a new limit keep their allocations. */
 void turn_quota_set_limits(struct turn_quota *q, uint32_t user_quota, uint32_t realm_quota,
                            uint32_t total_quota);
 
@@ -43,8 +44,8 @@ int turn_quota_pass(struct turn_quota *q, struct turn_quota_user *from, unsigned
 /* NULL user is legal. */
 void turn_quota_give(struct turn_quota *q, struct turn_quota_user *user);
 
-/* What all of a user's allocations, or all there are, pass in a direction: shared by the
- * workers without a lock. The user is valid as long as it is held. */
+/* The rate that all allocations of a user, or all there are, use in one direction: shared by the
+ * workers without a lock. The user is valid while a place of it is held. */
 struct turn_rate *turn_quota_user_rate(struct turn_quota_user *user, enum turn_direction to);
 struct turn_rate *turn_quota_rate(struct turn_quota *q, enum turn_direction to);
 

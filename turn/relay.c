@@ -87,8 +87,8 @@ static void from_peer(struct turn_half *half, struct datagram *d)
 	size_t total = d->len;
 
 	perm = half->expires_ms > t->now_ms ? turn_perm_find(a, &peer) : NULL;
-	/* From our own addresses relays only: a port that nobody has leased may be any program's.
-	 */
+	/* From our own addresses, accept only relays: a port without a lease may belong to any
+	 * program. */
 	if (!perm || (perm->own && turn_perm_check_peer(a, &peer, true))) {
 		t->stats.permission_drops++;
 		if (!a->noted_stranger)

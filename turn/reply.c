@@ -39,12 +39,11 @@ size_t turn_reply_room(const struct turn_request *rq)
 void turn_reply_send(struct turn_request *rq)
 {
 	if (rq->key) {
-		/* What runs here is nobody's business who has not shown who he is, and the version
-		 * is nobody's at all. */
+		/* SOFTWARE goes to authenticated clients only, and never with a version. */
 		stun_out_add(&rq->out, STUN_TYPE_SOFTWARE, SOFTWARE, strlen(SOFTWARE));
 		stun_out_add_integrity(&rq->out, turn_reply_integrity(rq), rq->key);
 	}
-	/* RFC 8489 section 14.7: whoever sends it, wants it. */
+	/* RFC 8489 section 14.7: a client that sends FINGERPRINT wants it back. */
 	if (rq->msg.has_fingerprint)
 		stun_out_add_fingerprint(&rq->out);
 	if (!rq->out.failed && !rq->is_challenge && rq->out.len > turn_reply_room(rq)) {

@@ -21,9 +21,8 @@ static int check_has_allocation(struct turn_request *rq)
 	return rq->alloc ? 0 : 437;
 }
 
-/* RFC 8016 has the first data over a new 5-tuple end the old one. Who asks for more over it has
- * heard that he moved as surely; coturn's client, for one, makes its permissions there, listens,
- * and has closed the old socket. */
+/* RFC 8016: data on the new 5-tuple ends the old one. Any authenticated request counts too:
+ * coturn's client sends CreatePermission there after closing its old socket. */
 static int note_arrival(struct turn_request *rq)
 {
 	if (rq->alloc->mobile && !stun_msg_has(&rq->msg, STUN_ATTR_MOBILITY_TICKET))
@@ -31,7 +30,7 @@ static int note_arrival(struct turn_request *rq)
 	return 0;
 }
 
-/* Who asks, and do we know all that is asked? */
+/* Checks the sender's credentials and the attributes that we must know. */
 static int check_sender(struct turn_request *rq)
 {
 	static turn_check_fn *const checks[] = {turn_check_credentials, check_attributes_known};

@@ -44,7 +44,7 @@ typedef bool turn_session_fn(void *ctx, const struct turn_session *s);
 void turn_list_sessions(struct turn *t, const struct turn_session_query *query, turn_session_fn *fn,
                         void *ctx);
 
-/* How many there are whose keys are of that source. */
+/* Counts the sessions whose keys are of that source. */
 size_t turn_count_sessions(const struct turn *t, int64_t key_source);
 
 /* 0 or -E_NOTFOUND. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What the files of turn/ share: the server, its allocations and a request on
- * its way through the checks. Not for other folders.
+ * Shared by the files of turn/: the server, its allocations and a request on its way through the
+ * checks. Not for other folders.
  */
 #ifndef TURN_STATE_H
 #define TURN_STATE_H
@@ -13,15 +13,16 @@
 #include "turn/tcp.h"
 #include "turn/turn.h"
 
-#define TURN_REFLECTION_MAX 3       /* so many times its request, but for a challenge */
-#define TURN_WHEEL_SLOTS    1024    /* seconds; an allocation waits in slot expiry % slots */
-#define TURN_PERMISSION_MS  300000u /* RFC 8656 section 9: five minutes */
-#define TURN_CHANNEL_MS     600000u /* RFC 8656 section 12: ten minutes */
-#define TURN_PARKED_MAX     256
-#define TURN_PARKED_MS      5000u
-#define TURN_GRAVES         128
-#define TURN_GRAVE_MS       40000u /* RFC 8489 section 6.3.1: a request is sent again for 39.5 s */
-#define TURN_REQUEST_MAX    2048   /* a longer request is not one of TURN's */
+#define TURN_REFLECTION_MAX                                                                        \
+	3 /* the largest reply, in lengths of its request; a challenge may be longer */
+#define TURN_WHEEL_SLOTS   1024    /* seconds; an allocation waits in slot expiry % slots */
+#define TURN_PERMISSION_MS 300000u /* RFC 8656 section 9: five minutes */
+#define TURN_CHANNEL_MS    600000u /* RFC 8656 section 12: ten minutes */
+#define TURN_PARKED_MAX    256
+#define TURN_PARKED_MS     5000u
+#define TURN_GRAVES        128
+#define TURN_GRAVE_MS      40000u /* RFC 8489 section 6.3.1: a client repeats a request for 39.5 s */
+#define TURN_REQUEST_MAX   2048   /* a longer request is not TURN's */
 
 /* The 5-tuple: our address and the protocol are the side's. Without padding: it is hashed. */
 struct turn_tuple {
@@ -53,7 +54,7 @@ struct turn_listener {
 struct turn_link {
 	struct turn_side side; /* first */
 	struct turn_link_params params;
-	bool waits; /* for the answer to a request that is parked */
+	bool waits; /* for the answer to a parked request */
 	struct turn_link *prev, *next;
 };
 
@@ -62,21 +63,21 @@ struct turn_path {
 	/* a turn_listener's for plain UDP, else a turn_link's; NULL: the client is on the move */
 	struct turn_side *side;
 	struct addr client;
-	uint8_t tos; /* of the datagram that came in over it */
+	uint8_t tos; /* of the client's last datagram */
 };
 
 struct turn_perm {
 	uint8_t ip[16], ip_len;
 	uint64_t until_ms;
-	bool own; /* the IP is a relay's: ports that nobody leased stay forbidden, both ways */
+	bool own; /* the IP is a relay's: unleased ports stay forbidden, both ways */
 };
 
 struct turn_chan {
 	uint16_t number;
 	uint64_t until_ms;
-	struct addr peer; /* as the client says it */
-	struct addr wire; /* where it is sent: a relay of ours behind NAT has another address */
-	struct turn_lease lease; /* that the peer, a relay of ours, had at its port */
+	struct addr peer; /* in the client's form */
+	struct addr wire; /* the address to send to: a relay of ours behind NAT has another */
+	struct turn_lease lease; /* of the peer, a relay of ours, when the permission was made */
 };
 
 /* An allocation's relayed transport address of one family (RFC 8656 calls two of them a dual
@@ -91,7 +92,7 @@ struct turn_half {
 	uint64_t expires_ms; /* 0: there is none */
 };
 
-/* What was told of an allocation so far. */
+/* What has been reported of an allocation so far. */
 struct turn_told {
 	bool begun;
 	uint32_t relayed_s;
@@ -109,10 +110,11 @@ struct turn_alloc {
 	uint16_t conn_n;
 	struct turn_mobile *mobile; /* NULL: it has no ticket */
 	struct turn_quota_user *quota_user;
-	struct turn_quota_user *second; /* a place for the port to reserve, until it is reserved */
-	struct turn_slot *record;       /* in the journal; NULL: none */
+	struct turn_quota_user
+	    *second;              /* the quota place of a port to reserve, until it is reserved */
+	struct turn_slot *record; /* in the journal; NULL: none */
 	bool noted_stranger, noted_unpermitted;
-	struct stun_key key;   /* that the last request was proved with */
+	struct stun_key key;   /* proved the last request */
 	uint16_t nonces_since; /* generation of the oldest nonces that it takes */
 	int64_t key_source;    /* what that key was made from: see turn_auth_answer */
 	unsigned int realm;    /* index into the configuration's */
@@ -127,15 +129,15 @@ struct turn_alloc {
 	uint16_t
 	    missing_code; /* why a dual allocation has only one half; 0: it was not asked for */
 	uint8_t missing_family;
-	uint8_t icmp_n; /* ICMP errors told in this second */
+	uint8_t icmp_n; /* ICMP errors reported in this second */
 	uint64_t icmp_s;
 	bool has_token;
 	uint8_t token[8];
-	uint8_t tid[STUN_TID_LEN]; /* of the Allocate request, to know its retransmission */
+	uint8_t tid[STUN_TID_LEN]; /* of the Allocate request, to recognize its retransmission */
 	uint64_t to_peer_packets, to_peer_bytes, to_client_packets, to_client_bytes;
 	uint64_t bandwidth_drops;
-	uint64_t second_ms; /* when the last second began in which something was relayed */
-	uint32_t relayed_s; /* such seconds */
+	uint64_t second_ms; /* the start of the last second with traffic */
+	uint32_t relayed_s; /* seconds with traffic */
 	struct turn_told told;
 	struct turn_rate rate[2]; /* by direction */
 	uint32_t user_credit[2];  /* bytes leased from the user's rate */
@@ -152,7 +154,7 @@ struct turn_parked {
 	uint64_t packet[]; /* aligned */
 };
 
-/* Remembers a Refresh that ended an allocation, so that its retransmission hears the same. */
+/* Remembers a Refresh that ended an allocation, to answer its retransmission the same way. */
 struct turn_grave {
 	struct turn_tuple tuple;
 	uint8_t tid[STUN_TID_LEN];
@@ -169,7 +171,7 @@ struct turn {
 	bool draining;
 	struct turn_limiter *unauth, *guesses, *bindings;
 	bool behind_nat; /* a relay's external address is not its local one */
-	uint32_t sides;  /* numbers given */
+	uint32_t sides;  /* the last number given */
 	struct turn_listener *listeners;
 	struct turn_link *links;
 	turn_usage_fn *usage; /* or NULL */
@@ -180,7 +182,7 @@ struct turn {
 	struct turn_alloc *allocs;    /* by tuple */
 	size_t live;                  /* allocations */
 	struct turn_alloc *wheel[TURN_WHEEL_SLOTS];
-	uint64_t wheel_s; /* up to here the wheel has turned */
+	uint64_t wheel_s; /* the wheel's position */
 	struct env_timer *tick;
 	uint64_t now_ms; /* read once a batch */
 	uint64_t sessions;
@@ -210,13 +212,13 @@ struct turn_request {
 	struct turn_alloc *alloc; /* of this 5-tuple, or NULL; of conn in a ConnectionBind */
 	struct turn_peer_conn *conn;
 	unsigned int realm; /* index into the configuration's */
-	bool realm_known;   /* it is the one that the request names */
+	bool realm_known;   /* the request names it */
 	bool is_challenge;  /* the reply is a 401 or 438 */
 	uint8_t fault;      /* enum turn_fault, of a 401 */
-	bool sha256;        /* the user's SHA-256 key is asked for, not the MD5 one */
+	bool sha256;        /* ask for the user's SHA-256 key, not the MD5 one */
 	struct turn_auth_answer auth;
 	char token_user[16];        /* the user of an access token */
-	const struct stun_key *key; /* set once the sender has proved who it is */
+	const struct stun_key *key; /* set once the sender is authenticated */
 	int64_t key_source;         /* of that key */
 	uint64_t reply_buf[STUN_REPLY_MAX / 8];
 	struct stun_out out;
@@ -242,7 +244,7 @@ int turn_run_checks(struct turn_request *rq, turn_check_fn *const *checks, size_
 void turn_reply_error(struct turn_request *rq, int code);
 const struct addr *turn_alternate(const struct turn *t, int family);
 
-/* challenge.c: what the unauthenticated get to hear */
+/* challenge.c: replies to unauthenticated clients */
 #define TURN_ALGORITHMS_LEN 8
 extern const uint8_t turn_password_algorithms[TURN_ALGORITHMS_LEN];
 void turn_challenge_init(struct turn *t);
@@ -253,7 +255,7 @@ void turn_challenge(struct turn_request *rq, int code);
 turn_check_fn turn_check_credentials;
 turn_check_fn turn_check_same_user;
 void turn_token_note_unknown(struct turn_request *rq);
-/* Whether what an allocation or a reservation was opened with is still good for it. */
+/* True while the credential of an allocation or a reservation is valid. */
 bool turn_is_alive(const struct turn_alloc *a);
 bool turn_holder_is_alive(const struct turn *t, const struct turn_holder *h);
 struct turn_holder turn_holder_of(const struct turn_alloc *a);
@@ -268,12 +270,13 @@ void turn_expire_parked(struct turn *t);
 /* one STUN method, one file: returns 0 (it has replied), an error code or TURN_SILENT */
 int turn_binding(struct turn_request *rq);
 
-/* discovery.c: what a Binding may ask for besides */
+/* discovery.c: extra requests in a Binding */
 void turn_find_counterparts(struct turn *t);
 void turn_discovery_note_unknown(struct turn_request *rq);
 turn_check_fn turn_discovery_check;
 void turn_discovery_reply(struct turn_request *rq);
-bool turn_is_discovery(const struct turn_request *rq); /* a Binding that is answered in full */
+bool turn_is_discovery(
+    const struct turn_request *rq); /* True when the Binding gets the full answer */
 int turn_allocate(struct turn_request *rq);
 int turn_refresh(struct turn_request *rq);
 int turn_create_permission(struct turn_request *rq);
@@ -334,7 +337,7 @@ void turn_chans_end(struct turn_alloc *a, int family);
 /* usage.c */
 void turn_usage_tell(struct turn_alloc *a, bool ended);
 
-/* On the data path: something is relayed now. */
+/* On the data path: marks this second as one with traffic. */
 static inline void turn_usage_mark(struct turn_alloc *a)
 {
 	if (a->turn->now_ms - a->second_ms < 1000 && a->relayed_s)
@@ -345,8 +348,8 @@ static inline void turn_usage_mark(struct turn_alloc *a)
 
 /* listener.c */
 void turn_end_lost_relays(struct turn *t, const struct turn_conf *fresh);
-/* A connection keeps the relay of its beginning, whose address may have gone since: then another
- * of the family, or the same if there is none. */
+/* A connection keeps its first relay, whose address may have gone since: returns another of the
+ * family, or the same if there is none. */
 int turn_usable_relay(const struct turn *t, int relay, int family);
 
 /* client.c */
@@ -366,10 +369,10 @@ void turn_relay_to_peer(struct turn_half *half, const struct addr *wire, uint8_t
                         uint8_t tos, bool dont_fragment);
 const uint8_t *turn_next_indication_tid(struct turn *t);
 
-/* bandwidth.c: is a datagram within it? Then it is spent. */
+/* bandwidth.c: true, and spends it, when a datagram is within the limit. */
 bool turn_bandwidth_take(struct turn_alloc *a, enum turn_direction to, size_t len);
-/* The same for a stream, which has waited so long already: 0, or in how many ms to ask again; and
- * what it has passed. */
+/* The same for a stream, which has waited so long already: 0, or the ms until the next try; and the
+ * count of what has passed. */
 uint64_t turn_bandwidth_wait_ms(struct turn_alloc *a, enum turn_direction to, uint64_t waited_ms);
 void turn_bandwidth_charge(struct turn_alloc *a, enum turn_direction to, size_t len);
 

@@ -48,10 +48,11 @@ struct turn_auth_answer {
 	                                    * a number of the ops' own, 0 for none */
 	int64_t expires_at_s;              /* Unix time; 0: never */
 	bool third_party; /* by an access token: expiry binds a running session, too */
-	/* Both may point into the query or into what the ops own until the caller's next call. */
-	const char *username; /* as the query's; for a userhash, whose it is */
+	/* Both may point into the query or into memory of the ops, valid until the caller's next
+	 * call. */
+	const char *username; /* as in the query; for a userhash, its user */
 	size_t username_len;
-	const char *quota_user; /* whose quota it is */
+	const char *quota_user; /* counted in the quota */
 	size_t quota_user_len;
 };
 

@@ -150,7 +150,7 @@ int verb_check(const struct verb *v, const json_t *args, struct why *why);
 /* "2026-11-22T13:14:15Z", or with milliseconds. */
 const char *verb_time_text(int64_t at_ms, bool with_ms, char out[VERB_TIME_STRLEN]);
 
-/* The reverse; stops at the first other character. Milliseconds since 1970, or -E_PARSE. */
+/* The reverse. Milliseconds since 1970, or -E_PARSE for any other form. */
 int verb_time_parse(const char *text, int64_t *at_ms);
 
 /* ---- for the verbs' functions ---- */

@@ -50,7 +50,7 @@ void doctor_run(const struct conf *conf, const char *stun, json_t *findings, uns
 void doctor_say(struct doctor *d, enum doctor_level level, const char *check, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* The name of a process, "" for one of another user. Returns buf. */
+/* The name of a process, or "another user's process". Returns buf. */
 const char *doctor_process(pid_t pid, char buf[64]);
 
 /* The n-th number of a file of /proc; -1 when there is none. */

@@ -21,7 +21,7 @@ enum browser_product { BROWSER_CHROMIUM, BROWSER_FIREFOX, BROWSER_PRODUCTS };
 
 struct browser_options {
 	enum browser_product product;
-	const char *name;    /* for messages: whose browser it is */
+	const char *name;    /* the browser's name, for messages */
 	const char *program; /* path */
 	int netns_fd;        /* network namespace, or -1 */
 	const char *names; /* Chromium alone: "MAP NAME ADDRESS, ..." instead of the DNS, or NULL */

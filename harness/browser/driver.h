@@ -11,7 +11,7 @@
 
 struct browser_driver {
 	const char *product;
-	const char *package;         /* Debian's, for who has none */
+	const char *package;         /* Debian's, to name in a fix */
 	const char *const *programs; /* paths or names, best first; NULL ends */
 	int (*start)(struct browser *b, const struct browser_options *opt, struct why *why);
 	void (*stop)(struct browser *b);

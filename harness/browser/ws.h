@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * A WebSocket to a program of this machine, which may live in another network
- * namespace; blocking, since whoever drives a browser does one thing after
- * another. Text messages only (RFC 6455, by libwebsockets).
+ * A WebSocket to a program of this machine, which may be in another network namespace; blocking,
+ * because a browser's driver does one thing after another. Text messages only (RFC 6455, by
+ * libwebsockets).
  */
 #ifndef BROWSER_WS_H
 #define BROWSER_WS_H

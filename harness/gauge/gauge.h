@@ -30,7 +30,7 @@ struct gauge_options {
 	pid_t server_pid; /* 0: unknown */
 };
 
-/* What became of the datagrams of one transport. Each went to the peer and back. */
+/* The fate of the datagrams of one transport. Each went to the peer and back. */
 struct gauge_passage {
 	unsigned flows;
 	unsigned sent; /* over ports that passed anything at all */

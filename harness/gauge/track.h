@@ -20,7 +20,7 @@ struct track {
 
 void track_add(struct track *t, double at_ms, double took_ms);
 
-/* What that part (0..1) of the arrivals was quicker than; 0 if there are none. */
+/* The quantile of the arrivals at that part (0..1); 0 without arrivals. */
 double track_quantile(const struct track *t, double part);
 
 /* The longest time without an arrival between two moments. */

@@ -13,7 +13,7 @@
 
 #define LAB_PROGRAM_MS 20000 /* a machine under load is slow; nobody waits this long */
 
-/* Where NAT64 maps IPv4: the last 32 bits of an address with this prefix (RFC 6052). */
+/* NAT64's prefix for IPv4: the last 32 bits of an address (RFC 6052). */
 #define LAB_NAT64_PREFIX "2001:db8:64::"
 #define LAB_PROXY_PORT   "8888"
 
@@ -26,7 +26,7 @@ struct helpers {
 	pid_t delay;
 };
 
-/* What was done to a router since its lab_set_nat(). */
+/* The changes to a router since its lab_set_nat(). */
 struct bent {
 	unsigned wan_n; /* how often the outside address changed */
 	unsigned generation;
@@ -118,7 +118,7 @@ void helper_stop_kind(struct helpers *h);
 int names_ask(int netns_fd, const char *name, int family, int64_t patience_ms, char ip[LAB_IP_MAX],
               struct why *why);
 
-/* What names_ask() should say to this side's client, or NULL for nothing. */
+/* The answer that names_ask() should give this side's client, or NULL for none. */
 const char *names_expected(const struct nat_kind *kind, int family);
 
 /* delay.c: the process that holds packets back (NFQUEUE). link is read at its start. */

@@ -100,7 +100,7 @@ int lab_change_client_address(struct lab *lab, enum lab_side side, struct why *w
  * itself holds the public address, that one changes. */
 int lab_change_wan_address(struct lab *lab, enum lab_side side, struct why *why);
 
-/* Blackout: the WAN takes and brings nothing. Links stay up, nobody is told. */
+/* Blackout: the WAN carries nothing. Links stay up, no host is told. */
 int lab_cut_link(struct lab *lab, enum lab_side side, bool on, struct why *why);
 
 /* Conditions of the side's WAN, each way. All zero is a clean link. */

@@ -17,7 +17,7 @@ enum nat_mapping {
 	NAT_MAP_ADDRESS_PORT_DEPENDENT,
 };
 
-/* RFC 4787 section 5: who may send in through a mapping. */
+/* RFC 4787 section 5: the senders that a mapping lets in. */
 enum nat_filtering {
 	NAT_FILTER_ENDPOINT_INDEPENDENT,
 	NAT_FILTER_ADDRESS_DEPENDENT,
@@ -30,7 +30,7 @@ struct nat_behaviour {
 	enum nat_filtering filtering;
 };
 
-/* What TCP gets through from the client. */
+/* TCP from the client that gets through. */
 enum nat_tcp {
 	NAT_TCP_ALL,
 	NAT_TCP_443,   /* to port 443 only */
@@ -38,7 +38,7 @@ enum nat_tcp {
 	NAT_TCP_NONE,  /* found by the prober, claimed by no kind */
 };
 
-/* What addresses the client holds. */
+/* The client's addresses. */
 enum nat_client {
 	NAT_CLIENT_PRIVATE, /* IPv4 behind the router's one */
 	NAT_CLIENT_PUBLIC,  /* a public IPv4 address, which the router only passes on */
@@ -69,7 +69,7 @@ struct nat_kind {
 	const char *forward; /* forward rules before all others */
 };
 
-/* What a router's rules need to know besides their kind. */
+/* What a router's rules need besides their kind. */
 struct nat_place {
 	const char *wan_ip;  /* the outside address */
 	unsigned generation; /* another one gives other ports */

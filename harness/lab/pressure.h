@@ -12,10 +12,12 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define PRESSURE_BUSY     0.8 /* of the time somebody waited for a core; a run by itself makes half */
-#define PRESSURE_PATIENCE 3   /* times as long may take there what takes long */
+#define PRESSURE_BUSY                                                                              \
+	0.8 /* the part of the time with a task waiting for a core; a run by itself makes half */
+#define PRESSURE_PATIENCE 3 /* times as long may take there what takes long */
 
-/* Microseconds in which somebody waited for a core, since boot; negative where nobody counts. */
+/* Microseconds with a task waiting for a core, since boot; negative if the kernel does not count.
+ */
 static inline double pressure_cpu_us(void)
 {
 	FILE *f = fopen("/proc/pressure/cpu", "re");
@@ -28,7 +30,7 @@ static inline double pressure_cpu_us(void)
 	return total;
 }
 
-/* Whether the machine was busy for spent_ms, of which somebody waited stalled_us. */
+/* True when the machine was busy during spent_ms, of which tasks waited for stalled_us. */
 static inline bool pressure_is_busy(double stalled_us, int64_t spent_ms)
 {
 	return spent_ms > 0 && stalled_us > PRESSURE_BUSY * 1000 * (double)spent_ms;

@@ -24,7 +24,7 @@ struct probe_target {
  * itself could not run. */
 int probe_nat(const struct probe_target *t, struct nat_claim *out, struct why *why);
 
-/* What one client socket learnt in one family; the verdict over it is pure and tested alone. The
+/* One client socket's findings in one family; the verdict over them is pure and tested alone. The
  * four destinations are [address][port]. */
 struct probe_facts {
 	bool answered[2][2];

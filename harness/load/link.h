@@ -33,7 +33,7 @@ static inline bool link_is_stream(enum link_transport t)
 	return t == LINK_TCP || t == LINK_TLS;
 }
 
-/* By its name on the command line. False: there is none of that name. */
+/* By its name on the command line. False for an unknown name. */
 bool link_transport_parse(const char *name, enum link_transport *out);
 const char *link_transport_name(enum link_transport t);
 
@@ -57,7 +57,7 @@ void link_retry(struct link *l);
  * waits for link_flush(), together with others. False when no more is taken at present. */
 bool link_put(struct link *l, const uint8_t *m, size_t len);
 
-/* What the system takes, in as few writes as may be. False when something is left: then flush again
+/* Sends what the system takes, in as few writes as possible. False when a rest stays: flush again
  * once the socket is writable. */
 bool link_flush(struct link *l);
 

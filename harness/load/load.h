@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Loads for servers that this program has started itself, in a network
- * namespace of its own: nobody else can be reached, so nobody else is loaded.
+ * Loads for servers that this program has started itself, in its own network namespace: it can
+ * reach, and load, no other host.
  */
 #ifndef LOAD_LOAD_H
 #define LOAD_LOAD_H

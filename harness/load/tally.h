@@ -9,7 +9,7 @@
 
 #define TALLY_WARM_NS 300000000u /* not counted */
 #define TALLY_SAMPLES (1u << 19)
-/* So much longer where nothing has come through: a busy machine may have kept the server off. */
+/* Extra time if nothing has come through: a busy machine may have delayed the server. */
 #define TALLY_PATIENCE_NS UINT64_C(5000000000)
 
 struct tally {

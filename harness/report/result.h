@@ -79,7 +79,7 @@ void result_init(struct result *r, const char *name, const char *purpose);
 /* Being played: forgets what an earlier try left, but for its first sentence. */
 void result_begin(struct result *r);
 
-/* What is still running has passed. */
+/* A result that is still running has passed. */
 void result_end(struct result *r);
 
 /* Notes a failed check, one sentence or a few; the state becomes RESULT_FAILED unless it is worse
@@ -92,13 +92,13 @@ __attribute__((format(printf, 2, 3))) void result_no_lab(struct result *r, const
 /* It is left out, and why. */
 __attribute__((format(printf, 2, 3))) void result_skip(struct result *r, const char *fmt, ...);
 
-/* What is being done now. */
+/* Records the present step. */
 __attribute__((format(printf, 2, 3))) void result_step(struct result *r, const char *fmt, ...);
 
 void result_measure(struct result *r, const char *name, double value, const char *unit);
 
-/* The machine was too busy to judge: of a failed (or passed) result, whose failures stay, only as
- * hints. */
+/* The machine was too busy to judge: for a failed (or passed) result, whose failures stay as hints
+ * only. */
 __attribute__((format(printf, 2, 3))) void result_inconclusive(struct result *r, const char *fmt,
                                                                ...);
 

@@ -29,8 +29,8 @@ int against_init(struct against *a, const char *url, const char *api_token, bool
  * target.offer and no_relay. */
 void against_ask(struct against *a);
 
-/* The cells; of opt, only_n, repeat, shard and product are heeded. Codes as plan_make(). a is
- * borrowed by the plan. */
+/* Plans the cells; of opt it uses only_n, repeat, shard and product. Codes as plan_make(). The plan
+ * borrows a. */
 int against_plan(struct plan *plan, const struct against *a, const struct plan_options *opt,
                  struct why *why);
 

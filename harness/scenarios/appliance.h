@@ -46,7 +46,7 @@ int appliance_drain(struct appliance *a, struct why *why);
 /* Waits for its end after appliance_drain(). 0, -E_TIMEOUT, or -E_CLOSED if it ended badly. */
 int appliance_await_end(struct appliance *a, int64_t limit_ms, struct why *why);
 
-/* What a GET of the path answers: the status, or a code if nobody answers. */
+/* GETs the path: the status, or a code without an answer. */
 int appliance_ask(struct appliance *a, const char *path, struct why *why);
 
 /* A verb of its command line on the running appliance's data: words, NULL at the end. said, which

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Packets of a network namespace, into a file for Wireshark. A router's shows
- * each packet twice, before and after translation. Headers and signaling are
- * whole; media is cut: nobody needs the picture, and it would fill the disk.
+ * Captures a network namespace's packets into a file for Wireshark. A router's file shows each
+ * packet twice, before and after translation. Headers and signaling are whole; media is cut: the
+ * picture is not needed, and it would fill the disk.
  */
 #ifndef SCENARIOS_CAPTURE_H
 #define SCENARIOS_CAPTURE_H

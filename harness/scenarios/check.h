@@ -9,13 +9,13 @@
 
 #define CHECK_STEPS 5
 
-/* What a page finds is written "VERDICT: ROW=LEVEL ROW=LEVEL:CAUSE ..." (check-words.js), and must
- * be this word for word. */
+/* A page reports "VERDICT: ROW=LEVEL ROW=LEVEL:CAUSE ..." (check-words.js); it must match word for
+ * word. */
 struct check {
 	const char *finds[LAB_SIDES];
 	const char *server_rules; /* for nft on the server; the pages check again under them */
-	/* What A then does in its page, at the end of which it checks again: a field and what is
-	 * typed into it, or (no text) what is clicked. */
+	/* A's next steps in its page, after which it checks again: a field and its text, or (no
+	 * text) an element to click. */
 	struct {
 		const char *selector, *text;
 	} steps[CHECK_STEPS];

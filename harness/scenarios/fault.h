@@ -15,7 +15,7 @@
 
 #include <jansson.h>
 
-/* What must hold. */
+/* The conditions that must hold. */
 struct fault_expect {
 	/* Picture and sound are back at both ends, for good, so long after the heal (after the
 	 * strike, where nothing heals). 0: the call ends instead. */
@@ -44,17 +44,17 @@ struct fault_expect {
 
 struct fault {
 	const char *what; /* "killing the appliance" */
-	/* What has to come first, before anything is timed; NULL: nothing */
+	/* Runs first, before anything is timed; NULL: nothing */
 	int (*before)(struct stage *st, const struct fault *f, struct why *why);
 	int (*strike)(struct stage *st, const struct fault *f, struct why *why);
 	int (*heal)(struct stage *st, const struct fault *f, struct why *why); /* NULL: it stays */
 	int heal_after_ms;
-	enum lab_side side; /* whom it hits, if it hits one side */
+	enum lab_side side; /* the side it hits, if it hits one */
 	struct lab_link link;
 	struct fault_expect expect;
 };
 
-/* What a page tells of the time since the strike: harness.pulse(). */
+/* A page's report of the time since the strike: harness.pulse(). */
 struct pulse {
 	double now_ms; /* Unix time, as all of these that are moments */
 	double own_gap_ms;
@@ -112,7 +112,7 @@ int await_expiry(struct stage *st, const struct fault *f, struct why *why);
  * credential that is still good. */
 int strike_expiries(struct stage *st, const struct fault *f, struct why *why);
 
-/* Revokes the caller; the server has to close what he has open. */
+/* Revokes the caller; the server must close their allocations. */
 int strike_revoke(struct stage *st, const struct fault *f, struct why *why);
 
 /* Only the credential that the caller's relay was opened with. */
@@ -127,7 +127,7 @@ int heal_start(struct stage *st, const struct fault *f, struct why *why);
 int strike_drain(struct stage *st, const struct fault *f, struct why *why);
 int heal_drained(struct stage *st, const struct fault *f, struct why *why);
 
-/* Of the side's network (lab.h). */
+/* On the side's network (lab.h). */
 int strike_block_udp(struct stage *st, const struct fault *f, struct why *why);
 int strike_rebind(struct stage *st, const struct fault *f, struct why *why);
 int strike_client_address(struct stage *st, const struct fault *f, struct why *why);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * One HTTP or HTTPS request, from the network of whoever calls.
+ * One HTTP or HTTPS request, from the caller's network.
  */
 #ifndef SCENARIOS_HTTP_H
 #define SCENARIOS_HTTP_H

@@ -24,7 +24,7 @@ struct page_cpu {
 /* Looks at the processes of a network namespace. */
 void page_cpu_look(int netns_fd, struct page_cpu *out);
 
-/* The part of a core that the busiest first thread took in between; 0 if nobody is known. */
+/* The part of a core that the busiest first thread used in between; 0 if no thread is known. */
 double page_cpu_between(const struct page_cpu *before, const struct page_cpu *after);
 
 #endif

@@ -12,7 +12,7 @@
  * TURN over UDP or TCP with IPv4; -E_* in *err if that failed otherwise. */
 struct gauge *relay_watch_start(struct stage *st, int *err, struct why *why);
 
-/* What the server's host holds: taken before a call, compared after it. */
+/* The resources on the server's host: recorded before a call, compared after it. */
 void relay_watch_before(struct stage *st);
 
 /* Waits until what the call took is given back, and notes what stays in the result. */

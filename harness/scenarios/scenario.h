@@ -50,7 +50,7 @@ struct scenario {
 	struct call_expect expect; /* of the matrix: ignored, theory.h says */
 	int64_t limit_ms;          /* for everything, building the lab included */
 	bool no_pages;             /* play() needs neither browsers nor pages */
-	bool alone;                /* leaves a stage behind that nobody else should play on */
+	bool alone;                /* leaves a stage behind that no other scenario should use */
 };
 
 extern const struct scenario scenarios[];
@@ -74,7 +74,7 @@ struct cell {
 	char left_out[200]; /* why it is not played, or "" */
 };
 
-/* What a run was asked to use. All paths are absolute. */
+/* A run's options. All paths are absolute. */
 struct scenario_options {
 	const char *turnpike;                  /* the appliance's program */
 	const char *browser[BROWSER_PRODUCTS]; /* programs; "" where none is installed */

@@ -10,7 +10,7 @@
 #include "harness/scenarios/appliance.h"
 #include "harness/scenarios/scenario.h"
 
-/* What the programs on a stage say, a file each. The files belong to the lane, which outlives the
+/* The outputs of a stage's programs, a file each. The files belong to the lane, which outlives the
  * stage. */
 enum stage_log {
 	STAGE_LOG_SERVER,
@@ -25,7 +25,7 @@ enum stage_log {
 /* "server.log", "console-a.log", ... */
 extern const char *const stage_log_name[STAGE_LOGS];
 
-/* What the relay's host holds: relay_watch.h. */
+/* The resources on the relay's host: relay_watch.h. */
 struct relay_holds {
 	int sockets; /* UDP; negative: unknown */
 	long rss_kb; /* of the server; negative: unknown */
@@ -36,12 +36,12 @@ struct stage {
 	int log_fd[STAGE_LOGS];
 	struct lab *lab;
 	struct appliance *appliance;
-	const struct target *target; /* whose server runs */
+	const struct target *target; /* its server runs */
 	struct target_server *target_server;
 	struct browser *browsers[LAB_SIDES][BROWSER_PRODUCTS]; /* those that run */
 	struct end_mark mark[LAB_SIDES];
 	struct gauge_options gauge;    /* for its own client of the server under test */
-	const struct target *gauge_of; /* whose those are; NULL: none yet */
+	const struct target *gauge_of; /* measured by it; NULL: none yet */
 	char guest[LAB_SIDES][40];     /* their names on a server that others use, too */
 	unsigned cells;                /* played there so far */
 
@@ -70,7 +70,7 @@ void stage_leave(struct stage *st);
 /* Ends browsers and appliance. A bad end is noted in r. */
 void stage_close(struct stage *st, struct result *r);
 
-/* What is being done now: into the result, for a death without words, and into steps.log. */
+/* Records the present step: in the result, for a death without a message, and in steps.log. */
 __attribute__((format(printf, 2, 3))) void stage_step(struct stage *st, const char *fmt, ...);
 
 /* Saves a picture of each page as NAME-a.png and NAME-b.png. Never fails: it is for people. */

@@ -18,7 +18,7 @@ int tally_check(struct stage *st, int64_t since_ms, struct why *why);
  * them, borrowed. Pure. */
 size_t tally_missing(const json_t *from, const json_t *to, const char **first);
 
-/* Of harness.tally() of both pages. Pure. */
+/* Judges harness.tally() of both pages. Pure. */
 void tally_judge(json_t *const tally[LAB_SIDES], const struct end_mark mark[LAB_SIDES],
                  struct result *r);
 

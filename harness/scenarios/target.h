@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * A target: the TURN server whose relaying is proven. Turnpike's appliance
- * serves the page and the signaling for all of them. A target other than
- * Turnpike runs beside it in the lab's server namespace, on LAB_TURN_IP, and
- * the pages are given its ICE servers instead of the appliance's.
+ * A target: the TURN server whose relaying is under test. Turnpike's appliance serves the page and
+ * the signaling for all targets. A target other than Turnpike runs beside it in the lab's server
+ * namespace, on LAB_TURN_IP, and the pages get its ICE servers instead of the appliance's.
  */
 #ifndef SCENARIOS_TARGET_H
 #define SCENARIOS_TARGET_H

@@ -11,7 +11,7 @@
 #include "harness/scenarios/offer.h"
 #include "harness/scenarios/verdict.h"
 
-/* Where the two clients are. */
+/* The places of the two clients. */
 enum scenario_place {
 	PLACE_APART,    /* each behind a router of its own */
 	PLACE_LAN,      /* on one LAN behind side A's router */

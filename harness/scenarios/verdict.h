@@ -28,7 +28,7 @@ struct candidate_view {
 	char address[64];       /* "" where the browser hides it */
 };
 
-/* What one end saw over the window. */
+/* One end's view of the window. */
 struct end_view {
 	int connections;        /* RTCPeerConnections that its page ever made */
 	char state[16];         /* connectionState, or "none" */
@@ -44,7 +44,7 @@ struct end_view {
 	double audio_energy; /* gained over the window */
 	int picture_reads;   /* looks at a picture that was there */
 	int picture_coded;   /* of these, with a code that checks */
-	int picture_end;     /* whose code; -1 if none */
+	int picture_end;     /* of this peer's picture; -1 if none */
 	int picture_distinct;
 	double picture_bright; /* 0..255, the brightest block of all looks */
 	double picture_delay_ms;
@@ -78,7 +78,7 @@ int end_view_parse(const json_t *json, struct end_view *v);
  * knows a relay candidate for what it is. */
 enum path_class verdict_path(const struct end_view v[VERDICT_ENDS]);
 
-/* Whether path and relay protocols are those expected. */
+/* True when path and relay protocols are the expected ones. */
 bool verdict_path_fits(const struct call_expect *expect, const struct end_view v[VERDICT_ENDS]);
 
 /* Notes failures, measures and the path in r. A failure that r has already is certain: no busy

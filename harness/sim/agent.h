@@ -46,7 +46,7 @@ struct call {
 /* 0 or a code of base/error.h. */
 int agent_init(struct sim *s, uint32_t number);
 void agent_free(struct agent *a);
-uint32_t agent_of_name(const struct sim *s, const char *name); /* UINT32_MAX: nobody's */
+uint32_t agent_of_name(const struct sim *s, const char *name); /* UINT32_MAX: unknown name */
 void agent_forget_client(struct agent *a);
 
 /* Signs in at the hub; leaves it. */

@@ -46,15 +46,15 @@ void ledger_free(struct ledger *a);
 void ledger_reply(struct ledger *a, struct ep client, const uint8_t *request, size_t request_len,
                   const uint8_t *reply, size_t reply_len);
 
-/* What has expired may still be found, for a while. NULL: there is none. */
+/* May still find an expired one, for a while. NULL: none. */
 struct acc_alloc *ledger_by_client(struct ledger *a, struct ep client);
 struct acc_alloc *ledger_by_relayed(struct ledger *a, struct ep relayed);
 struct acc_chan *ledger_chan(struct acc_alloc *a, uint16_t number);
 struct acc_chan *ledger_chan_to(struct acc_alloc *a, struct ep peer);
-/* Is it bound, and its peer whom it was bound to? */
+/* True when it is bound, to its first peer. */
 bool ledger_chan_lasts(struct ledger *acc, const struct acc_chan *c);
 bool ledger_permits(const struct ledger *acc, const struct acc_alloc *a, uint32_t ip);
-/* Where the client's data come from. */
+/* The source of the client's data. */
 struct ep ledger_server_end(const struct acc_alloc *a, unsigned int node);
 
 void ledger_end(struct ledger *a, struct ep client);

@@ -59,15 +59,15 @@ struct ep sim_net_web_hub(void);
 bool sim_net_is_stream(struct ep e);
 uint32_t sim_net_node_ip(unsigned int node);
 
-/* A host in the internet that listens on TCP at ports from SIM_PEER_PORT. Below, nobody does; at
- * SIM_PEER_SILENT, nothing answers. */
+/* A host in the internet that listens on TCP at ports from SIM_PEER_PORT. Lower ports are closed;
+ * at SIM_PEER_SILENT, nothing answers. */
 #define SIM_PEER_SILENT 1
 #define SIM_PEER_CLOSED 2
 #define SIM_PEER_PORT   4000
 struct ep sim_net_tcp_peer(uint32_t number, uint16_t port);
 bool sim_net_is_deaf_peer(struct ep e);
 
-/* Of a host in the internet that only sends. */
+/* A host in the internet that only sends. */
 struct ep sim_net_flooder(void);
 
 #endif

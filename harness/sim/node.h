@@ -41,7 +41,7 @@ struct node {
 /* 0 or a code of base/error.h. */
 int node_start(struct sim *s, unsigned int index);
 void node_stop(struct node *n);
-/* Where its clients' TCP connections go to. */
+/* The destination of its clients' TCP connections. */
 struct ep node_stream_end(const struct node *n);
 
 struct sim_hub *sim_hub_new(struct sim *s);

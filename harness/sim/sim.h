@@ -19,7 +19,7 @@
 #define SIM_NODES_MAX  16
 #define SIM_USER_QUOTA 10 /* allocations of a user on a node */
 
-/* What is checked, and by what name it is reported. */
+/* The checks, and their names in reports. */
 #define SIM_INVARIANT_TABLE(X)                                                                     \
 	X(PERMISSION, "permission", "nothing passes without a permission, all passes with one")    \
 	X(CHANNEL, "channel", "a channel leads to its peer for ten minutes, and to nobody else")   \
@@ -51,7 +51,7 @@ enum sim_invariant {
 	    SIM_INVARIANTS
 };
 
-/* What --break may break, so that a test sees each check fire. */
+/* The faults of --break, so that a test sees each check fire. */
 #define SIM_BREAK_TABLE(X)                                                                         \
 	X(NONE, "none")                                                                            \
 	X(PERMISSION_EXPIRY, "permission-expiry")                                                  \
@@ -191,7 +191,7 @@ struct sim {
 	uint16_t stream_port;       /* the last that a client's stream went out from */
 	bool over;                  /* no more calls are started */
 	struct wire wire;           /* scratch */
-	struct watch_node *at_work; /* whose datagram is being handled */
+	struct watch_node *at_work; /* its datagram is being handled */
 	uint32_t broken_call;       /* of the first broken invariant; 0: of none */
 	uint64_t broken_ms;         /* when; 0: none is broken */
 	uint64_t begin_ms, virtual_ms;

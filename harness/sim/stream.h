@@ -36,7 +36,7 @@ void sim_stream_send(struct sim_stream *st, const uint8_t *message, size_t len);
 void sim_stream_append(struct sim_stream *st, const uint8_t *data, size_t len);
 
 /* It has become a data connection: ends st but not the connection, whose number it returns, with
- * what was read of it, ahead_len bytes of SIM_STREAM_IN at most. */
+ * the data read from it, ahead_len bytes of SIM_STREAM_IN at most. */
 int sim_stream_release(struct sim_stream *st, uint8_t *ahead, size_t *ahead_len);
 
 /* Reads nothing, for so long, or does so again. */

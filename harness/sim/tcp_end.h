@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * One end of a data connection (RFC 6062), the client's or its peer's. It writes
- * bytes whose values depend on their place, and checks those of the other end.
+ * One end of a data connection (RFC 6062), the client's or its peer's. It writes bytes whose values
+ * depend on their place, and checks the other end's.
  */
 #ifndef SIM_TCP_END_H
 #define SIM_TCP_END_H
@@ -15,7 +15,7 @@ struct tcp_end {
 	uint32_t start; /* of the node, when it began */
 	uint32_t call;
 	int direction;         /* of what it writes: TCP_TO_PEER or TCP_TO_CLIENT */
-	struct tcp_end *other; /* whose bytes it reads */
+	struct tcp_end *other; /* it reads the bytes of this end */
 	struct env_stream *s;  /* NULL: not there yet, or no more */
 	uint32_t salt;         /* of what it writes */
 	uint64_t put, goal, got;

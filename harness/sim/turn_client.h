@@ -24,7 +24,7 @@ struct tc;
 struct tc_user {
 	/* May close the client. */
 	void (*event)(void *arg, struct tc *tc, enum tc_event event);
-	/* What is neither STUN nor ChannelData; peer: where it came from; relayed: through the
+	/* Data that are neither STUN nor ChannelData; peer: their source; relayed: through the
 	 * allocation. */
 	void (*data)(void *arg, struct tc *tc, struct ep peer, bool relayed, const uint8_t *data,
 	             size_t len);
@@ -52,11 +52,11 @@ struct tc *tc_new(struct sim *s, const struct tc_options *options, const struct 
 /* Ends it. With a word: a Refresh of 0 first, sent until it is answered. NULL is legal. */
 void tc_close(struct tc *tc, bool word);
 
-/* By itself it asks for what is new and refreshes what it has. */
+/* Asks for new ones and refreshes old ones by itself. */
 void tc_permit(struct tc *tc, struct ep peer);
 void tc_bind(struct tc *tc, struct ep peer);
 
-/* Of a TCP allocation. */
+/* For a TCP allocation. */
 void tc_connect(struct tc *tc, struct ep peer);
 
 void tc_send(struct tc *tc, struct ep peer, const uint8_t *data, size_t len);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What the two files of the TURN client share. Nobody else includes it.
+ * Shared by the two files of the TURN client. No other file includes it.
  */
 #ifndef SIM_TURN_CLIENT_INTERNAL_H
 #define SIM_TURN_CLIENT_INTERNAL_H

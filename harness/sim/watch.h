@@ -15,7 +15,7 @@ struct watch_hub;
 struct watch_node;
 struct watch_tcp;
 
-/* What a server sends. --break changes it. */
+/* A server's output. --break changes it. */
 struct watch_sent {
 	const uint8_t *data;
 	size_t len;
@@ -30,7 +30,7 @@ void watch_sent(struct sim *s, struct ep from, struct watch_sent *sent, uint8_t 
 void watch_arrives(struct sim *s, struct ep from, struct ep to, const uint8_t *data, size_t len);
 void watch_handled(struct sim *s);
 
-/* Of a node that has just started; it ends with it. NULL when out of memory. */
+/* For a node that has just started; it ends with the node. NULL when out of memory. */
 struct watch_node *watch_node_new(struct sim *s, struct node *node);
 void watch_node_free(struct watch_node *w);
 /* Its ledger of TCP allocations. */

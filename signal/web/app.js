@@ -274,7 +274,7 @@ async function invite(name) {
 		stream = await openMedia();
 		const iceServers = await fetchIceServers();
 
-		if (inviting !== name) { // given up, or called by somebody meanwhile
+		if (inviting !== name) { // given up, or another call came in meanwhile
 			stream.getTracks().forEach((t) => t.stop());
 			return;
 		}
@@ -529,7 +529,7 @@ if (!window.isSecureContext) {
 	$("insecure").hidden = false;
 	$("secure-link").href = `https://${location.host}${location.pathname}${location.search}`;
 }
-$("name").value ||= params.get("name") ?? settings.get("name") ?? ""; // somebody may type already
+$("name").value ||= params.get("name") ?? settings.get("name") ?? ""; // the user may be typing already
 $("join").disabled = false;
 if (params.get("name"))
 	join(params.get("name"));

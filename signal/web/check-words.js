@@ -241,7 +241,7 @@ export function rowsOf(f) {
 
 const say = (level, code, title, text = "") => ({ level, code, title, text });
 
-// Of those that work, the one that a call would take.
+// The working relay that a call would take.
 function bestRelay(relays) {
 	return ["udp", "tcp", "tls"].map((t) => relays.find((r) => r.transport === t && carries(r)))
 		.find(Boolean);

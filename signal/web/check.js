@@ -10,7 +10,7 @@ import { allocate, askStun, echo, entriesOf, familyOf, hostCandidates, join, map
          parseUrl, reaches, seenAs } from "./probe.js";
 
 const HUB_MS = 8000;
-const GUESS_MS = 2500; // for a STUN server that nobody promised
+const GUESS_MS = 2500; // for a STUN server that may not exist
 const RELAYS_MAX = 8;
 const $ = (id) => document.getElementById(id);
 
@@ -195,7 +195,7 @@ async function askRelay(r) {
 // The echoes themselves come one after the other: they would take each other's room.
 let turn = Promise.resolve();
 
-// Whether anything came through.
+// True when anything came through.
 async function tryEcho(r) {
 	const config = { iceServers: [r.server], iceTransportPolicy: "relay" };
 	const link = await join(config, config), found = facts.relays[r.i];

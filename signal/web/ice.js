@@ -58,7 +58,8 @@ export class IceServers extends Emitter {
 		return this.#asking;
 	}
 
-	// What ICE is going to use should last: asks, unless they are young. Never rejects.
+	// ICE is about to use them, so they should last: asks for new ones, unless they are young.
+	// Never rejects.
 	async freshen() {
 		if (!this.#fetch || this.#closed || Date.now() < this.#staleAt)
 			return;

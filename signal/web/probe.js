@@ -13,7 +13,7 @@ const LATE_MS = 800;
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-// RFC 7064, RFC 7065. null when it is none of these.
+// RFC 7064, RFC 7065. null for any other text.
 export function parseUrl(url) {
 	const m = /^(stuns?|turns?):(\[[0-9a-f:.]+\]|[^:?[\]\s/@]+)(?::(\d+))?(?:\?transport=(\w+))?$/i.exec(url);
 
@@ -26,8 +26,8 @@ export function parseUrl(url) {
 	return { url, relay, transport, host: m[2], port: Number(m[3] ?? (secure ? 5349 : 3478)) };
 }
 
-// iceServers as one entry a URL: {url, relay, transport, host, port, server}. What nobody can
-// parse is left out.
+// iceServers as one entry per URL: {url, relay, transport, host, port, server}. Skips URLs that do
+// not parse.
 export function entriesOf(servers) {
 	return servers.flatMap(({ urls, url, username, credential }) =>
 		[urls ?? url ?? []].flat().map(parseUrl).filter(Boolean).map((entry) => ({
@@ -97,8 +97,8 @@ export function gather(configuration,
 
 /* ---- this device and its NAT ---- */
 
-// What the device offers by itself: {count, hidden, addresses}. Browsers hide local addresses from
-// pages that may not use the camera.
+// The device's own candidates: {count, hidden, addresses}. Browsers hide local addresses from pages
+// that may not use the camera.
 export async function hostCandidates() {
 	const found = await gather({ iceServers: [] });
 	const host = found.candidates.filter((c) => c.type === "host" && c.protocol === "udp");
@@ -219,8 +219,8 @@ export async function join(configA, configB, limitMs = JOIN_MS) {
 	return link;
 }
 
-// How a sees b: "srflx" or "host" (by a candidate that b knew of), "prflx" (from a port that
-// nobody knew of before), or "".
+// How a sees b: "srflx" or "host" (by a candidate that b knew), "prflx" (from a port that nobody
+// knew before), or "".
 export async function seenAs(link) {
 	const stats = await link.a.getStats();
 	const all = [...stats.values()];

@@ -169,7 +169,7 @@ export class Signaling extends Emitter {
 			break;
 		case "rejectusername":
 			this.name = m.name;
-			if (this.state === "signed-in") // somebody else's list came in between
+			if (this.state === "signed-in") // a list for another member came in between
 				this.emit("name", this.name);
 			break;
 		case "userlist":
@@ -203,7 +203,7 @@ export class Signaling extends Emitter {
 				this.emit("name", this.name);
 				this.#outbox.splice(0).forEach((m) => this.#write(m));
 			} else {
-				this.name = null; // somebody else's list overtook our claim
+				this.name = null; // a list for another member overtook our claim
 			}
 		}
 		this.users = users;

@@ -419,7 +419,7 @@ export class Call extends Emitter {
 		}
 		this.#restartIce();
 		if (this.#restarts === 2)
-			this.#hub.reconnect(); // nobody answers: perhaps nobody hears us
+			this.#hub.reconnect(); // no answer: perhaps the server does not hear us
 		const wait = RESTART_MS[Math.min(this.#restarts++, RESTART_MS.length - 1)];
 		this.#restartTimer = setTimeout(() => this.#restart(), wait);
 	}
@@ -446,8 +446,8 @@ export class Call extends Emitter {
 			this.#sendOffer();
 	}
 
-	// Nobody answered the last offer: it was lost with the connection that should carry it. It may
-	// be stale by now, but only its answer makes room for the next one.
+	// The last offer got no answer: it was lost with its connection. It may be stale by now,
+	// but only its answer makes room for the next one.
 	#isUnanswered() {
 		return this.#pc.signalingState === "have-local-offer" && !this.#makingOffer;
 	}

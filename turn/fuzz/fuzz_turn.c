@@ -51,7 +51,7 @@ static int keys(void *ctx, const struct turn_auth_query *q, struct turn_auth_ans
 		f->ticket = q->ticket;
 		return -E_LATER;
 	}
-	if (!q->username) { /* the hash of somebody whom we know */
+	if (!q->username) { /* the hash of a known user */
 		out->username = out->quota_user = "hashed";
 		out->username_len = out->quota_user_len = 6;
 	}

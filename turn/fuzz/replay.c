@@ -26,7 +26,7 @@ static int replay_file(const char *path)
 	len = fread(buf, 1, sizeof(buf), file);
 	fclose(file);
 	printf("%s\n", path);
-	fflush(stdout);                /* whoever dies, dies with its name on the screen */
+	fflush(stdout);                /* if it crashes, its name is on the screen */
 	exact = malloc(len ? len : 1); /* so that the sanitizer sees the end */
 	memcpy(exact, buf, len);
 	LLVMFuzzerTestOneInput(exact, len);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * One buffer for all connections of a worker. A message keeps a TLS record of
- * its own: who receives it over a slow line need not wait for those behind it.
+ * One buffer for all connections of a worker. Each message keeps its own TLS record: a receiver on
+ * a slow line need not wait for the messages behind it.
  */
 #include "turn/net/batch.h"
 

@@ -271,7 +271,7 @@ static void on_timer(void *arg)
 	set_timer(s);
 }
 
-/* What came in a datagram; each record is one message. 0, or the session has to end. */
+/* Reads a datagram; each record is one message. 0, or the session must end. */
 static int session_read(struct dtls_session *s)
 {
 	struct net *net = s->dtls->net;
@@ -437,7 +437,7 @@ void dtls_lost(struct net *net, const struct env_udp *u)
 	HASH_ITER (hh, net->dtls->sessions, s, next) {
 		if (s->key.udp != u)
 			continue;
-		s->broken = true; /* no goodbye: nobody would get it */
+		s->broken = true; /* no goodbye: it could not arrive */
 		session_close(s);
 	}
 	/* The next stranger's key replaces this one. */

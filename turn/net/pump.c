@@ -187,8 +187,8 @@ void pumps_expire(struct net *net)
 
 	DL_FOREACH_SAFE(net->pumps, p, next)
 	{
-		/* The web server has answered, and closed: who does not read that is not waited
-		 * for. */
+		/* The web server has answered and closed: do not wait for a client that does not
+		 * read. */
 		uint32_t max_ms =
 		    p->peer ? net->conf.idle_timeout_ms : net->conf.first_message_timeout_ms;
 

@@ -42,7 +42,8 @@ struct net_stream {
 
 static void on_ready(void *arg);
 
-/* RFC 8656 section 3.1 has TURN as a datagram service: who does not read, loses whole messages. */
+/* RFC 8656 section 3.1 defines TURN as a datagram service: a client that does not read loses whole
+ * messages. */
 static void on_send(void *ctx, const uint8_t *data, size_t len)
 {
 	struct net_stream *s = ctx;
@@ -106,7 +107,7 @@ static void list(struct net_stream *s)
 	s->net->stream_n++;
 }
 
-/* What is left when its socket has gone elsewhere. */
+/* Frees the rest of a stream whose socket has moved elsewhere. */
 static void free_stream(struct net_stream *s)
 {
 	net_sources_give(s->net->conf.sources, s->client.source);
@@ -158,7 +159,7 @@ static int next_frame(struct net_stream *s, const uint8_t *data, size_t len, siz
 		return r;
 	if (*frame <= len)
 		return 0;
-	/* Memory for long ones only for those who have something to relay. */
+	/* Buffers for long messages only for clients that can relay. */
 	if (*frame > TURN_REQUEST_MAX && !turn_link_has_allocation(s->link)) {
 		s->net->turn->stats.malformed++;
 		s->skip = *frame;
@@ -218,7 +219,7 @@ static void move_away(struct net_stream *s)
 	net_stream_discard(s);
 }
 
-/* What comes behind a request that waits for its answer, waits in the socket. */
+/* Data behind a request that waits for its answer stay in the socket. */
 static void hold_or_go_on(struct net_stream *s)
 {
 	bool holds = turn_link_waits(s->link);
@@ -304,7 +305,7 @@ static int hand_over(struct net_stream *s, size_t len)
 	return 0;
 }
 
-/* What had been read with a request that has its answer now. 0, or 1: s is gone. */
+/* Hands over what was read behind a request that has its answer now. 0, or 1: s is gone. */
 static int hand_over_kept(struct net_stream *s)
 {
 	if (s->in_len)
@@ -386,13 +387,13 @@ int stream_move(void *ctx, void *link_ctx, unsigned int worker)
 	return 0;
 }
 
-/* What waits in the kernel for a slow client is bounded, too: what is late is of no use. */
+/* Also bounds what waits in the kernel for a slow client: late media are useless. */
 static int attach(struct net_stream *s, int fd, SSL *ssl)
 {
 	return net_io_attach(&s->io, s->net->env, fd, ssl, UNSENT_BYTES, on_ready, s);
 }
 
-/* What it had read with it comes first. */
+/* The data that it has read come first. */
 void net_take(struct net *net, struct net_stream *s)
 {
 	s->net = net;
