@@ -125,13 +125,13 @@ static size_t last_element(const char *text, size_t len)
 
 /* Who is named behind all hops that are trusted. False: nobody. */
 static bool walk(const struct list *l, bool params, const struct conf_prefixes *trusted,
-                 const struct addr *peer, struct addr *client)
+                 const struct addr *remote, struct addr *client)
 {
 	size_t end = l->len;
 	bool named = false;
 	char node[NODE_MAX];
 
-	*client = *peer;
+	*client = *remote;
 	while (end && forwarded_trusts(trusted, client)) {
 		size_t start = last_element(l->text, end);
 
@@ -202,7 +202,7 @@ static bool says_https(const struct lists *l)
 	return !strcasecmp(scheme, "https") || !strcasecmp(scheme, "wss");
 }
 
-int forwarded_parse(const uint8_t *head, size_t len, const struct addr *peer,
+int forwarded_parse(const uint8_t *head, size_t len, const struct addr *remote,
                     const struct conf_prefixes *trusted, struct forwarded *out, size_t *need)
 {
 	size_t end = http_head_end(head, len);
@@ -218,12 +218,12 @@ int forwarded_parse(const uint8_t *head, size_t len, const struct addr *peer,
 		return -E_NOMEM;
 	memset(out, 0, sizeof(*out));
 	read_lines((const char *)head, end, l);
-	addresses = walk(&l->addresses, false, trusted, peer, &by_address);
-	elements = walk(&l->elements, true, trusted, peer, &by_element);
+	addresses = walk(&l->addresses, false, trusted, remote, &by_address);
+	elements = walk(&l->elements, true, trusted, remote, &by_element);
 	out->contradictory =
 	    l->addresses.len && l->elements.len && !addr_equal_ip(&by_address, &by_element);
 	out->named = (addresses || elements) && !out->contradictory;
-	out->client = !out->named ? *peer : addresses ? by_address : by_element;
+	out->client = !out->named ? *remote : addresses ? by_address : by_element;
 	out->https = says_https(l);
 	free(l);
 	return 0;

@@ -10,15 +10,15 @@
 #include "daemon/conf/conf.h"
 
 struct forwarded {
-	struct addr client; /* port 0 if not given; the peer if no client is named */
+	struct addr client; /* port 0 if not given; the remote address if no client is named */
 	bool named;         /* a client is named */
 	bool https;         /* the client spoke TLS with the proxy that names it */
 	bool contradictory; /* the two headers name different clients: ignore both */
 };
 
-/* Reads from right to left: each trusted hop (the peer is the first) is believed about the one
+/* Reads from right to left: each trusted hop (remote is the first) is believed about the one
  * before it. 0; -E_LATER: *need bytes, counted from the start; -E_LIMIT: the head is too long. */
-int forwarded_parse(const uint8_t *head, size_t len, const struct addr *peer,
+int forwarded_parse(const uint8_t *head, size_t len, const struct addr *remote,
                     const struct conf_prefixes *trusted, struct forwarded *out, size_t *need);
 
 /* True when the address is in the list. */

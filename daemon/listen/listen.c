@@ -28,11 +28,11 @@ static void on_accept(struct evconnlistener *accept, evutil_socket_t fd, struct 
                       int len, void *arg)
 {
 	struct listener *l = arg;
-	struct addr peer = {.sa = {.sa_family = AF_UNSPEC}};
+	struct addr client = {.sa = {.sa_family = AF_UNSPEC}};
 
 	(void)accept;
-	memcpy(&peer, sa, (size_t)len < sizeof(peer) ? (size_t)len : sizeof(peer));
-	greeter_take(l->greeter, fd, &peer, l->proxy);
+	memcpy(&client, sa, (size_t)len < sizeof(client) ? (size_t)len : sizeof(client));
+	greeter_take(l->greeter, fd, &client, l->proxy);
 }
 
 /* Out of descriptors, most likely: a pause, or the loop would spin. */

@@ -210,12 +210,12 @@ static int on_enter(void *ctx, const char *token, char secret[CALLER_GUEST_STRLE
 	return grant_enter(&((struct serve *)ctx)->grant, token, secret);
 }
 
-static void on_proxy_seen(void *ctx, const struct addr *peer)
+static void on_proxy_seen(void *ctx, const struct addr *proxy)
 {
 	struct serve *s = ctx;
 
-	if (told_once(&s->told_proxies, peer))
-		log_warn(NULL, "proxy-not-trusted", LOG_ADDR("peer", peer),
+	if (told_once(&s->told_proxies, proxy))
+		log_warn(NULL, "proxy-not-trusted", LOG_ADDR("peer", proxy),
 		         LOG_STR("hint", "requests from there name other clients, so this seems to "
 		                         "be a proxy. If it is yours, name its address in "
 		                         "trusted_proxy; until then all its clients count as one"));
