@@ -88,8 +88,8 @@ static const struct argp_option option_list[] = {
     {"coturn", SAID(target.coturn), "PATH", 0, "coturn's program (default: turnserver)", 0},
     {"turn", OPT_TURN, "URI", 0,
      "Any other server: turn:203.0.113.13:3478?transport=udp, ...; may be given more than once", 0},
-    {"user", SAID(target.user), "U", 0, "The user name that --turn wants to know", 0},
-    {"credential", SAID(target.credential), "C", 0, "The credential that --turn wants to know", 0},
+    {"user", SAID(target.user), "U", 0, "The user name for --turn", 0},
+    {"credential", SAID(target.credential), "C", 0, "The credential for --turn", 0},
     {"ice-servers", SAID(target.ice_servers), "FILE|URL", 0,
      "Any other server, as JSON: {\"iceServers\": [...]}", 0},
     {"start", SAID(target.start), "COMMAND", 0,
@@ -98,11 +98,11 @@ static const struct argp_option option_list[] = {
      "environment",
      0},
 
-    HEAD("A deployed server, from here, with no lab and no rights:"),
+    HEAD("A deployed server, tested from here, without a lab or privileges:"),
     {"against", SAID(target.against), "https://HOST[:PORT]", 0,
      "Health, certificate, a direct call, and a relayed one for each of its ICE servers", 0},
-    {"key", SAID(target.api_token), "KEY", 0,
-     "Its API token, where guests need one (or TURNPIKE_KEY)", 0},
+    {"key", SAID(target.api_token), "KEY", 0, "Its API token, if guests need one (or TURNPIKE_KEY)",
+     0},
     {"expect", SAID(target.expect), "A,B,...", 0,
      "The transports over which it should offer its relay (default: udp,tcp,tls)", 0},
     {"insecure", OPT_INSECURE, NULL, 0, "Accept a certificate that does not verify", 0},
@@ -131,7 +131,7 @@ static const char verbs[] = "run\nlist";
 
 static const char about[] =
     "Runs turnpike with real browsers behind real NATs, in network namespaces of its own, or lists "
-    "what there is to play. Needs no root. Nothing is left behind, whatever happens."
+    "the scenarios. Needs no root, and leaves nothing behind, whatever happens."
     "\vExit status: 0 all passed, 1 something failed, 2 wrong usage, 3 the lab could not be built "
     "on this machine, 4 nothing failed but the machine was too busy to judge all of it.";
 
