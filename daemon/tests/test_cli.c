@@ -143,19 +143,17 @@ static struct store_snapshot *load(struct fixture *f)
 	return snap;
 }
 
-static void test_user(void **state)
+static void user_add_says_the_password_alone(void **state)
 {
 	struct fixture *f = *state;
-	struct store_snapshot *snap;
-	char text[256];
 	json_t *value;
 
 	OK(f, "user add alice");
-	/* The password alone, so that a script can take it. */
+	/* so that a script can take it */
 	assert_int_equal(strlen(f->out), STORE_PASSWORD_STRLEN);
 	assert_non_null(strstr(f->err, "alice"));
 	assert_null(strstr(f->err, strtok(f->out, "\n")));
-	/* Whoever has forgotten --data hears that no server knows of this. */
+	/* Who has forgotten --data hears that no server knows of this. */
 	assert_non_null(strstr(f->err, "turnpike.db is new"));
 	OK(f, "user add bob --realm other --json");
 	assert_null(strstr(f->err, "is new"));
@@ -164,6 +162,14 @@ static void test_user(void **state)
 	assert_int_equal(json_string_length(json_object_get(value, "password")),
 	                 STORE_PASSWORD_STRLEN - 1);
 	json_decref(value);
+}
+
+static void a_password_comes_by_standard_input(void **state)
+{
+	struct fixture *f = *state;
+	struct store_snapshot *snap;
+	char text[256];
+
 	snprintf(text, sizeof(text), "user add --data=%s user --password-stdin --realm=realm",
 	         f->data);
 	assert_int_equal(run_in(f, "pass\n", text), 0);
@@ -171,23 +177,32 @@ static void test_user(void **state)
 	snap = load(f);
 	assert_memory_equal(store_snapshot_user(snap, "realm", "user", 4)->md5,
 	                    "\x84\x93\xfb\xc5\x3b\xa5\x82\xfb\x4c\x04\x4c\x45\x6b\xdc\x40\xeb", 16);
+	store_snapshot_unref(snap);
+}
+
+static void a_user_is_of_a_realm(void **state)
+{
+	struct fixture *f = *state;
+	struct store_snapshot *snap;
+	json_t *value;
+
+	OK(f, "user add alice");
+	OK(f, "user add bob --realm other");
+	snap = load(f);
 	assert_non_null(store_snapshot_user(snap, "turnpike", "alice", 5));
 	store_snapshot_unref(snap);
-
 	OK(f, "user list");
 	assert_non_null(strstr(f->out, "bob\tother\t20"));
 	OK(f, "user list --json");
 	value = parse(f);
-	assert_int_equal(json_array_size(json_object_get(value, "users")), 3);
+	assert_int_equal(json_array_size(json_object_get(value, "users")), 2);
 	assert_true(json_is_null(json_object_get(value, "next")));
 	json_decref(value);
-
 	assert_int_equal(run(f, "user add alice"), 1);
 	assert_non_null(strstr(f->err, "exists"));
 	assert_int_equal(run(f, "user del bob"), 1); /* of another realm */
 	OK(f, "user del bob --realm other");
 	OK(f, "user del alice");
-	OK(f, "user del user --realm realm");
 	OK(f, "user list");
 	assert_string_equal(f->out, "");
 }
@@ -234,26 +249,49 @@ static void test_stdin(void **state)
 	free(big);
 }
 
-static void test_secret_and_credentials(void **state)
+static void credentials_need_a_secret(void **state)
 {
 	struct fixture *f = *state;
-	char text[256], username[300];
-	struct credential want;
-	int64_t now_s = (int64_t)time(NULL), expires;
-	json_t *value, *server, *rows;
 
 	assert_int_equal(run(f, "credentials alice"), 1); /* no store yet */
 	assert_non_null(strstr(f->err, "data"));
 	OK(f, "user add x");
 	assert_int_equal(run(f, "credentials alice"), 1);
 	assert_non_null(strstr(f->err, "secret add"));
+}
+
+/* Adds the secret "north"; what it says is not told. */
+static int add_north(struct fixture *f)
+{
+	char text[256];
+
 	snprintf(text, sizeof(text), "--data %s secret add --value-stdin", f->data);
-	assert_int_equal(run_in(f, "north\n", text), 0);
+	return run_in(f, "north\n", text);
+}
+
+static void a_given_secret_is_never_shown(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(add_north(f), 0);
 	assert_non_null(strstr(f->err, "warning"));
 	assert_string_equal(f->out, "");
-	assert_int_equal(run_in(f, "north\n", text), 1);
+	assert_int_equal(add_north(f), 1);
 	assert_null(strstr(f->err, "north"));
+	OK(f, "secret list");
+	assert_null(strstr(f->out, "north"));
+	assert_non_null(strstr(f->out, "1\tlive\t"));
+}
 
+static void credentials_say_all_that_a_client_needs(void **state)
+{
+	struct fixture *f = *state;
+	char username[300];
+	struct credential want;
+	int64_t now_s = (int64_t)time(NULL), expires;
+	json_t *value, *server;
+
+	assert_int_equal(add_north(f), 0);
 	OK(f, "credentials alice --ttl 60 --public-host turn.example.org");
 	value = parse(f);
 	expires = json_integer_value(json_object_get(value, "expires"));
@@ -270,31 +308,61 @@ static void test_secret_and_credentials(void **state)
 	assert_string_equal(json_string_value(json_array_get(json_object_get(server, "urls"), 0)),
 	                    "turn:turn.example.org:3478?transport=udp");
 	json_decref(value);
+	assert_int_equal(run(f, "credentials \xff"), 1);
+}
 
-	/* "localhost" would lead each client to itself. */
+/* "localhost" would lead each client to itself. */
+static void credentials_need_an_address_of_the_server(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(add_north(f), 0);
 	assert_int_equal(run(f, "credentials alice"), 1);
 	assert_non_null(strstr(f->err, "public_host"));
 	assert_string_equal(f->out, "");
 	OK(f, "credentials alice --external-ip 198.51.100.7");
 	assert_non_null(strstr(f->out, "\"turn:198.51.100.7:3478?transport=udp\""));
+}
 
-	/* The newest secret issues; once it is retired, the older one does again. */
+/* Once it is retired, the older one does again, and then none. */
+static void the_newest_secret_issues(void **state)
+{
+	struct fixture *f = *state;
+	char secret[256];
+	struct credential want;
+	int64_t now_s = (int64_t)time(NULL), expires;
+	json_t *value;
+
+	assert_int_equal(add_north(f), 0);
 	OK(f, "secret add");
 	assert_int_equal(strlen(f->out), STORE_SECRET_STRLEN);
 	f->out[strlen(f->out) - 1] = 0;
-	strcpy(text, f->out);
-	OK(f, "credentials alice --public-host turn.example.org");
-	value = parse(f);
-	expires = json_integer_value(json_object_get(value, "expires"));
-	assert_in_range(expires, now_s + 86400, now_s + 86430);
-	credential_make(text, strlen(text), "alice", expires, &want);
-	assert_string_equal(json_string_value(json_object_get(value, "password")), want.password);
-	json_decref(value);
+	strcpy(secret, f->out);
+	for (int north = 0; north < 2; north++) {
+		const char *s = north ? "north" : secret;
 
-	OK(f, "secret list");
-	assert_null(strstr(f->out, "north"));
-	assert_null(strstr(f->out, text));
-	assert_non_null(strstr(f->out, "1\tlive\t"));
+		OK(f, "credentials alice --public-host turn.example.org");
+		value = parse(f);
+		expires = json_integer_value(json_object_get(value, "expires"));
+		assert_in_range(expires, now_s + 86400, now_s + 86430);
+		credential_make(s, strlen(s), "alice", expires, &want);
+		assert_string_equal(json_string_value(json_object_get(value, "password")),
+		                    want.password);
+		json_decref(value);
+		OK(f, "secret list");
+		assert_null(strstr(f->out, secret));
+		OK(f, north ? "secret retire 1" : "secret retire 2");
+	}
+	assert_int_equal(run(f, "credentials alice"), 1);
+}
+
+static void a_secret_is_listed_with_what_it_is(void **state)
+{
+	struct fixture *f = *state;
+	json_t *value, *rows;
+
+	OK(f, "secret add");
+	OK(f, "secret add");
 	OK(f, "secret retire 2");
 	OK(f, "secret list --json");
 	value = parse(f);
@@ -305,9 +373,6 @@ static void test_secret_and_credentials(void **state)
 	assert_true(json_is_null(json_object_get(json_array_get(rows, 0), "allocations")));
 	json_decref(value);
 	assert_int_equal(run(f, "secret retire 2"), 1);
-	OK(f, "secret retire 1");
-	assert_int_equal(run(f, "credentials alice"), 1);
-	assert_int_equal(run(f, "credentials \xff"), 1);
 	OK(f, "secret add --json");
 	value = parse(f);
 	assert_int_equal(json_integer_value(json_object_get(value, "id")), 3);
@@ -316,11 +381,9 @@ static void test_secret_and_credentials(void **state)
 	json_decref(value);
 }
 
-static void test_records(void **state)
+static void a_user_is_disabled_and_enabled(void **state)
 {
 	struct fixture *f = *state;
-	char command[160];
-	json_t *value;
 
 	OK(f, "user add alice");
 	OK(f, "user disable alice");
@@ -330,6 +393,11 @@ static void test_records(void **state)
 	OK(f, "user list");
 	assert_null(strstr(f->out, "disabled"));
 	assert_int_equal(run(f, "user disable bob"), 1);
+}
+
+static void a_secret_may_retire_later(void **state)
+{
+	struct fixture *f = *state;
 
 	OK(f, "secret add");
 	OK(f, "secret add");
@@ -338,27 +406,44 @@ static void test_records(void **state)
 	assert_non_null(strstr(f->out, "1\tretiring\t"));
 	assert_non_null(strstr(f->out, "2\tlive\t"));
 	assert_int_equal(run(f, "secret retire 1 --after soon"), 2);
+}
+
+static void a_token_has_a_scope(void **state)
+{
+	struct fixture *f = *state;
 
 	OK(f, "token add --scope issue,admin --expires=7d --json");
 	OK(f, "token list");
 	assert_non_null(strstr(f->out, "1\tissue,admin\t"));
 	assert_int_equal(run(f, "token add --scope root"), 2);
 	assert_int_equal(run(f, "user list --scope admin"), 2);
+}
+
+static void an_account_has_a_role(void **state)
+{
+	struct fixture *f = *state;
+	json_t *value;
 
 	OK(f, "account add ann --admin");
+	OK(f, "account add ben --role user");
+	assert_int_equal(run(f, "account add eve --role root"), 2);
 	OK(f, "account list --json");
 	value = parse(f);
 	assert_string_equal(json_string_value(json_object_get(
 	                        json_array_get(json_object_get(value, "accounts"), 0), "role")),
 	                    "admin");
 	json_decref(value);
-	OK(f, "account add ben --role user");
-	assert_int_equal(run(f, "account add eve --role root"), 2);
 	OK(f, "account password ann --json");
 	OK(f, "account del ann");
 	assert_non_null(strstr(f->err, "no account of role admin is left"));
 	assert_int_equal(run(f, "account del ann"), 1);
+}
 
+static void a_user_or_a_credential_is_revoked(void **state)
+{
+	struct fixture *f = *state;
+
+	OK(f, "user add alice");
 	OK(f, "revoke --user alice");
 	OK(f, "revoke 99999999999:mallory");
 	assert_int_equal(run(f, "revoke"), 2);
@@ -369,18 +454,43 @@ static void test_records(void **state)
 	assert_non_null(strstr(f->out, "credential\t99999999999:mallory\t"));
 	OK(f, "unrevoke --user=alice");
 	assert_int_equal(run(f, "unrevoke --user alice"), 1);
+}
 
-	OK(f, "usage");
-	OK(f, "usage --from 2026-01-01 --to 2026-12-31 --json");
-	assert_int_equal(run(f, "usage --from monday"), 2);
-	assert_int_equal(run(f, "usage --from 2026-12-31 --to 2026-01-01"), 2);
+static void what_was_done_is_in_the_audit(void **state)
+{
+	struct fixture *f = *state;
+	json_t *value;
+
+	OK(f, "user add alice");
+	for (int i = 0; i < 5; i++) {
+		OK(f, "revoke --user alice");
+		OK(f, "unrevoke --user=alice");
+	}
 	OK(f, "audit --last 1");
 	assert_non_null(strstr(f->out, "\tunrevoke user\talice\n"));
 	OK(f, "audit --json");
 	value = parse(f);
 	assert_true(json_array_size(json_object_get(value, "audit")) > 10);
 	json_decref(value);
+}
 
+static void usage_is_between_two_days(void **state)
+{
+	struct fixture *f = *state;
+
+	OK(f, "user add alice");
+	OK(f, "usage");
+	OK(f, "usage --from 2026-01-01 --to 2026-12-31 --json");
+	assert_int_equal(run(f, "usage --from monday"), 2);
+	assert_int_equal(run(f, "usage --from 2026-12-31 --to 2026-01-01"), 2);
+}
+
+static void a_backup_is_restored(void **state)
+{
+	struct fixture *f = *state;
+	char command[160];
+
+	OK(f, "user add alice");
 	snprintf(command, sizeof(command), "backup %s/copy", f->dir);
 	OK(f, command);
 	assert_int_equal(run(f, command), 1);
@@ -484,7 +594,7 @@ static void test_usage(void **state)
 	assert_int_equal(access(f->data, F_OK), -1);
 }
 
-static void test_help(void **state)
+static void help_names_every_verb_and_option(void **state)
 {
 	struct fixture *f = *state;
 
@@ -492,6 +602,17 @@ static void test_help(void **state)
 	assert_non_null(strstr(f->out, "secret retire ID"));
 	assert_non_null(strstr(f->out, "--relay-ports MIN-MAX"));
 	assert_int_equal(run_in(f, "", "--help --workers nonsense"), 0);
+	assert_int_equal(run_in(f, "", "help"), 0);
+	assert_int_equal(run_in(f, "", "help config"), 0);
+	assert_non_null(strstr(f->out, "#relay_ports = 49152-65535"));
+	assert_int_equal(run_in(f, "", "--version"), 0);
+	assert_string_equal(f->out, "turnpike " TURNPIKE_VERSION "\n");
+}
+
+static void a_verb_has_a_help_of_its_own(void **state)
+{
+	struct fixture *f = *state;
+
 	assert_int_equal(run_in(f, "", "user add -h"), 0);
 	assert_non_null(strstr(f->out, "--password-stdin"));
 	assert_int_equal(run_in(f, "", "revoke --help"), 0);
@@ -500,11 +621,6 @@ static void test_help(void **state)
 	assert_non_null(strstr(f->out, "user list [--json]\n"));
 	assert_int_equal(run_in(f, "", "help secret add"), 0);
 	assert_non_null(strstr(f->out, "--value-stdin"));
-	assert_int_equal(run_in(f, "", "help"), 0);
-	assert_int_equal(run_in(f, "", "help config"), 0);
-	assert_non_null(strstr(f->out, "#relay_ports = 49152-65535"));
-	assert_int_equal(run_in(f, "", "--version"), 0);
-	assert_string_equal(f->out, "turnpike " TURNPIKE_VERSION "\n");
 }
 
 static void test_check_config(void **state)
@@ -658,13 +774,35 @@ static void test_config(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    T(test_user),        T(test_odd_names),
-	    T(test_stdin),       T(test_secret_and_credentials),
-	    T(test_records),     T(test_token),
-	    T(test_no_store),    T(test_usage),
-	    T(test_help),        T(test_check_config),
-	    T(test_config),      T(test_while_open),
-	    T(test_full_output), T(test_damaged_store),
+	    T(user_add_says_the_password_alone),
+	    T(a_password_comes_by_standard_input),
+	    T(a_user_is_of_a_realm),
+	    T(test_odd_names),
+	    T(test_stdin),
+	    T(credentials_need_a_secret),
+	    T(a_given_secret_is_never_shown),
+	    T(credentials_say_all_that_a_client_needs),
+	    T(credentials_need_an_address_of_the_server),
+	    T(the_newest_secret_issues),
+	    T(a_secret_is_listed_with_what_it_is),
+	    T(a_user_is_disabled_and_enabled),
+	    T(a_secret_may_retire_later),
+	    T(a_token_has_a_scope),
+	    T(an_account_has_a_role),
+	    T(a_user_or_a_credential_is_revoked),
+	    T(what_was_done_is_in_the_audit),
+	    T(usage_is_between_two_days),
+	    T(a_backup_is_restored),
+	    T(test_token),
+	    T(test_no_store),
+	    T(test_usage),
+	    T(help_names_every_verb_and_option),
+	    T(a_verb_has_a_help_of_its_own),
+	    T(test_check_config),
+	    T(test_config),
+	    T(test_while_open),
+	    T(test_full_output),
+	    T(test_damaged_store),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

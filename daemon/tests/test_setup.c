@@ -93,27 +93,39 @@ static mode_t mode_of(const char *path)
 	return st.st_mode & 07777;
 }
 
-static void test_certificate(void **state)
+/* A certificate for these names that was made just now. */
+static X509 *make_cert(struct fixture *f, int64_t now_s)
 {
 	static const char *const names[] = {"turn.example.org", "192.0.2.7", "2001:db8::7"};
-	struct fixture *f = *state;
-	int64_t now_s = (int64_t)time(NULL), expires_at_s = 0;
-	EVP_PKEY *key;
-	char group[32];
-	X509 *cert;
 
 	assert_int_equal(cert_make(f->paths.cert, f->paths.key, names, 3, now_s, &f->why), 0);
-	assert_int_equal(mode_of(f->paths.key), 0600);
-	assert_int_equal(mode_of(f->paths.cert), 0644);
-	assert_int_equal(cert_check(f->paths.cert, f->paths.key, &expires_at_s, &f->why), 0);
-	assert_int_equal(expires_at_s, now_s + (int64_t)CERT_DAYS * 86400);
-	cert = read_cert(f->paths.cert);
+	return read_cert(f->paths.cert);
+}
+
+static void a_made_certificate_is_for_its_names(void **state)
+{
+	X509 *cert = make_cert(*state, (int64_t)time(NULL));
+
 	assert_int_equal(X509_check_host(cert, "turn.example.org", 0, 0, NULL), 1);
 	assert_int_equal(X509_check_host(cert, "example.org", 0, 0, NULL), 0);
 	assert_int_equal(X509_check_ip_asc(cert, "192.0.2.7", 0), 1);
 	assert_int_equal(X509_check_ip_asc(cert, "2001:db8::7", 0), 1);
 	assert_int_equal(X509_check_ip_asc(cert, "192.0.2.8", 0), 0);
-	key = X509_get0_pubkey(cert);
+	X509_free(cert);
+}
+
+static void a_made_certificate_is_sound_and_its_key_private(void **state)
+{
+	struct fixture *f = *state;
+	int64_t now_s = (int64_t)time(NULL), expires_at_s = 0;
+	X509 *cert = make_cert(f, now_s);
+	EVP_PKEY *key = X509_get0_pubkey(cert);
+	char group[32];
+
+	assert_int_equal(mode_of(f->paths.key), 0600);
+	assert_int_equal(mode_of(f->paths.cert), 0644);
+	assert_int_equal(cert_check(f->paths.cert, f->paths.key, &expires_at_s, &f->why), 0);
+	assert_int_equal(expires_at_s, now_s + (int64_t)CERT_DAYS * 86400);
 	assert_int_equal(X509_verify(cert, key), 1);
 	assert_int_equal(EVP_PKEY_get_group_name(key, group, sizeof(group), NULL), 1);
 	assert_string_equal(group, "prime256v1");
@@ -160,51 +172,64 @@ static bool token_opens(struct fixture *f, const char *token)
 	return opens;
 }
 
-static void test_first_start(void **state)
+static void holds(struct fixture *f, size_t secrets, size_t tokens)
+{
+	struct store_snapshot *snap;
+
+	assert_int_equal(store_snapshot_load(f->store, &snap, &f->why), 0);
+	assert_int_equal(store_snapshot_secret_n(snap), secrets);
+	assert_int_equal(store_snapshot_token_n(snap), tokens);
+	store_snapshot_unref(snap);
+}
+
+static void the_first_start_makes_a_secret_a_token_and_a_certificate(void **state)
 {
 	struct fixture *f = *state;
-	struct store_snapshot *snap;
-	X509 *first, *second;
-	char token[STORE_TOKEN_STRLEN];
 	X509 *cert;
 
 	assert_int_equal(start(f), 0);
 	assert_true(f->made);
 	assert_true(token_opens(f, f->token));
-	strcpy(token, f->token);
-	assert_int_equal(store_snapshot_load(f->store, &snap, &f->why), 0);
-	assert_int_equal(store_snapshot_secret_n(snap), 1);
-	store_snapshot_unref(snap);
+	holds(f, 1, 1);
 	assert_int_equal(mode_of(f->data), 0700);
 	assert_int_equal(mode_of(f->paths.key), 0600);
 	cert = read_cert(f->paths.cert);
 	assert_int_equal(X509_check_host(cert, "localhost", 0, 0, NULL), 1);
 	assert_int_equal(X509_check_ip_asc(cert, "127.0.0.1", 0), 1);
 	X509_free(cert);
+}
 
-	/* The second start makes nothing. */
+static void the_second_start_makes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	X509 *first, *second;
+
+	assert_int_equal(start(f), 0);
 	first = read_cert(f->paths.cert);
 	assert_int_equal(start(f), 0);
 	assert_false(f->made);
 	assert_string_equal(f->token, "");
-	assert_int_equal(store_snapshot_load(f->store, &snap, &f->why), 0);
-	assert_int_equal(store_snapshot_secret_n(snap), 1);
-	assert_int_equal(store_snapshot_token_n(snap), 1);
-	store_snapshot_unref(snap);
+	holds(f, 1, 1);
 	second = read_cert(f->paths.cert);
 	assert_int_equal(X509_cmp(first, second), 0);
 	X509_free(first);
 	X509_free(second);
+}
 
-	/* Nor does one after the token was deleted; a secret is needed, though. */
+/* A secret is needed, though. */
+static void a_deleted_token_is_not_made_again(void **state)
+{
+	struct fixture *f = *state;
+	char token[STORE_TOKEN_STRLEN];
+
+	assert_int_equal(start(f), 0);
+	strcpy(token, f->token);
 	assert_int_equal(store_token_del(f->store, 1, &f->why), 0);
 	assert_int_equal(store_secret_retire(f->store, 1, 0, &f->why), 0);
 	assert_int_equal(start(f), 0);
 	assert_false(f->made);
 	assert_false(token_opens(f, token));
-	assert_int_equal(store_snapshot_load(f->store, &snap, &f->why), 0);
-	assert_int_equal(store_snapshot_secret_n(snap), 1);
-	store_snapshot_unref(snap);
+	holds(f, 1, 0);
 }
 
 static void test_certificate_is_renewed(void **state)
@@ -281,9 +306,15 @@ static void test_shared_secret(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    T(test_certificate),       T(test_bad_certificates),
-	    T(test_first_start),       T(test_certificate_is_renewed),
-	    T(test_given_certificate), T(test_shared_secret),
+	    T(a_made_certificate_is_for_its_names),
+	    T(a_made_certificate_is_sound_and_its_key_private),
+	    T(test_bad_certificates),
+	    T(the_first_start_makes_a_secret_a_token_and_a_certificate),
+	    T(the_second_start_makes_nothing),
+	    T(a_deleted_token_is_not_made_again),
+	    T(test_certificate_is_renewed),
+	    T(test_given_certificate),
+	    T(test_shared_secret),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
