@@ -20,7 +20,7 @@ struct store_account {
 	const char *name;
 	enum store_role role;
 	int64_t created_at_s;
-	int64_t password_at_s; /* earlier sessions are no longer valid */
+	int64_t password_at_s; /* earlier logins are no longer valid */
 };
 
 /* 0 when it may be an account's password, or -E_INVAL. Quick. */
@@ -45,7 +45,7 @@ int store_account_set_password(struct store *s, const char *name, const char *pa
 int store_account_check(struct store *s, const char *name, const char *password,
                         enum store_role *role, struct why *why);
 
-/* Role and time of the password: they show whether a session of the account is still valid. Quick.
+/* Role and time of the password: they show whether a login of the account is still valid. Quick.
  * -E_NOTFOUND. */
 int store_account_get(struct store *s, const char *name, enum store_role *role,
                       int64_t *password_at_s, struct why *why);
