@@ -29,7 +29,7 @@ static int silent(struct why *why)
 	               WAIT_S);
 }
 
-/* The socket itself and no link to another one, by a name that nobody can put something else behind
+/* Connects to the socket itself, not through a link, and by a name that nobody can redirect
  * meanwhile. errno on failure. */
 static int connect_by_inode(int fd, const char *path, uid_t *owner)
 {

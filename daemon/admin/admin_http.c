@@ -210,8 +210,8 @@ static void run_verb(struct admin_http *h, const struct http_request *q, struct 
 		tell(r, err, &answer);
 }
 
-/* Whether others could read the password on its way. Over plain HTTP they could, unless the caller
- * has proven to be on this machine: an address alone may be a proxy's. */
+/* True when others could read the password on its way. Over plain HTTP they could, unless the
+ * caller has proven to be on this machine: an address alone may be a proxy's. */
 static bool is_in_the_open(const struct admin_http *h, const struct http_request *q)
 {
 	return !q->caller.https && !(addr_is_loopback(&q->caller.client) &&
@@ -361,7 +361,7 @@ static void logout(struct admin_http *h, const struct http_request *q, struct ht
 	http_api_json(r, 200, json_object());
 }
 
-/* What one need not be somebody for. */
+/* The paths that need no login. */
 static const struct door {
 	const char *path;
 	void (*answer)(struct admin_http *h, const struct http_request *q, struct http_response *r);

@@ -17,7 +17,7 @@ struct admin_later {
 	json_t *args, *result;
 	char actor[STORE_ACTOR_MAX];
 	enum store_role role;
-	admin_done_fn *done; /* NULL: nobody waits */
+	admin_done_fn *done; /* NULL: nothing waits for it */
 	void *ctx;
 };
 

@@ -50,8 +50,8 @@ struct admin_socket {
 	bool bound;
 };
 
-/* What a client has had becomes the spare in one step: between a close and an open, another
- * thread would take it, and keep it. */
+/* Turns the client's descriptor into the spare in one step: between a close and an open, another
+ * thread could take it and keep it. */
 static void close_client(struct admin_socket *s, int fd)
 {
 	if (s->spare < 0 && dup3(s->null, fd, O_CLOEXEC) == fd)

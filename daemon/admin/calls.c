@@ -59,7 +59,7 @@ static void find(struct turn *t, const void *question, void *answer)
 	}
 }
 
-/* What is told: sessions and calls, the newest first. */
+/* The answer's content: sessions and calls, newest first. */
 struct story {
 	const struct turn_record *session[SESSIONS_MAX];
 	size_t session_n;
@@ -271,7 +271,7 @@ static bool is_of(const struct explain_call *c, const char *name)
 	return !strcmp(c->name[0], name) || !strcmp(c->name[1], name);
 }
 
-/* Of the users that are asked for: the calls that they were in. */
+/* Finds the calls of the requested users. */
 static void find_calls(struct story *s, const struct explain *x, const char *name)
 {
 	const struct explain_call *c;
@@ -295,7 +295,7 @@ static void verdict_of(const struct story *s, char text[VERDICT_STRLEN])
 	const struct turn_record *r = s->session_n ? s->session[0] : NULL;
 	const struct explain_call *call = s->call_n ? s->call[0] : NULL;
 
-	/* Of a call's two ends, the one that was in trouble. */
+	/* Chooses the end of the call that was in trouble. */
 	for (size_t i = 1; call && i < s->session_n; i++)
 		if (!s->session[i]->to_client_bytes && r->to_client_bytes)
 			r = s->session[i];

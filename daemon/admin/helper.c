@@ -26,7 +26,7 @@ struct helper {
 	struct helper_job *queue;
 	size_t n;
 	bool stop;
-	bool freed; /* the loop's own: nobody hears any more */
+	bool freed; /* for the loop's thread only: no more answers */
 };
 
 static void deliver(void *owner, void *arg)
@@ -62,7 +62,7 @@ static bool is_stopping(struct helper *h)
 	return stop;
 }
 
-/* Out of memory is no reason to leave somebody without an answer. */
+/* Out of memory, an answer must still go out. */
 static void post(struct helper *h, struct helper_job *j)
 {
 	while (mailbox_post(h->mail, deliver, j)) {
@@ -79,7 +79,8 @@ static void *run(void *arg)
 	struct helper *h = arg;
 	struct helper_job *j;
 
-	pthread_setname_np(pthread_self(), "helper"); /* the sandbox lets nobody name another */
+	pthread_setname_np(pthread_self(),
+	                   "helper"); /* the sandbox forbids naming another thread */
 	for (;;) {
 		pthread_mutex_lock(&h->lock);
 		while (!h->stop && !h->queue)

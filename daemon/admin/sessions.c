@@ -113,7 +113,7 @@ static int parse_after(const char *after, struct turn_session_query *q, struct w
 	return 0;
 }
 
-/* What the workers have answered, as one page. next: "" on the last one. */
+/* Makes one page of the workers' answers. next: "" on the last one. */
 static json_t *page(struct admin_task *t, struct ask *ask, size_t limit, char next[64])
 {
 	size_t n = 0, worker_n = t->admin->worker_n;

@@ -190,7 +190,7 @@ int signin_start(struct helper *helper, struct refusals *refusals, struct signin
 	return 0;
 }
 
-/* Nobody came back for these. Past max, the oldest makes room: unclaimed tickets must not keep
+/* Deletes unclaimed tickets. Past max, the oldest makes room: unclaimed tickets must not keep
  * others out. */
 static void forget_old(struct signin *in, unsigned max)
 {
@@ -231,7 +231,7 @@ static bool has_share(const struct signin *in, const struct addr *from)
 	const struct ticket *t;
 
 	DL_FOREACH (in->tickets, t) {
-		/* One whose answer was lost for want of memory does not count for ever. */
+		/* A try whose answer was lost for lack of memory must not count for ever. */
 		if (t->done || now_s() - t->begun_s > TICKET_S)
 			continue;
 		for (size_t i = 0; i < sizeof(n) / sizeof(*n); i++) {

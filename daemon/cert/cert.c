@@ -156,7 +156,7 @@ static FILE *open_pem(const char *path, int *err, struct why *why)
 	struct stat st;
 	FILE *file;
 
-	/* A pipe would hold the loop until somebody writes to it. */
+	/* A pipe would block the loop until data arrive. */
 	if (!stat(path, &st) && !S_ISREG(st.st_mode)) {
 		*err = why_set(why, -E_INVAL, "%s is not a regular file: correct the path", path);
 		return NULL;
@@ -213,7 +213,7 @@ int cert_doubt(const char *cert_path, const char *host, int64_t now_s, struct wh
 	return err;
 }
 
-/* Keys with a passphrase are refused: a server has nobody to ask. */
+/* Refuses keys with a passphrase: a server cannot ask for one. */
 static int no_passphrase(char *buf, int size, int rwflag, void *u)
 {
 	(void)buf;

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* What tells one state of the files from another. */
+/* Identifies one state of the files. */
 struct look {
 	struct {
 		dev_t dev;

@@ -69,8 +69,8 @@ static int make_cert(const struct conf *conf, const struct setup_cert *paths, in
 	return cert_make(paths->cert, paths->key, names.v, names.n, now_s, why);
 }
 
-/* Ours is made anew when it ends soon or does not count yet: but not for a clock that is wrong,
- * which would take it from those who trust it. */
+/* Replaces our own certificate when it ends soon or does not count yet; but not on a wrong clock,
+ * which would take it from the clients that trust it. */
 static bool is_due(int64_t expires_at_s, const char *cert, struct store *store)
 {
 	int64_t now_s = store_now_s(store);
@@ -92,7 +92,7 @@ static int setup_cert(const struct conf *conf, struct store *store, struct why *
 	err = cert_check(paths.cert, paths.key, &expires_at_s, why);
 	if (*conf->tls_cert)
 		return err;
-	/* One that cannot be read is somebody's: say so and leave it. */
+	/* An unreadable certificate belongs to someone: report it and leave it. */
 	if (err && (err != -E_NOTFOUND || (!access(paths.cert, F_OK))))
 		return err;
 	if (!err && !is_due(expires_at_s, paths.cert, store))
@@ -108,7 +108,7 @@ int setup_cert_doubt(const struct conf *conf, struct why *why)
 	return cert_doubt(paths.cert, conf->public_host, (int64_t)time(NULL), why);
 }
 
-/* Sets *add to whether shared_secret is none of those that are live, *n to how many those are. */
+/* Sets *add when shared_secret is not live yet, and *n to the number of live secrets. */
 static int look_at_secrets(const struct conf *conf, struct store *store, bool *add, size_t *n,
                            struct why *why)
 {

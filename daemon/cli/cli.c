@@ -119,7 +119,7 @@ static bool runs(const struct verb *v, int (*run)(struct cli *cli, struct why *w
 	return l && l->run == run;
 }
 
-/* What the configuration's loader found. */
+/* The findings of the configuration's loader. */
 struct problems {
 	json_t *texts;
 	int err;

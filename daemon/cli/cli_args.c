@@ -141,8 +141,8 @@ static const struct verb_arg *find_flag(const struct verb *v, const char *flag, 
 	return NULL;
 }
 
-/* Of the verb, or else of any, for a flag may come before its verb: whether a value follows it is
- * the same everywhere. */
+/* Looks in the verb, or else in all verbs, because a flag may come before its verb: in every verb
+ * the same flag takes a value. */
 static const struct verb_arg *find_flag_of_any(const struct verb *v, const char *flag,
                                                const char **text)
 {
@@ -228,7 +228,7 @@ int cli_take_words(struct cli *cli, const char *const *words, int n, struct why 
 	return r;
 }
 
-/* Whether every flag that was given is one of the verb. */
+/* 0 when the verb knows every given flag. */
 int cli_check_flags(const struct cli *cli, struct why *why)
 {
 	const struct verb *v = cli->verb;

@@ -26,7 +26,7 @@ static void add_warning(void *ctx, const char *text)
 	json_array_append_new(((struct found *)ctx)->warnings, json_string(text));
 }
 
-/* What root named is looked at as root, what lies in the data directory as its owner. */
+/* Checks files that root named as root, and files in the data directory as its owner. */
 static void check_files(const struct conf *conf, bool as_owner, struct found *found)
 {
 	struct why why;
@@ -42,7 +42,7 @@ static void check_files(const struct conf *conf, bool as_owner, struct found *fo
 	setup_check_store(conf, add_problem, found);
 }
 
-/* By the rights that the start will have, as far as this user has them, too. */
+/* Checks with the rights that the start will have, as far as this user has them. */
 static void check_as_server(const struct conf *conf, struct found *found)
 {
 	struct privilege p = {.drop = false};
@@ -50,8 +50,8 @@ static void check_as_server(const struct conf *conf, struct found *found)
 	struct why why;
 	int r = privilege_resolve(conf, &p, &why);
 
-	if (r && (r != -E_DENIED ||
-	          !geteuid())) /* without root this is a check for somebody who has it */
+	if (r &&
+	    (r != -E_DENIED || !geteuid())) /* without root this check is for a user who has it */
 		add_problem(found, why.text);
 	if (!r && (r = privilege_check_owner(&p, conf->data, &why)))
 		add_problem(found, why.text);

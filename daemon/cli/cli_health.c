@@ -33,7 +33,7 @@ static int limit(int fd, int64_t deadline)
 	           : 0;
 }
 
-/* Where this host reaches what listens there. */
+/* The address at which this host reaches that listener. */
 static struct addr reach(const struct addr *listen)
 {
 	struct addr to = *listen;

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Where coturn's users are when its file names no database; Debian's place. */
+/* Debian's place of coturn's users, for a file that names no database. */
 #define COTURN_DB "/var/lib/turn/turndb"
 
 /* DIR/turnpike.conf and DIR/data; nothing that is there is overwritten. */

@@ -77,7 +77,7 @@ static int read_stdin(char *buf, size_t cap, const char *what, struct why *why)
 	return 0;
 }
 
-/* What a mistake in an argument is to the shell. */
+/* The exit status for an error code. */
 static int exit_status(int r)
 {
 	return r == -E_PARSE ? CLI_EXIT_USE : r ? CLI_EXIT_FAIL : 0;
@@ -120,7 +120,7 @@ static int make_args(const struct cli *cli, json_t **out, struct why *why)
 	return status ? status : exit_status(verb_check(v, *out, why));
 }
 
-/* Where no server runs. */
+/* Runs the verb here, without a server. */
 static int call_here(struct cli *cli, const json_t *args, json_t **result, struct why *why)
 {
 	const struct verb *v = cli->verb;

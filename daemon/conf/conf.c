@@ -16,7 +16,7 @@
 #define LINE_MAX_LEN 8192
 #define ENV_PREFIX   "TURNPIKE_"
 
-/* What the command line says, before it is its turn. Borrows from argv. */
+/* An option of the command line, before its turn. Borrows from argv. */
 struct arg {
 	const struct conf_option *option;
 	const char *value;
@@ -192,7 +192,7 @@ static bool is_containers_secret(const char *path)
 	return !strncmp(path, "/run/secrets/", 13) || !strncmp(path, "/var/run/secrets/", 17);
 }
 
-/* Whoever can log in here could issue credentials. */
+/* Every local user who can read it could issue credentials. */
 static void check_private(struct loader *l, FILE *file, const char *where, const char *path)
 {
 	struct stat st;

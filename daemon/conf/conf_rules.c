@@ -19,7 +19,7 @@ void rule_tell(const struct rules *r, const char *fmt, ...)
 	r->problem(r->ctx, why.text);
 }
 
-/* What no socket of this host can be bound to, whatever addresses come; NULL: it can. */
+/* Why no socket of this host can ever be bound to it, whatever addresses come; NULL: one can. */
 static const char *no_own_address(const struct addr *a)
 {
 	const struct in6_addr *ip = &a->in6.sin6_addr;
@@ -86,7 +86,7 @@ static bool relays_on(const struct conf *conf, const struct addr *listen)
 	return false;
 }
 
-/* The default range gives way to the listeners; one that somebody chose is taken at his word. */
+/* The default range gives way to the listeners; a chosen one does not. */
 static void check_relay_ports(const struct rules *r)
 {
 	const struct conf *conf = r->conf;
@@ -122,7 +122,7 @@ static void check_peers(const struct rules *r)
 				          i + 1, j + 1);
 }
 
-/* Where a mapping applies: one local address, or all of a family. */
+/* True for mappings of the same local address, or both of a whole family. */
 static bool same_local(const struct conf_mapping *a, const struct conf_mapping *b)
 {
 	if (addr_family(&a->local) == AF_UNSPEC || addr_family(&b->local) == AF_UNSPEC)
@@ -341,8 +341,8 @@ static void check_bandwidth(const struct rules *r)
 		          conf->total_bandwidth, RULE_WHERE(r, total_bandwidth));
 }
 
-/* RFC 8489 section 9.2.4: the server must find the user by the hash of his name, and those of
- * time-limited names are as many as there are seconds. */
+/* RFC 8489 section 9.2.4: the server must find the user by the hash of the name, and a user has as
+ * many time-limited names as there are seconds. */
 static void check_anonymity(const struct rules *r)
 {
 	const struct conf *conf = r->conf;
@@ -361,7 +361,7 @@ static void check_anonymity(const struct rules *r)
 		          RULE_WHERE(r, username_anonymity), RULE_WHERE(r, guests));
 }
 
-/* One who ends calls with their credential gives credentials that last for a call. */
+/* If calls end with their credential, credentials must last for a call. */
 static void check_strict(const struct rules *r)
 {
 	const struct conf *conf = r->conf;

@@ -19,7 +19,7 @@ static void path_of(const struct conf *conf, const char *suffix, char path[PATH_
 	snprintf(path, PATH_MAX, "%s/served.json%s", conf->data, suffix);
 }
 
-/* The directory is known to whoever reads; a secret is read from the store, or not at all. */
+/* A reader of the file knows the directory; secrets come from the store only. */
 static bool is_told(const struct conf_option *o)
 {
 	return !o->secret && o != &conf_options[OPTION_data];

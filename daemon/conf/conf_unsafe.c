@@ -6,16 +6,16 @@
 
 #include <string.h>
 
-/* Addresses that nobody on the Internet can reach (IANA's special-purpose registries). */
+/* Addresses that the Internet cannot reach (IANA's special-purpose registries). */
 static const char *const not_global[] = {
     "10.0.0.0/8",   "100.64.0.0/10",  "127.0.0.0/8",   "169.254.0.0/16",  "172.16.0.0/12",
     "192.0.2.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
     "::1/128",      "2001:db8::/32",  "fc00::/7",      "fe80::/10",
 };
 
-/* What a relay must not lead strangers to: this host itself, its link, and the services that hand
- * a cloud machine its credentials (Azure, AWS, Google: 169.254.169.254 and fd00:ec2::254, Alibaba:
- * 100.100.100.200, Oracle: 192.0.0.192). */
+/* Addresses that a relay must not open to strangers: this host itself, its link, and the services
+ * that hand a cloud machine its credentials (Azure, AWS, Google: 169.254.169.254 and fd00:ec2::254,
+ * Alibaba: 100.100.100.200, Oracle: 192.0.0.192). */
 static const char *const dangerous[] = {
     "0.0.0.0/8", "127.0.0.0/8",    "169.254.0.0/16", "100.100.100.200/32", "::/128",
     "::1/128",   "192.0.0.192/32", "fe80::/10",      "fd00:ec2::254/128",
@@ -108,7 +108,7 @@ static void check_guests(const struct rules *r)
 		          RULE_WHERE(r, guests));
 }
 
-/* Who comes there first could say that he is anybody. */
+/* A stranger who reaches the port first could claim any address. */
 static void check_proxies(const struct rules *r)
 {
 	const struct conf *conf = r->conf;

@@ -10,7 +10,7 @@
 
 #define BASE64_MAX 64
 
-/* What was encoded by `echo KEY | base64` has a line end that is no part of the key. */
+/* The output of `echo KEY | base64` includes a line end that does not belong to the key. */
 static size_t key_length(const uint8_t *raw, size_t len)
 {
 	if ((len == 17 || len == 33) && raw[len - 1] == '\n')

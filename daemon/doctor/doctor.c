@@ -40,7 +40,8 @@ void doctor_say(struct doctor *d, enum doctor_level level, const char *check, co
 	fflush(stdout); /* the next one may take a while */
 }
 
-/* Connected, and no word: whoever may not ask, or finds no socket, learns nothing. */
+/* True when it accepts the connection and says nothing. Without the right to ask, or without a
+ * socket, learns nothing. */
 static bool is_silent(const struct doctor *d)
 {
 	json_t *status = NULL;

@@ -127,7 +127,7 @@ static void check_buffers(struct doctor *d)
 	}
 }
 
-/* Whether "a,b-c,..." holds all from low to high; the kernel sorts and joins them. */
+/* True when "a,b-c,..." contains all from low to high; the kernel sorts and joins them. */
 static bool are_reserved(const char *path, long long low, long long high)
 {
 	FILE *f = fopen(path, "re");

@@ -90,7 +90,7 @@ static void answer_fails(struct doctor *d, const struct doctor_target *t, enum t
 	           addr_format(&t->local, at), failure(r, reason), fix);
 }
 
-/* Whether the server answers its own host there. */
+/* True when the server answers its own host there. */
 static bool is_open_to_us(const struct doctor *d, enum talker_transport t, const struct addr *at)
 {
 	if (t == TALKER_DTLS)
@@ -196,7 +196,7 @@ static int resolve(const char *text, int family, struct addr *out)
 	return 0;
 }
 
-/* What somebody outside sees of each relay address must be what clients are told. */
+/* A relay address as seen from outside must be the one that clients are told. */
 static void outside(struct doctor *d)
 {
 	char a[ADDR_STRLEN], b[ADDR_STRLEN], reason[STUN_ERROR_TEXT];

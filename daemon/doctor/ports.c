@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Who has the ports, as /proc/net tells it.
+ * The owners of the ports, from /proc/net.
  */
 #include "daemon/doctor/doctor.h"
 
@@ -99,7 +99,7 @@ static bool has_inode(pid_t pid, unsigned long inode)
 	return found;
 }
 
-/* What the server has open, in order: it may be very much. */
+/* The server's open sockets, sorted: there may be very many. */
 struct inodes {
 	unsigned long *v;
 	size_t n;
@@ -183,7 +183,7 @@ const char *doctor_process(pid_t pid, char buf[64])
 	return buf;
 }
 
-/* Where that cannot be seen, the answers on the port tell. */
+/* If they are not visible, the answers on the port decide. */
 static bool is_ours(const struct inodes *server, const struct wanted *w)
 {
 	for (size_t i = 0; server->known && i < w->n; i++)
@@ -192,7 +192,7 @@ static bool is_ours(const struct inodes *server, const struct wanted *w)
 	return w->n > 0;
 }
 
-/* Whether we could bind it; errno tells why not. */
+/* True when we could bind it; errno says why not. */
 static bool can_bind(const struct addr *a, bool tcp)
 {
 	int fd = socket(addr_family(a), (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);

@@ -128,7 +128,7 @@ static void show(char out[SHOWN_MAX], const char *name, const char *value)
 {
 	bool secret = import_is_secret(name);
 
-	/* What has not even the form of a name may be a part of anything. */
+	/* A line without a name's form may be part of anything. */
 	if (secret &&
 	    name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-0123456789")])
 		name = "********";
@@ -136,7 +136,8 @@ static void show(char out[SHOWN_MAX], const char *name, const char *value)
 	         secret && *value ? "********" : value);
 }
 
-/* What a line has that keeps coturn from understanding it, and that nobody means. Steps over it. */
+/* Skips a form that keeps coturn from understanding the line, and that the writer did not intend.
+ */
 static char *skip_form(struct import *im, char *line)
 {
 	if (!strncmp(line, "\xef\xbb\xbf", 3)) {
@@ -180,7 +181,7 @@ static void read_line(struct import *im, char *line, bool users)
 	im->note = NULL;
 }
 
-/* coturn reads the file twice: a user's key needs the realm, which may come behind him. */
+/* coturn reads the file twice: a user's key needs the realm, which may follow later. */
 static int read_lines(struct import *im, const char *base, char *text, size_t len, bool users)
 {
 	FILE *file = fmemopen(text, len, "r");

@@ -20,8 +20,8 @@ static bool parsed(const struct import *im, enum conf_option_index at, struct co
 	return text && !conf_value_set(conf, &conf_options[at], text, &why);
 }
 
-/* Whether the socket would meet one that is listened on: the same, or the wildcard of its family.
- */
+/* True when the socket would collide with a listener: the same address, or the wildcard of its
+ * family. */
 static bool is_taken(const struct conf_addrs *listen, const struct addr *a)
 {
 	for (size_t i = 0; i < listen->n; i++)
@@ -117,7 +117,8 @@ static bool serves_family(const struct import *im, int family)
 	return found;
 }
 
-/* What our rules would refuse, coturn lets pass: it is of no use there either. */
+/* Leaves out mappings that our rules would refuse: coturn accepts them, but cannot use them either.
+ */
 void import_finish_external(struct import *im)
 {
 	for (size_t i = 0; i < im->external.n; i++) {
@@ -144,8 +145,7 @@ void import_finish_external(struct import *im)
 	}
 }
 
-/* The widest part of the range that holds none of the ports that are listened on: where coturn
- * meets one of them, it takes the next. */
+/* The widest part of the range without a listening port: coturn skips such a port. */
 void import_finish_ports(struct import *im)
 {
 	unsigned min = im->min_port, max = im->max_port, low = im->min_port, best = 0;
@@ -174,8 +174,8 @@ void import_finish_ports(struct import *im)
 	import_put(im, OPTION_relay_ports, text);
 }
 
-/* Ours want a second word of whoever opens this host or a cloud's metadata; coturn opens loopback
- * by no range at all. */
+/* Our relay needs a second setting to open this host or a cloud's metadata; coturn opens loopback
+ * for no range at all. */
 static void allow(struct import *im, char *list)
 {
 	char *save;

@@ -18,12 +18,12 @@
 
 #define TLS_DIR  "/etc/turnpike/tls"
 #define FILE_MAX (1 << 20)
-/* Of a path of the unit below root; with room for the names that are put behind it. */
+/* For a path of the unit below root, with room for appended names. */
 #define PLACE_MAX (2 * PATH_MAX + 64)
 
 extern char **environ;
 
-/* Of the unit; paths as the running system has them, without the root that is installed below. */
+/* The unit's values; paths as in the running system, without the root of the installation. */
 struct unit {
 	char user[64], group[64], program[PATH_MAX], config[PATH_MAX], data[PATH_MAX];
 	uid_t uid;
@@ -202,7 +202,7 @@ static int conf_text(struct import *im, const char *from, struct target *t, stru
 	return fclose(out) ? why_set(why, -E_NOMEM, "out of memory") : 0;
 }
 
-/* Has the configuration name the copies. */
+/* Points the configuration to the copies. */
 static int take_cert(struct import *im, struct target *t, struct why *why)
 {
 	int r;
@@ -305,7 +305,7 @@ static int put(const struct target *t, const char *path, const struct blob *b, m
 	return r;
 }
 
-/* Root opens nothing in a folder of somebody else's: it becomes him first. */
+/* Root opens nothing in another user's folder: it becomes that user first. */
 static int become(const struct unit *u)
 {
 	if (geteuid())

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * coturn's addresses and ports: where it listens, where it relays from, whom it
- * relays to.
+ * coturn's addresses and ports: its listeners, its relays, and the peers it allows.
  */
 #include "daemon/import/import_take.h"
 
@@ -9,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* Of the line under way; says what is wrong with another. */
+/* Reads a port of the current line; reports a wrong one. */
 static bool take_port(struct import *im, const char *value, unsigned *out)
 {
 	int n = import_int(value);
@@ -113,7 +112,7 @@ void import_relay_ip(struct import *im, const char *value)
 	}
 }
 
-/* "public" or "public/private"; coturn heeds the first without a private one only. */
+/* "public" or "public/private"; without a private part coturn uses the first one only. */
 void import_external_ip(struct import *im, const char *value)
 {
 	const char *slash = strchr(value, '/');
@@ -222,7 +221,8 @@ void import_range(struct import *im, bool allow, const char *range)
 		import_left(im, "the value is not a range of addresses");
 		return;
 	}
-	/* What coturn did not open is not opened; what somebody meant to close is closed. */
+	/* Ranges that coturn did not open stay closed; ranges that the writer meant to close are
+	 * closed. */
 	if (allow && (form == IMPORT_MEANT || im->ignored)) {
 		import_left(im, "coturn does not accept it and opens nothing: to open it here, add "
 		                "it to relay_allow");

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What our file would take for a remark, cut off or take for a quote of its own. */
+/* True for a text that our file would read as a comment, cut off, or unquote. */
 static bool needs_quotes(const char *text)
 {
 	size_t len = strlen(text);

@@ -102,7 +102,7 @@ void import_take_int(struct import *im, enum conf_option_index at, const char *v
 
 /* ---- limits ---- */
 
-/* Below 0, coturn compares as with a number that nobody reaches. */
+/* Below 0, coturn compares with a number that no user reaches. */
 void import_user_quota(struct import *im, const char *value)
 {
 	int n = import_int(value);
@@ -110,7 +110,7 @@ void import_user_quota(struct import *im, const char *value)
 	import_take_int(im, OPTION_user_quota, value, n < 0 ? 0 : n);
 }
 
-/* coturn counts by realm: whose limit it is, is known at the end. */
+/* coturn counts by realm; which realm the limit belongs to is only known at the end. */
 void import_total_quota(struct import *im, const char *value)
 {
 	int n = import_int(value);
@@ -275,7 +275,7 @@ static const struct directive *find(const char *name)
 	return NULL;
 }
 
-/* A line that nobody understands may hold a mistyped secret. */
+/* An unknown line may hold a mistyped secret. */
 bool import_is_secret(const char *name)
 {
 	const struct directive *d = find(name);
@@ -300,7 +300,7 @@ static int boolean(const char *value)
 	return -1;
 }
 
-/* Whether the directive is to be taken, as a flag that is on. */
+/* True for a flag that is on. */
 static bool flag_is_on(struct import *im, const struct directive *d, const char *value)
 {
 	int on = boolean(value);

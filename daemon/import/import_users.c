@@ -47,8 +47,8 @@ static void free_password(struct import_user *u)
 	u->password = NULL;
 }
 
-/* Of two in the file the last counts, and the file's before the database's, as with coturn. Whether
- * that settles it. */
+/* Of two users in the file the last one counts, and the file's before the database's, as in coturn.
+ * True when that settles it. */
 static bool is_again(struct import *im, const char *realm, const char *name, const char *password,
                      const struct import_user *now)
 {

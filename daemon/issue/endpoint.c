@@ -86,8 +86,8 @@ static void put_addr(char host[ICE_HOST_STRLEN], const struct addr *a)
 	snprintf(host, ICE_HOST_STRLEN, "%s", addr_format_ip(a, text));
 }
 
-/* What we listen on; a loopback address only where there is nothing else, since then everybody is
- * on this host. */
+/* Our listen address; a loopback address only if there is no other, because then every client is on
+ * this host. */
 static int listening_host(const struct conf *conf, char host[ICE_HOST_STRLEN])
 {
 	const struct addr *found = NULL;
@@ -128,7 +128,7 @@ int endpoint_host(const struct conf *conf, const struct endpoint_for *c, char ho
 	return 0;
 }
 
-/* Whether this is where that one of listen is reached. */
+/* True when the server address reaches that entry of listen. */
 static bool leads_to(const struct addr *server, const struct addr *listen)
 {
 	return addr_port(server) == addr_port(listen) &&

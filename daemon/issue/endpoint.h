@@ -19,7 +19,7 @@ size_t endpoints(const struct conf *conf, struct ice_endpoint ep[ENDPOINT_MAX]);
 struct endpoint_for {
 	const char *asked; /* the name or address in its request; NULL: none */
 	bool here;         /* it is on this host: local addresses lead to us */
-	bool forwarded;    /* a proxy asks for him: the name may be one that only the proxy knows */
+	bool forwarded;    /* a proxy asks for it: only the proxy may know the name */
 };
 
 /* The host for URIs, one that the client reaches: public_host, else the name in its request, else

@@ -24,8 +24,8 @@
 #define GUEST_STRLEN    32
 #define TRIES_MAX       60
 
-/* The token that a caller shows, if it opens what is wanted. An admin's opens everything. 0,
- * -E_DENIED: there is none, or it is none of ours; -E_SCOPE. */
+/* The caller's API token, if it has the scope. An admin token has every scope. 0, -E_DENIED: none,
+ * or unknown; -E_SCOPE. */
 static int get_token(const struct grant *g, const struct caller *caller, unsigned scope,
                      struct store_snapshot_token *token)
 {
@@ -50,8 +50,8 @@ static bool is_of_our_page(const struct caller *caller)
 	       caller->page == CALLER_PAGE_NAMED;
 }
 
-/* Local is who has proven it: his browser has used a link. Where a request comes from, what it
- * calls us and which headers it lacks prove nothing: any proxy may stand in between. */
+/* A caller is local when it has proven it: its browser has used a link. A request's source, its
+ * Host and missing headers prove nothing: any proxy may stand in between. */
 bool grant_is_local(const struct grant *g, const struct caller *caller)
 {
 	return g->conf->guests != GUESTS_NO && is_of_our_page(caller) &&
@@ -99,8 +99,8 @@ static int may_have(const struct grant *g, const struct caller *caller, int64_t 
 		may = is_of_our_page(caller);
 		break;
 	case GUESTS_YES:
-		/* A page's GET to its own host names no origin: by a name that was made to lead
-		 * here (DNS rebinding), a stranger's page could ask for him. */
+		/* A page's GET to its own host has no Origin: under a name made to lead here (DNS
+		 * rebinding), a stranger's page could send the request for the user. */
 		may = is_of_our_page(caller) &&
 		      (caller->page != CALLER_PAGE_NONE || !caller->host_unknown);
 		break;
@@ -113,15 +113,15 @@ static int may_have(const struct grant *g, const struct caller *caller, int64_t 
 	return may ? 0 : -E_DENIED;
 }
 
-/* An application that issues to others, with its token, knows whom it lets in again. Who was
- * revoked does not get around that by asking himself. */
+/* An application that issues to others, with its API token, knows whom it lets in again. A revoked
+ * user does not get around that by asking without one. */
 static bool is_shut_out(const struct grant *g, const struct caller *caller, int64_t token_id,
                         const char *name)
 {
 	return (caller->own || !token_id) && store_snapshot_user_revoked(g->users, name);
 }
 
-/* A quota of its own for each who has no name. */
+/* Gives each caller without a name its own quota. */
 static void make_name(char out[GUEST_STRLEN])
 {
 	uint8_t id[ANONYMOUS_BYTES];
@@ -132,8 +132,8 @@ static void make_name(char out[GUEST_STRLEN])
 		at += (size_t)snprintf(out + at, GUEST_STRLEN - at, "%02x", id[i]);
 }
 
-/* With the newest secret. One that was revoked is not given out again: it would be for a second
- * that somebody has had before, and another will do. */
+/* Made with the newest secret. Never issues a revoked credential again: that would be one that
+ * another caller got within the same second, and a different one will do. */
 static int make_credential(struct grant *g, const char *name, struct ice_grant *out)
 {
 	struct credential *c = &out->credential;
@@ -149,7 +149,8 @@ static int make_credential(struct grant *g, const char *name, struct ice_grant *
 		r = credential_make(secret, len, name, expires_at_s - tries, c);
 		if (r || !store_snapshot_revoked(g->users, c->username, strlen(c->username)))
 			return r;
-		/* All of his were revoked: this one is new, and the workers must know it. */
+		/* All of the user's credentials were revoked: this one is new, and the workers must
+		 * know it. */
 		if (all && !store_snapshot_credential_revoked(g->users, c->username))
 			return g->reissue ? g->reissue(g->reissue_ctx, c->username)
 			                  : -E_UNSUPPORTED;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Rates of issuing, by the generic cell rate algorithm: for each caller the
- * time at which all that he got would have been earned.
+ * Rates of issuing, by the generic cell rate algorithm: for each caller the time at which
+ * everything it got would have been earned.
  */
 #include "daemon/issue/issue_rate.h"
 
@@ -64,7 +64,7 @@ static uint64_t who(const struct issue_rate *r, int64_t token_id, const struct a
 	return out | 1; /* never that of an empty cell */
 }
 
-/* The caller's cell, or else the one whose owner has waited longest. */
+/* The caller's cell, or else the one that was unused for longest. */
 static struct cell *find(struct issue_rate *r, uint64_t id)
 {
 	struct cell *set = r->cells[id / 2 % SETS], *oldest = set;

@@ -49,7 +49,7 @@ void refusals_log(struct refusals *r, const struct addr *client, const char *kin
 
 	if (!r)
 		return;
-	/* The source first: what it is not given counts against nobody else. */
+	/* The source first: its lines beyond the limit count against no other source. */
 	if (issue_rate_take(r->rate, 0, client, clock_mono_ms()) ||
 	    issue_rate_take(r->rate, ALL, client, clock_mono_ms())) {
 		r->left_out++;

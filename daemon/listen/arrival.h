@@ -14,11 +14,11 @@ struct net_source;
 
 struct arrival {
 	int fd;
-	struct addr client; /* behind a trusted proxy, as the proxy tells it */
-	struct addr local;  /* of the socket, always */
-	bool https;         /* the client spoke TLS, and somebody has taken it off before us */
-	bool forwarded;     /* a trusted proxy has told the client */
-	bool tls;           /* it starts with a ClientHello */
+	struct addr client;        /* behind a trusted proxy, as the proxy tells it */
+	struct addr local;         /* of the socket, always */
+	bool https;                /* the client used TLS, and a proxy or a worker has removed it */
+	bool forwarded;            /* a trusted proxy has told the client */
+	bool tls;                  /* it starts with a ClientHello */
 	struct net_source *source; /* to be given back when it closes */
 };
 

@@ -108,8 +108,8 @@ static void get_param(const char *from, const char *to, const char *name, char o
 	}
 }
 
-/* Where the last element of text[0..len) begins. Commas in quotes are none. Looked for from the
- * right: a quote that somebody left open further left must not swallow what the proxy added. */
+/* Finds where the last element of text[0..len) begins, ignoring quoted commas. Searches from the
+ * right: an open quote further left must not swallow what the proxy added. */
 static size_t last_element(const char *text, size_t len)
 {
 	bool quoted = false;
@@ -123,7 +123,7 @@ static size_t last_element(const char *text, size_t len)
 	return 0;
 }
 
-/* Who is named behind all hops that are trusted. False: nobody. */
+/* The client named behind all trusted hops. False: none. */
 static bool walk(const struct list *l, bool params, const struct conf_prefixes *trusted,
                  const struct addr *remote, struct addr *client)
 {

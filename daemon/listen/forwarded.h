@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * For whom a trusted HTTP proxy asks: X-Forwarded-For and X-Forwarded-Proto, or Forwarded (RFC
- * 7239). Read off the bytes of the request's head, so that a header that comes twice is seen twice:
- * proxies add what they know at the end, in front of it stands what anybody may have written.
+ * The client behind a trusted HTTP proxy: from X-Forwarded-For and X-Forwarded-Proto, or Forwarded
+ * (RFC 7239). Reads the bytes of the request's head, so that a repeated header is seen twice:
+ * proxies add their part at the end, and anybody may have written what is before it.
  */
 #ifndef DAEMON_FORWARDED_H
 #define DAEMON_FORWARDED_H

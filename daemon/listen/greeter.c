@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * From a TCP connection's first bytes to who serves it.
+ * From a TCP connection's first bytes to its server.
  */
 #include "daemon/listen/greeter.h"
 
@@ -87,9 +87,9 @@ static void drop(struct undecided *u)
 	close(arrival.fd);
 }
 
-/* The longest-silent one of those whose source has its share, at least, of what is undecided: who
- * opens many and says nothing takes the places of his own. But one: that is just being looked at.
- */
+/* Closes the longest-silent connection of the sources that hold at least their share of the
+ * undecided ones: a source that opens many and stays silent loses its own places. Spares `but`,
+ * which is being examined. */
 static void make_room(struct greeter *g, const struct undecided *but)
 {
 	size_t share = g->undecided_n / (g->crowds ? g->crowds : 1);
@@ -164,7 +164,7 @@ static int admit(struct undecided *u)
 	const struct addr *client = many ? NULL : &u->arrival.client;
 	struct net_source *source;
 
-	/* Who has said nothing yet makes room for who may. */
+	/* A connection that stays silent makes room for a new one. */
 	if (net_sources_full(g->conf.sources))
 		make_room(g, u);
 	if (!net_sources_take(g->conf.sources, client, &source)) {
@@ -227,7 +227,7 @@ static int read_proxy(struct undecided *u, size_t len, size_t *need)
 	struct proxy_header h;
 	int r = proxy_header_parse(g->peek, len, &h, need);
 
-	/* "The receiver MUST NOT try to guess": who is a proxy has to say for whom it speaks. */
+	/* "The receiver MUST NOT try to guess": a proxy must say whom it speaks for. */
 	if (r == -E_LATER)
 		return r;
 	if (r)
@@ -276,7 +276,7 @@ static void hand_over(struct undecided *u, enum sniff what)
 		ops->turn(ctx, &arrival);
 }
 
-/* Its answer, and time to read it: a close with bytes that nobody has read would take it back. */
+/* Sends the answer and leaves time to read it: a close with unread bytes would take it back. */
 static int refuse(struct undecided *u, const struct http_fault *fault)
 {
 	struct greeter *g = u->greeter;
@@ -412,7 +412,7 @@ static struct undecided *new_undecided(struct greeter *g, const struct arrival *
 	return u;
 }
 
-/* Whether a PROXY header has to come. */
+/* Says whether a PROXY header must come. */
 static int expect(struct undecided *u, bool listener)
 {
 	struct greeter *g = u->greeter;

@@ -102,8 +102,8 @@ static int on_address(const struct nlmsghdr *h, void *arg)
 	return MNL_CB_OK;
 }
 
-/* Only the table "local" is meant for all packets; transparent proxies have theirs. One that takes
- * the whole Internet (a test's) would leave nobody to relay to, and says nothing. */
+/* Only the table "local" applies to all packets; transparent proxies have their own. A route for
+ * the whole Internet (a test's) would leave no peer to relay to, and says nothing. */
 static int on_route(const struct nlmsghdr *h, void *arg)
 {
 	const struct rtmsg *m = mnl_nlmsg_get_payload(h);
@@ -280,8 +280,7 @@ static bool concerns_us(const void *buf, ssize_t len)
 	return false;
 }
 
-/* What exactly has changed is of no interest, nor what did not fit the buffer (ENOBUFS): all is
- * read anew. */
+/* Reads everything again, whatever has changed or did not fit the buffer (ENOBUFS). */
 static void on_change(evutil_socket_t fd, short what, void *arg)
 {
 	const struct timeval soon = {.tv_usec = SETTLE_MS * 1000};

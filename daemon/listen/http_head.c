@@ -83,7 +83,7 @@ static bool is_token(struct text t)
 	return t.len;
 }
 
-/* What stands before the first c, which is taken away, too. len 0: there is no c. */
+/* The text before the first c, which is removed with it. len 0: no c. */
 static struct text cut(struct text *t, char c)
 {
 	const char *found = memchr(t->at, c, t->len);
@@ -170,7 +170,7 @@ static enum fault check_request_line(struct text line, bool *old)
 	return check_method(method) ? check_method(method) : check_target(target);
 }
 
-/* What the lines have said so far. */
+/* The facts from the lines so far. */
 struct said {
 	unsigned hosts, lengths, codings;
 	bool upgrade_unknown;
@@ -243,7 +243,7 @@ static enum fault check(const uint8_t *head, size_t len)
 	enum fault f;
 
 	if (!end || end > HTTP_HEAD_MAX) {
-		/* Of a target without an end it can be said what is too long. */
+		/* For an unfinished target, says which part is too long. */
 		return memchr(head, '\n', len < HTTP_HEAD_MAX ? len : HTTP_HEAD_MAX) ? LARGE
 		                                                                     : LONG_TARGET;
 	}

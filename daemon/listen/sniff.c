@@ -16,16 +16,16 @@ enum sniff sniff(const uint8_t *data, size_t len, size_t *need)
 	*need = 1;
 	if (!len)
 		return SNIFF_MORE;
-	/* RFC 7983, but for ChannelData (64 to 79): it is nobody's first message, and its numbers
-	 * are letters. */
+	/* RFC 7983, without ChannelData (64 to 79): no client begins with it, and its numbers are
+	 * letters. */
 	if (data[0] < 4)
 		return SNIFF_TURN;
 	if (data[0] == RECORD_HANDSHAKE)
 		return SNIFF_TLS;
 	if (data[0] < 'A' || data[0] > 'Z')
 		return SNIFF_NONE;
-	/* Nobody we trust, or it would be gone by now; and there are web servers that pass it over.
-	 */
+	/* Not from a trusted proxy, whose header would be gone by now; and some web servers ignore
+	 * it. */
 	for (size_t i = 0; i < PROXY_LEN; i++) {
 		*need = i + 1;
 		if (i == len)

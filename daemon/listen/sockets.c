@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BACKLOG SOMAXCONN /* the kernel has less, or nobody waits longer */
+#define BACKLOG SOMAXCONN /* the kernel's limit may be smaller */
 
 static int bind_tcp(const struct addr *addr, int *out, struct why *why)
 {

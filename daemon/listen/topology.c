@@ -54,7 +54,7 @@ static int fill_policy(struct peer_policy *policy, const struct conf *conf,
 		r = peer_policy_add_own_ip(policy, &t->host[i].addr);
 	for (size_t i = 0; !r && i < t->local_n; i++)
 		r = peer_policy_add_own_range(policy, &t->local[i]);
-	/* What was ours a moment ago, or is about to be, is no stranger. */
+	/* An address that was ours a moment ago, or will be soon, is not a stranger's. */
 	for (size_t i = 0; !r && i < t->relay_n; i++)
 		if (t->relay[i].presence != TURN_GONE || t->relay_note[i].named)
 			r = peer_policy_add_own_ip(policy, &t->relay[i].local);
@@ -172,7 +172,7 @@ static void warn_if_private(const struct topology *t)
 		                 "relay inside a network allow its peers with relay_allow"));
 }
 
-/* Where listen holds a wildcard, only the host knows how many ports there are. */
+/* With a wildcard in listen, only the host knows the number of ports. */
 static void warn_if_few(const struct topology *t, const struct conf *conf)
 {
 	uint64_t ports = (uint64_t)(conf->relay_ports.max - conf->relay_ports.min + 1) * t->relay_n;
@@ -233,7 +233,7 @@ bool topology_discovers(const struct conf *conf, const struct listen_addr *l)
 	return false;
 }
 
-/* Our own ports are nobody's peers. */
+/* Our own ports are never peers. */
 static int guard_ports(struct peer_policy *policy, const struct topology *t)
 {
 	int r = 0;

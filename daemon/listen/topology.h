@@ -20,7 +20,7 @@ struct listen_addr {
 	struct addr addr; /* with port, never a wildcard */
 	bool loopback;
 	bool named;   /* in listen itself: served even before the host has it */
-	bool served;  /* the workers have its sockets; for whoever owns the topology */
+	bool served;  /* the workers have its sockets; for the topology's owner */
 	bool refused; /* they could not be opened, and that was logged; likewise */
 	enum turn_presence presence;
 	uint64_t lost_ms; /* when it left */

@@ -66,7 +66,7 @@ static int add_listeners(struct placing *p)
 	return r;
 }
 
-/* What becomes of something whose address is here, or not. */
+/* The next state of a thing whose address is here, or not. */
 static enum turn_presence age(const struct placing *p, enum turn_presence was, uint64_t *lost_ms,
                               bool here)
 {
@@ -106,8 +106,8 @@ static bool is_alike(const struct addr *a, const struct addr *b)
 	return addr_family(a) == addr_family(b) && addr_is_loopback(a) == addr_is_loopback(b);
 }
 
-/* Where it was before, or the place of one that has gone (whose pool of ports, now empty, it
- * takes over), or a new one. TURN_RELAYS_MAX: none is left. */
+/* Its old place, or that of a relay that has gone (takes over its pool of ports, now empty), or a
+ * new one. TURN_RELAYS_MAX: none is left. */
 static size_t place_for(const struct topology *t, const struct addr *local)
 {
 	for (size_t i = 0; i < t->relay_n; i++)
@@ -205,7 +205,7 @@ static int place(struct placing *p)
 	return r;
 }
 
-/* When the first of those that are away is to be taken for gone. */
+/* When the first absent address counts as gone. */
 static uint64_t next_look(const struct topology *t, uint64_t now_ms)
 {
 	uint64_t due_ms = UINT64_MAX;
@@ -270,7 +270,7 @@ int topology_follow(const struct conf *conf, struct topology *t, uint64_t now_ms
 
 int topology_new(const struct conf *conf, struct topology *t, struct why *why)
 {
-	/* What is not here at the start has been gone for long. */
+	/* An address that is missing at the start counts as gone. */
 	struct placing p = {
 	    .conf = conf, .t = t, .now_ms = TOPOLOGY_GRACE_MS, .first = true, .why = why};
 	int r;

@@ -120,7 +120,8 @@ static void note(struct entry *e, enum hub_event_what what, const char *name)
 	at->last_ms = at->at_ms;
 }
 
-/* What concerns all calls of one who has no target: that he left, or hung up everywhere. */
+/* Notes an event without a target in all of its sender's calls: a member has left, or hung up
+ * everywhere. */
 static void note_all(struct explain *x, const struct hub_event *event, bool ends)
 {
 	struct entry *e, *next;

@@ -47,7 +47,7 @@ static const char head[] =
     "not on the traffic. For the usage of each user see `turnpike usage`. Counters begin at 0 when "
     "the server starts.\n";
 
-/* What Prometheus calls a base unit stands at the end of the name. */
+/* Prometheus' base unit, from the end of the name. */
 static const char *unit(const char *name)
 {
 	return strstr(name, "_timestamp_seconds") || strstr(name, "_time_seconds") ? "Unix time"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The table of metrics, for those who print it.
+ * The table of metrics, for its printers.
  */
 #ifndef DAEMON_METRICS_INTERNAL_H
 #define DAEMON_METRICS_INTERNAL_H

@@ -93,7 +93,7 @@ static const char *refused(const struct turn_record *r, const struct turn_event 
 	}
 }
 
-/* What would have let it talk to a peer, and was not given; 403 is an event of its own. */
+/* The missing event that would have let it talk to a peer; 403 is an event of its own. */
 static const struct turn_event *unpermitted(const struct turn_record *r)
 {
 	for (size_t i = 0; i < r->event_n; i++)

@@ -124,7 +124,7 @@ static int not_owner(const struct privilege *p, const char *dir, const char *nam
 	               dir);
 }
 
-/* What the server writes itself; a backup that root has put beside it is nobody's business. */
+/* The server's own files; a backup that root has put beside them stays root's. */
 static bool is_written(const char *name)
 {
 	static const char *const names[] = {
@@ -167,7 +167,7 @@ static int own(const struct privilege *p, const char *dir, bool give, struct why
 	struct stat st;
 	int fd, r;
 
-	/* Who can put a link here could have a folder of somebody else given to him. */
+	/* A user who can put a link here could get another user's folder. */
 	if (!lstat(dir, &st) && S_ISLNK(st.st_mode) && st.st_uid)
 		return why_set(why, -E_DENIED,
 		               "data: %.160s is a link made by uid %u: name the folder itself", dir,
@@ -229,8 +229,7 @@ static unsigned long long capabilities(void)
 	           << 32;
 }
 
-/* What is bound later is bound without root: relays, and a wildcard's port on an address that
- * comes. */
+/* Later binds happen without root: relays, and a wildcard's port on a new address. */
 static unsigned long long needed_capabilities(const struct conf *conf)
 {
 	unsigned first = privilege_first_free_port();

@@ -51,7 +51,7 @@ struct fence {
 	unsigned long long handled;
 };
 
-/* What is not there needs no leave. */
+/* A missing path needs no rule. */
 static int allow(const struct fence *f, const char *path, unsigned long long access)
 {
 	struct landlock_path_beneath_attr rule = {.allowed_access = access & f->handled};
@@ -82,7 +82,7 @@ static int allow_folder_of(const struct fence *f, const char *path)
 	return allow(f, folder, FS_READ);
 }
 
-/* The folder above that of a file, but for those that hold all of somebody's (/home, /var). */
+/* The folder of a file, except folders that hold everybody's (/home, /var). */
 static int allow_above(const struct fence *f, const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -176,7 +176,7 @@ static int enter_landlock(const char *data, const char *const *read, size_t n, i
 	return r;
 }
 
-/* Of no use to a relay, and of much to who has taken one over. */
+/* Useless to a relay, and useful to an attacker who has taken one over. */
 static const int denied[] = {
     SCMP_SYS(execve),
     SCMP_SYS(execveat),

@@ -58,8 +58,8 @@ struct books {
 	struct why last;     /* what was logged; empty when all went well */
 };
 
-/* The name for the table, as it is shown: no two users have one, but those who are nobody or whose
- * names are too long. */
+/* The user's printable name for the table: distinct, except for callers without a name and for
+ * names that are too long. */
 static void user_of(char out[USAGE_USER_STRLEN], const char *user, size_t len)
 {
 	char shown[TEXT_SHOWN_MAX(USAGE_USER_STRLEN)];
@@ -173,7 +173,7 @@ static void log_belief(const struct belief *b, int64_t now_s, int64_t expected_s
 		                 "credentials stay expired: make sure that NTP keeps the clock"));
 }
 
-/* Whether what is old may be forgotten: by a clock that is wrong it would be for good. */
+/* True when old rows may be deleted: a wrong clock would delete them for good. */
 static bool believes(struct books *b, int64_t boot_s, int64_t now_s)
 {
 	struct belief *k = &b->belief;
@@ -221,7 +221,7 @@ static int64_t clock_now_s(void *wall)
 	return wall_now_s(wall);
 }
 
-/* Whoever holds the file for long would hold a stop, too. */
+/* A process that holds the file for long would also delay a stop. */
 static int open_store(struct books *b, struct why *why)
 {
 	const struct store_options options = {.must_exist = true,

@@ -58,8 +58,8 @@ static int time_limited_keys(const struct turn_auth *auth, const struct turn_aut
 	return 0;
 }
 
-/* A hash can be looked up, not undone: of a time-limited name, which nobody has written down, it
- * says nothing. */
+/* A hash can be looked up, not reversed: for a time-limited name, which is stored nowhere, it says
+ * nothing. */
 static const struct store_keys *static_user(const struct turn_auth *auth,
                                             const struct turn_auth_query *q,
                                             struct turn_auth_answer *out)
@@ -103,8 +103,8 @@ static int keys(void *ctx, const struct turn_auth_query *q, struct turn_auth_ans
 	return 0;
 }
 
-/* A key source is the number of the secret. A user who was deleted and added again between
- * two looks at the store is another: he has another password. */
+/* A key source is the number of the secret. A user who was deleted and added again between two
+ * looks at the store is a different one, with another password. */
 static bool alive(void *ctx, const struct turn_auth_session *s)
 {
 	const struct turn_auth *auth = ctx;

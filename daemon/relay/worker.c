@@ -46,7 +46,7 @@ struct worker {
 	struct worker_report report; /* under report_lock; the data path counts in its own place */
 };
 
-/* Media may gather; who waits for an answer to a request is answered at once. */
+/* Media may gather; a request gets its answer at once. */
 static bool has_relayed(struct worker *w)
 {
 	const struct turn_stats *s = turn_get_stats(w->turn);
@@ -61,7 +61,7 @@ static void *run(void *arg)
 	struct worker *w = arg;
 	char name[16];
 
-	/* By itself: for another thread it is a file of /proc, which the sandbox keeps shut. */
+	/* Names its own thread: another's name is a file of /proc, which the sandbox forbids. */
 	snprintf(name, sizeof(name), "relay-%u", w->number);
 	pthread_setname_np(pthread_self(), name);
 	while (!w->stop) {
@@ -200,7 +200,7 @@ static bool has_worker(void *ctx, unsigned int number)
 
 static const struct net_ops net_ops = {.http = on_http, .move = on_move, .has_worker = has_worker};
 
-/* What became of a turn_fetch. */
+/* The result of a turn_fetch. */
 struct handover {
 	uint64_t ticket;
 	struct turn_alloc *alloc;
@@ -225,7 +225,7 @@ static void take_fetch(void *owner, void *arg)
 		h->ticket = f->ticket;
 		h->code = turn_give(w->turn, f, &h->alloc);
 		if (mailbox_post(w->others[f->asker]->mail, take_handover, h)) {
-			h->ticket = 0; /* nobody's: it closes */
+			h->ticket = 0; /* without a request: it closes */
 			take_handover(w, h);
 		}
 	}
@@ -534,7 +534,7 @@ void workers_stop(struct worker **w, size_t n)
 			usleep(1000);
 		pthread_join(w[i]->thread, NULL);
 	}
-	/* What is still in a mailbox must not be sent on to one who is no more. */
+	/* A mailbox's remaining messages must not go to a worker that is gone. */
 	for (size_t i = 0; i < n; i++)
 		w[i]->other_n = 0;
 	for (size_t i = 0; i < n; i++)

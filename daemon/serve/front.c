@@ -107,7 +107,7 @@ static char *fault_text(const struct http_fault *fault, size_t *len)
 	return web_http_error(fault->status, fault->code, fault->message, len);
 }
 
-/* As many as there may be connections at all: nobody is turned away for being slow before that. */
+/* The limit of all connections: below it, no client is turned away for being slow. */
 static uint32_t undecided_max(const struct conf *c)
 {
 	return c->max_tcp_connections ? (uint32_t)c->max_tcp_connections : UNDECIDED_MAX;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Has a running server heed what has changed in its configuration and in its
- * certificate, all of it or, when something is wrong with it, nothing.
+ * Applies changes of the configuration and of the certificate to a running server: all of them or,
+ * on any error, none.
  */
 #ifndef DAEMON_RELOAD_H
 #define DAEMON_RELOAD_H

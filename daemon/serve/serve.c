@@ -28,7 +28,7 @@
 #define DRAIN_POLL_MS     100
 #define STORE_WAIT_MS     250
 #define STORE_RETRY_POLLS 10  /* while it cannot be read */
-#define STORE_POLL_MS     100 /* a change by the command line is heeded after so long */
+#define STORE_POLL_MS     100 /* a change by the command line takes effect after so long */
 
 struct revoked_since {
 	const struct store_snapshot *before, *now;
@@ -38,7 +38,7 @@ static bool is_newly_revoked(void *ctx, const char *name)
 {
 	const struct revoked_since *since = ctx;
 
-	/* Also once more: he may have been given something since. */
+	/* Also a second time: the user may have got a new one since. */
 	return store_snapshot_user_revoked(since->now, name) >
 	       store_snapshot_user_revoked(since->before, name);
 }
@@ -50,7 +50,7 @@ static void tell_stale(void *ctx, const char *username)
 	web_tell_stale(s->web, strchr(username, ':') + 1); /* the store takes EXPIRY:NAME only */
 }
 
-/* That a retired secret is still configured is known best by who has the configuration. */
+/* Warns that a retired secret is still configured: only the configuration's owner can mend that. */
 static void warn_of_secret(struct serve *s, const struct store_snapshot *fresh)
 {
 	const char *secret = s->conf->shared_secret;
@@ -98,8 +98,8 @@ static void nothing(struct turn *t, const void *question, void *answer)
 	(void)answer;
 }
 
-/* The same, and comes back when the workers know it, too: who hears that it is done may be asked
- * for a call the next moment. */
+/* The same, and returns when the workers know it, too: the caller may start a call the next moment.
+ */
 int serve_heed(struct serve *s, struct why *why)
 {
 	int r = reload_users(s, why);
@@ -122,7 +122,7 @@ static void on_poll(evutil_socket_t fd, short what, void *arg)
 	if (s->store_error.text[0] && ++s->store_polls < STORE_RETRY_POLLS)
 		return;
 	s->store_polls = 0;
-	/* What could not be read once is not told as a change again. */
+	/* A read error is not reported again as a change. */
 	if (store_changed(s->store, &changed, &why) ||
 	    ((changed || s->store_error.text[0]) && reload_users(s, &why))) {
 		/* Running on with what we know; said once, not ten times a second. */

@@ -529,7 +529,7 @@ if (!window.isSecureContext) {
 	$("insecure").hidden = false;
 	$("secure-link").href = `https://${location.host}${location.pathname}${location.search}`;
 }
-$("name").value ||= params.get("name") ?? settings.get("name") ?? ""; // the user may be typing already
+$("name").value ||= params.get("name") ?? settings.get("name") ?? ""; // the user may be typing
 $("join").disabled = false;
 if (params.get("name"))
 	join(params.get("name"));

@@ -67,7 +67,7 @@ function showBack() {
 	document.body.classList.remove("stale");
 }
 
-// Whether to go on asking.
+// True when the page should go on asking.
 function onRefused(error) {
 	if (lost(error))
 		return false;
@@ -75,7 +75,7 @@ function onRefused(error) {
 	return error.status === 429;
 }
 
-// Whether the session has ended; then the way back in is shown.
+// True when the login has ended; then shows the sign-in form.
 function lost(error) {
 	if (error.status !== 401)
 		return false;

@@ -54,7 +54,7 @@ export function field({ label, options, ...attributes }) {
 	return el("label", { class: "field" }, el("span", {}, label), input);
 }
 
-// Of a password each character counts.
+// In a password each character counts.
 function valueOf(input) {
 	if (input.type === "checkbox")
 		return input.checked;

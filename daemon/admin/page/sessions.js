@@ -10,7 +10,7 @@ import { bytes, count, duration, visible } from "./text.js";
 
 const LIMIT = 50;
 
-// What the server calls idle in its usage: nothing was ever relayed.
+// As in the server's usage: idle means that nothing was ever relayed.
 const used = (s) => s.to_peer_packets + s.to_client_packets > 0;
 
 async function close(session, ctx) {

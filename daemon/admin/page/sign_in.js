@@ -7,7 +7,7 @@ import { $ } from "./dom.js";
 
 let timer = 0;
 
-// Too many tries: counts down, and lets nobody try before.
+// Too many tries: counts down, and allows no try before.
 function holdBack(seconds, message) {
 	clearInterval(timer);
 	const tell = () => {

@@ -31,7 +31,7 @@ export function duration(s) {
 
 const pad = (n) => String(n).padStart(2, "0");
 
-// Of the server's times (RFC 3339) or of Unix times, in the browser's time zone.
+// For the server's times (RFC 3339) or Unix times, in the browser's time zone.
 const dateOf = (at) => new Date(typeof at === "number" ? at * 1000 : at);
 
 export const unixTime = (at) => Date.parse(at) / 1000;
