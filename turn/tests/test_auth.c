@@ -88,27 +88,55 @@ static int ask(struct host *h, const struct ask *q)
 	return code;
 }
 
-static void sha256_clients(void **state)
+/* alice, who has the challenge. */
+static struct world *challenged(void **state, struct host *h)
 {
 	struct world *w = world_begin(state);
-	struct ask q = alice(W_ALLOCATE);
+
+	host_open(w, h, "198.51.100.5:1", "alice", "secret");
+	assert_int_equal(host_login(h), 401);
+	return w;
+}
+
+static void a_challenge_offers_sha256(void **state)
+{
 	struct host h;
 	size_t n;
 
-	host_open(w, &h, "198.51.100.5:1", "alice", "secret");
-	assert_int_equal(host_login(&h), 401);
+	challenged(state, &h);
 	assert_memory_equal(h.nonce, "obMatJos2AAAB", 13);
 	assert_memory_equal(wire_get(h.in.buf, h.in.len, ATTR_PASSWORD_ALGORITHMS, &n), algorithms,
 	                    8);
 	assert_int_equal(n, 8);
+	host_close(&h);
+}
+
+/* And has no version. */
+static void software_is_for_those_who_have_shown_who_they_are(void **state)
+{
+	struct ask q = alice(W_ALLOCATE);
+	struct host h;
+	size_t n;
+
+	challenged(state, &h);
 	assert_int_equal(ask(&h, &q), 0);
 	assert_null(wire_get(h.in.buf, h.in.len, ATTR_MESSAGE_INTEGRITY, &n));
-	/* SOFTWARE is for those who have shown who they are, and has no version */
 	assert_memory_equal(wire_get(h.in.buf, h.in.len, ATTR_SOFTWARE, &n), "Turnpike", 8);
 	assert_int_equal(n, 8);
+	host_close(&h);
+}
+
+static void a_session_may_change_its_algorithm(void **state)
+{
+	struct ask q = alice(W_ALLOCATE);
+	struct host h;
+	struct world *w = challenged(state, &h);
+	size_t n;
+
+	assert_int_equal(ask(&h, &q), 0);
 	q.method = W_REFRESH;
 	assert_int_equal(ask(&h, &q), 0);
-	/* the same session by the older algorithm, and back */
+	/* the older algorithm, and back */
 	assert_int_equal(host_refresh(&h, 700), 0);
 	assert_null(wire_get(h.in.buf, h.in.len, ATTR_MESSAGE_INTEGRITY_SHA256, &n));
 	q.userhash = true;
@@ -518,9 +546,17 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
 	const struct CMUnitTest tests[] = {
-	    T(sha256_clients),          T(userhash),      cmocka_unit_test(challenges_are_whole),
-	    cmocka_unit_test(bid_down), T(older_clients), T(several_realms),
-	    T(classic_bindings),        T(hostile_names), T(odd_offsets),
+	    T(a_challenge_offers_sha256),
+	    T(software_is_for_those_who_have_shown_who_they_are),
+	    T(a_session_may_change_its_algorithm),
+	    T(userhash),
+	    cmocka_unit_test(challenges_are_whole),
+	    cmocka_unit_test(bid_down),
+	    T(older_clients),
+	    T(several_realms),
+	    T(classic_bindings),
+	    T(hostile_names),
+	    T(odd_offsets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
