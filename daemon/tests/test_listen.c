@@ -562,7 +562,7 @@ static void exchange(struct talker *c, int peer)
 		struct timespec t = {.tv_nsec = 200000000};
 		size_t n = 0;
 
-		nanosleep(&t, NULL);
+		nanosleep(&t, NULL); /* until the buffers on the way are full */
 		while (n < BYTES) {
 			ssize_t r = recv(peer, in + n, BYTES - n, 0);
 

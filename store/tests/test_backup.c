@@ -146,7 +146,7 @@ static void test_backup_while_others_write(void **state)
 	for (int i = 0; i < 5; i++) {
 		snprintf(file, sizeof(file), "%s/copy%d", f->dir, i);
 		assert_int_equal(store_backup(f->store, file, &f->why), 0);
-		usleep(20000);
+		usleep(20000); /* the other one writes on */
 	}
 	kill(pid, SIGKILL);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -262,7 +262,8 @@ static void test_restore_killed(void **state)
 			for (;;)
 				store_restore(f->dir, f->copy, "t", f->kept, sizeof(f->kept), NULL);
 		}
-		usleep((useconds_t)(1000 + 1700 * round));
+		usleep(
+		    (useconds_t)(1000 + 1700 * round)); /* killed at another point in every round */
 		kill(pid, SIGKILL);
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 		assert_true(has_user(f->dir, "r", "alice"));

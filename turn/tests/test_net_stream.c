@@ -345,7 +345,7 @@ static void no_descriptors(void **state)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
 	assert_int_equal(connect(peer_fd, &c.relayed.sa, addr_len(&c.relayed)), 0);
 	began = cpu_ms();
-	usleep(600000);
+	usleep(600000); /* how much CPU it takes in that time */
 	began = cpu_ms() - began;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	assert_in_range(began, 0, 200);

@@ -219,7 +219,7 @@ static void slow_ones_are_told(void **state)
 	}
 	while (rig_now_ms() - began < 4300) { /* until after the limit of 4 s */
 		if (rig_now_ms() - began < 3400)
-			rig_sleep_ms(500);
+			rig_sleep_ms(500); /* slowly, until the time is nearly up */
 		nanosleep(&often, NULL);
 		put(&c[0], "y");
 		put(&c[1], "y");
@@ -322,7 +322,7 @@ static void stops_among_visits(void **state)
 	for (int i = 0; i < 4; i++)
 		assert_true((visitor[i] = start_visitor()) > 0);
 	for (int i = 0; i < 5; i++) {
-		rig_sleep_ms(200);
+		rig_sleep_ms(200); /* in the middle of some visit */
 		rig_server_stop(&server);
 		setup(state);
 	}

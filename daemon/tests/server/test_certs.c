@@ -212,7 +212,7 @@ static void file_is_written(void **state)
 	assert_true(all_show("one.example"));
 	/* the leaf, and the first half of what signs it */
 	free(sh("head -c 900 two/fullchain.pem > same/fullchain.pem"));
-	rig_sleep_ms(2500);
+	rig_sleep_ms(2500); /* it looks at the files, and changes nothing */
 	assert_true(all_show("one.example"));
 	free(sh("cat two/fullchain.pem > same/fullchain.pem"));
 	SOON(all_show("two.example"));
@@ -224,7 +224,7 @@ static void file_is_written(void **state)
 	assert_true(all_show("three.example"));
 	/* gone, and back */
 	free(sh("rm same/fullchain.pem"));
-	rig_sleep_ms(2500);
+	rig_sleep_ms(2500); /* it looks at the files, and changes nothing */
 	assert_true(all_show("three.example"));
 	free(sh("cp one/*.pem same/"));
 	SOON(all_show("one.example"));

@@ -211,7 +211,7 @@ static void is_patient_with_a_busy_server(void **state)
 	rig_start(&p, command, NULL);
 	assert_true(rig_wait_output(&p, "(turnpike) serves", LONG_MS));
 	assert_int_equal(kill(server.program.pid, SIGSTOP), 0);
-	rig_sleep_ms(BUSY_MS);
+	rig_sleep_ms(BUSY_MS); /* as long as it has no time */
 	assert_int_equal(kill(server.program.pid, SIGCONT), 0);
 	status = rig_wait(&p, LONG_MS);
 	said = rig_output(&p);

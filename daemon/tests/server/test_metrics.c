@@ -252,7 +252,7 @@ static void reloads(void **state)
 
 	(void)state;
 	assert_int_equal(exposition_value(before, "turnpike_config_last_reload_successful"), 1);
-	rig_sleep_ms(1100);
+	rig_sleep_ms(1100); /* the time of a reload is in seconds */
 	configure("no_such_option = 1\n");
 	assert_int_equal(rig_try_verb(&server, "reload", NULL, &said), 1);
 	free(said);

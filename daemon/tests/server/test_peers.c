@@ -163,7 +163,7 @@ static void refuse_all(enum leg leg, const char *const *list, size_t n, bool v6)
 			fail_msg("%s: CreatePermission %d, ChannelBind %d; for TCP %d, Connect %d",
 			         peer, permit, bind, permit_tcp, conn);
 	}
-	rig_sleep_ms(SETTLE_MS);
+	rig_sleep_ms(SETTLE_MS); /* nothing may come */
 	assert_int_equal(watch_packets(&victim), 0);
 	assert_int_equal(watch_arrivals(&victim), 0);
 	talker_close(&t);
@@ -198,7 +198,7 @@ static void a_public_peer_is_reached(void **state)
 		watch_packets(&victim);
 		watch_arrivals(&victim);
 		talker_send_to(&t, peer, "without permission");
-		rig_sleep_ms(SETTLE_MS);
+		rig_sleep_ms(SETTLE_MS); /* nothing may come */
 		assert_int_equal(watch_packets(&victim), 0);
 		assert_int_equal(talker_permit_to(&t, peer), 0);
 		assert_int_equal(talker_bind_to(&t, 0x4000, peer), 0);

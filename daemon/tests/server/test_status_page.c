@@ -181,7 +181,7 @@ static void shows_sessions(void **state)
 
 	(void)state;
 	talker_enter(&idle, SERVER4, false, "alice", "wonderland");
-	rig_sleep_ms(20);
+	rig_sleep_ms(20); /* so that one is newer */
 	talker_enter(&hostile, SERVER4, false, HOSTILE, "hostile");
 	assert_int_equal(talker_permit_to(&hostile, ECHO), 0);
 	talker_send_to(&hostile, ECHO, "hello");
@@ -325,7 +325,7 @@ static void rests_unseen(void **state)
 	    "0");
 	rig_sleep_ms(300); /* what is under way */
 	page_is("window.asked = 0", "0");
-	rig_sleep_ms(1500);
+	rig_sleep_ms(1500); /* nothing may be asked */
 	page_is("asked", "0");
 	page_is("(() => { delete document.hidden; document.dispatchEvent(new "
 	        "Event('visibilitychange'));"

@@ -299,7 +299,8 @@ static void killed(void **state)
 	for (int round = 0; round < ROUNDS; round++) {
 		pid_t adds[2] = {start_adding(&s, round, "user"), start_adding(&s, round, "token")};
 
-		rig_sleep_ms(longer + 23 * (unsigned int)(round % 13));
+		rig_sleep_ms(longer +
+		             23 * (unsigned int)(round % 13)); /* at another point in every round */
 		if (all_there(&s, "user", NULL) + all_there(&s, "token", NULL) <= round)
 			longer += 50; /* the machine is a slow one */
 		/* every fifth time the server dies with them */

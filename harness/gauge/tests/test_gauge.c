@@ -74,7 +74,7 @@ static void measure(const struct gauge_options *opt, pid_t stall, struct result 
 	struct gauge *g = gauge_start(opt);
 	struct gauge_facts facts;
 
-	clock_sleep_ms(MEASURE_MS / 2);
+	clock_sleep_ms(MEASURE_MS / 2); /* what is measured in this time */
 	if (stall > 0) {
 		kill(stall, SIGSTOP);
 		clock_sleep_ms(STALL_MS);

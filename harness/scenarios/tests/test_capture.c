@@ -52,7 +52,7 @@ static int send_packets(const struct lab *lab, struct why *why)
 	memset(payload, 'x', sizeof(payload));
 	for (int i = 0; i < PACKETS; i++) {
 		sendto(fd, payload, sizeof(payload), 0, (struct sockaddr *)&to, sizeof(to));
-		usleep(2000);
+		usleep(2000); /* the pace of the packets */
 	}
 	close(fd);
 	return 0;
