@@ -59,7 +59,7 @@ static void close_inherited(struct lane_run *run)
 static void say_done(const struct inside *in, char what)
 {
 	if (write(in->done_fd, &what, 1) != 1)
-		_exit(1); /* nobody is there any more */
+		_exit(1); /* the parent is gone */
 }
 
 static int play_cells(void *arg)

@@ -268,8 +268,8 @@ static size_t count_paged(const struct plan *plan)
 	return n;
 }
 
-/* What cannot be played for want of a browser is left out, as long as something can. Who has named
- * a cell, or a browser, is told instead. */
+/* Leaves out cells that lack a browser, as long as some can be played. An error if the user has
+ * named the cell or the browser. */
 static int check_browsers(const struct options *o, struct plan *plan)
 {
 	size_t left_out = 0;

@@ -33,7 +33,7 @@ int options_error(const char *fmt, ...)
 	return EXIT_USAGE;
 }
 
-/* What was said, before it is looked into. */
+/* The options as given, before any check. */
 struct said {
 	struct options *options;
 	const char *verb;

@@ -64,7 +64,7 @@ static int add_word(struct options *o, const struct said_target *said, const cha
 	return EXIT_PASSED;
 }
 
-/* What was said is read by every user of the machine, in the list of processes. */
+/* Every user of the machine can read the command line in the list of processes. */
 static void wipe(char *word)
 {
 	memset(word, '*', strlen(word));

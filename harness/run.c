@@ -167,7 +167,7 @@ static int play_queue(struct schedule *s, int signal_fd)
 	}
 }
 
-/* What the machine was too busy to judge, and what has lost a race of milliseconds. */
+/* Queues again what the machine was too busy to judge, and what has lost a race of milliseconds. */
 static size_t queue_again(struct schedule *s)
 {
 	s->n = 0;

@@ -274,7 +274,7 @@ static int start_workers(struct serve *s, struct why *why)
 	return r;
 }
 
-/* Told once, to whoever starts the appliance, and not to its log. */
+/* Shown once, to the person who starts the appliance, and not in its log. */
 static void tell_token(const char *token)
 {
 	fprintf(stderr,
@@ -393,7 +393,7 @@ static int start_reload(struct serve *s, struct why *why)
 	return reload_start(&s->reload, s->base, why);
 }
 
-/* What needs root, or no longer must. Nothing but the main thread runs yet. */
+/* The steps that need root, or must no longer have it. Only the main thread runs yet. */
 static int start_confined(struct serve *s, struct why *why)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -501,7 +501,7 @@ static void stop(struct serve *s)
 	admin_socket_stop(s->admin_socket);
 	front_close_web(s->front);
 	web_stop(s->web);       /* it says goodbye through the workers, too */
-	helper_free(s->helper); /* those are gone who wait for it */
+	helper_free(s->helper); /* the jobs' receivers are gone */
 	signin_stop(s->admin_http.signin);
 	workers_stop(s->workers, s->worker_n);
 	reload_stop(&s->reload);

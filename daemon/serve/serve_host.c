@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The running server follows the host: what comes is served and is nobody's
- * peer, what goes for good ends with all that is built on it.
+ * The running server follows the host: serves new addresses and forbids them as peers; when an
+ * address goes for good, everything built on it ends.
  */
 #include "daemon/serve/serve_internal.h"
 
@@ -121,7 +121,7 @@ static void on_again(evutil_socket_t fd, short what, void *arg)
 	follow(arg);
 }
 
-/* What has changed since the sockets were bound, is looked at here, too. */
+/* Also catches changes since the sockets were bound. */
 int serve_start_host(struct serve *s, struct why *why)
 {
 	struct why fault;

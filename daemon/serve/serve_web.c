@@ -33,7 +33,7 @@ static void log_store_error(const char *event, const struct why *why)
 	log_error(NULL, event, LOG_STR("error", why->text));
 }
 
-/* What was written is heeded at once: the caller may come back with it sooner than the poll. */
+/* Applies the change at once: the caller may come back before the next poll. */
 int serve_reissue(void *ctx, const char *username)
 {
 	struct serve *s = ctx;
@@ -47,7 +47,8 @@ int serve_reissue(void *ctx, const char *username)
 	return r;
 }
 
-/* Who may issue may take back one credential; all of a user is an administrator's business. */
+/* A caller who may issue may revoke one credential; only an administrator may revoke all of a
+ * user's. */
 static int on_revoke(void *ctx, const struct caller *caller, const char *name, bool whole_user)
 {
 	unsigned scope = whole_user ? STORE_SCOPE_ADMIN : STORE_SCOPE_ISSUE;
@@ -98,7 +99,7 @@ static void on_admin(void *ctx, const struct http_request *q, struct http_respon
 	admin_http_answer(&((struct serve *)ctx)->admin_http, q, r);
 }
 
-/* An administrator's change is heeded before he hears that it was made. */
+/* Applies an administrator's change before answering it. */
 static void on_changed(void *ctx)
 {
 	struct why why = {{0}};

@@ -27,7 +27,7 @@ static int parse_ttl(const char *text, int64_t *ttl_s)
 	return 0;
 }
 
-/* What the operator has to mend, and what a caller may be told about it. */
+/* For faults that the operator must mend: what a caller may be told. */
 static void answer_fault(struct http_response *r, int err)
 {
 	static const struct {
@@ -90,7 +90,7 @@ static int make_grant(const struct http_call *c, const char *api_token, const ch
 	return err;
 }
 
-/* What a request of any shape may say. */
+/* The parts of a request, in any shape. */
 struct asked {
 	char *param[6];
 	const char *api_token, *name;
@@ -132,8 +132,8 @@ static bool read_params(const struct http_call *c, struct asked *a)
 	return !c->r->status;
 }
 
-/* How long the credential lasts, in every shape, also in those whose bodies have no room to say it;
- * and that more was asked for than is given. */
+/* Tells the credential's lifetime in every shape, also in those whose bodies have no room for it;
+ * and tells when it is shorter than requested. */
 static void tell_ttl(const struct http_call *c, const struct ice_grant *g)
 {
 	char asked[40] = "", *lines = NULL;

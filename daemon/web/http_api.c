@@ -106,7 +106,7 @@ void http_api_unknown(struct http_response *r, const char *name, const char *con
 	bad_member(r, clean, "unknown-member", message);
 }
 
-/* What a request has named so far. */
+/* The names in a request so far. */
 struct named {
 	const char *const *allowed;
 	unsigned seen; /* bits: there are few that may be named */
@@ -249,7 +249,7 @@ static void get_health(const struct http_call *c)
 	http_api_json(c->r, 200, json_pack("{s:s}", "status", "ok"));
 }
 
-/* Whether a balancer may send new clients here. */
+/* Tells a balancer whether it may send new clients here. */
 static void get_ready(const struct http_call *c)
 {
 	bool ready = !c->ops->ready || c->ops->ready(c->ctx);
@@ -289,7 +289,7 @@ static void get_link(const struct http_call *c)
 	bool tls = c->q->caller.https;
 	int err = -E_DENIED;
 
-	if (c->q->method == HTTP_HEAD) { /* whoever looks at a link does not use it up */
+	if (c->q->method == HTTP_HEAD) { /* HEAD on a link does not use it up */
 		c->r->status = 204;
 		return;
 	}

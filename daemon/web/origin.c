@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Who is behind a request: the socket's addresses and the headers about them.
+ * The origin of a request: the socket's addresses and the headers about them.
  */
 #include "daemon/web/origin.h"
 
@@ -47,7 +47,7 @@ static bool is_named(const struct origin_rules *rules, const char *host)
 	       (rules->ops->owns && rules->ops->owns(rules->ctx, host));
 }
 
-/* Whether we may be called so. */
+/* True for one of our names. */
 static bool is_ours(const struct origin_rules *rules, const char *host)
 {
 	return is_literal(host) || host_equal(host, "localhost") ||
@@ -103,7 +103,7 @@ static enum caller_page page_of(const struct origin_rules *rules, const char *or
 	/* One that is named and came to us by the same name is ours, behind a proxy. */
 	if (same_host && same_port && (ours || cors == CALLER_CORS_NAMED))
 		return CALLER_PAGE_OWN;
-	/* Where any page may ask, one of ours from another port may, too. */
+	/* If any page may ask, one of ours from another port may, too. */
 	return cors == CALLER_CORS_NAMED ? CALLER_PAGE_NAMED
 	       : cors == CALLER_CORS_ANY ? CALLER_PAGE_ANY
 	       : ours                    ? CALLER_PAGE_SIBLING
@@ -138,7 +138,7 @@ static void read_guest(const char *header, const char *name, char out[CALLER_GUE
 	}
 }
 
-/* What stands in the Host header, or our own address. */
+/* The Host header, or our own address. */
 static void read_host(struct lws *wsi, const struct addr *local, struct authority *asked,
                       struct caller *out)
 {
@@ -164,7 +164,7 @@ static bool names_others(struct lws *wsi)
 	       lws_hdr_custom_length(wsi, forwarded, sizeof(forwarded) - 1) >= 0;
 }
 
-/* Where a header cannot be copied, the worst is assumed. */
+/* Assumes the worst of a header that cannot be copied. */
 void origin_read_caller(const struct origin_rules *rules, struct lws *wsi, struct caller *out)
 {
 	const struct web_visit *visit = lws_get_opaque_user_data(wsi);

@@ -35,7 +35,7 @@ struct web {
 	struct lws_protocols protocols[2];
 };
 
-/* What LWS keeps for each connection. */
+/* LWS's data for each connection. */
 struct conn {
 	void *ws;
 	struct http_exchange *http;
@@ -228,7 +228,7 @@ static void on_signal_event(void *ctx, const struct hub_event *event)
 		w->ops.signal_event(w->ctx, event);
 }
 
-/* Only for the names in it: whoever takes the TLS off has read the pair. */
+/* Only for its names: another part that terminates TLS has read the pair. */
 static int load_cert(struct web *w, const char *path, struct why *why)
 {
 	FILE *file = fopen(path, "re");

@@ -30,7 +30,7 @@ struct http_exchange {
 	size_t expected;
 	bool answered;
 	char param[1024];
-	void (*gone)(void *ctx); /* set while somebody else has the answer */
+	void (*gone)(void *ctx); /* set while the answer is pending elsewhere */
 	void *gone_ctx;
 	struct http_response late;
 	bool is_late;               /* it is there */

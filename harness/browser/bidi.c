@@ -29,7 +29,7 @@ static void on_message(void *arg, const char *text, size_t len)
 	json_t *id = json_object_get(msg, "id");
 	const char *method = json_string_value(json_object_get(msg, "method"));
 
-	/* An answer that nobody waits for any more belongs to a call that timed out. */
+	/* An unexpected answer belongs to a call that timed out. */
 	if (json_is_integer(id) && b->wanted_id && json_integer_value(id) == b->wanted_id) {
 		b->answer = json_incref(msg);
 		b->wanted_id = 0;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * CDP over pipes. One call is under way at a time: whoever drives a person's
- * browser does one thing after another.
+ * CDP over pipes. One call runs at a time: a person's browser does one thing after another.
  */
 #include "harness/browser/cdp.h"
 
@@ -109,7 +108,7 @@ static void on_message(struct cdp *c, const char *text, size_t len)
 	json_t *id = json_object_get(msg, "id");
 	const char *method = json_string_value(json_object_get(msg, "method"));
 
-	/* An answer that nobody waits for any more belongs to a call that timed out. */
+	/* An unexpected answer belongs to a call that timed out. */
 	if (json_is_integer(id) && c->wanted_id && json_integer_value(id) == c->wanted_id) {
 		c->answer = json_incref(msg);
 		c->wanted_id = 0;

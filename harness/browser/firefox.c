@@ -51,7 +51,7 @@ static const char prefs[] =
     "user_pref('media.cubeb.force_mock_context', true);\n"
     /* Also what runs on this very machine is reached through a proxy, if there is one. */
     "user_pref('network.proxy.allow_hijacking_localhost', true);\n"
-    /* Quiet: in a lab nobody answers, and elsewhere nobody wants to be called. */
+    /* Quiet: a lab has no servers for these, and elsewhere the requests are unwanted. */
     "user_pref('network.trr.mode', 5);\n"
     "user_pref('network.captive-portal-service.enabled', false);\n"
     "user_pref('network.connectivity-service.enabled', false);\n"
@@ -94,8 +94,8 @@ static void on_log(struct browser *b, const json_t *params)
 	browser_log(b, kind, "%s", text);
 }
 
-/* What nobody caught, as watch_js tells it. The log cannot: Firefox gives advice in the words of an
- * error ("WebRTC: Using five or more STUN/TURN servers slows down discovery"). */
+/* Uncaught exceptions, as reported by watch_js. The log cannot be used: Firefox gives advice in the
+ * words of an error ("WebRTC: Using five or more STUN/TURN servers slows down discovery"). */
 static void on_exception(struct browser *b, const json_t *params)
 {
 	const char *text =
@@ -346,7 +346,7 @@ static void firefox_stop(struct browser *b)
 
 	if (!f)
 		return;
-	/* It waits for its content processes, so that nobody writes into the profile later. */
+	/* Waits for its content processes, so that none of them writes into the profile later. */
 	if (f->bidi && f->pid > 0 &&
 	    bidi_call(f->bidi, "browser.close", NULL, STOP_MS, NULL, NULL) == 0)
 		proc_wait(f->pid, STOP_MS, &status);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * A libwebsockets client on its own small event loop, turned by whoever waits.
+ * A libwebsockets client on its own small event loop, which the waiting caller turns.
  */
 #include "harness/browser/ws.h"
 
@@ -75,7 +75,7 @@ static int on_writable(struct ws *w, struct lws *wsi)
 
 	if (!w->out)
 		return 0;
-	/* What the socket does not take now, the library keeps. */
+	/* The library keeps what the socket does not take now. */
 	n = lws_write(wsi, w->out + LWS_PRE, w->out_len, LWS_WRITE_TEXT);
 	free(w->out);
 	w->out = NULL;

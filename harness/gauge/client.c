@@ -22,7 +22,7 @@ void gauge_widen(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 }
 
-/* A channel that is none of ours is a message that something has changed. */
+/* A message on an unknown channel means that something has changed it. */
 static void on_message(void *arg, const uint8_t *m, size_t len)
 {
 	struct gauge_client *c = arg;

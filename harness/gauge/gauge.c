@@ -120,7 +120,7 @@ static void count(uint8_t *times)
 		(*times)++;
 }
 
-/* By the channel, from the peer. */
+/* From the peer, over the channel. */
 static void on_back(void *arg, const uint8_t *data, size_t len)
 {
 	struct flow *f = arg;
@@ -280,7 +280,7 @@ static void end_flows(struct gauge *g)
 
 		if (f->up && !g->facts.renewal[0] && renew(f, &g->peer, &why) != 0)
 			snprintf(g->facts.renewal, sizeof(g->facts.renewal), "%.150s", why.text);
-		/* Where a Refresh is not answered at all, this one need not be waited for, too. */
+		/* If the server answers no Refresh at all, do not wait for this one either. */
 		if (f->up && !g->facts.release[0] && !f->client.closed &&
 		    gauge_client_do(&f->client, GAUGE_RELEASE, NULL, &why) != 0)
 			snprintf(g->facts.release, sizeof(g->facts.release), "%.150s", why.text);
@@ -430,7 +430,7 @@ static void sum_flow(struct gauge_facts *out, const struct flow *f)
 	p->sent += f->sent;
 	p->lost += f->sent - n;
 	for (uint32_t i = 0; i < f->sent; i++) {
-		/* What is doubled on its way there comes back twice, too. */
+		/* A datagram doubled on the way there also comes back twice. */
 		unsigned there = f->came[i] > 1 ? f->came[i] - 1u : 0;
 		unsigned back = f->back[i] > 1 ? f->back[i] - 1u : 0;
 
@@ -452,7 +452,7 @@ static void sum_up(struct gauge *g)
 		p->quick_ms = track_quantile(&g->way[leg], 0.25);
 		p->slow_ms = track_quantile(&g->way[leg], 0.9);
 	}
-	/* At the peer nobody can tell whose it was. */
+	/* The peer cannot tell the flow of a changed datagram. */
 	out->passage[out->passage[GAUGE_UDP].flows ? GAUGE_UDP : GAUGE_TCP].changed +=
 	    g->changed_peer;
 	for (int leg = 0; leg < GAUGE_LEGS; leg++) {

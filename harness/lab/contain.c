@@ -46,7 +46,7 @@ static int write_proc(pid_t pid, const char *file, const char *text)
 	return n == (ssize_t)strlen(text) ? 0 : -1;
 }
 
-/* Our own user becomes root of the new user namespace; nobody else exists in it. */
+/* Our own user becomes root of the new user namespace; it has no other user. */
 static int map_ids(pid_t pid, struct why *why)
 {
 	char map[64];

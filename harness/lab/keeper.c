@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The keeper is the subreaper (prctl(2)) of the work: whoever loses its parent
- * becomes its child, and none can hide from it. It holds nothing open but its
- * end of the lifeline.
+ * The keeper is the subreaper (prctl(2)) of the work: a process that loses its parent becomes its
+ * child, and none can hide from it. It holds nothing open but its end of the lifeline.
  */
 #include "harness/lab/keeper.h"
 
@@ -74,7 +73,7 @@ static void kill_children(void)
 		closedir(proc);
 }
 
-/* The children of who dies become ours: until there are none. */
+/* The children of a dead process become ours: repeat until there are none. */
 static void kill_all(void)
 {
 	for (;;) {
@@ -194,6 +193,6 @@ void keeper_end(struct contain *c)
 		close(c->lifeline_fd);
 	while (c->pid > 0 && waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
 		;
-	/* Whoever killed the keeper left that to us. */
+	/* The keeper was killed and left this to us. */
 	nftw(c->folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }

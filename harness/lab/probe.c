@@ -283,7 +283,7 @@ static void ask_all(struct probe *p, struct family *f)
 			continue;
 		if (i == HAIRPIN)
 			to = f->facts.mapped[0][0];
-		/* What cannot be sent now is sent again soon. */
+		/* A failed send is repeated soon. */
 		(void)!sendto(f->client[q->client], pkt,
 		              stun_binding_request(pkt, f->tid[i], q->change), 0, &to.sa,
 		              addr_len(&to));

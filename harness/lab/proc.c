@@ -182,7 +182,7 @@ static void read_back(int fd, char *buf, size_t size)
 	}
 }
 
-/* What it says to opt->fd[2] is what is told of a bad end. */
+/* Its output on opt->fd[2] explains a bad end. */
 static int run(const char *const argv[], const struct proc_opt *opt, int64_t limit_ms,
                struct why *why)
 {

@@ -24,8 +24,8 @@
 static const uint16_t tcp_port[REACH_PORTS] = {443, 13478};
 static const int families[2] = {AF_INET, AF_INET6};
 
-/* The server's second address: the first may have its own listeners. The kernel greets; nobody
- * needs to accept. */
+/* Listens on the server's second address: the first may have its own listeners. The kernel
+ * completes the handshake; no accept is needed. */
 static int listen_at(const struct probe_target *t, int family, uint16_t port, int *out,
                      struct why *why)
 {

@@ -101,7 +101,7 @@ static void stamp(uint8_t *payload, uint64_t now_ns)
 	memcpy(payload + sizeof(mark), &now_ns, sizeof(now_ns));
 }
 
-/* What goes into a stream together, leaves in one write. */
+/* Messages for one stream leave in one write. */
 static bool put(struct flows *f, size_t i, const uint8_t *data, size_t len)
 {
 	struct flow *w = &f->flow[i];

@@ -43,8 +43,8 @@ const char *link_transport_name(enum link_transport t)
 	return names[t];
 }
 
-/* Both servers get the same version, cipher and group: Debian's coturn 4.6.1 refuses TLS 1.3. The
- * certificate was made by us for this run, and nobody else can be reached. */
+/* Both servers get the same version, cipher and group: Debian's coturn 4.6.1 refuses TLS 1.3. We
+ * made the certificate for this run, and no other host can be reached. */
 static SSL_CTX *new_context(bool dgram)
 {
 	SSL_CTX *ctx = SSL_CTX_new(dgram ? DTLS_client_method() : TLS_client_method());

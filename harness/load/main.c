@@ -299,7 +299,7 @@ static void print_server(const char *name, const struct measure *m, int n)
 	printf("%s%s\n", *mid->tls ? "  " : "", mid->tls);
 }
 
-/* The two take turns, and change who begins: the machine's speed drifts. */
+/* The two servers take turns, and the first one changes: the machine's speed drifts. */
 static int compare(const struct options *o, const struct load *l, json_t *out, struct why *why)
 {
 	const struct server_kind *const kind[2] = {&server_turnpike, &server_coturn};

@@ -148,7 +148,7 @@ static void pace(struct flows *f, const struct timetable *t, struct tally *y)
 	}
 	while (!f->closed && flows_take(f, TAIL_MS, on_packet, y))
 		;
-	/* What was under way at the end of the warm-up came beside what was counted. */
+	/* Messages under way at the end of the warm-up were received but not counted as sent. */
 	y->lost = sent > y->done ? sent - y->done : 0;
 }
 

@@ -31,8 +31,8 @@
 #define CERT     CONTAIN_WORK "/cert.pem"
 #define KEY      CONTAIN_WORK "/key.pem"
 
-/* The server gets the first core and whoever loads it the last: neither takes the other's time. A
- * child inherits this. */
+/* The server gets the first core and its load the last: neither takes the other's time. A child
+ * inherits this. */
 static void pin(bool server)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);

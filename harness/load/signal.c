@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Clients of the hub who send to each other: a message comes in, the next one
- * goes out, so that as many as the window has are always under way.
+ * Clients of the hub that send to each other: for each message received one is sent, so that a full
+ * window is always under way.
  */
 #include "base/clock.h"
 #include "harness/load/load.h"
@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define WINDOW   50
-#define TOGETHER 50 /* who join at a time */
+#define TOGETHER 50 /* clients that join at a time */
 #define JOIN_MS  60000
 #define QUIET_MS 500
 #define TURN_MS  100
@@ -38,7 +38,7 @@ struct crowd {
 	struct member *member;
 	size_t n, signed_in;
 	size_t size;
-	int err; /* of the first who failed */
+	int err; /* of the first client that failed */
 	struct why why;
 	int64_t heard_ms; /* anything at all */
 	struct tally tally;
@@ -70,7 +70,7 @@ static void on_message(struct member *p, const char *text)
 	}
 }
 
-/* A message longer than there is room for is a user list that nobody waits for any more. */
+/* A message longer than the buffer is a user list that no client waits for any more. */
 static void on_receive(struct member *p, struct lws *wsi, const char *bytes, size_t len)
 {
 	bool whole = lws_is_final_fragment(wsi) && !lws_remaining_packet_payload(wsi);

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define KINDS_MAX 52 /* letters that there are */
+#define KINDS_MAX 52 /* the number of letters */
 
 static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 

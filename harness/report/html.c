@@ -128,7 +128,7 @@ static int add_item(struct page *p, size_t cell, int folder_fd, const char *name
 	item = &p->item[p->item_n++];
 	*item = (struct item){.cell = cell, .size = (size_t)st.st_size};
 	snprintf(item->name, sizeof(item->name), "%.*s", (int)sizeof(item->name) - 1, name);
-	/* What cannot be shown is named as what does not fit. */
+	/* Names an item that cannot be shown like one that does not fit. */
 	item->left_out = err != 0;
 	item->cost = err == 0 ? json_cost(json) : 0;
 	json_decref(json);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Writing beside, then moving (rename(2) is one step for whoever looks).
+ * Writes a file beside the old one, then moves it (rename(2) is one step for every reader).
  */
 #include "harness/report/output.h"
 

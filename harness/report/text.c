@@ -87,7 +87,7 @@ static bool alike(const struct result *a, const struct result *b)
 	return same;
 }
 
-/* What went wrong in the same words is told once, with the first of them. */
+/* Prints failures with the same words once, at the first of them. */
 static void put_trouble(FILE *f, const struct run *run, size_t at)
 {
 	const struct result *r = &run->result[at];

@@ -23,14 +23,14 @@
 #define LOG_LOOK_MS 20
 #define LOG_BYTES   65536
 
-/* What is relayed for one end, by the expiry of the credentials that it was opened with. */
+/* An end's relayed bytes, by the expiry of the credentials that opened the allocation. */
 struct relayed {
 	int allocations;
 	int64_t last_expiry_s;
 	double packets_good, packets_expired;
 };
 
-/* Of the end, as it stands: an allocation is told from the other end's by "expiry:name". */
+/* Reads an end's present values: "expiry:name" separates its allocations from the other end's. */
 static int read_relayed(struct stage *st, enum lab_side side, struct relayed *r, struct why *why)
 {
 	const char *const words[] = {"sessions", "--user", st->mark[side].name, "--json", NULL};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Questions over HTTPS, and calls whose pages are held to one way at a time.
+ * Checks over HTTPS, and calls whose pages may use only one transport at a time.
  */
 #include "harness/scenarios/against.h"
 
@@ -16,7 +16,7 @@
 #define ASK_MS        10000
 #define CALL_LIMIT_MS 120000
 #define DAY_S         86400
-#define DAYS_LEAST    3 /* whoever renews by itself has done so long before */
+#define DAYS_LEAST    3 /* a renewal by a program happens long before */
 
 int against_init(struct against *a, const char *url, const char *api_token, bool insecure,
                  struct why *why)
@@ -27,7 +27,7 @@ int against_init(struct against *a, const char *url, const char *api_token, bool
 
 	*a = (struct against){
 	    .api_token = api_token, .insecure = insecure, .expects = {true, true, true}};
-	/* What was said may hold a password or a token: it is not repeated. */
+	/* The text may hold a password or a token: do not repeat it. */
 	if (strncasecmp(url, scheme, sizeof(scheme) - 1) != 0)
 		return why_set(why, -E_INVAL,
 		               "--against wants https://HOST[:PORT]: browsers give camera and "
@@ -188,7 +188,7 @@ static void play_server(struct stage *st)
 
 /* ---- calls ---- */
 
-/* What speaks for a failure that lies with what the page was given. */
+/* Adds the signs that a failure comes from the ICE servers that the page got. */
 static void explain(struct stage *st)
 {
 	for (int i = 0; i < LAB_SIDES; i++) {
@@ -239,7 +239,8 @@ static bool offers(const struct offer *o, enum offer_transport transport)
 	return false;
 }
 
-/* No call misses a way that nobody has told it of: so that has to be asked by itself. */
+/* A call does not notice a transport that the page was never told of, so this asks for each by
+ * itself. */
 static void play_transports(struct stage *st)
 {
 	const struct against *a = st->opt->against;

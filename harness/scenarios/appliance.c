@@ -82,8 +82,8 @@ static int connect_https(int server_ns, struct why *why)
 	return fd;
 }
 
-/* The status that a GET is answered with, or a code. The certificate is the appliance's own: there
- * is nobody to vouch for it here. */
+/* GETs the path: the status, or a code. The certificate is the appliance's own, so it is not
+ * verified here. */
 static int get(int server_ns, const char *path, struct why *why)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());

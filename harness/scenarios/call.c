@@ -218,7 +218,8 @@ static bool is_busy(const struct since *s)
 	return pressure_is_busy(pressure_cpu_us() - s->stalled_us, clock_mono_ms() - s->mono_ms);
 }
 
-/* Every way through the relay is slow at once: not a moment of somebody without a core. */
+/* If every path through the relay is slow at once, it is not one process that briefly lacked a
+ * core. */
 static double least_way_ms(const struct end_view *v)
 {
 	double least = v->rtt_ms < v->echo_ms ? v->rtt_ms : v->echo_ms;

@@ -15,7 +15,7 @@
 #define CHECK_MS 60000 /* three relays, each silent, take some 12 s; more on a busy machine */
 #define DONE     "window.checkResult && window.checkResult.state === 'done'"
 
-/* What the page found, as struct check has it. */
+/* The page's findings, in the form of struct check. */
 static const char found_js[] =
     "(({verdict, rows}) => `${verdict.code}: ` + rows.map(r =>"
     " `${r.id}=${r.level}${r.cause ? `:${r.cause}` : ''}`).join(' '))(window.checkResult)";

@@ -33,7 +33,7 @@
 		return call;
 	};
 
-	/* Answers whoever calls. */
+	/* Answers every caller. */
 	const answer = (hub, i) => {
 		let call = null;
 		hub.addEventListener('signal', ({detail: m}) => {

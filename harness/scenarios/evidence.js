@@ -183,7 +183,7 @@
 	const sample = async entry => {
 		const stats = await entry.pc.getStats();
 		const chosen = withStats(entry, stats);
-		/* What came between two beats was for the pair only. */
+		/* Samples between two beats were for the pair only. */
 		if (entry.pc.connectionState === 'closed' || Date.now() - sampledAt < SAMPLE_MS * stride * 0.7)
 			return;
 		sampledAt = Date.now();
@@ -225,7 +225,7 @@
 			note('data channel', `${channel.label} ${e.error ? e.error.message : 'error'}`, true));
 	};
 
-	/* Where a browser tells the change of the pair itself, it is noted to the millisecond. */
+	/* If the browser reports the change of the pair itself, records it to the millisecond. */
 	const watchTransports = pc => {
 		for (const sender of pc.getSenders()) {
 			const ice = sender.transport && sender.transport.iceTransport;
@@ -307,8 +307,8 @@
 		};
 	}
 
-	/* What signaling should carry and has carried of the newest connection's candidates, and what
-	 * should not have been since a moment (Unix ms). */
+	/* The candidates of the newest connection that signaling should carry and has carried, and
+	 * those that it should not have carried since a moment (Unix ms). */
 	harness.tally = (since = 0) => {
 		const entry = entries.at(-1);
 		const told = list => [...new Set(list.map(c =>
@@ -324,7 +324,7 @@
 		};
 	};
 
-	/* What was seen since a moment (Unix ms), for the report. */
+	/* The observations since a moment (Unix ms), for the report. */
 	harness.evidence = async (since = 0) => {
 		await tick();
 		const late = list => list.filter(x => x.t >= since);

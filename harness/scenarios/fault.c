@@ -142,8 +142,8 @@ static int write_line(struct stage *st, bool *came, struct why *why)
 	return err;
 }
 
-/* A line of chat proves that signaling serves both pages. The first one may be lost with a
- * connection that nobody knows to be dead. */
+/* A line of chat proves that signaling serves both pages. The first one may be lost on a connection
+ * that is dead but not yet known to be. */
 static int chat(struct stage *st, struct why *why)
 {
 	bool came = false;

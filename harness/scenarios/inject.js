@@ -11,7 +11,7 @@
 	'use strict';
 	if (!navigator.mediaDevices)
 		return; /* about:blank, between two pages: it has no calls */
-	/* Where the page keeps the API token that its user has typed once. */
+	/* The page's place for an API token that its user has typed once. */
 	if (config.token && new URL(config.token.url).origin === location.origin)
 		localStorage.setItem('turnpike.key', config.token.text);
 	const WIDTH = 320, HEIGHT = 240, COLS = 8, ROWS = 4;
@@ -23,7 +23,7 @@
 
 	/* ---- a data channel beside the page's own media ---- */
 
-	/* Both ends make it, so that nobody has to announce it. What is asked comes back. */
+	/* Both ends make it, so that it needs no announcement. Messages come back as they were. */
 	const echoChannel = pc => {
 		const channel = pc.createDataChannel('harness', {negotiated: true, id: 1000});
 		channel.onmessage = e => {
@@ -54,8 +54,8 @@
 
 	/* ---- every connection of the page ---- */
 
-	/* What the harness wants otherwise than the page has it: `servers` instead of its ICE servers,
-	 * `only` this one URI of them, `policy` instead of its iceTransportPolicy. */
+	/* The harness's overrides: `servers` instead of the page's ICE servers, `only` this one URI
+	 * of them, `policy` instead of its iceTransportPolicy. */
 	let ice = {};
 	harness.setIce = wanted => {
 		ice = wanted;
@@ -64,7 +64,7 @@
 
 	/* The URIs that the page itself was given, and the names and passwords for them. */
 	harness.given = [];
-	let servers = -1; /* how many URIs its newest connection may use, whoever gave them */
+	let servers = -1; /* the number of URIs that its newest connection may use, from any source */
 	harness.secrets = new Set();
 	const urlsOf = server => [].concat(server.urls || server.url || []);
 
@@ -448,7 +448,7 @@
 		return e && e.getClientRects().length ? e.textContent : '';
 	};
 
-	/* What became of media since startPulse(), and what the page says of itself now. */
+	/* Media since startPulse(), and the page's present state. */
 	harness.pulse = () => {
 		const p = pulse, now = Date.now(), c = current();
 		const {first, stats} = p;
@@ -461,7 +461,7 @@
 			state: c ? c.pc.connectionState : 'none', states: p.states.join(' '),
 			pairs: p.pairs.join(', '),
 			lossPercent: packets > 0 ? 100 * since('audioLost') / packets : 0,
-			/* Of the pair in use; a pair that came later has its own count. */
+			/* For the pair in use; a later pair has its own count. */
 			rttMs: rtts > 0 ? (stats.pair.rttTotalMs - first.pair.rttTotalMs) / rtts :
 				stats && stats.pair ? stats.pair.rttMs : 0,
 			call: dataset('#call-state', 'state'), link: dataset('#link-state', 'state'),
@@ -478,7 +478,7 @@
 		return {state: c.pc.connectionState, pair};
 	};
 
-	/* What still speaks against the page being out of a call, in words; empty when it is. */
+	/* The reasons why the page is not yet out of a call, in words; empty when it is. */
 	harness.busy = () => {
 		const why = [];
 		const open = harness.connections.filter(c => c.pc.connectionState !== 'closed').length;

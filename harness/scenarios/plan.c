@@ -69,7 +69,7 @@ static bool find_only(struct cell *cell)
 	return false;
 }
 
-/* What the table expects of a scenario holds for Turnpike; of others theory knows more. */
+/* The scenario table's expectations hold for Turnpike; for other targets they come from theory. */
 static int expect_of_target(struct cell *cell, struct why *why)
 {
 	const char *query = cell->scenario->page_query;
@@ -92,8 +92,8 @@ static int add_scenarios(struct plan *plan, const struct plan_options *opt,
 		struct cell cell = {.scenario = s, .target = target, .expect = s->expect};
 		int err;
 
-		/* What breaks in mid-call is, more often than not, the appliance; and what
-		 * the self-test finds is told for its ports. */
+		/* A mid-call fault usually hits the appliance; and the self-test's findings are for
+		 * its ports. */
 		if (((s->group == GROUP_FAULTS || s->check) && !target->own) || !find_only(&cell))
 			continue;
 		name_cell(&cell, s->name);

@@ -24,6 +24,6 @@ bool scenario_play(struct stage *st, const struct cell *cell, struct result *r)
 		                   (double)(clock_mono_ms() - start + 1),
 		               "%");
 	stage_leave(st);
-	/* What follows a failure starts from scratch: it should not suffer from its remains. */
+	/* After a failure the next cell starts from scratch: the remains must not affect it. */
 	return !st->broken && r->state == RESULT_RUNNING;
 }

@@ -100,7 +100,7 @@ struct gauge *relay_watch_start(struct stage *st, int *err, struct why *why)
 	return g;
 }
 
-/* Where something breaks in mid-call, an allocation may be left whose owner is elsewhere now. */
+/* A mid-call fault may leave an allocation behind whose owner has moved. */
 static bool gives_back(const struct stage *st)
 {
 	enum scenario_group group = st->cell->scenario->group;
@@ -123,7 +123,7 @@ void relay_watch_before(struct stage *st)
 		st->holds = holds_now(st);
 }
 
-/* By its own word; -1 where the relay is not Turnpike. */
+/* As the server reports it; -1 if the relay is not Turnpike. */
 static int allocations(const struct stage *st)
 {
 	static const char *const words[] = {"status", "--json", NULL};

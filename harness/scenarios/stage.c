@@ -49,8 +49,8 @@ void stage_init(struct stage *st, const struct scenario_options *opt, const int 
 	memcpy(st->mark, marks, sizeof(marks));
 }
 
-/* On a server that others use, too, nobody is taken for somebody else: not for another run's guest,
- * and not for one of the cell before, who may not have left yet. */
+/* Gives guests unique names: on a shared server they must not be taken for another run's guests, or
+ * for those of the cell before, which may not have left yet. */
 static void name_guests(struct stage *st)
 {
 	st->cells++;
@@ -175,7 +175,7 @@ static int start_target(struct stage *st, struct why *why)
 	return err;
 }
 
-/* What runs in every page of this side; for free(). NULL if out of memory. */
+/* The script for every page of this side; for free(). NULL when out of memory. */
 static char *page_script(const struct stage *st, enum lab_side side)
 {
 	const struct against *a = st->opt->against;
@@ -231,7 +231,7 @@ static const char *server_host(const struct stage *st, enum lab_side side)
 	return st->cell->scenario->only ? LAB_SERVER_NAME : lab_server_host(st->lab, side);
 }
 
-/* Has the page use the target's ICE servers, whatever its own server says. */
+/* Makes the page use the target's ICE servers, whatever its own server says. */
 static int give_servers(struct stage *st, enum lab_side side, struct why *why)
 {
 	const struct offer_entry *only = st->cell->only;
@@ -275,7 +275,7 @@ static const char *page_url(const struct stage *st, enum lab_side side, char *bu
 	return buf;
 }
 
-/* A page that nobody has seen before. */
+/* Opens a fresh page. */
 static int open_page(struct stage *st, enum lab_side side, struct why *why)
 {
 	struct browser **b = &st->browsers[side][st->cell->product[side]];
@@ -344,7 +344,7 @@ static void stop_captures(struct stage *st)
 	}
 }
 
-/* What the pages remember. Never fails: it is for people. */
+/* Saves the pages' memory of the cell. Never fails: it is for people. */
 static void save_evidence(struct stage *st)
 {
 	int64_t started_ms = clock_unix_ms() - (clock_mono_ms() - st->started_ms);
@@ -431,7 +431,7 @@ static void leave_pages(struct stage *st)
 		if (st->browser[i] && browser_open(st->browser[i], BLANK, OPEN_MS, &why) != 0)
 			st->broken = true;
 	}
-	/* What comes next starts from scratch. */
+	/* The next cell starts from scratch. */
 	if (!st->broken && !st->cell->scenario->alone)
 		await_departure(st);
 	if (!st->broken)

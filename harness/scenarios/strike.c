@@ -26,7 +26,7 @@ int heal_start(struct stage *st, const struct fault *f, struct why *why)
 	return appliance_again(st->appliance, why);
 }
 
-/* What runs goes on, and whoever balances load is told to look elsewhere. */
+/* Running calls go on, and a load balancer is told to look elsewhere. */
 int strike_drain(struct stage *st, const struct fault *f, struct why *why)
 {
 	struct pulse p[LAB_SIDES];
@@ -106,7 +106,7 @@ static int server_rules(struct stage *st, const char *rules, struct why *why)
 	return proc_run(argv, lab_server_ns(st->lab), rules, NFT_MS, why);
 }
 
-/* As a line of chat, which the other page and the hub pass on. Nobody waits for it to arrive. */
+/* Sends a line of chat, which the other page and the hub pass on. Does not wait for its arrival. */
 static int write_line(struct stage *st, enum lab_side side, struct why *why)
 {
 	int err = browser_type(st->browser[side], "#chat-input", "hello?", CALL_CLICK_MS, why);

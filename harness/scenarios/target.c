@@ -38,8 +38,8 @@ struct target_server {
 	int server_ns;
 };
 
-/* What its hub tells a page (turns: only with a certificate from outside, which the lab's appliance
- * has not). */
+/* The ICE URIs that its hub tells a page (turns: only with a certificate from outside, which the
+ * lab's appliance lacks). */
 const struct target target_turnpike = {
     .name = "turnpike",
     .own = true,
@@ -177,8 +177,8 @@ static int ask_udp(int fd, const struct sockaddr *to, socklen_t len)
 	return poll(&p, 1, ASK_MS) == 1 && recv(fd, answer, sizeof(answer), 0) > 0 ? 0 : -1;
 }
 
-/* Does the first URI's port answer? Names mean the target's address here: the server namespace
- * has nobody to ask. */
+/* True when the first URI's port answers. Names mean the target's address here: the server
+ * namespace has no DNS. */
 static int ask(const struct target_server *s, struct why *why)
 {
 	const struct offer_entry *e = &s->target->offer.entry[0];

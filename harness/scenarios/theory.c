@@ -20,7 +20,7 @@ static const struct {
 	char letter;
 } letters[] = {
     {"none", 'O'},      /* open */
-    {"full-cone", 'F'}, /* lets in any port of who was sent to, or more */
+    {"full-cone", 'F'}, /* lets in any port of a host that the client sent to, or more */
     {"address-restricted", 'F'},
     {"hairpin", 'F'},
     {"public-firewall", 'P'}, /* lets in the very port; its own is the same to all */
@@ -37,7 +37,7 @@ static const struct {
     {"http-proxy", 'X'},
     {"dual-stack", 'D'}, /* P by IPv4, a firewall by IPv6 */
     {"ipv6-only", 'V'},
-    {"nat64", 'N'}, /* V, whose way to IPv4 is translated */
+    {"nat64", 'N'}, /* IPv6 only, with translation to IPv4 */
 };
 
 static const char order[] = "OFPSUTXDVN";
@@ -103,8 +103,8 @@ static bool goes_directly(char a, char b, const struct offer *o)
 	return learns_reflexive(a, o) && learns_reflexive(b, o);
 }
 
-/* On one LAN the two need nobody, unless it keeps them apart. Then the router has to turn packets
- * for its own outside address around, and both have to know that address. */
+/* On one LAN the two connect directly, unless it keeps them apart. Then the router must hairpin
+ * packets for its own outside address, and both must know that address. */
 static bool meets_on_lan(const struct nat_kind *router, char letter, enum scenario_place place,
                          const struct offer *o)
 {

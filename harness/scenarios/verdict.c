@@ -33,9 +33,8 @@ static bool is_of_dns(const char *error)
 	return strstr(error, "host lookup") != NULL;
 }
 
-/* Of the icecandidateerrors the one that says most: that a server was not reached (701) is normal
- * where one of its transports is blocked, and not where its name is unknown. NULL if there is
- * none. */
+/* Of the icecandidateerrors the most informative one: an unreached server (701) is normal if one of
+ * its transports is blocked, but not if its name is unknown. NULL if there is none. */
 static const char *worst_error(const json_t *errors)
 {
 	const char *worst = json_string_value(json_array_get(errors, 0));
@@ -114,7 +113,7 @@ struct advice {
 	const char *cause, *look;
 };
 
-/* What a server answers to an Allocate request (RFC 8656, RFC 8489), and browsers add. */
+/* The errors of an Allocate request (RFC 8656, RFC 8489), and those that browsers add. */
 static const struct {
 	const char *code;
 	struct advice advice;
@@ -155,7 +154,8 @@ static const struct advice no_answer_of_name = {
     "the name and the DNS server of this client, whether the server listens on that port and "
     "transport, and for turns: the certificate"};
 
-/* Of the server whose URI the error ends with: Firefox does not tell why it was not reached. */
+/* True when the server in the error's URI has an unknown name: Firefox does not say why it was not
+ * reached. */
 static bool is_about_name(const char *error)
 {
 	const char *uri = strrchr(error, '(');
@@ -539,8 +539,8 @@ static void note_measures(const struct end_view v[VERDICT_ENDS], double answered
 	}
 }
 
-/* It gets its core, and does something else with it. Of a machine that is busy as well, a hog gets
- * no more than its share; what it spends for each picture tells it from who is starved. */
+/* True when it gets its core, but uses it for something else. On a busy machine a hog gets only its
+ * share; its CPU time per picture tells it from a starved one. */
 static bool hogs(const struct end_view *v)
 {
 	return v->paint_fps > 0 && v->paint_fps < PAINT_LEAST && v->page_cpu >= HOG_CPU &&
@@ -572,7 +572,7 @@ static void excuse_busy_machine(const struct end_view v[VERDICT_ENDS], struct re
 	}
 }
 
-/* Theory sees no way: that there is none is what is to be proven. */
+/* Theory sees no path: the cell proves that there is none. */
 static void judge_no_way(const struct end_mark mark[VERDICT_ENDS],
                          const struct end_view v[VERDICT_ENDS], struct result *r)
 {

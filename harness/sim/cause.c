@@ -96,8 +96,8 @@ static bool is_stale(const struct exchange *x)
 	       n->given_ms + NONCE_MS <= sim_now(x->acc->sim) + SECOND_MS;
 }
 
-/* No success comes of a nonce that the node never gave, or to somebody else, or so long ago; and
- * not two allocations. */
+/* No success may follow from a nonce that the node never gave, that it gave to another client, or
+ * that is too old; and not two allocations. */
 static bool is_good(const struct exchange *x)
 {
 	const struct acc_nonce *n = shown_nonce(x);
@@ -167,7 +167,7 @@ static bool conflict_400(const struct exchange *x)
 	       ledger_chan_taken(x->acc, x->alloc, number, ep_of(&peer));
 }
 
-/* RFC 6062 section 5.2: nobody listens there, or answers in time. */
+/* RFC 6062 section 5.2: nothing listens there, or answers in time. */
 static bool connect_447(const struct exchange *x)
 {
 	struct addr peer;
@@ -191,7 +191,7 @@ static bool capacity_508(const struct exchange *x)
 	}
 }
 
-/* Of 403 and 437 ledger.c knows more. */
+/* ledger.c decides about 403 and 437. */
 static bool is_deserved(const struct exchange *x)
 {
 	const uint8_t *integrity;

@@ -390,7 +390,7 @@ static void permit(struct exchange *x, uint32_t ip)
 		a->perm[i].until_ms -= 200000;
 }
 
-/* Who has the relayed address of the node; 0: nobody, or it is not the node's. */
+/* The holder of the node's relayed address; 0: none, or not the node's address. */
 static uint64_t lease_of(struct ledger *acc, struct ep peer)
 {
 	struct acc_alloc *holder = peer.ip == acc->node_ip ? ledger_by_relayed(acc, peer) : NULL;
@@ -411,7 +411,7 @@ bool ledger_chan_taken(struct ledger *acc, struct acc_alloc *a, uint16_t number,
 	       (other && ledger_chan_lasts(acc, other) && other->number != number);
 }
 
-/* A channel whose peer, a relay of the node, is no more: its refresh hears 403, once. */
+/* A channel whose peer, a relay of the node, has ended: its refresh gets 403, once. */
 static bool end_orphan(struct exchange *x, struct ep peer)
 {
 	uint16_t number =
@@ -492,7 +492,8 @@ void ledger_reply(struct ledger *acc, struct ep client, const uint8_t *request, 
 
 	if (x.alloc && x.alloc->expires_ms <= sim_now(acc->sim))
 		x.alloc = NULL;
-	/* RFC 8656 section 5: 437 is for who has none, and nothing else is. */
+	/* RFC 8656 section 5: 437 is for clients without an allocation, and they get nothing else.
+	 */
 	if (method != W_BINDING && method != W_ALLOCATE && method != W_CONNECTION_BIND && !ends &&
 	    x.code != 401 && x.code != 438)
 		sim_check(acc->sim, SIM_LIFETIME, (x.code == 437) == !x.alloc, x.call,

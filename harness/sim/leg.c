@@ -95,7 +95,7 @@ static uint32_t get32(const uint8_t *p)
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-/* What byte i of packet n of the sender is. */
+/* Byte i of the sender's packet n. */
 static uint8_t filler(uint32_t sender, uint32_t n, size_t i)
 {
 	return (uint8_t)(sender * 31 + n * 17 + i * 7);
@@ -174,7 +174,7 @@ static void check_pairs(struct leg *l)
 	}
 }
 
-/* Of pairs of one rank, the call's number says which is the better, as priorities would. */
+/* Among pairs of one rank, the call's number decides which is better, as priorities would. */
 static bool is_better(const struct leg *l, const struct pair *a, const struct pair *b)
 {
 	if (!b || a->rank != b->rank)

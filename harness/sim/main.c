@@ -227,8 +227,7 @@ static void replay(const struct sim *s, struct sim *again)
 		sim_run(&conf, s->broken_ms + 1, again);
 }
 
-/* What a first run leaves behind for good is there before the one that is measured. What breaks in
- * it counts: *broken. */
+/* Makes one-time allocations of memory before the measured run. Failures in it count: *broken. */
 static int warm_up(struct sim *s, const struct sim_conf *conf, uint64_t *broken)
 {
 	struct sim_conf first = quick;

@@ -21,7 +21,7 @@
 #define NODE  "5.0.0.1:3478"
 #define PEER  "20.0.0.1:4000"
 
-/* Where there is an AddressSanitizer, the heap is its. */
+/* With AddressSanitizer, the heap belongs to it. */
 size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
 
 size_t memory_in_use(void)

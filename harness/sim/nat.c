@@ -57,7 +57,7 @@ static struct sim_mapping *at_port(struct sim_nat *n, uint16_t port)
 	return m;
 }
 
-/* By chance first, so that no port is guessed; a small pool is then searched. */
+/* At random first, so that ports cannot be guessed; then searches a small pool. */
 static bool pick_port(struct sim_nat *n, uint16_t *port)
 {
 	uint32_t at = 0;

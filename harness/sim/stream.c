@@ -23,7 +23,7 @@ struct sim_stream {
 	uint8_t *out; /* that the stream has not taken yet */
 	size_t out_len, in_len;
 	bool deaf;  /* it does not read */
-	bool *gone; /* of who goes on with it after a call that may close it */
+	bool *gone; /* set for a caller that goes on with it after a call that may close it */
 	_Alignas(8) uint8_t in[SIM_STREAM_IN];
 };
 

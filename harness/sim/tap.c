@@ -14,7 +14,7 @@
 #define LATE_MS     100  /* more than the longest way through the network takes */
 #define LOST_MS     5000 /* a message that has not come by then */
 #define BREAK_EVERY 20   /* --break: so many go well in between */
-/* Of a client that does not read: what peers send fills the backlog, replies get more. */
+/* For a client that does not read: peers' data fill the backlog, replies get more. */
 #define HELD_MAX (NODE_BACKLOG_BYTES + 8192)
 
 struct message {

@@ -25,7 +25,7 @@
 #define GOAL_DEAF  200000u /* more than there is room for on the way */
 #define AHEAD_MAX  900
 
-/* What becomes of a connection. */
+/* The fate of a connection. */
 enum plan {
 	FINISH, /* both say what they have to say, and their end */
 	CLIENT_CLOSES,
@@ -34,7 +34,7 @@ enum plan {
 	PEER_RESET,
 	ALLOCATION_ENDS,
 	UNBOUND, /* the client does not bind it */
-	REFUSED, /* nobody listens at the peer's */
+	REFUSED, /* the peer does not listen */
 	SILENT,  /* the peer does not answer */
 	UNPERMITTED,
 	PLANS

@@ -91,7 +91,7 @@ static void read_some(struct tcp_end *e)
 	env_stream_want_read(e->s, false);
 }
 
-/* What the relay holds of one that is not read is bounded, too: the rest is not read from us. */
+/* The relay bounds what it holds for an end that does not read: it leaves the rest unread. */
 static void check_held(const struct tcp_end *e)
 {
 	uint64_t came;

@@ -72,7 +72,7 @@ static void put32(uint8_t *p, uint32_t v)
 	p[3] = (uint8_t)v;
 }
 
-/* Starts a message whose transaction ID says whose it is. */
+/* Starts a message whose transaction ID names its client. */
 static struct wire *start(struct tc *tc, uint16_t type)
 {
 	struct wire *m = &tc->sim->wire;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What the hub owes: each message once, as it was, to its target; a hang-up to
- * the partners of who is gone.
+ * The hub's duties: each message once, unchanged, to its target; a hang-up to the partners of a
+ * member that has left.
  */
 #include "harness/sim/agent.h"
 #include "harness/sim/net.h"
@@ -17,7 +17,7 @@
 
 struct member {
 	bool joined;
-	uint32_t partner[PARTNERS_MAX]; /* who it is in a call with */
+	uint32_t partner[PARTNERS_MAX]; /* its partners in calls */
 	uint32_t partner_n;
 };
 
@@ -26,7 +26,7 @@ struct watch_hub {
 	struct member *member; /* by agent */
 	bool busy;
 	uint32_t target; /* of the message that is being handled, or NOBODY */
-	uint32_t gone;   /* who is leaving, or NOBODY */
+	uint32_t gone;   /* the member that is leaving, or NOBODY */
 	uint32_t told;   /* how many partners were told so */
 	uint32_t call;
 	unsigned int seen;
@@ -94,7 +94,7 @@ static void on_message(struct watch_hub *w, uint32_t from, json_t *m)
 		w->member[from].joined = true;
 	if (!type || to == NOBODY || !w->member[from].joined)
 		return;
-	if (!w->member[to].joined) /* the sender hears that nobody is there */
+	if (!w->member[to].joined) /* the sender is told that the target is absent */
 		return;
 	if (!strcmp(type, "video-offer"))
 		pair(w, from, to);
@@ -141,7 +141,8 @@ static void tamper(struct watch_hub *w, struct watch_sent *sent)
 		sent->delay_ms = w->passed % 2 ? 400 : 0;
 }
 
-/* Told to a partner of who is gone: {"name":…,"target":…,"type":"hang-up"}, and no call in it. */
+/* The message to a partner of a member that has left: {"name":…,"target":…,"type":"hang-up"}, and
+ * no call in it. */
 static bool is_last_word(const struct watch_sent *sent)
 {
 	static const char type[] = "\"type\":\"hang-up\"", own[] = "\"call\"";

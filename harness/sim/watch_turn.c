@@ -16,7 +16,7 @@
 #define CHANNEL_HEADER 4
 #define TICK_MS        2000 /* what has expired is closed at the second full second at the latest */
 
-/* What the datagram that is being handled must lead to. */
+/* The required result of the datagram being handled. */
 enum outcome { OUT_FREE, OUT_REPLY, OUT_TO_PEER, OUT_TO_CLIENT, OUT_DROP };
 
 struct watch_node {
@@ -177,7 +177,7 @@ static void expect_from_peer(struct watch_node *w, struct ep relayed)
 	w->payload_len = w->len;
 	w->peer = w->from;
 	if (!a || a->tcp)
-		return; /* nobody there: the port is closed */
+		return; /* the port is closed */
 	w->drop_is_late = a->expires_ms <= now;
 	if (w->drop_is_late || !ledger_permits(w->ledger, a, w->from.ip)) {
 		expect_drop(w, w->drop_is_late ? SIM_LIFETIME : SIM_PERMISSION,

@@ -120,7 +120,7 @@ const drawHead = () => {
 
 const open = r => { location.hash = `cell-${r.id}`; };
 
-/* What failed in the same words is told once. */
+/* Shows failures with the same words once. */
 const alike = list => {
 	const groups = new Map();
 	for (const r of list) {
