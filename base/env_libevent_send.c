@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What goes out: a queue for each socket, sent when the loop's turn is over, as
- * few times through the kernel as may be.
+ * Sends datagrams: a queue for each socket, sent at the end of the loop's turn, with as few system
+ * calls as possible.
  */
 #include "base/env_libevent_internal.h"
 
@@ -71,7 +71,7 @@ void env_le_set_df(int fd, bool on)
 	setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &how, sizeof(how));
 }
 
-/* What the kernel does not take as one goes out one by one. */
+/* Sends one by one what the kernel does not take at once. */
 static void send_singly(struct udp *u, const struct run *run);
 
 /* The kernel's refusal of one datagram costs that one. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What of a text can be shown, by libunistring's tables of Unicode.
+ * The printable parts of a text, by libunistring's tables of Unicode.
  */
 #include "base/text.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What can be shown of a text, and that any bytes can be, each differently.
+ * The printable form of a text: any bytes have one, each a different one.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -160,7 +160,7 @@ static void any_bytes(void **state)
 	}
 }
 
-/* What an error quotes is made printable, and once only. */
+/* Quoted text in an error is made printable, and only once. */
 static void errors(void **state)
 {
 	struct why why, more;

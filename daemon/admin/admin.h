@@ -51,7 +51,7 @@ struct admin {
 	void *ctx;
 };
 
-/* Whose verb runs. */
+/* The caller of the verb. */
 struct admin_actor {
 	const char *name; /* for the audit */
 	enum store_role role;

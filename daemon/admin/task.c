@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What the verbs' functions share: arguments, answers, pages, times.
+ * Shared by the verbs' functions: arguments, answers, pages, times.
  */
 #include "base/log.h"
 #include "base/text.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What each user relayed on each day.
+ * Each user's relayed traffic per day.
  */
 #include "store/usage.h"
 #include "daemon/admin/verb.h"

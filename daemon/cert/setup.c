@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What the first start makes.
+ * Makes what the first start needs.
  */
 #include "daemon/cert/setup.h"
 

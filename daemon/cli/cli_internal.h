@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What the verbs share.
+ * Shared by the verbs.
  */
 #ifndef DAEMON_CLI_INTERNAL_H
 #define DAEMON_CLI_INTERNAL_H
@@ -49,8 +49,8 @@ const struct verb *cli_find_verb(const char *const *words, int n, int *used);
 const char *cli_usage(const struct verb *v, char out[CLI_USAGE_MAX]);
 void cli_print_verb(FILE *out, const struct verb *v);
 
-/* What the arguments mean: format prints the flag or the word, and the sentence without a full
- * stop. */
+/* Prints the arguments' meanings: format prints the flag or the word, and the sentence without a
+ * full stop. */
 void cli_print_args(FILE *out, const struct verb *v, const char *format);
 
 /* Sorts the rest of argv, after the configuration's flags, into flags and words, which begin with

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What the files of the configuration share: rows, values and sources.
+ * Shared by the files of the configuration: rows, values and sources.
  */
 #ifndef DAEMON_CONF_INTERNAL_H
 #define DAEMON_CONF_INTERNAL_H

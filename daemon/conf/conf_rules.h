@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What the rules between settings share. Only for conf_rules.c and conf_unsafe.c.
+ * Shared by the rules between settings. Only for conf_rules.c and conf_unsafe.c.
  */
 #ifndef DAEMON_CONF_RULES_H
 #define DAEMON_CONF_RULES_H

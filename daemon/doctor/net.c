@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What the network does: answers over each transport, addresses as others see
- * them, and calls through the relay.
+ * Tests the network: answers over each transport, addresses as seen from outside, and calls through
+ * the relay.
  */
 #include "base/clock.h"
 #include "base/stun_error.h"

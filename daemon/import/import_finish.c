@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What is made of several of coturn's directives, once all are read: where to
- * listen, the relay's ports, peers, the certificate.
+ * Combines several of coturn's directives, once all are read: where to listen, the relay's ports,
+ * peers, the certificate.
  */
 #include "daemon/import/import_take.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What was read, put where the installed systemd unit looks for it.
+ * Installs the result where the installed systemd unit looks for it.
  */
 #include "daemon/import/import.h"
 

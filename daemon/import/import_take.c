@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What each of coturn's directives becomes here: the table, and those of its
- * takers that are about limits and the like.
+ * Handles coturn's directives: the table, and the handlers for limits and the like.
  */
 #include "daemon/import/import_take.h"
 

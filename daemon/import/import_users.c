@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Whom coturn knew: users, realms, secrets, keys of access tokens.
+ * coturn's users, realms, secrets, and keys of access tokens.
  */
 #include "daemon/import/import_take.h"
 

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What the server may do once it runs, enforced by the kernel: Landlock for
- * files, seccomp for system calls that it never needs. There is no way out.
+ * Restricts the running server, enforced by the kernel: Landlock for files, seccomp for system
+ * calls that it never needs. There is no way out.
  *
- * Landlock: writes go to the data directory; reads to the system's folders,
- * the data directory, and the folders of the files named (of the links on the
- * way to them, too, so that a renewed certificate is found when a link is
- * swapped). Nothing is executed.
+ * Landlock: writes go to the data directory; reads to the system's folders, the data directory, and
+ * the folders of the named files (also of the links on the way to them, so that a renewed
+ * certificate is found when a link is swapped). Nothing is executed.
  */
 #ifndef DAEMON_SANDBOX_H
 #define DAEMON_SANDBOX_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What the web side and administration ask of the running server: credentials,
- * revocations, metrics, verbs.
+ * The running server's side of the web and of administration: credentials, revocations, metrics,
+ * verbs.
  */
 #include "daemon/serve/serve_internal.h"
 

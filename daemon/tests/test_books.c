@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What the books forget, and by which clock.
+ * What the books delete, and by which clock.
  */
 #include <setjmp.h>
 #include <stdarg.h>

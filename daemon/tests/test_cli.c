@@ -153,7 +153,7 @@ static void user_add_says_the_password_alone(void **state)
 	assert_int_equal(strlen(f->out), STORE_PASSWORD_STRLEN);
 	assert_non_null(strstr(f->err, "alice"));
 	assert_null(strstr(f->err, strtok(f->out, "\n")));
-	/* Who has forgotten --data hears that no server knows of this. */
+	/* A user who has forgotten --data is told that no server knows of this. */
 	assert_non_null(strstr(f->err, "turnpike.db is new"));
 	OK(f, "user add bob --realm other --json");
 	assert_null(strstr(f->err, "is new"));

@@ -299,7 +299,7 @@ static void test_readable_secrets(void **state)
 	conf_free(&r.conf);
 }
 
-/* What `turnpike config` shows can be read back, and gives the same; secrets apart. */
+/* The output of `turnpike config` can be read back, and gives the same; secrets apart. */
 static void test_values_round_trip(void **state)
 {
 	static const char *const args =
@@ -571,7 +571,7 @@ static void test_hostile_files(void **state)
 	assert_non_null(strstr(r.why.text, "not text"));
 }
 
-/* What is printed can be read back: the example, uncommented, is the default configuration. */
+/* The printed example can be read back: uncommented, it is the default configuration. */
 static void test_example_round_trip(void **state)
 {
 	char *text = NULL, *bare;

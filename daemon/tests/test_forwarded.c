@@ -225,7 +225,7 @@ static void links_and_guests_expire(void **state)
 	guest_links_free(g);
 }
 
-/* Not more than there is room for; who has been here longest goes. */
+/* No more than there is room for; the longest-unseen one goes. */
 static void many(void **state)
 {
 	char token[GUEST_LINK_STRLEN], first[GUEST_LINK_STRLEN];
@@ -243,7 +243,7 @@ static void many(void **state)
 		guest_link_make(g, 101 + i, token);
 		assert_int_equal(guest_link_use(g, 101 + i, token, secret), 0);
 	}
-	assert_true(guest_link_holds(g, 500, kept)); /* he was seen all the time */
+	assert_true(guest_link_holds(g, 500, kept)); /* it was seen all the time */
 	assert_true(guest_link_holds(g, 500, secret));
 	guest_links_free(g);
 }

@@ -150,7 +150,7 @@ static void real(void **state)
 	assert_int_equal(health(at, ""), 0);
 }
 
-/* Behind a proxy on the same host: who comes from there has to say for whom. */
+/* Behind a proxy on the same host: connections from there must say for whom. */
 static void proxied(void **state)
 {
 	char at[32];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What takes long is done while the loop goes on.
+ * Slow jobs run while the loop goes on.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -559,7 +559,7 @@ static void test_users(void **state)
 	import_free(&im);
 	free(said);
 
-	/* coturn lets in the one kind or the other: who was kept out stays out */
+	/* coturn lets in one kind or the other: a user that was kept out stays out */
 	said = import(&im, "user=test:test\nstatic-auth-secret=north\n", true);
 	assert_int_equal(im.user_n, 0);
 	assert_non_null(strstr(said, ":1: user=********: NOT TAKEN: with use-auth-secret"));
@@ -576,7 +576,7 @@ static void run(const char *db, const char *sql)
 	sqlite3_close(handle);
 }
 
-/* Rows that coturn does not heed, or heeds for one realm only, open nothing. */
+/* Rows that coturn ignores, or uses for one realm only, open nothing. */
 static void test_rows_that_are_not_in_force(void **state)
 {
 	char db[96], *said;

@@ -194,7 +194,7 @@ static int http(struct talker *c, const char *request)
 	"Sec-WebSocket-Protocol: json\r\n\r\n"
 #define HTTP1 "\x08http/1.1"
 
-/* What the server says of itself. */
+/* A value of the server's metrics. */
 static int metric(const char *series)
 {
 	char *argv[] = {TURNPIKE_PROGRAM, "--data", dir, "metrics", NULL};
@@ -375,8 +375,8 @@ static void proxies(void **state)
 			talker_close(&c);
 		}
 	}
-	/* whoever comes through the balancer is not local, whatever it says of him: on its own
-	 * machine, unknown, or the balancer itself */
+	/* a client behind the balancer is not local, whatever the header says: on its own machine,
+	 * unknown, or the balancer itself */
 	for (int i = 0; i < 6; i++) {
 		static const struct {
 			const char *header;
@@ -414,7 +414,7 @@ static void proxies(void **state)
 	client_open(&c, "127.0.0.1", TALKER_TCP);
 	assert_int_equal(http(&c, V1 HEALTH), 0);
 	talker_close(&c);
-	/* nobody is local for where he comes from, or what he calls us */
+	/* neither its source nor its Host makes a client local */
 	for (size_t i = 0; i < 6; i++) {
 		static const char *const hosts[] = {"localhost", "127.0.0.1", "rebound.example:80"};
 		char request[200];
@@ -461,7 +461,7 @@ static void limits(void **state)
 	client_open(&more, "127.0.0.3", TALKER_TCP);
 	assert_true(talker_is_left(&more, SOON_MS));
 	talker_close(&more);
-	/* whoever goes, makes room: the web's connections and the workers' */
+	/* a closed connection makes room: the web's and the workers' */
 	for (int i = 0; i < 6; i++)
 		talker_close(&c[i]);
 	for (int tries = 0; tries < 100 && !again; tries++) {

@@ -171,7 +171,7 @@ static void *thread(void *arg)
 	return arg;
 }
 
-/* What clone(2) is there for goes on. */
+/* clone(2) still makes threads. */
 static int threads(void)
 {
 	pthread_t t;

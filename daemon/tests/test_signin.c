@@ -154,7 +154,7 @@ static void guesses_at_a_name_keep_its_owner_in(void **state)
 	struct fixture *f = *state;
 	int r = 0, n = 0;
 
-	/* one guesser is stopped before he has used up the name */
+	/* one guesser is stopped before using up the name */
 	while (n < 20 && !(r = begin(f, STRANGER, "ann", guessed, ticket))) {
 		settle(f);
 		n++;
@@ -164,7 +164,7 @@ static void guesses_at_a_name_keep_its_owner_in(void **state)
 	settle(f);
 	assert_int_equal(sign_in(f, ADMIN, login), 0);
 
-	/* many of them have, but not for who was here before */
+	/* many of them use it up, but not for a user who was here before */
 	guess(f, 1, 2 * SIGNIN_NAME_PER_MINUTE, &n);
 	settle(f);
 	assert_int_equal(guess(f, 2, HELPER_QUEUE_MAX - 3, &n), -E_LIMIT);

@@ -132,7 +132,8 @@ static void mapping_of_another_host(struct topology *t, struct conf *conf, struc
 	CHECK(!strcmp(relay_for(t, "10.1.2.3", text), "10.1.2.3"));
 }
 
-/* The host has a global address: it is found, and used for whoever comes in on the private one. */
+/* The host has a global address: it is found, and used for clients that come in on the private one.
+ */
 static void own_global_address(struct topology *t, struct conf *conf, struct why *why)
 {
 	char text[ADDR_STRLEN];

@@ -175,7 +175,7 @@ static void test_link(void **state)
 	free(said);
 }
 
-/* What matters is answered to no other site's page, whatever it knows. */
+/* Another site's page gets no credentials or operator's data, whatever it knows. */
 static void test_foreign_pages(void **state)
 {
 	static const char *const paths[] = {"GET /turn",    "POST /api/v1/ice-servers",

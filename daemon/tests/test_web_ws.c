@@ -546,7 +546,7 @@ static void test_told_of_a_revocation(void **state)
 	client_close(bob);
 }
 
-/* What is no WebSocket's beginning is answered, and says why. */
+/* A broken opening of a WebSocket gets an answer that says why. */
 static void test_bad_openings(void **state)
 {
 	static const struct {

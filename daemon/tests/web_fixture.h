@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What the tests of the web side share: a running server, clients of it, and
- * what they expect.
+ * Shared by the tests of the web side: a running server, its clients, and their expectations.
  */
 #ifndef DAEMON_TESTS_WEB_FIXTURE_H
 #define DAEMON_TESTS_WEB_FIXTURE_H

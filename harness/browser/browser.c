@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What is the same for every browser product: finding it, and a person's
- * gestures built upon a driver's evaluate and mouse.
+ * Shared by every browser product: finding it, and a person's gestures built on a driver's evaluate
+ * and mouse.
  */
 #include "harness/browser/browser.h"
 

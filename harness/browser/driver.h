@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What a product has to offer to be a browser here: one file and one row.
+ * The functions that make a product a browser here: one file and one row.
  */
 #ifndef BROWSER_DRIVER_H
 #define BROWSER_DRIVER_H

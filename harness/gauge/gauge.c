@@ -98,7 +98,7 @@ static size_t compose(uint8_t buf[LONG], uint32_t flow, uint32_t number)
 	return len;
 }
 
-/* Whose it is. False: it is not as it was sent. */
+/* Reads the flow from a datagram. False: it was changed on the way. */
 static bool read_datagram(const struct gauge *g, const uint8_t *data, size_t len, uint32_t *flow,
                           uint32_t *number)
 {

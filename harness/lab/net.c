@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What the lab does inside a network namespace: ip(8), sysctl, conntrack.
+ * The lab's work inside a network namespace: ip(8), sysctl, conntrack.
  */
 #include "harness/lab/inside.h"
 #include "harness/lab/proc.h"

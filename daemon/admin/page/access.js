@@ -1,7 +1,4 @@
-// SPDX-License-Identifier: BSD-3-Clause
-//
-// What credentials are made from and taken back by: secrets, tokens,
-// revocations.
+// Makes and revokes credentials: secrets, tokens, revocations.
 
 import { act, look } from "./api.js";
 import { ask, tellOnce } from "./dialogs.js";

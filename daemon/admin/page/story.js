@@ -1,7 +1,4 @@
-// SPDX-License-Identifier: BSD-3-Clause
-//
-// What happened to a session, a user or a call: the verdict and the timeline
-// of the verb "explain".
+// The story of a session, a user or a call: the verdict and the timeline of the verb "explain".
 
 import { look } from "./api.js";
 import { callColumns } from "./calls.js";

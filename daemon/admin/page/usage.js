@@ -1,6 +1,4 @@
-// SPDX-License-Identifier: BSD-3-Clause
-//
-// What each user relayed on each day.
+// Each user's relayed traffic per day.
 
 import { look } from "./api.js";
 import { el, field, form, linkTo, nameOf, setText } from "./dom.js";

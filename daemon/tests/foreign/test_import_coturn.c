@@ -25,7 +25,7 @@
 
 #define TRIES 3 /* allocations of one user */
 
-/* What the two servers are compared by, as text. */
+/* The values by which the two servers are compared, as text. */
 struct seen {
 	char text[8192];
 	size_t len;

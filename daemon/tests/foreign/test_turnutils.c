@@ -176,7 +176,7 @@ static char *credentials(void)
 	return args;
 }
 
-/* Whom the third server trusts: the keys of uclient's -J. Secrets come from a file. */
+/* The keys that the third server trusts: those of uclient's -J. Secrets come from a file. */
 static void start_oauth(void)
 {
 	static const char oauth_conf[] =

@@ -22,7 +22,7 @@ struct openapi_answer {
 #define OPENAPI_PORT  8080 /* where the server listens, on 127.0.0.1 */
 #define OPENAPI_ADMIN "/api/v1/admin/"
 
-/* What is NULL is left out. */
+/* NULL members are left out. */
 struct openapi_request {
 	const char *method, *target, *token, *cookie, *type, *body;
 	const char *headers; /* more lines, each with CRLF */

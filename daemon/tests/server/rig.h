@@ -34,7 +34,8 @@
  * why and exits with 77 (skipped), or with 1 under CI=true. */
 void rig_enter(char **argv);
 
-/* The same for a test that has to change users: real root stays root. 77 also for who is not. */
+/* The same for a test that must change users: real root stays root. Exits with 77 without root,
+ * too. */
 void rig_enter_as_root(char **argv);
 
 /* The lab's scratch folder; removed at exit. */
@@ -62,7 +63,7 @@ void rig_start(struct rig_program *p, const char *command, const char *in);
  * had to be killed. */
 int rig_wait(struct rig_program *p, unsigned int limit_ms);
 int rig_signal_and_wait(struct rig_program *p, int signal_number, unsigned int limit_ms);
-/* What it wrote so far, for free(). */
+/* The program's output so far, for free(). */
 char *rig_output(const struct rig_program *p);
 /* Waits until its output holds the text; false when it ends or the time is up first. */
 bool rig_wait_output(const struct rig_program *p, const char *text, unsigned int limit_ms);

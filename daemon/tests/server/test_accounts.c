@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Accounts of a running server, made and changed over HTTP and the socket: who
- * may, what ends with it, and that nobody waits for somebody else's password to
- * be hashed.
+ * Accounts of a running server, made and changed over HTTP and the socket: their rights, what ends
+ * with them, and that no request waits while another one's password is hashed.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -404,7 +403,7 @@ static void too_many_are_refused(void **state)
 	assert_int_equal(status[200] + status[409], sizeof(fd) / sizeof(*fd));
 }
 
-/* Each answer in its turn, also to who has already said all. */
+/* Answers come in order, also to a client that has closed its writing side. */
 static void the_socket_answers_in_order(void **state)
 {
 	static const char lines[] = "{\"verb\":\"status\"}\n"

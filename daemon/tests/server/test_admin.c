@@ -228,7 +228,7 @@ static void pages_hold_each_row_once(void **state)
 	free(rig_verb(&server, "user del amy --realm turn.example", NULL));
 }
 
-/* What is relayed meanwhile is only added. */
+/* Traffic in between only adds to the counts. */
 static void pages_of_usage(void **state)
 {
 	json_t *whole, *rows;
@@ -431,7 +431,7 @@ static void login(void **state)
 	json_decref(body);
 	snprintf(args, sizeof(args), "-b %s/jar -H Origin:https://evil.example -d x", rig_dir());
 	assert_int_equal(http(args, "logout", NULL), 403);
-	/* who may only look */
+	/* an account that may only look */
 	assert_int_equal(sign_in("guest", "onlylooking", "jar2"), 200);
 	snprintf(args, sizeof(args), "-b %s/jar2", rig_dir());
 	assert_int_equal(http(args, "sessions", NULL), 200);
@@ -487,7 +487,7 @@ static void drains(void **state)
 	talker_open(&out, SERVER4, false, NULL, "alice", "wonderland");
 	assert_int_equal(talker_login(&out), 401);
 	assert_int_equal(talker_allocate(&out, IPPROTO_UDP), 508);
-	assert_int_equal(talker_refresh(&in, 600), 0); /* who is here goes on */
+	assert_int_equal(talker_refresh(&in, 600), 0); /* the running session goes on */
 	free(rig_verb(&server, "drain cancel", NULL));
 	rig_server_settle(&server);
 	assert_int_equal(talker_allocate(&out, IPPROTO_UDP), 0);
@@ -501,7 +501,8 @@ static void drains(void **state)
 	talker_close(&out);
 }
 
-/* Who asks without reading is asked to wait; and who has said all still gets every answer. */
+/* A client that asks without reading must wait; one that has closed its writing side still gets
+ * every answer. */
 static void answers_wait_for_their_reader(void **state)
 {
 	static const char line[] = "{\"verb\":\"config\"}\n";

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What somebody has captured on the way and sends again, on real sockets; and
- * what the nonces that stop it cost foreign clients: 438 once, or never.
+ * Replays of captured requests, on real sockets; and the cost of the nonces that stop them for
+ * foreign clients: 438 once, or never.
  */
 #include <setjmp.h>
 #include <stdarg.h>

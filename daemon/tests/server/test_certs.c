@@ -70,8 +70,8 @@ static int setup_ca(void **state)
 	return 0;
 }
 
-/* Who answers on TURN's TLS, on https and on DTLS: the name, verified up to the root, chain
- * included. (The server looks every second, and takes what is the same twice.) */
+/* The certificate on TURN's TLS, on https and on DTLS: the name, verified up to the root, chain
+ * included. (The server looks every second, and loads files that were the same twice.) */
 static bool all_show(const char *name)
 {
 	char *said = sh("ask() { openssl s_client -nameopt RFC2253 -connect " SERVER4

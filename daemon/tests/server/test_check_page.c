@@ -23,7 +23,7 @@
 #define SERVER4 RIG_SERVER4 ":3478"
 #define PARTS   25 /* of the time that the page may take */
 
-/* Who types a name and clicks when the page is there, and its script is not yet: modules run behind
+/* A user types a name and clicks when the page is there but its script is not: modules run behind
  * the parser. Each loading is counted. */
 #define EARLY                                                                                      \
 	"document.addEventListener('readystatechange', () => {"                                    \

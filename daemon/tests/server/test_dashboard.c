@@ -89,7 +89,7 @@ static bool is_ours(const char *name)
 	return !strncmp(name, "turnpike_", 9) || !strncmp(name, "process_", 8);
 }
 
-/* What Prometheus itself adds. */
+/* Labels that Prometheus itself adds. */
 static bool is_target_label(const char *label)
 {
 	return !strcmp(label, "job") || !strcmp(label, "instance");

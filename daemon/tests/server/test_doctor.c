@@ -150,7 +150,7 @@ static void works_on_loopback(void **state)
 	rig_server_stop(&s);
 }
 
-/* Who comes from the proxy's address begins with its header, the doctor as well. */
+/* Connections from the proxy's address begin with its header, the doctor's too. */
 static void works_beside_a_proxy(void **state)
 {
 	struct rig_server s = {.data = ""};
@@ -391,7 +391,7 @@ static void sees_no_descriptors(void **state)
 	free(rig_run(command, NULL));
 	expect(s.data, options, "fail", "descriptors", "are in use: the server refuses new clients",
 	       "LimitNOFILE=");
-	/* and who wants to know why still gets an answer, as often as he asks */
+	/* and a user who asks why still gets an answer, every time */
 	wait_at(RIG_SERVER4 ":3495", clients, CLIENTS);
 	for (int i = 0; i < 4; i++) {
 		free(rig_verb(&s, "status", NULL));
@@ -402,7 +402,7 @@ static void sees_no_descriptors(void **state)
 	rig_signal_and_wait(&s.program, SIGKILL, 1000); /* it has no room to end well */
 }
 
-/* The tests' root may do anything: somebody who is not. */
+/* The tests' root may do anything, so this uses another user. */
 static void sees_disk_rights(void **state)
 {
 	char command[1024];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What "turnpike explain" says of sessions and calls that went well or wrong,
- * of real clients on a running server with two workers.
+ * "turnpike explain" about sessions and calls that went well or wrong, of real clients on a running
+ * server with two workers.
  */
 #include <setjmp.h>
 #include <stdarg.h>

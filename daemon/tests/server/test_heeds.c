@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What an operator does is heeded by the running server at once: users come
- * and go, secrets retire, and it stops when told.
+ * The running server applies an operator's changes at once: users come and go, secrets retire, and
+ * it stops when told.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -77,7 +77,7 @@ static bool answers(const char *at)
 	return code == 0;
 }
 
-/* What is relayed where, for who came in there. */
+/* The relay's addresses for clients that came in there. */
 static void relayed_at(const char *server_at, const char *want)
 {
 	char text[ADDR_STRLEN];
@@ -247,7 +247,7 @@ static void what_is_routed_here_is_no_peer(void **state)
 	ip("route del local " ROUTED4 ".0/24 dev lo");
 }
 
-/* What listen and relay_address name may come later than the server. */
+/* Addresses in listen and relay_address may come later than the server. */
 static void waits_for_named_addresses(void **state)
 {
 	(void)state;

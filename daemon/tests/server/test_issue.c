@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Credentials over HTTP from the real server: each shape in which clients of
- * others ask, who may ask, how often, and from which pages. What is issued
- * opens an allocation; what is revoked over HTTP opens none.
+ * Credentials over HTTP from the real server: each shape that foreign clients ask for, the callers'
+ * rights, the rates, and the pages. An issued credential opens an allocation; one revoked over HTTP
+ * opens none.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What a running server tells Prometheus: in the right form, right in number,
- * and no more of it for more users.
+ * A running server's metrics for Prometheus: the right form, the right numbers, and no more series
+ * for more users.
  */
 #include <setjmp.h>
 #include <stdarg.h>

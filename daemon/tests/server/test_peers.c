@@ -101,7 +101,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* What lies between client and server, and what the relay speaks. */
+/* The transports between client and server, and between relay and peer. */
 enum leg { UDP_UDP, TCP_UDP, TCP_TCP };
 
 /* A client with a relay of the family; from IPv4 in any case. */
@@ -184,7 +184,7 @@ static void forbidden_ipv6(void **state)
 	refuse_all(TCP_UDP, forbidden6, sizeof(forbidden6) / sizeof(*forbidden6), true);
 }
 
-/* What the two tests above would see, did it not refuse. */
+/* The control of the two tests above: without the refusal the peer is reached. */
 static void a_public_peer_is_reached(void **state)
 {
 	struct talker t;

@@ -96,7 +96,8 @@ static void drops_root(void **state)
 	assert_int_equal(stat(s.data, &st), 0);
 	assert_int_equal(st.st_uid, 65534);
 
-	/* it relays, and heeds root's command line, which leaves nothing of root's behind */
+	/* it relays, and applies the changes of root's command line, which leaves no file of root's
+	 * behind */
 	free(rig_verb(&s, "user add dora --password-stdin", "explorer\n"));
 	talker_open(&t, SERVER4, false, NULL, "dora", "explorer");
 	assert_int_equal(talker_login(&t), 401);
@@ -267,8 +268,8 @@ static bool is_as_it_was(const char *path, const char *text, mode_t mode)
 	return is;
 }
 
-/* The owner puts links to files of root's in the place of his own: root's command line changes none
- * of them, makes none, and reads none. */
+/* The owner replaces files with links to root's: root's command line changes none of them, makes
+ * none, and reads none. */
 static void owner_turns_no_file(void **state)
 {
 	static const char *const links[] = {"turnpike.db",     "turnpike.db-wal",
@@ -330,7 +331,7 @@ static void owner_turns_no_file(void **state)
 	snprintf(path, sizeof(path), "%s/turnpike.db", s.data);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_uid, 65534);
-	/* who is not the owner cannot lock it */
+	/* a user other than the owner cannot lock it */
 	snprintf(path, sizeof(path), "%s/turnpike.db.lock", s.data);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);

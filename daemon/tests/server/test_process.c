@@ -189,7 +189,7 @@ static bool is_closed_with(int fd, unsigned code)
 	return false;
 }
 
-/* Whoever is there goes on, whoever comes is told where to go, and all hear the end. */
+/* Running sessions go on, new clients are told where to go, and all get told about the end. */
 static void tells_clients_that_it_stops(void **state)
 {
 	struct rig_server s = {.data = ""};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The running server behind real proxies: nginx, HAProxy, socat. Nobody is local because of where
- * he seems to come from; a trusted proxy is believed about its clients, anybody else about nobody;
- * the PROXY protocol is spoken where a listener says so.
+ * The running server behind real proxies: nginx, HAProxy, socat. No source address makes a client
+ * local; a trusted proxy is believed about its clients, any other about none; the PROXY protocol is
+ * spoken where a listener says so.
  */
 #include "daemon/tests/server/rig.h"
 
@@ -264,7 +264,7 @@ static const char *const secrets[] = {"GET /turn?service=turn", "GET /?service=t
                                       "POST /api/v1/ice-servers", "GET /metrics"};
 #define SECRETS (sizeof(secrets) / sizeof(*secrets))
 
-/* Whatever brings him, by whatever name, with and without headers. */
+/* Over every proxy, under every name, with and without headers. */
 static void nobody_is_local(void **state)
 {
 	static const char *const ways[] = {PLAIN, NGINX, GUIDE,  GUIDE_S, SOCAT,
@@ -290,7 +290,7 @@ static void nobody_is_local(void **state)
 					         hosts[h], with, status);
 			}
 	}
-	/* who has proven it is let in, over any of them */
+	/* a browser that has proven it is let in, over any of them */
 	for (size_t w = 0; w < sizeof(ways) / sizeof(*ways); w++) {
 		char with[RIG_COOKIE_MAX + 4];
 
@@ -318,7 +318,7 @@ static void no_host_name(void **state)
 	}
 }
 
-/* A credential from one address is worth one of its rate: who is counted? */
+/* A credential from one address counts against that address's rate: which address is it? */
 static void rates(void **state)
 {
 	static const char *const ways[] = {GUIDE, GUIDE_S, HTTP, HTTP_S, WEB};
@@ -334,7 +334,7 @@ static void rates(void **state)
 
 		bool by_element = !strcmp(ways[w], WEB);
 
-		/* a minute's worth at once, whatever he writes into the header */
+		/* a minute's worth at once, whatever the client writes into the header */
 		snprintf(from, sizeof(from), "77.%zu.1.1", 10 + w);
 		for (; got < RATE + 10 && status == 200; got++) {
 			const char *text = lies[by_element ? 2 : got % 2];
@@ -347,7 +347,7 @@ static void rates(void **state)
 		snprintf(from, sizeof(from), "77.%zu.2.1", 10 + w); /* another one is another one */
 		assert_int_equal(ask(from, ways[w], "GET /turn", "turn.example.org", ""), 200);
 	}
-	/* from somebody who is none of ours the headers mean nothing */
+	/* from a proxy that is not ours the headers mean nothing */
 	reload("guests = public\ntrusted_proxy = 127.0.0.9\n");
 	{
 		int status = 200;
@@ -381,7 +381,8 @@ static void connections(void **state)
 		}
 		refused = metric("turnpike_connections_refused_total");
 		snprintf(from, sizeof(from), "77.%zu.3.1", 10 + w);
-		assert_int_equal(open_ws(from, ways[w], ""), -1); /* he has them all */
+		assert_int_equal(open_ws(from, ways[w], ""),
+		                 -1); /* this address has used up its places */
 		assert_true(metric("turnpike_connections_refused_total") > refused);
 		for (int i = 0; i < 3 * FEW; i++)
 			close(fd[i]);

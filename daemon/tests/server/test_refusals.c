@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Refused logins in the log of the real server, and what fail2ban's own program
- * reads there by the filter of docs/examples: the guesser's address, once for
- * each guess, and never one that he has written into a name.
+ * Refused logins in the log of the real server, and what fail2ban's own program reads there by the
+ * filter of docs/examples: the guesser's address, once for each guess, and never one that they have
+ * written into a name.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -100,12 +100,14 @@ static void each_leaves_a_line(void **state)
 	    "header = \"Content-Type: application/json\"\n"
 	    "data = \"{\\\"name\\\":\\\"root\\\",\\\"password\\\":\\\"guessed-it-3\\\"}\"\n");
 	SOON(lines(RIG_SERVER4, " kind=account reason=password user=root ") == 1);
-	/* What is no guess leaves none: no credential at all, a good token for something else. */
+	/* These are no guesses and leave no line: no credential at all, a good token for another
+	 * scope. */
 	ask("url = \"http://" SERVER4 "/turn\"\n");
 	assert_int_equal(lines(RIG_SERVER4, "") + lines("[" RIG_SERVER6 "]", ""), 6);
 }
 
-/* Whoever has no nonce from us may be anybody: over UDP he would choose who is blamed. */
+/* Without one of our nonces the sender may be forged: over UDP an attacker would choose who gets
+ * the blame. */
 static void the_unproven_leave_none(void **state)
 {
 	size_t before = lines(RIG_SERVER4, "");
@@ -141,7 +143,7 @@ static const char *const hostile[] = {
 };
 #define HOSTILE_N (sizeof(hostile) / sizeof(*hostile))
 
-/* What fail2ban finds in the log: an address a line. */
+/* The addresses that fail2ban finds in the log, one a line. */
 static char *found(const char *log)
 {
 	char command[512];

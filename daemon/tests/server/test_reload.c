@@ -472,7 +472,7 @@ static bool starts_again(void)
 	return ready;
 }
 
-/* The secret of the file is retired: whoever looks says it, and the start says the same. */
+/* The secret of the file is retired: the check reports it, and the start does too. */
 static void retired_secret_of_the_file(void **state)
 {
 	(void)state;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Revocation and usage on a running server with two workers: who is revoked is
- * out within a second, on each of them, over UDP and TCP, and stays out; the
- * others do not notice. Who relayed how much is in the books.
+ * Revocation and usage on a running server with two workers: a revoked user is out within a second,
+ * on each of them, over UDP and TCP, and stays out; the others do not notice. The books have each
+ * user's traffic.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -70,7 +70,7 @@ static void close_all(struct person *p)
 		talker_close(&p->talkers[i]);
 }
 
-/* How many of his allocations take a Refresh. */
+/* The number of the person's allocations that take a Refresh. */
 static int alive(struct person *p)
 {
 	int n = 0;
@@ -138,7 +138,7 @@ static void one_credential(void **state)
 	assert_int_equal(alive(mallory), 0);
 	assert_int_equal(alive(bob), TALKERS_N);
 	assert_int_equal(try_to_allocate(mallory), 401);
-	assert_int_equal(try_to_allocate(&other), 0); /* his other one still opens */
+	assert_int_equal(try_to_allocate(&other), 0); /* their other credential still opens */
 	assert_int_equal(try_to_allocate(bob), 0);
 	/* also after a restart */
 	close_all(mallory);
@@ -236,8 +236,9 @@ static void sign_with(struct person *p, const char *secret, const char *name)
 	credential_password(secret, strlen(secret), p->user, strlen(p->user), p->password);
 }
 
-/* A secret has leaked: retired, it opens nothing new, its thief is seen and lives on; --now ends
- * all that he has, on both workers, over UDP and TCP and to TCP peers. Nobody else notices. */
+/* A secret has leaked: retired, it opens nothing new, its thief is visible and lives on; --now ends
+ * all of the thief's sessions, on both workers, over UDP and TCP and to TCP peers. No other user
+ * notices. */
 static void leaked_secret(void **state)
 {
 	static const char leaked[] = "leaked-0123456789";
@@ -289,7 +290,7 @@ static void leaked_secret(void **state)
 	free(bob);
 }
 
-/* Only a plain decimal in the future opens, whoever has signed it. */
+/* Only a plain decimal in the future opens, whoever signs it. */
 static void expiries(void **state)
 {
 	static const char *const formats[] = {
@@ -326,7 +327,7 @@ static void expiries(void **state)
 	assert_int_equal(try_to_allocate(&p), 0);
 }
 
-/* Deleted and added again between two looks of the server, he is another. */
+/* A user deleted and added again between two looks of the server is a different one. */
 static void user_of_the_same_name(void **state)
 {
 	struct person hugo = {"hugo", "first-password", {{0}}};
@@ -383,7 +384,7 @@ static void all_of_a_user(void **state)
 	assert_int_equal(alive(bob), TALKERS_N);
 	assert_int_equal(try_to_allocate(eve), 401);
 	assert_int_equal(try_to_allocate(&fixed), 401);
-	/* What is issued from now on opens. */
+	/* Credentials issued from now on open. */
 	issue(&fresh, "eve");
 	SOON(try_to_allocate(&fresh) == 0);
 	assert_int_equal(try_to_allocate(eve), 401);
@@ -495,8 +496,8 @@ static int ask_over_http(const char *header)
 	return status;
 }
 
-/* Who asks for herself does not get around it by asking once more, with a key or without; who
- * issues to others may let her in again. */
+/* A user who asks for herself does not get around it by asking once more, with a token or without;
+ * an application that issues to others may let her in again. */
 static void guest_asks_again(void **state)
 {
 	struct event_base *base = event_base_new();
@@ -521,7 +522,7 @@ static void guest_asks_again(void **state)
 	assert_int_equal(ask_over_http(header), 200);
 	issue(&fresh, "greta");
 	SOON(try_to_allocate(&fresh) == 0);
-	/* What she was given since can be taken back, too, and she hears of it. */
+	/* Her newer credentials can be revoked, too, and she is told. */
 	rig_sleep_ms(1100); /* revocations are of a second */
 	free(rig_verb(&server, "revoke --user greta", NULL));
 	hear_revoked(c);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The status page in a real browser, against a running server with real
- * clients: what a person sees there is so, and what he clicks happens.
+ * The status page in a real browser, against a running server with real clients: it shows the
+ * truth, and clicks take effect.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -38,7 +38,7 @@ static struct rig_server server;
 static struct rig_program echo;
 static char options[224];
 
-/* As a program has added him that had no rule for it yet. */
+/* Adds a user as an older program could, without the rule for printable names. */
 static void add_hostile(void)
 {
 	struct store_keys keys;
@@ -199,7 +199,7 @@ static void shows_sessions(void **state)
 	page_is(TEXT("tbody tr:nth-child(1) td:nth-child(7)"), "\"5 B\"");
 	page_is(TEXT("tbody tr:nth-child(2) td:nth-child(3)") ".startsWith('" RIG_SERVER4 ":10')",
 	        "true");
-	/* A refresh leaves the reader where he is. */
+	/* A refresh keeps the reader's place. */
 	page_is("(window.row = document.querySelector('tbody tr:nth-child(2)'), "
 	        "window.age = row.cells[5].textContent, row.querySelector('button').focus())",
 	        "null");
@@ -334,7 +334,7 @@ static void rests_unseen(void **state)
 	is_sound();
 }
 
-/* What is shown once is gone when the dialog is. */
+/* A secret that is shown once is gone with the dialog. */
 static char *take_once(void)
 {
 	char *value;
@@ -457,7 +457,7 @@ static void operates(void **state)
 	page_click("#drain-button");
 	page_wait(TEXT("#drain-state") ".startsWith('Serving')");
 	assert_int_equal(http_status("/readyz"), 200);
-	/* What is wrong with a configuration is told. */
+	/* The page reports a fault in the configuration. */
 	rig_file("turnpike.conf", "no_such_option = 7\n");
 	page_click("#reload-button");
 	page_wait(TEXT("#reload-said") ".includes('no_such_option')");
@@ -649,7 +649,7 @@ static void server_goes_away(void **state)
 	rig_server_start(&server, "page", options);
 	/* Also where it came back by itself meanwhile, and the button is gone. */
 	page_is("(document.getElementById('away-now').click(), true)", "true");
-	/* It has forgotten who was signed in. */
+	/* It has forgotten all logins. */
 	page_wait(VIEW " == 'sign-in'");
 	page_is("document.getElementById('away').hidden", "true");
 	is_sound();

@@ -62,7 +62,7 @@ static int http(const struct scene *s, const char *method, const char *path, con
 	return strchr(*out, ' ') ? atoi(strchr(*out, ' ')) : 0;
 }
 
-/* What /metrics says of one series. */
+/* The value of one series of /metrics. */
 static int metric(const struct scene *s, const char *name)
 {
 	char line[128], *said, *at;
@@ -91,7 +91,7 @@ static void goes_on(struct scene *s)
 	free(said);
 }
 
-/* What would have to be written is refused, with the way out. */
+/* Requests that must write are refused, with the way out. */
 static void cannot_write(struct scene *s, const char *http_says, const char *cli_says)
 {
 	unsigned long long since = rig_now_ms();
@@ -111,7 +111,7 @@ static void cannot_write(struct scene *s, const char *http_says, const char *cli
 	free(said);
 }
 
-/* What is no business of the store's is done all the same, and said in the log. */
+/* Acts outside of the store are done all the same, and logged. */
 static void can_be_drained(struct scene *s)
 {
 	free(rig_verb(&s->server, "drain", NULL));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Who floods us in his own name or in others', and whether his neighbours
- * notice; and what the first request of a client hears, on real sockets.
+ * Floods under one's own address or under forged ones, and whether the neighbours notice; and the
+ * answer to a client's first request, on real sockets.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -168,8 +168,8 @@ static void a_flood_in_all_their_names(void **state)
 	neighbours_come_in(W_BINDING, true);
 }
 
-/* In his own name, too: over UDP his requests cannot be told from the forged ones, but it does not
- * take him more than a client's patience; over TCP he does not notice. */
+/* Also under the client's own address: over UDP its requests look like the forged ones, but it
+ * takes no longer than a client's patience; over TCP it does not notice. */
 static void a_flood_in_his_name(void **state)
 {
 	pid_t pid = flood_start(W_ALLOCATE, true, true);

@@ -22,7 +22,7 @@ int page_stop(void);
 struct browser *page_browser(void);
 /* The folder of its profile: files of the test may lie there, too. */
 const char *page_folder(void);
-/* What went to its console, exceptions included; for free(). */
+/* The console's output, exceptions included; for free(). */
 char *page_console(void);
 
 void page_open(const char *url);

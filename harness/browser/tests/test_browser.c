@@ -136,7 +136,7 @@ static void test_console_and_exceptions_are_kept(void **state)
 	free(log);
 }
 
-/* What throws, in all its forms, is kept. */
+/* Every form of exception is kept. */
 static void test_every_exception_is_kept(void **state)
 {
 	static const char *const scripts[] = {

@@ -45,7 +45,7 @@ static const struct liar_case {
 
 #define CASES (sizeof(cases) / sizeof(*cases))
 
-/* What the inside tells the test: cmocka cannot assert across processes. */
+/* The inside's report to the test: cmocka cannot assert across processes. */
 struct inside {
 	struct result direct, result[CASES];
 	int open_before, open_after, open_leaked;
@@ -180,7 +180,7 @@ static void print_measures(const struct result *r)
 static void expect_silence(const struct result *r)
 {
 	print_measures(r);
-	/* Whoever had no core may be excused, but never accused. */
+	/* A server without a core may be excused, but never accused. */
 	if (r->state != RESULT_PASSED && r->state != RESULT_INCONCLUSIVE)
 		fail_msg("%s", r->failure[0]);
 	assert_non_null(result_find(r, "relay_round_trip"));
