@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What becomes of a client's message: checked, stamped with its sender's
- * name, and passed on without reading what it carries.
+ * A client's message on its way: checked, stamped with its sender's name, and passed on without
+ * reading its content.
  */
 #include "base/error.h"
 #include "signal/hub_internal.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What may be a name.
+ * The rules for names.
  */
 #include "store/name.h"
 

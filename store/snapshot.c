@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What the store held at one instant. Users are sorted by realm and name as
- * bytes, as SQLite's BINARY collation delivers them, and found by bisection.
+ * The store's content at one instant. Users are sorted by realm and name as bytes, as SQLite's
+ * BINARY collation delivers them, and found by bisection.
  */
 #include "store/snapshot.h"
 

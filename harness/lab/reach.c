@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What else a client may do: TCP to port 443 and to another, ping, CONNECT
- * through the router's HTTP proxy.
+ * Probes a client's other ways out: TCP to port 443 and to another, ping, CONNECT through the
+ * router's HTTP proxy.
  */
 #include "base/clock.h"
 #include "harness/lab/inside.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What is counted while a load runs, from the end of its warm-up on.
+ * Counts while a load runs, from the end of its warm-up on.
  */
 #ifndef LOAD_TALLY_H
 #define LOAD_TALLY_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What a cell left behind in its folder, as JSON for the HTML report. Programs
- * under test wrote it, so nothing in it is trusted: not its encoding, not its
- * size, not that it is what its name says.
+ * A cell's files in its folder, as JSON for the HTML report. Programs under test wrote them, so the
+ * report trusts nothing in them: not the encoding, not the size, not that the content is what the
+ * name says.
  */
 #ifndef REPORT_ARTIFACTS_H
 #define REPORT_ARTIFACTS_H

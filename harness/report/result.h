@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What came of a scenario. Plain data without pointers: it lies in memory that
- * the container shares with the harness, and survives a crash inside.
+ * The result of a scenario. Plain data without pointers: it lies in memory that the container
+ * shares with the harness, and survives a crash inside.
  */
 #ifndef REPORT_RESULT_H
 #define REPORT_RESULT_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What a page remembers of a cell (evidence.js), as a file beside the logs.
+ * A page's memory of a cell (evidence.js), as a file beside the logs.
  */
 #ifndef SCENARIOS_EVIDENCE_H
 #define SCENARIOS_EVIDENCE_H

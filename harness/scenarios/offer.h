@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What a server offers: its ICE server URIs (RFC 7064, RFC 7065), looked into.
+ * A server's offer: its ICE server URIs (RFC 7064, RFC 7065), examined.
  */
 #ifndef SCENARIOS_OFFER_H
 #define SCENARIOS_OFFER_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Whom the gauge measures, and what stays behind.
+ * Finds the process that the gauge measures, and leftovers on the relay.
  */
 #include "harness/scenarios/relay_watch.h"
 

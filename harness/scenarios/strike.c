@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What can break in mid-call, and how it heals.
+ * The faults in mid-call, and how they heal.
  */
 #include "base/clock.h"
 #include "harness/lab/proc.h"

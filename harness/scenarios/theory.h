@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What theory expects of a call between two NAT kinds: which class of path
- * (RFC 8445 finds a direct one if there is one), and over which transport each
- * side reaches the relay.
+ * Theory's expectation of a call between two NAT kinds: the class of path (RFC 8445 finds a direct
+ * one if there is one), and the transport by which each side reaches the relay.
  */
 #ifndef SCENARIOS_THEORY_H
 #define SCENARIOS_THEORY_H

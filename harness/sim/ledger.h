@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What a TURN node has promised, read off its replies: allocations with their
- * ends, permissions, channels, ports and reservations.
+ * A TURN node's promises, read from its replies: allocations with their ends, permissions,
+ * channels, ports and reservations.
  */
 #ifndef SIM_LEDGER_H
 #define SIM_LEDGER_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What ledger.c and cause.c share.
+ * Shared by ledger.c and cause.c.
  */
 #ifndef SIM_LEDGER_INTERNAL_H
 #define SIM_LEDGER_INTERNAL_H

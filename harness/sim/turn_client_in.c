@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What comes in to the TURN client: answers, and data of peers.
+ * The TURN client's input: answers, and data from peers.
  */
 #include "harness/sim/agent.h"
 #include "harness/sim/turn_client_internal.h"

@@ -265,7 +265,7 @@ static void make_token(const struct deployed *d, char *token, size_t size)
 
 /* ---- the API token ---- */
 
-/* What /proc tells everybody of a process. */
+/* /proc's view of a process, open to every user. */
 static void expect_hidden_from_processes(pid_t pid, const char *token)
 {
 	char path[48], line[4096] = "";

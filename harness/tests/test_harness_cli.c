@@ -167,8 +167,8 @@ static int hide(const char *name)
 	return mount("/dev/null", real, NULL, MS_BIND, NULL);
 }
 
-/* As on a machine with Chromium alone: of a plan by default the others are left out, with a word;
- * who asks for one by name is told, and there is no report. */
+/* As on a machine with Chromium alone: the default plan leaves the other browsers out, with a
+ * notice; asking for one by name is an error, and there is no report. */
 static int run_without_firefox(void *arg)
 {
 	char text[100000] = "";

@@ -17,7 +17,7 @@ static void test_limit_is_longer_on_a_busy_machine_alone(void **state)
 	assert_int_equal(pressure_limit_ms(120000, 0, 120000), 120000);
 	assert_int_equal(pressure_limit_ms(120000, 30e6, 120000), 120000);
 	assert_int_equal(pressure_limit_ms(120000, 110e6, 120000), 360000);
-	/* What waits too long is excused at the end, but not for ever. */
+	/* Waiting too long is excused at the end, but not for ever. */
 	assert_int_equal(pressure_limit_ms(120000, 350e6, 360000), 360000);
 	/* A kernel that does not count. */
 	assert_int_equal(pressure_limit_ms(120000, -1 - -1, 120000), 120000);

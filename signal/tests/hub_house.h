@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What the tests of the hub share: a hub, four clients, and what they expect.
+ * Shared by the tests of the hub: a hub, four clients, and their expectations.
  */
 #ifndef SIGNAL_TESTS_HUB_HOUSE_H
 #define SIGNAL_TESTS_HUB_HOUSE_H

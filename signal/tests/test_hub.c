@@ -24,7 +24,7 @@ static void test_sign_in(void **state)
 	expect(&h->a, "{\"type\":\"userlist\",\"users\":[\"alice\"]}");
 	join(h, &h->b);
 	expect(&h->b, "{\"type\":\"id\",\"id\":1795326215786}");
-	expect_nothing(&h->a); /* who has no name is not in the list */
+	expect_nothing(&h->a); /* a client without a name is not in the list */
 	say(&h->b, "{\"name\":\"bob\",\"date\":1,\"id\":1795326215786,\"type\":\"username\"}");
 	expect(&h->a, "{\"type\":\"userlist\",\"users\":[\"alice\",\"bob\"]}");
 	expect(&h->b, "{\"type\":\"userlist\",\"users\":[\"alice\",\"bob\"]}");

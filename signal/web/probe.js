@@ -1,7 +1,5 @@
-// SPDX-License-Identifier: BSD-3-Clause
-//
-// What a browser can find out about its network and about ICE servers. No DOM, and no opinion:
-// check-words.js says what it means.
+// Finds out about a browser's network and about ICE servers. No DOM, and no opinion: check-words.js
+// says what the findings mean.
 
 const GATHER_MS = 11000; // Chromium tells 701 of a silent server after 9.5 s
 const JOIN_MS = 9000;

@@ -184,7 +184,7 @@ static void test_restore(void **state)
 	assert_int_equal(
 	    store_restore(f->dir, f->copy, "tester", f->kept, sizeof(f->kept), &f->why), 0);
 	assert_true(has_user(f->dir, "r", "alice"));
-	/* What was there is kept, whole. */
+	/* The old file is kept, whole. */
 	assert_int_equal(access(f->kept, F_OK), 0);
 	assert_int_equal(store_open(f->dir, NULL, &f->store, &f->why), 0);
 	assert_int_equal(store_audit_list(f->store, 0, find_restore, &restores, &f->why), 0);

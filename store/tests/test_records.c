@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What the store keeps besides users, secrets and tokens themselves: their
- * states and ends, accounts, revocations, usage and the audit.
+ * The store's records besides users, secrets and tokens themselves: their states and ends,
+ * accounts, revocations, usage and the audit.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -625,7 +625,7 @@ static void test_snapshot_lookup(void **state)
 	assert_ptr_not_equal(store_snapshot_user(snap, "a", "bc", 2),
 	                     store_snapshot_user(snap, "ab", "c", 1));
 	assert_null(store_snapshot_user(snap, "even", "\xff\xff", 2));
-	/* What changes later is not in it. */
+	/* Later changes are not in it. */
 	assert_int_equal(store_user_del(f->store, "odd", "u1", NULL), 0);
 	assert_non_null(store_snapshot_user(snap, "odd", "u1", 2));
 	store_snapshot_unref(snap);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What the files of turn/net/ share.
+ * Shared by the files of turn/net/.
  */
 #ifndef TURN_NET_INTERNAL_H
 #define TURN_NET_INTERNAL_H

@@ -131,7 +131,7 @@ void net_io_close(struct net_io *io, struct env *env)
 	*io = (struct net_io){.fd = -1};
 }
 
-/* What SSL's failure means. */
+/* Maps SSL's failure to our code. */
 static int ssl_failure(struct net_io *io, int result)
 {
 	switch (SSL_get_error(io->ssl, result)) {

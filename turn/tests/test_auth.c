@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Who may come in and what strangers get to hear: RFC 8489 section 9.2 with its
- * bid-down protection, several realms.
+ * Authentication, and the answers to strangers: RFC 8489 section 9.2 with its bid-down protection,
+ * several realms.
  */
 #include "base/error.h"
 #include "base/tests/test.h"
@@ -453,8 +453,8 @@ static void classic_bindings(void **state)
 	}
 }
 
-/* What breaks logs, formats and queries, in every sink that a name reaches: the lookup, the log,
- * the quota. */
+/* Names that break logs, formats and queries, in every place that a name reaches: the lookup, the
+ * log, the quota. */
 static void hostile_names(void **state)
 {
 	static const struct {

@@ -829,7 +829,7 @@ static void a_peer_that_comes_is_told_and_waits_for_30_seconds(void **state)
 	finish(t, &s);
 }
 
-/* Bob's allocation and a joined connection of his. */
+/* Bob's allocation and one of its joined connections. */
 static struct handle *bob_calls(struct tcp *t, struct stream *bob)
 {
 	struct handle *h;

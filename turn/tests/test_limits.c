@@ -282,7 +282,7 @@ static void reserve_within(struct world *w, struct host alice[3], struct host *b
 	assert_int_equal(host_allocate(&alice[0], NULL), 0);
 	assert_int_equal(host_refresh(&alice[0], 0), 0);
 	assert_int_equal(host_refresh(&alice[1], 0), 0);
-	/* somebody else takes it up: it is his */
+	/* another user claims it: it counts for them */
 	turn_quota_set_limits(w->quota, 2 * one[0], 3 * one[1], 3 * one[2]);
 	assert_int_equal(ask_pair(&alice[0], token), 0);
 	assert_int_equal(take_up(bob, token), 0);

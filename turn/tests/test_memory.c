@@ -35,8 +35,8 @@ static int ask(struct host *h, struct wire *m)
 	return host_reply_code(h);
 }
 
-/* What a client may hear while memory is short: success, silence, 508, or what follows of an
- * earlier failure (no nonce yet, no allocation, no half, a ticket of nothing). */
+/* The answers that a client may get while memory is short: success, silence, 508, or the result of
+ * an earlier failure (no nonce yet, no allocation, no half, an empty ticket). */
 static void tolerate(int code)
 {
 	static const int legal[] = {-1, 0, 508, 500, 401, 438, 437, 443, 400};

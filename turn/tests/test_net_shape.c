@@ -162,7 +162,7 @@ static void two_share_it(void **state)
 	srv_stop(&s);
 }
 
-/* A stream of a user that is at the limit leaves his datagrams room. */
+/* A stream of a user at the limit leaves room for the user's datagrams. */
 static void datagrams_go_on(void **state)
 {
 	struct data d;
@@ -197,7 +197,7 @@ static void datagrams_go_on(void **state)
 	srv_stop(&s);
 }
 
-/* What is over its limit can still be closed, from either end, and by the allocation's end. */
+/* A connection over its limit can still be closed, from either end, and by the allocation's end. */
 static void it_ends_while_it_waits(void **state)
 {
 	struct data d;

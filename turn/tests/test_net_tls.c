@@ -238,8 +238,7 @@ static unsigned segments(const struct talker *c)
 	return info.tcpi_data_segs_in;
 }
 
-/* What came in one turn of the loop, leaves in one segment; over TLS each in a record of its own.
- */
+/* Messages of one turn of the loop leave in one segment; over TLS each in its own record. */
 static void one_write_a_turn(void **state)
 {
 	struct talker c;
@@ -268,7 +267,7 @@ static void one_write_a_turn(void **state)
 	srv_stop(&s);
 }
 
-/* Who does not read loses whole messages, and the records are in step afterwards. */
+/* A client that does not read loses whole messages, and the records are in step afterwards. */
 static void tls_slow_reader(void **state)
 {
 	enum { PACKETS = 20000, SIZE = 1000, LAST = SIZE - 4 };
@@ -475,7 +474,7 @@ static void dtls_new_client(struct dtls_client *c, const char *alpn)
 	dtls_init(c, fd, &own, alpn);
 }
 
-/* What OpenSSL wants sent. */
+/* Sends OpenSSL's output. */
 static void dtls_out(struct dtls_client *c)
 {
 	uint8_t buf[16384];

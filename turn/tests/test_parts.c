@@ -151,8 +151,8 @@ static void a_nonce_opens_with_its_key_on_its_worker(void **state)
 	}
 }
 
-/* What was made before the last end on a 5-tuple is never taken there again, and hardly anything
- * that was made elsewhere is refused for it. */
+/* A nonce made before the last end on a 5-tuple is never accepted there again, and hardly any nonce
+ * made elsewhere is refused because of it. */
 static void generations(void **state)
 {
 	struct env *env = env_virtual_new(8);
@@ -349,7 +349,7 @@ static void a_reservation_ends_after_30_seconds(void **state)
 	pairs_end(&s);
 }
 
-/* Who was told of a port may still send to it: it rests, as long as there are others. */
+/* A peer that was told of a port may still send to it: it rests, as long as there are others. */
 static void ports_rest(void **state)
 {
 	struct env *env = env_virtual_new(5);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Thousands of random steps, valid and not, of several clients and peers on
- * virtual time. After each the world's invariants are checked, and that nobody
- * hears from whom he has no permission. TURNPIKE_SEED repeats a run.
+ * Thousands of random steps, valid and not, of several clients and peers on virtual time. After
+ * each step the test checks the world's invariants, and that no client gets data from a peer
+ * without a permission. TURNPIKE_SEED repeats a run.
  */
 #include "base/error.h"
 #include "base/tests/test.h"

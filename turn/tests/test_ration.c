@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What strangers get to hear: how much longer than what they sent, and how
- * often; and that it is their affair and not their neighbours'.
+ * The answers to strangers: how much longer than their requests they are, and how often they come;
+ * and that a flood affects its sender and not the neighbours.
  */
 #include "base/tests/test.h"
 #include "turn/tests/world.h"
@@ -71,7 +71,7 @@ static void reflection(void **state)
 				wire_add_fingerprint(&m);
 			f = factor_of(&w, &m, v6 ? "[2001:db8:1::5]:1" : "198.51.100.5:1",
 			              v6 ? SERVER6 : SERVER4, &challenge);
-			/* nobody who asks as he should gets nothing */
+			/* a client that asks at the allowed rate always gets an answer */
 			assert_true(f > 0 || method > W_CHANNEL_BIND);
 			/* a challenge is whole and rationed by its length, the rest is short */
 			assert_true(challenge || f <= 3);
@@ -144,7 +144,8 @@ static void a_prefix_has_its_ration(void **state)
 	                16 * 64);
 	/* the others of the /24, in whose names nobody spoke, are answered all the same */
 	assert_int_equal(count_answers(w, "198.51.101.201:9", 1, 3, W_ALLOCATE), 3);
-	/* who has a nonce hears of his mistakes; with the right key he does not notice at all */
+	/* a client with a nonce is told of its mistakes; with the right key it does not notice at
+	 * all */
 	assert_int_equal(host_permit(&h, "8.8.8.8:1"), 437);
 	h.password = "wrong";
 	assert_int_equal(host_allocate(&h, NULL), 401);
@@ -161,7 +162,7 @@ static void a_prefix_has_its_ration(void **state)
 	host_close(&h);
 }
 
-/* What goes to one address in a second is bounded in bytes: 100 count as one reply. */
+/* Replies to one address are limited in bytes per second: 100 count as one reply. */
 static void bytes_are_rationed(void **state)
 {
 	const char *realms[] = {"a", "turn.example.org", longest_realm()};
@@ -191,7 +192,7 @@ static void bytes_are_rationed(void **state)
 	}
 }
 
-/* However low the rate and long the reply: who has not asked of late is answered. */
+/* However low the rate and long the reply: a client that has not asked lately gets its answer. */
 static void the_lowest_rate_answers(void **state)
 {
 	struct world w;
@@ -238,7 +239,7 @@ static void count_message(void *ctx, const uint8_t *data, size_t len)
 	++*(int *)ctx;
 }
 
-/* Nothing is reflected over a connection: who has it is where he is. Only guesses are rationed. */
+/* A connection reflects nothing: its client is where it says. Only guesses are limited. */
 static void connections_are_not_rationed(void **state)
 {
 	static const struct turn_link_ops ops = {.send = count_message};

@@ -418,8 +418,8 @@ static struct two_ports *port_given_on(void)
 	return p;
 }
 
-/* What a channel, or a Send, to a relay of ours is for, ends with the allocation there: a foreign
- * program that gets the port neither hears it nor is heard. */
+/* A channel, or a Send, to a relay of ours ends with the allocation there: a foreign program that
+ * gets the port neither receives its data nor can send. */
 static void a_foreign_program_gets_nothing_of_a_relay_that_is_gone(void **state)
 {
 	struct two_ports *p = two_ports_new();
@@ -552,7 +552,7 @@ static void relays_for_a_stream(void **state)
 	world_stop(&w);
 }
 
-/* What is dropped has a name, also where the allocation is gone. */
+/* Every drop has a name, also when the allocation is gone. */
 static void send_drops_are_counted(void **state)
 {
 	struct call *c = call_new();

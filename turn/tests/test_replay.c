@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What somebody has captured and sends once more, byte for byte: from another
- * port or address, to another of ours, over a connection, and from the very
- * 5-tuple, while the allocation lives and after its end.
+ * Replays of captured requests, byte for byte: from another port or address, to another of ours,
+ * over a connection, and from the same 5-tuple, while the allocation lives and after its end.
  */
 #include "base/tests/test.h"
 #include "turn/tests/world.h"
@@ -200,7 +199,8 @@ static void over_connections(void **state)
 	over(s);
 }
 
-/* From the very 5-tuple: by who can write any sender, or has the NAT's port after the client. */
+/* From the same 5-tuple: by an attacker who can forge any sender, or who gets the NAT's port after
+ * the client. */
 static void a_repeated_allocate_makes_no_second_allocation(void **state)
 {
 	struct scene *s = begin(state);
@@ -257,7 +257,7 @@ static void nothing_is_good_after_an_end_without_a_refresh(void **state)
 	over(s);
 }
 
-/* Who goes on with the nonce of the allocation before hears 438 once. */
+/* A client that goes on with the nonce of the allocation before gets 438 once. */
 static void honest_clients_try_once_more(void **state)
 {
 	struct scene *s = begin(state);

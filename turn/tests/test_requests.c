@@ -543,8 +543,8 @@ static void an_even_port_comes_without_a_reservation_too(void **state)
 	host_close(&a);
 }
 
-/* What a relay has not bound may be some other program's of this host: a reservation opens no way
- * to it. */
+/* A port that a relay has not bound may belong to another program of this host: a reservation opens
+ * no way to it. */
 static void reserved_port_is_no_peer(void **state)
 {
 	struct host a, b;
@@ -701,8 +701,8 @@ static void revoked_users_lose_their_allocations(void **state)
 	host_close(&b);
 }
 
-/* Whose key was made from what is over goes, though he himself may stay: also who proved himself by
- * it only later, and not who did so by another since. */
+/* Allocations whose key's source has ended close, though the user may stay: also those that used
+ * the key only later, but not those that have used another since. */
 static void what_is_over_ends_its_allocations(void **state)
 {
 	struct world *w = world_begin(state);
@@ -731,7 +731,8 @@ static void what_is_over_ends_its_allocations(void **state)
 	host_close(&c);
 }
 
-/* The port of the pair that nobody came for is not lost with the user, nor his by its token. */
+/* The reserved port of a pair is not lost with its user, and its token does not give it back to
+ * them. */
 static void revoked_users_lose_their_reservations(void **state)
 {
 	struct world *w = world_begin(state);

@@ -220,8 +220,8 @@ static int keep_fetch(void *ctx, unsigned int worker, const struct turn_fetch *f
 	return 0;
 }
 
-/* A token opens the door, not what others have behind it: who sees somebody's ticket and has a
- * token of his own takes nothing with him, from this worker or another. */
+/* A token opens the door, but not other users' allocations: a client that sees another's ticket and
+ * has its own token takes nothing over, from this worker or another. */
 static void third_party_moves_its_own(void **state)
 {
 	static const struct turn_mobility_ops ops = {.fetch = keep_fetch};
@@ -261,7 +261,7 @@ static void third_party_moves_its_own(void **state)
 	assert_int_equal(ask_with(&b, W_REFRESH, "first", &other, other.mac_key, true, ticket), -1);
 	assert_int_equal(turn_give(w->turn, &f, &given), 441);
 	turn_take(w->second, f.ticket, NULL, 441);
-	/* it is still its owner's, who may take it along */
+	/* it still belongs to its owner, who may take it along */
 	assert_int_equal(ask(&a, W_CREATE_PERMISSION, "first", NULL, own.mac_key, true), 0);
 	assert_int_equal(ask_with(&b, W_REFRESH, "first", &own, own.mac_key, true, ticket), -1);
 	assert_int_equal(turn_give(w->turn, &f, &given), 0);
@@ -484,7 +484,7 @@ static void drain(void **state)
 			    wire_get(young.in.buf, young.in.len, ATTR_ALTERNATE_DOMAIN, &n));
 			assert_int_equal(turn_get_stats(w->turn)->replies_300, 2);
 		}
-		/* who is here goes on */
+		/* the running session goes on */
 		assert_int_equal(host_refresh(&old, 600), 0);
 		assert_int_equal(host_permit(&old, "8.8.8.8:1"), 0);
 		assert_int_equal(turn_allocations(w->turn), 1);

@@ -80,8 +80,8 @@ int host_reply_code(const struct host *h);
 
 /* Whole requests. All return the error code or 0. */
 int host_login(struct host *h); /* an Allocate that learns the nonce: 401 */
-/* With a nonce, and once more with the one that a 438 brings: who has had an allocation here hears
- * it. */
+/* With a nonce, and again with the one that a 438 brings: a client that has had an allocation here
+ * gets one. */
 int host_allocate(struct host *h, struct addr *relayed);
 int host_refresh(struct host *h, uint32_t lifetime_s);
 int host_permit(struct host *h, const char *peer);

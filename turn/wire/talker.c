@@ -324,7 +324,7 @@ int talker_ask(struct talker *t, struct wire *m)
 	return talker_say(t, m);
 }
 
-/* What a whole request says; 0 and NULL: nothing of it. */
+/* The content of a whole request; 0 and NULL leave a part out. */
 struct request {
 	uint16_t type, channel;
 	uint8_t protocol;

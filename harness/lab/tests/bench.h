@@ -58,7 +58,7 @@ void bench_open(struct bench *b, int n, enum lab_side side);
  * patience. */
 bool bench_ask(struct bench *b, int n, int64_t patience_ms, struct addr *mapped);
 
-/* What client n's address is on its own side. */
+/* Client n's address on its own side. */
 struct addr bench_local(struct bench *b, int n);
 
 /* Sends from client n to an address; true when client to got it. */

@@ -23,7 +23,7 @@
 
 #include <cmocka.h>
 
-/* What the inside tells the test: cmocka cannot assert across processes. */
+/* The inside's report to the test: cmocka cannot assert across processes. */
 struct inside {
 	int err[64];
 	struct why why[64];

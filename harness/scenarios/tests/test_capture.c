@@ -29,7 +29,7 @@
 #define PAYLOAD 1000
 #define PACKETS 40
 
-/* What the inside tells the test: cmocka cannot assert across processes. */
+/* The inside's report to the test: cmocka cannot assert across processes. */
 struct inside {
 	int err;
 	struct why why;

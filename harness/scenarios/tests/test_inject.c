@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What the page script sees of media, in a real browser and without a network.
+ * The page script's view of media, in a real browser and without a network.
  */
 #include "harness/browser/tests/page.h"
 #include "harness/scenarios/inject.h"

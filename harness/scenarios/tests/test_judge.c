@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What is judged beside a call's media, in real calls: signaling that loses
- * candidates, empty iceServers, a relay that leaks, a page that hogs its
- * thread, a server that is started again. And a good call is not accused.
+ * The judgements beside a call's media, in real calls: signaling that loses candidates, empty
+ * iceServers, a relay that leaks, a page that hogs its thread, a server that is started again. And
+ * a good call is not accused.
  */
 #include "base/clock.h"
 #include "harness/lab/contain.h"
@@ -153,7 +153,7 @@ static const struct judge_case {
 
 #define CASES (sizeof(cases) / sizeof(*cases))
 
-/* What the inside tells the test: cmocka cannot assert across processes. */
+/* The inside's report to the test: cmocka cannot assert across processes. */
 struct inside {
 	struct result result[CASES];
 	struct why why;
@@ -202,7 +202,7 @@ static void expect(const struct judge_case *c, const struct result *r)
 		print_message("%s: %s %.1f %s\n", c->name, r->measure[i].name, r->measure[i].value,
 		              r->measure[i].unit);
 	if (r->state == RESULT_INCONCLUSIVE) {
-		/* Nobody is accused on a machine that has no core for him. */
+		/* A machine without a free core accuses nothing. */
 		print_message("%s: not judged here\n", c->name);
 		return;
 	}

@@ -95,7 +95,7 @@ static void test_before_a_restart(void **state)
 	tells("freshen",
 	      "ask@0 change@0 young@299 ask@301 change@301 ask@310 change@310 left:0@310");
 	tells("refused", "ask@0 failed@0 waits@1 ask@3 failed@3 ask@6 change@6 left:0@6");
-	/* A restart waits 3 s, and who does not answer is not asked twice within 10. */
+	/* A restart waits 3 s, and a server that does not answer is not asked twice within 10. */
 	tells("hangs", "ask@0 failed@3 goes-on@3 failed@8 goes-on@8 ask@13 change@13 left:0@13");
 }
 

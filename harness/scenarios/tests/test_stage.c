@@ -26,7 +26,7 @@
 
 static char program[PATH_MAX]; /* of the server */
 
-/* What the inside tells the test: cmocka cannot assert across processes. */
+/* The inside's report to the test: cmocka cannot assert across processes. */
 struct inside {
 	struct result first, second;
 	struct why why;

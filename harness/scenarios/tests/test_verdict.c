@@ -568,7 +568,7 @@ static void test_black_frames_are_frames(void **state)
 	expect_one_failure("frames are decoded, and they are black");
 }
 
-/* Who has a core and does not paint does something else with it. */
+/* A page that has a core and does not paint uses it for something else. */
 static void test_a_page_that_hogs_its_thread(void **state)
 {
 	(void)state;

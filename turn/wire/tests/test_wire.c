@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What judges the server is judged here: the codec reads nothing past the end,
- * and the talker gets through challenges, losses and streams in pieces.
+ * Tests of the server's judges: the codec reads nothing past the end, and the talker gets through
+ * challenges, losses and streams in pieces.
  */
 #include "base/error.h"
 #include "base/tests/test.h"
