@@ -192,7 +192,7 @@ static void bad_input_is_refused(void **state)
 	json_decref(body);
 }
 
-/* Who may look, and he who has only a page's session of another account's. */
+/* Only an admin changes accounts: role user gets 403, no login 401. */
 static void admins_only(void **state)
 {
 	char cookie[COOKIE];
@@ -220,7 +220,7 @@ static void keeps_the_last_admin(void **state)
 
 #define CHANGE(current, new) "{\"current\":\"" current "\",\"password\":\"" new "\"}"
 
-/* By who knows it, of any role; the session goes on, all others end. */
+/* An account of any role may, if it knows the old one; this login goes on, all others end. */
 static void changes_ones_own(void **state)
 {
 	char cookie[COOKIE], other[COOKIE], again[COOKIE] = "";
