@@ -12,6 +12,8 @@
 #include <string.h>
 #include <time.h>
 
+#define LAST_S INT64_C(253402300799) /* 9999-12-31T23:59:59Z: RFC 3339 has no later one */
+
 const char *task_text(const struct admin_task *t, const char *name)
 {
 	return json_string_value(json_object_get(t->args, name));
@@ -87,6 +89,7 @@ const char *verb_time_text(int64_t at_ms, bool with_ms, char out[VERB_TIME_STRLE
 
 int verb_time_parse(const char *text, int64_t *at_ms)
 {
+	char again[VERB_TIME_STRLEN];
 	struct tm tm = {0};
 	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
 	int ms = 0, used = 0;
@@ -99,13 +102,16 @@ int verb_time_parse(const char *text, int64_t *at_ms)
 	if (!end || strcmp(end, "Z") != 0)
 		return -E_PARSE;
 	*at_ms = (int64_t)timegm(&tm) * 1000 + ms;
-	return 0;
+	/* strptime() also takes blanks, single digits and a 31st of February. */
+	return strcmp(verb_time_text(*at_ms, used > 0, again), text) ? -E_PARSE : 0;
 }
 
 json_t *json_time(int64_t at_s)
 {
 	char text[VERB_TIME_STRLEN];
 
+	if (at_s > LAST_S)
+		at_s = LAST_S; /* other issuers' credentials may end at any time */
 	return at_s ? json_string(verb_time_text(at_s * 1000, false, text)) : json_null();
 }
 
