@@ -80,15 +80,15 @@ static int ask(struct admin_client *c, const char *line, size_t len, struct admi
 	const struct admin_actor actor = {
 	    .name = c->actor, .role = STORE_ROLE_ADMIN, .on_host = true};
 	json_t *request = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
-	const char *verb = json_string_value(json_object_get(request, "verb"));
+	json_t *args = NULL;
+	const char *verb;
 	int r;
 
-	if (!verb)
+	if (json_unpack(request, "{s:s, s?o !}", "verb", &verb, "args", &args)) /* no others */
 		r = why_set(&out->why, -E_INVAL,
 		            "a request is a line {\"verb\":\"...\",\"args\":{...}}");
 	else
-		r = admin_call(c->socket->admin, &actor, verb, json_object_get(request, "args"),
-		               out);
+		r = admin_call(c->socket->admin, &actor, verb, args, out);
 	json_decref(request);
 	return r;
 }

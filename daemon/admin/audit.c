@@ -8,15 +8,20 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+struct page {
+	struct rows rows;
+	int64_t after; /* the number of the last act of the page before */
+};
+
 static int each(void *ctx, const struct store_audit *a)
 {
-	struct rows *rows = ctx;
+	struct page *page = ctx;
 	char key[24];
 
-	if (rows->after && a->id <= strtoll(rows->after, NULL, 10))
+	if (a->id <= page->after)
 		return 0;
 	snprintf(key, sizeof(key), "%" PRId64, a->id);
-	return rows_add(rows, key,
+	return rows_add(&page->rows, key,
 	                json_pack("{sI so ss ss ss}", "id", (json_int_t)a->id, "at",
 	                          json_time(a->at_s), "actor", a->actor, "act", a->act, "object",
 	                          a->object));
@@ -24,12 +29,20 @@ static int each(void *ctx, const struct store_audit *a)
 
 static int list(struct admin_task *t, struct why *why)
 {
-	struct rows rows;
-	int r = rows_begin(&rows, t, why);
+	int64_t last = task_number(t, "last", INT64_MAX);
+	struct page page = {.after = 0};
+	int r = rows_begin(&page.rows, t, why);
+	char *end = NULL;
 
+	if (!r && page.rows.after)
+		page.after = strtoll(page.rows.after, &end, 10);
+	if (!r && end && (*end || page.after < 1))
+		r = why_set(why, -E_PARSE, "audit: after is what the page before gave as its next");
+	if (!r && last < 1)
+		r = why_set(why, -E_PARSE, "audit: last is 1 or more");
 	if (!r)
-		r = store_audit_list(t->store, task_number(t, "last", 0), each, &rows, why);
-	return rows_done(&rows, t, r, "audit", why);
+		r = store_audit_list(t->store, last, each, &page, why);
+	return rows_done(&page.rows, t, r, "audit", why);
 }
 
 const struct verb audit_verbs[] = {

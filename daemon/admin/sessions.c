@@ -13,6 +13,8 @@
 #include <string.h>
 #include <time.h>
 
+#define NEXT_STRLEN 64
+
 struct row {
 	struct turn_session s;
 	char username[TURN_NAME_MAX];
@@ -104,9 +106,12 @@ static json_t *describe(const struct row *r)
 /* "123456.t0-1f": when the last of the page was born, and which it was. */
 static int parse_after(const char *after, struct turn_session_query *q, struct why *why)
 {
-	char id[TURN_SESSION_ID_STRLEN];
+	char id[TURN_SESSION_ID_STRLEN], again[NEXT_STRLEN] = "";
 
-	if (sscanf(after, "%" SCNu64 ".%19s", &q->before_ms, id) != 2 ||
+	if (sscanf(after, "%" SCNu64 ".%19s", &q->before_ms, id) == 2)
+		snprintf(again, sizeof(again), "%" PRIu64 ".%s", q->before_ms, id);
+	/* sscanf() also takes blanks, signs and what follows. */
+	if (strcmp(again, after) != 0 ||
 	    turn_session_id_parse(id, &q->before_worker, &q->before_number))
 		return why_set(why, -E_PARSE,
 		               "sessions: after is what the page before gave as its next");
@@ -114,7 +119,7 @@ static int parse_after(const char *after, struct turn_session_query *q, struct w
 }
 
 /* Makes one page of the workers' answers. next: "" on the last one. */
-static json_t *page(struct admin_task *t, struct ask *ask, size_t limit, char next[64])
+static json_t *page(struct admin_task *t, struct ask *ask, size_t limit, char next[NEXT_STRLEN])
 {
 	size_t n = 0, worker_n = t->admin->worker_n;
 	struct row **rows = calloc(worker_n * limit + 1, sizeof(struct row *));
@@ -137,14 +142,15 @@ static json_t *page(struct admin_task *t, struct ask *ask, size_t limit, char ne
 	if (n && more) {
 		const struct row *last = rows[(n < limit ? n : limit) - 1];
 
-		snprintf(next, 64, "%" PRIu64 ".%s", last->s.created_ms, last->s.id);
+		snprintf(next, NEXT_STRLEN, "%" PRIu64 ".%s", last->s.created_ms, last->s.id);
 	}
 	free(rows);
 	return result;
 }
 
 /* NULL: no memory. */
-static json_t *ask_for(struct admin_task *t, struct question *q, char next[64], bool *complete)
+static json_t *ask_for(struct admin_task *t, struct question *q, char next[NEXT_STRLEN],
+                       bool *complete)
 {
 	struct ask *ask = ask_new(t->admin->worker_n, q, sizeof(*q),
 	                          sizeof(struct answer) + q->max * sizeof(struct row));
@@ -166,7 +172,7 @@ static int list(struct admin_task *t, struct why *why)
 	int64_t limit = task_number(t, "limit", VERB_PAGE_DEFAULT);
 	const char *after = task_text(t, "after"), *user = task_text(t, "user");
 	bool complete = false;
-	char next[64];
+	char next[NEXT_STRLEN];
 	json_t *found;
 
 	if (limit < 1 || limit > VERB_PAGE_MAX)
@@ -190,7 +196,7 @@ json_t *sessions_of_secret(struct admin_task *t, int64_t id)
 	struct question q = {.query = {.before_ms = UINT64_MAX, .key_source = id},
 	                     .max = VERB_PAGE_DEFAULT};
 	bool complete;
-	char next[64];
+	char next[NEXT_STRLEN];
 
 	return ask_for(t, &q, next, &complete);
 }

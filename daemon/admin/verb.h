@@ -12,6 +12,7 @@
 #define DAEMON_VERB_H
 
 #include "daemon/admin/admin.h"
+#include "store/name.h"
 
 #define VERB_ARGS_MAX     6
 #define VERB_PAGE_DEFAULT 100
@@ -189,7 +190,8 @@ void task_audit(struct admin_task *t, const char *act, const char *object);
 int task_password(const struct admin_task *t, char made[STORE_PASSWORD_STRLEN],
                   const char **password, struct why *why);
 
-/* New values for an answer: text of any bytes in its printable form (text.h), times; null for 0. */
+/* New values for an answer: text of any bytes in its printable form (text.h), times; null for 0. A
+ * time after the year 9999 is its last second. */
 json_t *json_shown(const char *text, size_t len);
 json_t *json_time(int64_t at_s);
 json_t *json_time_ms(int64_t at_ms);
@@ -200,7 +202,7 @@ struct rows {
 	const char *after; /* the key that the page begins after, or NULL */
 	int64_t limit;     /* 0: none */
 	bool more;
-	char last[600]; /* the key of the last row */
+	char last[REALM_MAX_LEN + NAME_MAX_LEN + 2]; /* the key of the last row */
 };
 
 /* From the arguments limit and after. */
