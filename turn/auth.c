@@ -414,7 +414,7 @@ bool turn_holder_is_alive(const struct turn *t, const struct turn_holder *h)
 
 	if (h->third_party)
 		return t->conf.oauth && turn_oauth_has(t->conf.oauth, h->key_source);
-	return t->auth->alive(t->auth_ctx, &session);
+	return !t->auth->alive || t->auth->alive(t->auth_ctx, &session);
 }
 
 struct turn_holder turn_holder_of(const struct turn_alloc *a)

@@ -3,11 +3,9 @@
  * Both environments behind the same checks: one on real sockets, one on
  * virtual time.
  */
-#include "base/env_libevent.h"
-#include "base/env_virtual.h"
+#include "base/tests/either.h"
 #include "base/tests/test.h"
 
-#include <event2/event.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -29,19 +27,7 @@ struct world {
 
 static void run(struct world *w, uint64_t ms)
 {
-	uint64_t until = env_now_ms(w->env) + ms;
-
-	if (!w->base) {
-		env_virtual_run(w->env, ms);
-		return;
-	}
-	while (env_now_ms(w->env) < until) {
-		struct timeval tick = {.tv_usec = 1000};
-
-		event_base_loopexit(w->base, &tick);
-		event_base_loop(w->base, EVLOOP_ONCE);
-		env_libevent_flush(w->env);
-	}
+	either_run(w->env, w->base, ms);
 }
 
 /* Echoes in place, with a byte put in front, as a relay does with its header. */

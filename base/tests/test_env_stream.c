@@ -3,12 +3,10 @@
  * Streams of both environments behind the same checks; and what only virtual
  * time can show: cuts, delays, resets.
  */
-#include "base/env_libevent.h"
-#include "base/env_virtual.h"
 #include "base/error.h"
+#include "base/tests/either.h"
 #include "base/tests/test.h"
 
-#include <event2/event.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -49,18 +47,7 @@ static const struct env_virtual_wire wire = {.joins = joins};
 
 static void run(struct world *w, uint64_t ms)
 {
-	uint64_t until = env_now_ms(w->env) + ms;
-
-	if (!w->base) {
-		env_virtual_run(w->env, ms);
-		return;
-	}
-	while (env_now_ms(w->env) < until) {
-		struct timeval tick = {.tv_usec = 1000};
-
-		event_base_loopexit(w->base, &tick);
-		event_base_loop(w->base, EVLOOP_ONCE);
-	}
+	either_run(w->env, w->base, ms);
 }
 
 /* Until it is so, with time to spare. */

@@ -175,18 +175,7 @@ static void on_greedy_event(void *arg, struct tc *tc, enum tc_event event)
 	a->greedy_refused += event == TC_FAILED && tc_code(tc) == 486;
 }
 
-static void on_greedy_data(void *arg, struct tc *tc, struct ep peer, bool relayed,
-                           const uint8_t *data, size_t len)
-{
-	(void)arg;
-	(void)tc;
-	(void)peer;
-	(void)relayed;
-	(void)data;
-	(void)len;
-}
-
-static const struct tc_user greedy_user = {.event = on_greedy_event, .data = on_greedy_data};
+static const struct tc_user greedy_user = {.event = on_greedy_event};
 
 void agent_be_greedy(struct agent *a)
 {

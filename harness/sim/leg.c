@@ -4,6 +4,7 @@
  */
 #include "harness/sim/leg.h"
 
+#include "base/bytes.h"
 #include "harness/sim/net.h"
 #include "harness/sim/turn_client.h"
 
@@ -82,19 +83,6 @@ static bool is_relay(struct ep e)
 	return e.ip >> 24 == sim_net_node_ip(0) >> 24;
 }
 
-static void put32(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 24);
-	p[1] = (uint8_t)(v >> 16);
-	p[2] = (uint8_t)(v >> 8);
-	p[3] = (uint8_t)v;
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
 /* Byte i of the sender's packet n. */
 static uint8_t filler(uint32_t sender, uint32_t n, size_t i)
 {
@@ -106,10 +94,10 @@ static void send_packet(struct leg *l, enum kind kind, struct ep to, bool relaye
 {
 	uint8_t p[1200] = {0x90, (uint8_t)kind};
 
-	put32(p + 2, l->call->number);
-	put32(p + 6, l->agent->number);
-	put32(p + 10, l->gen);
-	put32(p + 14, n);
+	bytes_put32(p + 2, l->call->number);
+	bytes_put32(p + 6, l->agent->number);
+	bytes_put32(p + 10, l->gen);
+	bytes_put32(p + 14, n);
 	p[18] = nominated;
 	for (size_t i = HEAD_LEN; i < len; i++)
 		p[i] = filler(l->agent->number, n, i);
@@ -277,7 +265,7 @@ static void on_answer(struct leg *l, struct ep peer, bool relayed, uint32_t n, b
 
 static void on_media(struct leg *l, const uint8_t *data, size_t len)
 {
-	uint32_t sender = get32(data + 6), n = get32(data + 14);
+	uint32_t sender = bytes_get32(data + 6), n = bytes_get32(data + 14);
 	bool same = true;
 
 	for (size_t i = HEAD_LEN; same && i < len; i++)
@@ -296,11 +284,11 @@ static void on_data(void *arg, struct tc *tc, struct ep peer, bool relayed, cons
 	(void)tc;
 	if (len < HEAD_LEN || data[0] != 0x90)
 		return;
-	sim_check(sim_of(l), SIM_PEER, get32(data + 6) != l->agent->number, l->call->number,
+	sim_check(sim_of(l), SIM_PEER, bytes_get32(data + 6) != l->agent->number, l->call->number,
 	          "a packet came back to its sender");
-	if (get32(data + 2) != l->call->number || get32(data + 10) != l->gen)
+	if (bytes_get32(data + 2) != l->call->number || bytes_get32(data + 10) != l->gen)
 		return; /* of another call, by an address used again; or of before a restart */
-	n = get32(data + 14);
+	n = bytes_get32(data + 14);
 	if (data[1] == CHECK)
 		on_check(l, peer, relayed, n, data[18]);
 	else if (data[1] == ANSWER)

@@ -36,14 +36,7 @@ static int keys(void *ctx, const struct turn_auth_query *q, struct turn_auth_ans
 	return 0;
 }
 
-static bool alive(void *ctx, const struct turn_auth_session *session)
-{
-	(void)ctx;
-	(void)session;
-	return true;
-}
-
-static const struct turn_auth_ops auth = {.keys = keys, .alive = alive};
+static const struct turn_auth_ops auth = {.keys = keys};
 
 /* As the daemon's greeter hands over what has said its first byte. */
 static void on_accept(void *arg, int fd, const struct addr *from)

@@ -4,6 +4,8 @@
  */
 #include "harness/sim/sim.h"
 
+#include "base/bytes.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -126,23 +128,18 @@ bool sim_check(struct sim *s, enum sim_invariant i, bool holds, uint32_t call, c
 	return false;
 }
 
-static uint32_t get32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
 uint32_t sim_call_of(const uint8_t *data, size_t len)
 {
 	size_t n;
 
 	if (len >= 20 && data[0] < 4) {
 		if (wire_type(data) != W_DATA)
-			return get32(data + 8); /* the transaction ID */
+			return bytes_get32(data + 8); /* the transaction ID */
 		data = wire_get(data, len, ATTR_DATA, &n);
 		len = data ? n : 0;
 	} else if (wire_is_channel_data(data, len)) {
 		data += 4;
 		len -= 4;
 	}
-	return len >= 6 && data[0] == 0x90 ? get32(data + 2) : 0;
+	return len >= 6 && data[0] == 0x90 ? bytes_get32(data + 2) : 0;
 }

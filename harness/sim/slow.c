@@ -4,6 +4,7 @@
  */
 #include "harness/sim/slow.h"
 
+#include "base/bytes.h"
 #include "harness/sim/net.h"
 #include "harness/sim/turn_client.h"
 
@@ -83,14 +84,10 @@ static const struct tc_user user = {.event = on_event, .data = on_data};
 /* Peers of the simulation write 0x90 and the call's number. */
 static void flood(struct slow *w)
 {
-	uint8_t p[1200] = {0x90,
-	                   0,
-	                   (uint8_t)(w->call >> 24),
-	                   (uint8_t)(w->call >> 16),
-	                   (uint8_t)(w->call >> 8),
-	                   (uint8_t)w->call};
+	uint8_t p[1200] = {0x90};
 	struct addr to = ep_addr(tc_relayed(w->tc));
 
+	bytes_put32(p + 2, w->call);
 	env_udp_send(w->peer, &to, p, FLOOD_LEAN + w->sent * 37 % (sizeof(p) - FLOOD_LEAN));
 	w->sent++;
 }

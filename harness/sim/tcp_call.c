@@ -471,19 +471,7 @@ static void on_event(void *arg, struct tc *tc, enum tc_event event)
 	env_timer_set(t->timer, READY_MS);
 }
 
-static void on_data(void *arg, struct tc *tc, struct ep peer, bool relayed, const uint8_t *data,
-                    size_t len)
-{
-	(void)arg;
-	(void)tc;
-	(void)peer;
-	(void)relayed;
-	(void)data;
-	(void)len;
-}
-
-static const struct tc_user user = {
-    .event = on_event, .data = on_data, .connection = on_connection};
+static const struct tc_user user = {.event = on_event, .connection = on_connection};
 
 void tcp_call_start(struct agent *a)
 {

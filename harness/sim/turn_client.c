@@ -4,6 +4,7 @@
  */
 #include "harness/sim/turn_client_internal.h"
 
+#include "base/bytes.h"
 #include "harness/sim/agent.h"
 #include "harness/sim/net.h"
 #include "harness/sim/node.h"
@@ -64,23 +65,15 @@ static void add_peer(struct wire *m, struct ep peer)
 	wire_add_xor_addr(m, ATTR_XOR_PEER_ADDRESS, &a);
 }
 
-static void put32(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 24);
-	p[1] = (uint8_t)(v >> 16);
-	p[2] = (uint8_t)(v >> 8);
-	p[3] = (uint8_t)v;
-}
-
 /* Starts a message whose transaction ID names its client. */
 static struct wire *start(struct tc *tc, uint16_t type)
 {
 	struct wire *m = &tc->sim->wire;
 
 	wire_start(m, type, 0);
-	put32(m->buf + 8, tc->options.call);
-	put32(m->buf + 12, tc->options.agent);
-	put32(m->buf + 16, ++tc->tids);
+	bytes_put32(m->buf + 8, tc->options.call);
+	bytes_put32(m->buf + 12, tc->options.agent);
+	bytes_put32(m->buf + 16, ++tc->tids);
 	return m;
 }
 

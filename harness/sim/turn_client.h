@@ -25,7 +25,7 @@ struct tc_user {
 	/* May close the client. */
 	void (*event)(void *arg, struct tc *tc, enum tc_event event);
 	/* Data that are neither STUN nor ChannelData; peer: their source; relayed: through the
-	 * allocation. */
+	 * allocation. NULL: they are dropped. */
 	void (*data)(void *arg, struct tc *tc, struct ep peer, bool relayed, const uint8_t *data,
 	             size_t len);
 	/* A TCP allocation's connection with a peer, made or accepted, has this id; 0: it could

@@ -2,6 +2,7 @@
  *
  * The TURN client's input: answers, and data from peers.
  */
+#include "base/bytes.h"
 #include "harness/sim/agent.h"
 #include "harness/sim/turn_client_internal.h"
 
@@ -125,14 +126,20 @@ static void on_reply(struct tc *tc, const uint8_t *m, size_t len)
 		on_success(tc, &was, m, len);
 }
 
+static void tell_data(struct tc *tc, struct ep peer, bool relayed, const uint8_t *data, size_t len)
+{
+	if (tc->user && tc->user->data)
+		tc->user->data(tc->arg, tc, peer, relayed, data, len);
+}
+
 static void on_data_indication(struct tc *tc, const uint8_t *m, size_t len)
 {
 	struct addr peer;
 	size_t n;
 	const uint8_t *data = wire_get(m, len, ATTR_DATA, &n);
 
-	if (tc->user && data && wire_get_xor_addr(m, len, ATTR_XOR_PEER_ADDRESS, &peer))
-		tc->user->data(tc->arg, tc, ep_of(&peer), true, data, n);
+	if (data && wire_get_xor_addr(m, len, ATTR_XOR_PEER_ADDRESS, &peer))
+		tell_data(tc, ep_of(&peer), true, data, n);
 }
 
 static void on_attempt(struct tc *tc, const uint8_t *m, size_t len)
@@ -145,10 +152,10 @@ static void on_attempt(struct tc *tc, const uint8_t *m, size_t len)
 
 static void on_channel_data(struct tc *tc, const uint8_t *m, size_t len)
 {
-	size_t i = (size_t)(m[0] << 8 | m[1]) - CHANNEL_FIRST, n = (size_t)(m[2] << 8 | m[3]);
+	size_t i = bytes_get16(m) - (size_t)CHANNEL_FIRST, n = bytes_get16(m + 2);
 
-	if (tc->user && i < tc->chan_n && n <= len - 4)
-		tc->user->data(tc->arg, tc, tc->chan[i].peer, true, m + 4, n);
+	if (i < tc->chan_n && n <= len - 4)
+		tell_data(tc, tc->chan[i].peer, true, m + 4, n);
 }
 
 static void on_datagram(struct tc *tc, const struct datagram *d)
@@ -162,8 +169,8 @@ static void on_datagram(struct tc *tc, const struct datagram *d)
 			on_reply(tc, d->data, d->len);
 	} else if (wire_is_channel_data(d->data, d->len)) {
 		on_channel_data(tc, d->data, d->len);
-	} else if (tc->user) {
-		tc->user->data(tc->arg, tc, ep_of(&d->peer), false, d->data, d->len);
+	} else {
+		tell_data(tc, ep_of(&d->peer), false, d->data, d->len);
 	}
 }
 

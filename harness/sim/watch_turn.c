@@ -2,6 +2,7 @@
  *
  * The ledger of a TURN node: what it owes each datagram (RFC 8656).
  */
+#include "base/bytes.h"
 #include "harness/sim/ledger.h"
 #include "harness/sim/node.h"
 #include "harness/sim/watch.h"
@@ -41,11 +42,6 @@ struct watch_node {
 	uint64_t packets[OUT_DROP + 1], bytes[OUT_DROP + 1];
 	uint8_t data[WATCH_PACKET_MAX];
 };
-
-static uint16_t get16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
 
 struct watch_node *watch_node_new(struct sim *s, struct node *node)
 {
@@ -121,11 +117,11 @@ static bool leads_on(struct watch_node *w, const struct acc_chan *c)
 static void expect_channel_data(struct watch_node *w)
 {
 	struct acc_alloc *a = ledger_by_client(w->ledger, w->from);
-	struct acc_chan *c = a ? ledger_chan(a, get16(w->data)) : NULL;
+	struct acc_chan *c = a ? ledger_chan(a, bytes_get16(w->data)) : NULL;
 	bool live = a && a->expires_ms > sim_now(w->sim);
 
 	w->payload_at = CHANNEL_HEADER;
-	w->payload_len = get16(w->data + 2);
+	w->payload_len = bytes_get16(w->data + 2);
 	if (!live || !c || !leads_on(w, c))
 		expect_drop(w, a && !live ? SIM_LIFETIME : SIM_CHANNEL,
 		            COUNTER_OF(unbound_channel_drops));
@@ -257,16 +253,17 @@ static void check_to_client(struct watch_node *w, const struct watch_sent *sent)
 	struct ep peer = {0, 0, 0};
 
 	if (w->channel) {
-		sim_check(w->sim, SIM_CHANNEL, get16(sent->data) == w->channel, w->call,
+		sim_check(w->sim, SIM_CHANNEL, bytes_get16(sent->data) == w->channel, w->call,
 		          "data of a bound peer came as 0x%04x instead of channel 0x%04x",
-		          get16(sent->data), w->channel);
+		          bytes_get16(sent->data), w->channel);
 		if (len >= w->payload_len && len < w->payload_len + 4)
 			len = w->payload_len; /* padded, over a stream */
-		if (get16(sent->data + 2) != w->payload_len)
+		if (bytes_get16(sent->data + 2) != w->payload_len)
 			len = 0;
 	} else {
 		sim_check(w->sim, SIM_CHANNEL, wire_type(sent->data) == W_DATA, w->call,
-		          "data of a peer without a channel came as 0x%04x", get16(sent->data));
+		          "data of a peer without a channel came as 0x%04x",
+		          bytes_get16(sent->data));
 		data = wire_get(sent->data, sent->len, ATTR_DATA, &len);
 		sim_check(w->sim, SIM_PEER,
 		          get_peer(sent->data, sent->len, &peer) && ep_equal(peer, w->peer),

@@ -47,14 +47,7 @@ static int keys(void *ctx, const struct turn_auth_query *q, struct turn_auth_ans
 	return 0;
 }
 
-static bool alive(void *ctx, const struct turn_auth_session *session)
-{
-	(void)ctx;
-	(void)session;
-	return true;
-}
-
-static const struct turn_auth_ops auth = {.keys = keys, .alive = alive};
+static const struct turn_auth_ops auth = {.keys = keys};
 
 static void on_http(void *ctx, int fd, const struct net_client *from)
 {
