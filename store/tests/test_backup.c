@@ -13,7 +13,7 @@
 #include "store/backup.h"
 #include "store/internal.h"
 #include "store/snapshot.h"
-#include "store/tests/tmpdir.h"
+#include "store/tests/fixture.h"
 
 #include <fcntl.h>
 #include <glob.h>
@@ -33,32 +33,13 @@ static const struct old {
     {"schema2.db", "turnpike.db.v2.bak", "tp_cfxVemkgv8JqPO2jIbBqddn4I07cSKGdaUSV-QwwOnk", 2},
 };
 
-struct fixture {
-	char dir[64], db[96], copy[96], kept[256];
-	struct store *store;
-	struct why why;
-};
-
 static int setup(void **state)
 {
-	struct fixture *f = calloc(1, sizeof(*f));
+	struct fixture *f = fixture_new();
 
-	tmpdir_make(f->dir);
-	snprintf(f->db, sizeof(f->db), "%s/turnpike.db", f->dir);
-	snprintf(f->copy, sizeof(f->copy), "%s/copy", f->dir);
 	assert_int_equal(store_open(f->dir, NULL, &f->store, &f->why), 0);
 	assert_int_equal(store_user_add(f->store, "r", "alice", "pw", &f->why), 0);
 	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	store_close(f->store);
-	tmpdir_remove(f->dir);
-	free(f);
 	return 0;
 }
 
@@ -177,22 +158,22 @@ static void test_restore(void **state)
 	assert_int_equal(store_user_del(f->store, "r", "alice", &f->why), 0);
 	/* Not under the feet of somebody. */
 	assert_int_equal(
-	    store_restore(f->dir, f->copy, "tester", f->kept, sizeof(f->kept), &f->why), -E_IN_USE);
+	    store_restore(f->dir, f->copy, "tester", f->text, sizeof(f->text), &f->why), -E_IN_USE);
 	assert_non_null(strstr(f->why.text, "stop it first"));
 	close_store(f);
 	assert_false(has_user(f->dir, "r", "alice"));
 	assert_int_equal(
-	    store_restore(f->dir, f->copy, "tester", f->kept, sizeof(f->kept), &f->why), 0);
+	    store_restore(f->dir, f->copy, "tester", f->text, sizeof(f->text), &f->why), 0);
 	assert_true(has_user(f->dir, "r", "alice"));
 	/* The old file is kept, whole. */
-	assert_int_equal(access(f->kept, F_OK), 0);
+	assert_int_equal(access(f->text, F_OK), 0);
 	assert_int_equal(store_open(f->dir, NULL, &f->store, &f->why), 0);
 	assert_int_equal(store_audit_list(f->store, 0, find_restore, &restores, &f->why), 0);
 	assert_int_equal(restores, 1);
 	close_store(f);
-	assert_int_equal(rename(f->kept, f->copy), 0);
+	assert_int_equal(rename(f->text, f->copy), 0);
 	assert_int_equal(
-	    store_restore(f->dir, f->copy, "tester", f->kept, sizeof(f->kept), &f->why), 0);
+	    store_restore(f->dir, f->copy, "tester", f->text, sizeof(f->text), &f->why), 0);
 	assert_false(has_user(f->dir, "r", "alice"));
 }
 
@@ -204,26 +185,26 @@ static void test_restore_refuses(void **state)
 
 	assert_int_equal(store_backup(f->store, f->copy, &f->why), 0);
 	close_store(f);
-	assert_int_equal(store_restore(f->dir, "/nowhere", "t", f->kept, sizeof(f->kept), &f->why),
+	assert_int_equal(store_restore(f->dir, "/nowhere", "t", f->text, sizeof(f->text), &f->why),
 	                 -E_NOTFOUND);
 	snprintf(foreign, sizeof(foreign), "%s/foreign", f->dir);
 	assert_int_equal(sqlite3_open(foreign, &db), SQLITE_OK);
 	sqlite3_exec(db, "CREATE TABLE recipes (a)", NULL, NULL, NULL);
 	sqlite3_close(db);
-	assert_int_equal(store_restore(f->dir, foreign, "t", f->kept, sizeof(f->kept), &f->why),
+	assert_int_equal(store_restore(f->dir, foreign, "t", f->text, sizeof(f->text), &f->why),
 	                 -E_INVAL);
 	copy_file(f->copy, foreign);
 	assert_int_equal(sqlite3_open(foreign, &db), SQLITE_OK);
 	sqlite3_exec(db, "PRAGMA user_version = 99", NULL, NULL, NULL);
 	sqlite3_close(db);
-	assert_int_equal(store_restore(f->dir, foreign, "t", f->kept, sizeof(f->kept), &f->why),
+	assert_int_equal(store_restore(f->dir, foreign, "t", f->text, sizeof(f->text), &f->why),
 	                 -E_SCHEMA);
 	copy_file(f->copy, foreign);
 	overwrite(foreign, 4096L * 3);
-	assert_int_equal(store_restore(f->dir, foreign, "t", f->kept, sizeof(f->kept), &f->why),
+	assert_int_equal(store_restore(f->dir, foreign, "t", f->text, sizeof(f->text), &f->why),
 	                 -E_CORRUPT);
 	overwrite(foreign, 0);
-	assert_int_equal(store_restore(f->dir, foreign, "t", f->kept, sizeof(f->kept), &f->why),
+	assert_int_equal(store_restore(f->dir, foreign, "t", f->text, sizeof(f->text), &f->why),
 	                 -E_CORRUPT);
 	/* and what is there was not touched */
 	assert_true(has_user(f->dir, "r", "alice"));
@@ -241,9 +222,9 @@ static void test_restore_over_a_damaged_store(void **state)
 	close_store(f);
 	overwrite(f->db, 0);
 	assert_int_equal(store_open(f->dir, NULL, &s, &f->why), -E_CORRUPT);
-	assert_int_equal(store_restore(f->dir, f->copy, "t", f->kept, sizeof(f->kept), &f->why), 0);
+	assert_int_equal(store_restore(f->dir, f->copy, "t", f->text, sizeof(f->text), &f->why), 0);
 	assert_true(has_user(f->dir, "r", "alice"));
-	assert_int_equal(access(f->kept, F_OK), 0);
+	assert_int_equal(access(f->text, F_OK), 0);
 }
 
 /* Killed anywhere, one of the two is in place, and whole. */
@@ -260,7 +241,7 @@ static void test_restore_killed(void **state)
 
 		if (!pid) {
 			for (;;)
-				store_restore(f->dir, f->copy, "t", f->kept, sizeof(f->kept), NULL);
+				store_restore(f->dir, f->copy, "t", f->text, sizeof(f->text), NULL);
 		}
 		usleep(
 		    (useconds_t)(1000 + 1700 * round)); /* killed at another point in every round */
@@ -351,7 +332,7 @@ static void check_former_schema(struct fixture *f, const struct old *old)
 
 	/* The backup beside it is the old file, and can be restored, too. */
 	snprintf(path, sizeof(path), "%s/%s", dir, old->backup);
-	assert_int_equal(store_restore(dir, path, "t", f->kept, sizeof(f->kept), &f->why), 0);
+	assert_int_equal(store_restore(dir, path, "t", f->text, sizeof(f->text), &f->why), 0);
 	assert_true(has_user(dir, "turnpike", "alice"));
 }
 
@@ -361,7 +342,7 @@ static void test_former_schemas(void **state)
 		check_former_schema(*state, &olds[i]);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, fixture_teardown)
 
 int main(void)
 {

@@ -11,7 +11,7 @@
 
 #include "store/internal.h"
 #include "store/snapshot.h"
-#include "store/tests/tmpdir.h"
+#include "store/tests/fixture.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -21,27 +21,9 @@
 #include <time.h>
 #include <unistd.h>
 
-struct fixture {
-	char dir[64], db[96];
-	struct why why;
-};
-
 static int setup(void **state)
 {
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	tmpdir_make(f->dir);
-	snprintf(f->db, sizeof(f->db), "%s/turnpike.db", f->dir);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	tmpdir_remove(f->dir);
-	free(f);
+	*state = fixture_new();
 	return 0;
 }
 
@@ -502,7 +484,7 @@ static void test_empty_file_is_filled(void **state)
 	assert_int_equal(count_users(f->dir), 0);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, fixture_teardown)
 
 int main(void)
 {

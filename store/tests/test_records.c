@@ -13,18 +13,11 @@
 #include "store/audit.h"
 #include "store/revoke.h"
 #include "store/snapshot.h"
-#include "store/tests/tmpdir.h"
+#include "store/tests/fixture.h"
 #include "store/usage.h"
 
 #include <string.h>
 #include <time.h>
-
-struct fixture {
-	char dir[64];
-	struct store *store;
-	struct why why;
-	char list[4096];
-};
 
 static int64_t now_s;
 
@@ -37,23 +30,12 @@ static int64_t test_now(void *ctx)
 static int setup(void **state)
 {
 	static const struct store_options options = {.now_s = test_now};
-	struct fixture *f = calloc(1, sizeof(*f));
+	struct fixture *f = fixture_new();
 
 	now_s = 1795326215;
-	tmpdir_make(f->dir);
 	assert_int_equal(store_open(f->dir, &options, &f->store, &f->why), 0);
 	store_set_actor(f->store, "tester");
 	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	store_close(f->store);
-	tmpdir_remove(f->dir);
-	free(f);
 	return 0;
 }
 
@@ -161,7 +143,7 @@ static int list_token(void *ctx, const struct store_token *t)
 	struct fixture *f = ctx;
 	char scopes[STORE_SCOPES_STRLEN];
 
-	sprintf(f->list + strlen(f->list), "%lld %s %lld %lld;", (long long)t->id,
+	sprintf(f->text + strlen(f->text), "%lld %s %lld %lld;", (long long)t->id,
 	        store_scopes_text(t->scopes, scopes), (long long)t->expires_at_s,
 	        (long long)t->last_used_at_s);
 	return 0;
@@ -199,7 +181,7 @@ static void test_tokens(void **state)
 	assert_false(changed(f)); /* a use changes no snapshot */
 	OK(store_token_used(f->store, 1, now_s + STORE_LAST_USED_S - 1, &f->why));
 	OK(store_token_list(f->store, list_token, f, &f->why));
-	assert_string_equal(f->list, "1 admin 0 1795326215;2 issue 1795326265 0;");
+	assert_string_equal(f->text, "1 admin 0 1795326215;2 issue 1795326265 0;");
 	now_s += 50;
 	assert_true(changed(f));
 }
@@ -208,7 +190,7 @@ static int list_account(void *ctx, const struct store_account *a)
 {
 	struct fixture *f = ctx;
 
-	sprintf(f->list + strlen(f->list), "%s %s %lld %lld;", a->name, store_role_text(a->role),
+	sprintf(f->text + strlen(f->text), "%s %s %lld %lld;", a->name, store_role_text(a->role),
 	        (long long)a->created_at_s, (long long)a->password_at_s);
 	return 0;
 }
@@ -251,7 +233,7 @@ static void test_accounts(void **state)
 	OK(store_account_get(f->store, "ann", &role, &at_s, &f->why));
 	assert_int_equal(at_s, now_s);
 	OK(store_account_list(f->store, list_account, f, &f->why));
-	assert_string_equal(f->list, "ann admin 1795326215 1795326220;");
+	assert_string_equal(f->text, "ann admin 1795326215 1795326220;");
 	/* Within one second, too, the one before is another. */
 	OK(store_account_set_password(f->store, "ann", "battery stable", &f->why));
 	OK(store_account_get(f->store, "ann", &role, &at_s, &f->why));
@@ -276,7 +258,7 @@ static void test_last_admin(void **state)
 	OK(store_account_del(f->store, "ann", true, &f->why));
 	FAILS(store_account_del(f->store, "eve", true, &f->why), E_LIMIT);
 	OK(store_account_list(f->store, list_account, f, &f->why));
-	assert_memory_equal(f->list, "eve admin ", 10);
+	assert_memory_equal(f->text, "eve admin ", 10);
 	OK(store_account_del(f->store, "eve", false, &f->why));
 }
 
@@ -311,7 +293,7 @@ static int list_revocation(void *ctx, const struct store_revocation *r)
 {
 	struct fixture *f = ctx;
 
-	sprintf(f->list + strlen(f->list), "%s %s;",
+	sprintf(f->text + strlen(f->text), "%s %s;",
 	        r->what == STORE_REVOKED_USER ? "user" : "credential", r->name);
 	return 0;
 }
@@ -373,7 +355,7 @@ static void what_a_revoked_user_is_issued_again_opens(void **state)
 	OK(store_revoke_credential(f->store, "1795326500:bob", &f->why));
 	assert_true(revoked(f, "1795326500:bob"));
 	OK(store_revocation_list(f->store, list_revocation, f, &f->why));
-	assert_string_equal(f->list, "user bob;credential 1795326500:bob;");
+	assert_string_equal(f->text, "user bob;credential 1795326500:bob;");
 }
 
 static void to_unrevoke_a_user_enables_no_password(void **state)
@@ -395,7 +377,7 @@ static int list_usage(void *ctx, const struct store_usage *u)
 	struct fixture *f = ctx;
 	char day[USAGE_DAY_STRLEN];
 
-	sprintf(f->list + strlen(f->list), "%s %s %lld/%lld/%lld %lld %lld %lld;",
+	sprintf(f->text + strlen(f->text), "%s %s %lld/%lld/%lld %lld %lld %lld;",
 	        store_day_text(u->day, day), u->user, (long long)u->n.allocations,
 	        (long long)u->n.sessions, (long long)u->n.idle_allocations,
 	        (long long)u->n.relayed_s, (long long)u->n.to_peer_bytes,
@@ -419,25 +401,25 @@ static void test_usage(void **state)
 	OK(store_usage_add(f->store, rows, 3, 0, &f->why));
 	assert_false(changed(f)); /* usage changes no snapshot */
 	OK(store_usage_list(f->store, NULL, 0, 30000, list_usage, f, &f->why));
-	assert_string_equal(f->list, "2024-10-04 alice 4/2/0 18 0 0;2024-10-04 bob 0/0/0 0 10 14;"
+	assert_string_equal(f->text, "2024-10-04 alice 4/2/0 18 0 0;2024-10-04 bob 0/0/0 0 10 14;"
 	                             "2024-10-05 alice 2/0/2 0 0 0;");
 	/* Past the limit of a day the rest is summed up; those who have a row go on with it. */
 	OK(store_usage_add(f->store, &late, 1, 2, &f->why));
 	late.user = "dave";
 	OK(store_usage_add(f->store, &late, 1, 2, &f->why));
 	OK(store_usage_add(f->store, rows, 1, 2, &f->why));
-	*f->list = 0;
+	*f->text = 0;
 	OK(store_usage_list(f->store, NULL, 20000, 20000, list_usage, f, &f->why));
-	assert_string_equal(f->list,
+	assert_string_equal(f->text,
 	                    "2024-10-04 (others) 2/0/0 0 0 0;2024-10-04 alice 6/3/0 27 0 0;"
 	                    "2024-10-04 bob 0/0/0 0 10 14;");
-	*f->list = 0;
+	*f->text = 0;
 	OK(store_usage_list(f->store, "alice", 20001, 20009, list_usage, f, &f->why));
-	assert_string_equal(f->list, "2024-10-05 alice 2/0/2 0 0 0;");
+	assert_string_equal(f->text, "2024-10-05 alice 2/0/2 0 0 0;");
 	OK(store_usage_prune(f->store, 20001, &f->why));
-	*f->list = 0;
+	*f->text = 0;
 	OK(store_usage_list(f->store, NULL, 0, 30000, list_usage, f, &f->why));
-	assert_string_equal(f->list, "2024-10-05 alice 2/0/2 0 0 0;");
+	assert_string_equal(f->text, "2024-10-05 alice 2/0/2 0 0 0;");
 	OK(store_day_parse("2024-10-05", &day, &f->why));
 	assert_int_equal(day, 20001);
 	FAILS(store_day_parse("2023-02-29", &day, &f->why), E_INVAL);
@@ -449,7 +431,7 @@ static int list_audit(void *ctx, const struct store_audit *a)
 {
 	struct fixture *f = ctx;
 
-	sprintf(f->list + strlen(f->list), "%lld|%s|%s|%s;", (long long)a->at_s, a->actor, a->act,
+	sprintf(f->text + strlen(f->text), "%lld|%s|%s|%s;", (long long)a->at_s, a->actor, a->act,
 	        a->object);
 	return 0;
 }
@@ -467,31 +449,31 @@ static void test_audit(void **state)
 	OK(store_secret_add(f->store, "hush-hush", NULL, NULL, &f->why));
 	OK(store_audit_list(f->store, 0, list_audit, f, &f->why));
 	/* only what was done, in one line each, without a secret */
-	assert_string_equal(f->list, "1795326215|tester|user add|alice@r;"
+	assert_string_equal(f->text, "1795326215|tester|user add|alice@r;"
 	                             "1795326216|token 3 a⟨U+000A⟩b⟨0xFF⟩|secret add|secret 1;");
 	memset(long_actor, 'x', sizeof(long_actor) - 1);
 	long_actor[sizeof(long_actor) - 1] = 0;
 	memcpy(long_actor + STORE_ACTOR_MAX - 1, "\xc3\xa9", 2); /* the cut goes through it */
 	store_set_actor(f->store, long_actor);
 	OK(store_audit_add(f->store, "drain", "\x01", &f->why));
-	*f->list = 0;
+	*f->text = 0;
 	OK(store_audit_list(f->store, 1, list_audit, f, &f->why));
-	assert_non_null(strstr(f->list, "x|drain|⟨U+0001⟩;"));
+	assert_non_null(strstr(f->text, "x|drain|⟨U+0001⟩;"));
 	for (int i = 0; i < 20; i++)
 		OK(store_audit_add(f->store, "reload", "", &f->why));
 	OK(store_audit_prune(f->store, 20, 0, &f->why));
-	*f->list = 0;
+	*f->text = 0;
 	OK(store_audit_list(f->store, 0, list_audit, f, &f->why));
-	assert_null(strstr(f->list, "drain"));
-	assert_non_null(strstr(f->list, "reload"));
+	assert_null(strstr(f->text, "drain"));
+	assert_non_null(strstr(f->text, "reload"));
 	now_s += 100;
 	OK(store_audit_prune(f->store, 0, 99, &f->why));
-	*f->list = 0;
+	*f->text = 0;
 	OK(store_audit_list(f->store, 0, list_audit, f, &f->why));
-	assert_string_equal(f->list, "");
+	assert_string_equal(f->text, "");
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, fixture_teardown)
 
 int main(void)
 {

@@ -12,19 +12,13 @@
 #include "store/name.h"
 #include "store/snapshot.h"
 #include "store/store.h"
-#include "store/tests/tmpdir.h"
+#include "store/tests/fixture.h"
 
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-struct fixture {
-	char dir[64], data[80];
-	struct store *store;
-	struct why why;
-};
 
 static int64_t test_now(void *ctx)
 {
@@ -36,22 +30,10 @@ static int64_t now_s = 1795326215;
 static int setup(void **state)
 {
 	static const struct store_options options = {.now_s = test_now, .now_ctx = &now_s};
-	struct fixture *f = calloc(1, sizeof(*f));
+	struct fixture *f = fixture_new();
 
-	tmpdir_make(f->dir);
-	snprintf(f->data, sizeof(f->data), "%s/data", f->dir);
 	assert_int_equal(store_open(f->data, &options, &f->store, &f->why), 0);
 	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	store_close(f->store);
-	tmpdir_remove(f->dir);
-	free(f);
 	return 0;
 }
 
@@ -660,7 +642,7 @@ static void test_snapshot_threads(void **state)
 	store_snapshot_unref(NULL);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, fixture_teardown)
 
 int main(void)
 {
