@@ -25,15 +25,6 @@ struct handle {
 	void *joined;
 };
 
-struct tcp {
-	struct world w;
-	struct handle h[HANDLES];
-	size_t open, connects;
-	int listen_fails, connect_fails;
-	unsigned int moved_to;
-	void *moved;
-};
-
 /* A client's connection and the last message that came over it. */
 struct stream {
 	struct tcp *t;
@@ -42,6 +33,16 @@ struct stream {
 	char nonce[128];
 	_Alignas(8) uint8_t out[2048];
 	size_t len, messages;
+};
+
+struct tcp {
+	struct world w;
+	struct handle h[HANDLES];
+	size_t open, connects;
+	int listen_fails, connect_fails;
+	unsigned int moved_to;
+	void *moved;
+	struct stream control; /* alice's, logged in */
 };
 
 static struct handle *new_handle(struct tcp *t)
@@ -297,7 +298,7 @@ static uint32_t connect_ok(struct stream *s, const char *peer, struct handle **o
 	return id;
 }
 
-static struct tcp *begin(struct stream *control)
+static struct tcp *begin(void)
 {
 	struct tcp *t = calloc(1, sizeof(*t));
 
@@ -306,8 +307,8 @@ static struct tcp *begin(struct stream *control)
 	t->w.conf.peer_connections = 4;
 	world_start(&t->w);
 	turn_set_net(t->w.turn, &net_ops, t);
-	stream_open(t, control, "198.51.100.5:1");
-	login(control);
+	stream_open(t, &t->control, "198.51.100.5:1");
+	login(&t->control);
 	return t;
 }
 
@@ -319,300 +320,289 @@ static void end(struct tcp *t)
 }
 
 /* With a TCP allocation already. */
-static struct tcp *begin_allocated(struct stream *control)
+static struct tcp *begin_allocated(void)
 {
-	struct tcp *t = begin(control);
+	struct tcp *t = begin();
 
-	assert_int_equal(allocate(control, 6), 0);
+	assert_int_equal(allocate(&t->control, 6), 0);
 	return t;
 }
 
-static void finish(struct tcp *t, struct stream *control)
+static void finish(struct tcp *t)
 {
-	stream_close(control);
+	stream_close(&t->control);
 	end(t);
+}
+
+static int setup(void **state)
+{
+	*state = begin();
+	return 0;
+}
+
+static int setup_allocated(void **state)
+{
+	*state = begin_allocated();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	finish(*state);
+	return 0;
 }
 
 static void a_tcp_allocation_is_for_streams(void **state)
 {
-	struct stream s;
-	struct tcp *t = begin(&s);
+	struct tcp *t = *state;
+	struct stream *s = &t->control;
 	struct host udp;
 	struct wire m;
 
-	(void)state;
 	host_open(&t->w, &udp, "198.51.100.6:1", "alice", "secret");
 	assert_int_equal(host_login(&udp), 401);
 	host_request(&udp, &m, W_ALLOCATE);
 	wire_add_transport(&m, IPPROTO_TCP);
 	assert_int_equal(host_ask(&udp, &m), 400);
 	host_close(&udp);
-	assert_int_equal(allocate(&s, 132), 442); /* SCTP */
-	finish(t, &s);
+	assert_int_equal(allocate(s, 132), 442); /* SCTP */
 }
 
 static void a_tcp_allocation_comes_without_a_reservation(void **state)
 {
-	struct stream s;
-	struct tcp *t = begin(&s);
+	struct tcp *t = *state;
+	struct stream *s = &t->control;
 	struct wire m;
 
-	(void)state;
-	start_request(&s, &m, W_ALLOCATE);
+	start_request(s, &m, W_ALLOCATE);
 	wire_add_transport(&m, IPPROTO_TCP);
 	wire_add(&m, ATTR_EVEN_PORT, "\x00", 1);
-	assert_int_equal(ask(&s, &m), 400);
-	start_request(&s, &m, W_ALLOCATE);
+	assert_int_equal(ask(s, &m), 400);
+	start_request(s, &m, W_ALLOCATE);
 	wire_add_transport(&m, IPPROTO_TCP);
 	wire_add(&m, ATTR_RESERVATION_TOKEN, "12345678", 8);
-	assert_int_equal(ask(&s, &m), 400);
-	finish(t, &s);
+	assert_int_equal(ask(s, &m), 400);
 }
 
 static void connect_needs_a_tcp_allocation(void **state)
 {
-	struct stream s;
-	struct tcp *t = begin(&s);
+	struct tcp *t = *state;
+	struct stream *s = &t->control;
 
-	(void)state;
-	assert_int_equal(connect_code(&s, PEER), 437);
-	assert_int_equal(allocate(&s, 17), 0);
-	assert_int_equal(connect_code(&s, PEER), 437);
-	finish(t, &s);
+	assert_int_equal(connect_code(s, PEER), 437);
+	assert_int_equal(allocate(s, 17), 0);
+	assert_int_equal(connect_code(s, PEER), 437);
 }
 
 static void a_nonce_ends_with_its_allocation(void **state)
 {
-	struct stream s;
-	struct tcp *t = begin(&s);
+	struct tcp *t = *state;
+	struct stream *s = &t->control;
 
-	(void)state;
-	assert_int_equal(allocate(&s, 17), 0);
-	assert_int_equal(refresh(&s, 0), 0);
-	assert_int_equal(allocate(&s, 6), 438);
-	assert_int_equal(allocate(&s, 6), 0);
-	finish(t, &s);
+	assert_int_equal(allocate(s, 17), 0);
+	assert_int_equal(refresh(s, 0), 0);
+	assert_int_equal(allocate(s, 6), 438);
+	assert_int_equal(allocate(s, 6), 0);
 }
 
 /* A port that another program holds is not given. */
 static void without_a_socket_no_port_stays_leased(void **state)
 {
-	struct stream s;
-	struct tcp *t = begin(&s);
+	struct tcp *t = *state;
+	struct stream *s = &t->control;
 
-	(void)state;
 	t->listen_fails = -E_LIMIT;
-	assert_int_equal(allocate(&s, 6), 508);
+	assert_int_equal(allocate(s, 6), 508);
 	assert_int_equal(turn_ports_leased(t->w.ports4), 0);
-	finish(t, &s);
 }
 
 static void a_tcp_allocation_listens_on_the_port_it_leases(void **state)
 {
-	struct stream s;
-	struct tcp *t = begin_allocated(&s);
+	struct tcp *t = *state;
+	struct stream *s = &t->control;
 	struct addr relayed;
 
-	(void)state;
-	assert_true(wire_get_xor_addr(s.out, s.len, ATTR_XOR_RELAYED_ADDRESS, &relayed));
+	assert_true(wire_get_xor_addr(s->out, s->len, ATTR_XOR_RELAYED_ADDRESS, &relayed));
 	assert_true(addr_equal(&relayed, &find(t, true)->local));
 	assert_int_equal(turn_ports_leased(t->w.ports4), 1);
 	assert_true(turn_ports_is_tcp(t->w.ports4, addr_port(&relayed)));
 	assert_false(turn_ports_is_leased(t->w.ports4, addr_port(&relayed)));
-	finish(t, &s);
 }
 
 static void a_tcp_allocation_relays_no_datagrams(void **state)
 {
-	struct stream s;
-	struct tcp *t = begin_allocated(&s);
+	struct tcp *t = *state;
+	struct stream *s = &t->control;
 	struct wire m;
 
-	(void)state;
-	start_request(&s, &m, W_CHANNEL_BIND);
+	start_request(s, &m, W_CHANNEL_BIND);
 	wire_add_channel(&m, 0x4000);
 	wire_add_peer(&m, PEER);
-	assert_int_equal(ask(&s, &m), 400);
-	assert_int_equal(permit(&s, PEER), 0);
+	assert_int_equal(ask(s, &m), 400);
+	assert_int_equal(permit(s, PEER), 0);
 	wire_start(&m, W_SEND, 1);
 	wire_add_peer(&m, PEER);
 	wire_add_str(&m, ATTR_DATA, "hello");
-	turn_link_input(s.link, m.buf, m.len);
+	turn_link_input(s->link, m.buf, m.len);
 	assert_int_equal(turn_get_stats(t->w.turn)->to_peer_packets, 0);
-	finish(t, &s);
 }
 
 static void connect_needs_a_peer(void **state)
 {
-	struct stream s;
-	struct tcp *t = begin_allocated(&s);
+	struct tcp *t = *state;
+	struct stream *s = &t->control;
 	struct wire m;
 
-	(void)state;
-	start_request(&s, &m, W_CONNECT);
-	assert_int_equal(ask(&s, &m), 400);
-	assert_int_equal(connect_code(&s, "9.9.9.9:0"), 400);
-	finish(t, &s);
+	start_request(s, &m, W_CONNECT);
+	assert_int_equal(ask(s, &m), 400);
+	assert_int_equal(connect_code(s, "9.9.9.9:0"), 400);
 }
 
 static void no_forbidden_peer_is_called(void **state)
 {
-	struct stream s;
-	struct tcp *t = begin_allocated(&s);
+	struct tcp *t = *state;
+	struct stream *s = &t->control;
 
-	(void)state;
-	assert_int_equal(connect_code(&s, "127.0.0.1:80"), 403);
-	assert_int_equal(connect_code(&s, "10.0.0.1:80"), 403);
-	assert_int_equal(connect_code(&s, "169.254.169.254:80"), 403);
-	assert_int_equal(connect_code(&s, SERVER4), 403);
-	assert_int_equal(connect_code(&s, "[2600::9]:80"), 443);
+	assert_int_equal(connect_code(s, "127.0.0.1:80"), 403);
+	assert_int_equal(connect_code(s, "10.0.0.1:80"), 403);
+	assert_int_equal(connect_code(s, "169.254.169.254:80"), 403);
+	assert_int_equal(connect_code(s, SERVER4), 403);
+	assert_int_equal(connect_code(s, "[2600::9]:80"), 443);
 	assert_int_equal(t->connects, 0);
-	finish(t, &s);
 }
 
 /* At once, later, and by the clock. */
 static void a_peer_that_cannot_be_reached_is_447(void **state)
 {
-	struct stream s;
-	struct tcp *t = begin_allocated(&s);
+	struct tcp *t = *state;
+	struct stream *s = &t->control;
 	struct handle *h;
 	struct wire m;
 
-	(void)state;
 	t->connect_fails = -E_IO;
-	assert_int_equal(connect_code(&s, PEER), 447);
+	assert_int_equal(connect_code(s, PEER), 447);
 	t->connect_fails = 0;
-	start_connect(&s, &m, PEER);
-	tell(&s, &m);
+	start_connect(s, &m, PEER);
+	tell(s, &m);
 	h = find(t, false);
 	turn_tcp_connected(h->conn, -E_IO);
 	do_close(t, h);
-	assert_int_equal(reply_to(&s, &m), 447);
-	start_connect(&s, &m, PEER);
-	tell(&s, &m);
+	assert_int_equal(reply_to(s, &m), 447);
+	start_connect(s, &m, PEER);
+	tell(s, &m);
 	world_run(&t->w, 29 * 1000);
-	assert_int_equal(s.messages, 0);
+	assert_int_equal(s->messages, 0);
 	world_run(&t->w, 2 * 1000);
-	assert_int_equal(reply_to(&s, &m), 447);
+	assert_int_equal(reply_to(s, &m), 447);
 	assert_int_equal(t->open, 1);
-	finish(t, &s);
 }
 
 /* A data connection that alice opens from here for this CONNECTION-ID. */
-static void bind_ok(struct tcp *t, struct stream *data, const char *from, uint32_t id)
+/* A data connection that has its nonce. */
+static void data_open(struct tcp *t, struct stream *data, const char *from, uint32_t id)
 {
 	stream_open(t, data, from);
 	assert_int_equal(bind_code(data, id), 401);
+}
+
+static void bind_ok(struct tcp *t, struct stream *data, const char *from, uint32_t id)
+{
+	data_open(t, data, from, id);
 	assert_int_equal(bind_code(data, id), 0);
 }
 
 static void a_peer_is_connected_to_once_at_a_time(void **state)
 {
-	struct stream s, data;
-	struct tcp *t = begin_allocated(&s);
+	struct tcp *t = *state;
+	struct stream *s = &t->control, data;
 	struct handle *h;
 	struct wire m;
 	uint32_t id;
 
-	(void)state;
-	start_connect(&s, &m, PEER);
-	tell(&s, &m);
-	assert_int_equal(connect_code(&s, PEER), 446); /* under way */
+	start_connect(s, &m, PEER);
+	tell(s, &m);
+	assert_int_equal(connect_code(s, PEER), 446); /* under way */
 	h = find(t, false);
 	turn_tcp_connected(h->conn, -E_IO);
 	do_close(t, h);
-	assert_int_equal(wire_error(s.out, s.len), 447);
-	id = connect_ok(&s, PEER, &h);
-	assert_int_equal(connect_code(&s, PEER), 446); /* pending */
+	assert_int_equal(wire_error(s->out, s->len), 447);
+	id = connect_ok(s, PEER, &h);
+	assert_int_equal(connect_code(s, PEER), 446); /* pending */
 	bind_ok(t, &data, "198.51.100.5:2", id);
 	turn_link_free(data.link);
-	assert_int_equal(connect_code(&s, PEER), 446); /* active */
+	assert_int_equal(connect_code(s, PEER), 446); /* active */
 	turn_tcp_gone(h->conn);
 	do_close(t, h);
-	connect_ok(&s, PEER, &h);
-	finish(t, &s);
+	connect_ok(s, PEER, &h);
 }
 
 static void a_connection_is_bound_once(void **state)
 {
-	struct stream s, data;
-	struct tcp *t = begin_allocated(&s);
+	struct tcp *t = *state;
+	struct stream *s = &t->control, data;
 	struct handle *h;
-	uint32_t id;
+	uint32_t id = connect_ok(s, PEER, &h);
 
-	(void)state;
-	id = connect_ok(&s, PEER, &h);
-	stream_open(t, &data, "198.51.100.5:2");
-	assert_int_equal(bind_code(&data, id), 401);
+	data_open(t, &data, "198.51.100.5:2", id);
 	assert_int_equal(bind_code(&data, id ^ 1), 400);
 	assert_int_equal(bind_code(&data, id), 0);
 	assert_ptr_equal(h->joined, &data);
 	turn_link_free(data.link);
-	stream_open(t, &data, "198.51.100.5:3");
-	assert_int_equal(bind_code(&data, id), 401);
+	data_open(t, &data, "198.51.100.5:3", id);
 	assert_int_equal(bind_code(&data, id), 400);
 	stream_close(&data);
-	finish(t, &s);
 }
 
 static void a_bound_connection_has_no_deadline(void **state)
 {
-	struct stream s, data;
-	struct tcp *t = begin_allocated(&s);
+	struct tcp *t = *state;
+	struct stream *s = &t->control, data;
 	struct handle *h;
 
-	(void)state;
-	bind_ok(t, &data, "198.51.100.5:2", connect_ok(&s, PEER, &h));
+	bind_ok(t, &data, "198.51.100.5:2", connect_ok(s, PEER, &h));
 	turn_link_free(data.link);
 	world_run(&t->w, 60 * 1000);
 	assert_true(h->used);
 	turn_tcp_count(h->conn, 10, 20);
 	turn_tcp_gone(h->conn);
 	do_close(t, h);
-	finish(t, &s);
 }
 
 static void a_connection_that_nobody_binds_ends_after_30_seconds(void **state)
 {
-	struct stream s, data;
-	struct tcp *t = begin_allocated(&s);
+	struct tcp *t = *state;
+	struct stream *s = &t->control, data;
 	struct handle *h;
-	uint32_t id;
+	uint32_t id = connect_ok(s, PEER, &h);
 
-	(void)state;
-	id = connect_ok(&s, PEER, &h);
 	world_run(&t->w, 29 * 1000);
 	assert_true(h->used);
 	world_run(&t->w, 2 * 1000);
 	assert_false(h->used);
-	stream_open(t, &data, "198.51.100.5:3");
-	assert_int_equal(bind_code(&data, id), 401);
+	data_open(t, &data, "198.51.100.5:3", id);
 	assert_int_equal(bind_code(&data, id), 400);
 	stream_close(&data);
-	finish(t, &s);
 }
 
 static void connections_have_a_limit_and_end_with_their_allocation(void **state)
 {
-	struct stream s;
-	struct tcp *t = begin_allocated(&s);
+	struct tcp *t = *state;
+	struct stream *s = &t->control;
 	struct handle *h;
 	uint32_t id = 0, other;
 
-	(void)state;
 	for (int i = 0; i < 4; i++) {
 		char peer[] = "9.9.9.1:80";
 
 		peer[6] = (char)('1' + i);
-		other = connect_ok(&s, peer, &h);
+		other = connect_ok(s, peer, &h);
 		assert_true(other != id);
 		id = other;
 	}
-	assert_int_equal(connect_code(&s, PEER), 508);
+	assert_int_equal(connect_code(s, PEER), 508);
 	assert_int_equal(t->open, 5);
-	assert_int_equal(refresh(&s, 0), 0);
+	assert_int_equal(refresh(s, 0), 0);
 	assert_int_equal(t->open, 0);
-	finish(t, &s);
 }
 
 /* A token for key "k", of 16 zeros; returns its length. */
@@ -684,53 +674,45 @@ static void connects_with_a_token(void **state)
 /* Neither the control connection nor a datagram. */
 static void only_a_stream_of_its_own_is_bound(void **state)
 {
-	struct stream s;
-	struct tcp *t = begin_allocated(&s);
+	struct tcp *t = *state;
+	struct stream *s = &t->control;
 	struct handle *h;
 	struct host udp;
 	struct wire m;
-	uint32_t id;
+	uint32_t id = connect_ok(s, PEER, &h);
 
-	(void)state;
-	id = connect_ok(&s, PEER, &h);
-	assert_int_equal(bind_code(&s, id), 400);
+	assert_int_equal(bind_code(s, id), 400);
 	host_open(&t->w, &udp, "198.51.100.5:9", "alice", "secret");
 	assert_int_equal(host_login(&udp), 401);
 	host_request(&udp, &m, W_CONNECTION_BIND);
 	wire_add_u32(&m, ATTR_CONNECTION_ID, id);
 	assert_int_equal(host_ask(&udp, &m), 400);
 	host_close(&udp);
-	finish(t, &s);
 }
 
 /* 401 before anything is told; 400 without an ID. */
 static void credentials_are_checked_before_the_id(void **state)
 {
-	struct stream s, data;
-	struct tcp *t = begin_allocated(&s);
+	struct tcp *t = *state;
+	struct stream data;
 	struct wire m;
 
-	(void)state;
 	stream_open(t, &data, "198.51.100.5:2");
 	start_request(&data, &m, W_CONNECTION_BIND);
 	assert_int_equal(ask(&data, &m), 401);
 	start_request(&data, &m, W_CONNECTION_BIND);
 	assert_int_equal(ask(&data, &m), 400);
 	stream_close(&data);
-	finish(t, &s);
 }
 
 static void only_the_user_of_the_allocation_binds(void **state)
 {
-	struct stream s, data;
-	struct tcp *t = begin_allocated(&s);
+	struct tcp *t = *state;
+	struct stream *s = &t->control, data;
 	struct handle *h;
-	uint32_t id;
+	uint32_t id = connect_ok(s, PEER, &h);
 
-	(void)state;
-	id = connect_ok(&s, PEER, &h);
-	stream_open(t, &data, "198.51.100.5:2");
-	assert_int_equal(bind_code(&data, id), 401);
+	data_open(t, &data, "198.51.100.5:2", id);
 	data.user = "bob";
 	data.password = "hunter2";
 	assert_int_equal(bind_code(&data, id), 441);
@@ -740,22 +722,18 @@ static void only_the_user_of_the_allocation_binds(void **state)
 	assert_int_equal(bind_code(&data, id), 0);
 	assert_ptr_equal(h->joined, &data);
 	turn_link_free(data.link);
-	finish(t, &s);
 }
 
 /* It goes there unanswered; where there is no such worker, the ID is unknown. */
 static void the_id_of_another_worker_goes_there(void **state)
 {
-	struct stream s, data;
-	struct tcp *t = begin_allocated(&s);
+	struct tcp *t = *state;
+	struct stream *s = &t->control, data;
 	struct handle *h;
 	struct wire m;
-	uint32_t id;
+	uint32_t id = connect_ok(s, PEER, &h);
 
-	(void)state;
-	id = connect_ok(&s, PEER, &h);
-	stream_open(t, &data, "198.51.100.5:2");
-	assert_int_equal(bind_code(&data, id), 401);
+	data_open(t, &data, "198.51.100.5:2", id);
 	start_request(&data, &m, W_CONNECTION_BIND);
 	wire_add_u32(&m, ATTR_CONNECTION_ID, (id & 0xffffff) | 1u << 24);
 	tell(&data, &m);
@@ -764,69 +742,64 @@ static void the_id_of_another_worker_goes_there(void **state)
 	assert_int_equal(t->moved_to, 1);
 	assert_int_equal(bind_code(&data, (id & 0xffffff) | 77u << 24), 400);
 	stream_close(&data);
-	finish(t, &s);
 }
 
 /* Or one whose secret is gone. */
 static void an_expired_credential_serves_a_running_call(void **state)
 {
-	struct stream s, data;
-	struct tcp *t = begin_allocated(&s);
+	struct tcp *t = begin_allocated();
+	struct stream *s = &t->control, data;
 	struct handle *h;
 	uint32_t id;
 
 	(void)state;
-	id = connect_ok(&s, PEER, &h);
+	id = connect_ok(s, PEER, &h);
 	t->w.expires_at_s = 1;
 	bind_ok(t, &data, "198.51.100.5:2", id);
 	assert_ptr_equal(h->joined, &data);
 	turn_link_free(data.link);
-	finish(t, &s); /* the client goes: the peer's connection ends */
+	finish(t); /* the client goes: the peer's connection ends */
 }
 
 static void a_peer_needs_a_permission_which_ends(void **state)
 {
-	struct stream s;
-	struct tcp *t = begin_allocated(&s);
+	struct tcp *t = *state;
+	struct stream *s = &t->control;
 	struct handle *l = find(t, true), *h = new_handle(t);
 	struct addr from;
 
-	(void)state;
 	assert_int_equal(addr_parse(&from, PEER), 0);
-	s.messages = 0;
+	s->messages = 0;
 	assert_int_equal(turn_tcp_accepted(l->alloc, &from, h), -E_DENIED);
-	assert_int_equal(s.messages, 0);
-	assert_int_equal(permit(&s, PEER), 0);
+	assert_int_equal(s->messages, 0);
+	assert_int_equal(permit(s, PEER), 0);
 	world_run(&t->w, 301 * 1000);
 	assert_int_equal(turn_tcp_accepted(l->alloc, &from, h), -E_DENIED);
 	do_close(t, h);
-	finish(t, &s);
 }
 
 static void a_peer_that_comes_is_told_and_waits_for_30_seconds(void **state)
 {
-	struct stream s;
-	struct tcp *t = begin_allocated(&s);
+	struct tcp *t = *state;
+	struct stream *s = &t->control;
 	struct handle *l = find(t, true), *h = new_handle(t);
 	struct addr from, shown;
 	size_t n;
 
-	(void)state;
 	assert_int_equal(addr_parse(&from, PEER), 0);
-	assert_int_equal(permit(&s, PEER), 0);
-	s.messages = 0;
+	assert_int_equal(permit(s, PEER), 0);
+	s->messages = 0;
 	assert_int_equal(turn_tcp_accepted(l->alloc, &from, h), 0);
-	assert_int_equal(s.messages, 1);
-	assert_int_equal(wire_type(s.out), W_CONNECTION_ATTEMPT);
-	assert_true(wire_get_xor_addr(s.out, s.len, ATTR_XOR_PEER_ADDRESS, &shown));
+	assert_int_equal(s->messages, 1);
+	assert_int_equal(wire_type(s->out), W_CONNECTION_ATTEMPT);
+	assert_true(wire_get_xor_addr(s->out, s->len, ATTR_XOR_PEER_ADDRESS, &shown));
 	assert_true(addr_equal(&shown, &from));
-	assert_non_null(wire_get(s.out, s.len, ATTR_CONNECTION_ID, &n));
+	assert_non_null(wire_get(s->out, s->len, ATTR_CONNECTION_ID, &n));
 	assert_non_null(h->conn);
 	world_run(&t->w, 29 * 1000);
 	assert_true(h->used);
 	world_run(&t->w, 2 * 1000);
 	assert_false(h->used);
-	finish(t, &s);
 }
 
 /* Bob's allocation and one of its joined connections. */
@@ -868,12 +841,11 @@ static uint32_t alice_calls(struct tcp *t, struct stream *s, struct handle *list
 /* Whatever state they are in; an identifier that comes too late opens nothing. */
 static void revoked_users_lose_their_connections(void **state)
 {
-	struct stream s, bob, data;
-	struct tcp *t = begin_allocated(&s);
+	struct tcp *t = *state;
+	struct stream *s = &t->control, bob, data;
 	struct handle *listener = find(t, true), *bobs = bob_calls(t, &bob);
-	uint32_t id = alice_calls(t, &s, listener);
+	uint32_t id = alice_calls(t, s, listener);
 
-	(void)state;
 	assert_int_equal(t->open, 2 + 5);
 	t->w.alice_gone = true;
 	turn_recheck_users(t->w.turn);
@@ -881,14 +853,12 @@ static void revoked_users_lose_their_connections(void **state)
 	assert_int_equal(t->open, 2);
 	assert_true(bobs->used);
 	assert_int_equal(turn_ports_leased(t->w.ports4), 1);
-	stream_open(t, &data, "198.51.100.5:3");
+	data_open(t, &data, "198.51.100.5:3", id);
 	assert_int_equal(bind_code(&data, id), 401);
-	assert_int_equal(bind_code(&data, id), 401);
-	assert_int_equal(connect_code(&s, PEER), 401);
+	assert_int_equal(connect_code(s, PEER), 401);
 	assert_int_equal(refresh(&bob, 0), 0);
 	stream_close(&bob);
 	stream_close(&data);
-	finish(t, &s);
 }
 
 /* A policy that no longer has a peer ends the connections to it, joined or under way. */
@@ -897,89 +867,88 @@ static void the_policy_changes(void **state)
 	struct peer_policy *stricter = peer_policy_new();
 	struct turn_conf conf;
 	struct prefix range;
-	struct stream s;
-	struct tcp *t = begin(&s);
+	struct tcp *t = begin();
+	struct stream *s = &t->control;
 	struct handle *h, *other;
 	struct wire m;
 
 	(void)state;
-	assert_int_equal(allocate(&s, 6), 0);
-	connect_ok(&s, "9.9.8.8:4000", &other);
-	other->joined = &s;
-	connect_ok(&s, PEER, &h);
-	start_connect(&s, &m, "9.9.9.9:4001");
-	tell(&s, &m);
+	assert_int_equal(allocate(s, 6), 0);
+	connect_ok(s, "9.9.8.8:4000", &other);
+	other->joined = s;
+	connect_ok(s, PEER, &h);
+	start_connect(s, &m, "9.9.9.9:4001");
+	tell(s, &m);
 	assert_int_equal(t->open, 1 + 3);
 	assert_int_equal(prefix_parse(&range, "9.9.9.0/24"), 0);
 	assert_int_equal(peer_policy_deny(stricter, &range), 0);
 	conf = t->w.conf;
 	conf.policy = stricter;
 	turn_set_conf(t->w.turn, &conf);
-	assert_int_equal(reply_to(&s, &m), 403);
+	assert_int_equal(reply_to(s, &m), 403);
 	assert_int_equal(t->open, 1 + 1);
 	assert_true(other->used);
-	stream_close(&s);
-	end(t);
+	finish(t);
 	peer_policy_free(stricter);
 }
 
 /* From one relayed address to another: legal for TCP on TCP ports alone. */
 static void hairpins(void **state)
 {
-	struct stream s, other, udp;
-	struct tcp *t = begin(&s);
+	struct tcp *t = *state;
+	struct stream *s = &t->control, other, udp;
 	struct addr relayed;
 	struct handle *h;
 	char text[ADDR_STRLEN];
 
-	(void)state;
 	stream_open(t, &other, "198.51.100.6:1");
 	stream_open(t, &udp, "198.51.100.7:1");
 	login(&other);
 	login(&udp);
-	assert_int_equal(allocate(&s, 6), 0);
+	assert_int_equal(allocate(s, 6), 0);
 	assert_int_equal(allocate(&other, 6), 0);
 	assert_true(wire_get_xor_addr(other.out, other.len, ATTR_XOR_RELAYED_ADDRESS, &relayed));
-	connect_ok(&s, addr_format(&relayed, text), &h);
+	connect_ok(s, addr_format(&relayed, text), &h);
 	assert_true(addr_equal(&h->peer, &relayed));
 	assert_int_equal(allocate(&udp, 17), 0);
 	assert_true(wire_get_xor_addr(udp.out, udp.len, ATTR_XOR_RELAYED_ADDRESS, &relayed));
-	assert_int_equal(connect_code(&s, addr_format(&relayed, text)), 403);
-	stream_close(&s);
+	assert_int_equal(connect_code(s, addr_format(&relayed, text)), 403);
 	stream_close(&other);
 	stream_close(&udp);
-	end(t);
 }
+
+#define T(f)         cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define ALLOCATED(f) cmocka_unit_test_setup_teardown(f, setup_allocated, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(a_tcp_allocation_is_for_streams),
-	    cmocka_unit_test(a_tcp_allocation_comes_without_a_reservation),
-	    cmocka_unit_test(connect_needs_a_tcp_allocation),
-	    cmocka_unit_test(a_nonce_ends_with_its_allocation),
-	    cmocka_unit_test(without_a_socket_no_port_stays_leased),
-	    cmocka_unit_test(a_tcp_allocation_listens_on_the_port_it_leases),
-	    cmocka_unit_test(a_tcp_allocation_relays_no_datagrams),
-	    cmocka_unit_test(connect_needs_a_peer),
-	    cmocka_unit_test(no_forbidden_peer_is_called),
-	    cmocka_unit_test(a_peer_that_cannot_be_reached_is_447),
-	    cmocka_unit_test(a_peer_is_connected_to_once_at_a_time),
-	    cmocka_unit_test(a_connection_is_bound_once),
-	    cmocka_unit_test(a_bound_connection_has_no_deadline),
-	    cmocka_unit_test(a_connection_that_nobody_binds_ends_after_30_seconds),
-	    cmocka_unit_test(connections_have_a_limit_and_end_with_their_allocation),
+	    T(a_tcp_allocation_is_for_streams),
+	    T(a_tcp_allocation_comes_without_a_reservation),
+	    T(connect_needs_a_tcp_allocation),
+	    T(a_nonce_ends_with_its_allocation),
+	    T(without_a_socket_no_port_stays_leased),
+	    ALLOCATED(a_tcp_allocation_listens_on_the_port_it_leases),
+	    ALLOCATED(a_tcp_allocation_relays_no_datagrams),
+	    ALLOCATED(connect_needs_a_peer),
+	    ALLOCATED(no_forbidden_peer_is_called),
+	    ALLOCATED(a_peer_that_cannot_be_reached_is_447),
+	    ALLOCATED(a_peer_is_connected_to_once_at_a_time),
+	    ALLOCATED(a_connection_is_bound_once),
+	    ALLOCATED(a_bound_connection_has_no_deadline),
+	    ALLOCATED(a_connection_that_nobody_binds_ends_after_30_seconds),
+	    ALLOCATED(connections_have_a_limit_and_end_with_their_allocation),
 	    cmocka_unit_test(connects_with_a_token),
-	    cmocka_unit_test(only_a_stream_of_its_own_is_bound),
-	    cmocka_unit_test(credentials_are_checked_before_the_id),
-	    cmocka_unit_test(only_the_user_of_the_allocation_binds),
-	    cmocka_unit_test(the_id_of_another_worker_goes_there),
+	    ALLOCATED(only_a_stream_of_its_own_is_bound),
+	    ALLOCATED(credentials_are_checked_before_the_id),
+	    ALLOCATED(only_the_user_of_the_allocation_binds),
+	    ALLOCATED(the_id_of_another_worker_goes_there),
 	    cmocka_unit_test(an_expired_credential_serves_a_running_call),
-	    cmocka_unit_test(a_peer_needs_a_permission_which_ends),
-	    cmocka_unit_test(a_peer_that_comes_is_told_and_waits_for_30_seconds),
-	    cmocka_unit_test(revoked_users_lose_their_connections),
+	    ALLOCATED(a_peer_needs_a_permission_which_ends),
+	    ALLOCATED(a_peer_that_comes_is_told_and_waits_for_30_seconds),
+	    ALLOCATED(revoked_users_lose_their_connections),
 	    cmocka_unit_test(the_policy_changes),
-	    cmocka_unit_test(hairpins),
+	    T(hairpins),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -102,6 +102,25 @@ static void dual_allocate(struct dual *d)
 	assert_int_equal(turn_relayed_addresses(d->w.turn), 2);
 }
 
+static int setup(void **state)
+{
+	*state = dual_new();
+	return 0;
+}
+
+static int setup_allocated(void **state)
+{
+	*state = dual_new();
+	dual_allocate(*state);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	dual_free(*state);
+	return 0;
+}
+
 static bool send_to(struct dual *d, struct host *peer, const char *to, bool df, uint8_t tos)
 {
 	struct wire m;
@@ -128,10 +147,8 @@ static bool reaches_client(struct dual *d, struct host *peer, const struct addr 
 
 static void each_family_relays_from_its_own_address(void **state)
 {
-	struct dual *d = dual_new();
+	struct dual *d = *state;
 
-	(void)state;
-	dual_allocate(d);
 	assert_false(send_to(d, &d->peer4, PEER4, false, 0));
 	assert_int_equal(host_permit(&d->client, PEER4), 0);
 	assert_true(send_to(d, &d->peer4, PEER4, false, 0));
@@ -140,15 +157,12 @@ static void each_family_relays_from_its_own_address(void **state)
 	assert_int_equal(host_bind(&d->client, 0x4000, PEER6), 0);
 	assert_true(send_to(d, &d->peer6, PEER6, false, 0));
 	assert_true(addr_equal(&d->peer6.from, &d->relayed6));
-	dual_free(d);
 }
 
 static void a_peer_of_each_family_reaches_the_client(void **state)
 {
-	struct dual *d = dual_new();
+	struct dual *d = *state;
 
-	(void)state;
-	dual_allocate(d);
 	assert_int_equal(host_permit(&d->client, PEER4), 0);
 	assert_int_equal(host_bind(&d->client, 0x4000, PEER6), 0);
 	assert_true(reaches_client(d, &d->peer4, &d->relayed4, 0));
@@ -158,23 +172,19 @@ static void a_peer_of_each_family_reaches_the_client(void **state)
 	                    "\x40\x00\x00\x04"
 	                    "data",
 	                    8);
-	dual_free(d);
 }
 
 /* An IPv4 address that begins like a permitted IPv6 one has no permission by that. */
 static void a_permission_is_for_one_family(void **state)
 {
-	struct dual *d = dual_new();
+	struct dual *d = *state;
 	struct host other;
 
-	(void)state;
-	dual_allocate(d);
 	assert_int_equal(host_permit(&d->client, "[808:808::]:1"), 0);
 	host_open(&d->w, &other, "8.8.8.8:1", "", "");
 	assert_false(send_to(d, &other, "8.8.8.8:1", false, 0));
 	assert_false(reaches_client(d, &other, &d->relayed4, 0));
 	host_close(&other);
-	dual_free(d);
 }
 
 /* "Deleting a single allocation destroys any permissions or channels associated with that
@@ -193,21 +203,29 @@ static struct dual *dual_without(uint8_t family)
 	return d;
 }
 
+struct half {
+	struct host *peer;
+	const char *to; /* the peer's address */
+	const struct addr *relayed;
+};
+
+static struct half half_of(struct dual *d, int family)
+{
+	return family == 1 ? (struct half){&d->peer4, PEER4, &d->relayed4}
+	                   : (struct half){&d->peer6, PEER6, &d->relayed6};
+}
+
 static void a_half_that_is_deleted_is_gone(void **state)
 {
-	static const char *const to[] = {PEER4, PEER6};
-
 	(void)state;
 	for (uint8_t family = 1; family <= 2; family++) {
 		struct dual *d = dual_without(family);
-		struct host *peer[] = {&d->peer4, &d->peer6};
-		struct addr *relayed[] = {&d->relayed4, &d->relayed6};
-		int gone = family - 1;
+		struct half gone = half_of(d, family);
 
-		assert_false(send_to(d, peer[gone], to[gone], false, 0));
-		assert_false(reaches_client(d, peer[gone], relayed[gone], 0));
-		assert_int_equal(host_permit(&d->client, to[gone]), 443);
-		assert_int_equal(host_bind(&d->client, 0x4002, to[gone]), 443);
+		assert_false(send_to(d, gone.peer, gone.to, false, 0));
+		assert_false(reaches_client(d, gone.peer, gone.relayed, 0));
+		assert_int_equal(host_permit(&d->client, gone.to), 443);
+		assert_int_equal(host_bind(&d->client, 0x4002, gone.to), 443);
 		assert_int_equal(refresh(&d->client, 600, family), 443);
 		dual_free(d);
 	}
@@ -215,18 +233,14 @@ static void a_half_that_is_deleted_is_gone(void **state)
 
 static void the_other_half_goes_on(void **state)
 {
-	static const char *const to[] = {PEER4, PEER6};
-
 	(void)state;
 	for (uint8_t family = 1; family <= 2; family++) {
 		struct dual *d = dual_without(family);
-		struct host *peer[] = {&d->peer4, &d->peer6};
-		struct addr *relayed[] = {&d->relayed4, &d->relayed6};
-		int left = 2 - family;
+		struct half left = half_of(d, 3 - family);
 
-		assert_true(send_to(d, peer[left], to[left], false, 0));
-		assert_true(reaches_client(d, peer[left], relayed[left], 0));
-		assert_memory_equal(d->client.in.buf, left ? "\x40\x01" : "\x40\x00", 2);
+		assert_true(send_to(d, left.peer, left.to, false, 0));
+		assert_true(reaches_client(d, left.peer, left.relayed, 0));
+		assert_memory_equal(d->client.in.buf, family == 1 ? "\x40\x01" : "\x40\x00", 2);
 		assert_int_equal(refresh(&d->client, 0, 0), 0);
 		assert_int_equal(turn_allocations(d->w.turn), 0);
 		dual_free(d);
@@ -235,10 +249,8 @@ static void the_other_half_goes_on(void **state)
 
 static void halves_expire_alone(void **state)
 {
-	struct dual *d = dual_new();
+	struct dual *d = *state;
 
-	(void)state;
-	dual_allocate(d);
 	world_run(&d->w, 300 * 1000);
 	assert_int_equal(refresh(&d->client, 600, 2), 0);
 	world_run(&d->w, 299 * 1000);
@@ -256,14 +268,12 @@ static void halves_expire_alone(void **state)
 	assert_int_equal(refresh(&d->client, 600, 0), 0);
 	world_run(&d->w, 302 * 1000);
 	assert_int_equal(turn_relayed_addresses(d->w.turn), 2);
-	dual_free(d);
 }
 
 static void malformed_wishes(void **state)
 {
-	struct dual *d = dual_new();
+	struct dual *d = *state;
 
-	(void)state;
 	assert_int_equal(allocate(&d->client, ATTR_ADDITIONAL_ADDRESS_FAMILY, 1, 0, 0), 400);
 	assert_int_equal(allocate(&d->client, ATTR_ADDITIONAL_ADDRESS_FAMILY, 7, 0, 0), 400);
 	assert_int_equal(allocate(&d->client, ATTR_ADDITIONAL_ADDRESS_FAMILY, 2,
@@ -285,7 +295,6 @@ static void malformed_wishes(void **state)
 		assert_true(nth_addr(&d->client.in, ATTR_XOR_RELAYED_ADDRESS, i, &d->relayed4));
 		assert_int_equal(addr_port(&d->relayed4) % 2, 0);
 	}
-	dual_free(d);
 }
 
 static void expect_half(struct dual *d, int code, int family, int missing)
@@ -309,10 +318,9 @@ static void expect_half(struct dual *d, int code, int family, int missing)
 static void one_is_not_to_be_had(void **state)
 {
 	static const uint16_t all = 20; /* ports of a pool */
-	struct dual *d = dual_new();
+	struct dual *d = *state;
 	uint16_t port;
 
-	(void)state;
 	for (int i = 0; i < all; i++)
 		assert_int_equal(turn_ports_lease(d->w.ports6, d->w.env, TURN_PORT_ANY, &port), 0);
 	d->w.leased_elsewhere = all;
@@ -329,14 +337,12 @@ static void one_is_not_to_be_had(void **state)
 	for (port = 50000; port < 50000 + all; port++)
 		turn_ports_release(d->w.ports4, port);
 	d->w.leased_elsewhere = 0;
-	dual_free(d);
 }
 
 static void dont_fragment(void **state)
 {
-	struct dual *d = dual_new();
+	struct dual *d = *state;
 
-	(void)state;
 	assert_int_equal(
 	    allocate(&d->client, ATTR_DONT_FRAGMENT, 0, ATTR_ADDITIONAL_ADDRESS_FAMILY, 2), 0);
 	assert_int_equal(host_permit(&d->client, PEER4), 0);
@@ -349,15 +355,12 @@ static void dont_fragment(void **state)
 	assert_true(send_to(d, &d->peer6, PEER6, true, 0));
 	assert_true(send_to(d, &d->peer6, PEER6, false, 0));
 	assert_int_equal(env_virtual_unfragmented(d->w.env), 2);
-	dual_free(d);
 }
 
 static void marks_are_carried(void **state)
 {
-	struct dual *d = dual_new();
+	struct dual *d = *state;
 
-	(void)state;
-	dual_allocate(d);
 	assert_int_equal(host_permit(&d->client, PEER4), 0);
 	assert_true(send_to(d, &d->peer4, PEER4, false, 0xb9)); /* EF, ECT(1) */
 	assert_int_equal(d->peer4.tos, 0xb9);
@@ -371,7 +374,6 @@ static void marks_are_carried(void **state)
 	assert_int_equal(d->peer6.tos, 0x88);
 	assert_true(reaches_client(d, &d->peer6, &d->relayed6, 0x22));
 	assert_int_equal(d->client.tos, 0x22);
-	dual_free(d);
 }
 
 static size_t icmp(struct dual *d, const struct addr *relay, const char *peer, uint8_t type,
@@ -404,10 +406,8 @@ static void expect_icmp(struct dual *d, const char *peer, const char *value)
 
 static void an_icmp_error_is_about_a_permitted_peer(void **state)
 {
-	struct dual *d = dual_new();
+	struct dual *d = *state;
 
-	(void)state;
-	dual_allocate(d);
 	assert_int_equal(icmp(d, &d->relayed4, PEER4, 3, 3, 0), 0);
 	assert_int_equal(host_permit(&d->client, PEER4), 0);
 	assert_int_equal(icmp(d, &d->relayed4, PEER4, 3, 3, 0), 1);
@@ -418,16 +418,13 @@ static void an_icmp_error_is_about_a_permitted_peer(void **state)
 	assert_int_equal(icmp(d, &d->relayed4, "9.9.9.8:4000", 3, 3, 0), 0);
 	assert_int_equal(turn_get_stats(d->w.turn)->icmp_to_client, 2);
 	assert_int_equal(turn_get_stats(d->w.turn)->icmp_drops, 2);
-	dual_free(d);
 }
 
 /* 3 and 11; 1, 2 and 3 in IPv6. */
 static void icmp_errors_are_of_the_types_that_the_rfc_names(void **state)
 {
-	struct dual *d = dual_new();
+	struct dual *d = *state;
 
-	(void)state;
-	dual_allocate(d);
 	assert_int_equal(host_permit(&d->client, PEER4), 0);
 	assert_int_equal(host_permit(&d->client, PEER6), 0);
 	assert_int_equal(icmp(d, &d->relayed4, PEER4, 11, 0, 0), 1);
@@ -438,30 +435,25 @@ static void icmp_errors_are_of_the_types_that_the_rfc_names(void **state)
 	assert_int_equal(icmp(d, &d->relayed6, PEER6, 4, 0, 0), 0);
 	assert_int_equal(turn_get_stats(d->w.turn)->icmp_to_client, 2);
 	assert_int_equal(turn_get_stats(d->w.turn)->icmp_drops, 3);
-	dual_free(d);
 }
 
 static void a_client_hears_ten_icmp_errors_a_second(void **state)
 {
-	struct dual *d = dual_new();
+	struct dual *d = *state;
 
-	(void)state;
-	dual_allocate(d);
 	assert_int_equal(host_permit(&d->client, PEER4), 0);
 	for (int i = 0; i < 30; i++)
 		assert_int_equal(icmp(d, &d->relayed4, PEER4, 3, 3, 0), i < 10);
 	world_run(&d->w, 1000);
 	assert_int_equal(icmp(d, &d->relayed4, PEER4, 3, 3, 0), 1);
-	dual_free(d);
 }
 
 /* A client that uses many channels over time is not stopped by those that have ended. */
 static void ended_channels_make_room(void **state)
 {
-	struct dual *d = dual_new();
+	struct dual *d = *state;
 	char peer[ADDR_STRLEN];
 
-	(void)state;
 	assert_int_equal(host_login(&d->client), 401);
 	assert_int_equal(host_allocate(&d->client, NULL), 0);
 	assert_int_equal(host_refresh(&d->client, 3600), 0);
@@ -476,26 +468,28 @@ static void ended_channels_make_room(void **state)
 		assert_int_equal(host_bind(&d->client, (uint16_t)(0x4100 + i), peer), 0);
 	}
 	assert_int_equal(host_bind(&d->client, 0x4200, "9.9.9.9:6000"), 508);
-	dual_free(d);
 }
+
+#define T(f)         cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define ALLOCATED(f) cmocka_unit_test_setup_teardown(f, setup_allocated, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(each_family_relays_from_its_own_address),
-	    cmocka_unit_test(a_peer_of_each_family_reaches_the_client),
-	    cmocka_unit_test(a_permission_is_for_one_family),
+	    ALLOCATED(each_family_relays_from_its_own_address),
+	    ALLOCATED(a_peer_of_each_family_reaches_the_client),
+	    ALLOCATED(a_permission_is_for_one_family),
 	    cmocka_unit_test(a_half_that_is_deleted_is_gone),
 	    cmocka_unit_test(the_other_half_goes_on),
-	    cmocka_unit_test(halves_expire_alone),
-	    cmocka_unit_test(malformed_wishes),
-	    cmocka_unit_test(one_is_not_to_be_had),
-	    cmocka_unit_test(dont_fragment),
-	    cmocka_unit_test(marks_are_carried),
-	    cmocka_unit_test(an_icmp_error_is_about_a_permitted_peer),
-	    cmocka_unit_test(icmp_errors_are_of_the_types_that_the_rfc_names),
-	    cmocka_unit_test(a_client_hears_ten_icmp_errors_a_second),
-	    cmocka_unit_test(ended_channels_make_room),
+	    ALLOCATED(halves_expire_alone),
+	    T(malformed_wishes),
+	    T(one_is_not_to_be_had),
+	    T(dont_fragment),
+	    ALLOCATED(marks_are_carried),
+	    ALLOCATED(an_icmp_error_is_about_a_permitted_peer),
+	    ALLOCATED(icmp_errors_are_of_the_types_that_the_rfc_names),
+	    ALLOCATED(a_client_hears_ten_icmp_errors_a_second),
+	    T(ended_channels_make_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -166,22 +166,37 @@ static struct scene *scene_bound(void)
 	return s;
 }
 
+static int setup(void **state)
+{
+	*state = scene_new(true);
+	return 0;
+}
+
+static int setup_bound(void **state)
+{
+	*state = scene_bound();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	scene_free(*state);
+	return 0;
+}
+
 static void a_ticket_is_asked_for_by_an_empty_one(void **state)
 {
-	struct scene *s = scene_new(true);
+	struct scene *s = *state;
 
-	(void)state;
 	assert_int_equal(allocate(s, &s->a, "notempty", 8), 400);
 	assert_int_equal(allocate(s, &s->a, NULL, 0), 0);
 	assert_true(take_ticket(s, &s->a.in));
-	scene_free(s);
 }
 
 static void the_old_5_tuple_serves_until_data_come_over_the_new_one(void **state)
 {
-	struct scene *s = scene_bound();
+	struct scene *s = *state;
 
-	(void)state;
 	assert_true(sends(s, &s->a));
 	assert_false(sends(s, &s->b));
 	assert_int_equal(move(s, &s->b, &s->ticket), 0);
@@ -195,28 +210,24 @@ static void the_old_5_tuple_serves_until_data_come_over_the_new_one(void **state
 	assert_false(sends(s, &s->a));
 	assert_int_equal(host_refresh(&s->a, 600), 437);
 	assert_int_equal(host_refresh(&s->b, 600), 0);
-	scene_free(s);
 }
 
 static void a_used_ticket_is_used_up(void **state)
 {
-	struct scene *s = scene_bound();
+	struct scene *s = *state;
 	struct ticket first = s->ticket;
 
-	(void)state;
 	assert_int_equal(move(s, &s->b, &s->ticket), 0);
 	assert_true(sends(s, &s->b));
 	assert_int_equal(move(s, &s->c, &first), 400);
 	assert_int_equal(move(s, &s->c, &s->ticket), 0);
-	scene_free(s);
 }
 
 static void a_send_indication_ends_the_old_5_tuple(void **state)
 {
-	struct scene *s = scene_bound();
+	struct scene *s = *state;
 	struct wire m;
 
-	(void)state;
 	assert_int_equal(move(s, &s->c, &s->ticket), 0);
 	wire_start(&m, W_SEND, 1);
 	wire_add_peer(&m, PEER);
@@ -225,15 +236,13 @@ static void a_send_indication_ends_the_old_5_tuple(void **state)
 	host_send(&s->c, SERVER4, m.buf, m.len);
 	assert_int_equal(s->peer.got, 1);
 	assert_ptr_equal(peer_reaches(s), &s->c);
-	scene_free(s);
 }
 
 /* As good as data. And back to where it was before. */
 static void a_request_that_proves_itself_ends_the_old_5_tuple(void **state)
 {
-	struct scene *s = scene_bound();
+	struct scene *s = *state;
 
-	(void)state;
 	assert_int_equal(move(s, &s->c, &s->ticket), 0);
 	assert_true(sends(s, &s->c));
 	assert_int_equal(move(s, &s->a, &s->ticket), 0);
@@ -244,28 +253,24 @@ static void a_request_that_proves_itself_ends_the_old_5_tuple(void **state)
 	/* it has been here before, with this nonce */
 	assert_int_equal(host_refresh(&s->a, 0), 438);
 	assert_int_equal(host_refresh(&s->a, 0), 0);
-	scene_free(s);
 }
 
 static void a_ticket_ends_with_its_allocation(void **state)
 {
-	struct scene *s = scene_bound();
+	struct scene *s = *state;
 
-	(void)state;
 	assert_int_equal(host_refresh(&s->a, 0), 0);
 	assert_int_equal(turn_allocations(s->w.turn), 0);
 	assert_int_equal(move(s, &s->b, &s->ticket), 437);
-	scene_free(s);
 }
 
 /* A Refresh that is refused leaves the client where it was, and its ticket good: the new one would
  * have come with the answer only. */
 static void refused_moves_nothing(void **state)
 {
-	struct scene *s = scene_bound();
+	struct scene *s = *state;
 	struct wire m;
 
-	(void)state;
 	start_refresh(&s->b, &m, &s->ticket, 600);
 	wire_add_u32(&m, ATTR_REQUESTED_ADDRESS_FAMILY,
 	             2u << 24); /* it has no relayed address of this family */
@@ -274,15 +279,13 @@ static void refused_moves_nothing(void **state)
 	assert_true(sends(s, &s->a));
 	assert_int_equal(move(s, &s->b, &s->ticket), 0);
 	assert_true(sends(s, &s->b));
-	scene_free(s);
 }
 
 static void a_ticket_is_good_as_it_was_given(void **state)
 {
-	struct scene *s = scene_bound();
+	struct scene *s = *state;
 	struct ticket t;
 
-	(void)state;
 	for (size_t i = 0; i < s->ticket.len; i++) {
 		t = s->ticket;
 		t.bytes[i] ^= 1;
@@ -294,42 +297,36 @@ static void a_ticket_is_good_as_it_was_given(void **state)
 	t.len = 0;
 	assert_int_equal(move(s, &s->b, &t), 400);
 	assert_int_equal(move(s, &s->b, &s->ticket), 0);
-	scene_free(s);
 }
 
 static void a_ticket_is_its_users(void **state)
 {
-	struct scene *s = scene_bound();
+	struct scene *s = *state;
 
-	(void)state;
 	s->c.user = "bob";
 	s->c.password = "hunter2";
 	assert_int_equal(move(s, &s->c, &s->ticket), 441);
 	assert_int_equal(move(s, &s->b, &s->ticket), 0);
-	scene_free(s);
 }
 
 /* Neither the one where the allocation is already. */
 static void a_move_needs_a_free_5_tuple(void **state)
 {
-	struct scene *s = scene_bound();
+	struct scene *s = *state;
 
-	(void)state;
 	assert_int_equal(move(s, &s->a, &s->ticket), 400);
 	assert_int_equal(host_allocate(&s->b, NULL), 0);
 	assert_int_equal(move(s, &s->b, &s->ticket), 437);
 	assert_int_equal(host_refresh(&s->b, 0), 0);
 	assert_int_equal(move(s, &s->b, &s->ticket), 0);
-	scene_free(s);
 }
 
 static void a_retransmission_is_answered_until_the_next_move(void **state)
 {
-	struct scene *s = scene_bound();
+	struct scene *s = *state;
 	struct wire m;
 	uint8_t key[16];
 
-	(void)state;
 	wire_key("alice", REALM, "secret", key);
 	start_refresh(&s->b, &m, &s->ticket, 600);
 	wire_add_integrity(&m, key);
@@ -344,7 +341,6 @@ static void a_retransmission_is_answered_until_the_next_move(void **state)
 	assert_true(sends(s, &s->c));
 	assert_int_equal(host_send(&s->b, SERVER4, m.buf, m.len), 1);
 	assert_int_equal(host_reply_code(&s->b), 400);
-	scene_free(s);
 }
 
 /* "Mobility bypasses the quota": one allocation stays one, wherever it moves. */
@@ -369,16 +365,14 @@ static void quota_holds(void **state)
 
 static void ends_by_the_clock_while_moving(void **state)
 {
-	struct scene *s = scene_new(true);
+	struct scene *s = *state;
 
-	(void)state;
 	assert_int_equal(allocate(s, &s->a, NULL, 0), 0);
 	assert_true(take_ticket(s, &s->a.in));
 	assert_int_equal(move(s, &s->b, &s->ticket), 0);
 	world_run(&s->w, 601 * 1000);
 	assert_int_equal(turn_allocations(s->w.turn), 0);
 	assert_int_equal(move(s, &s->c, &s->ticket), 437);
-	scene_free(s);
 }
 
 struct stream {
@@ -472,25 +466,22 @@ static struct turn_link *scene_on_link(struct scene *s, struct stream *st)
 /* The client fetches it. */
 static void a_mobile_allocation_survives_its_connection(void **state)
 {
-	struct scene *s = scene_new(true);
+	struct scene *s = *state;
 	struct stream st;
 
-	(void)state;
 	turn_link_free(scene_on_link(s, &st));
 	assert_int_equal(turn_allocations(s->w.turn), 1);
 	assert_null(peer_reaches(s)); /* nobody to hear it, and nothing breaks */
 	assert_int_equal(move(s, &s->b, &s->ticket), 0);
 	assert_ptr_equal(peer_reaches(s), &s->b); /* nothing to wait for: at once */
 	assert_true(sends(s, &s->b));
-	scene_free(s);
 }
 
 static void a_connection_that_breaks_before_its_first_data_undoes_the_move(void **state)
 {
-	struct scene *s = scene_bound();
+	struct scene *s = *state;
 	struct stream st;
 
-	(void)state;
 	for (int with_data = 0; with_data < 2; with_data++) {
 		struct turn_link *link = open_link(s->w.turn, "198.51.100.5:10", &st);
 
@@ -506,21 +497,18 @@ static void a_connection_that_breaks_before_its_first_data_undoes_the_move(void 
 		turn_link_free(link);
 		assert_ptr_equal(peer_reaches(s), with_data ? NULL : &s->a);
 	}
-	scene_free(s);
 }
 
 static void an_old_connection_that_breaks_completes_the_move(void **state)
 {
-	struct scene *s = scene_new(true);
+	struct scene *s = *state;
 	struct stream st;
 	struct turn_link *link = scene_on_link(s, &st);
 
-	(void)state;
 	assert_int_equal(move(s, &s->c, &s->ticket), 0);
 	turn_link_free(link);
 	assert_ptr_equal(peer_reaches(s), &s->c);
 	assert_int_equal(host_refresh(&s->c, 0), 0);
-	scene_free(s);
 }
 
 static int on_fetch(void *ctx, unsigned int worker, const struct turn_fetch *f)
@@ -762,26 +750,29 @@ static void a_connection_may_go_while_its_request_waits(void **state)
 	scene_free(s);
 }
 
+#define T(f)     cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define BOUND(f) cmocka_unit_test_setup_teardown(f, setup_bound, teardown)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(forbidden_by_default),
-	    cmocka_unit_test(a_ticket_is_asked_for_by_an_empty_one),
-	    cmocka_unit_test(the_old_5_tuple_serves_until_data_come_over_the_new_one),
-	    cmocka_unit_test(a_used_ticket_is_used_up),
-	    cmocka_unit_test(a_send_indication_ends_the_old_5_tuple),
-	    cmocka_unit_test(a_request_that_proves_itself_ends_the_old_5_tuple),
-	    cmocka_unit_test(a_ticket_ends_with_its_allocation),
-	    cmocka_unit_test(refused_moves_nothing),
-	    cmocka_unit_test(a_ticket_is_good_as_it_was_given),
-	    cmocka_unit_test(a_ticket_is_its_users),
-	    cmocka_unit_test(a_move_needs_a_free_5_tuple),
-	    cmocka_unit_test(a_retransmission_is_answered_until_the_next_move),
+	    T(a_ticket_is_asked_for_by_an_empty_one),
+	    BOUND(the_old_5_tuple_serves_until_data_come_over_the_new_one),
+	    BOUND(a_used_ticket_is_used_up),
+	    BOUND(a_send_indication_ends_the_old_5_tuple),
+	    BOUND(a_request_that_proves_itself_ends_the_old_5_tuple),
+	    BOUND(a_ticket_ends_with_its_allocation),
+	    BOUND(refused_moves_nothing),
+	    BOUND(a_ticket_is_good_as_it_was_given),
+	    BOUND(a_ticket_is_its_users),
+	    BOUND(a_move_needs_a_free_5_tuple),
+	    BOUND(a_retransmission_is_answered_until_the_next_move),
 	    cmocka_unit_test(quota_holds),
-	    cmocka_unit_test(ends_by_the_clock_while_moving),
-	    cmocka_unit_test(a_mobile_allocation_survives_its_connection),
-	    cmocka_unit_test(a_connection_that_breaks_before_its_first_data_undoes_the_move),
-	    cmocka_unit_test(an_old_connection_that_breaks_completes_the_move),
+	    T(ends_by_the_clock_while_moving),
+	    T(a_mobile_allocation_survives_its_connection),
+	    BOUND(a_connection_that_breaks_before_its_first_data_undoes_the_move),
+	    T(an_old_connection_that_breaks_completes_the_move),
 	    cmocka_unit_test(moves_between_workers),
 	    cmocka_unit_test(refusals_between_workers),
 	    cmocka_unit_test(nobody_waits),

@@ -28,127 +28,113 @@ static bool opens(const struct turn_nonces *n, struct turn_tuple t, uint64_t now
 	return turn_nonce_open(n, &t, now_s, (const uint8_t *)nonce, len, &said);
 }
 
-static const uint32_t features[] = {0, 1, 2, 3, 0xffffff};
-#define FEATURES_N (sizeof(features) / sizeof(*features))
-
 /* Nonces with a key, and one of them for a 5-tuple at 5000 s. */
 struct nonce_scene {
 	struct env *env;
 	struct turn_nonces *n;
 	struct turn_tuple a;
+	uint32_t features;
 	uint8_t key[32];
 	char nonce[TURN_NONCE_MAX];
 	size_t len;
 };
 
-static void nonce_begin(struct nonce_scene *s, size_t f)
+static int nonce_setup(void **state)
 {
-	*s = (struct nonce_scene){.env = env_virtual_new(7), .a = tuple_of(1, 1000, 1), .key = {9}};
+	struct nonce_scene *s = calloc(1, sizeof(*s));
+
+	s->features = *(const uint32_t *)*state;
+	s->env = env_virtual_new(7);
+	s->a = tuple_of(1, 1000, 1);
+	s->key[0] = 9;
 	s->n = turn_nonces_new(s->env, 0);
 	turn_nonces_set_key(s->n, s->key);
-	s->len = turn_nonce_make(s->n, &s->a, 5000, features[f], s->nonce);
+	s->len = turn_nonce_make(s->n, &s->a, 5000, s->features, s->nonce);
+	*state = s;
+	return 0;
 }
 
-static void nonce_end(struct nonce_scene *s)
+static int nonce_teardown(void **state)
 {
+	struct nonce_scene *s = *state;
+
 	turn_nonces_free(s->n);
 	env_virtual_free(s->env);
+	free(s);
+	return 0;
 }
 
 static void a_nonce_tells_its_features_and_its_age(void **state)
 {
-	struct nonce_scene s;
+	struct nonce_scene *s = *state;
 	struct turn_nonce said;
 
-	(void)state;
-	for (size_t f = 0; f < FEATURES_N; f++) {
-		nonce_begin(&s, f);
-		assert_int_equal(s.len, features[f] ? 28 : 15);
-		assert_int_equal(turn_nonce_features((uint8_t *)s.nonce, s.len), features[f]);
-		assert_true(turn_nonce_open(s.n, &s.a, 5600, (uint8_t *)s.nonce, s.len, &said));
-		assert_int_equal(said.features, features[f]);
-		assert_int_equal(said.age_s, 600);
-		assert_int_equal(said.generation, 0);
-		assert_true(turn_nonce_open(s.n, &s.a, 4999, (uint8_t *)s.nonce, s.len, &said));
-		assert_int_equal(said.age_s, 0xffffff); /* of the future: too old */
-		/* the clock of 24 bits turns over */
-		s.len = turn_nonce_make(s.n, &s.a, 0x1fffff0, features[f], s.nonce);
-		assert_true(
-		    turn_nonce_open(s.n, &s.a, 0x2000100, (uint8_t *)s.nonce, s.len, &said));
-		assert_int_equal(said.age_s, 0x110);
-		nonce_end(&s);
-	}
+	assert_int_equal(s->len, s->features ? 28 : 15);
+	assert_int_equal(turn_nonce_features((uint8_t *)s->nonce, s->len), s->features);
+	assert_true(turn_nonce_open(s->n, &s->a, 5600, (uint8_t *)s->nonce, s->len, &said));
+	assert_int_equal(said.features, s->features);
+	assert_int_equal(said.age_s, 600);
+	assert_int_equal(said.generation, 0);
+	assert_true(turn_nonce_open(s->n, &s->a, 4999, (uint8_t *)s->nonce, s->len, &said));
+	assert_int_equal(said.age_s, 0xffffff); /* of the future: too old */
+	/* the clock of 24 bits turns over */
+	s->len = turn_nonce_make(s->n, &s->a, 0x1fffff0, s->features, s->nonce);
+	assert_true(turn_nonce_open(s->n, &s->a, 0x2000100, (uint8_t *)s->nonce, s->len, &said));
+	assert_int_equal(said.age_s, 0x110);
 }
 
 /* "MUST NOT choose the same NONCE for two requests unless they have the same source IP address and
  * port" */
 static void a_nonce_is_for_one_5_tuple(void **state)
 {
-	struct nonce_scene s;
+	struct nonce_scene *s = *state;
 	char again[TURN_NONCE_MAX];
+	/* another port, another address, another connection or address of ours, another
+	 * family */
+	struct turn_tuple others[] = {tuple_of(1, 2000, 1), tuple_of(2, 1000, 1),
+	                              tuple_of(1, 1000, 2), s->a};
 
-	(void)state;
-	for (size_t f = 0; f < FEATURES_N; f++) {
-		nonce_begin(&s, f);
-		/* another port, another address, another connection or address of ours, another
-		 * family */
-		struct turn_tuple others[] = {tuple_of(1, 2000, 1), tuple_of(2, 1000, 1),
-		                              tuple_of(1, 1000, 2), s.a};
-
-		others[3].family = AF_INET6;
-		for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
-			assert_false(opens(s.n, others[i], 5000, s.nonce, s.len));
-			turn_nonce_make(s.n, &others[i], 5000, features[f], again);
-			assert_memory_not_equal(s.nonce, again, s.len);
-		}
-		nonce_end(&s);
+	others[3].family = AF_INET6;
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+		assert_false(opens(s->n, others[i], 5000, s->nonce, s->len));
+		turn_nonce_make(s->n, &others[i], 5000, s->features, again);
+		assert_memory_not_equal(s->nonce, again, s->len);
 	}
 }
 
 static void every_letter_of_a_nonce_is_protected(void **state)
 {
-	struct nonce_scene s;
+	struct nonce_scene *s = *state;
 	char again[TURN_NONCE_MAX];
 
-	(void)state;
-	for (size_t f = 0; f < FEATURES_N; f++) {
-		nonce_begin(&s, f);
-		assert_true(opens(s.n, s.a, 5000, s.nonce, s.len));
-		assert_false(opens(s.n, s.a, 5000, s.nonce, s.len - 1));
-		for (size_t i = 0; i < s.len; i++) {
-			memcpy(again, s.nonce, s.len);
-			again[i] = again[i] == 'A' ? 'B' : 'A';
-			assert_false(opens(s.n, s.a, 5000, again, s.len));
-			again[i] = '%';
-			assert_false(opens(s.n, s.a, 5000, again, s.len));
-		}
-		nonce_end(&s);
+	assert_true(opens(s->n, s->a, 5000, s->nonce, s->len));
+	assert_false(opens(s->n, s->a, 5000, s->nonce, s->len - 1));
+	for (size_t i = 0; i < s->len; i++) {
+		memcpy(again, s->nonce, s->len);
+		again[i] = again[i] == 'A' ? 'B' : 'A';
+		assert_false(opens(s->n, s->a, 5000, again, s->len));
+		again[i] = '%';
+		assert_false(opens(s->n, s->a, 5000, again, s->len));
 	}
 }
 
 /* And with the one before: those who have it may use it until the next change. */
 static void a_nonce_opens_with_its_key_on_its_worker(void **state)
 {
-	struct nonce_scene s;
+	struct nonce_scene *s = *state;
+	struct turn_nonces *elsewhere = turn_nonces_new(s->env, 1);
+	struct turn_nonces *restarted = turn_nonces_new(s->env, 0);
 
-	(void)state;
-	for (size_t f = 0; f < FEATURES_N; f++) {
-		nonce_begin(&s, f);
-		struct turn_nonces *elsewhere = turn_nonces_new(s.env, 1);
-		struct turn_nonces *restarted = turn_nonces_new(s.env, 0);
-
-		turn_nonces_set_key(elsewhere, s.key);
-		assert_false(opens(elsewhere, s.a, 5000, s.nonce, s.len));
-		assert_false(opens(restarted, s.a, 5000, s.nonce, s.len));
-		s.key[0]++;
-		turn_nonces_set_key(s.n, s.key);
-		assert_true(opens(s.n, s.a, 5000, s.nonce, s.len));
-		turn_nonces_set_key(s.n, s.key);
-		assert_false(opens(s.n, s.a, 5000, s.nonce, s.len));
-		turn_nonces_free(elsewhere);
-		turn_nonces_free(restarted);
-		nonce_end(&s);
-	}
+	turn_nonces_set_key(elsewhere, s->key);
+	assert_false(opens(elsewhere, s->a, 5000, s->nonce, s->len));
+	assert_false(opens(restarted, s->a, 5000, s->nonce, s->len));
+	s->key[0]++;
+	turn_nonces_set_key(s->n, s->key);
+	assert_true(opens(s->n, s->a, 5000, s->nonce, s->len));
+	turn_nonces_set_key(s->n, s->key);
+	assert_false(opens(s->n, s->a, 5000, s->nonce, s->len));
+	turn_nonces_free(elsewhere);
+	turn_nonces_free(restarted);
 }
 
 /* A nonce made before the last end on a 5-tuple is never accepted there again, and hardly any nonce
@@ -254,13 +240,17 @@ struct pair_scene {
 	uint16_t port;
 };
 
-static void pairs_begin(struct pair_scene *s)
+static int pairs_setup(void **state)
 {
+	struct pair_scene *s = calloc(1, sizeof(*s));
+
 	*s = (struct pair_scene){.env = env_virtual_new(5),
 	                         .p = turn_ports_new(50001, 50010),
 	                         .q = turn_quota_new(0, 0),
 	                         .holder = {.username = "a", .username_len = 1},
 	                         .token = "reserved"};
+	*state = s;
+	return 0;
 }
 
 /* Leases a pair, and reserves the upper port until 31000 ms. */
@@ -279,74 +269,69 @@ static void release(struct pair_scene *s)
 	assert_int_equal(turn_quota_total(s->q), 0);
 }
 
-static void pairs_end(struct pair_scene *s)
+static int pairs_teardown(void **state)
 {
+	struct pair_scene *s = *state;
+
 	turn_quota_free(s->q);
 	turn_ports_free(s->p);
 	env_virtual_free(s->env);
+	free(s);
+	return 0;
 }
 
 /* Far more often than there are ports, here and in the next two: none leaks. */
 static void a_pair_begins_with_an_even_port(void **state)
 {
-	struct pair_scene s;
+	struct pair_scene *s = *state;
 
-	(void)state;
-	pairs_begin(&s);
 	for (int i = 0; i < 1000; i++) {
-		assert_int_equal(turn_ports_lease(s.p, s.env, TURN_PORT_EVEN_PAIR, &s.port), 0);
-		assert_int_equal(s.port % 2, 0);
-		assert_true(s.port >= 50002 && s.port <= 50008);
-		assert_int_equal(turn_ports_leased(s.p), 2);
-		turn_ports_release(s.p, (uint16_t)(s.port + 1));
-		release(&s);
+		assert_int_equal(turn_ports_lease(s->p, s->env, TURN_PORT_EVEN_PAIR, &s->port), 0);
+		assert_int_equal(s->port % 2, 0);
+		assert_true(s->port >= 50002 && s->port <= 50008);
+		assert_int_equal(turn_ports_leased(s->p), 2);
+		turn_ports_release(s->p, (uint16_t)(s->port + 1));
+		release(s);
 	}
-	pairs_end(&s);
 }
 
 static void a_reservation_is_claimed_once_and_in_time(void **state)
 {
 	uint8_t wrong[8] = "nonsense";
 	struct turn_quota_user *held;
-	struct pair_scene s;
+	struct pair_scene *s = *state;
 	uint16_t got;
 
-	(void)state;
-	pairs_begin(&s);
 	for (int i = 0; i < 1000; i++) {
-		reserve(&s);
-		assert_int_equal(turn_ports_claim(s.p, wrong, 1001, &got, &held), -E_NOTFOUND);
+		reserve(s);
+		assert_int_equal(turn_ports_claim(s->p, wrong, 1001, &got, &held), -E_NOTFOUND);
 		/* nobody has bound it yet: it may be some other program's */
-		assert_false(turn_ports_is_leased(s.p, (uint16_t)(s.port + 1)));
-		assert_int_equal(turn_ports_claim(s.p, s.token, 1001, &got, &held), 0);
-		assert_int_equal(got, s.port + 1);
-		assert_true(turn_ports_is_leased(s.p, got));
-		assert_int_equal(turn_ports_claim(s.p, s.token, 1001, &got, &held), -E_NOTFOUND);
-		assert_ptr_equal(held, s.holder.quota_user);
-		turn_quota_give(s.q, held);
-		turn_ports_release(s.p, got);
-		release(&s);
+		assert_false(turn_ports_is_leased(s->p, (uint16_t)(s->port + 1)));
+		assert_int_equal(turn_ports_claim(s->p, s->token, 1001, &got, &held), 0);
+		assert_int_equal(got, s->port + 1);
+		assert_true(turn_ports_is_leased(s->p, got));
+		assert_int_equal(turn_ports_claim(s->p, s->token, 1001, &got, &held), -E_NOTFOUND);
+		assert_ptr_equal(held, s->holder.quota_user);
+		turn_quota_give(s->q, held);
+		turn_ports_release(s->p, got);
+		release(s);
 	}
-	pairs_end(&s);
 }
 
 static void a_reservation_ends_after_30_seconds(void **state)
 {
 	struct turn_quota_user *held;
-	struct pair_scene s;
+	struct pair_scene *s = *state;
 	uint16_t got;
 
-	(void)state;
-	pairs_begin(&s);
 	for (int i = 0; i < 1000; i++) {
-		reserve(&s);
-		assert_int_equal(turn_ports_claim(s.p, s.token, 31000, &got, &held), -E_NOTFOUND);
-		turn_ports_expire(s.p, 30999, s.q);
-		assert_int_equal(turn_ports_reserved(s.p), 1);
-		turn_ports_expire(s.p, 31000, s.q);
-		release(&s);
+		reserve(s);
+		assert_int_equal(turn_ports_claim(s->p, s->token, 31000, &got, &held), -E_NOTFOUND);
+		turn_ports_expire(s->p, 30999, s->q);
+		assert_int_equal(turn_ports_reserved(s->p), 1);
+		turn_ports_expire(s->p, 31000, s->q);
+		release(s);
 	}
-	pairs_end(&s);
 }
 
 /* A peer that was told of a port may still send to it: it rests, as long as there are others. */
@@ -577,19 +562,27 @@ static void we_are_no_peer_of_ourselves(void **state)
 	peer_policy_free(p);
 }
 
+#define PAIRS(f) cmocka_unit_test_setup_teardown(f, pairs_setup, pairs_teardown)
+
+#define NONCE_OF(f, i)                                                                             \
+	cmocka_unit_test_prestate_setup_teardown(f, nonce_setup, nonce_teardown, &features[i])
+/* Each with these sets of features. */
+#define NONCE(f) NONCE_OF(f, 0), NONCE_OF(f, 1), NONCE_OF(f, 2), NONCE_OF(f, 3), NONCE_OF(f, 4)
+
 int main(void)
 {
+	static uint32_t features[] = {0, 1, 2, 3, 0xffffff};
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(a_nonce_tells_its_features_and_its_age),
-	    cmocka_unit_test(a_nonce_is_for_one_5_tuple),
-	    cmocka_unit_test(every_letter_of_a_nonce_is_protected),
-	    cmocka_unit_test(a_nonce_opens_with_its_key_on_its_worker),
+	    NONCE(a_nonce_tells_its_features_and_its_age),
+	    NONCE(a_nonce_is_for_one_5_tuple),
+	    NONCE(every_letter_of_a_nonce_is_protected),
+	    NONCE(a_nonce_opens_with_its_key_on_its_worker),
 	    cmocka_unit_test(generations),
 	    cmocka_unit_test(ports_lease_all),
 	    cmocka_unit_test(ports_are_spread),
-	    cmocka_unit_test(a_pair_begins_with_an_even_port),
-	    cmocka_unit_test(a_reservation_is_claimed_once_and_in_time),
-	    cmocka_unit_test(a_reservation_ends_after_30_seconds),
+	    PAIRS(a_pair_begins_with_an_even_port),
+	    PAIRS(a_reservation_is_claimed_once_and_in_time),
+	    PAIRS(a_reservation_ends_after_30_seconds),
 	    cmocka_unit_test(ports_rest),
 	    cmocka_unit_test(a_quota_is_for_each_user_and_for_all),
 	    cmocka_unit_test(a_realm_has_a_quota_and_users_of_its_own),
