@@ -20,10 +20,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "harness/tests/inside.h"
 
 #define LIMIT_MS   120000
 #define MEASURE_MS 1500
@@ -235,7 +236,6 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	inside =
-	    mmap(NULL, sizeof(*inside), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	return inside == MAP_FAILED ? 1 : cmocka_run_group_tests(tests, setup, NULL);
+	inside = inside_new(sizeof(*inside));
+	return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -16,12 +16,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "harness/tests/inside.h"
 
 /* The inside's report to the test: cmocka cannot assert across processes. */
 struct inside {
@@ -195,15 +196,10 @@ static int build_on_a_bare_machine(void *arg)
 
 static void run_inside(int (*fn)(void *arg))
 {
-	struct contain c;
-	struct why why;
-	int status = 0;
+	int status;
 
 	memset(inside, 0, sizeof(*inside));
-	if (contain_start(&c, fn, inside, &why) != 0)
-		fail_msg("%s", why.text);
-	assert_int_equal(contain_wait(&c, 60000, -1, &status), 0);
-	contain_kill(&c);
+	status = inside_run(fn, inside, 60000);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
 	if (inside->err[SETUP] != 0)
@@ -340,9 +336,6 @@ int main(void)
 
 	if (missing)
 		return missing;
-	inside =
-	    mmap(NULL, sizeof(*inside), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (inside == MAP_FAILED)
-		return 1;
+	inside = inside_new(sizeof(*inside));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

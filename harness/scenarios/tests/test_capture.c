@@ -3,7 +3,6 @@
  * Packets captured in a lab: they are there, they are cut, and the file stays
  * within its bound.
  */
-#include "harness/lab/contain.h"
 #include "harness/lab/lab.h"
 #include "harness/scenarios/capture.h"
 #include "harness/tests/namespaces.h"
@@ -24,6 +23,8 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "harness/tests/inside.h"
 
 #define PORT    4711
 #define PAYLOAD 1000
@@ -112,18 +113,12 @@ static struct seen read_file(int fd)
 
 static struct seen capture(size_t max_bytes)
 {
-	struct contain c;
 	struct seen seen;
-	struct why why;
-	int status = 0;
 
 	memset(inside, 0, sizeof(*inside));
 	inside->max_bytes = max_bytes;
 	inside->file_fd = memfd_create("pcap", MFD_CLOEXEC);
-	if (contain_start(&c, capture_a_side, inside, &why) != 0)
-		fail_msg("%s", why.text);
-	assert_int_equal(contain_wait(&c, 60000, -1, &status), 0);
-	contain_kill(&c);
+	inside_run(capture_a_side, inside, 60000);
 	if (inside->err != 0)
 		fail_msg("%s", inside->why.text);
 	seen = read_file(inside->file_fd);
@@ -165,16 +160,9 @@ static int capture_nowhere(void *arg)
 
 static void test_full_disk_is_told(void **state)
 {
-	struct contain c;
-	struct why why;
-	int status = 0;
-
 	(void)state;
 	memset(inside, 0, sizeof(*inside));
-	if (contain_start(&c, capture_nowhere, inside, &why) != 0)
-		fail_msg("%s", why.text);
-	assert_int_equal(contain_wait(&c, 60000, -1, &status), 0);
-	contain_kill(&c);
+	inside_run(capture_nowhere, inside, 60000);
 	assert_true(inside->err < 0);
 	assert_non_null(strstr(inside->why.text, "No space left on device"));
 }
@@ -190,9 +178,6 @@ int main(void)
 
 	if (missing)
 		return missing;
-	inside =
-	    mmap(NULL, sizeof(*inside), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (inside == MAP_FAILED)
-		return 1;
+	inside = inside_new(sizeof(*inside));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,11 +5,10 @@
  * a good call is not accused.
  */
 #include "base/clock.h"
-#include "harness/lab/contain.h"
 #include "harness/lab/proc.h"
-#include "harness/scenarios/call.h"
 #include "harness/scenarios/relay_watch.h"
 #include "harness/scenarios/tally.h"
+#include "harness/scenarios/tests/scene.h"
 
 #include <limits.h>
 #include <setjmp.h>
@@ -20,10 +19,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "harness/tests/inside.h"
 
 #define LIMIT_MS 170000
 #define WATCH_MS 500
@@ -163,22 +163,13 @@ static struct inside *inside;
 
 static int play_all(void *arg)
 {
-	struct scenario_options opt = {.turnpike = turnpike, .artifacts_fd = -1};
 	struct cell cell = {.target = &target_turnpike, .expect = {.path = PATH_DIRECT}};
-	char browser[PATH_MAX];
-	int log_fd[STAGE_LOGS];
 	struct inside *in = arg;
-	struct stage st;
+	struct scene scene;
 
-	for (int i = 0; i < STAGE_LOGS; i++)
-		log_fd[i] = memfd_create("log", MFD_CLOEXEC);
-	if (browser_find(BROWSER_CHROMIUM, NULL, browser, &in->why) != 0)
+	if (scene_open(&scene, turnpike, &in->why) != 0)
 		return 1;
-	opt.browser[BROWSER_CHROMIUM] = browser;
-	opt.browser[BROWSER_FIREFOX] = "";
-	stage_init(&st, &opt, log_fd);
-	for (int i = 0; i < LAB_SIDES; i++)
-		cell.kind[i] = nat_find("none");
+	scene_nat(&cell, "none");
 	for (size_t i = 0; i < CASES; i++) {
 		if (only && strcmp(only, cases[i].name) != 0)
 			continue;
@@ -187,10 +178,10 @@ static int play_all(void *arg)
 		cell.scenario = &s;
 		snprintf(cell.name, sizeof(cell.name), "%s", s.name);
 		result_begin(&in->result[i]);
-		scenario_play(&st, &cell, &in->result[i]);
+		scenario_play(&scene.st, &cell, &in->result[i]);
 		result_end(&in->result[i]);
 	}
-	stage_close(&st, &in->result[0]);
+	stage_close(&scene.st, &in->result[0]);
 	return 0;
 }
 
@@ -219,17 +210,12 @@ static void expect(const struct judge_case *c, const struct result *r)
 
 static void test_what_is_beside_a_call_is_judged(void **state)
 {
-	struct contain c;
-	struct why why;
-	int status = 0;
+	int status;
 
 	(void)state;
 	for (size_t i = 0; i < CASES; i++)
 		result_init(&inside->result[i], cases[i].name, "");
-	if (contain_start(&c, play_all, inside, &why) != 0)
-		fail_msg("%s", why.text);
-	assert_int_equal(contain_wait(&c, LIMIT_MS, -1, &status), 0);
-	contain_kill(&c);
+	status = inside_run(play_all, inside, LIMIT_MS);
 	assert_string_equal(inside->why.text, "");
 	assert_int_equal(status, 0);
 	for (size_t i = 0; i < CASES; i++) {
@@ -250,7 +236,6 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	inside =
-	    mmap(NULL, sizeof(*inside), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	return inside == MAP_FAILED ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
+	inside = inside_new(sizeof(*inside));
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,8 +3,7 @@
  * A stage from one cell to the next: nothing of a cell is left for the one
  * that follows.
  */
-#include "harness/lab/contain.h"
-#include "harness/scenarios/call.h"
+#include "harness/scenarios/tests/scene.h"
 
 #include <limits.h>
 #include <setjmp.h>
@@ -15,11 +14,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "harness/tests/inside.h"
 
 #define LIMIT_MS 120000
 #define SLOW_MS  1000 /* of every packet: a close takes longer than the next cell's first steps */
@@ -82,29 +82,19 @@ static const struct scenario next_one = {.play = play_join};
 
 static int play_both(void *arg)
 {
-	struct scenario_options opt = {.turnpike = program, .artifacts_fd = -1};
 	struct cell cell = {.scenario = &slow_one, .target = &target_turnpike};
-	char browser[PATH_MAX];
-	int log_fd[STAGE_LOGS];
 	struct inside *in = arg;
-	struct stage st;
+	struct scene s;
 
-	for (int i = 0; i < STAGE_LOGS; i++)
-		log_fd[i] = memfd_create("log", MFD_CLOEXEC);
-	if (browser_find(BROWSER_CHROMIUM, NULL, browser, &in->why) != 0)
+	if (scene_open(&s, program, &in->why) != 0)
 		return 1;
-	opt.browser[BROWSER_CHROMIUM] = browser;
-	opt.browser[BROWSER_FIREFOX] = "";
-	stage_init(&st, &opt, log_fd);
-	for (int i = 0; i < LAB_SIDES; i++)
-		cell.kind[i] = nat_find("port-restricted");
-	if (scenario_play(&st, &cell, &in->first)) {
+	scene_nat(&cell, "port-restricted");
+	if (scenario_play(&s.st, &cell, &in->first)) {
 		cell.scenario = &next_one;
-		for (int i = 0; i < LAB_SIDES; i++)
-			cell.kind[i] = nat_find("none");
-		scenario_play(&st, &cell, &in->second);
+		scene_nat(&cell, "none");
+		scenario_play(&s.st, &cell, &in->second);
 	}
-	stage_close(&st, &in->second);
+	stage_close(&s.st, &in->second);
 	return 0;
 }
 
@@ -119,19 +109,12 @@ static void expect_passed(struct result *r)
  * bob would be "bob1", and the one whom alice calls nobody. */
 static void test_who_has_left_is_gone_before_the_next_cell(void **state)
 {
-	struct contain c;
-	struct why why;
-	int status = 0;
-
 	(void)state;
 	result_init(&inside->first, "first", "");
 	result_init(&inside->second, "second", "");
 	result_begin(&inside->first);
 	result_begin(&inside->second);
-	if (contain_start(&c, play_both, inside, &why) != 0)
-		fail_msg("%s", why.text);
-	assert_int_equal(contain_wait(&c, LIMIT_MS, -1, &status), 0);
-	contain_kill(&c);
+	inside_run(play_both, inside, LIMIT_MS);
 	assert_string_equal(inside->why.text, "");
 	expect_passed(&inside->first);
 	expect_passed(&inside->second);
@@ -148,7 +131,6 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	inside =
-	    mmap(NULL, sizeof(*inside), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	return inside == MAP_FAILED ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
+	inside = inside_new(sizeof(*inside));
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }
