@@ -196,6 +196,17 @@ json_t *exposition_read(const char *text, char why[EXPOSITION_TEXT])
 	return NULL;
 }
 
+json_t *exposition_of(struct rig_server *server)
+{
+	char why[EXPOSITION_TEXT] = "", *text = rig_verb(server, "metrics", NULL);
+	json_t *families = exposition_read(text, why);
+
+	if (!families)
+		rig_fail(text, text, "%s", why);
+	free(text);
+	return families;
+}
+
 double exposition_value(const json_t *families, const char *series)
 {
 	size_t n = strcspn(series, "{");

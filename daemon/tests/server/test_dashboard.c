@@ -44,19 +44,6 @@ static void configure(const char *more)
 	fclose(f);
 }
 
-static json_t *scrape(void)
-{
-	char why[EXPOSITION_TEXT] = "", *text;
-	json_t *read;
-
-	text = rig_verb(&server, "metrics", NULL);
-	read = exposition_read(text, why);
-	if (!read)
-		rig_fail(text, text, "%s", why);
-	free(text);
-	return read;
-}
-
 static int setup(void **state)
 {
 	char options[160];
@@ -66,7 +53,7 @@ static int setup(void **state)
 	snprintf(options, sizeof(options), "--config %s", conf_path);
 	configure("");
 	rig_server_start(&server, "dashboard", options);
-	families = scrape();
+	families = exposition_of(&server);
 	dashboard =
 	    json_load_file(EXAMPLES "/grafana-dashboard.json", JSON_REJECT_DUPLICATES, NULL);
 	used = json_object();
@@ -429,7 +416,7 @@ static void find_rule(const char *alert, char name[80], double *n)
 /* What the alert's gauge is says so. */
 static bool fires(const char *alert)
 {
-	json_t *now = scrape();
+	json_t *now = exposition_of(&server);
 	double n, is;
 	char name[80];
 

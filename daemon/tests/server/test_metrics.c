@@ -44,22 +44,9 @@ static int setup(void **state)
 	return 0;
 }
 
-static json_t *scrape(void)
-{
-	char why[EXPOSITION_TEXT] = "", *text;
-	json_t *families;
-
-	text = rig_verb(&server, "metrics", NULL);
-	families = exposition_read(text, why);
-	if (!families)
-		rig_fail(text, text, "%s", why);
-	free(text);
-	return families;
-}
-
 static void form(void **state)
 {
-	json_t *m = scrape(), *family;
+	json_t *m = exposition_of(&server), *family;
 	const char *name;
 
 	(void)state;
@@ -136,14 +123,14 @@ static double grown(const json_t *before, const json_t *after, const char *serie
 static bool has_grown(const json_t *before, json_t **now, const char *series, double n)
 {
 	json_decref(*now);
-	*now = scrape();
+	*now = exposition_of(&server);
 	return grown(before, *now, series) == n;
 }
 
 static void counts_and_stays_as_small(void **state)
 {
 	static struct turn_client clients[CLIENTS];
-	json_t *before = scrape(), *full = NULL, *after = NULL;
+	json_t *before = exposition_of(&server), *full = NULL, *after = NULL;
 	struct talker wrong;
 
 	(void)state;
@@ -191,7 +178,7 @@ static void counts_and_stays_as_small(void **state)
 
 static void process_and_certificate(void **state)
 {
-	json_t *m = scrape();
+	json_t *m = exposition_of(&server);
 	double now = (double)time(NULL), rss = exposition_value(m, "process_resident_memory_bytes");
 	double threads = exposition_sum(m, "turnpike_thread_cpu_seconds_total");
 
@@ -215,7 +202,7 @@ static void process_and_certificate(void **state)
 
 static double certificate_ends(void)
 {
-	json_t *m = scrape();
+	json_t *m = exposition_of(&server);
 	double ends = exposition_value(m, "turnpike_certificate_expiry_timestamp_seconds");
 
 	json_decref(m);
@@ -247,7 +234,7 @@ static void renewed_certificate(void **state)
 static void reloads(void **state)
 {
 	static const char at[] = "turnpike_config_last_reload_success_timestamp_seconds";
-	json_t *before = scrape(), *bad, *good;
+	json_t *before = exposition_of(&server), *bad, *good;
 	char *said;
 
 	(void)state;
@@ -256,12 +243,12 @@ static void reloads(void **state)
 	configure("no_such_option = 1\n");
 	assert_int_equal(rig_try_verb(&server, "reload", NULL, &said), 1);
 	free(said);
-	bad = scrape();
+	bad = exposition_of(&server);
 	assert_int_equal(exposition_value(bad, "turnpike_config_last_reload_successful"), 0);
 	assert_int_equal(grown(before, bad, at), 0);
 	configure("user_quota = 7\n");
 	free(rig_verb(&server, "reload", NULL));
-	good = scrape();
+	good = exposition_of(&server);
 	assert_int_equal(exposition_value(good, "turnpike_config_last_reload_successful"), 1);
 	assert_true(grown(bad, good, at) >= 1);
 	json_decref(before);
@@ -271,12 +258,12 @@ static void reloads(void **state)
 
 static void store_and_draining(void **state)
 {
-	json_t *before = scrape(), *after;
+	json_t *before = exposition_of(&server), *after;
 
 	(void)state;
 	free(rig_verb(&server, "user add alice --password-stdin", "wonderland\n"));
 	free(rig_verb(&server, "drain", NULL));
-	after = scrape();
+	after = exposition_of(&server);
 	assert_int_equal(grown(before, after, "turnpike_users"), 1);
 	assert_int_equal(exposition_value(after, "turnpike_store_up"), 1);
 	assert_int_equal(exposition_value(before, "turnpike_draining"), 0);
