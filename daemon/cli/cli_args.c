@@ -155,6 +155,8 @@ static const struct verb_arg *find_flag_of_any(const struct verb *v, const char 
 
 static int give(struct cli *cli, const struct verb_arg *arg, const char *text, struct why *why)
 {
+	if (cli_text(cli, arg->name))
+		return why_set(why, CLI_EXIT_USE, "--%s is given twice", arg->name);
 	if (cli->given_n == CLI_GIVEN_MAX)
 		return why_set(why, CLI_EXIT_USE, "\"%.64s\" is one argument too many", text);
 	cli->given[cli->given_n].arg = arg;

@@ -483,6 +483,9 @@ static void usage_is_between_two_days(void **state)
 	OK(f, "usage --from 2026-01-01 --to 2026-12-31 --json");
 	assert_int_equal(run(f, "usage --from monday"), 2);
 	assert_int_equal(run(f, "usage --from 2026-12-31 --to 2026-01-01"), 2);
+	assert_int_equal(run(f, "usage --user alice --user bob"), 2);
+	assert_non_null(strstr(f->err, "--user is given twice"));
+	assert_int_equal(run(f, "account add hatter --admin --role user"), 2);
 }
 
 static void a_backup_is_restored(void **state)
