@@ -95,7 +95,7 @@ void against_ask(struct against *a)
 		             ? "refuses the API token; most likely: it is mistyped or "
 		               "deleted. Look at: 'turnpike token list', and make another with "
 		               "'turnpike token add'."
-		             : "gives none to strangers; most likely: guests need an API token: "
+		             : "gives none to guests; most likely: guests need an API token: "
 		               "give --key. Look at: 'turnpike token add', which makes one.");
 	else if (answer->status / 100 != 2)
 		snprintf(
