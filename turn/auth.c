@@ -404,6 +404,13 @@ int turn_check_same_user(struct turn_request *rq)
 	return is_alloc_owner(rq) ? 0 : 441;
 }
 
+bool turn_auth_keys_stay(void *ctx, const struct turn_auth_session *session)
+{
+	(void)ctx;
+	(void)session;
+	return true;
+}
+
 bool turn_holder_is_alive(const struct turn *t, const struct turn_holder *h)
 {
 	const struct turn_auth_session session = {.realm = t->conf.realm[h->realm],
@@ -414,7 +421,7 @@ bool turn_holder_is_alive(const struct turn *t, const struct turn_holder *h)
 
 	if (h->third_party)
 		return t->conf.oauth && turn_oauth_has(t->conf.oauth, h->key_source);
-	return !t->auth->alive || t->auth->alive(t->auth_ctx, &session);
+	return t->auth->alive(t->auth_ctx, &session);
 }
 
 struct turn_holder turn_holder_of(const struct turn_alloc *a)

@@ -70,9 +70,9 @@ struct turn_auth_ops {
 	/* 0 and the answer; -E_NOTFOUND (401); -E_LATER: the server keeps the request and asks
 	 * again after turn_auth_answered() with the ticket. Must not call back into turn. */
 	int (*keys)(void *ctx, const struct turn_auth_query *query, struct turn_auth_answer *out);
-	/* Optional, for keys that stay: false when a session's credential is no longer valid (the
-	 * user was deleted or revoked, the password changed, the secret ended): its allocation
-	 * closes. Not called for a third party's. */
+	/* False when a session's credential is no longer valid (the user was deleted or revoked,
+	 * the password changed, the secret ended): its allocation closes. Not called for a third
+	 * party's. */
 	bool (*alive)(void *ctx, const struct turn_auth_session *session);
 	/* Optional: the server refused credentials with 401, to a client that is known to be at
 	 * that address (its nonce was valid). why: as in the journal. username: any bytes, NULL for
@@ -80,6 +80,9 @@ struct turn_auth_ops {
 	void (*refused)(void *ctx, const struct addr *client, const char *why, const char *username,
 	                size_t len);
 };
+
+/* turn_auth_ops.alive where keys never end, as in the simulator. */
+bool turn_auth_keys_stay(void *ctx, const struct turn_auth_session *session);
 
 /* The presence of an address on this host, whose addresses may change. */
 enum turn_presence {

@@ -36,7 +36,7 @@ static int keys(void *ctx, const struct turn_auth_query *q, struct turn_auth_ans
 	return 0;
 }
 
-static const struct turn_auth_ops auth = {.keys = keys};
+static const struct turn_auth_ops auth = {.keys = keys, .alive = turn_auth_keys_stay};
 
 /* As the daemon's greeter hands over what has said its first byte. */
 static void on_accept(void *arg, int fd, const struct addr *from)

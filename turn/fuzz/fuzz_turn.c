@@ -60,7 +60,13 @@ static int keys(void *ctx, const struct turn_auth_query *q, struct turn_auth_ans
 	return 0;
 }
 
-static const struct turn_auth_ops auth = {.keys = keys};
+static bool alive(void *ctx, const struct turn_auth_session *session)
+{
+	(void)ctx;
+	return *session->realm && session->username_len && session->username[0] != 'x';
+}
+
+static const struct turn_auth_ops auth = {.keys = keys, .alive = alive};
 
 static const struct turn_oauth oauth = {
     .oauth_server = "s", .key = {{"kid", "0123456789abcdef", 16}}, .key_n = 1};

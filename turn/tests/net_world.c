@@ -47,7 +47,7 @@ static int keys(void *ctx, const struct turn_auth_query *q, struct turn_auth_ans
 	return 0;
 }
 
-static const struct turn_auth_ops auth = {.keys = keys};
+static const struct turn_auth_ops auth = {.keys = keys, .alive = turn_auth_keys_stay};
 
 static void on_http(void *ctx, int fd, const struct net_client *from)
 {
