@@ -108,7 +108,7 @@ static int del(struct admin_task *t, struct why *why)
 const struct verb accounts_verbs[] = {
     {VERB("account add", VERB_ACTS, VERB_MAKES_STORE, add,
           "Add an account that may sign in to the status page, of role user (it may only read) or "
-          "admin. A password that is made is shown once"),
+          "admin. Without a password the server makes one and shows it once"),
      .args = {ARG_ACCOUNT,
               {"role", VERB_TEXT, 0, "user (may only read) or admin; user if it is not given", NULL,
                "admin"},
@@ -126,7 +126,8 @@ const struct verb accounts_verbs[] = {
                        MEMBER_NEXT),
      .text = {.list = "accounts", .line = "{name}\t{role}\t{created_at}", .none = "no accounts"}},
     {VERB("account password", VERB_ACTS, 0, change_password,
-          "Give an account a new password. Its logins end. A password that is made is shown once"),
+          "Give an account a new password. Its logins end. Without a password the server makes one "
+          "and shows it once"),
      .args = {ARG_ACCOUNT, ARG_PASSWORD}, .answer = MEMBERS(MEMBER_ACCOUNT, MEMBER_PASSWORD),
      .text = {.say = "account {name} has a new password{?password:; it is shown this once:}",
               .print = "{password}",

@@ -404,8 +404,8 @@ static int explain_it(struct admin_task *t, struct why *why)
 	collect(t, ask, &s);
 	if (!s.session_n && !s.call_n)
 		r = why_set(why, -E_NOTFOUND,
-		            "nothing is remembered of it: it was before the last %lld sessions "
-		            "(explain_sessions), or the server has restarted since",
+		            "nothing is remembered of it: it never was, it is older than the last "
+		            "%lld sessions (explain_sessions), or the server has restarted since",
 		            (long long)t->admin->live->conf.explain_sessions);
 	else
 		r = tell(t, &s, answered == t->admin->worker_n, why);

@@ -72,8 +72,8 @@ static int list(struct admin_task *t, struct why *why)
 
 const struct verb revocations_verbs[] = {
     {VERB("revoke", VERB_ACTS, 0, add,
-          "Revoke one time-limited credential, or all that a user was given before now; static "
-          "users of that name are disabled. Their calls end within a second"),
+          "Revoke one time-limited credential, or all that a user has got so far. This also "
+          "disables static users of that name. Their calls end within a second"),
      .args = {ARGS_OF},
      .answer =
          MEMBERS(MEMBERS_OF, MEMBER("disabled", VERB_INTEGER,

@@ -114,8 +114,9 @@ static int retire(struct admin_task *t, struct why *why)
 
 const struct verb secrets_verbs[] = {
     {VERB("secret add", VERB_ACTS, VERB_MAKES_STORE, add,
-          "Add a shared secret for time-limited credentials. A value that is made is shown once. "
-          "New credentials use the newest secret; all that are live verify"),
+          "Add a shared secret for time-limited credentials. Without a value the server makes "
+          "one and shows it once. New credentials use the newest secret; every live secret "
+          "verifies"),
      .args = {ARG("value", VERB_SECRET, 0, "The secret; one is made if it is not given")},
      .answer = MEMBERS(MEMBER("id", VERB_INTEGER, "Its number"),
                        MEMBER_OR_NULL("value", VERB_TEXT, "The value that was made, this once"),
@@ -139,9 +140,9 @@ const struct verb secrets_verbs[] = {
                       "at}{?retired_at:\t{retired_at}}",
               .none = "no secrets"}},
     {VERB("secret retire", VERB_ACTS, 0, retire,
-          "Take no new allocations by credentials of a secret, from now on or after a time; those "
-          "that live on it go on and are listed. With now they end within a second, also those of "
-          "a secret that is retired already: for one that has leaked"),
+          "Refuse new allocations with credentials of a secret, from now on or after a time. The "
+          "running ones go on, and the answer lists them. With now they end within a second, also "
+          "if the secret is retired already: use this for a secret that has leaked"),
      .args = {ARG_AS("id", VERB_INTEGER, ARG_REQUIRED | ARG_WORD, "ID", "The secret's number"),
               ARG_AS("after", VERB_DURATION, 0, "TIME",
                      "Seconds until it is retired; 0 if it is not given"),

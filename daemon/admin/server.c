@@ -285,19 +285,19 @@ const struct verb server_verbs[] = {
      .answer = MEMBERS(MEMBER("text", VERB_TEXT, "In the Prometheus text format")),
      .text = {.print = "{text:l}"}},
     {VERB("link", VERB_ACTS, VERB_NEEDS_SERVER, make_link,
-          "Make a link to the call page. It lets the first browser (or profile) that opens it in "
-          "as a guest, without an API token, for a week or until the server stops; it is good for "
-          "an hour"),
+          "Make a link to the call page. The first browser (or profile) that opens it within an "
+          "hour is a guest, without an API token, for a week or until the server stops"),
      .answer = MEMBERS(
          MEMBER("url", VERB_TEXT, "For a browser on the server's host"),
          MEMBER_OR_NULL("elsewhere", VERB_TEXT, "For one on another machine, if that is another"),
          MEMBER("path", VERB_TEXT, "Behind a proxy: to be put behind its own address"),
          MEMBER("expires_in_s", VERB_INTEGER, "Seconds until the link ends")),
      .text = {.print = "{url}",
-              .say = "It lets one browser in, once, within an hour. The other end of a call needs "
-                     "a link of its own.{?elsewhere:\nOn another machine it is {elsewhere}}"}},
+              .say =
+                  "This link works once, for one browser, within an hour. The other end of a call "
+                  "needs its own link.{?elsewhere:\nOn another machine, open {elsewhere}}"}},
     {VERB("drain", VERB_ACTS, VERB_NEEDS_SERVER, start_drain,
-          "Take no new allocations; those that there are go on. It does not stop the server"),
+          "Refuse new allocations; the running ones go on. It does not stop the server"),
      .answer = MEMBERS(MEMBER("draining", VERB_BOOLEAN, "True"),
                        MEMBER("allocations", VERB_INTEGER, "That go on")),
      .text =
@@ -306,7 +306,7 @@ const struct verb server_verbs[] = {
     {VERB("drain cancel", VERB_ACTS, VERB_NEEDS_SERVER, end_drain, "Take new allocations again"),
      .answer = MEMBERS(MEMBER("draining", VERB_BOOLEAN, "False"),
                        MEMBER("allocations", VERB_INTEGER, "That live")),
-     .text = {.say = "new allocations are taken again"}},
+     .text = {.say = "the server takes new allocations again"}},
     {VERB("reload", VERB_ACTS, VERB_NEEDS_SERVER, reload,
           "Read configuration and certificate again; says what has changed, what needs a restart, "
           "or why it was refused"),

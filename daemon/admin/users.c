@@ -108,7 +108,7 @@ static int disable(struct admin_task *t, struct why *why)
 
 const struct verb users_verbs[] = {
     {VERB("user add", VERB_ACTS, VERB_MAKES_STORE, add,
-          "Add a static TURN user. A password that is made is shown once"),
+          "Add a static TURN user. Without a password the server makes one and shows it once"),
      .args = {ARG_USER,
               ARG("password", VERB_SECRET, 0, "The password; one is made if it is not given"),
               ARG_USER_REALM},
@@ -130,7 +130,7 @@ const struct verb users_verbs[] = {
               .none = "no users",
               .example = "{\"limit\":20}"}},
     {VERB("user disable", VERB_ACTS, 0, disable,
-          "Keep a static TURN user, but let them relay no more; their calls end"),
+          "Disable a static TURN user without deleting them; their calls end"),
      .args = {ARG_USER, ARG_USER_REALM}, .answer = MEMBERS(MEMBER_USER, MEMBER_REALM),
      .text = {.say = "user {name} disabled in realm {realm}", .example = "{\"name\":\"eve\"}"}},
     {VERB("user enable", VERB_ACTS, 0, enable, "Let a disabled user relay again"),

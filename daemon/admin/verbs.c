@@ -167,9 +167,9 @@ static int check_needs(const struct verb *v, const json_t *args, struct why *why
 		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s", len ? ", " : "",
 		                        arg->name);
 	}
-	return len && n != 1
-	           ? why_set(why, -E_PARSE, "%s takes exactly one of these: %s", v->name, list)
-	           : 0;
+	return len && n != 1 ? why_set(why, -E_PARSE, "%s needs exactly one of the arguments %s",
+	                               v->name, list)
+	                     : 0;
 }
 
 int verb_check(const struct verb *v, const json_t *args, struct why *why)

@@ -37,12 +37,13 @@ int cli_open_store(struct cli *cli, bool make, struct store **s, struct why *why
 	if (store_open(cli->conf.data, &options, s, why))
 		return CLI_EXIT_FAIL;
 	store_set_actor(*s, cli_actor(cli->actor));
-	/* Before the first start that is right; else it went where no server looks. */
+	/* Right before the first start; later it means that no server reads this directory. */
 	if (is_new)
-		fprintf(stderr,
-		        "turnpike: %s is new: name the directory of the server's with --data (or "
-		        "its file with --config) if that is another\n",
-		        path);
+		fprintf(
+		    stderr,
+		    "turnpike: made the new database %s: if your server uses another directory, "
+		    "name that with --data (or the server's file with --config)\n",
+		    path);
 	return 0;
 }
 

@@ -154,9 +154,10 @@ static void user_add_says_the_password_alone(void **state)
 	assert_non_null(strstr(f->err, "alice"));
 	assert_null(strstr(f->err, strtok(f->out, "\n")));
 	/* A user who has forgotten --data is told that no server knows of this. */
-	assert_non_null(strstr(f->err, "turnpike.db is new"));
+	assert_non_null(strstr(f->err, "turnpike: made the new database "));
+	assert_non_null(strstr(f->err, "turnpike.db: if your server"));
 	OK(f, "user add bob --realm other --json");
-	assert_null(strstr(f->err, "is new"));
+	assert_null(strstr(f->err, "new database"));
 	value = parse(f);
 	assert_string_equal(json_string_value(json_object_get(value, "realm")), "other");
 	assert_int_equal(json_string_length(json_object_get(value, "password")),
