@@ -35,13 +35,13 @@ static void check_refused(const struct gauge_facts *f, struct result *r)
 	if (f->renewal[0])
 		result_fail(
 		    r,
-		    "The relay should renew what is alive, but did not: %s; most likely: it "
+		    "The relay should refresh live allocations, but did not: %s; most likely: it "
 		    "refuses Refresh requests, so that every call ends with its first "
-		    "lifetime, or restarts ICE again and again. Look at: the server's log.",
+		    "lifetime, or restarts ICE repeatedly. Look at: the server's log.",
 		    f->renewal);
 	else if (f->release[0])
 		result_fail(r,
-		            "The relay should take an allocation back (a Refresh with lifetime 0), "
+		            "The relay should delete an allocation (Refresh with lifetime 0), "
 		            "but did not: %s; most likely: allocations and ports stay until they "
 		            "expire. Look at: the server's log.",
 		            f->release);
@@ -55,32 +55,34 @@ static void check_deaf(const struct gauge_facts *f, struct result *r)
 		return;
 	if (f->deaf == f->ports)
 		result_fail(r,
-		            "Datagrams should pass the relay, but not one came back on any of %u "
-		            "relayed ports; most likely: it allocates, but does not relay "
+		            "Datagrams should pass the relay, but none came back on any of %u "
+		            "relayed ports; most likely: it makes allocations, but does not relay "
 		            "(permissions, channels, the peer policy, a firewall). Look at: denied "
 		            "peers in the server's log.",
 		            f->ports);
 	else
-		result_fail(r,
-		            "Each relayed port should pass datagrams, but %u of %u are deaf (%s "
-		            "port numbers; %u is one); most likely: a part of the relay's ports is "
-		            "closed. Look at: the firewall, and the range of relay ports.",
-		            f->deaf, f->ports, which, f->deaf_port);
+		result_fail(
+		    r,
+		    "Each relayed port should pass datagrams, but %u of %u pass none (%s "
+		    "port numbers, such as %u); most likely: a firewall closes a part of the "
+		    "relay's ports. Look at: the firewall, and the range of relay ports.",
+		    f->deaf, f->ports, which, f->deaf_port);
 }
 
 static void check_content(const struct gauge_passage *p, const char *leg, struct result *r)
 {
 	if (p->changed > 0)
-		result_fail(r,
-		            "What the relay passes should come as it was sent, but %u of %u "
-		            "datagrams came changed over %s; most likely: the relay corrupts "
-		            "payloads. Look at: its buffers, and what lies between.",
-		            p->changed, p->sent, leg);
+		result_fail(
+		    r,
+		    "The relay should pass datagrams unchanged, but %u of %u arrived changed "
+		    "over %s; most likely: the relay corrupts payloads. Look at: its "
+		    "buffers, and the network before it.",
+		    p->changed, p->sent, leg);
 	if (p->doubled >= DOUBLED_LEAST)
 		result_fail(
 		    r,
-		    "The relay should pass each datagram once, but %u of %u came twice over "
-		    "%s; most likely: the relay, or the network before it, doubles them. "
+		    "The relay should pass each datagram once, but %u of %u arrived twice "
+		    "over %s; most likely: the relay, or the network before it, doubles them. "
 		    "Look at: a capture on both sides of the server.",
 		    p->doubled, p->sent, leg);
 }
@@ -119,15 +121,15 @@ static void check_delay(const struct gauge_facts *f, const struct gauge_passage 
 		result_fail(r,
 		            "The relay should pass datagrams there and back within %.0f ms, but "
 		            "three of four took longer than %.0f ms over %s, while an echo beside "
-		            "it took %.1f ms; most likely: the relay delays what it passes. Look "
+		            "it took %.1f ms; most likely: the relay delays packets. Look "
 		            "at: its queues and bandwidth limits.",
 		            quick_limit, p->quick_ms, leg, f->echo_quick_ms);
 	else if (p->slow_ms > slow_limit && !has_paused(f)) /* which says it better */
 		result_fail(r,
 		            "Nine of ten datagrams should pass the relay there and back within "
 		            "%.0f ms, but one of ten took longer than %.0f ms over %s, while an "
-		            "echo beside it took %.1f ms; most likely: the relay delays some of "
-		            "what it passes. Look at: its queues, and what else its threads do.",
+		            "echo beside it took %.1f ms; most likely: the relay delays some "
+		            "packets. Look at: its queues, and the other work of its threads.",
 		            slow_limit, p->slow_ms, leg, f->echo_slow_ms);
 }
 
@@ -136,9 +138,9 @@ static void check_gap(const struct gauge_facts *f, struct result *r)
 	if (!has_paused(f))
 		return;
 	result_fail(r,
-	            "The relay should pass datagrams all the time, but nothing came for %.0f ms, "
+	            "The relay should pass datagrams all the time, but none arrived for %.0f ms, "
 	            "while an echo beside it never paused for more than %.0f ms; most likely: the "
-	            "server hung, or was started again. Look at: its log at that time.",
+	            "server hung or restarted. Look at: its log at that time.",
 	            f->gap_ms, f->gap_echo_ms);
 	if (f->gap_waited_ms * EXPLAINED >= f->gap_ms)
 		result_inconclusive(

@@ -92,7 +92,7 @@ static void check_flow(const struct fault *f, const struct fault_times *t,
 	if (flow->silent_ms >= SILENT_MS)
 		result_fail(r,
 		            "%s's %s should be back %.0f s after %s%s, but has been away for %.1f "
-		            "s; most likely: ICE says connected on a path that passes nothing.",
+		            "s; most likely: ICE says connected, but its path passes no packets.",
 		            me->name, what, f->expect.back_ms / 1e3, f->what,
 		            f->heal ? " was over" : "", flow->silent_ms / 1e3);
 	else if (flow->resumed_at_ms > 0 && back_ms > f->expect.back_ms)
@@ -104,8 +104,8 @@ static void check_flow(const struct fault *f, const struct fault_times *t,
 	else if (f->expect.gap_ms > 0 && flow->longest_ms > f->expect.gap_ms)
 		result_fail(r,
 		            "%s's %s should never be away for more than %.1f s, but was for %.1f s "
-		            "after %s; most likely: the fault reached media that it should not "
-		            "touch, or the way around it was found too late.",
+		            "after %s; most likely: the fault hit media that it should not "
+		            "affect, or ICE found another path too late.",
 		            me->name, what, f->expect.gap_ms / 1e3, flow->longest_ms / 1e3,
 		            f->what);
 }
@@ -139,14 +139,14 @@ static void check_online(const struct fault *f, const struct fault_times *t,
 
 		result_fail(r,
 		            "%s should be signed in again %.0f s after %s, but %s; most likely: "
-		            "the page waits too long between its tries.",
+		            "the page waits too long between its attempts.",
 		            mark[away].name, f->expect.online_ms / 1e3, f->what,
 		            page_says(&p[away], says, sizeof(says)));
 	} else if (t->online_ms - t->healed_ms > f->expect.online_ms) {
 		result_fail(
 		    r,
 		    "both should be signed in again %.0f s after %s, but were after %.1f s; "
-		    "most likely: the page waits too long between its tries.",
+		    "most likely: the page waits too long between its attempts.",
 		    f->expect.online_ms / 1e3, f->what, (t->online_ms - t->healed_ms) / 1e3);
 	}
 }
@@ -166,7 +166,7 @@ static void check_silence(const struct fault *f, const struct fault_times *t,
 		result_fail(
 		    r,
 		    "%s's %s should be gone %.1f s after %s, but was there for %.1f s; most "
-		    "likely: the relay still passes what it should not.",
+		    "likely: the relay still passes packets that it should drop.",
 		    me->name, what, f->expect.silent_ms / 1e3, f->what, stopped_ms / 1e3);
 }
 
@@ -182,7 +182,7 @@ static void check_end(const struct fault *f, const struct fault_times *t,
 	if (t->ended_ms == 0 || t->ended_ms - t->struck_ms > e->ends_ms) {
 		result_fail(r,
 		            "the call should be over %.0f s after %s, but %s's: %s; %s's: %s; most "
-		            "likely: the page waits for ever.",
+		            "likely: the page has no time limit for this.",
 		            e->ends_ms / 1e3, f->what, mark[0].name, says[0], mark[1].name,
 		            says[1]);
 		return;
@@ -191,10 +191,11 @@ static void check_end(const struct fault *f, const struct fault_times *t,
 		check_silence(f, t, &mark[i], "picture", &p[i], &p[i].picture, r);
 		check_silence(f, t, &mark[i], "sound", &p[i], &p[i].sound, r);
 		if (!strncmp(p[i].reason, NO_REASON, strlen(NO_REASON)))
-			result_fail(r,
-			            "%s should be told why the call ended after %s, but %s; most "
-			            "likely: the page ends a call without a reason.",
-			            mark[i].name, f->what, says[i]);
+			result_fail(
+			    r,
+			    "%s's page should say why the call ended after %s, but %s; most "
+			    "likely: the page ends a call without a reason.",
+			    mark[i].name, f->what, says[i]);
 	}
 	if (!gives(&p[0], e->reason) && !gives(&p[1], e->reason))
 		result_fail(r, "a page should say \"%s\" after %s, but %s's: %s; %s's: %s.",
@@ -206,8 +207,9 @@ static void check_bounds(const struct bounds *b, double seen, const char *what, 
 {
 	if (b->greatest > 0 && (seen < b->least || seen > b->greatest))
 		result_fail(r,
-		            "%s should be between %.1f and %.1f %s on this link, but %.1f %s were "
-		            "measured; most likely: the lab does not do to packets what it says.",
+		            "%s should be between %.1f and %.1f %s on this link, but was %.1f %s; "
+		            "most likely: the lab's link does not have the loss or delay that it "
+		            "should have.",
 		            what, b->least, b->greatest, unit, seen, unit);
 }
 

@@ -123,28 +123,28 @@ static const struct {
       "username and credential in the iceServers, whether they have expired, and that server and "
       "issuer share the secret and the time"}},
     {"438",
-     {"the TURN server finds its nonce stale, again and again",
+     {"the TURN server rejects each nonce as stale",
       "the clocks, and a load balancer that sends one client to several servers"}},
-    {"403", {"the TURN server forbids it", "its rules about clients and peers"}},
-    {"437", {"the TURN server knows another allocation of this address", "its log"}},
+    {"403", {"the TURN server forbids the request", "its rules about clients and peers"}},
+    {"437", {"the TURN server already has an allocation for this address and port", "its log"}},
     {"442", {"the TURN server does not relay this transport", "which transports it relays"}},
     {"440", {"the TURN server does not relay this address family", "its relay addresses"}},
     {"486",
      {"the user has used up its allocations",
-      "the quota a user, and allocations that earlier calls did not give back"}},
+      "the quota for each user, and allocations that earlier calls did not release"}},
     {"508",
      {"the TURN server has no port or no capacity left",
-      "its relay ports and limits, and allocations that are not given back"}},
+      "its relay ports and limits, and allocations that clients do not release"}},
     {"701",
      {"the server does not answer",
-      "whether it listens on that port and transport, the firewall before it, and for turns: the "
+      "whether it listens on that port and transport, its firewall, and for turns: the "
       "certificate"}},
 };
 
 static const struct advice no_servers = {
-    "the page was given no ICE servers: its iceServers are empty",
-    "what the server says to the page after it has joined, and whether it may: guests, API "
-    "tokens, listen and external_ip"};
+    "the page got no ICE servers: its iceServers are empty",
+    "what the server sends to the page after sign-in, and the options that decide about it: "
+    "guests, API tokens, listen and external_ip"};
 static const struct advice no_dns = {
     "the name of the ICE server does not resolve",
     "the name in the iceServers, and the DNS server of this client"};
@@ -177,7 +177,7 @@ static bool explain_error(const struct call_expect *expect, const struct end_vie
 		                                  : v->gathered_srflx + v->gathered_relay == 0;
 	}
 	*advice = (struct advice){"the browser reports an ICE server error",
-	                          "the server's log, and what it answers to a client"};
+	                          "the server's log, and its responses to a client"};
 	for (size_t i = 0; i < sizeof(ice_errors) / sizeof(*ice_errors); i++) {
 		if (!strncmp(v->error, ice_errors[i].code, 3))
 			*advice = ice_errors[i].advice;
@@ -199,11 +199,11 @@ static struct advice explain_no_connection(const struct call_expect *expect,
 	if (v->connections == 0)
 		return (struct advice){
 		    "the page made no RTCPeerConnection: the call did not reach "
-		    "this end, or the page failed before",
+		    "this end, or the page failed first",
 		    "this end's console log, and whether its WebSocket stayed open"};
 	if (!strcmp(v->signaling, "have-local-offer"))
 		return (struct advice){
-		    "its offer was never answered: signaling lost the offer or the answer",
+		    "it got no answer to its offer: signaling lost the offer or the answer",
 		    "the other end's console log, and the hub's lines in the server's log"};
 	if (v->servers == 0)
 		return no_servers;
@@ -211,7 +211,7 @@ static struct advice explain_no_connection(const struct call_expect *expect,
 		return advice;
 	if (v->gathered_host + v->gathered_srflx + v->gathered_relay == 0)
 		return (struct advice){
-		    "it gathered no candidates at all: the offer or answer was never applied",
+		    "it gathered no candidates at all: the page did not apply the offer or answer",
 		    "this end's console log"};
 	if (expect->path == PATH_RELAY && v->gathered_relay == 0)
 		return (struct advice){"it gathered no relay candidate: the page got no TURN "
@@ -223,14 +223,15 @@ static struct advice explain_no_connection(const struct call_expect *expect,
 		    "it has a relay candidate, so the relay allocates but does not pass packets "
 		    "(permissions, channels, or the peer policy), or candidates did not reach the "
 		    "other end",
-		    "the relay's address as seen by the other end, denied peers in the server's "
+		    "the relay's address that the other end sees, denied peers in the server's "
 		    "log, "
 		    "and the candidates that the other end got"};
 	if (v->gathered_srflx == 0 && v->gathered_relay == 0)
-		return (struct advice){"it learnt no reflexive address: STUN does not answer",
-		                       "the STUN listener, and UDP from this end to it"};
-	return (struct advice){"candidates did not reach the other end, or their checks are not "
-	                       "answered",
+		return (struct advice){
+		    "it learned no reflexive address: the STUN server does not answer",
+		    "the STUN listener, and UDP from this end to it"};
+	return (struct advice){"candidates did not reach the other end, or the checks get no "
+	                       "response",
 	                       "the candidates that the other end got, and the capture of its NAT"};
 }
 
@@ -257,9 +258,9 @@ static struct advice explain_path(enum path_class path, const struct end_view v[
 			return no_dns;
 	}
 	if (path == PATH_DIRECT)
-		return (struct advice){"a path around the NATs exists in the lab that its probing "
-		                       "does not see",
-		                       "the chosen pair's addresses"};
+		return (struct advice){"the lab has a path around the NATs that its prober did "
+		                       "not find",
+		                       "the addresses of the selected pair"};
 	return (struct advice){"the direct checks fail: wrong reflexive addresses from STUN, or "
 	                       "candidates that arrive late or not at all",
 	                       "the srflx candidates, which should be the NATs' WAN addresses"};
@@ -304,15 +305,15 @@ static void check_ends_agree(const struct end_mark mark[VERDICT_ENDS],
 			continue;
 		result_fail(r,
 		            "%s sends from a relay candidate, so %s should see a relay (or prflx) "
-		            "one, but sees %s; most likely: the ends were looked at while ICE was "
-		            "still switching. Look at: when each end chose its pair.",
+		            "one, but sees %s; most likely: the harness read the pairs while "
+		            "ICE was still switching. Look at: when each end selected its pair.",
 		            mark[i].name, mark[!i].name, seen);
 	}
 }
 
-/* The relayed address that the server gives away is where the relay's packets come from. Else the
- * pair came up by that other address, which only those can use who let anybody in. A browser may
- * hide the address of an end that it was not told of. */
+/* The relay sends from the relayed address that it announces. Otherwise the pair works only through
+ * NATs that accept packets from any address. A browser may hide the address of an end if signaling
+ * did not bring it. */
 static void check_relayed_address(const struct end_mark mark[VERDICT_ENDS],
                                   const struct end_view v[VERDICT_ENDS], struct result *r)
 {
@@ -325,8 +326,8 @@ static void check_relayed_address(const struct end_mark mark[VERDICT_ENDS],
 		result_fail(r,
 		            "%s should get packets from %s's relayed address %s, but gets them "
 		            "from %s; most likely: the server's external_ip is the address of "
-		            "another host. Look at: external_ip, and the address that its host "
-		            "has outside.",
+		            "another host. Look at: external_ip, and the public address of its "
+		            "host.",
 		            mark[!i].name, mark[i].name, told, seen);
 	}
 }
@@ -378,13 +379,13 @@ static void check_relay_protocol(const char *expect, const struct end_mark *me,
 	if (reaches_relay_over(expect, v))
 		return;
 	if (worse(v->local.relay_protocol) < worse(expect))
-		advice = (struct advice){"the NAT leaks: it should stop what the better transport "
-		                         "sends, and does not",
+		advice = (struct advice){"the NAT leaks: it should drop the packets of the better "
+		                         "transport, but passes them",
 		                         "the rules of this end's router, and the capture of its "
 		                         "NAT (--capture)"};
 	result_fail(r,
-	            "%s should reach its relay over %s, but does over %s; most likely: %s. Look "
-	            "at: %s.",
+	            "%s should reach its relay over %s, but reaches it over %s; most likely: %s. "
+	            "Look at: %s.",
 	            me->name, expect, v->local.relay_protocol, advice.cause, advice.look);
 }
 
@@ -397,14 +398,14 @@ static void check_frames(const struct end_mark *me, const struct end_mark *other
 	if (v->frames_after == 0)
 		result_fail(
 		    r,
-		    "%s should decode %s's video, but not one frame came; most likely: no "
-		    "video track was negotiated, or no media passes although ICE does. Look "
+		    "%s should decode %s's video, but decoded no frame; most likely: the "
+		    "ends negotiated no video track, or no media passes although ICE does. Look "
 		    "at: the tracks of the timeline, and bytes received over time.",
 		    me->name, other->name);
 	else if (seconds > 0 && gained < FPS_LEAST * seconds)
 		result_fail(
 		    r,
-		    "%s's decoded frames should rise all the time, but rose by %d in %.1f "
+		    "%s's decoded frames should rise steadily, but rose by %d in %.1f "
 		    "s (to %d); most likely: media stopped flowing after the start. Look at: "
 		    "loss and round trip over time, and refreshes of permissions and "
 		    "channels in the server's log.",
@@ -415,13 +416,13 @@ static void check_frames(const struct end_mark *me, const struct end_mark *other
 static struct advice explain_picture(const struct end_view *v)
 {
 	if (v->picture_bright >= BLACK_BELOW)
-		return (struct advice){"another source was sent", "the page's picture"};
+		return (struct advice){"the other end sent another source", "the page's picture"};
 	if (v->frames_after > v->frames_before)
 		return (struct advice){
-		    "frames are decoded, and they are black: the other end sends "
-		    "no picture (a muted or ended track)",
+		    "the decoded frames are black: the other end sends no picture "
+		    "(a muted or ended track)",
 		    "the other end's tracks in the timeline"};
-	return (struct advice){"no video packet was decoded", "bytes received over time"};
+	return (struct advice){"the browser decoded no video packet", "bytes received over time"};
 }
 
 static void check_picture(const struct end_mark *me, const struct end_mark *other,
@@ -466,12 +467,11 @@ static void check_tone(const struct end_mark *me, const struct end_mark *other,
                        const struct end_view *v, struct result *r)
 {
 	if (v->tone_db < TONE_FLOOR_DB || v->audio_energy <= 0)
-		result_fail(
-		    r,
-		    "%s should hear %s's tone of %.0f Hz, but hears nothing; most likely: "
-		    "no audio track was negotiated, or it is muted. Look at: the tracks of the "
-		    "timeline.",
-		    me->name, other->name, other->hz);
+		result_fail(r,
+		            "%s should hear %s's tone of %.0f Hz, but hears nothing; most likely: "
+		            "the ends negotiated no audio track, or it is muted. Look at: the "
+		            "tracks of the timeline.",
+		            me->name, other->name, other->hz);
 	else if (fabs(v->tone_hz - other->hz) > TONE_TOLERANCE_HZ)
 		result_fail(r,
 		            "%s should hear %s's tone of %.0f Hz, but hears %.0f Hz; most likely: "
@@ -479,7 +479,7 @@ static void check_tone(const struct end_mark *me, const struct end_mark *other,
 		            me->name, other->name, other->hz, v->tone_hz,
 		            fabs(v->tone_hz - me->hz) <= TONE_TOLERANCE_HZ
 		                ? "the page plays back the local stream"
-		                : "another source was sent");
+		                : "the other end sent another source");
 }
 
 static void check_echo(const struct end_mark *me, const struct end_mark *other,
@@ -489,7 +489,7 @@ static void check_echo(const struct end_mark *me, const struct end_mark *other,
 		result_fail(
 		    r,
 		    "%s should get its data channel message back from %s, but it does not "
-		    "come; most likely: SCTP over DTLS does not pass, though media does "
+		    "arrive; most likely: the path passes media, but not SCTP over DTLS "
 		    "(large packets lost?). Look at: the MTU of the path, and events of the "
 		    "data channel.",
 		    me->name, other->name);
@@ -552,9 +552,9 @@ static void check_thread(const struct end_mark *me, const struct end_view *v, st
 	if (!hogs(v))
 		return;
 	result_fail(r,
-	            "%s's page should paint its own picture 10 times a second, but did %.1f times, "
-	            "though its thread had %.0f %% of a core; most likely: a script of the page "
-	            "hogs its thread. Look at: what the page's scripts do in loops and timers.",
+	            "%s's page should paint its own picture 10 times a second, but painted it %.1f "
+	            "times, though its thread had %.0f %% of a core; most likely: a script of the "
+	            "page blocks its thread. Look at: loops and timers in the page's scripts.",
 	            me->name, v->paint_fps, v->page_cpu * 100);
 }
 
@@ -589,9 +589,9 @@ static void judge_no_way(const struct end_mark mark[VERDICT_ENDS],
 	}
 	if (both)
 		result_fail(r,
-		            "No connection should be possible with what the server offers, but "
-		            "there is one (%s: %s/%s, %s: %s/%s); most likely: the NATs let more "
-		            "out than they claim, or the server listens where it was not said to. "
+		            "The server's URIs should allow no connection, but the ends connected "
+		            "(%s: %s/%s, %s: %s/%s); most likely: the NATs pass packets that they "
+		            "should drop, or the server listens on a port that is not in its URIs. "
 		            "Look at: the candidate pair, and the server's log.",
 		            mark[0].name, v[0].local.type, v[0].remote.type, mark[1].name,
 		            v[1].local.type, v[1].remote.type);

@@ -38,9 +38,9 @@ static const struct liar_case {
     {"loss", "should lose nothing on a network that loses nothing, but lost"},
     {"delay", "the relay delays what it passes"},
     {"double", "should pass each datagram once"},
-    {"corrupt", "came changed over UDP"},
-    {"deaf", "are deaf (odd port numbers"},
-    {"refresh", "should renew what is alive, but did not: Refresh: error 437"},
+    {"corrupt", "arrived changed over UDP"},
+    {"deaf", "pass none (odd port numbers"},
+    {"refresh", "should refresh live allocations, but did not: Refresh: error 437"},
     {"stall", "the server hung, or was started again"},
 };
 

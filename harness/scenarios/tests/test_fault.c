@@ -147,7 +147,7 @@ static void test_an_end_with_a_reason(void **state)
 	assert_int_equal(r.failure_n, 0);
 	assert_true(result_find(&r, "ended")->value == 95000);
 	strcpy(p[1].reason, "Click a name to call.");
-	expect_failure(&cut, &t, "bob should be told why the call ended after the cut");
+	expect_failure(&cut, &t, "bob's page should say why the call ended after the cut");
 	setup(NULL);
 	strcpy(p[0].reason, "Oops. Click a name to call.");
 	strcpy(p[1].reason, "Oops. Click a name to call.");

@@ -144,10 +144,9 @@ static const struct judge_case {
     {"leak", play_leak, {"should have given everything back", "of its UDP ports are still open"}},
     {"lossy-signaling",
      play_lossy_signaling,
-     {"bob should get all of alice's", "signaling loses messages",
-      "the page was given no ICE servers"}},
+     {"bob should get all of alice's", "signaling loses messages", "the page got no ICE servers"}},
     {"unknown-name", play_unknown_name, {"the name of the ICE server does not resolve"}},
-    {"hog", play_hog, {"a script of the page hogs its thread"}},
+    {"hog", play_hog, {"a script of the page blocks its thread"}},
     {"restart", play_restart, {"WebSocket should stay open during the call, but \"closed 1006"}},
 };
 

@@ -164,7 +164,7 @@ static void test_no_way_is_proven_by_failure(void **state)
 
 	setup(NULL);
 	judge(&none);
-	expect_one_failure("No connection should be possible");
+	expect_one_failure("The server's URIs should allow no connection");
 
 	setup(NULL);
 	strcpy(view[0].state, "none");
@@ -208,7 +208,7 @@ static void test_wrong_relay_protocol(void **state)
 	make_relayed();
 	strcpy(view[0].local.relay_protocol, "tls");
 	judge(&relayed);
-	expect_one_failure("alice should reach its relay over udp, but does over tls");
+	expect_one_failure("alice should reach its relay over udp, but reaches it over tls");
 }
 
 static void test_causes_of_no_connection(void **state)
@@ -258,7 +258,7 @@ static void test_causes_of_no_connection(void **state)
 	strcpy(view[1].state, "connecting");
 	strcpy(view[1].signaling, "have-local-offer");
 	judge(&direct);
-	expect_one_failure("its offer was never answered");
+	expect_one_failure("it got no answer to its offer");
 
 	setup(NULL);
 	view[1].connections = 0;
@@ -309,7 +309,7 @@ static void test_video_faults(void **state)
 	(void)state;
 	view[0].frames_before = view[0].frames_after = 0;
 	judge(&direct);
-	expect_one_failure("alice should decode bob's video, but not one frame came");
+	expect_one_failure("alice should decode bob's video, but decoded no frame");
 
 	setup(NULL);
 	view[0].frames_before = 44;
@@ -368,7 +368,7 @@ static void test_audio_faults(void **state)
 	setup(NULL);
 	view[1].tone_hz = 50;
 	judge(&direct);
-	expect_one_failure("but hears 50 Hz; most likely: another source");
+	expect_one_failure("but hears 50 Hz; most likely: the other end sent another source");
 }
 
 static void test_views_that_are_no_views(void **state)
@@ -415,7 +415,7 @@ static void test_worse_path_may_be_a_lost_race(void **state)
 	strcpy(view[1].local.relay_protocol, "tcp");
 	judge(&(const struct call_expect){
 	    .path = PATH_RELAY, .relay_protocol = {"udp", "udp"}, .both_legs = true});
-	expect_one_failure("bob should reach its relay over udp, but does over tcp");
+	expect_one_failure("bob should reach its relay over udp, but reaches it over tcp");
 	assert_true(result.raced);
 
 	/* Better than theory allows is no bad luck, and neither is anything else that is wrong. */
@@ -470,7 +470,7 @@ static void test_busy_machine_is_no_failure(void **state)
 static void test_empty_ice_servers_have_one_cause(void **state)
 {
 	static const char cause[] =
-	    "most likely: the page was given no ICE servers: its iceServers are empty";
+	    "most likely: the page got no ICE servers: its iceServers are empty";
 
 	(void)state;
 	view[1].servers = 0;
@@ -550,8 +550,9 @@ static void test_a_leak_is_no_silent_listener(void **state)
 	(void)state;
 	make_relayed();
 	judge(&by_tcp);
-	expect_one_failure("alice should reach its relay over tcp, but does over udp; most likely: "
-	                   "the NAT leaks");
+	expect_one_failure(
+	    "alice should reach its relay over tcp, but reaches it over udp; most likely: "
+	    "the NAT leaks");
 	setup(NULL);
 	make_relayed();
 	strcpy(view[0].local.relay_protocol, "tls");
@@ -565,7 +566,7 @@ static void test_black_frames_are_frames(void **state)
 	view[0].picture_coded = 0;
 	view[0].picture_bright = 16;
 	judge(&direct);
-	expect_one_failure("frames are decoded, and they are black");
+	expect_one_failure("the decoded frames are black");
 }
 
 /* A page that has a core and does not paint uses it for something else. */
@@ -579,7 +580,7 @@ static void test_a_page_that_hogs_its_thread(void **state)
 	assert_int_equal(result.state, RESULT_FAILED);
 	assert_int_equal(result.failure_n, 2);
 	assert_non_null(strstr(result.failure[0], "alice's page should paint its own picture"));
-	assert_non_null(strstr(result.failure[0], "a script of the page hogs its thread"));
+	assert_non_null(strstr(result.failure[0], "a script of the page blocks its thread"));
 	is_a_whole_sentence(result.failure[0]);
 
 	setup(NULL);
