@@ -147,9 +147,10 @@ bool grid_put(FILE *f, const struct run *run)
 		any = true;
 	}
 	if (any)
-		fputs("\ndir: direct; udp, tcp, tls: over the relay, reached so; busy: the machine "
+		fputs("\ndir: direct; udp, tcp, tls: relayed, with this transport to the relay; "
+		      "busy: the machine "
 		      "was "
-		      "too busy to judge; -: not run; none: no way, as theory says\n",
+		      "too busy to judge; -: not run; none: no path, as theory says\n",
 		      f);
 	return any;
 }

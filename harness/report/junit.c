@@ -74,7 +74,7 @@ static void put_outcome(FILE *f, const struct result *r)
 	/* JUnit's skipped element knows a message only. */
 	if (strcmp(tag, "skipped") != 0)
 		put_attr(f, "type", result_state_text(r->state));
-	put_attr(f, "message", r->failure_n ? r->failure[0] : "no reason was given");
+	put_attr(f, "message", r->failure_n ? r->failure[0] : "no reason known");
 	fputs(">", f);
 	for (size_t i = 0; i < r->failure_n; i++) {
 		markup_put(f, r->failure[i]);

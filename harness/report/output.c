@@ -62,7 +62,7 @@ int output_end(struct output *o, bool good, struct why *why)
 	if (fflush(o->f) != 0 || ferror(o->f))
 		err = io_error(why);
 	else if (!good)
-		err = why_set(why, -E_IO, "it is not whole");
+		err = why_set(why, -E_IO, "it is incomplete");
 	if (fclose(o->f) != 0 && err == 0)
 		err = io_error(why);
 	o->f = NULL;

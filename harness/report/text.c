@@ -107,9 +107,8 @@ static void put_trouble(FILE *f, const struct run *run, size_t at)
 	for (size_t i = at + 1; i < run->result_n; i++) {
 		if (!alike(&run->result[i], r))
 			continue;
-		fprintf(f, others++ ? ", %s%s%s" : "  In the same words: %s%s%s",
-		        run->result[i].name, run->result[i].target[0] ? " against " : "",
-		        run->result[i].target);
+		fprintf(f, others++ ? ", %s%s%s" : "  Same failure: %s%s%s", run->result[i].name,
+		        run->result[i].target[0] ? " against " : "", run->result[i].target);
 	}
 	if (others > 0)
 		fputc('\n', f);
@@ -121,7 +120,7 @@ static void put_again(FILE *f, const struct result *r)
 	if (r->tries > 1)
 		fprintf(f, "\n%s%s%s was played %u times: %s\n", r->name,
 		        r->target[0] ? " against " : "", r->target, r->tries,
-		        r->again[0] ? r->again : "its stage broke");
+		        r->again[0] ? r->again : "its lab or browsers failed");
 }
 
 int report_text_end(FILE *f, const struct run *run)

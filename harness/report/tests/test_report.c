@@ -111,7 +111,7 @@ static void test_junit(void **state)
 	has(xml, "<failure type=\"failed\" message=\"&lt;b a=&apos;1&apos;&gt;&amp;&quot;?\? ");
 	has(xml, "]]&gt; end\nsecond\n</failure>");
 	has(xml, "<error type=\"no-lab\" message=\"noticed before\">");
-	has(xml, "<error type=\"interrupted\" message=\"no reason was given\">");
+	has(xml, "<error type=\"interrupted\" message=\"no reason known\">");
 	has(xml, "connected=214.400ms");
 	assert_null(strchr(xml, '\x01'));
 	free(xml);
@@ -175,7 +175,7 @@ static void test_matrix_in_junit(void **state)
 	has(xml, "<property name=\"expected\" value=\"direct\"/>");
 	has(xml, "<property name=\"kernel\" value=\"Linux 7?\"/>");
 	has(xml, "<skipped message=\"the machine was too busy\">the machine was too busy\nslow\n");
-	has(xml, "<skipped message=\"no reason was given\">");
+	has(xml, "<skipped message=\"no reason known\">");
 	free(xml);
 }
 
@@ -230,7 +230,7 @@ static void test_matrix_on_the_terminal(void **state)
 	result_fail(&cells[1], "no coturn");
 	text = render(report_text_end);
 	has(text, "\nnone+symmetric against turnpike (a cell): failed\n  - no coturn\n"
-	          "  In the same words: none+symmetric against coturn\n");
+	          "  Same failure: none+symmetric against coturn\n");
 	assert_null(strstr(text, "\nnone+symmetric against coturn"));
 	free(text);
 }

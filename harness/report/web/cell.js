@@ -318,7 +318,7 @@ const drawKeys = r => {
 		[NAMES[name] || name.replace(/_/g, ' '), measure(r, name)])];
 	return el('dl', 'keys', r.expected && el('div', 'wide', el('dt', '', 'Theory expects'), el('dd', '', r.expected)),
 		r.path && el('div', 'wide', el('dt', '', 'It ran'), el('dd', '', r.path)),
-		r.tries > 1 && el('div', 'wide again', el('dt', '', `Played ${r.tries} times`), el('dd', '', r.played_again || 'its stage broke')),
+		r.tries > 1 && el('div', 'wide again', el('dt', '', `Played ${r.tries} times`), el('dd', '', r.played_again || 'its lab or browsers failed')),
 		rows.map(([k, v]) => el('div', '', el('dt', '', k), el('dd', '', v))));
 };
 
