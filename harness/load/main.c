@@ -80,17 +80,16 @@ enum {
 };
 
 static const struct argp_option option_list[] = {
-    {"only", OPT_ONLY, "LOAD", 0, "One load; may repeat (default: all of the verb's)", 0},
+    {"only", OPT_ONLY, "LOAD", 0, "Play this load only; may repeat (default: all of the verb)", 0},
     {"against", OPT_AGAINST, "coturn", 0,
-     "The same loads for coturn in turn, and the ratio of each round (or a path to a turnserver)",
-     0},
+     "Play the same loads against coturn, and print the ratio; or the path of a turnserver", 0},
     {"transport", OPT_TRANSPORT, "T", 0,
-     "How the clients connect: udp, tcp, tls or dtls (1.2) (default: udp)", 0},
-    {"rounds", OPT_ROUNDS, "N", 0, "How often, 1 to 25 (default: 3)", 0},
+     "Transport of the clients: udp, tcp, tls or dtls (1.2) (default: udp)", 0},
+    {"rounds", OPT_ROUNDS, "N", 0, "Play each load N times, 1 to 25 (default: 3)", 0},
     {"seconds", OPT_SECONDS, "S", 0,
-     "How long each, after a warm-up of 0.3, 0.1 to 120 (default: 3)", 0},
+     "Length of each round after a warm-up of 0.3 s, 0.1 to 120 (default: 3)", 0},
     {"turnpike", OPT_TURNPIKE, "FILE", 0, "The server (default: turnpike beside this program)", 0},
-    {"json", OPT_JSON, "FILE", 0, "The figures of every round", 0},
+    {"json", OPT_JSON, "FILE", 0, "Write the figures of every round as JSON", 0},
     {0},
 };
 
@@ -99,20 +98,21 @@ static const char verbs[] = "turn    (load the relay)\n"
                             "list    (name the loads)";
 
 static const char about[] =
-    "Starts the server in a network namespace of its own, one relay thread on the first core, and "
-    "loads it over loopback from the last; nothing else can be reached. Says the run time of all "
-    "the server's threads for each packet that came through, how much of a core that was, and "
-    "what was lost. Needs no root."
+    "Starts the server in a separate network namespace with one relay thread on the first core, "
+    "and loads it over loopback from the last core. It reaches nothing else. Prints the run time "
+    "of all threads of the server for each packet that came through, their share of a core, and "
+    "the packets that were lost. Needs no root."
     "\vOther settings of turnpike come from the environment (TURNPIKE_GATHER_TIME=0).\n\n"
-    "Figures of a busy machine, or of one core, say little: compare ratios. A share near 100 % of "
-    "a core means saturated; below it, the load was what it was asked to be, or this program was "
-    "the slower one. Over TCP and TLS, too, saturated means a window of packets that is always "
-    "under way, from the client's write or the peer's to the other's read: what a connection does "
-    "not take at once is held back and sent later, so that nothing is lost unless the server "
-    "drops it. Of a timetable, what is held back is lost, and told apart. Peers always have UDP. "
-    "Both servers get the same certificate (P-256), version and cipher.\n\n"
-    "Exit status: 0, 1 if a load could not be played, 2 for wrong usage, 77 if this machine gives "
-    "no namespaces.";
+    "Absolute figures of a busy machine, or of a single core, mean little: compare ratios. A share "
+    "near 100 % of a core means that the server is saturated. With a lower share, the load has a "
+    "fixed rate, or this program is slower than the server. A saturated load keeps a window of "
+    "packets on its way, also over TCP and TLS. If a connection does not accept a packet, the "
+    "program holds it back and sends it later, so packets are lost only if the server drops them. "
+    "A load with a fixed rate does not send them later: they are part of the lost packets, and "
+    "are also counted separately as held back. Peers always use UDP. Both servers have the same "
+    "certificate (P-256), TLS version and cipher.\n\n"
+    "Exit status: 0; 1 if a load failed to run; 2 for wrong usage; 77 if this machine allows no "
+    "namespaces.";
 
 static bool is_signal(const struct load *l)
 {
@@ -137,8 +137,7 @@ static void take_load(struct options *o, const char *name, const struct argp_sta
 			return;
 		}
 	}
-	argp_error(state, "--only %s: there is no such load of %s: see turnpike-load list", name,
-	           o->verb);
+	argp_error(state, "--only %s: %s has no such load: see turnpike-load list", name, o->verb);
 }
 
 static void beside_us(char out[PATH_MAX])
@@ -164,7 +163,7 @@ static void take_all(struct options *o, const struct argp_state *state)
 	if (o->signal && o->against)
 		argp_error(state, "--against is for the relay: coturn has no hub");
 	if (o->signal && o->transport != LINK_UDP)
-		argp_error(state, "--transport is for the relay: the hub has WebSocket");
+		argp_error(state, "--transport is for the relay: the hub uses WebSocket");
 	for (size_t i = 0; i < o->only_n; i++)
 		take_load(o, o->only[i], state);
 	for (size_t i = 0; i < LOAD_N && !o->only_n; i++)
@@ -179,7 +178,7 @@ static error_t take(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case OPT_ONLY:
 		if (o->only_n == LOADS_MAX)
-			argp_error(state, "--only %s: one too many", arg);
+			argp_error(state, "--only %s: too many of these options", arg);
 		o->only[o->only_n++] = arg;
 		break;
 	case OPT_AGAINST:
@@ -291,10 +290,10 @@ static void print_server(const char *name, const struct measure *m, int n)
 	       100 * mid->busy, mid->p50_us, mid->p99_us,
 	       100.0 * (double)lost / (double)(done + lost));
 	if (held)
-		printf("  (%.3f %% held back: no more was taken)",
+		printf("  (%.3f %% held back: the socket accepted no more)",
 		       100.0 * (double)held / (double)(done + lost));
 	if (late)
-		printf("  (%.1f %% left late: this machine is too busy)",
+		printf("  (%.1f %% sent late: this machine is too busy)",
 		       100.0 * (double)late / (double)(done + lost));
 	printf("%s%s\n", *mid->tls ? "  " : "", mid->tls);
 }
@@ -388,8 +387,8 @@ static int run(const struct options *o)
 		FILE *file = fopen(o->json, "we");
 
 		if (!file) {
-			fprintf(stderr, "turnpike-load: --json %s: it cannot be written: %s\n",
-			        o->json, strerror(errno));
+			fprintf(stderr, "turnpike-load: --json %s: cannot write it: %s\n", o->json,
+			        strerror(errno));
 			return 2;
 		}
 		in.json_fd = fileno(file);

@@ -54,31 +54,31 @@ enum {
 };
 
 static const struct argp_option list[] = {
-    {"seed", OPT_SEED, "N", 0, "The seed of all chance (default: 1)", 0},
-    {"allocations", OPT_ALLOCATIONS, "N", 0, "Make so many (default: 100000)", 0},
-    {"calls", OPT_CALLS, "N", 0, "Stop at so many calls (default: by the allocations)", 0},
-    {"hours", OPT_HOURS, "H", 0, "Let the calls begin within so many virtual hours (default: 6)",
+    {"seed", OPT_SEED, "N", 0, "Seed of all random numbers (default: 1)", 0},
+    {"allocations", OPT_ALLOCATIONS, "N", 0, "Make N allocations (default: 100000)", 0},
+    {"calls", OPT_CALLS, "N", 0, "Stop after N calls (default: as many as the allocations need)",
      0},
-    {"loss", OPT_LOSS, "PERCENT", 0, "How much of the datagrams is lost (default: 1)", 0},
-    {"rate", OPT_RATE, "N", 0, "Media packets a second, each way of a call (default: 0.2)", 0},
+    {"hours", OPT_HOURS, "H", 0, "Start the calls within H virtual hours (default: 6)", 0},
+    {"loss", OPT_LOSS, "PERCENT", 0, "Percentage of lost datagrams (default: 1)", 0},
+    {"rate", OPT_RATE, "N", 0,
+     "Media packets per second in each direction of a call (default: 0.2)", 0},
     {"nodes", OPT_NODES, "N", 0, "TURN servers, 1 to 16 (default: 10)", 0},
     {"quick", OPT_QUICK, NULL, 0, "A short run: 1500 allocations, half an hour, 2 nodes", 0},
     {"trace", OPT_TRACE, "CALL", OPTION_ARG_OPTIONAL,
-     "Print every event, or those of the call with that number", 0},
+     "Print every event, or only those of this call", 0},
     {"break", OPT_BREAK, "WHAT", 0,
-     "Break something on purpose, to see the check for it fire; --break list names what there is",
-     0},
-    {"memory", OPT_MEMORY, "N", 0, "Instead: make N allocations and tell what one takes", 0},
+     "Break something on purpose, so that its check fails; --break list prints all faults", 0},
+    {"memory", OPT_MEMORY, "N", 0, "Only make N allocations, and print the memory of one", 0},
     {0},
 };
 
 static const char about[] =
-    "Runs the TURN server's core and the signaling hub, as they are, on a virtual network and "
-    "virtual time: clients behind NATs of every RFC 4787 behaviour call each other, crash, move, "
-    "lose packets; servers restart. What must hold is checked at every packet. The same seed "
-    "gives the same run."
-    "\vExit status: 0 all held, 1 something was broken (the seed and the trail are printed), 2 "
-    "wrong usage.";
+    "Runs the unchanged TURN core and signaling hub on a virtual network in virtual time. Clients "
+    "behind NATs of every RFC 4787 behaviour call each other, crash, move and lose packets; "
+    "servers restart. The simulator checks its invariants at every packet. The same seed gives "
+    "the same run."
+    "\vExit status: 0 if all invariants hold; 1 if one is broken (the seed and the events of its "
+    "call are printed); 2 for wrong usage.";
 
 struct options {
 	struct sim_conf conf;
@@ -94,7 +94,7 @@ static uint64_t parse_seed(const struct argp_state *state, const char *text)
 	errno = 0;
 	n = strtoull(text, &end, 10);
 	if (errno || *text < '0' || *text > '9' || *end)
-		argp_error(state, "--seed %s: not a whole number of 0 to 18446744073709551615",
+		argp_error(state, "--seed %s: not a whole number from 0 to 18446744073709551615",
 		           text);
 	return n;
 }
@@ -111,7 +111,7 @@ static enum sim_break parse_break(const struct argp_state *state, const char *te
 	}
 	if (listed)
 		exit(EXIT_HOLDS);
-	argp_error(state, "--break %s: no such thing; --break list names what there is", text);
+	argp_error(state, "--break %s: there is no such fault; --break list prints all", text);
 	return BREAK_NONE;
 }
 

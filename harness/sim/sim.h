@@ -21,28 +21,28 @@
 
 /* The checks, and their names in reports. */
 #define SIM_INVARIANT_TABLE(X)                                                                     \
-	X(PERMISSION, "permission", "nothing passes without a permission, all passes with one")    \
-	X(CHANNEL, "channel", "a channel leads to its peer for ten minutes, and to nobody else")   \
-	X(PAYLOAD, "payload", "relayed data come out unchanged")                                   \
-	X(PEER, "peer", "relayed data come out once, at the right place")                          \
-	X(LIFETIME, "lifetime", "an allocation lives as long as its reply says, not longer")       \
-	X(PORT, "port", "a relayed port is one allocation's; EVEN-PORT is even, its pair kept")    \
-	X(QUOTA, "quota", "a user holds as many allocations as the quota says")                    \
-	X(LEAK, "leak", "allocations, ports and quota come back when they end")                    \
-	X(MEMORY, "memory", "bytes come back when all is over")                                    \
+	X(PERMISSION, "permission", "packets pass with a permission, and only then")               \
+	X(CHANNEL, "channel", "a channel leads to its own peer only, for ten minutes")             \
+	X(PAYLOAD, "payload", "relayed data arrive unchanged")                                     \
+	X(PEER, "peer", "relayed data arrive once, at the right address")                          \
+	X(LIFETIME, "lifetime", "an allocation lives exactly as long as its response says")        \
+	X(PORT, "port", "one allocation has a port; EVEN-PORT is even and reserves the next")      \
+	X(QUOTA, "quota", "a user has no more and no fewer allocations than the quota allows")     \
+	X(LEAK, "leak", "ended allocations release their ports and quota")                         \
+	X(MEMORY, "memory", "all memory is free again after the run")                              \
 	X(COUNTER, "counter", "packets in = relayed + dropped by a named reason")                  \
-	X(REPLY, "reply", "replies are sound, signed, and what the request called for")            \
-	X(CAUSE, "cause", "who is refused gave a cause for it; who asks is answered")              \
-	X(HUB_ONCE, "hub-once", "the hub delivers a message once, as it was, to its target")       \
-	X(HUB_ORDER, "hub-order", "messages of one client to another keep their order")            \
-	X(HUB_GONE, "hub-gone", "the hub tells the partner of who is gone")                        \
-	X(FRAMING, "framing", "messages come out of a stream once, whole and in order")            \
-	X(BACKLOG, "backlog", "a client that does not read costs its backlog, not more")           \
-	X(DELAY, "delay", "a client that does not read delays no other")                           \
-	X(DATA, "data", "bytes of a data connection come once and in order, or it ends")           \
-	X(JOINED, "joined", "connections are joined once or closed in time; ends end together")    \
+	X(REPLY, "reply", "responses are well-formed, signed, and right for the request")          \
+	X(CAUSE, "cause", "every request gets a response; every refusal has a cause")              \
+	X(HUB_ONCE, "hub-once", "the hub delivers a message once, unchanged, to its target")       \
+	X(HUB_ORDER, "hub-order", "messages from one client to another keep their order")          \
+	X(HUB_GONE, "hub-gone", "if a client disconnects, the hub tells its partner")              \
+	X(FRAMING, "framing", "messages arrive from a stream once, whole and in order")            \
+	X(BACKLOG, "backlog", "a client that does not read costs no more than its backlog")        \
+	X(DELAY, "delay", "a client that does not read delays no other client")                    \
+	X(DATA, "data", "bytes of a data connection arrive once and in order, or it closes")       \
+	X(JOINED, "joined", "connections are bound once or closed in time; both ends close")       \
 	X(THEORY, "theory", "a direct path exists exactly where RFC 4787 says so")                 \
-	X(THROUGH, "through", "every call gets through, and comes back after a fault")
+	X(THROUGH, "through", "every call connects, and recovers after a fault")
 
 enum sim_invariant {
 #define X(name, text, what) SIM_##name,
