@@ -252,7 +252,7 @@ static void check_times(struct stage *st, const struct since *since,
 			    "time.",
 			    st->mark[i].name, SLOW_MS, v[i].rtt_ms, v[i].picture_delay_ms,
 			    v[i].echo_ms,
-			    verdict_path(v) == PATH_RELAY ? "the relay delays what it passes"
+			    verdict_path(v) == PATH_RELAY ? "the relay delays packets"
 			                                  : "the path delays packets");
 	}
 	if (st->result->failure_n > before && is_busy(since))

@@ -36,12 +36,12 @@ static const struct liar_case {
 } cases[] = {
     {"none", NULL},
     {"loss", "should lose nothing on a network that loses nothing, but lost"},
-    {"delay", "the relay delays what it passes"},
+    {"delay", "the relay delays packets"},
     {"double", "should pass each datagram once"},
     {"corrupt", "arrived changed over UDP"},
     {"deaf", "pass none (odd port numbers"},
     {"refresh", "should refresh live allocations, but did not: Refresh: error 437"},
-    {"stall", "the server hung, or was started again"},
+    {"stall", "the server hung or restarted"},
 };
 
 #define CASES (sizeof(cases) / sizeof(*cases))
