@@ -120,13 +120,6 @@ static int watch_edges(struct undecided *u)
 	return u->event ? 0 : -E_NOMEM;
 }
 
-static bool has_ended(const struct undecided *u)
-{
-	struct pollfd p = {.fd = u->arrival.fd, .events = POLLRDHUP};
-
-	return poll(&p, 1, 0) > 0;
-}
-
 /* Waits for so many bytes, counted from the start: peeked ones do not wake us again. */
 static int await(struct undecided *u, size_t need)
 {
@@ -348,6 +341,19 @@ static int look_at(struct undecided *u, size_t len, size_t *need)
 	return r;
 }
 
+/* n bytes are there. Woken with less than was awaited: by the end of the stream, or because many
+ * small segments have filled the socket's buffer, which would wake us again and again. */
+static int await_rest(struct undecided *u, size_t n, size_t need)
+{
+	struct pollfd p = {.fd = u->arrival.fd, .events = POLLRDHUP};
+
+	if (poll(&p, 1, 0) > 0)
+		return -E_CLOSED;
+	if (n < u->awaited && !u->edge && watch_edges(u))
+		return -E_NOMEM;
+	return await(u, need);
+}
+
 /* 0 when u has gone elsewhere or waits; else it is to be dropped. */
 static int look(struct undecided *u)
 {
@@ -363,13 +369,9 @@ static int look(struct undecided *u)
 			return -E_CLOSED;
 		if (n < 0)
 			return await(u, need);
-		/* Woken with less: by the end of the stream, or because many small segments have
-		 * filled the socket's buffer, which would wake us again and again. */
-		if ((size_t)n < u->awaited && !u->edge && !has_ended(u) && watch_edges(u))
-			return -E_NOMEM;
 		r = proxy ? read_proxy(u, (size_t)n, &need) : look_at(u, (size_t)n, &need);
 		if (r == -E_LATER && (size_t)n < need)
-			return has_ended(u) ? -E_CLOSED : await(u, need);
+			return await_rest(u, (size_t)n, need);
 		if (r || !proxy)
 			return r;
 		need = u->awaited = 1;
