@@ -154,6 +154,12 @@ bool addr_is_any(const struct addr *a)
 	return a->in.sin_addr.s_addr == 0;
 }
 
+bool addr_arrives_at(const struct addr *to, const struct addr *listen)
+{
+	return addr_port(to) == addr_port(listen) && addr_family(to) == addr_family(listen) &&
+	       (addr_is_any(listen) || addr_equal_ip(to, listen));
+}
+
 bool addr_is_loopback(const struct addr *a)
 {
 	if (addr_family(a) == AF_INET6)

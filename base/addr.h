@@ -62,6 +62,11 @@ uint16_t addr_port(const struct addr *a); /* host order */
 void addr_put_port(struct addr *a, uint16_t port);
 bool addr_equal(const struct addr *a, const struct addr *b);    /* family, IP and port */
 bool addr_equal_ip(const struct addr *a, const struct addr *b); /* family and IP */
+
+/* True when a packet to this address arrives at a socket that is bound to listen: the port is the
+ * same, and the IP is the same or listen has the wildcard of its family. */
+bool addr_arrives_at(const struct addr *to, const struct addr *listen);
+
 bool addr_is_any(const struct addr *a);
 bool addr_is_loopback(const struct addr *a);
 bool addr_is_link_local(const struct addr *a);

@@ -25,6 +25,14 @@ static inline int64_t clock_unix_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
+/* So many milliseconds from now, for pthread_cond_timedwait() on a condition of CLOCK_MONOTONIC. */
+static inline struct timespec clock_deadline(int64_t ms)
+{
+	int64_t at_ms = clock_mono_ms() + ms;
+
+	return (struct timespec){.tv_sec = at_ms / 1000, .tv_nsec = at_ms % 1000 * 1000000};
+}
+
 static inline void clock_sleep_ms(int64_t ms)
 {
 	struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};

@@ -5,6 +5,7 @@
  */
 #include "base/log_queue.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/thread.h"
 
@@ -183,15 +184,8 @@ void log_queue_put(int fd, const char *line, size_t len)
 
 void log_queue_stop(unsigned int wait_ms)
 {
-	struct timespec until;
+	const struct timespec until = clock_deadline(wait_ms);
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += wait_ms / 1000;
-	until.tv_nsec += (long)(wait_ms % 1000) * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
 	pthread_mutex_lock(&q.lock);
 	q.stopping = true;
 	pthread_cond_signal(&q.filled);

@@ -156,3 +156,9 @@ size_t text_show(char *out, size_t size, const char *text, size_t len, enum text
 		out[used] = 0;
 	return used;
 }
+
+void text_hex(char *out, const uint8_t *bytes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+}

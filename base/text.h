@@ -45,4 +45,7 @@ enum text_style {
  * Different texts come out different, unless they are cut. Returns the length. */
 size_t text_show(char *out, size_t size, const char *text, size_t len, enum text_style style);
 
+/* Writes n bytes as 2 n hexadecimal digits and NUL. */
+void text_hex(char *out, const uint8_t *bytes, size_t n);
+
 #endif

@@ -4,6 +4,7 @@
  */
 #include "daemon/admin/ask.h"
 
+#include "base/clock.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,13 +97,9 @@ static void take_ask(struct turn *t, void *arg)
 
 size_t ask_workers(struct ask *a, struct worker *const *workers, size_t n, ask_fn *fn)
 {
-	struct timespec until;
+	const struct timespec until = clock_deadline(ASK_WAIT_MS);
 	size_t answered = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += ASK_WAIT_MS * 1000000L;
-	until.tv_sec += until.tv_nsec / 1000000000L;
-	until.tv_nsec %= 1000000000L;
 	a->fn = fn;
 	for (size_t i = 0; i < n && i < a->part_n; i++) {
 		pthread_mutex_lock(&a->lock);

@@ -4,8 +4,10 @@
  */
 #include "daemon/admin/signin.h"
 
+#include "base/clock.h"
 #include "base/env_libevent.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "daemon/admin/helper.h"
 #include "daemon/issue/issue_rate.h"
 #include "daemon/issue/refusals.h"
@@ -71,10 +73,7 @@ struct signin {
 
 static int64_t now_s(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec;
+	return clock_mono_ms() / 1000;
 }
 
 static void make_secret(char out[SIGNIN_SECRET_STRLEN])
@@ -82,8 +81,7 @@ static void make_secret(char out[SIGNIN_SECRET_STRLEN])
 	uint8_t bytes[SECRET_LEN];
 
 	env_libevent_random(bytes, sizeof(bytes));
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+	text_hex(out, bytes, sizeof(bytes));
 }
 
 static bool same_secret(const char *known, const char *given)

@@ -84,9 +84,7 @@ static void choose_targets(struct doctor *d)
 		for (size_t k = 0; k < d->topo.udp_n; k++) {
 			const struct listen_addr *u = &d->topo.udp[k];
 
-			if (u->presence != TURN_HERE || addr_port(l) != addr_port(&u->addr) ||
-			    addr_family(l) != addr_family(&u->addr) ||
-			    (!addr_is_any(l) && !addr_equal_ip(l, &u->addr)))
+			if (u->presence != TURN_HERE || !addr_arrives_at(&u->addr, l))
 				continue;
 			if (!best || (addr_is_loopback(best) && !u->loopback))
 				best = &u->addr;

@@ -128,20 +128,13 @@ int endpoint_host(const struct conf *conf, const struct endpoint_for *c, char ho
 	return 0;
 }
 
-/* True when the server address reaches that entry of listen. */
-static bool leads_to(const struct addr *server, const struct addr *listen)
-{
-	return addr_port(server) == addr_port(listen) &&
-	       (addr_equal_ip(server, listen) ||
-	        (addr_is_any(listen) && addr_family(server) == addr_family(listen)));
-}
-
 bool endpoint_is_for_balancers(const struct conf *conf, const struct addr *server)
 {
 	bool marked = false;
 
 	for (size_t i = 0; i < conf->listen.n; i++)
-		marked |= conf_listen_proxies(conf, i) && leads_to(server, &conf->listen.v[i]);
+		marked |=
+		    conf_listen_proxies(conf, i) && addr_arrives_at(server, &conf->listen.v[i]);
 	for (size_t i = 0; marked && i < conf->proxy_from.n; i++)
 		if (prefix_has(&conf->proxy_from.v[i], server))
 			return false;
@@ -151,7 +144,7 @@ bool endpoint_is_for_balancers(const struct conf *conf, const struct addr *serve
 static bool wants_header(const struct conf *conf, const struct addr *server, const struct addr *own)
 {
 	for (size_t i = 0; conf->listen.proxy && i < conf->listen.n; i++)
-		if (leads_to(server, &conf->listen.v[i]))
+		if (addr_arrives_at(server, &conf->listen.v[i]))
 			return conf_listen_proxies(conf, i);
 	for (size_t i = 0; !conf->listen.proxy && i < conf->proxy_from.n; i++)
 		if (prefix_has(&conf->proxy_from.v[i], own))

@@ -8,6 +8,7 @@
 #include "base/env_libevent.h"
 #include "base/error.h"
 #include "base/host.h"
+#include "base/text.h"
 #include "base/wall.h"
 #include "daemon/issue/endpoint.h"
 #include "daemon/issue/guest_link.h"
@@ -55,7 +56,7 @@ static bool is_of_our_page(const struct caller *caller)
 bool grant_is_local(const struct grant *g, const struct caller *caller)
 {
 	return g->conf->guests != GUESTS_NO && is_of_our_page(caller) &&
-	       guest_link_holds(g->links, (int64_t)(clock_mono_ms() / 1000), caller->guest);
+	       guest_link_holds(g->links, clock_mono_ms() / 1000, caller->guest);
 }
 
 int grant_trust(const struct grant *g, const struct caller *caller, unsigned scope)
@@ -128,8 +129,7 @@ static void make_name(char out[GUEST_STRLEN])
 	size_t at = (size_t)snprintf(out, GUEST_STRLEN, CREDENTIAL_GUEST);
 
 	env_libevent_random(id, sizeof(id));
-	for (size_t i = 0; i < sizeof(id); i++)
-		at += (size_t)snprintf(out + at, GUEST_STRLEN - at, "%02x", id[i]);
+	text_hex(out + at, id, sizeof(id));
 }
 
 /* Made with the newest secret. Never issues a revoked credential again: that would be one that
@@ -233,7 +233,7 @@ int grant_enter(struct grant *g, const char *token, char secret[CALLER_GUEST_STR
 {
 	return g->conf->guests == GUESTS_NO
 	           ? -E_DENIED
-	           : guest_link_use(g->links, (int64_t)(clock_mono_ms() / 1000), token, secret);
+	           : guest_link_use(g->links, clock_mono_ms() / 1000, token, secret);
 }
 
 int grant_make_link(struct grant *g, char token[GUEST_LINK_STRLEN], struct why *why)
@@ -242,7 +242,7 @@ int grant_make_link(struct grant *g, char token[GUEST_LINK_STRLEN], struct why *
 		return why_set(why, -E_DENIED,
 		               "guests = no: a link would not let anybody in: set guests = local, "
 		               "or make an API token with turnpike token add");
-	guest_link_make(g->links, (int64_t)(clock_mono_ms() / 1000), token);
+	guest_link_make(g->links, clock_mono_ms() / 1000, token);
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/env_libevent.h"
 #include "base/error.h"
+#include "base/text.h"
 
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -45,8 +46,7 @@ static const char *add(struct pass *v, size_t n, size_t len, int64_t now_s)
 			p = &v[i];
 	memset(p, 0, sizeof(*p));
 	env_libevent_random(bytes, sizeof(bytes));
-	for (size_t i = 0; i < len / 2; i++)
-		snprintf(p->secret + 2 * i, 3, "%02x", bytes[i]);
+	text_hex(p->secret, bytes, len / 2);
 	OPENSSL_cleanse(bytes, sizeof(bytes));
 	p->made_s = p->used_s = now_s;
 	return p->secret;
@@ -69,7 +69,7 @@ static struct pass *find(struct pass *v, size_t n, const char *secret, int64_t m
 
 void guest_link_make(struct guest_links *g, int64_t now_s, char token[GUEST_LINK_STRLEN])
 {
-	snprintf(token, GUEST_LINK_STRLEN, "%s",
+	snprintf(token, GUEST_LINK_STRLEN, "%.*s", GUEST_LINK_STRLEN - 1,
 	         add(g->links, GUEST_LINKS, GUEST_LINK_STRLEN - 1, now_s));
 }
 
@@ -105,14 +105,9 @@ static int rank(uint16_t port)
 static bool is_for_browsers(const struct conf *conf, const struct topology *t,
                             const struct listen_addr *a)
 {
-	for (size_t i = 0; i < t->listen_n; i++) {
-		const struct addr *l = &t->listen[i];
-
-		if (conf_listen_proxies(conf, i) && addr_port(l) == addr_port(&a->addr) &&
-		    (addr_equal_ip(l, &a->addr) ||
-		     (addr_is_any(l) && addr_family(l) == addr_family(&a->addr))))
+	for (size_t i = 0; i < t->listen_n; i++)
+		if (conf_listen_proxies(conf, i) && addr_arrives_at(&a->addr, &t->listen[i]))
 			return false;
-	}
 	return a->served;
 }
 

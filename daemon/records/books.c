@@ -4,6 +4,7 @@
  */
 #include "daemon/records/books.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/table.h"
 #include "base/text.h"
@@ -295,8 +296,7 @@ static void *run(void *arg)
 
 	pthread_setname_np(pthread_self(), "books");
 	while (!stop) {
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_sec += b->conf.usage_interval_s;
+		until = clock_deadline((int64_t)b->conf.usage_interval_s * 1000);
 		pthread_mutex_lock(&b->lock);
 		while (!b->stop && pthread_cond_timedwait(&b->wake, &b->lock, &until) != ETIMEDOUT)
 			;
