@@ -9,6 +9,8 @@ EMBED(page_style_css, "style.css")
 EMBED(page_app_js, "app.js")
 EMBED(page_turnpike_js, "turnpike.js")
 EMBED(page_signaling_js, "signaling.js")
+EMBED(page_base_js, "base.js")
+EMBED(page_session_js, "session.js")
 EMBED(page_ice_js, "ice.js")
 EMBED(page_icon_svg, "icon.svg")
 EMBED(page_check_html, "check.html")
@@ -24,6 +26,8 @@ static const struct embed_file files[] = {
     {"/app.js", EMBED_JS, page_app_js, page_app_js_end},
     {"/turnpike.js", EMBED_JS, page_turnpike_js, page_turnpike_js_end},
     {"/signaling.js", EMBED_JS, page_signaling_js, page_signaling_js_end},
+    {"/base.js", EMBED_JS, page_base_js, page_base_js_end},
+    {"/session.js", EMBED_JS, page_session_js, page_session_js_end},
     {"/ice.js", EMBED_JS, page_ice_js, page_ice_js_end},
     {"/icon.svg", EMBED_SVG, page_icon_svg, page_icon_svg_end},
     {"/check", EMBED_HTML, page_check_html, page_check_html_end},

@@ -9,7 +9,8 @@ const ENDED_KEPT = 32;
 const $ = (id) => document.getElementById(id);
 const params = new URLSearchParams(location.search);
 const relayOnly = params.get("relay") === "1";
-const hub = new Signaling(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`);
+const hub = new Signaling(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`,
+                          { room: params.get("room"), ticket: readTicketFromHash() });
 
 let call = null; // the Call, while there is one
 let inviting = false; // between the click and the call
@@ -17,7 +18,12 @@ let ringing = null; // {offer, candidates, timer} of an incoming call
 let statsTimer = 0;
 const endedCalls = []; // ids: what is still under way for them is late
 
-/* ---- API token and settings ---- */
+/* ---- API token, ticket and settings ---- */
+
+// A ticket is for one visit: it is not remembered.
+function readTicketFromHash() {
+	return new URLSearchParams(location.hash.slice(1)).get("ticket");
+}
 
 const settings = {
 	get: (k) => { try { return localStorage.getItem(`turnpike.${k}`); } catch { return null; } },
@@ -26,8 +32,9 @@ const settings = {
 
 function readKeyFromHash() {
 	const key = new URLSearchParams(location.hash.slice(1)).get("key");
-	if (key) {
+	if (key)
 		settings.set("key", key);
+	if (key || readTicketFromHash()) {
 		history.replaceState(null, "", location.pathname + location.search);
 	}
 }
@@ -85,6 +92,16 @@ function showUsers(users) {
 		who.className = "who";
 		who.textContent = own ? `${name} (you)` : name;
 		row.append(avatar, who);
+		if (hub.people.get(name)?.proven) {
+			const proven = document.createElement("span");
+
+			proven.className = "proven";
+			proven.title = "A ticket proves this name";
+			proven.textContent = "✓";
+			proven.setAttribute("role", "img");
+			proven.setAttribute("aria-label", "proven");
+			row.append(proven);
+		}
 		if (own) {
 			row.className = "self";
 		} else {
@@ -185,8 +202,8 @@ async function fetchIceServers() {
 
 /* ---- calls ---- */
 
-function reply(type, offer) {
-	const message = { name: hub.name, target: offer.name, type };
+function refuse(offer, reason) {
+	const message = { name: hub.name, target: offer.name, type: "hang-up", reason };
 	if (offer.call)
 		message.call = offer.call;
 	hub.send(message);
@@ -328,7 +345,7 @@ async function showRoute() {
 /* ---- ringing ---- */
 
 function ring(offer) {
-	ringing = { offer, candidates: [], timer: setTimeout(decline, RING_MS) };
+	ringing = { offer, candidates: [], timer: setTimeout(() => decline("no-answer"), RING_MS) };
 	$("ringing-text").textContent = `${offer.name} is calling. Do you want to answer?`;
 	paintAvatar($("ringing-avatar"), offer.name);
 	setCallState("ringing", offer.name);
@@ -345,10 +362,10 @@ function stopRinging() {
 	return was;
 }
 
-function decline() {
+function decline(reason) {
 	if (!ringing)
 		return;
-	reply("hang-up", stopRinging().offer);
+	refuse(stopRinging().offer, reason);
 	setCallState("idle");
 }
 
@@ -377,17 +394,17 @@ async function answer() {
 		if (ringing?.offer !== offer)
 			return;
 		ringing = null;
-		reply("hang-up", offer);
+		refuse(offer, "failed");
 		explainMediaError(e);
 		setCallState("idle");
 	}
 }
 
 $("answer").addEventListener("click", answer);
-$("decline").addEventListener("click", decline);
+$("decline").addEventListener("click", () => decline("declined"));
 $("ringing").addEventListener("cancel", (e) => {
 	e.preventDefault();
-	decline();
+	decline("declined");
 });
 
 // A message of a call, from its peer; the hub vouches for m.name.
@@ -398,7 +415,7 @@ function onSignal(m) {
 		onSignalInCall(m);
 	} else if (m.type === "video-offer") {
 		if (endedCalls.includes(m.call) || call || ringing || (inviting && inviting !== m.name)) {
-			reply("hang-up", m); // late, or we are busy
+			refuse(m, endedCalls.includes(m.call) ? "cancelled" : "busy");
 		} else {
 			inviting = false; // they were faster
 			ring(m);
@@ -416,8 +433,13 @@ function onSignalWhileRinging(m) {
 		ringing.offer.call = m.call;
 		ringing.candidates.length = 0;
 		break;
+	case "renamed":
+		ringing.offer.name = m.to;
+		$("ringing-text").textContent = `${m.to} is calling. Do you want to answer?`;
+		break;
 	case "hang-up":
-		notice(`You missed a call from ${m.name}.`);
+		notice(m.reason === "taken" ? "You have taken the call on another device."
+		                            : `You missed a call from ${m.name}.`);
 		stopRinging();
 		setCallState("idle");
 		break;
@@ -467,10 +489,25 @@ hub.addEventListener("state", ({ detail }) => {
 	$("link-state").dataset.state = detail;
 	$("link-state").textContent = LINK_TEXT[detail];
 	for (const id of ["chat-input", "chat-send"])
-		$(id).disabled = detail !== "signed-in";
-	if (detail === "closed" && ringing) {
+		$(id).disabled = detail !== "signed-in" || !hub.may.includes("chat");
+});
+// The hub says which calls it knows us in.
+hub.addEventListener("signed-in", ({ detail }) => {
+	const known = (name) => detail.calls?.find((c) => c.name === name);
+
+	if (ringing && detail.calls && !known(ringing.offer.name)) {
+		notice(`You missed a call from ${ringing.offer.name}.`);
 		stopRinging();
-		setCallState("idle");
+	}
+	if (call && detail.calls && !known(call.peer))
+		call.offerAgain();
+	if (!detail.reloaded)
+		return;
+	for (const { name, state, caller } of detail.calls ?? []) {
+		if (state === "ringing" && !caller)
+			hub.send({ name: hub.name, target: name, type: "ring-again" });
+		else
+			hub.send({ name: hub.name, target: name, type: "hang-up", reason: "gone" });
 	}
 });
 hub.addEventListener("name", ({ detail }) => {
@@ -494,7 +531,7 @@ hub.addEventListener("error", ({ detail }) => {
 		console.info(detail.message); // the call sees to it
 	else if (detail.for !== "new-ice-candidate" && detail.for !== "hang-up")
 		notice(detail.message ?? "The server refused a message.");
-	if (detail.code === "bad-name")
+	if (detail.code === "bad-name" || detail.for === "username" || hub.state === "closed")
 		document.body.dataset.view = "sign-in";
 });
 addEventListener("online", () => hub.reconnect());
@@ -522,6 +559,8 @@ $("key-form").addEventListener("submit", (e) => {
 });
 $("notice-close").addEventListener("click", clearNotice);
 
+if (readTicketFromHash() && !params.get("name"))
+	addEventListener("load", () => hub.signIn("")); // it has the name
 readKeyFromHash();
 addEventListener("hashchange", readKeyFromHash);
 setCallState("idle");

@@ -3,7 +3,7 @@
 // The ICE servers of a call. Their credential is good for a limited time: it is renewed before
 // that is over.
 
-import { Emitter } from "./signaling.js";
+import { Emitter } from "./base.js";
 
 const RENEW_AT = 0.6; // of its life; the rest is for tries that fail
 const RENEW_SPREAD = 0.15; // and up to so much later: not all calls at once

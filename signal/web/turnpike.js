@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // Calls over a Turnpike hub (and any server that speaks MDN's chat protocol). No DOM in here: a
-// page of your own can use it, with signaling.js and ice.js beside it.
+// page of your own can use it, with the modules that it imports beside it.
 //
 //   const hub = new Signaling("wss://host/ws");
 //   hub.addEventListener("users", (e) => show(e.detail));
@@ -18,8 +18,9 @@
 //
 //   iceServers: async () => (await fetch("/my/ice-servers")).json()
 
+import { Emitter, randomId } from "./base.js";
 import { IceServers } from "./ice.js";
-import { Emitter, randomId, Signaling } from "./signaling.js";
+import { Signaling } from "./signaling.js";
 
 export { IceServers, Signaling };
 
@@ -30,7 +31,7 @@ const RESTART_MS = [3000, 4000, 6000, 10000];
 const RESTART_PAUSE_MS = 2000; // both ends notice at about the same time: one restart is enough
 const MOVE_TRIES = 3; // to another relay,
 const MOVE_MS = 5000; // each with so much time
-const REVOKED = "credentials-revoked"; // the hub's code, which the other end gets as a reason
+const REVOKED = "credentials-revoked"; // the hub's code
 const STALE = "ice-servers-stale"; // the hub's code
 
 // One call to one peer: MDN's perfect negotiation, with the callee as the polite end.
@@ -64,6 +65,7 @@ export class Call extends Emitter {
 	peer;
 	id;
 	state = "new";
+	endedBy = null; // the code of the hang-up, if it had one
 
 	constructor(hub, peer, options) {
 		super();
@@ -93,7 +95,7 @@ export class Call extends Emitter {
 	// Offers, as the caller.
 	async start() {
 		this.#enter("calling");
-		this.#answerTimer = setTimeout(() => this.end("There was no answer."), ANSWER_WAIT_MS);
+		this.#answerTimer = setTimeout(() => this.end("There was no answer.", "no-answer"), ANSWER_WAIT_MS);
 		await this.#servers.freshen();
 		if (this.state === "ended")
 			return;
@@ -133,19 +135,46 @@ export class Call extends Emitter {
 			if (!this.#polite)
 				this.#restartIce();
 			break;
+		case "ring-again": // their page was loaded again before they could answer
+			if (this.state === "calling" && this.#offers)
+				this.#sendOffer();
+			break;
+		case "renamed":
+			this.peer = m.to;
+			break;
 		case "hang-up":
-			this.#finish(this.#whyTheyLeft(m.reason));
+			this.#finish(this.#whyTheyLeft(m.reason), m.reason);
 			break;
 		}
 	}
 
+	// The hub does not know of this call any more (it was killed): it rings again.
+	offerAgain() {
+		if (this.state === "calling" && this.#offers)
+			this.#sendOffer();
+	}
+
 	#whyTheyLeft(reason) {
-		if (reason === REVOKED)
+		switch (reason) {
+		case "declined":
+			return `${this.peer} has declined.`;
+		case "busy":
+			return `${this.peer} is busy.`;
+		case "no-answer":
+			return "There was no answer.";
+		case "failed":
+			return this.state === "calling" ? `${this.peer} could not take the call.`
+			                                : "The connection was lost.";
+		case "revoked":
 			return `${this.peer}'s access was revoked.`;
+		case "gone":
+			return this.state === "reconnecting" ? "The connection was lost."
+			                                     : `${this.peer} has left.`;
+		}
 		switch (this.state) {
 		case "calling":
 			return `${this.peer} did not take the call.`;
-		case "reconnecting": // they, or the hub in their name, have given up
+		case "reconnecting": // they have given up
 			return "The connection was lost.";
 		default:
 			return `${this.peer} has hung up.`;
@@ -159,13 +188,15 @@ export class Call extends Emitter {
 		this.id = callId;
 	}
 
-	// Hangs up, and says why to our own user; code, if there is one, tells the other end.
+	// Hangs up, and says why to our own user. code tells the other end: declined, busy,
+	// no-answer, cancelled, failed, revoked, gone.
 	end(reason, code) {
 		if (this.state === "ended")
 			return;
+		code ??= this.state === "calling" ? "cancelled" : undefined;
 		this.#hub.forget(this.id);
 		this.#send("hang-up", code ? { reason: code } : {});
-		this.#finish(reason);
+		this.#finish(reason, code);
 	}
 
 	// After the hub came back: the network may be another one.
@@ -361,7 +392,7 @@ export class Call extends Emitter {
 
 		if (this.state === "ended" || (route && route.local !== "relay"))
 			return;
-		this.end("Your access was revoked.", REVOKED);
+		this.end("Your access was revoked.", "revoked");
 	}
 
 	// The relay that carries the call ends with the old credential: the media move to one that was
@@ -414,7 +445,7 @@ export class Call extends Emitter {
 		this.#downSince ||= performance.now();
 		if (performance.now() - this.#downSince > patience) {
 			this.end(this.#wasConnected ? "The connection was lost."
-			                            : "No connection could be made.");
+			                            : "No connection could be made.", "failed");
 			return;
 		}
 		this.#restartIce();
@@ -452,7 +483,7 @@ export class Call extends Emitter {
 		return this.#pc.signalingState === "have-local-offer" && !this.#makingOffer;
 	}
 
-	#finish(reason) {
+	#finish(reason, code = null) {
 		if (this.state === "ended")
 			return;
 		const pc = this.#pc;
@@ -471,6 +502,7 @@ export class Call extends Emitter {
 		pc.close();
 		this.stream?.getTracks().forEach((t) => t.stop());
 		this.#enter("ended");
+		this.endedBy = code;
 		this.emit("ended", reason);
 	}
 

@@ -3,10 +3,10 @@
  * Lives of IceServers of signal/web/ice.js on a clock of our own; each tells what happened when, in
  * seconds. Given the texts of the two modules.
  */
-(async (signaling, ice) => {
+(async (base, ice) => {
 	'use strict';
 	const load = text => URL.createObjectURL(new Blob([text], {type: 'text/javascript'}));
-	const {IceServers} = await import(load(ice.replace('./signaling.js', load(signaling))));
+	const {IceServers} = await import(load(ice.replace('./base.js', load(base))));
 
 	let now = 0, timers = [];
 	Date.now = () => now;

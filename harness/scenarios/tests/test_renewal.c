@@ -34,8 +34,8 @@ static char *text_of(const char *path)
 static int setup(void **state)
 {
 	char *play = text_of(TESTS_DIR "/renewal.js"), *js = NULL, *args;
-	char *signaling = text_of(PAGE_DIR "/signaling.js"), *ice = text_of(PAGE_DIR "/ice.js");
-	json_t *modules = json_pack("[ss]", signaling, ice);
+	char *base = text_of(PAGE_DIR "/base.js"), *ice = text_of(PAGE_DIR "/ice.js");
+	json_t *modules = json_pack("[ss]", base, ice);
 
 	(void)state;
 	args = json_dumps(modules, JSON_COMPACT);
@@ -45,7 +45,7 @@ static int setup(void **state)
 	lives = page_value(js);
 	json_decref(modules);
 	free(play);
-	free(signaling);
+	free(base);
 	free(ice);
 	free(args);
 	free(js);
