@@ -74,8 +74,8 @@ void call_end_all(struct hub_member *p)
 		struct hub_member *partner = p->partner[0];
 
 		call_end(p, partner);
-		hub_send_json(partner, json_pack("{s:s,s:s,s:s}", "name", p->name, "target",
-		                                 partner->name, "type", "hang-up"));
+		hub_send_json(partner, json_pack("{s:s,s:s,s:s}", "name", p->user->name, "target",
+		                                 partner->user->name, "type", "hang-up"));
 	}
 }
 

@@ -14,9 +14,8 @@
 #include <string.h>
 #include <utlist.h>
 
-#define ECHO_MAX          256
-#define LIST_PAUSE_MAX_MS 2000
-#define AWAY_PART         8 /* of max_connections may be away, above it */
+#define ECHO_MAX  256
+#define AWAY_PART 8 /* of max_connections may be away, above it */
 
 void hub_conf_default(struct hub_conf *conf)
 {
@@ -60,6 +59,7 @@ static void member_free(struct hub_member *p)
 	DL_DELETE(h->members, p);
 	h->member_n--;
 	call_free(p);
+	free(p->ticket);
 	free(p);
 }
 
@@ -72,9 +72,22 @@ void hub_free(struct hub *h)
 	free(h);
 }
 
-int hub_join(struct hub *h, void *conn, struct hub_member **out)
+static int note_visit(struct hub_member *p, const struct hub_visit *visit)
+{
+	const char *room = visit->room && *visit->room ? visit->room : HUB_DEFAULT_ROOM;
+
+	if (!room_name_is_good(room))
+		return -E_INVAL;
+	memcpy(p->wanted_room, room, strlen(room) + 1);
+	p->client = visit->client;
+	p->ticket = visit->ticket ? strdup(visit->ticket) : NULL;
+	return visit->ticket && !p->ticket ? -E_NOMEM : 0;
+}
+
+int hub_join(struct hub *h, void *conn, const struct hub_visit *visit, struct hub_member **out)
 {
 	struct hub_member *p;
+	int err;
 
 	if (hub_member_count(h) >= h->conf.max_connections)
 		return -E_LIMIT;
@@ -86,9 +99,13 @@ int hub_join(struct hub *h, void *conn, struct hub_member **out)
 	p->id = h->next_id++;
 	p->tokens_milli = (int64_t)h->conf.rate_burst * 1000;
 	p->refilled_at_ms = h->ops.now_ms(h->ctx);
-	if (TABLE_ADD(by_id, h->ids, id, sizeof(p->id), p)) {
+	err = note_visit(p, visit);
+	if (!err)
+		err = TABLE_ADD(by_id, h->ids, id, sizeof(p->id), p);
+	if (err) {
+		free(p->ticket);
 		free(p);
-		return -E_NOMEM;
+		return err;
 	}
 	DL_APPEND(h->members, p);
 	h->member_n++;
@@ -113,37 +130,40 @@ void hub_forget(struct hub_member *p)
 	member_free(p);
 }
 
-void hub_report(const struct hub_member *p, enum hub_event_what what, const char *target, int code)
+void hub_report(const struct hub_member *p, struct hub_event event)
 {
-	const struct hub_event e = {.what = what, .name = p->name, .target = target, .code = code};
-
-	if (p->hub->ops.event && *p->name)
-		p->hub->ops.event(p->hub->ctx, &e);
+	if (!p->hub->ops.event || !p->user)
+		return;
+	event.room = p->user->room->name;
+	event.name = p->user->name;
+	event.member_id = p->id;
+	event.proven = p->user->proven;
+	p->hub->ops.event(p->hub->ctx, &event);
 }
 
-void hub_leave(struct hub_member *p)
+void hub_leave(struct hub_member *p, unsigned close_code)
 {
 	struct hub *h;
-	bool was_listed;
 
+	(void)close_code;
 	if (!p)
 		return;
 	h = p->hub;
 	p->closing = true;
-	hub_report(p, HUB_EVENT_LEFT, NULL, 0);
-	was_listed = *p->name != '\0';
+	if (p->user && p->user->present_n == 1)
+		hub_report(p, (struct hub_event){.what = HUB_EVENT_LEFT});
 	if (may_return(p)) {
 		p->away = true;
 		p->conn = NULL;
 		p->due_ms = h->ops.now_ms(h->ctx) + h->conf.return_ms;
 		h->away_n++;
+		name_gone_away(p);
 	} else {
 		/* The hang-up comes first: a client that looks up its partner still finds it. */
 		call_end_all(p);
 		member_free(p);
 	}
-	if (was_listed)
-		hub_list_changed(h);
+	presence_settle(h);
 }
 
 int64_t hub_tick(struct hub *h)
@@ -162,6 +182,7 @@ int64_t hub_tick(struct hub *h)
 			next = p->due_ms - now;
 		}
 	}
+	presence_settle(h);
 	return next;
 }
 
@@ -199,71 +220,6 @@ void hub_close_member(struct hub_member *p, enum hub_close code, const char *rea
 	p->hub->ops.close(p->hub->ctx, p->conn, code, reason);
 }
 
-struct hub_member *hub_find_name(struct hub *h, const char *name)
-{
-	struct hub_name *n;
-
-	HASH_FIND(hh, h->names, name, strlen(name), n);
-	return n ? n->member : NULL;
-}
-
-static void send_list(struct hub *h)
-{
-	json_t *users = json_array(), *msg;
-	struct hub_member *p;
-	char *text;
-
-	h->list_waits = false;
-	h->list_sent_ms = h->ops.now_ms(h->ctx);
-	DL_FOREACH (h->members, p) {
-		if (*p->name && !p->away)
-			json_array_append_new(users, json_string(p->name));
-	}
-	msg = json_pack("{s:s,s:o}", "type", "userlist", "users", users);
-	text = msg ? json_dumps(msg, JSON_COMPACT) : NULL;
-	if (text) {
-		size_t len = strlen(text);
-
-		DL_FOREACH (h->members, p)
-			hub_send(p, HUB_FRAME_USERLIST, text, len);
-	} else {
-		log_error(NULL, "userlist", LOG_STR("error", error_text(E_NOMEM)));
-	}
-	free(text);
-	json_decref(msg);
-}
-
-/* Everybody hears of everybody, so what lists cost grows with the square of the number of members.
- * With this pause between two of them no storm of names can take the thread for itself; few members
- * have none. */
-static int64_t list_pause_ms(const struct hub *h)
-{
-	int64_t n = hub_member_count(h), pause = n * n / 1000;
-
-	return pause < LIST_PAUSE_MAX_MS ? pause : LIST_PAUSE_MAX_MS;
-}
-
-void hub_list_changed(struct hub *h)
-{
-	int64_t wait;
-
-	if (h->list_waits)
-		return;
-	wait = h->list_sent_ms + list_pause_ms(h) - h->ops.now_ms(h->ctx);
-	if (!h->ops.later || wait <= 0) {
-		send_list(h);
-		return;
-	}
-	h->list_waits = true;
-	h->ops.later(h->ctx, wait);
-}
-
-void hub_list_due(struct hub *h)
-{
-	if (h->list_waits)
-		send_list(h);
-}
-
 void hub_error_for(struct hub_member *p, const char *code, const char *message, const char *type,
                    const char *target)
 {
@@ -289,7 +245,7 @@ unsigned hub_tell(struct hub *h, bool (*whom)(void *ctx, const char *name), void
 	unsigned n = 0;
 
 	DL_FOREACH (h->members, p) {
-		if (!*p->name || p->away || !whom(ctx, p->name))
+		if (!p->user || p->away || !whom(ctx, p->user->name))
 			continue;
 		hub_error(p, code, message);
 		n++;
@@ -349,7 +305,17 @@ uint64_t hub_member_id(const struct hub_member *p)
 
 const char *hub_member_name(const struct hub_member *p)
 {
-	return p->name;
+	return p->user ? p->user->name : "";
+}
+
+const char *hub_member_room(const struct hub_member *p)
+{
+	return p->user ? p->user->room->name : "";
+}
+
+unsigned hub_room_count(const struct hub *h)
+{
+	return HASH_COUNT(h->rooms);
 }
 
 unsigned hub_member_count(const struct hub *h)

@@ -1,24 +1,36 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The signaling hub: names, presence and routing of the MDN chat protocol.
+ * The signaling hub: rooms, names, presence and routing of the MDN chat protocol.
  * It owns no socket: a binding feeds it text and carries out its ops.
  */
 #ifndef SIGNAL_HUB_H
 #define SIGNAL_HUB_H
+
+#include "base/addr.h"
 
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define HUB_NAME_MAX 64 /* bytes of UTF-8 */
+#define HUB_NAME_MAX     64 /* bytes of UTF-8 */
+#define HUB_ROOM_MAX     64 /* bytes: A-Z a-z 0-9 . _ ~ - */
+#define HUB_SUB_MAX      255
+#define HUB_DEFAULT_ROOM "default"
 
-/* Reasons a connection is closed for (RFC 6455 section 7.4.1). */
+/* Reasons a connection is closed for (RFC 6455 section 7.4.1; from 4000 on, our own). */
 enum hub_close {
+	HUB_CLOSE_NORMAL = 1000,
 	HUB_CLOSE_GOING_AWAY = 1001,
 	HUB_CLOSE_UNSUPPORTED = 1003,
+	HUB_CLOSE_ABNORMAL = 1006, /* never on the wire: the connection broke */
 	HUB_CLOSE_POLICY = 1008,
 	HUB_CLOSE_TOO_BIG = 1009,
+	HUB_CLOSE_REPLACED = 4001, /* by a new connection of the same client */
+	HUB_CLOSE_KICKED = 4002,
+	HUB_CLOSE_BANNED = 4003,
+	HUB_CLOSE_ROOM_CLOSED = 4004,
+	HUB_CLOSE_REVOKED = 4005, /* its ticket */
 };
 
 /* How a bounded queue treats a frame. */
@@ -50,16 +62,55 @@ struct hub_ice_request {
 	const char *api_token; /* that it shows, or NULL */
 };
 
-/* What happens to connections and calls, for whoever records it. */
+/* What a connection's opening handshake said. Borrowed for the call. */
+struct hub_visit {
+	const char *room;   /* "" or NULL: none */
+	const char *ticket; /* or NULL */
+	struct addr client; /* AF_UNSPEC: unknown */
+};
+
+/* What somebody may do in their room. */
+enum hub_may {
+	HUB_MAY_CALL = 1,
+	HUB_MAY_CHAT = 2, /* everything but calls */
+	HUB_MAY_LIST = 4, /* see the user list */
+	HUB_MAY_OPEN = 8, /* a room that nobody is in */
+};
+
+/* What a ticket proves. */
+struct hub_identity {
+	char sub[HUB_SUB_MAX + 1];   /* the person: the same on each of their devices */
+	char name[HUB_NAME_MAX + 1]; /* in their room */
+	char room[HUB_ROOM_MAX + 1]; /* the only room that it is good for, unless any_room */
+	bool any_room;
+	unsigned may;  /* of enum hub_may */
+	int64_t exp_s; /* when it ends: seconds since 1970 */
+};
+
+/* Somebody who is about to join, for who decides that elsewhere. Borrowed for the call. */
+struct hub_admission {
+	const char *room, *name;
+	const struct hub_identity *identity; /* NULL without a ticket */
+	struct addr client;
+	bool opens; /* the room has nobody yet */
+};
+
+/* What happens to connections, calls and rooms, to be recorded. */
 #define HUB_EVENT_TABLE(X)                                                                         \
-	X(HUB_EVENT_NAMED, "named")     /* name: its name from now on */                           \
+	X(HUB_EVENT_NAMED, "named")     /* name: its name from now on; from: the one before */     \
 	X(HUB_EVENT_ICE, "ice-servers") /* got ICE servers; code not 0: was refused them */        \
-	X(HUB_EVENT_OFFER, "offer")     /* to target, as the next ones */                          \
+	X(HUB_EVENT_OFFER, "offer")     /* to target, as the next ones; text: the message */       \
 	X(HUB_EVENT_ANSWER, "answer")                                                              \
 	X(HUB_EVENT_CANDIDATE, "candidate")                                                        \
 	X(HUB_EVENT_HANG_UP, "hang-up")     /* target NULL: to all its partners */                 \
 	X(HUB_EVENT_UNREACHED, "unreached") /* the target of one of these is not there, or away */ \
-	X(HUB_EVENT_LEFT, "left")           /* its connection has closed */
+	X(HUB_EVENT_LEFT, "left")           /* the last connection of that name has closed */      \
+	X(HUB_EVENT_BEGUN, "begun")         /* a call; target: the callee */                       \
+	X(HUB_EVENT_ANSWERED, "answered")   /* by name; target: the caller */                      \
+	X(HUB_EVENT_ENDED, "ended")         /* a call: reason, seconds, code 1 if answered */      \
+	X(HUB_EVENT_ROOM_OPENED, "room-opened") /* name: the first user */                         \
+	X(HUB_EVENT_ROOM_CLOSED, "room-closed") /* the last user has left; name is "" */           \
+	X(HUB_EVENT_KICKED, "kicked")           /* by the operator: reason */
 
 #define X(name, text) name,
 enum hub_event_what { HUB_EVENT_TABLE(X) };
@@ -71,8 +122,16 @@ enum { HUB_EVENT_N = HUB_EVENT_TABLE(X) };
 /* Borrowed for the call. */
 struct hub_event {
 	enum hub_event_what what;
-	const char *name, *target; /* target may be NULL */
+	const char *room, *name;
+	const char *target; /* may be NULL, as the next ones */
+	const char *from;
+	const char *reason;
+	const char *text; /* the message as it came, len bytes */
+	size_t len;
+	uint64_t member_id;
+	int64_t seconds;
 	int code;
+	bool proven; /* a ticket proves name */
 };
 
 /* None of these may call the hub back. Exception: ice_servers may answer at once. */
@@ -92,8 +151,17 @@ struct hub_ops {
 
 	int64_t (*now_ms)(void *ctx); /* monotonic */
 
-	/* Optional. Calls hub_list_due() in that many ms. Without it the hub sends the user list at
-	 * each change. */
+	/* Optional. What a ticket proves: 0, -E_DENIED, -E_STALE (it has expired) or another code;
+	 * then *why may be set to a sentence for its holder, which lives as long as the program.
+	 * NULL: there are no tickets. */
+	int (*identify)(void *ctx, const char *ticket, struct hub_identity *out, const char **why);
+
+	/* Optional. Whether somebody may join: 0; -E_LATER: hub_admit() says so later; another
+	 * code: they may not. */
+	int (*admit)(void *ctx, uint64_t member_id, const struct hub_admission *who);
+
+	/* Optional. Calls hub_list_due() in that many ms, instead of any earlier such wish. Without
+	 * it the hub sends the user list at each change. */
 	void (*later)(void *ctx, int64_t ms);
 
 	/* Optional. For connections that have a name. */
@@ -111,20 +179,21 @@ void hub_set_limits(struct hub *h, unsigned max_connections, unsigned signal_rat
 /* Frees the members too, without a word to them. NULL is legal. */
 void hub_free(struct hub *h);
 
-/* A connection has come; conn is handed to the ops. Sends its id.
- * 0, -E_LIMIT (max_connections) or -E_NOMEM. */
-int hub_join(struct hub *h, void *conn, struct hub_member **out);
+/* A connection has come; conn is handed to the ops. Copies visit. Sends its id.
+ * 0, -E_LIMIT (max_connections), -E_INVAL (a room's name that is none) or -E_NOMEM. */
+int hub_join(struct hub *h, void *conn, const struct hub_visit *visit, struct hub_member **out);
 
 /* The connection is gone: frees p, ends its calls and tells the others. A member that gave a secret
  * with its name may come back to its calls within return_ms: until then its partners hear nothing,
- * and hub_tick() has to be called. NULL is legal. */
-void hub_leave(struct hub_member *p);
+ * and hub_tick() has to be called. close_code: the one that the client sent, HUB_CLOSE_ABNORMAL
+ * for none. NULL is legal. */
+void hub_leave(struct hub_member *p, unsigned close_code);
 
 /* Ends the calls of peers that did not come back. Returns the ms until the next call, or -1 when no
  * peer is away. */
 int64_t hub_tick(struct hub *h);
 
-/* Sends the user list that was postponed, if any (hub_ops.later). */
+/* Sends the user lists that were postponed and are due, if any (hub_ops.later). */
 void hub_list_due(struct hub *h);
 
 /* One whole text message of p. */
@@ -146,7 +215,9 @@ void hub_ice_refuse(struct hub *h, uint64_t member_id, int err);
 
 uint64_t hub_member_id(const struct hub_member *p);
 const char *hub_member_name(const struct hub_member *p); /* "" while it has none */
+const char *hub_member_room(const struct hub_member *p); /* "" while it has no name */
 unsigned hub_member_count(const struct hub *h);          /* that are connected */
+unsigned hub_room_count(const struct hub *h);            /* with somebody in it */
 unsigned hub_call_count(const struct hub *h);
 
 #endif

@@ -228,7 +228,7 @@ static void conn_leave(struct conn *c)
 	         LOG_STR("name", hub_member_name(c->member)),
 	         LOG_INT("ms", now_ms(NULL) - c->came_at_ms), LOG_INT("code", c->close_code),
 	         LOG_STR("reason", c->close_reason ? c->close_reason : "client left"));
-	hub_leave(c->member);
+	hub_leave(c->member, HUB_CLOSE_ABNORMAL);
 	c->member = NULL;
 	on_tick(&c->hub->tick);
 }
@@ -269,6 +269,7 @@ const lws_retry_bo_t *lws_hub_policy(const struct lws_hub *b)
 static int on_established(struct lws_hub *b, struct lws *wsi, void **slot)
 {
 	struct conn *c = calloc(1, sizeof(*c));
+	struct hub_visit visit = {0};
 	int err;
 
 	if (!c)
@@ -280,7 +281,8 @@ static int on_established(struct lws_hub *b, struct lws *wsi, void **slot)
 	b->ops.caller(b->ctx, wsi, &c->caller);
 	DL_APPEND(b->conns, c);
 	b->conn_n++;
-	err = hub_join(b->core, c, &c->member);
+	visit.client = c->caller.client;
+	err = hub_join(b->core, c, &visit, &c->member);
 	if (err) {
 		conn_free(c);
 		return -1;

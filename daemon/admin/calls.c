@@ -158,6 +158,12 @@ static void describe_signal(const struct explain_call *c, const struct explain_e
 	    [HUB_EVENT_HANG_UP] = "hung up",
 	    [HUB_EVENT_UNREACHED] = "did not reach the other",
 	    [HUB_EVENT_LEFT] = "lost its signaling connection or left",
+	    [HUB_EVENT_BEGUN] = "began the call",
+	    [HUB_EVENT_ANSWERED] = "answered the call",
+	    [HUB_EVENT_ENDED] = "ended the call",
+	    [HUB_EVENT_ROOM_OPENED] = "opened the room",
+	    [HUB_EVENT_ROOM_CLOSED] = "left the room empty",
+	    [HUB_EVENT_KICKED] = "was sent away by the operator",
 	};
 
 	snprintf(text, size, "%s %s", c->name[e->from], texts[e->what]);

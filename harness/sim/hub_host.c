@@ -58,9 +58,9 @@ static void on_frame(struct sim_hub *h, struct ep from, const struct datagram *d
 
 	if (!d->len && !c->member) {
 		c->client = from;
-		hub_join(h->hub, c, &c->member);
+		hub_join(h->hub, c, &(struct hub_visit){0}, &c->member);
 	} else if (d->len == 1 && *d->data == HUB_BYE) {
-		hub_leave(c->member);
+		hub_leave(c->member, HUB_CLOSE_NORMAL);
 		c->member = NULL;
 	} else if (c->member) {
 		hub_text(c->member, (const char *)d->data, d->len);

@@ -107,12 +107,12 @@ void say(struct hub_client *c, const char *text)
 
 void join(struct house *h, struct hub_client *c)
 {
-	assert_int_equal(hub_join(h->hub, c, &c->member), 0);
+	assert_int_equal(hub_join(h->hub, c, &(struct hub_visit){0}, &c->member), 0);
 }
 
 void leave(struct hub_client *c)
 {
-	hub_leave(c->member);
+	hub_leave(c->member, HUB_CLOSE_ABNORMAL);
 	c->member = NULL;
 }
 

@@ -303,7 +303,7 @@ static void test_limits(void **state)
 	conf.max_calls = 1;
 	setup_with(state, &conf);
 	h = three(state);
-	assert_int_equal(hub_join(h->hub, &h->d, &h->d.member), -E_LIMIT);
+	assert_int_equal(hub_join(h->hub, &h->d, &(struct hub_visit){0}, &h->d.member), -E_LIMIT);
 	assert_null(h->d.member);
 	say(&h->a, "{\"type\":\"video-offer\",\"target\":\"bob\"}");
 	forget_frames(&h->b);

@@ -88,13 +88,13 @@ static void a_storm_of_names(void **state)
 	house.now_ms = 1000;
 	/* few: each hears at once */
 	for (unsigned i = 0; i < 10; i++) {
-		assert_int_equal(hub_join(h, NULL, &members[i]), 0);
+		assert_int_equal(hub_join(h, NULL, &(struct hub_visit){0}, &members[i]), 0);
 		house.lists = 0;
 		name(members[i], "p", i);
 		assert_int_equal(house.lists, i + 1);
 	}
 	for (unsigned i = 10; i < PEERS; i++) {
-		assert_int_equal(hub_join(h, NULL, &members[i]), 0);
+		assert_int_equal(hub_join(h, NULL, &(struct hub_visit){0}, &members[i]), 0);
 		name(members[i], "p", i);
 		pass(h, 1);
 	}
@@ -110,7 +110,7 @@ static void a_storm_of_names(void **state)
 	assert_non_null(strstr(house.last, "\"q999\""));
 	assert_null(strstr(house.last, "\"p1\""));
 	/* who leaves is missed, once the pause is over, and nothing is owed then */
-	hub_leave(members[0]);
+	hub_leave(members[0], HUB_CLOSE_ABNORMAL);
 	pass(h, PAUSE);
 	assert_null(strstr(house.last, "\"q900\""));
 	house.lists = 0;

@@ -51,7 +51,7 @@ static void say(struct member *g, const char *text)
 
 static void come(struct hub *h, struct member *g)
 {
-	int r = hub_join(h, g, &g->member);
+	int r = hub_join(h, g, &(struct hub_visit){0}, &g->member);
 
 	assert_true(r == 0 || r == -E_NOMEM);
 	if (r)
@@ -60,7 +60,7 @@ static void come(struct hub *h, struct member *g)
 
 static void go(struct member *g)
 {
-	hub_leave(g->member);
+	hub_leave(g->member, HUB_CLOSE_ABNORMAL);
 	*g = (struct member){0};
 }
 
@@ -135,10 +135,11 @@ static void a_table_that_does_not_grow(void **state)
 	for (int i = 0; i < MEMBERS; i++) {
 		snprintf(text, sizeof(text), "{\"type\":\"username\",\"name\":\"m%d\"}", i);
 		wrap_fail(2); /* after the member itself */
-		if (hub_join(h, &g[i], &g[i].member)) {
+		if (hub_join(h, &g[i], &(struct hub_visit){0}, &g[i].member)) {
 			refused++;
 			wrap_fail(0);
-			assert_int_equal(hub_join(h, &g[i], &g[i].member), 0);
+			assert_int_equal(hub_join(h, &g[i], &(struct hub_visit){0}, &g[i].member),
+			                 0);
 		}
 		wrap_fail(0);
 		assert_int_equal(hub_member_count(h), i + 1);
