@@ -15,6 +15,7 @@ const hub = new Signaling(`${location.protocol === "https:" ? "wss" : "ws"}://${
 let call = null; // the Call, while there is one
 let inviting = false; // between the click and the call
 let ringing = null; // {offer, candidates, timer} of an incoming call
+let crossing = null; // {offer, candidates} of the one we are inviting, who was faster
 let statsTimer = 0;
 const endedCalls = []; // ids: what is still under way for them is late
 
@@ -296,9 +297,17 @@ async function invite(name) {
 			return;
 		}
 		inviting = false;
-		startCall(name, { stream, iceServers }).start();
+		if (crossing) { // they have called us meanwhile
+			const { offer, candidates } = crossing;
+
+			crossing = null;
+			startCall(name, { stream, iceServers, offer }).accept(candidates);
+		} else {
+			startCall(name, { stream, iceServers }).start();
+		}
 	} catch (e) {
 		stream?.getTracks().forEach((t) => t.stop());
+		dropCrossing("failed");
 		if (inviting !== name && (inviting || ringing || call))
 			return; // given up meanwhile for another call
 		inviting = false;
@@ -312,6 +321,7 @@ $("hangup-button").addEventListener("click", () => {
 		call.end("");
 	} else if (inviting) {
 		inviting = false;
+		dropCrossing("declined");
 		setCallState("idle");
 	}
 });
@@ -343,6 +353,12 @@ async function showRoute() {
 }
 
 /* ---- ringing ---- */
+
+function dropCrossing(reason) {
+	if (crossing)
+		refuse(crossing.offer, reason);
+	crossing = null;
+}
 
 function ring(offer) {
 	ringing = { offer, candidates: [], timer: setTimeout(() => decline("no-answer"), RING_MS) };
@@ -414,12 +430,17 @@ function onSignal(m) {
 	} else if (call && m.name === call.peer) {
 		onSignalInCall(m);
 	} else if (m.type === "video-offer") {
-		if (endedCalls.includes(m.call) || call || ringing || (inviting && inviting !== m.name)) {
+		if (endedCalls.includes(m.call) || call || ringing || (inviting && inviting !== m.name))
 			refuse(m, endedCalls.includes(m.call) ? "cancelled" : "busy");
-		} else {
-			inviting = false; // they were faster
+		else if (inviting)
+			crossing = { offer: m, candidates: [] }; // both want this call: no question
+		else
 			ring(m);
-		}
+	} else if (crossing && m.name === crossing.offer.name) {
+		if (m.type === "new-ice-candidate")
+			crossing.candidates.push(m);
+		else if (m.type === "hang-up")
+			crossing = null;
 	}
 }
 
@@ -453,9 +474,8 @@ function onSignalInCall(m) {
 		if (call.state === "calling") {
 			// Both called at once. Both ends compare the same two names.
 			if (hub.name < m.name)
-				call.giveWay(m.call);
-			else
-				return;
+				call.giveWay(m);
+			return;
 		} else {
 			// The peer has started anew: its page was loaded again.
 			closeCallQuietly();

@@ -31,6 +31,7 @@ const RESTART_MS = [3000, 4000, 6000, 10000];
 const RESTART_PAUSE_MS = 2000; // both ends notice at about the same time: one restart is enough
 const MOVE_TRIES = 3; // to another relay,
 const MOVE_MS = 5000; // each with so much time
+const CLOSE_MS = 3000; // for the last candidates
 const REVOKED = "credentials-revoked"; // the hub's code
 const STALE = "ice-servers-stale"; // the hub's code
 
@@ -97,8 +98,8 @@ export class Call extends Emitter {
 		this.#enter("calling");
 		this.#answerTimer = setTimeout(() => this.end("There was no answer.", "no-answer"), ANSWER_WAIT_MS);
 		await this.#servers.freshen();
-		if (this.state === "ended")
-			return;
+		if (this.state !== "calling")
+			return; // ended, or it gave way
 		this.#started = true;
 		this.#addTracks(); // fires negotiationneeded, unless a data channel has done so before
 		if (this.#offerDue)
@@ -181,11 +182,21 @@ export class Call extends Emitter {
 		}
 	}
 
-	// Both ends called each other at once: this one takes the other's call, by its id.
-	giveWay(callId) {
-		this.#polite = true;
+	// Both ends called each other at once: this one takes the other's call, whose offer this is.
+	// A new connection does: if the old one takes its own offer back, Chromium at times finds
+	// no candidates any more.
+	giveWay(offer) {
+		clearTimeout(this.#answerTimer);
 		this.#hub.forget(this.id);
-		this.id = callId;
+		this.id = offer.call ?? null;
+		this.#polite = true;
+		this.#offer = offer;
+		this.#offers = 0;
+		this.#makingOffer = this.#offerDue = false;
+		this.#closeConnection();
+		this.#pc = new RTCPeerConnection(this.#configuration());
+		this.#listen();
+		this.accept([]);
 	}
 
 	// Hangs up, and says why to our own user. code tells the other end: declined, busy,
@@ -252,11 +263,14 @@ export class Call extends Emitter {
 			this.#offerDue = true;
 			return;
 		}
+		const pc = this.#pc;
+
 		try {
 			this.#makingOffer = true;
 			this.#offers++; // what still comes for the one before is late now
-			await this.#pc.setLocalDescription();
-			this.#sendOffer();
+			await pc.setLocalDescription();
+			if (pc === this.#pc)
+				this.#sendOffer();
 		} catch (e) {
 			this.emit("log", `${e.name}: ${e.message}`);
 		} finally {
@@ -483,23 +497,33 @@ export class Call extends Emitter {
 		return this.#pc.signalingState === "have-local-offer" && !this.#makingOffer;
 	}
 
-	#finish(reason, code = null) {
-		if (this.state === "ended")
-			return;
+	#closeConnection() {
 		const pc = this.#pc;
 
-		clearTimeout(this.#answerTimer);
-		clearTimeout(this.#restartTimer);
-		clearTimeout(this.#moveTimer);
-		this.#servers.close();
-		this.#hub.removeEventListener("error", this.#onHubError);
 		for (const name of ["negotiationneeded", "icecandidate", "icecandidateerror", "track",
 		                    "icegatheringstatechange", "signalingstatechange",
 		                    "connectionstatechange"])
 			pc[`on${name}`] = null;
 		for (const transceiver of pc.getTransceivers())
 			transceiver.stop?.();
-		pc.close();
+		// A relay that is being asked for an allocation would keep one that nobody has.
+		if (pc.iceGatheringState !== "gathering") {
+			pc.close();
+			return;
+		}
+		pc.onicegatheringstatechange = () => pc.close();
+		setTimeout(() => pc.close(), CLOSE_MS);
+	}
+
+	#finish(reason, code = null) {
+		if (this.state === "ended")
+			return;
+		clearTimeout(this.#answerTimer);
+		clearTimeout(this.#restartTimer);
+		clearTimeout(this.#moveTimer);
+		this.#servers.close();
+		this.#hub.removeEventListener("error", this.#onHubError);
+		this.#closeConnection();
 		this.stream?.getTracks().forEach((t) => t.stop());
 		this.#enter("ended");
 		this.endedBy = code;
