@@ -4,7 +4,7 @@
 cmake_minimum_required(VERSION 3.25)
 set(floors
 	base
-	turn/wire turn turn/net turn/fuzz signal store
+	turn/wire turn turn/net turn/fuzz signal signal/fuzz store
 	daemon/conf daemon/process daemon/cert daemon/listen daemon/records daemon/issue daemon/relay
 	daemon/web daemon/observe daemon/admin daemon/serve daemon/doctor daemon/import daemon/cli daemon
 	harness/lab harness/report harness/browser harness/load harness/gauge harness/scenarios harness/sim
@@ -14,7 +14,7 @@ set(floors
 set(may_base "^base$")
 set(may_turn "^(base|turn|turn/net)$")
 set(may_turn/wire "^base$")
-set(may_signal "^base$")
+set(may_signal "^(base|signal|signal/fuzz)$")
 set(may_store "^base$")
 set(may_daemon "^(base|turn|turn/net|signal|store|daemon.*)$")
 set(may_harness "^(base|turn/wire|harness.*)$")
