@@ -164,6 +164,13 @@ static int on_ice_servers(void *ctx, void *conn, const struct hub_ice_request *r
 	                          : -E_UNSUPPORTED;
 }
 
+static int on_identify(void *ctx, const char *ticket, struct hub_identity *out, const char **why)
+{
+	struct lws_hub *b = ctx;
+
+	return b->ops.identify ? b->ops.identify(b->ctx, ticket, out, why) : -E_UNSUPPORTED;
+}
+
 static void on_list(lws_sorted_usec_list_t *list)
 {
 	hub_list_due(lws_container_of(list, struct lws_hub, list)->core);
@@ -191,6 +198,7 @@ struct lws_hub *lws_hub_new(const struct lws_hub_conf *conf, const struct lws_hu
 	static const struct hub_ops core_ops = {.send = on_send,
 	                                        .close = on_close,
 	                                        .ice_servers = on_ice_servers,
+	                                        .identify = on_identify,
 	                                        .now_ms = now_ms,
 	                                        .later = on_later,
 	                                        .event = on_hub_event};

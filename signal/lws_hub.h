@@ -30,6 +30,7 @@ struct lws_hub_ops {
 	/* Optional; as in struct hub_ops. */
 	int (*ice_servers)(void *ctx, const struct caller *caller,
 	                   const struct hub_ice_request *request);
+	int (*identify)(void *ctx, const char *ticket, struct hub_identity *out, const char **why);
 	void (*event)(void *ctx, const struct hub_event *event);
 };
 

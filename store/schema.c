@@ -102,6 +102,19 @@ const struct schema_step schema_steps[] = {
         "ALTER TABLE store_state ADD COLUMN believed_at INTEGER NOT NULL DEFAULT 0;"
         "ALTER TABLE store_state ADD COLUMN believed_since INTEGER NOT NULL DEFAULT 0;",
     },
+    {
+        /* Rows are never deleted: a kid means one key for ever. jwk: '' once it is dead. */
+        "CREATE TABLE ticket_key ("
+        "	id INTEGER PRIMARY KEY AUTOINCREMENT,"
+        "	kid TEXT NOT NULL UNIQUE,"
+        "	alg TEXT NOT NULL,"
+        "	signs INTEGER NOT NULL CHECK (signs IN (0, 1)),"
+        "	jwk TEXT NOT NULL,"
+        "	created_at INTEGER NOT NULL,"
+        "	retired_at INTEGER,"
+        "	dead INTEGER NOT NULL DEFAULT 0"
+        ") STRICT;",
+    },
 };
 const int schema_step_n = sizeof(schema_steps) / sizeof(*schema_steps);
 

@@ -51,6 +51,12 @@ struct store_snapshot {
 		struct snapshot_text value;
 	} * secrets;
 	size_t secret_n, secret_cap;
+	struct snapshot_ticket_key {
+		int64_t id;
+		bool signs;
+		struct snapshot_text kid, alg, jwk;
+	} * ticket_keys;
+	size_t ticket_key_n, ticket_key_cap;
 	int64_t *ended; /* secrets, by number */
 	size_t ended_n, ended_cap;
 	struct snapshot_token *tokens;
@@ -141,6 +147,25 @@ static int add_secret(struct store_snapshot *snap, sqlite3_stmt *stmt)
 		snap->secrets[snap->secret_n++].id = sqlite3_column_int64(stmt, 2);
 	note_end(snap, sqlite3_column_int64(stmt, 1));
 	return err;
+}
+
+static int add_ticket_key(struct store_snapshot *snap, sqlite3_stmt *stmt)
+{
+	struct snapshot_ticket_key *k;
+	int err =
+	    grow(&snap->ticket_keys, sizeof(*k), snap->ticket_key_n, &snap->ticket_key_cap, 1);
+
+	if (err)
+		return err;
+	k = &snap->ticket_keys[snap->ticket_key_n];
+	k->id = sqlite3_column_int64(stmt, 0);
+	k->signs = sqlite3_column_int(stmt, 1);
+	if ((err = add_text(snap, stmt, 2, &k->kid)) || (err = add_text(snap, stmt, 3, &k->alg)) ||
+	    (err = add_text(snap, stmt, 4, &k->jwk)))
+		return err;
+	snap->ticket_key_n++;
+	note_end(snap, sqlite3_column_int64(stmt, 5));
+	return 0;
 }
 
 static int add_ended(struct store_snapshot *snap, sqlite3_stmt *stmt)
@@ -255,6 +280,10 @@ static const struct {
      "ORDER BY retired_at IS NOT NULL, retired_at DESC, id DESC",
      add_secret},
     {"SELECT id FROM shared_secret WHERE ended ORDER BY id", add_ended},
+    {"SELECT id, signs, kid, alg, jwk, coalesce(retired_at, 0) FROM ticket_key "
+     "WHERE NOT dead AND (retired_at IS NULL OR retired_at > ?1) "
+     "ORDER BY retired_at IS NOT NULL, retired_at DESC, id DESC",
+     add_ticket_key},
     {"SELECT hash, id, scopes, coalesce(expires_at, 0), label FROM api_token "
      "WHERE expires_at IS NULL OR expires_at > ?1",
      add_token},
@@ -323,6 +352,7 @@ void store_snapshot_unref(struct store_snapshot *snap)
 	free(snap->users);
 	free(snap->by_hash);
 	free(snap->secrets);
+	free(snap->ticket_keys);
 	free(snap->ended);
 	free(snap->tokens);
 	free(snap->credentials.v);
@@ -406,6 +436,23 @@ const char *store_snapshot_secret(const struct store_snapshot *snap, size_t i, s
 int64_t store_snapshot_secret_id(const struct store_snapshot *snap, size_t i)
 {
 	return snap->secrets[i].id;
+}
+
+size_t store_snapshot_ticket_key_n(const struct store_snapshot *snap)
+{
+	return snap->ticket_key_n;
+}
+
+void store_snapshot_ticket_key(const struct store_snapshot *snap, size_t i,
+                               struct store_snapshot_ticket_key *out)
+{
+	const struct snapshot_ticket_key *k = &snap->ticket_keys[i];
+
+	*out = (struct store_snapshot_ticket_key){.id = k->id,
+	                                          .signs = k->signs,
+	                                          .kid = snap->text + k->kid.off,
+	                                          .alg = snap->text + k->alg.off,
+	                                          .jwk = snap->text + k->jwk.off};
 }
 
 static int compare_ids(const void *a, const void *b)

@@ -65,6 +65,17 @@ bool store_snapshot_secret_ended(const struct store_snapshot *snap, int64_t id);
 bool store_snapshot_newly_ended(const struct store_snapshot *now,
                                 const struct store_snapshot *before);
 
+/* Live keys of tickets: newest first; retiring ones last. The texts live as long as the snapshot.
+ */
+struct store_snapshot_ticket_key {
+	int64_t id;
+	bool signs;
+	const char *kid, *alg, *jwk;
+};
+size_t store_snapshot_ticket_key_n(const struct store_snapshot *snap);
+void store_snapshot_ticket_key(const struct store_snapshot *snap, size_t i,
+                               struct store_snapshot_ticket_key *out);
+
 struct store_snapshot_token {
 	int64_t id, expires_at_s;
 	unsigned scopes;

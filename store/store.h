@@ -2,7 +2,7 @@
  *
  * The store: TURN users, shared secrets and API tokens in one SQLite file, DIR/turnpike.db (mode
  * 0600, WAL). A write that returned 0 is on the disk. Its other tables: account.h, revoke.h,
- * usage.h, audit.h; copies of it: backup.h.
+ * usage.h, audit.h, ticket_key.h; copies of it: backup.h.
  *
  * A handle belongs to one thread; open one per thread. Several processes may use the file at once.
  * Every function that takes a why explains a failure in it; why may be NULL. Besides its own codes
@@ -130,10 +130,11 @@ enum {
 	STORE_SCOPE_ISSUE = 1 << 0,   /* relay credentials */
 	STORE_SCOPE_METRICS = 1 << 1, /* /metrics */
 	STORE_SCOPE_ADMIN = 1 << 2,   /* everything */
-	STORE_SCOPES = 7,
+	STORE_SCOPE_TICKET = 1 << 3,  /* tickets for any name */
+	STORE_SCOPES = 15,
 };
 #define STORE_SCOPES_DEFAULT (STORE_SCOPE_ISSUE | STORE_SCOPE_METRICS)
-#define STORE_SCOPES_STRLEN  24
+#define STORE_SCOPES_STRLEN  32
 
 struct store_token {
 	int64_t id, created_at_s;

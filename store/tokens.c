@@ -16,7 +16,7 @@ int token_hash(const char *token, size_t len, uint8_t out[STORE_HASH_LEN])
 	return EVP_Digest(token, len, out, NULL, EVP_sha256(), NULL) ? 0 : -E_NOMEM;
 }
 
-static const char *const scope_names[] = {"issue", "metrics", "admin"};
+static const char *const scope_names[] = {"issue", "metrics", "admin", "ticket"};
 #define SCOPE_N (sizeof(scope_names) / sizeof(*scope_names))
 
 int store_scopes_parse(const char *text, unsigned *scopes, struct why *why)
@@ -31,8 +31,8 @@ int store_scopes_parse(const char *text, unsigned *scopes, struct why *why)
 				break;
 		if (i == SCOPE_N)
 			return why_set(why, -E_INVAL,
-			               "\"%.*s\" is not a scope: write issue, metrics or admin, or "
-			               "several of them separated by commas",
+			               "\"%.*s\" is not a scope: write issue, metrics, ticket or "
+			               "admin, or several of them separated by commas",
 			               (int)(len < 64 ? len : 64), at);
 		found |= 1u << i;
 		if (!at[len])
@@ -60,7 +60,8 @@ static int check_token(const struct store *s, const char *label, unsigned scopes
 	int err = shown_check(label, 0, LABEL_MAX_LEN, "the label", why);
 
 	if (!err && (!scopes || scopes & ~(unsigned)STORE_SCOPES))
-		err = why_set(why, -E_INVAL, "a token needs a scope: issue, metrics or admin");
+		err = why_set(why, -E_INVAL,
+		              "a token needs a scope: issue, metrics, ticket or admin");
 	if (!err && expires_at_s && expires_at_s <= store_now_s(s))
 		err = why_set(why, -E_INVAL, "a token cannot expire in the past");
 	return err;

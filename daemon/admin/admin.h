@@ -22,6 +22,7 @@ struct grant;
 struct guest_url;
 struct helper;
 struct store;
+struct tickets;
 struct web;
 struct worker;
 
@@ -34,6 +35,7 @@ struct admin {
 	size_t worker_n;
 	struct web *web;
 	struct grant *grant;
+	struct tickets *tickets;
 	const struct history *history;
 	struct explain *explain; /* may be NULL */
 	struct helper *helper;

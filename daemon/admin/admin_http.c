@@ -15,9 +15,8 @@
 #include <string.h>
 #include <strings.h>
 
-#define COOKIE   "turnpike"
-#define VERB_MAX VERB_PATH_STRLEN
-#define LOOK     (HTTP_GET | HTTP_HEAD)
+#define COOKIE "turnpike"
+#define LOOK   (HTTP_GET | HTTP_HEAD)
 
 static bool is_json(const struct http_request *q)
 {
@@ -376,9 +375,9 @@ static const struct door *find_door(const char *path)
 }
 
 /* An unknown path takes every method, so that the answer is 404 and not 405. */
-static unsigned methods_of(const char *path, const char *verb)
+static unsigned methods_of(const char *path)
 {
-	const struct verb *v = verb_find(verb);
+	const struct verb *v = verb_find(path);
 
 	if (find_door(path) || !strcmp(path, "password"))
 		return HTTP_POST;
@@ -401,18 +400,14 @@ void admin_http_answer(struct admin_http *h, const struct http_request *q, struc
 {
 	static const char *const none[] = {NULL};
 	const char *path = q->path + sizeof(ADMIN_HTTP_PREFIX) - 1;
-	char name[STORE_ACTOR_MAX], verb[VERB_MAX];
+	char name[STORE_ACTOR_MAX];
 	struct admin_actor actor = {.name = name};
 	const struct door *door = find_door(path);
 	struct signin_who who;
 	unsigned methods;
 
 	r->secret = true;
-	snprintf(verb, sizeof(verb), "%s", path);
-	for (char *c = verb; *c; c++)
-		if (*c == '/' || *c == '-')
-			*c = ' ';
-	methods = methods_of(path, verb);
+	methods = methods_of(path);
 	if (!(q->method & methods)) {
 		wrong_method(r, methods);
 	} else if (door) {
@@ -430,7 +425,7 @@ void admin_http_answer(struct admin_http *h, const struct http_request *q, struc
 		} else if (!strcmp(path, "password"))
 			own_password(h, q, r, &who);
 		else
-			run_verb(h, q, r, verb, &actor);
+			run_verb(h, q, r, path, &actor);
 	}
 	if (q->body_len > 0) /* it may hold a password */
 		explicit_bzero(q->body, q->body_len);

@@ -68,8 +68,9 @@ const struct verb tokens_verbs[] = {
           "Add a token for the HTTP interface, and show it once"),
      .args = {ARG("label", VERB_TEXT, ARG_WORD, "What to call it"),
               ARG_AS("scope", VERB_TEXT, 0, "SCOPES",
-                     "What it opens: issue (credentials), metrics, admin (everything), or several "
-                     "with commas between; issue,metrics if it is not given"),
+                     "What it opens: issue (credentials), ticket (tickets for any name), metrics, "
+                     "admin (everything), or several with commas between; issue,metrics if it is "
+                     "not given"),
               ARG_AS("expires", VERB_DURATION, 0, "TIME",
                      "Seconds until it ends; without it, it never does")},
      .answer = MEMBERS(MEMBER_ID, MEMBER_LABEL, MEMBER_SCOPE,

@@ -23,6 +23,7 @@
 enum verb_type {
 	VERB_TEXT,
 	VERB_SECRET, /* text; the command line reads it from standard input */
+	VERB_FILE,   /* text; the command line reads it from the file that a flag names */
 	VERB_INTEGER,
 	VERB_DURATION, /* whole seconds; the command line also takes 10m, 24h, 7d */
 	VERB_BOOLEAN,
@@ -121,8 +122,8 @@ struct verb {
 
 /* By noun, each ending in an empty row. */
 extern const struct verb users_verbs[], secrets_verbs[], tokens_verbs[], accounts_verbs[],
-    sessions_verbs[], calls_verbs[], revocations_verbs[], usage_verbs[], audit_verbs[],
-    server_verbs[];
+    ticket_keys_verbs[], tickets_verbs[], sessions_verbs[], calls_verbs[], revocations_verbs[],
+    usage_verbs[], audit_verbs[], server_verbs[];
 
 /* The i-th row of all, NULL past the last. */
 const struct verb *verb_at(size_t i);

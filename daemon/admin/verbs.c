@@ -11,8 +11,9 @@
 #include <string.h>
 
 static const struct verb *const nouns[] = {
-    users_verbs, secrets_verbs,     tokens_verbs, accounts_verbs, sessions_verbs,
-    calls_verbs, revocations_verbs, usage_verbs,  audit_verbs,    server_verbs,
+    users_verbs,       secrets_verbs,  tokens_verbs,   ticket_keys_verbs,
+    tickets_verbs,     accounts_verbs, sessions_verbs, calls_verbs,
+    revocations_verbs, usage_verbs,    audit_verbs,    server_verbs,
 };
 
 const struct verb *verb_at(size_t i)
@@ -63,10 +64,11 @@ const struct verb_arg *verb_arg(const struct verb *v, size_t i)
 const char *verb_type_text(enum verb_type type)
 {
 	static const char *const texts[] = {
-	    [VERB_TEXT] = "string",      [VERB_SECRET] = "string", [VERB_INTEGER] = "integer",
-	    [VERB_DURATION] = "integer", [VERB_TIME] = "string",   [VERB_BOOLEAN] = "boolean",
-	    [VERB_DAY] = "string",       [VERB_TEXTS] = "array",   [VERB_INTEGERS] = "array",
-	    [VERB_TIMES] = "array",      [VERB_ROWS] = "array",    [VERB_MAP] = "object"};
+	    [VERB_TEXT] = "string",     [VERB_SECRET] = "string",    [VERB_FILE] = "string",
+	    [VERB_INTEGER] = "integer", [VERB_DURATION] = "integer", [VERB_TIME] = "string",
+	    [VERB_BOOLEAN] = "boolean", [VERB_DAY] = "string",       [VERB_TEXTS] = "array",
+	    [VERB_INTEGERS] = "array",  [VERB_TIMES] = "array",      [VERB_ROWS] = "array",
+	    [VERB_MAP] = "object"};
 
 	return texts[type];
 }

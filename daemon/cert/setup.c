@@ -7,6 +7,7 @@
 #include "base/host.h"
 #include "base/wall.h"
 #include "daemon/cert/cert.h"
+#include "daemon/conf/ticket_key.h"
 #include "store/belief.h"
 #include "store/snapshot.h"
 
@@ -155,6 +156,31 @@ int setup_secret(const struct conf *conf, struct store *store, struct why *why)
 	return err;
 }
 
+/* The first one only: an operator who retires it may want none of ours. */
+static int setup_ticket_key(struct store *store, struct why *why)
+{
+	struct ticket_key k;
+	bool ever = false;
+	char *jwk;
+	int err = store_ticket_key_ever_made(store, &ever, why);
+
+	if (err || ever)
+		return err;
+	err = ticket_key_make(TICKET_HS256, &k, why);
+	if (err)
+		return err;
+	jwk = ticket_key_text(&k);
+	err = jwk ? store_ticket_key_add(store,
+	                                 &(struct store_ticket_key){.kid = k.kid,
+	                                                            .alg = ticket_alg_text(k.alg),
+	                                                            .signs = true},
+	                                 jwk, NULL, why)
+	          : why_set(why, -E_NOMEM, "out of memory");
+	ticket_text_free(jwk);
+	ticket_key_clear(&k);
+	return err;
+}
+
 static int check_store(const struct conf *conf, struct why *why)
 {
 	const struct store_options options = {.must_exist = true, .no_migration = true};
@@ -202,6 +228,7 @@ int setup_first_start(const struct conf *conf, struct store *store, char token[S
 
 	store_set_actor(store, "first start");
 	if ((err = setup_cert(conf, store, why)) || (err = setup_secret(conf, store, why)) ||
+	    (err = setup_ticket_key(store, why)) ||
 	    (err = store_token_ever_made(store, &ever, why)))
 		return err;
 	if (!ever) {

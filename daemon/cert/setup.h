@@ -36,10 +36,11 @@ void setup_check_store(const struct conf *conf, void (*problem)(void *ctx, const
                        void *ctx);
 
 /* Completes the open store of conf->data and the certificate: adds shared_secret if one is set, a
- * random secret if none is live, an API token if none was ever made (then *made is true and token
- * holds it), a self-signed certificate if tls_cert is unset and there is none, or the one there
- * ends within 30 days. Checks a given certificate. Safe at every start: existing things stay.
- * -E_DENIED if shared_secret was retired. Codes of store.h and cert.h. */
+ * random secret if none is live, a key for tickets if none was ever made, an API token if none was
+ * ever made (then *made is true and token holds it), a self-signed certificate if tls_cert is unset
+ * and there is none, or the one there ends within 30 days. Checks a given certificate. Safe at
+ * every start: existing things stay. -E_DENIED if shared_secret was retired. Codes of store.h and
+ * cert.h. */
 int setup_first_start(const struct conf *conf, struct store *store, char token[STORE_TOKEN_STRLEN],
                       bool *made, struct why *why);
 

@@ -12,10 +12,15 @@
 
 /* ---- usage ---- */
 
-/* "--password-stdin", "--after". */
+/* "--password-stdin", "--public-key-file", "--after". */
 static const char *flag_of(const struct verb_arg *arg, char out[CONF_NAME_MAX])
 {
-	snprintf(out, CONF_NAME_MAX, "--%s%s", arg->name, arg->type == VERB_SECRET ? "-stdin" : "");
+	snprintf(out, CONF_NAME_MAX, "--%s%s", arg->name,
+	         arg->type == VERB_SECRET ? "-stdin"
+	         : arg->type == VERB_FILE ? "-file"
+	                                  : "");
+	for (char *c = out; *c; c++)
+		*c = *c == '_' ? '-' : *c;
 	return out;
 }
 
@@ -27,6 +32,8 @@ static const char *meta_of(const struct verb_arg *arg, char out[CONF_NAME_MAX])
 		return arg->meta;
 	if (arg->type == VERB_DAY)
 		return "DAY";
+	if (arg->type == VERB_FILE)
+		return "FILE";
 	if (arg->type == VERB_INTEGER)
 		return "N";
 	for (; arg->name[n] && n + 1 < CONF_NAME_MAX; n++)
@@ -78,6 +85,7 @@ void cli_print_args(FILE *out, const struct verb *v, const char *format)
 			continue;
 		snprintf(help, sizeof(help), "%s%s", arg->help,
 		         arg->type == VERB_SECRET     ? ". It is read from standard input"
+		         : arg->type == VERB_FILE     ? ". It is read from FILE"
 		         : arg->type == VERB_DURATION ? "; or a time as in 10m, 24h, 7d"
 		                                      : "");
 		fprintf(out, format,

@@ -6,18 +6,20 @@
  * What is to be kept secret is printed alone on standard output; the words about it go to
  * standard error.
  */
+#include "base/rights.h"
 #include "daemon/admin/admin_socket.h"
 #include "daemon/admin/verb.h"
 #include "daemon/cli/cli_internal.h"
 #include "store/store.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define STDIN_SIZE 2048
+#define TEXT_SIZE 8192 /* of what is read */
 
 const char *cli_actor(char buf[CLI_ACTOR_STRLEN])
 {
@@ -47,30 +49,29 @@ int cli_open_store(struct cli *cli, bool make, struct store **s, struct why *why
 	return 0;
 }
 
-/* One line: all of standard input, without its newline. Exit status. */
-static int read_stdin(char *buf, size_t cap, const char *what, struct why *why)
+/* All of it, without the newline at its end. Exit status. */
+static int read_all(int fd, const char *from, char *buf, size_t cap, const char *what,
+                    struct why *why)
 {
 	size_t len = 0;
 	ssize_t n;
 
 	while (len < cap) {
-		n = read(STDIN_FILENO, buf + len, cap - len);
+		n = read(fd, buf + len, cap - len);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return why_set(why, CLI_EXIT_FAIL,
-			               "cannot read the %s from standard input: %s", what,
-			               strerror(errno));
+			return why_set(why, CLI_EXIT_FAIL, "cannot read the %s from %s: %s", what,
+			               from, strerror(errno));
 		if (!n)
 			break;
 		len += (size_t)n;
 	}
 	if (len == cap)
-		return why_set(why, CLI_EXIT_FAIL, "the %s on standard input is too long", what);
+		return why_set(why, CLI_EXIT_FAIL, "the %s in %s is too long", what, from);
 	buf[len] = 0;
 	if (strlen(buf) != len)
-		return why_set(why, CLI_EXIT_FAIL, "the %s on standard input holds a NUL byte",
-		               what);
+		return why_set(why, CLI_EXIT_FAIL, "the %s in %s holds a NUL byte", what, from);
 	if (len && buf[len - 1] == '\n')
 		buf[--len] = 0;
 	if (len && buf[len - 1] == '\r')
@@ -84,10 +85,26 @@ static int exit_status(int r)
 	return r == -E_PARSE ? CLI_EXIT_USE : r ? CLI_EXIT_FAIL : 0;
 }
 
-static int read_secret(const struct verb_arg *arg, json_t **out, struct why *why)
+/* The caller named the file, so it is opened with their rights. */
+static int read_file(const char *path, char *buf, size_t cap, const char *what, struct why *why)
 {
-	char text[STDIN_SIZE];
-	int status = read_stdin(text, sizeof(text), arg->name, why);
+	struct rights before = rights_raise();
+	int fd = open(path, O_RDONLY | O_CLOEXEC), error = errno, status;
+
+	rights_lower(before);
+	if (fd < 0)
+		return why_set(why, CLI_EXIT_FAIL, "%.300s: %s", path, strerror(error));
+	status = read_all(fd, path, buf, cap, what, why);
+	close(fd);
+	return status;
+}
+
+static int read_text(const struct verb_arg *arg, const char *path, json_t **out, struct why *why)
+{
+	char text[TEXT_SIZE];
+	int status = arg->type == VERB_FILE ? read_file(path, text, sizeof(text), arg->name, why)
+	                                    : read_all(STDIN_FILENO, "standard input", text,
+	                                               sizeof(text), arg->name, why);
 
 	if (!status && !(*out = json_string(text)))
 		status = why_set(why, CLI_EXIT_FAIL, "the %s is not valid UTF-8", arg->name);
@@ -111,8 +128,8 @@ static int make_args(const struct cli *cli, json_t **out, struct why *why)
 			text = cli->conf.realm.v[0];
 		if (!text)
 			continue;
-		if (arg->type == VERB_SECRET)
-			status = read_secret(arg, &value, why);
+		if (arg->type == VERB_SECRET || arg->type == VERB_FILE)
+			status = read_text(arg, text, &value, why);
 		else
 			status = exit_status(verb_parse(v, arg, text, &value, why));
 		if (!status)

@@ -54,6 +54,7 @@ struct conf_ports {
 #define CONF_C_PATH     char *
 #define CONF_C_REALMS   struct conf_texts
 #define CONF_C_KEYS     struct conf_texts
+#define CONF_C_JWTKEYS  struct conf_texts
 #define CONF_C_ORIGINS  struct conf_texts
 #define CONF_C_HOST     char *
 #define CONF_C_INT      int64_t

@@ -5,6 +5,7 @@
 #include "base/host.h"
 #include "daemon/conf/conf_internal.h"
 #include "daemon/conf/oauth_key.h"
+#include "daemon/conf/ticket_key.h"
 #include "store/name.h"
 
 #include <ctype.h>
@@ -43,6 +44,12 @@ static int check_key(const struct conf_option *o, const char *text, struct why *
 {
 	(void)o;
 	return oauth_key_parse(text, NULL, why);
+}
+
+static int check_ticket_key(const struct conf_option *o, const char *text, struct why *why)
+{
+	(void)o;
+	return ticket_key_read_option(text, NULL, why);
 }
 
 bool conf_origin_valid(const char *origin)
@@ -135,4 +142,6 @@ const struct conf_type conf_type_HOST = {
     .name = "host name or address", .check = check_host, SINGLE};
 const struct conf_type conf_type_REALMS = {.name = "list of texts", .check = check_realm, LIST};
 const struct conf_type conf_type_KEYS = {.name = "list of keys", .check = check_key, LIST};
+const struct conf_type conf_type_JWTKEYS = {
+    .name = "list of keys", .check = check_ticket_key, LIST};
 const struct conf_type conf_type_ORIGINS = {.name = "list of origins", .check = check_origin, LIST};

@@ -75,6 +75,11 @@ static int reload_users(struct serve *s, struct why *why)
 
 	if (r)
 		return r;
+	r = tickets_set_keys(s->tickets, fresh, why);
+	if (r) {
+		store_snapshot_unref(fresh);
+		return r;
+	}
 	since.now = fresh;
 	if (s->web && since.before) {
 		web_tell_revoked(s->web, is_newly_revoked, &since);
@@ -316,6 +321,8 @@ static int open_store(struct serve *s, struct why *why)
 	int r = store_open(s->conf->data, &options, &s->store, why);
 
 	s->grant.wall = &s->wall;
+	if (!r && !(s->tickets = tickets_new(s->conf, &s->wall, s->store)))
+		r = why_set(why, -E_NOMEM, "out of memory");
 	if (!r)
 		r = store_belief_get(s->store, &belief, why);
 	if (!r && !wall_is_synchronized())
@@ -370,7 +377,10 @@ static void on_applied(void *ctx)
 {
 	struct serve *s = ctx;
 	struct timeval every = {.tv_sec = (time_t)s->conf->nonce_lifetime};
+	struct why why;
 
+	if (tickets_set_keys(s->tickets, s->users, &why))
+		log_error(NULL, "ticket-keys-stay", LOG_STR("error", why.text));
 	if (s->rotate_s == every.tv_sec)
 		return;
 	s->rotate_s = every.tv_sec;
@@ -525,6 +535,7 @@ static void stop(struct serve *s)
 	guest_links_free(s->grant.links);
 	refusals_free(s->refusals);
 	explain_free(s->explain);
+	tickets_free(s->tickets);
 	store_snapshot_unref(s->users);
 	store_close(s->store);
 	if (s->base)

@@ -12,6 +12,7 @@
 #include "daemon/admin/helper.h"
 #include "daemon/issue/grant.h"
 #include "daemon/issue/issue_rate.h"
+#include "daemon/issue/ticket.h"
 #include "daemon/listen/sockets.h"
 #include "daemon/listen/told_once.h"
 #include "daemon/listen/topology.h"
@@ -46,6 +47,7 @@ struct serve {
 	struct web *web;
 	struct front *front;
 	struct grant grant;
+	struct tickets *tickets;
 	struct books *books;
 	struct issue_rate *rate;
 	struct refusals *refusals; /* the main thread's */

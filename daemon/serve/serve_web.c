@@ -23,6 +23,11 @@ static int on_grant(void *ctx, const struct caller *caller, const char *name, in
 	return grant_for_caller(&((struct serve *)ctx)->grant, caller, name, ttl_s, out);
 }
 
+static int on_identify(void *ctx, const char *ticket, struct hub_identity *out, const char **why)
+{
+	return ticket_identify(((struct serve *)ctx)->tickets, ticket, out, why);
+}
+
 static enum caller_cors on_cors(void *ctx, const char *origin)
 {
 	return grant_cors(&((struct serve *)ctx)->grant, origin);
@@ -271,6 +276,7 @@ void serve_fill_admin(struct serve *s)
 	                          .worker_n = s->worker_n,
 	                          .web = s->web,
 	                          .grant = &s->grant,
+	                          .tickets = s->tickets,
 	                          .history = &s->history,
 	                          .explain = s->explain,
 	                          .helper = s->helper,
@@ -293,6 +299,7 @@ int serve_start_web(struct serve *s, struct why *why)
 	                                   .owns = on_owns,
 	                                   .enter = on_enter,
 	                                   .proxy_seen = on_proxy_seen,
+	                                   .identify = on_identify,
 	                                   .signal_event = on_signal_event,
 	                                   .admin = on_admin,
 	                                   .ready = is_ready,

@@ -220,6 +220,13 @@ static int on_ice_servers(void *ctx, const struct caller *from,
 	return 0;
 }
 
+static int on_identify(void *ctx, const char *ticket, struct hub_identity *out, const char **why)
+{
+	struct web *w = ctx;
+
+	return w->ops.identify ? w->ops.identify(w->ctx, ticket, out, why) : -E_UNSUPPORTED;
+}
+
 static void on_signal_event(void *ctx, const struct hub_event *event)
 {
 	struct web *w = ctx;
@@ -290,8 +297,10 @@ static int make_vhost(struct web *w, struct why *why)
 int web_start(struct event_base *base, const struct web_conf *conf, const struct web_ops *ops,
               void *ctx, struct web **out, struct why *why)
 {
-	static const struct lws_hub_ops hub_ops = {
-	    .caller = read_caller, .ice_servers = on_ice_servers, .event = on_signal_event};
+	static const struct lws_hub_ops hub_ops = {.caller = read_caller,
+	                                           .ice_servers = on_ice_servers,
+	                                           .identify = on_identify,
+	                                           .event = on_signal_event};
 	struct web *w;
 	int err = 0;
 

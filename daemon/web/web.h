@@ -56,6 +56,7 @@ struct web_ops {
 	bool (*ready)(void *ctx);
 
 	/* Optional. As in struct hub_ops. */
+	int (*identify)(void *ctx, const char *ticket, struct hub_identity *out, const char **why);
 	void (*signal_event)(void *ctx, const struct hub_event *event);
 
 	/* Optional. Answers everything under /api/v1/admin/. */

@@ -348,7 +348,7 @@ static void who_may(void **state)
 	assert_int_equal(http(bearer(admin_token), "no-such-verb", &body), 404);
 	assert_non_null(
 	    strstr(json_string_value(json_object_get(json_object_get(body, "error"), "message")),
-	           "no verb \"no such verb\""));
+	           "no verb \"no-such-verb\""));
 	json_decref(body);
 	snprintf(args, sizeof(args), "%s -X DELETE", bearer(admin_token));
 	assert_int_equal(http(args, "no-such-verb", NULL), 404);

@@ -13,6 +13,7 @@
 #include "daemon/tests/server/rig.h"
 #include "daemon/tests/server/talker.h"
 
+#include <jansson.h>
 #include <netinet/in.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -420,6 +421,57 @@ static int lines_of_info(void)
 	return seen;
 }
 
+/* ---- tickets ---- */
+
+/* The claims of a new ticket, for json_decref(). */
+static json_t *claims_of_ticket(void)
+{
+	char *made = rig_verb(&server, "ticket ann", NULL), *part = strchr(made, '.') + 1;
+	size_t len = strcspn(part, "."), padded = (len + 3) / 4 * 4;
+	char text[1024];
+	json_t *claims;
+
+	memset(text, '=', sizeof(text));
+	for (size_t i = 0; i < len; i++)
+		text[i] = (char)(part[i] == '-' ? '+' : part[i] == '_' ? '/' : part[i]);
+	claims = json_loadb(
+	    text,
+	    (size_t)EVP_DecodeBlock((unsigned char *)text, (unsigned char *)text, (int)padded) -
+	        (padded - len),
+	    0, NULL);
+	assert_non_null(claims);
+	free(made);
+	return claims;
+}
+
+static int ticket_lifetime(void)
+{
+	json_t *claims = claims_of_ticket();
+	int s = (int)(json_integer_value(json_object_get(claims, "exp")) -
+	              json_integer_value(json_object_get(claims, "iat")));
+
+	json_decref(claims);
+	return s;
+}
+
+static int ticket_lasts_a_day(void)
+{
+	char *said;
+	int status = rig_try_verb(&server, "ticket ann --ttl 24h", NULL, &said);
+
+	free(said);
+	return status;
+}
+
+static int ticket_names_service(void)
+{
+	json_t *claims = claims_of_ticket();
+	int names = !!json_object_get(claims, "iss") + 2 * !!json_object_get(claims, "aud");
+
+	json_decref(claims);
+	return names;
+}
+
 /* ---- the table ---- */
 
 struct row {
@@ -464,11 +516,16 @@ static const struct row rows[] = {
     {"proxy_from", "", "proxy_from = " RIG_SERVER4B "/32\n", turn_over_tcp, NULL},
     {"trusted_proxy", ONE, ONE "trusted_proxy = " RIG_SERVER4B "/32\n", serves_another, NULL},
     {"max_connections", "", "max_connections = 1\n", second_peer, NULL},
+    {"ticket_ttl", "", "ticket_ttl = 777\n", ticket_lifetime, NULL},
+    {"max_ticket_ttl", "", "max_ticket_ttl = 3600\n", ticket_lasts_a_day, NULL},
+    {"ticket_issuer", "", "ticket_issuer = us\n", ticket_names_service, NULL},
+    {"ticket_audience", "", "ticket_audience = calls\n", ticket_names_service, NULL},
     {"alternate_server", "", ALTERNATE, attempt, NULL},
     {"redirect", ALTERNATE, ALTERNATE "redirect = no\n", attempt, NULL},
     {"mobility", "", "mobility = yes\n", mobile_allocation, NULL},
     {"legacy_channels", "", "legacy_channels = yes\n", legacy_channel, NULL},
 
+    {"ticket_key", NULL, NULL, NULL, "test_tickets changes keys in every way"},
     {"tls_cert", NULL, NULL, NULL, "test_certs changes certificates in every way"},
     {"tls_key", NULL, NULL, NULL, "as tls_cert"},
     {"drain_timeout", NULL, NULL, NULL, "nothing copies it: it is read when the server stops"},

@@ -81,7 +81,7 @@ function secretPanel(ctx) {
 /* ---- tokens ---- */
 
 async function addToken(v, f, ctx) {
-	const scope = ["issue", "metrics", "admin"].filter((s) => v[s]).join(",");
+	const scope = ["issue", "ticket", "metrics", "admin"].filter((s) => v[s]).join(",");
 	const made = await ctx.doing(() => act("token add", { label: v.label, scope,
 		expires: v.expires ? Number(v.expires) : null }));
 
