@@ -38,3 +38,13 @@ bool charge_message(struct hub_member *p, size_t len)
 		hub_close_member(p, HUB_CLOSE_POLICY, "too many messages");
 	return false;
 }
+
+int64_t hub_pause_ms(const struct hub_member *p)
+{
+	const struct hub_conf *conf = &p->hub->conf;
+	int64_t lacking = TOKEN_MILLI - p->tokens_milli;
+
+	if (!conf->rate_burst || p->closing || lacking <= 0)
+		return 0;
+	return (lacking + conf->signal_rate - 1) / conf->signal_rate;
+}

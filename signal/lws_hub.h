@@ -19,8 +19,9 @@ struct lws_hub_conf {
 	size_t queue_bytes;    /* per connection; clients' messages fill at most half of it */
 	unsigned queue_frames; /* the same, in frames */
 	unsigned stall_ms; /* queue not empty and nothing written for so long: it does not read */
-	unsigned ping_s;   /* idle time before a ping */
-	unsigned ping_grace_s; /* time for its pong */
+	unsigned ping_s;   /* a connection that has been silent for so long has been pinged */
+	unsigned ping_grace_s; /* time for its pong, or for anything else from the client */
+	unsigned turn_us;      /* for each of the three parts of a turn; what has begun is ended */
 };
 
 struct lws_hub_ops {
@@ -45,8 +46,14 @@ struct lws_hub *lws_hub_new(const struct lws_hub_conf *conf, const struct lws_hu
 /* Legal when no connection is left, or when LWS calls back no more. NULL is legal. */
 void lws_hub_free(struct lws_hub *b);
 
-/* Pass it to lws_vhost creation as retry_and_idle_policy: pings. Lives as long as b. */
-const lws_retry_bo_t *lws_hub_policy(const struct lws_hub *b);
+/* Pass it to lws_vhost creation as retry_and_idle_policy: LWS is not to ping. */
+extern const lws_retry_bo_t lws_hub_no_pings;
+
+/* A part of the work that waits: call it before each run of LWS's loop. lws_hub_wait_ms() says
+ * after it when the next is due: 0: as soon as everybody else has had a turn; -1: after the loop's
+ * next event. */
+void lws_hub_turn(struct lws_hub *b);
+int64_t lws_hub_wait_ms(const struct lws_hub *b);
 
 /* Handles the callback reasons of a WebSocket's life; any other gives 0. *slot belongs to the
  * connection and starts as NULL. Returns what the LWS callback has to return. */
@@ -63,7 +70,7 @@ bool lws_hub_has_room(const struct lws_hub *b);
 void lws_hub_shut(struct lws_hub *b);
 unsigned lws_hub_count(const struct lws_hub *b);
 
-/* For answers that come later. After calls outside of LWS callbacks, wake the loop. */
+/* For answers that come later. After calls from outside of LWS's callbacks, run the loop soon. */
 struct hub *lws_hub_core(struct lws_hub *b);
 
 #endif

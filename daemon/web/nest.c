@@ -14,19 +14,34 @@
 
 struct nest {
 	uv_loop_t loop;
+	struct nest_guest guest; /* without functions: none */
 	struct event *readable;
 	struct event *timer;
 };
 
 static void arm_timer(struct nest *n)
 {
-	int ms = uv_backend_timeout(&n->loop);
-	struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+	int64_t ms = uv_backend_timeout(&n->loop),
+	        guest_ms = n->guest.turn ? n->guest.wait_ms(n->guest.ctx) : -1;
+	struct timeval tv;
 
-	if (ms < 0)
+	if (ms < 0 || (guest_ms >= 0 && guest_ms < ms))
+		ms = guest_ms;
+	if (ms < 0) {
 		evtimer_del(n->timer);
-	else
-		evtimer_add(n->timer, &tv);
+		return;
+	}
+	tv = (struct timeval){.tv_sec = (time_t)(ms / 1000),
+	                      .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+	evtimer_add(n->timer, &tv);
+}
+
+static int run(struct nest *n)
+{
+	if (n->guest.turn)
+		n->guest.turn(n->guest.ctx);
+	/* Also tells epoll of watchers that were started or stopped meanwhile. */
+	return uv_run(&n->loop, UV_RUN_NOWAIT);
 }
 
 static void on_wake(evutil_socket_t fd, short what, void *ctx)
@@ -35,8 +50,7 @@ static void on_wake(evutil_socket_t fd, short what, void *ctx)
 
 	(void)fd;
 	(void)what;
-	/* Also tells epoll of watchers that were started or stopped meanwhile. */
-	uv_run(&n->loop, UV_RUN_NOWAIT);
+	run(n);
 	arm_timer(n);
 }
 
@@ -68,6 +82,11 @@ uv_loop_t *nest_loop(struct nest *n)
 	return &n->loop;
 }
 
+void nest_set_guest(struct nest *n, const struct nest_guest *guest)
+{
+	n->guest = *guest;
+}
+
 void nest_kick(struct nest *n)
 {
 	/* Not event_active(): from inside its own callback that spins for ever. */
@@ -82,7 +101,7 @@ bool nest_drain(struct nest *n, int wait_ms, bool (*done)(void *ctx), void *ctx)
 	int64_t until = clock_mono_ms() + wait_ms;
 
 	for (;;) {
-		int left = uv_run(&n->loop, UV_RUN_NOWAIT);
+		int left = run(n);
 
 		if (done ? done(ctx) : !left)
 			return true;

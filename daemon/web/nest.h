@@ -10,6 +10,7 @@
 
 #include <event2/event.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <uv.h>
 
 struct nest;
@@ -20,6 +21,18 @@ int nest_new(struct event_base *base, struct nest **out, struct why *why);
 /* The loop inside. After adding to it or changing it from outside its own callbacks, call
  * nest_kick(); otherwise the change waits for the next event. */
 uv_loop_t *nest_loop(struct nest *n);
+
+/* What takes its turn with the loop: both functions run on its thread, turn() before each run of
+ * the loop. wait_ms() says after it when the next turn is due: 0: at once, but after the events of
+ * the base; -1: when the loop has an event. */
+struct nest_guest {
+	void (*turn)(void *ctx);
+	int64_t (*wait_ms)(void *ctx);
+	void *ctx;
+};
+
+/* Copies guest. */
+void nest_set_guest(struct nest *n, const struct nest_guest *guest);
 
 /* Runs the loop soon, not at once. */
 void nest_kick(struct nest *n);

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define DESTROY_WAIT_MS 2000
+#define TX_BYTES        (16 << 20) /* LWS gives the socket no more at a time, and copies the rest */
 
 struct web {
 	struct web_conf conf;
@@ -184,6 +185,7 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 		return -1;
 	case LWS_CALLBACK_ESTABLISHED:
 	case LWS_CALLBACK_RECEIVE:
+	case LWS_CALLBACK_RECEIVE_PONG:
 	case LWS_CALLBACK_SERVER_WRITEABLE:
 	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
 	case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL:
@@ -195,6 +197,16 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 		return lws_hub_callback(w->hub, wsi, reason, &s->ws, in, len);
 	}
 	return 0;
+}
+
+static void on_turn(void *ctx)
+{
+	lws_hub_turn(((struct web *)ctx)->hub);
+}
+
+static int64_t turn_wait_ms(void *ctx)
+{
+	return lws_hub_wait_ms(((struct web *)ctx)->hub);
 }
 
 static int on_ice_servers(void *ctx, const struct caller *from,
@@ -287,7 +299,7 @@ static int make_vhost(struct web *w, struct why *why)
 
 	fill_common(w, &info);
 	info.protocols = w->protocols;
-	info.retry_and_idle_policy = lws_hub_policy(w->hub);
+	info.retry_and_idle_policy = &lws_hub_no_pings;
 	info.vhost_name = "web";
 	info.port = CONTEXT_PORT_NO_LISTEN;
 	w->vhost = lws_create_vhost(w->context, &info);
@@ -316,6 +328,7 @@ int web_start(struct event_base *base, const struct web_conf *conf, const struct
 	    .callback = on_lws,
 	    .per_session_data_size = sizeof(struct conn),
 	    .rx_buffer_size = LWS_HUB_RX_BYTES,
+	    .tx_packet_size = TX_BYTES,
 	};
 	w->hub = lws_hub_new(&conf->hub, &hub_ops, w);
 	err = w->hub ? 0 : why_set(why, -E_NOMEM, "out of memory");
@@ -332,8 +345,10 @@ int web_start(struct event_base *base, const struct web_conf *conf, const struct
 	if (!err)
 		err = make_vhost(w, why);
 	lws_set_log_level(LLL_ERR | LLL_WARN, log_quietly);
-	if (!err)
+	if (!err) {
+		nest_set_guest(w->nest, &(struct nest_guest){on_turn, turn_wait_ms, w});
 		nest_kick(w->nest);
+	}
 out:
 	if (err)
 		web_stop(w);
@@ -398,6 +413,7 @@ void web_stop(struct web *w)
 	if (w->context) {
 		lws_hub_shut(w->hub);
 		nest_drain(w->nest, (int)w->conf.goodbye_ms, is_deserted, w);
+		nest_set_guest(w->nest, &(struct nest_guest){.turn = NULL});
 		destroy_context(w);
 	}
 	nest_free(w->nest);
