@@ -6,11 +6,12 @@
 #define SIGNAL_HUB_INTERNAL_H
 
 #include "base/table.h"
+#include "signal/fold.h"
 #include "signal/hub.h"
 
 #define HUB_RESUME_MIN 16 /* bytes: too many to guess */
 #define HUB_RESUME_MAX 64
-#define HUB_FOLD_MAX   HUB_NAME_MAX
+#define HUB_FOLD_MAX   FOLD_MAX
 #define HUB_QUOTED_MAX (2 * HUB_NAME_MAX + 2) /* a name as JSON text */
 
 /* Users who see each other. It lives as long as it has one. */

@@ -3,64 +3,13 @@
  * Names: their rules, and their holders.
  */
 #include "base/error.h"
-#include "base/text.h"
+#include "signal/fold.h"
 #include "signal/hub_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
-
-/* Clients put names into innerHTML, and into logs and lists that people read: no markup, and
- * nothing that is not printable. */
-static bool is_refused(const struct text_char *c)
-{
-	return !c->printable || (c->code < 0x80 && strchr("<>&\"'`", (int)c->code));
-}
-
-/* Writes at most max bytes, cut between two characters; returns the length. */
-static size_t clean_once(const char *wanted, size_t wanted_len, char *out, size_t max)
-{
-	struct text_char c;
-	size_t n = 0;
-
-	for (size_t at = 0; at < wanted_len; at += c.len) {
-		c = text_at(wanted, wanted_len, at);
-		if (is_refused(&c) || (!n && c.code == ' '))
-			continue;
-		if (n + c.len > max)
-			break;
-		memcpy(out + n, wanted + at, c.len);
-		n += c.len;
-	}
-	while (n && out[n - 1] == ' ')
-		n--;
-	out[n] = '\0';
-	return n;
-}
-
-/* Until nothing is left to take out: what stood beside it may have made a character printable. */
-static size_t clean(const char *wanted, char out[HUB_NAME_MAX + 1], size_t max)
-{
-	char before[HUB_NAME_MAX + 1];
-	size_t n = clean_once(wanted, strlen(wanted), out, max), len;
-
-	do {
-		len = n;
-		memcpy(before, out, len);
-		n = clean_once(before, len, out, max);
-	} while (n != len);
-	return n;
-}
-
-/* What two names that read the same have in common. Returns its length. */
-static size_t fold_name(const char *name, char fold[HUB_FOLD_MAX + 1])
-{
-	size_t len = strlen(name);
-
-	memcpy(fold, name, len + 1);
-	return len;
-}
 
 static struct hub_user *find_fold(struct hub_room *room, const char *fold, size_t len)
 {
@@ -115,6 +64,8 @@ static int hold(struct hub_user *user, const char *name)
 	size_t len = fold_name(name, fold);
 	struct hub_name *n;
 
+	if (!len)
+		return -E_NOMEM;
 	if (find_fold(user->room, fold, len) != user) {
 		n = calloc(1, sizeof(*n) + len + 1);
 		if (!n)
@@ -156,7 +107,7 @@ static int make_user(struct hub_member *p, struct hub_room *room, const char *na
 int name_claim(struct hub_member *p, struct hub_room *room, const char *wanted, bool *changed)
 {
 	char base[HUB_NAME_MAX + 1], name[HUB_NAME_MAX + 1], number[16];
-	size_t base_len = clean(wanted, base, HUB_NAME_MAX), number_len;
+	size_t base_len = fold_clean(wanted, base), number_len;
 
 	if (!base_len)
 		return -E_INVAL;
