@@ -186,18 +186,31 @@ int64_t hub_tick(struct hub *h)
 	return next;
 }
 
-int hub_send(struct hub_member *p, enum hub_frame frame, const char *text, size_t len)
+int hub_send_text(struct hub_member *p, enum hub_frame frame, struct hub_text *text)
 {
 	int err;
 
 	if (p->closing)
 		return 0;
-	err = p->hub->ops.send(p->hub->ctx, p->conn, frame, text, len);
+	err = p->hub->ops.send(p->hub->ctx, p->conn, frame, text);
 	if (err == -E_LATER && frame == HUB_FRAME_PASSED)
 		return err;
 	if (err)
 		hub_close_member(p, HUB_CLOSE_POLICY, "receives too slowly");
 	return 0;
+}
+
+int hub_send(struct hub_member *p, enum hub_frame frame, const char *text, size_t len)
+{
+	struct hub_text *t = hub_text_new(text, len);
+	int err = 0;
+
+	if (t)
+		err = hub_send_text(p, frame, t);
+	else /* and the client would wait for ever */
+		hub_close_member(p, HUB_CLOSE_POLICY, "out of memory");
+	hub_text_unref(t);
+	return err;
 }
 
 void hub_send_json(struct hub_member *p, json_t *msg)

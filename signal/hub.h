@@ -52,6 +52,24 @@ struct hub_conf {
 	uint64_t first_id;    /* the id of the first connection; the next ones count up */
 };
 
+#define HUB_TEXT_ROOM 16 /* bytes before a text, for the head of its frame */
+
+/* The text of a frame. Queues share it, by references. */
+struct hub_text {
+	unsigned refs;
+	size_t len;
+	uint64_t seq;  /* its number for the client that it goes to; 0: none */
+	uint64_t from; /* the id of the member whose message it is; 0: the server's own */
+	unsigned char room[HUB_TEXT_ROOM]; /* whoever writes the frame may use it */
+	char data[];                       /* len bytes, and NUL */
+};
+
+/* With one reference. Copies text; NULL: data is for the caller to fill in. NULL when out of
+ * memory. */
+struct hub_text *hub_text_new(const char *text, size_t len);
+struct hub_text *hub_text_ref(struct hub_text *text);
+void hub_text_unref(struct hub_text *text); /* NULL is legal */
+
 struct hub;
 struct hub_member;
 
@@ -136,10 +154,10 @@ struct hub_event {
 
 /* None of these may call the hub back. Exception: ice_servers may answer at once. */
 struct hub_ops {
-	/* Queues one text frame for conn; copies text. 0; -E_LATER when a PASSED frame has no room
-	 * for now (the hub tells its sender); -E_LIMIT when conn does not read: the hub then closes
-	 * it. */
-	int (*send)(void *ctx, void *conn, enum hub_frame frame, const char *text, size_t len);
+	/* Sends or queues one text frame for conn; takes references of its own. 0; -E_LATER when a
+	 * PASSED frame has no room for now (the hub tells its sender); -E_LIMIT when conn does not
+	 * read: the hub then closes it. */
+	int (*send)(void *ctx, void *conn, enum hub_frame frame, struct hub_text *text);
 
 	/* Starts to close conn, after the queued frames unless the queue was full. hub_leave()
 	 * follows later; the hub sends nothing more to it. */

@@ -105,6 +105,7 @@ struct hub_message {
 /* hub.c */
 
 /* 0 (also for a member on its way out), or -E_LATER, for a PASSED frame only. */
+int hub_send_text(struct hub_member *p, enum hub_frame frame, struct hub_text *text);
 int hub_send(struct hub_member *p, enum hub_frame frame, const char *text, size_t len);
 void hub_send_json(struct hub_member *p, json_t *msg); /* steals msg, which may be NULL */
 void hub_close_member(struct hub_member *p, enum hub_close code, const char *reason);

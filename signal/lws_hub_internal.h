@@ -18,8 +18,7 @@
 struct frame {
 	struct frame *prev, *next;
 	enum hub_frame kind;
-	size_t len;
-	unsigned char data[]; /* LWS_PRE bytes of room, then the text */
+	struct hub_text *text;
 };
 
 /* A whole message that the hub has not read yet. */
@@ -130,7 +129,7 @@ void read_free(struct conn *c);
 /* ---- lws_write.c ---- */
 
 /* hub_ops.send */
-int write_send(void *ctx, void *conn, enum hub_frame kind, const char *text, size_t len);
+int write_send(void *ctx, void *conn, enum hub_frame kind, struct hub_text *text);
 
 /* Soon, outside of LWS's callbacks: writes what waits, pings, closes. */
 void write_soon(struct conn *c);

@@ -12,13 +12,16 @@
 #include <string.h>
 #include <utlist.h>
 
+_Static_assert(LWS_PRE <= HUB_TEXT_ROOM, "LWS writes the head of a frame before its text");
+
 #define BATCH 16 /* frames written at a time before the others have their turn */
 
 static void drop_frame(struct conn *c, struct frame *f)
 {
 	DL_DELETE(c->queue, f);
-	c->queue_bytes -= f->len;
+	c->queue_bytes -= f->text->len;
 	c->queue_frames--;
+	hub_text_unref(f->text);
 	free(f);
 }
 
@@ -71,24 +74,16 @@ static bool can_write(const struct conn *c)
 	       !lws_partial_buffered(c->wsi) && !turn_is_over(c->hub);
 }
 
-static int write_at_once(struct conn *c, const char *text, size_t len)
+static int write_at_once(struct conn *c, struct hub_text *text)
 {
-	unsigned char small[LWS_PRE + 1024], *room = small;
-
-	if (len > sizeof(small) - LWS_PRE)
-		room = malloc(LWS_PRE + len);
-	if (!room)
-		return -E_NOMEM;
-	memcpy(room + LWS_PRE, text, len);
-	if (put(c, room + LWS_PRE, len, LWS_WRITE_TEXT))
+	if (put(c, (unsigned char *)text->data, text->len, LWS_WRITE_TEXT))
 		write_soon(c); /* it closes there */
-	if (room != small)
-		free(room);
 	return 0;
 }
 
-int write_send(void *ctx, void *conn, enum hub_frame kind, const char *text, size_t len)
+int write_send(void *ctx, void *conn, enum hub_frame kind, struct hub_text *text)
 {
+	const size_t len = text->len;
 	struct conn *c = conn;
 	struct frame *f;
 
@@ -96,7 +91,7 @@ int write_send(void *ctx, void *conn, enum hub_frame kind, const char *text, siz
 	if (c->close_code)
 		return 0;
 	if (can_write(c))
-		return write_at_once(c, text, len);
+		return write_at_once(c, text);
 	if (kind == HUB_FRAME_USERLIST)
 		drop_userlist(c);
 	if (!c->queue)
@@ -108,12 +103,11 @@ int write_send(void *ctx, void *conn, enum hub_frame kind, const char *text, siz
 		c->stuck = true;
 		return -E_LIMIT;
 	}
-	f = malloc(sizeof(*f) + LWS_PRE + len);
+	f = malloc(sizeof(*f));
 	if (!f)
 		return -E_NOMEM;
 	f->kind = kind;
-	f->len = len;
-	memcpy(f->data + LWS_PRE, text, len);
+	f->text = hub_text_ref(text);
 	DL_APPEND(c->queue, f);
 	c->queue_bytes += len;
 	c->queue_frames++;
@@ -129,7 +123,7 @@ static int write_queue(struct conn *c)
 	for (unsigned i = 0; c->queue && i < BATCH && !lws_partial_buffered(c->wsi); i++) {
 		struct frame *f = c->queue;
 
-		if (put(c, f->data + LWS_PRE, f->len, LWS_WRITE_TEXT))
+		if (put(c, (unsigned char *)f->text->data, f->text->len, LWS_WRITE_TEXT))
 			return -E_IO;
 		drop_frame(c, f);
 		c->progress_at_ms = clock_mono_ms();

@@ -12,20 +12,21 @@
 #define LIST_PAUSE_MAX_MS 2000
 
 /* {"type":"userlist","users":["alice","bob"]}; NULL when out of memory. */
-static char *list_text(struct hub_room *room, size_t *len)
+static struct hub_text *list_text(struct hub_room *room)
 {
 	static const char head[] = "{\"type\":\"userlist\",\"users\":[";
 	size_t size = sizeof(head) + 2;
+	struct hub_text *text;
 	struct hub_user *u;
-	char *text, *at;
+	char *at;
 
 	room_sort(room);
 	DL_FOREACH (room->users, u)
 		size += u->quoted_len + 1;
-	text = malloc(size);
+	text = hub_text_new(NULL, size);
 	if (!text)
 		return NULL;
-	at = mempcpy(text, head, sizeof(head) - 1);
+	at = mempcpy(text->data, head, sizeof(head) - 1);
 	DL_FOREACH (room->users, u) {
 		if (!u->present_n)
 			continue;
@@ -34,16 +35,15 @@ static char *list_text(struct hub_room *room, size_t *len)
 		at = mempcpy(at, u->quoted, u->quoted_len);
 	}
 	memcpy(at, "]}", 3);
-	*len = (size_t)(at - text) + 2;
+	text->len = (size_t)(at - text->data) + 2;
 	return text;
 }
 
 static void send_list(struct hub_room *room)
 {
+	struct hub_text *text = list_text(room);
 	struct hub_member *p;
 	struct hub_user *u;
-	size_t len;
-	char *text = list_text(room, &len);
 
 	room->list_sent_ms = room->hub->ops.now_ms(room->hub->ctx);
 	if (!text) {
@@ -52,9 +52,9 @@ static void send_list(struct hub_room *room)
 	}
 	DL_FOREACH (room->users, u) {
 		DL_FOREACH2(u->members, p, next_device)
-		hub_send(p, HUB_FRAME_USERLIST, text, len);
+		hub_send_text(p, HUB_FRAME_USERLIST, text);
 	}
-	free(text);
+	hub_text_unref(text);
 }
 
 /* Everybody hears of everybody, so what lists cost grows with the square of the number of users.

@@ -14,14 +14,14 @@
 
 /* Sends to everybody in the room, the sender included: its own line comes back to it. A member that
  * cannot keep up with the others' talk misses some of it, and keeps its connection. */
-static void pass_to_all(struct hub_room *room, const char *text, size_t len)
+static void pass_to_all(struct hub_room *room, struct hub_text *text)
 {
 	struct hub_member *p;
 	struct hub_user *u;
 
 	DL_FOREACH (room->users, u) {
 		DL_FOREACH2(u->members, p, next_device)
-		hub_send(p, HUB_FRAME_PASSED, text, len);
+		hub_send_text(p, HUB_FRAME_PASSED, text);
 	}
 }
 
@@ -69,23 +69,20 @@ static char *stamp(struct hub_member *p, const struct hub_message *m, size_t *le
 
 static void pass_on(struct hub_member *p, const struct hub_message *m, char *text, size_t len)
 {
-	struct hub_member *to;
+	struct hub_text *t = text ? hub_text_new(text, len) : NULL;
+	struct hub_member *to = m->target ? find_target(p, m->target) : NULL;
 
-	if (!text) {
+	if (!t)
 		hub_error_for(p, "out-of-memory", "The server is out of memory.", m->type, NULL);
-		return;
-	}
-	if (!m->target) {
-		pass_to_all(p->user->room, text, len);
-		return;
-	}
-	to = find_target(p, m->target);
-	if (!to)
+	else if (!m->target)
+		pass_to_all(p->user->room, t);
+	else if (!to)
 		hub_error_for(p, "unknown-target", "No user of that name is signed in.", m->type,
 		              m->target);
-	else if (hub_send(to, HUB_FRAME_PASSED, text, len))
+	else if (hub_send_text(to, HUB_FRAME_PASSED, t))
 		hub_error_for(p, "target-busy", "That user cannot receive more messages now.",
 		              m->type, m->target);
+	hub_text_unref(t);
 }
 
 static void on_other(struct hub_member *p, const struct hub_message *m)

@@ -24,7 +24,7 @@ struct sim_hub {
 	struct watch_hub *watch;
 };
 
-static int on_send(void *ctx, void *conn, enum hub_frame frame, const char *text, size_t len)
+static int on_send(void *ctx, void *conn, enum hub_frame frame, struct hub_text *text)
 {
 	struct sim_hub *h = ctx;
 	struct addr to = ep_addr(((struct conn *)conn)->client);
@@ -32,7 +32,7 @@ static int on_send(void *ctx, void *conn, enum hub_frame frame, const char *text
 	/* To all, at each coming and going; our clients have no use for it. */
 	if (frame == HUB_FRAME_USERLIST)
 		return 0;
-	env_udp_send(h->udp, &to, (const uint8_t *)text, len);
+	env_udp_send(h->udp, &to, (const uint8_t *)text->data, text->len);
 	return 0;
 }
 

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-static int on_send(void *ctx, void *conn, enum hub_frame frame, const char *text, size_t len)
+static int on_send(void *ctx, void *conn, enum hub_frame frame, struct hub_text *text)
 {
 	struct hub_client *c = conn;
 
@@ -23,8 +23,8 @@ static int on_send(void *ctx, void *conn, enum hub_frame frame, const char *text
 	if (c->send_rc)
 		return c->send_rc;
 	assert_true(c->n < FRAMES_MAX);
-	assert_int_equal(strlen(text), len);
-	c->frame[c->n++] = strdup(text);
+	assert_int_equal(strlen(text->data), text->len);
+	c->frame[c->n++] = strdup(text->data);
 	return 0;
 }
 

@@ -19,15 +19,14 @@ static struct {
 	char last[65536];
 } house;
 
-static int on_send(void *ctx, void *conn, enum hub_frame frame, const char *text, size_t len)
+static int on_send(void *ctx, void *conn, enum hub_frame frame, struct hub_text *text)
 {
 	(void)ctx;
 	(void)conn;
 	if (frame == HUB_FRAME_USERLIST) {
 		house.lists++;
-		assert_true(len < sizeof(house.last));
-		memcpy(house.last, text, len);
-		house.last[len] = '\0';
+		assert_true(text->len < sizeof(house.last));
+		memcpy(house.last, text->data, text->len + 1);
 	}
 	return 0;
 }

@@ -18,12 +18,12 @@ struct member {
 	bool closed;
 };
 
-static int on_send(void *ctx, void *conn, enum hub_frame frame, const char *text, size_t len)
+static int on_send(void *ctx, void *conn, enum hub_frame frame, struct hub_text *text)
 {
 	(void)ctx;
 	(void)conn;
 	(void)frame;
-	assert_int_equal(strlen(text), len);
+	assert_int_equal(strlen(text->data), text->len);
 	return 0;
 }
 
@@ -142,6 +142,10 @@ static void a_table_that_does_not_grow(void **state)
 			                 0);
 		}
 		wrap_fail(0);
+		if (g[i].closed) { /* the table had room: it was the text of its id that failed */
+			go(&g[i]);
+			come(h, &g[i]);
+		}
 		assert_int_equal(hub_member_count(h), i + 1);
 		/* a name, and another one that does not fit: the first stays */
 		say(&g[i], text);
