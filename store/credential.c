@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/hmac.h"
+#include "base/username.h"
 
 #include <inttypes.h>
 #include <openssl/crypto.h>
@@ -23,34 +24,33 @@ void credential_password(const void *secret, size_t secret_len, const char *user
 	OPENSSL_cleanse(mac, sizeof(mac));
 }
 
-int credential_make(const void *secret, size_t secret_len, const char *name, int64_t expires_at_s,
-                    struct credential *out)
+static int make(const void *secret, size_t secret_len, const char *mark, const char *name,
+                int64_t expires_at_s, struct credential *out)
 {
-	size_t len = strlen(name);
-
-	if (len > CREDENTIAL_NAME_MAX || expires_at_s < 0)
+	if (strlen(name) > CREDENTIAL_NAME_MAX || expires_at_s < 0)
 		return -E_INVAL;
 	memset(out, 0, sizeof(*out));
-	snprintf(out->username, sizeof(out->username), "%" PRId64 "%s%s", expires_at_s,
-	         len ? ":" : "", name);
+	snprintf(out->username, sizeof(out->username), "%" PRId64 "%s%s%s", expires_at_s,
+	         *mark || *name ? ":" : "", mark, name);
 	out->expires_at_s = expires_at_s;
 	credential_password(secret, secret_len, out->username, strlen(out->username),
 	                    out->password);
 	return 0;
 }
 
-int credential_parse(const char *username, size_t len, int64_t *expires_at_s, const char **name)
+int credential_make(const void *secret, size_t secret_len, const char *name, int64_t expires_at_s,
+                    struct credential *out)
 {
-	int64_t expiry = 0;
-	size_t i;
+	if (username_is_marked(name, strlen(name)))
+		return -E_INVAL;
+	return make(secret, secret_len, "", name, expires_at_s, out);
+}
 
-	for (i = 0; i < len && username[i] >= '0' && username[i] <= '9'; i++)
-		if (__builtin_mul_overflow(expiry, 10, &expiry) ||
-		    __builtin_add_overflow(expiry, username[i] - '0', &expiry))
-			return -E_PARSE;
-	if (!i || (i < len && username[i] != ':') || (i > 1 && username[0] == '0'))
-		return -E_PARSE;
-	*expires_at_s = expiry;
-	*name = username + (i < len ? i + 1 : i);
-	return 0;
+int credential_make_locked(const void *secret, size_t secret_len, const char *name, uint64_t lock,
+                           int64_t expires_at_s, struct credential *out)
+{
+	char mark[USERNAME_MARK_LEN + 1];
+
+	username_mark(mark, lock);
+	return make(secret, secret_len, mark, name, expires_at_s, out);
 }

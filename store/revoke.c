@@ -49,14 +49,16 @@ static int run_named(struct store *s, const char *sql, const char *name, struct 
 
 static int parse(const char *username, int64_t *expires_at_s, struct why *why)
 {
-	const char *name;
-	int err = utf8_check(username, 1, NAME_MAX_LEN + 24, "the username", why);
+	struct username u;
+	int err = utf8_check(username, 1, USERNAME_EXTRA + NAME_MAX_LEN, "the username", why);
 
-	if (!err && credential_parse(username, strlen(username), expires_at_s, &name))
+	if (!err && username_parse(username, strlen(username), &u))
 		err = why_set(why, -E_INVAL,
 		              "\"%.64s\" is not a time-limited username (EXPIRY:NAME): to revoke "
 		              "all credentials of a user, use revoke --user NAME",
 		              username);
+	if (!err)
+		*expires_at_s = u.expires_at_s;
 	return err;
 }
 
@@ -82,8 +84,11 @@ int store_revoke_credential(struct store *s, const char *username, struct why *w
 	return store_act_end(s, err, why, "revoke credential", "%s", username);
 }
 
-/* The name, as it stands behind the colon. */
-#define OF_USER "substr(username, instr(username, ':') + 1) = ?1 AND instr(username, ':') > 0"
+/* The name, as it stands behind the colon, or behind the mark of a lock (base/username.h). */
+#define BEHIND "substr(username, instr(username, ':') + 1"
+#define OF_USER                                                                                    \
+	"instr(username, ':') > 0 AND (" BEHIND ") = ?1 OR (" BEHIND ", 5) = 'lock=' AND " BEHIND  \
+	" + 22) = ?1))"
 
 int store_revoke_user(struct store *s, const char *name, int64_t horizon_s, unsigned *disabled,
                       struct why *why)

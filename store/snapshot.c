@@ -520,17 +520,16 @@ static const struct snapshot_revocation *find_revocation(const struct store_snap
 bool store_snapshot_revoked(const struct store_snapshot *snap, const char *username, size_t len)
 {
 	const struct snapshot_revocation *all;
-	int64_t expires_at_s;
-	const char *name;
+	struct username u;
 
 	if (!snap->credentials.n && !snap->revoked_users.n)
 		return false;
 	if (find_revocation(snap, &snap->credentials, username, len))
 		return true;
-	if (credential_parse(username, len, &expires_at_s, &name) || name == username + len)
+	if (username_parse(username, len, &u) || !u.name_len)
 		return false;
-	all = find_revocation(snap, &snap->revoked_users, name, (size_t)(username + len - name));
-	return all && expires_at_s <= all->until_s &&
+	all = find_revocation(snap, &snap->revoked_users, u.name, u.name_len);
+	return all && u.expires_at_s <= all->until_s &&
 	       !find_revocation(snap, &snap->reissued, username, len);
 }
 

@@ -79,6 +79,10 @@ struct turn_alloc *turn_alloc_new(struct turn_request *rq)
 	memcpy(a->tid, rq->msg.tid, sizeof(a->tid));
 	memcpy(a->username, rq->auth.username, rq->auth.username_len);
 	a->username_len = (uint16_t)rq->auth.username_len;
+	if (rq->auth.locked && turn_lock_enter(a, rq->auth.lock)) {
+		free(a);
+		return NULL;
+	}
 	snprintf(a->id, sizeof(a->id), "t%u-%llx", t->conf.worker & 0xfff,
 	         (unsigned long long)(++t->sessions & 0xffffffffffff));
 	return a;
@@ -220,6 +224,7 @@ void turn_alloc_free(struct turn_alloc *a)
 		return;
 	turn_alloc_unschedule(a);
 	turn_mobile_free(a);
+	turn_lock_leave(a);
 	close_half(&a->half[0]);
 	close_half(&a->half[1]);
 	turn_quota_give(a->turn->conf.quota, a->quota_user);

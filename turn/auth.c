@@ -235,7 +235,7 @@ static int check_key(struct turn_request *rq)
 	rq->auth.key_n = 0;
 	memset(rq->auth.key_source, 0, sizeof(rq->auth.key_source));
 	rq->auth.expires_at_s = 0;
-	rq->auth.third_party = false;
+	rq->auth.third_party = rq->auth.locked = false;
 	if (try_session_key(rq))
 		return 0;
 	if (t->conf.oauth && stun_msg_has(&rq->msg, STUN_ATTR_ACCESS_TOKEN))

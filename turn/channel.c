@@ -97,7 +97,8 @@ static bool is_orphan(struct turn_alloc *a, uint16_t number, const struct addr *
 	return true;
 }
 
-/* 0, 403 or 443; and where the peer is a relay of ours, the lease that makes it a legal one. */
+/* As turn_perm_check_peer(); and where the peer is a relay of ours, the lease that makes it a legal
+ * one. */
 static int check_peer(struct turn_alloc *a, const struct addr *peer, struct turn_lease *lease)
 {
 	const struct turn_relay *own = turn_relay_at(a->turn, peer);
@@ -149,11 +150,8 @@ int turn_channel_bind(struct turn_request *rq)
 	if (!number_ok(&rq->turn->conf, number))
 		return 400;
 	r = is_orphan(a, number, &peer) ? 403 : check_peer(a, &peer, &lease);
-	if (r) {
-		rq->turn->stats.policy_drops += r == 403;
-		turn_journal_note(a, TURN_EVENT_PEER_DENIED, &peer, r);
-		return r;
-	}
+	if (r)
+		return turn_refuse_peer(rq, &peer, r);
 	c = turn_chan_by_number(a, number);
 	if (!c || !addr_equal(&c->peer, &peer)) {
 		c = bind_pair(a, number, &peer, &r);

@@ -146,7 +146,9 @@ static int check_peer(struct turn_alloc *a, const struct addr *peer)
 		return 443;
 	if (own && turn_ports_is_tcp(own->ports, addr_port(peer)))
 		return 0;
-	return peer_policy_permits(a->turn->conf.policy, peer) ? 0 : 403;
+	if (!peer_policy_permits(a->turn->conf.policy, peer))
+		return 403;
+	return turn_lock_stops(a, peer) ? TURN_PEER_LOCKED : 0;
 }
 
 /* Keeps what the reply needs. */
@@ -184,10 +186,8 @@ int turn_connect(struct turn_request *rq)
 		return 446;
 	/* "If the new connection is forbidden by local policy, [...] 403" */
 	r = check_peer(a, &peer);
-	if (r) {
-		t->stats.policy_drops += r == 403;
-		return r;
-	}
+	if (r)
+		return turn_refuse_peer(rq, &peer, r);
 	c = new_conn(a, &peer);
 	if (!c)
 		return 508;
@@ -360,18 +360,34 @@ void turn_conns_expire(struct turn *t)
 	}
 }
 
+static void recheck(struct turn_peer_conn *c)
+{
+	struct turn_stats *s = &c->alloc->turn->stats;
+	int r = check_peer(c->alloc, &c->peer);
+
+	if (r != 403 && r != TURN_PEER_LOCKED)
+		return;
+	s->policy_drops += r == 403;
+	s->lock_refusals += r == TURN_PEER_LOCKED;
+	if (c->state == CONN_CONNECTING)
+		reply_connect(c, 403);
+	close_conn(c);
+}
+
 void turn_conns_recheck(struct turn *t)
 {
 	struct turn_peer_conn *c, *next;
 
-	HASH_ITER (hh, t->conns, c, next) {
-		if (check_peer(c->alloc, &c->peer) != 403)
-			continue;
-		t->stats.policy_drops++;
-		if (c->state == CONN_CONNECTING)
-			reply_connect(c, 403);
-		close_conn(c);
-	}
+	HASH_ITER (hh, t->conns, c, next)
+		recheck(c);
+}
+
+void turn_conns_recheck_of(struct turn_alloc *a)
+{
+	struct turn_peer_conn *c, *next;
+
+	DL_FOREACH_SAFE(a->conns, c, next)
+	recheck(c);
 }
 
 /* Section 5.4: "If the allocation associated with a data connection expires, the data connection

@@ -4,6 +4,7 @@
  */
 #include "turn/journal.h"
 
+#include "base/username.h"
 #include "turn/state.h"
 
 #include <stdlib.h>
@@ -224,19 +225,17 @@ void turn_journal_refused(struct turn_request *rq, int code)
 /* As turn_username_is(), of what is kept of a long name. */
 static bool is_user(const struct turn_record *r, const char *user)
 {
-	size_t digits = 0, len = r->username_len;
+	size_t len = r->username_len;
 	const char *name = r->username;
+	struct username u;
 
 	if (turn_username_is(name, len, user))
 		return true;
 	if (len < TURN_JOURNAL_NAME)
 		return false;
-	while (digits < len && name[digits] >= '0' && name[digits] <= '9')
-		digits++;
 	if (!strncmp(name, user, len))
 		return true;
-	return digits && digits < len && name[digits] == ':' &&
-	       !strncmp(name + digits + 1, user, len - digits - 1);
+	return !username_parse(name, len, &u) && u.name_len && !strncmp(u.name, user, u.name_len);
 }
 
 void turn_find_records(struct turn *t, const struct turn_record_query *q,

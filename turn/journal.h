@@ -14,7 +14,7 @@
 
 #define TURN_JOURNAL_EVENTS 32 /* per session; the first eight stay, the rest are the latest */
 #define TURN_JOURNAL_FIRST  8
-#define TURN_JOURNAL_NAME   96 /* bytes of a username that are kept */
+#define TURN_JOURNAL_NAME   128 /* bytes of a username that are kept */
 
 #define TURN_EVENT_TABLE(X)                                                                        \
 	X(TURN_EVENT_REFUSED, "refused")     /* code, method, fault */                             \
@@ -23,6 +23,7 @@
 	X(TURN_EVENT_PERMITTED, "permission")      /* addr: peer */                                \
 	X(TURN_EVENT_BOUND, "channel")             /* addr: peer, code: channel */                 \
 	X(TURN_EVENT_PEER_DENIED, "peer-denied")   /* addr: peer, code */                          \
+	X(TURN_EVENT_PEER_LOCKED, "peer-locked")   /* addr: peer that the lock refuses, code */    \
 	X(TURN_EVENT_TO_PEER, "first-to-peer")     /* addr: peer */                                \
 	X(TURN_EVENT_TO_CLIENT, "first-to-client") /* addr: peer */                                \
 	X(TURN_EVENT_STRANGER, "stranger") /* addr: sent to the relay without a permission */      \

@@ -44,7 +44,9 @@ struct turn_mobile {
 	bool moving;                /* until the first data from there */
 	struct turn_tuple tuple;
 	struct turn_path path;
-	int fd[2], relay[2]; /* on its way to another worker */
+	int fd[2], relay[2]; /* on its way to another worker, as the next ones */
+	bool locked;
+	uint64_t lock;
 };
 
 static bool tuple_equal(const struct turn_tuple *a, const struct turn_tuple *b)
@@ -347,6 +349,8 @@ static void detach(struct turn_alloc *a)
 	m->hh.tbl = NULL;
 	a->hh.tbl = NULL;
 	t->live--;
+	m->locked = a->lock != NULL;
+	m->lock = turn_lock_leave(a);
 	turn_alloc_unschedule(a);
 	for (int i = 0; i < 2; i++) {
 		if (!a->half[i].expires_ms)
@@ -412,6 +416,10 @@ static bool attach(struct turn *t, struct turn_alloc *a)
 	memset(&a->tuple, 0, sizeof(a->tuple));
 	a->tuple.side = ++t->sides;
 	a->path.side = NULL;
+	if (m->locked) {
+		ok &= !turn_lock_enter(a, m->lock);
+		turn_perms_recheck(a); /* the lock may have lost peers meanwhile */
+	}
 	ok &= !TABLE_ADD(hh, t->mobiles, serial, sizeof(m->serial), m);
 	ok &= !TABLE_ADD(hh, t->allocs, tuple, sizeof(a->tuple), a);
 	t->live++;

@@ -73,11 +73,11 @@ void turn_unpark(struct turn *t, struct turn_parked *p)
 	free(p);
 }
 
-void turn_auth_answered(struct turn *t, uint64_t ticket)
+/* The first with that ticket. */
+static void try_again(struct turn *t, uint64_t ticket)
 {
 	struct turn_parked *p;
 
-	t->now_ms = env_now_ms(t->env);
 	DL_SEARCH_SCALAR(t->parked, p, ticket, ticket);
 	if (!p)
 		return;
@@ -85,6 +85,24 @@ void turn_auth_answered(struct turn *t, uint64_t ticket)
 	turn_on_stun(&p->path, (uint8_t *)p->packet, p->len);
 	resume(&p->path);
 	free(p);
+}
+
+void turn_auth_answered(struct turn *t, uint64_t ticket)
+{
+	t->now_ms = env_now_ms(t->env);
+	try_again(t, ticket);
+}
+
+/* Some may be parked again, behind the others. */
+void turn_unpark_locked(struct turn *t)
+{
+	struct turn_parked *p;
+	size_t n = 0;
+
+	DL_FOREACH (t->parked, p)
+		n += p->ticket == TURN_TICKET_LOCKS;
+	while (n--)
+		try_again(t, TURN_TICKET_LOCKS);
 }
 
 void turn_expire_parked(struct turn *t)

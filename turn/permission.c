@@ -25,7 +25,7 @@ struct turn_perm *turn_perm_find(struct turn_alloc *a, const struct addr *peer)
 	return NULL;
 }
 
-/* 0 when the client may talk to the peer; else 443 or 403. */
+/* 0 when the client may talk to the peer; else 443, 403 or TURN_PEER_LOCKED. */
 int turn_perm_check_peer(struct turn_alloc *a, const struct addr *peer, bool with_port)
 {
 	const struct turn *t = a->turn;
@@ -40,10 +40,10 @@ int turn_perm_check_peer(struct turn_alloc *a, const struct addr *peer, bool wit
 	own = turn_relay_at(t, peer);
 	if (own && (!with_port || turn_ports_is_leased(own->ports, addr_port(peer))))
 		return 0;
-	if (with_port ? peer_policy_permits(t->conf.policy, peer)
-	              : peer_policy_permits_ip(t->conf.policy, peer))
-		return 0;
-	return 403;
+	if (with_port ? !peer_policy_permits(t->conf.policy, peer)
+	              : !peer_policy_permits_ip(t->conf.policy, peer))
+		return 403;
+	return turn_lock_stops(a, peer) ? TURN_PEER_LOCKED : 0;
 }
 
 /* Makes sure that so many new permissions fit, so that setting them cannot fail half way.
@@ -116,8 +116,8 @@ void turn_perms_end(struct turn_alloc *a, int family)
 			a->perms[i].until_ms = 0;
 }
 
-/* The policy has changed, or this host's addresses have: a stranger's that is a relay's now is
- * another peer, and so is a relay's that is a stranger's again. */
+/* The policy has changed, or the lock's peers, or this host's addresses: a stranger's that is a
+ * relay's now is another peer, and so is a relay's that is a stranger's again. */
 void turn_perms_recheck(struct turn_alloc *a)
 {
 	const struct turn *t = a->turn;
@@ -150,11 +150,8 @@ int turn_create_permission(struct turn_request *rq)
 	 * checked before the first is set. */
 	for (n = 0; !(r = stun_msg_peer(&rq->msg, n, &peer)); n++) {
 		r = turn_perm_check_peer(rq->alloc, &peer, false);
-		if (r) {
-			rq->turn->stats.policy_drops += r == 403;
-			turn_journal_note(rq->alloc, TURN_EVENT_PEER_DENIED, &peer, r);
-			return r;
-		}
+		if (r)
+			return turn_refuse_peer(rq, &peer, r);
 		fresh += !turn_perm_find(rq->alloc, &peer);
 	}
 	/* "If the message does not contain an XOR-PEER-ADDRESS [...] 400" */

@@ -44,6 +44,7 @@ static void free_parts(struct turn *t)
 	turn_limiter_free(t->unauth);
 	turn_limiter_free(t->guesses);
 	turn_limiter_free(t->bindings);
+	turn_locks_free(t);
 	free(t);
 }
 

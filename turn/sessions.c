@@ -5,6 +5,7 @@
 #include "turn/sessions.h"
 
 #include "base/error.h"
+#include "base/username.h"
 #include "turn/state.h"
 
 #include <stdio.h>
@@ -38,14 +39,13 @@ int turn_session_id_parse(const char *id, unsigned *worker, uint64_t *number)
 
 bool turn_username_is(const char *username, size_t len, const char *user)
 {
-	size_t user_len = strlen(user), digits = 0;
+	size_t user_len = strlen(user);
+	struct username u;
 
 	if (len == user_len && !memcmp(username, user, len))
 		return true;
-	while (digits < len && username[digits] >= '0' && username[digits] <= '9')
-		digits++;
-	return digits && len == digits + 1 + user_len && username[digits] == ':' &&
-	       !memcmp(username + digits + 1, user, user_len);
+	return !username_parse(username, len, &u) && u.name_len == user_len &&
+	       !memcmp(u.name, user, user_len);
 }
 
 static bool is_before(const struct turn_alloc *a, const struct turn_session_query *q)

@@ -53,7 +53,8 @@ int turn_close_session(struct turn *t, const char *id);
 /* Splits an id ("t3-1f") into its parts. 0 or -E_PARSE. */
 int turn_session_id_parse(const char *id, unsigned *worker, uint64_t *number);
 
-/* True when the username is the user's: equal, or "expiry:user". */
+/* True when the username is the user's: equal, or time-limited and of that name
+ * (base/username.h). */
 bool turn_username_is(const char *username, size_t len, const char *user);
 
 const char *turn_protocol_text(enum turn_protocol protocol); /* "udp", "tcp", ... */

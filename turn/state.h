@@ -113,7 +113,9 @@ struct turn_alloc {
 	struct turn_quota_user
 	    *second;              /* the quota place of a port to reserve, until it is reserved */
 	struct turn_slot *record; /* in the journal; NULL: none */
-	bool noted_stranger, noted_unpermitted;
+	bool noted_stranger, noted_unpermitted, noted_locked;
+	struct turn_lock *lock; /* NULL: any peer that the policy allows is legal */
+	struct turn_alloc *lock_prev, *lock_next;
 	struct stun_key key;   /* proved the last request */
 	uint16_t nonces_since; /* generation of the oldest nonces that it takes */
 	int64_t key_source;    /* what that key was made from: see turn_auth_answer */
@@ -180,6 +182,7 @@ struct turn {
 	void *net_ctx;
 	struct turn_peer_conn *conns; /* by id */
 	struct turn_alloc *allocs;    /* by tuple */
+	struct turn_lock *locks;      /* by id */
 	size_t live;                  /* allocations */
 	struct turn_alloc *wheel[TURN_WHEEL_SLOTS];
 	uint64_t wheel_s; /* the wheel's position */
@@ -229,6 +232,9 @@ struct turn_request {
 typedef int turn_check_fn(struct turn_request *rq);
 #define TURN_SILENT (-1)
 
+/* A peer is refused with 403 because its lock does not have it. */
+#define TURN_PEER_LOCKED (-403)
+
 /* request.c: the way of a request */
 void turn_on_stun(const struct turn_path *path, uint8_t *buf, size_t len);
 void turn_on_late(const struct turn_path *path, uint8_t *buf, size_t len); /* answers 500 */
@@ -266,6 +272,8 @@ bool turn_park(struct turn_request *rq, uint64_t ticket);
 int turn_not_parked(const struct turn_request *rq); /* the code to answer with, or TURN_SILENT */
 void turn_unpark(struct turn *t, struct turn_parked *p); /* and frees it, unanswered */
 void turn_expire_parked(struct turn *t);
+#define TURN_TICKET_LOCKS 0              /* those that wait for news of locks */
+void turn_unpark_locked(struct turn *t); /* tries them all again */
 
 /* one STUN method, one file: returns 0 (it has replied), an error code or TURN_SILENT */
 int turn_binding(struct turn_request *rq);
@@ -289,6 +297,7 @@ int turn_connection_bind(struct turn_request *rq);
 /* connect.c, too */
 void turn_conns_expire(struct turn *t);
 void turn_conns_recheck(struct turn *t); /* the policy has changed */
+void turn_conns_recheck_of(struct turn_alloc *a);
 void turn_conns_close(struct turn_half *half);
 
 /* allocation.c */
@@ -328,6 +337,15 @@ int turn_perm_set(struct turn_alloc *a, const struct addr *peer);
 int turn_perm_reserve(struct turn_alloc *a, size_t more);
 void turn_perms_end(struct turn_alloc *a, int family);
 void turn_perms_recheck(struct turn_alloc *a);
+
+/* lock.c */
+int turn_lock_enter(struct turn_alloc *a, uint64_t id); /* 0 or -E_NOMEM */
+uint64_t turn_lock_leave(struct turn_alloc *a);         /* its id; legal without a lock */
+bool turn_lock_stops(const struct turn_alloc *a, const struct addr *peer);
+void turn_locks_free(struct turn *t);
+/* Counts and notes that a peer is refused, by 443, 403 or TURN_PEER_LOCKED. The code to answer
+ * with, or TURN_SILENT. */
+int turn_refuse_peer(struct turn_request *rq, const struct addr *peer, int why);
 
 /* channel.c */
 struct turn_chan *turn_chan_by_number(struct turn_alloc *a, uint16_t number);

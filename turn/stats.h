@@ -77,6 +77,7 @@ enum {
 	X(dtls_cookies, "DTLS clients asked to prove their address with a cookie")                 \
 	X(permission_drops, "Packets dropped because there was no permission or allocation")       \
 	X(policy_drops, "Packets and requests for peers that the policy forbids")                  \
+	X(lock_refusals, "Requests for peers that relay_lock refused")                             \
 	X(session_bandwidth_drops, "Packets dropped by session_bandwidth")                         \
 	X(user_bandwidth_drops, "Packets dropped by user_bandwidth")                               \
 	X(total_bandwidth_drops, "Packets dropped by total_bandwidth")                             \

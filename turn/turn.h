@@ -48,6 +48,8 @@ struct turn_auth_answer {
 	                                    * a number of the ops' own, 0 for none */
 	int64_t expires_at_s;              /* Unix time; 0: never */
 	bool third_party; /* by an access token: expiry binds a running session, too */
+	bool locked;      /* relays only towards the peers of lock (turn/lock.h) */
+	uint64_t lock;
 	/* Both may point into the query or into memory of the ops, valid until the caller's next
 	 * call. */
 	const char *username; /* as in the query; for a userhash, its user */
@@ -79,6 +81,9 @@ struct turn_auth_ops {
 	 * a userhash. Must not call back into turn. */
 	void (*refused)(void *ctx, const struct addr *client, const char *why, const char *username,
 	                size_t len);
+	/* Optional: true while news of locks are under way to this server (turn_lock_set()). What
+	 * they may change is not refused meanwhile: the request waits for them. */
+	bool (*lock_waits)(void *ctx);
 };
 
 /* turn_auth_ops.alive where keys never end, as in the simulator. */

@@ -4,6 +4,7 @@
  * a user or a call, as one timeline with a verdict.
  */
 #include "base/clock.h"
+#include "base/username.h"
 #include "daemon/admin/ask.h"
 #include "daemon/admin/verb.h"
 #include "daemon/observe/verdict.h"
@@ -124,6 +125,12 @@ static void describe_turn(const struct turn_record *r, const struct turn_event *
 		return;
 	case TURN_EVENT_PEER_DENIED:
 		snprintf(text, size, "peer %s refused: %u", a, e->code);
+		return;
+	case TURN_EVENT_PEER_LOCKED:
+		snprintf(text, size,
+		         "peer %s refused: %u, relay_lock: the other end has not signaled that "
+		         "address",
+		         a, e->code);
 		return;
 	case TURN_EVENT_TO_PEER:
 		snprintf(text, size, "first data to a peer, %s", a);
@@ -333,10 +340,11 @@ static int tell(struct admin_task *t, struct story *s, bool complete, struct why
 /* The name behind the expiry, as the hub knows it. */
 static void name_of(const struct turn_record *r, char name[HUB_NAME_MAX + 1])
 {
-	const char *colon = memchr(r->username, ':', r->username_len);
-	const char *from = colon ? colon + 1 : r->username;
+	struct username u;
 
-	snprintf(name, HUB_NAME_MAX + 1, "%.*s", (int)(r->username + r->username_len - from), from);
+	if (username_parse(r->username, r->username_len, &u))
+		u = (struct username){.name = r->username, .name_len = r->username_len};
+	snprintf(name, HUB_NAME_MAX + 1, "%.*s", (int)u.name_len, u.name);
 }
 
 static int parse(const struct admin_task *t, struct question *q, struct story *s, struct why *why)

@@ -109,6 +109,7 @@ static const char *nothing_came(const struct turn_record *r, const struct explai
                                 char *buf)
 {
 	const struct turn_event *denied = find(r, TURN_EVENT_PEER_DENIED);
+	const struct turn_event *locked = find(r, TURN_EVENT_PEER_LOCKED);
 	const struct turn_event *stranger = find(r, TURN_EVENT_STRANGER);
 	bool permitted = find(r, TURN_EVENT_PERMITTED) || find(r, TURN_EVENT_BOUND);
 	const struct turn_event *no = unpermitted(r);
@@ -120,6 +121,12 @@ static const char *nothing_came(const struct turn_record *r, const struct explai
 		    "The client allocated, but never asked for a permission for the peer that "
 		    "answered (%s): that peer's candidate did not arrive through signaling.",
 		    addr_format(&stranger->addr, peer));
+	if (locked && !permitted)
+		return say(buf,
+		           "The credential is locked to its holder's calls, and the client asked "
+		           "for a peer (%s) that the other end has not signaled (relay_lock): the "
+		           "credential was used outside of a call, or is from before a restart.",
+		           addr_format_ip(&locked->addr, peer));
 	if (denied && !permitted)
 		return say(buf,
 		           "The client asked for a peer that is denied (%u Forbidden IP, %s): the "

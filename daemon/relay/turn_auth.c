@@ -74,18 +74,19 @@ static int keys(void *ctx, const struct turn_auth_query *q, struct turn_auth_ans
 {
 	const struct turn_auth *auth = ctx;
 	const struct store_keys *user;
-	const char *name;
+	struct username u;
 
-	if (q->username &&
-	    !credential_parse(q->username, q->username_len, &out->expires_at_s, &name)) {
+	if (q->username && !username_parse(q->username, q->username_len, &u)) {
 		if (store_snapshot_revoked(auth->users, q->username, q->username_len))
 			return -E_NOTFOUND;
-		if (!out->expires_at_s)
-			out->expires_at_s = 1; /* long ago; 0 would be never */
+		/* Long ago; 0 would be never. */
+		out->expires_at_s = u.expires_at_s ? u.expires_at_s : 1;
+		out->locked = u.locked;
+		out->lock = u.lock;
 		/* The quota is the person's, not the credential's: a new one gives no new quota. */
-		if (name < q->username + q->username_len) {
-			out->quota_user = name;
-			out->quota_user_len = (size_t)(q->username + q->username_len - name);
+		if (u.name_len) {
+			out->quota_user = u.name;
+			out->quota_user_len = u.name_len;
 		}
 		return time_limited_keys(auth, q, out);
 	}
@@ -109,10 +110,9 @@ static bool alive(void *ctx, const struct turn_auth_session *s)
 {
 	const struct turn_auth *auth = ctx;
 	const struct store_keys *user;
-	int64_t expires_at_s;
-	const char *name;
+	struct username u;
 
-	if (!credential_parse(s->username, s->username_len, &expires_at_s, &name))
+	if (!username_parse(s->username, s->username_len, &u))
 		return !store_snapshot_revoked(auth->users, s->username, s->username_len) &&
 		       !store_snapshot_secret_ended(auth->users, s->key_source);
 	user = store_snapshot_user(auth->users, s->realm, s->username, s->username_len);

@@ -89,10 +89,11 @@ static void on_usage(void *ctx, const struct turn_usage *u)
 	                                     .to_client_bytes = (int64_t)u->to_client_bytes};
 	const char *user = u->username;
 	size_t len = u->username_len;
-	int64_t expires_at_s;
+	struct username parsed;
 
-	if (!u->third_party && !credential_parse(u->username, len, &expires_at_s, &user)) {
-		len = (size_t)(u->username + u->username_len - user);
+	if (!u->third_party && !username_parse(user, len, &parsed)) {
+		user = parsed.name;
+		len = parsed.name_len;
 		if (len >= sizeof(guest) - 1 && !memcmp(user, guest, sizeof(guest) - 1))
 			len = 0;
 	}

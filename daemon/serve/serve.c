@@ -6,6 +6,7 @@
 #include "daemon/serve/serve_internal.h"
 
 #include "base/env_libevent.h"
+#include "base/username.h"
 #include "daemon/admin/ask.h"
 #include "daemon/cert/setup.h"
 #include "daemon/issue/refusals.h"
@@ -46,8 +47,10 @@ static bool is_newly_revoked(void *ctx, const char *name)
 static void tell_stale(void *ctx, const char *username)
 {
 	struct serve *s = ctx;
+	struct username u;
 
-	web_tell_stale(s->web, strchr(username, ':') + 1); /* the store takes EXPIRY:NAME only */
+	if (!username_parse(username, strlen(username), &u))
+		web_tell_stale(s->web, u.name);
 }
 
 /* Warns that a retired secret is still configured: only the configuration's owner can mend that. */

@@ -75,68 +75,34 @@ static void test_name_length(void **state)
 	assert_int_equal(credential_make("s", 1, "a", -1, &c), -E_INVAL);
 }
 
-static void test_parse(void **state)
+/* Only credential_make_locked() writes a mark, so that no name can be taken for one. */
+static void test_locked(void **state)
 {
-	static const struct {
-		const char *username;
-		int err;
-		int64_t expires;
-		const char *name;
-	} cases[] = {
-	    {"1795326215:alice", 0, 1795326215, "alice"},
-	    {"1795326215", 0, 1795326215, ""},
-	    {"1795326215:", 0, 1795326215, ""},
-	    {"1:a:b", 0, 1, "a:b"},
-	    {"9223372036854775807:x", 0, INT64_MAX, "x"},
-	    {"9223372036854775808:x", -E_PARSE, 0, NULL},
-	    {"99999999999999999999999999", -E_PARSE, 0, NULL},
-	    {"", -E_PARSE, 0, NULL},
-	    {":alice", -E_PARSE, 0, NULL},
-	    {"alice", -E_PARSE, 0, NULL},
-	    {"12ab", -E_PARSE, 0, NULL},
-	    {"-5:alice", -E_PARSE, 0, NULL},
-	    {" 5:alice", -E_PARSE, 0, NULL},
-	    {"alice:1795326215", -E_PARSE, 0, NULL},
-	};
+	struct credential c;
+	char name[CREDENTIAL_NAME_MAX + 1];
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		const char *name = NULL;
-		int64_t expires = -1;
-		int err =
-		    credential_parse(cases[i].username, strlen(cases[i].username), &expires, &name);
-
-		assert_int_equal(err, cases[i].err);
-		if (err) {
-			assert_int_equal(expires, -1);
-			continue;
-		}
-		assert_int_equal(expires, cases[i].expires);
-		assert_string_equal(name, cases[i].name);
-	}
-}
-
-/* Not NUL-terminated, as on the wire. */
-static void test_parse_stops_at_len(void **state)
-{
-	const char bytes[] = {'1', '2', ':', 'a', 'b', 'c'};
-	const char *name;
-	int64_t expires;
-
-	(void)state;
-	assert_int_equal(credential_parse(bytes, 2, &expires, &name), 0);
-	assert_int_equal(expires, 12);
-	assert_ptr_equal(name, bytes + 2);
-	assert_int_equal(credential_parse(bytes, 6, &expires, &name), 0);
-	assert_ptr_equal(name, bytes + 3);
+	assert_int_equal(credential_make_locked("north", 5, "alice", 0x2a, 1795326215, &c), 0);
+	assert_string_equal(c.username, "1795326215:lock=000000000000002a:alice");
+	assert_string_equal(c.password, "u7z7SmVUGFnBS0d495QlSJWxeZw=");
+	assert_int_equal(credential_make_locked("north", 5, "", UINT64_MAX, 1, &c), 0);
+	assert_string_equal(c.username, "1:lock=ffffffffffffffff:");
+	assert_int_equal(credential_make("north", 5, "lock=000000000000002a:alice", 1, &c),
+	                 -E_INVAL);
+	assert_int_equal(credential_make("north", 5, "lock=000000000000002a", 1, &c), 0);
+	memset(name, 'x', sizeof(name) - 1);
+	name[sizeof(name) - 1] = 0;
+	assert_int_equal(credential_make_locked("s", 1, name, 7, INT64_MAX, &c), 0);
+	assert_int_equal(strlen(c.username), USERNAME_EXTRA + CREDENTIAL_NAME_MAX);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_known_answers),      cmocka_unit_test(test_rfc2202),
-	    cmocka_unit_test(test_name_length),        cmocka_unit_test(test_parse),
-	    cmocka_unit_test(test_parse_stops_at_len),
+	    cmocka_unit_test(test_known_answers),
+	    cmocka_unit_test(test_rfc2202),
+	    cmocka_unit_test(test_name_length),
+	    cmocka_unit_test(test_locked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -334,6 +334,8 @@ static void what_a_revoked_user_was_issued_opens_no_more(void **state)
 	assert_false(revoked(f, "1795329816:bob")); /* past the horizon */
 	assert_false(revoked(f, "1795326300:bobby"));
 	assert_false(revoked(f, "1795326300:xbob"));
+	assert_true(revoked(f, "1795326300:lock=000000000000002a:bob")); /* locked to a call */
+	assert_false(revoked(f, "1795326300:lock=000000000000002a:bobby"));
 	assert_false(revoked(f, "1795326300"));
 }
 
@@ -346,10 +348,15 @@ static void what_a_revoked_user_is_issued_again_opens(void **state)
 	OK(store_reissue(f->store, "1795326400:bob", &f->why));
 	assert_false(revoked(f, "1795326400:bob"));
 	assert_true(revoked(f, "1795326300:bob"));
+	OK(store_reissue(f->store, "1795326400:lock=000000000000002a:bob", &f->why));
+	OK(store_reissue(f->store, "1795326400:lock=000000000000002a:bobby", &f->why));
+	assert_false(revoked(f, "1795326400:lock=000000000000002a:bob"));
+	assert_true(revoked(f, "1795326400:lock=000000000000002b:bob"));
 	/* until the user is revoked again */
 	OK(store_revoke_user(f->store, "bob", 3600, &disabled, &f->why));
 	assert_int_equal(disabled, 0);
 	assert_true(revoked(f, "1795326400:bob"));
+	assert_true(revoked(f, "1795326400:lock=000000000000002a:bob"));
 	/* One of those can be revoked by itself, too. */
 	OK(store_reissue(f->store, "1795326500:bob", &f->why));
 	OK(store_revoke_credential(f->store, "1795326500:bob", &f->why));

@@ -6,6 +6,7 @@
  */
 #include "base/error.h"
 #include "base/tests/test.h"
+#include "turn/lock.h"
 #include "turn/oauth.h"
 #include "turn/tcp.h"
 #include "turn/tests/world.h"
@@ -892,6 +893,38 @@ static void the_policy_changes(void **state)
 	peer_policy_free(stricter);
 }
 
+/* What its lock does not have, a locked credential does not connect to, and nobody from there to
+ * it; what the lock loses, ends. */
+static void locks_hold_for_connections(void **state)
+{
+	struct tcp *t = *state;
+	struct stream *s = &t->control;
+	struct addr peers[2], from;
+	struct handle *h, *other;
+	struct wire m;
+
+	t->w.alice_locked = true;
+	assert_int_equal(allocate(s, 6), 0);
+	assert_int_equal(addr_parse(&peers[0], PEER), 0);
+	assert_int_equal(addr_parse(&peers[1], "9.9.8.8:1"), 0);
+	assert_int_equal(connect_code(s, PEER), 403);
+	assert_int_equal(turn_get_stats(t->w.turn)->lock_refusals, 1);
+	assert_int_equal(turn_lock_set(t->w.turn, 0, peers, 2), 0);
+	connect_ok(s, PEER, &h);
+	connect_ok(s, "9.9.8.8:4000", &other);
+	other->joined = s;
+	assert_int_equal(permit(s, PEER), 0);
+	start_connect(s, &m, "9.9.9.9:4001");
+	tell(s, &m);
+	assert_int_equal(t->open, 1 + 3);
+	assert_int_equal(turn_lock_set(t->w.turn, 0, peers + 1, 1), 0);
+	assert_int_equal(reply_to(s, &m), 403);
+	assert_int_equal(t->open, 1 + 1);
+	assert_true(other->used);
+	assert_int_equal(addr_parse(&from, PEER), 0);
+	assert_int_equal(turn_tcp_accepted(find(t, true)->alloc, &from, NULL), -E_DENIED);
+}
+
 /* From one relayed address to another: legal for TCP on TCP ports alone. */
 static void hairpins(void **state)
 {
@@ -948,6 +981,7 @@ int main(void)
 	    ALLOCATED(a_peer_that_comes_is_told_and_waits_for_30_seconds),
 	    ALLOCATED(revoked_users_lose_their_connections),
 	    cmocka_unit_test(the_policy_changes),
+	    T(locks_hold_for_connections),
 	    T(hairpins),
 	};
 

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/tests/test.h"
 #include "base/tests/wrap.h"
+#include "turn/lock.h"
 #include "turn/mobility.h"
 #include "turn/net/sources.h"
 #include "turn/tests/world.h"
@@ -36,10 +37,11 @@ static int ask(struct host *h, struct wire *m)
 }
 
 /* The answers that a client may get while memory is short: success, silence, 508, or the result of
- * an earlier failure (no nonce yet, no allocation, no half, an empty ticket). */
+ * an earlier failure (no nonce yet, no allocation, no half, an empty ticket, a lock without peers).
+ */
 static void tolerate(int code)
 {
-	static const int legal[] = {-1, 0, 508, 500, 401, 438, 437, 443, 400};
+	static const int legal[] = {-1, 0, 508, 500, 401, 438, 437, 443, 400, 403};
 
 	for (size_t i = 0; i < sizeof(legal) / sizeof(*legal); i++)
 		if (code == legal[i])
@@ -93,6 +95,24 @@ static void drop_stream(void *ctx, const uint8_t *data, size_t len)
 }
 
 /* A session with everything that asks for memory. */
+/* All that the session talks to. Without memory, its lock has fewer. */
+static void set_lock(struct world *w)
+{
+	struct addr peers[2 + 7];
+	int r;
+
+	assert_int_equal(addr_parse(&peers[0], PEER4), 0);
+	assert_int_equal(addr_parse(&peers[1], PEER6), 0);
+	for (int i = 0; i < 7; i++) {
+		char text[ADDR_STRLEN];
+
+		snprintf(text, sizeof(text), "9.9.8.%d:7", i);
+		assert_int_equal(addr_parse(&peers[2 + i], text), 0);
+	}
+	r = turn_lock_set(w->turn, w->lock, peers, 2 + 7);
+	assert_true(r == 0 || r == -E_NOMEM);
+}
+
 static void session(struct world *w, struct host *a, struct host *b, struct host *peer)
 {
 	static const struct turn_link_ops ops = {.send = drop_stream};
@@ -104,11 +124,13 @@ static void session(struct world *w, struct host *a, struct host *b, struct host
 	size_t n = 0;
 
 	a->nonce[0] = b->nonce[0] = 0;
+	w->alice_locked = true;
 	allocate(a, true, true, false);
 	allocate(a, true, true, false);
 	v = wire_get(a->in.buf, a->in.len, ATTR_MOBILITY_TICKET, &n);
 	if (v)
 		memcpy(ticket, v, n);
+	set_lock(w);
 	to_peer(a, W_CREATE_PERMISSION, PEER4, 0);
 	for (uint16_t i = 0; i < 6; i++)
 		to_peer(a, W_CHANNEL_BIND, i % 2 ? PEER4 : PEER6, (uint16_t)(0x4000 + i % 2));
@@ -148,6 +170,7 @@ static void session(struct world *w, struct host *a, struct host *b, struct host
 	world_run(w, 31 * 1000);
 	refresh(a, 0, NULL, 0);
 	refresh(b, 0, NULL, 0);
+	turn_lock_set(w->turn, w->lock, NULL, 0);
 	world_run(w, 3700 * 1000);
 	assert_int_equal(turn_allocations(w->turn), 0);
 }

@@ -5,6 +5,7 @@
  */
 #include "base/error.h"
 #include "base/tests/test.h"
+#include "turn/lock.h"
 #include "turn/mobility.h"
 #include "turn/tests/world.h"
 
@@ -594,6 +595,42 @@ static void moves_between_workers(void **state)
 	scene_free(s);
 }
 
+/* The lock goes along, to what the other worker knows of it. */
+static void locks_hold_between_workers(void **state)
+{
+	struct scene *s = scene_new(true);
+	struct addr peer;
+
+	(void)state;
+	s->w.alice_locked = true;
+	s->w.lock = 42;
+	world_start_second(&s->w);
+	turn_set_mobility(s->w.turn, &mobility_ops, s);
+	turn_set_mobility(s->w.second, &mobility_ops, s);
+	s->b.server = SECOND4;
+	assert_int_equal(host_login(&s->b), 401);
+	assert_int_equal(addr_parse(&peer, PEER), 0);
+	assert_int_equal(turn_lock_set(s->w.turn, 42, &peer, 1), 0);
+	assert_int_equal(turn_lock_set(s->w.second, 42, &peer, 1), 0);
+	assert_int_equal(allocate(s, &s->a, NULL, 0), 0);
+	assert_true(take_ticket(s, &s->a.in));
+	assert_int_equal(host_bind(&s->a, 0x4000, PEER), 0);
+	assert_int_equal(move_far(s, &s->b, &s->ticket, s->w.turn, s->w.second), 0);
+	assert_true(sends(s, &s->b));
+	/* here the peer has gone meanwhile */
+	assert_int_equal(turn_lock_set(s->w.turn, 42, NULL, 0), 0);
+	assert_int_equal(move_far(s, &s->a, &s->ticket, s->w.second, s->w.turn), 0);
+	assert_false(sends(s, &s->a));
+	assert_int_equal(host_permit(&s->a, PEER),
+	                 438); /* a nonce of the allocation's first life */
+	assert_int_equal(host_permit(&s->a, PEER), 403);
+	assert_int_equal(turn_lock_set(s->w.turn, 42, &peer, 1), 0);
+	assert_int_equal(host_permit(&s->a, PEER), 0);
+	assert_true(sends(s, &s->a));
+	assert_int_equal(host_refresh(&s->a, 0), 0);
+	scene_free(s);
+}
+
 static void refusals_between_workers(void **state)
 {
 	struct scene *s = two_workers();
@@ -774,6 +811,7 @@ int main(void)
 	    BOUND(a_connection_that_breaks_before_its_first_data_undoes_the_move),
 	    T(an_old_connection_that_breaks_completes_the_move),
 	    cmocka_unit_test(moves_between_workers),
+	    cmocka_unit_test(locks_hold_between_workers),
 	    cmocka_unit_test(refusals_between_workers),
 	    cmocka_unit_test(nobody_waits),
 	    cmocka_unit_test(a_stream_waits_for_another_worker),

@@ -43,6 +43,8 @@ static int keys(void *ctx, const struct turn_auth_query *q, struct turn_auth_ans
 		return -E_LATER;
 	}
 	out->expires_at_s = w->expires_at_s;
+	out->locked = w->alice_locked && is_user(q, "alice");
+	out->lock = w->lock;
 	alice = is_user(q, "alice") && !w->alice_gone;
 	bob = is_user(q, "bob");
 	if (!alice && !bob)
@@ -67,7 +69,12 @@ static bool alive(void *ctx, const struct turn_auth_session *session)
 	       !(w->ended_source && session->key_source == w->ended_source);
 }
 
-static const struct turn_auth_ops auth = {.keys = keys, .alive = alive};
+static bool lock_waits(void *ctx)
+{
+	return ((struct world *)ctx)->lock_waits;
+}
+
+static const struct turn_auth_ops auth = {.keys = keys, .alive = alive, .lock_waits = lock_waits};
 
 void world_init(struct world *w)
 {

@@ -48,6 +48,8 @@ struct world {
 	uint32_t tid;
 	/* the user store behind turn_auth_ops */
 	bool alice_gone, answers_later, two_realms;
+	bool alice_locked, lock_waits; /* her credential is locked, by lock; news are under way */
+	uint64_t lock;
 	uint64_t ticket;
 	int64_t expires_at_s;
 	int64_t alice_source, ended_source; /* what her key is made from; what is over (0: none) */
