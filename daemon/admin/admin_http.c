@@ -222,7 +222,20 @@ static bool fits(const char *text, size_t max)
 	return text && strlen(text) <= max;
 }
 
-/* 202 with a ticket for the claim. */
+bool admin_http_refuses_open(const struct admin_http *h, const struct http_request *q,
+                             struct http_response *r)
+{
+	if (!is_in_the_open(h, q))
+		return false;
+	http_api_error(r, 403, "https-needed",
+	               "The server accepts no password over plain HTTP: open this page "
+	               "over https, on the same port, or, on the server's own machine, in "
+	               "a browser that has opened a link (turnpike link). A proxy with "
+	               "https must be in trusted_proxy and send X-Forwarded-Proto.");
+	return true;
+}
+
+/* 202 with an attempt's secret for the claim. */
 static void begin(struct admin_http *h, const struct http_request *q, struct http_response *r,
                   const struct signin_try *what)
 {
@@ -231,14 +244,8 @@ static void begin(struct admin_http *h, const struct http_request *q, struct htt
 	struct why why = {"This needs a name and a password."};
 	int err = -E_INVAL;
 
-	if (is_in_the_open(h, q)) {
-		http_api_error(r, 403, "https-needed",
-		               "The server accepts no password over plain HTTP: open this page "
-		               "over https, on the same port, or, on the server's own machine, in "
-		               "a browser that has opened a link (turnpike link). A proxy with "
-		               "https must be in trusted_proxy and send X-Forwarded-Proto.");
+	if (admin_http_refuses_open(h, q, r))
 		return;
-	}
 	if (fits(what->name, NAME_MAX_LEN) && fits(what->password, PASSWORD_MAX_LEN))
 		err = what->new_password ? account_password_check(what->new_password, &why) : 0;
 	if (!err)

@@ -23,6 +23,10 @@ struct admin_http {
 	struct signin *signin;
 };
 
+/* True when others could read a password on the way of this request; then it has answered. */
+bool admin_http_refuses_open(const struct admin_http *h, const struct http_request *q,
+                             struct http_response *r);
+
 /* Fills r, which is zeroed. */
 void admin_http_answer(struct admin_http *h, const struct http_request *q, struct http_response *r);
 

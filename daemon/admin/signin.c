@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Tickets and logins.
+ * Attempts and logins.
  */
 #include "daemon/admin/signin.h"
 
@@ -21,26 +21,28 @@
 #include <utlist.h>
 
 #define LOGINS     64
-#define TICKETS    64 /* more than can be waiting for the helper */
-#define TICKET_S   60
+#define ATTEMPTS   64 /* more than can be waiting for the helper */
+#define ATTEMPT_S  60
 #define KNOWN      64
 #define SECRET_LEN 32
 
-struct ticket {
+struct attempt {
 	char secret[SIGNIN_SECRET_STRLEN];
 	char name[NAME_MAX_LEN + 1];
 	struct addr from;
 	int64_t begun_s, password_at_s;
 	bool done;
 	int result;
-	struct ticket *prev, *next;
+	signin_done_fn *tell; /* NULL: it is claimed */
+	void *ctx;
+	struct attempt *prev, *next;
 };
 
 /* A password that is being looked at. */
 struct check {
 	struct helper_job job;
 	struct signin *in;
-	struct ticket *ticket;
+	struct attempt *attempt;
 	char name[NAME_MAX_LEN + 1];
 	int64_t password_at_s;
 	char *password, *new_password;
@@ -66,8 +68,8 @@ struct signin {
 	struct known known[KNOWN];
 	size_t known_n;
 	struct login logins[LOGINS];
-	struct ticket *tickets;
-	unsigned ticket_n;
+	struct attempt *attempts;
+	unsigned attempt_n;
 	uint64_t refused;
 };
 
@@ -90,11 +92,44 @@ static bool same_secret(const char *known, const char *given)
 	       !CRYPTO_memcmp(known, given, SIGNIN_SECRET_STRLEN - 1);
 }
 
-static void ticket_free(struct signin *in, struct ticket *t)
+static void attempt_free(struct signin *in, struct attempt *t)
 {
-	DL_DELETE(in->tickets, t);
-	in->ticket_n--;
+	DL_DELETE(in->attempts, t);
+	in->attempt_n--;
 	free(t);
+}
+
+static bool same_prefix(const struct addr *a, const struct addr *b, size_t bytes4, size_t bytes6)
+{
+	size_t a_len, b_len;
+	const uint8_t *x = addr_ip(a, &a_len), *y = addr_ip(b, &b_len);
+
+	return a_len == b_len && !memcmp(x, y, a_len == 4 ? bytes4 : bytes6);
+}
+
+/* As issue_rate.c counts them. */
+static bool same_source(const struct addr *a, const struct addr *b)
+{
+	return same_prefix(a, b, 3, 8);
+}
+
+static bool is_known(const struct signin *in, const char *name, const struct addr *from)
+{
+	for (size_t i = 0; i < KNOWN && i < in->known_n; i++)
+		if (!strcmp(in->known[i].name, name) && same_source(&in->known[i].from, from))
+			return true;
+	return false;
+}
+
+static void make_known(struct signin *in, const struct attempt *t)
+{
+	struct known *k = &in->known[in->known_n % KNOWN];
+
+	if (is_known(in, t->name, &t->from))
+		return;
+	memcpy(k->name, t->name, sizeof(k->name));
+	k->from = t->from;
+	in->known_n++;
 }
 
 static int verify(struct check *c, struct store *store, const char *password, struct why *why)
@@ -121,17 +156,29 @@ static int check(struct helper_job *j, struct store *store, struct why *why)
 	return r ? r : verify(c, store, c->new_password, why);
 }
 
+/* Ends an attempt that somebody waits for. */
+static void tell(struct signin *in, struct attempt *t)
+{
+	in->refused += t->result == -E_DENIED;
+	if (!t->result)
+		make_known(in, t);
+	t->tell(t->ctx, t->done ? t->result : -E_CLOSED, t->password_at_s);
+	attempt_free(in, t);
+}
+
 static void on_checked(struct helper_job *j, int r, const struct why *why)
 {
 	const struct check *c = (struct check *)j;
 
 	(void)why;
 	if (r == -E_DENIED)
-		refusals_log(c->in->refusals, &c->ticket->from, "account", "password", c->name,
+		refusals_log(c->in->refusals, &c->attempt->from, "account", "password", c->name,
 		             strlen(c->name));
-	c->ticket->result = r;
-	c->ticket->password_at_s = c->password_at_s;
-	c->ticket->done = true;
+	c->attempt->result = r;
+	c->attempt->password_at_s = c->password_at_s;
+	c->attempt->done = true;
+	if (c->attempt->tell)
+		tell(c->in, c->attempt);
 }
 
 static void forget(char *password)
@@ -150,7 +197,7 @@ static void check_free(struct helper_job *j)
 	free(c);
 }
 
-static int begin_check(struct signin *in, struct ticket *t, const struct signin_try *what)
+static int begin_check(struct signin *in, struct attempt *t, const struct signin_try *what)
 {
 	struct check *c = calloc(1, sizeof(*c));
 	int r = -E_NOMEM;
@@ -159,7 +206,7 @@ static int begin_check(struct signin *in, struct ticket *t, const struct signin_
 		return -E_NOMEM;
 	c->job = (struct helper_job){.work = check, .done = on_checked, .release = check_free};
 	c->in = in;
-	c->ticket = t;
+	c->attempt = t;
 	memcpy(c->name, t->name, sizeof(c->name));
 	c->password = strdup(what->password);
 	c->new_password = what->new_password ? strdup(what->new_password) : NULL;
@@ -188,29 +235,15 @@ int signin_start(struct helper *helper, struct refusals *refusals, struct signin
 	return 0;
 }
 
-/* Deletes unclaimed tickets. Past max, the oldest makes room: unclaimed tickets must not keep
+/* Deletes unclaimed attempts. Past max, the oldest makes room: unclaimed attempts must not keep
  * others out. */
 static void forget_old(struct signin *in, unsigned max)
 {
-	struct ticket *t, *next;
+	struct attempt *t, *next;
 
-	DL_FOREACH_SAFE(in->tickets, t, next)
-	if (t->done && (now_s() - t->begun_s > TICKET_S || in->ticket_n > max))
-		ticket_free(in, t);
-}
-
-static bool same_prefix(const struct addr *a, const struct addr *b, size_t bytes4, size_t bytes6)
-{
-	size_t a_len, b_len;
-	const uint8_t *x = addr_ip(a, &a_len), *y = addr_ip(b, &b_len);
-
-	return a_len == b_len && !memcmp(x, y, a_len == 4 ? bytes4 : bytes6);
-}
-
-/* As issue_rate.c counts them. */
-static bool same_source(const struct addr *a, const struct addr *b)
-{
-	return same_prefix(a, b, 3, 8);
+	DL_FOREACH_SAFE(in->attempts, t, next)
+	if (t->done && (now_s() - t->begun_s > ATTEMPT_S || in->attempt_n > max))
+		attempt_free(in, t);
 }
 
 /* How many passwords from one prefix may wait to be checked. Rates are counted by the /64, but one
@@ -226,11 +259,11 @@ static const struct {
 static bool has_share(const struct signin *in, const struct addr *from)
 {
 	unsigned n[sizeof(shares) / sizeof(*shares)] = {0};
-	const struct ticket *t;
+	const struct attempt *t;
 
-	DL_FOREACH (in->tickets, t) {
+	DL_FOREACH (in->attempts, t) {
 		/* A try whose answer was lost for lack of memory must not count for ever. */
-		if (t->done || now_s() - t->begun_s > TICKET_S)
+		if (t->done || now_s() - t->begun_s > ATTEMPT_S)
 			continue;
 		for (size_t i = 0; i < sizeof(n) / sizeof(*n); i++) {
 			n[i] += same_prefix(&t->from, from, shares[i].bytes4, shares[i].bytes6);
@@ -239,25 +272,6 @@ static bool has_share(const struct signin *in, const struct addr *from)
 		}
 	}
 	return true;
-}
-
-static bool is_known(const struct signin *in, const char *name, const struct addr *from)
-{
-	for (size_t i = 0; i < KNOWN && i < in->known_n; i++)
-		if (!strcmp(in->known[i].name, name) && same_source(&in->known[i].from, from))
-			return true;
-	return false;
-}
-
-static void make_known(struct signin *in, const struct ticket *t)
-{
-	struct known *k = &in->known[in->known_n % KNOWN];
-
-	if (is_known(in, t->name, &t->from))
-		return;
-	memcpy(k->name, t->name, sizeof(k->name));
-	k->from = t->from;
-	in->known_n++;
 }
 
 /* Guessing one account's password from many addresses is slow, too. */
@@ -270,14 +284,14 @@ static int64_t number_of(const char *name)
 	return (int64_t)(h >> 1 | 1);
 }
 
-int signin_begin(struct signin *in, const struct addr *from, const struct signin_try *what,
-                 char ticket[SIGNIN_SECRET_STRLEN], unsigned *retry_s)
+static int try(struct signin *in, const struct addr *from, const struct signin_try *what,
+               struct attempt **out, unsigned *retry_s)
 {
 	uint64_t now_ms = (uint64_t)now_s() * 1000;
-	struct ticket *t;
+	struct attempt *t;
 	int r;
 
-	forget_old(in, TICKETS - 1);
+	forget_old(in, ATTEMPTS - 1);
 	*retry_s = issue_rate_take(in->rate, 0, from, now_ms);
 	if (!*retry_s && !has_share(in, from))
 		*retry_s = 1; /* and no try of the name is counted */
@@ -288,7 +302,7 @@ int signin_begin(struct signin *in, const struct addr *from, const struct signin
 		return -E_LIMIT;
 	}
 	*retry_s = 1;
-	if (in->ticket_n == TICKETS)
+	if (in->attempt_n == ATTEMPTS)
 		return -E_LIMIT;
 	t = calloc(1, sizeof(*t));
 	if (!t)
@@ -302,11 +316,35 @@ int signin_begin(struct signin *in, const struct addr *from, const struct signin
 		free(t);
 		return r;
 	}
-	memcpy(ticket, t->secret, sizeof(t->secret));
-	DL_APPEND(in->tickets, t);
-	in->ticket_n++;
+	DL_APPEND(in->attempts, t);
+	in->attempt_n++;
 	*retry_s = 0;
+	*out = t;
 	return 0;
+}
+
+int signin_begin(struct signin *in, const struct addr *from, const struct signin_try *what,
+                 char attempt[SIGNIN_SECRET_STRLEN], unsigned *retry_s)
+{
+	struct attempt *t;
+	int r = try(in, from, what, &t, retry_s);
+
+	if (!r)
+		memcpy(attempt, t->secret, sizeof(t->secret));
+	return r;
+}
+
+int signin_ask(struct signin *in, const struct addr *from, const struct signin_try *what,
+               signin_done_fn *done, void *ctx, unsigned *retry_s)
+{
+	struct attempt *t;
+	int r = try(in, from, what, &t, retry_s);
+
+	if (!r) {
+		t->tell = done;
+		t->ctx = ctx;
+	}
+	return r;
 }
 
 /* A free place, or that of the login used longest ago. */
@@ -323,18 +361,18 @@ static struct login *place(struct signin *in)
 	return oldest;
 }
 
-int signin_claim(struct signin *in, struct store *store, const char *ticket,
+int signin_claim(struct signin *in, struct store *store, const char *attempt,
                  char login[SIGNIN_SECRET_STRLEN])
 {
 	int64_t password_at_s = 0;
 	enum store_role role;
 	struct login *s;
-	struct ticket *t;
+	struct attempt *t;
 	int r;
 
-	forget_old(in, TICKETS);
-	DL_FOREACH (in->tickets, t)
-		if (same_secret(t->secret, ticket))
+	forget_old(in, ATTEMPTS);
+	DL_FOREACH (in->attempts, t)
+		if (same_secret(t->secret, attempt))
 			break;
 	if (!t)
 		return -E_DENIED;
@@ -358,7 +396,7 @@ int signin_claim(struct signin *in, struct store *store, const char *ticket,
 	in->refused += r == -E_DENIED;
 	if (!r)
 		log_info(NULL, "login", LOG_STR("account", t->name), LOG_ADDR("from", &t->from));
-	ticket_free(in, t);
+	attempt_free(in, t);
 	return r;
 }
 
@@ -416,8 +454,12 @@ void signin_stop(struct signin *in)
 {
 	if (!in)
 		return;
-	while (in->tickets)
-		ticket_free(in, in->tickets);
+	while (in->attempts) {
+		if (in->attempts->tell)
+			tell(in, in->attempts);
+		else
+			attempt_free(in, in->attempts);
+	}
 	issue_rate_free(in->rate);
 	OPENSSL_cleanse(in->logins, sizeof(in->logins));
 	free(in);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Logins to the status page. A password takes its 100 ms and 64 MiB
- * on a thread of its own (helper.h), so signing in has two steps: begin() hands out a
- * ticket, claim() turns it into a login once the password was found right.
+ * on a thread of its own (helper.h), so signing in has two steps: begin() hands out the secret
+ * of an attempt ("ticket" in JSON, a historical name), claim() turns it into a login once the
+ * password was found right.
  * Logins are kept in memory: a restart ends them.
  */
 #ifndef DAEMON_SIGNIN_H
@@ -40,14 +41,25 @@ struct signin_try {
 	const char *new_password; /* becomes the account's password; NULL: no change */
 };
 
-/* Copies what is tried. 0 and a ticket; -E_LIMIT and the seconds until the next try. */
+/* Copies what is tried. 0 and the secret of an attempt; -E_LIMIT and the seconds until the next
+ * try. */
 int signin_begin(struct signin *in, const struct addr *from, const struct signin_try *what,
-                 char ticket[SIGNIN_SECRET_STRLEN], unsigned *retry_s);
+                 char attempt[SIGNIN_SECRET_STRLEN], unsigned *retry_s);
 
 /* 0 and a login's secret, once; -E_LATER; -E_DENIED: wrong name or password, or no such
- * ticket; any other code: the store's. */
-int signin_claim(struct signin *in, struct store *store, const char *ticket,
+ * attempt; any other code: the store's. */
+int signin_claim(struct signin *in, struct store *store, const char *attempt,
                  char login[SIGNIN_SECRET_STRLEN]);
+
+/* 0 and the time of the account's password; -E_DENIED: wrong name or password; -E_CLOSED: the
+ * server stops; any other code: the store's. */
+typedef void signin_done_fn(void *ctx, int err, int64_t password_at_s);
+
+/* For a caller that wants no login: looks at the name and the password as begin() does, counts the
+ * try as that does, and calls done once, later, also if it is not wanted any more. Codes of
+ * signin_begin(). */
+int signin_ask(struct signin *in, const struct addr *from, const struct signin_try *what,
+               signin_done_fn *done, void *ctx, unsigned *retry_s);
 
 /* The login's account. s: the control thread's handle. -E_DENIED: no such login, or its
  * account was deleted or has a new password. Any other code: the store's; the login stands. */

@@ -8,26 +8,32 @@
 #include "store/store.h"
 
 #include <stdio.h>
+#include <string.h>
 
-/* Without a server: with the keys of the store. */
-static int make_here(struct admin_task *t, const struct ticket_ask *ask, struct ticket_made *made,
-                     struct why *why)
+/* The server's keys, or, where none runs, those of its store and configuration. */
+struct keys {
+	struct tickets *v, *own; /* own: NULL, or to be freed */
+	struct wall wall;
+};
+
+static int keys_open(const struct admin_task *t, struct keys *keys, struct why *why)
 {
-	struct store_snapshot *snap = NULL;
-	struct tickets *tickets;
-	struct wall wall = {0};
-	int r = store_snapshot_load(t->store, &snap, why);
+	struct store_snapshot *snap;
+	int r;
 
+	*keys = (struct keys){.v = t->admin->tickets};
+	if (keys->v)
+		return 0;
+	r = store_snapshot_load(t->store, &snap, why);
 	if (r)
 		return r;
-	wall_set_floor(&wall, store_now_s(t->store));
-	tickets = tickets_new(&t->admin->live->conf, &wall, t->store);
-	r = tickets ? tickets_set_keys(tickets, snap, why)
-	            : why_set(why, -E_NOMEM, "out of memory");
-	if (!r)
-		r = ticket_make(tickets, ask, made, why);
-	tickets_free(tickets);
+	wall_set_floor(&keys->wall, store_now_s(t->store));
+	keys->v = keys->own = tickets_new(&t->admin->live->conf, &keys->wall, t->store);
+	r = keys->own ? tickets_set_keys(keys->own, snap, why)
+	              : why_set(why, -E_NOMEM, "out of memory");
 	store_snapshot_unref(snap);
+	if (r)
+		tickets_free(keys->own);
 	return r;
 }
 
@@ -39,6 +45,7 @@ static int make(struct admin_task *t, struct why *why)
 	                         .ttl_s = task_number(t, "ttl", 0)};
 	const char *may = task_text(t, "may");
 	struct ticket_made made;
+	struct keys keys;
 	char object[200];
 	int r = 0;
 
@@ -46,9 +53,10 @@ static int make(struct admin_task *t, struct why *why)
 		return why_set(why, -E_PARSE, "ticket: ttl is 1 or more seconds");
 	if (may)
 		r = ticket_may_parse(may, &ask.may, why);
-	if (!r)
-		r = t->admin->tickets ? ticket_make(t->admin->tickets, &ask, &made, why)
-		                      : make_here(t, &ask, &made, why);
+	if (r || (r = keys_open(t, &keys, why)))
+		return r;
+	r = ticket_make(keys.v, &ask, &made, why);
+	tickets_free(keys.own);
 	if (r)
 		return r;
 	snprintf(object, sizeof(object), "%s%s%s", ask.name, ask.room ? " in room " : "",
@@ -57,6 +65,29 @@ static int make(struct admin_task *t, struct why *why)
 	return task_done(t,
 	                 json_pack("{ss ss so}", "ticket", made.text, "name", ask.name,
 	                           "expires_at", json_time(made.expires_at_s)),
+	                 why);
+}
+
+static int check(struct admin_task *t, struct why *why)
+{
+	struct hub_identity who;
+	char may[TICKET_MAY_STRLEN];
+	const char *reason = "";
+	struct keys keys;
+	int r = keys_open(t, &keys, why);
+
+	if (r)
+		return r;
+	r = ticket_identify(keys.v, task_text(t, "ticket"), &who, &reason);
+	tickets_free(keys.own);
+	if (r)
+		return why_set(why, r, "%s", reason);
+	return task_done(t,
+	                 json_pack("{so so ss? ss so}", "sub", json_shown(who.sub, strlen(who.sub)),
+	                           "name", json_shown(who.name, strlen(who.name)), "room",
+	                           who.any_room ? NULL : who.room, "may",
+	                           ticket_may_text(who.may, may), "expires_at",
+	                           json_time(who.exp_s)),
 	                 why);
 }
 
@@ -80,5 +111,18 @@ const struct verb tickets_verbs[] = {
      .text = {.say = "a ticket for {name}, until {expires_at}:",
               .print = "{ticket}",
               .example = "{\"name\":\"alice\",\"room\":\"stage\",\"ttl\":600}"}},
+    {VERB("ticket-check", VERB_READS_ADMIN, 0, check,
+          "Say what a ticket proves here, or why it is refused: for tickets that another program "
+          "made"),
+     .args = {ARG("ticket", VERB_SECRET, ARG_REQUIRED, "The ticket")},
+     .answer = MEMBERS(MEMBER("sub", VERB_TEXT, "The user's own identifier"),
+                       MEMBER("name", VERB_TEXT, "The name that others see"),
+                       MEMBER_OR_NULL("room", VERB_TEXT, "The only room; null: any"),
+                       MEMBER("may", VERB_TEXT, "What the user may do, with commas between"),
+                       MEMBER("expires_at", VERB_TIME, "When it expires")),
+     .text =
+         {.print =
+              "name {name}\nsub {sub}\nroom {?room:{room}|any}\nmay {?may:{may}|nothing}\nexpires "
+              "{expires_at}"}},
     {0},
 };

@@ -92,6 +92,6 @@ const struct verb tokens_verbs[] = {
               .none = "no tokens"}},
     {VERB("token del", VERB_ACTS, 0, del, "Delete an API token"),
      .args = {ARG_AS("id", VERB_INTEGER, ARG_REQUIRED | ARG_WORD, "ID", "The token's number")},
-     .answer = MEMBERS(MEMBER_ID), .text = {.say = "token {id} deleted", .example = "{\"id\":4}"}},
+     .answer = MEMBERS(MEMBER_ID), .text = {.say = "token {id} deleted", .example = "{\"id\":5}"}},
     {0},
 };

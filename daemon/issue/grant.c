@@ -229,6 +229,30 @@ int grant_for_caller(void *ctx, const struct caller *caller, const char *name, i
 	return r;
 }
 
+int grant_ticket(struct grant *g, const struct tickets *t, const struct caller *caller,
+                 const struct ticket_ask *ask, struct ticket_made *out, unsigned *retry_after_s,
+                 struct why *why)
+{
+	struct store_snapshot_token token;
+	int r = get_token(g, caller, STORE_SCOPE_TICKET, &token);
+
+	*retry_after_s = 0;
+	if (r) {
+		g->denied++;
+		return r;
+	}
+	if (g->rate)
+		*retry_after_s =
+		    issue_rate_take(g->rate, token.id, &caller->client, clock_mono_ms());
+	if (*retry_after_s) {
+		g->limited++;
+		return -E_LIMIT;
+	}
+	r = ticket_make(t, ask, out, why);
+	g->tickets += !r;
+	return r;
+}
+
 int grant_enter(struct grant *g, const char *token, char secret[CALLER_GUEST_STRLEN])
 {
 	return g->conf->guests == GUESTS_NO

@@ -8,6 +8,7 @@
 #include "daemon/conf/conf.h"
 #include "daemon/issue/guest_link.h"
 #include "daemon/issue/ice.h"
+#include "daemon/issue/ticket.h"
 #include "signal/caller.h"
 #include "store/snapshot.h"
 #include "store/store.h"
@@ -29,6 +30,7 @@ struct grant {
 	void *reissue_ctx;
 	const struct wall *wall;                   /* borrowed; may be NULL */
 	uint64_t issued, denied, limited, revoked; /* since the start */
+	uint64_t tickets;                          /* made, since the start */
 };
 
 /* True when the caller has proven that it is on this machine: its browser has used a link. */
@@ -46,6 +48,12 @@ int grant_actor(const struct grant *g, const struct caller *caller, unsigned sco
 /* web_ops.grant, with a struct grant as ctx. */
 int grant_for_caller(void *ctx, const struct caller *caller, const char *name, int64_t ttl_s,
                      struct ice_grant *out);
+
+/* Makes a ticket for a caller whose API token has the scope ticket. -E_DENIED, -E_SCOPE, -E_LIMIT
+ * (*retry_after_s says when), and the codes of ticket_make(). */
+int grant_ticket(struct grant *g, const struct tickets *t, const struct caller *caller,
+                 const struct ticket_ask *ask, struct ticket_made *out, unsigned *retry_after_s,
+                 struct why *why);
 
 /* web_ops.enter. */
 int grant_enter(struct grant *g, const char *token, char secret[CALLER_GUEST_STRLEN]);

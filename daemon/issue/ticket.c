@@ -163,6 +163,18 @@ int ticket_may_parse(const char *text, unsigned *may, struct why *why)
 	return 0;
 }
 
+const char *ticket_may_text(unsigned may, char buf[TICKET_MAY_STRLEN])
+{
+	size_t at = 0;
+
+	*buf = 0;
+	for (size_t i = 0; i < MAY_N; i++)
+		if (may & 1u << i)
+			at += (size_t)snprintf(buf + at, TICKET_MAY_STRLEN - at, "%s%s",
+			                       at ? "," : "", may_words[i]);
+	return buf;
+}
+
 /* ---- the form ---- */
 
 static bool refuse(struct look *l, const char *why)

@@ -57,6 +57,8 @@ struct ticket_made {
 
 /* "call,chat" to bits. -E_INVAL. */
 int ticket_may_parse(const char *text, unsigned *may, struct why *why);
+#define TICKET_MAY_STRLEN 24
+const char *ticket_may_text(unsigned may, char buf[TICKET_MAY_STRLEN]); /* and back */
 
 /* Signs with the newest key that can. -E_INVAL: a member of ask is not allowed; -E_NOTFOUND: there
  * is no such key; -E_NOMEM. */

@@ -6,6 +6,7 @@
 #include "daemon/serve/serve_internal.h"
 
 #include "base/log.h"
+#include "daemon/admin/ticket_login.h"
 #include "daemon/cert/setup.h"
 #include "daemon/observe/metrics.h"
 #include "store/revoke.h"
@@ -26,6 +27,19 @@ static int on_grant(void *ctx, const struct caller *caller, const char *name, in
 static int on_identify(void *ctx, const char *ticket, struct hub_identity *out, const char **why)
 {
 	return ticket_identify(((struct serve *)ctx)->tickets, ticket, out, why);
+}
+
+static int on_ticket(void *ctx, const struct caller *caller, const struct ticket_ask *ask,
+                     struct ticket_made *out, unsigned *retry_after_s, struct why *why)
+{
+	struct serve *s = ctx;
+
+	return grant_ticket(&s->grant, s->tickets, caller, ask, out, retry_after_s, why);
+}
+
+static void on_ticket_login(void *ctx, const struct http_request *q, struct http_response *r)
+{
+	ticket_login_answer(&((struct serve *)ctx)->admin_http, q, r);
 }
 
 static enum caller_cors on_cors(void *ctx, const char *origin)
@@ -294,6 +308,8 @@ void serve_fill_admin(struct serve *s)
 int serve_start_web(struct serve *s, struct why *why)
 {
 	static const struct web_ops ops = {.grant = on_grant,
+	                                   .ticket = on_ticket,
+	                                   .ticket_login = on_ticket_login,
 	                                   .revoke = on_revoke,
 	                                   .cors = on_cors,
 	                                   .owns = on_owns,

@@ -73,21 +73,21 @@ static int teardown(void **state)
 }
 
 static int begin(struct fixture *f, const char *ip, const char *name, const char *password,
-                 char ticket[SIGNIN_SECRET_STRLEN])
+                 char attempt[SIGNIN_SECRET_STRLEN])
 {
 	struct addr from;
 	unsigned retry_s;
 
 	assert_int_equal(addr_parse_ip(&from, ip, 4000), 0);
 	return signin_begin(f->in, &from, &(struct signin_try){.name = name, .password = password},
-	                    ticket, &retry_s);
+	                    attempt, &retry_s);
 }
 
-static int claim(struct fixture *f, const char *ticket, char login[SIGNIN_SECRET_STRLEN])
+static int claim(struct fixture *f, const char *attempt, char login[SIGNIN_SECRET_STRLEN])
 {
 	int r;
 
-	while ((r = signin_claim(f->in, f->store, ticket, login)) == -E_LATER) {
+	while ((r = signin_claim(f->in, f->store, attempt, login)) == -E_LATER) {
 		event_base_loop(f->base, EVLOOP_NONBLOCK);
 		usleep(2000);
 	}
@@ -96,52 +96,52 @@ static int claim(struct fixture *f, const char *ticket, char login[SIGNIN_SECRET
 
 static int sign_in(struct fixture *f, const char *ip, char login[SIGNIN_SECRET_STRLEN])
 {
-	char ticket[SIGNIN_SECRET_STRLEN];
-	int r = begin(f, ip, "ann", PASSWORD, ticket);
+	char attempt[SIGNIN_SECRET_STRLEN];
+	int r = begin(f, ip, "ann", PASSWORD, attempt);
 
-	return r ? r : claim(f, ticket, login);
+	return r ? r : claim(f, attempt, login);
 }
 
 /* The thread takes them in turn: once the last is known, all are. */
 static void settle(struct fixture *f)
 {
-	char ticket[SIGNIN_SECRET_STRLEN], login[SIGNIN_SECRET_STRLEN], ip[32], name[32];
+	char attempt[SIGNIN_SECRET_STRLEN], login[SIGNIN_SECRET_STRLEN], ip[32], name[32];
 	int r;
 
 	do {
 		event_base_loop(f->base, EVLOOP_NONBLOCK);
 		usleep(2000);
-		assert_true(f->settled < 5000); /* the tickets' own end is not waited for */
+		assert_true(f->settled < 5000); /* the attempts' own end is not waited for */
 		snprintf(ip, sizeof(ip), "192.%u.%u.1", f->settled >> 8, f->settled & 255);
 		snprintf(name, sizeof(name), "nobody%u", f->settled++);
-		r = begin(f, ip, name, guessed, ticket);
+		r = begin(f, ip, name, guessed, attempt);
 	} while (r == -E_LIMIT); /* the queue is full */
 	assert_int_equal(r, 0);
-	assert_int_equal(claim(f, ticket, login), -E_DENIED);
+	assert_int_equal(claim(f, attempt, login), -E_DENIED);
 }
 
 /* From ever new prefixes; the result of the last try, and how many came before it. */
 static int guess(struct fixture *f, int prefix, int max, int *n)
 {
-	char ticket[SIGNIN_SECRET_STRLEN], ip[32];
+	char attempt[SIGNIN_SECRET_STRLEN], ip[32];
 	int r = 0;
 
 	for (*n = 0; *n < max; ++*n) {
 		snprintf(ip, sizeof(ip), "203.%d.%d.9", prefix, *n);
-		r = begin(f, ip, "ann", guessed, ticket);
+		r = begin(f, ip, "ann", guessed, attempt);
 	}
 	return r;
 }
 
-static void abandoned_tickets_keep_nobody_out(void **state)
+static void abandoned_attempts_keep_nobody_out(void **state)
 {
-	char ticket[SIGNIN_SECRET_STRLEN], login[SIGNIN_SECRET_STRLEN], ip[32], name[32];
+	char attempt[SIGNIN_SECRET_STRLEN], login[SIGNIN_SECRET_STRLEN], ip[32], name[32];
 	struct fixture *f = *state;
 
 	for (int i = 0; i < 80; i++) {
 		snprintf(ip, sizeof(ip), "203.%d.%d.9", i % 8, i / 8);
 		snprintf(name, sizeof(name), "eve%d", i);
-		assert_int_equal(begin(f, ip, name, guessed, ticket), 0);
+		assert_int_equal(begin(f, ip, name, guessed, attempt), 0);
 		if (i % 8 == 7)
 			settle(f);
 	}
@@ -150,12 +150,12 @@ static void abandoned_tickets_keep_nobody_out(void **state)
 
 static void guesses_at_a_name_keep_its_owner_in(void **state)
 {
-	char ticket[SIGNIN_SECRET_STRLEN], login[SIGNIN_SECRET_STRLEN];
+	char attempt[SIGNIN_SECRET_STRLEN], login[SIGNIN_SECRET_STRLEN];
 	struct fixture *f = *state;
 	int r = 0, n = 0;
 
 	/* one guesser is stopped before using up the name */
-	while (n < 20 && !(r = begin(f, STRANGER, "ann", guessed, ticket))) {
+	while (n < 20 && !(r = begin(f, STRANGER, "ann", guessed, attempt))) {
 		settle(f);
 		n++;
 	}
@@ -168,20 +168,20 @@ static void guesses_at_a_name_keep_its_owner_in(void **state)
 	guess(f, 1, 2 * SIGNIN_NAME_PER_MINUTE, &n);
 	settle(f);
 	assert_int_equal(guess(f, 2, HELPER_QUEUE_MAX - 3, &n), -E_LIMIT);
-	assert_int_equal(begin(f, "198.18.3.3", "ann", PASSWORD, ticket), -E_LIMIT);
+	assert_int_equal(begin(f, "198.18.3.3", "ann", PASSWORD, attempt), -E_LIMIT);
 	assert_int_equal(sign_in(f, "198.51.100.99", login), 0);
 }
 
 /* How many passwords from there find a place before one does not, each from the next prefix. */
 static int places(struct fixture *f, const char *prefix)
 {
-	char ticket[SIGNIN_SECRET_STRLEN], ip[64], name[32];
+	char attempt[SIGNIN_SECRET_STRLEN], ip[64], name[32];
 	int n = 0, r;
 
 	do {
 		snprintf(ip, sizeof(ip), prefix, n + 1);
 		snprintf(name, sizeof(name), "eve%d", n);
-		r = begin(f, ip, name, guessed, ticket);
+		r = begin(f, ip, name, guessed, attempt);
 	} while (!r && ++n < 100);
 	assert_int_equal(r, -E_LIMIT);
 	return n;
@@ -209,16 +209,16 @@ static void no_prefix_takes_all_places(void **state)
 	}
 }
 
-static void a_ticket_of_the_old_password_opens_nothing(void **state)
+static void an_attempt_with_the_old_password_opens_nothing(void **state)
 {
-	char ticket[SIGNIN_SECRET_STRLEN], login[SIGNIN_SECRET_STRLEN];
+	char attempt[SIGNIN_SECRET_STRLEN], login[SIGNIN_SECRET_STRLEN];
 	struct fixture *f = *state;
 
-	assert_int_equal(begin(f, STRANGER, "ann", PASSWORD, ticket), 0);
+	assert_int_equal(begin(f, STRANGER, "ann", PASSWORD, attempt), 0);
 	settle(f);
 	f->now_s += 10;
 	assert_int_equal(store_account_set_password(f->store, "ann", "battery staple", NULL), 0);
-	assert_int_equal(claim(f, ticket, login), -E_DENIED);
+	assert_int_equal(claim(f, attempt, login), -E_DENIED);
 }
 
 static void run(const struct fixture *f, const char *sql)
@@ -257,8 +257,10 @@ static void an_unreadable_store_ends_no_login(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    T(abandoned_tickets_keep_nobody_out), T(guesses_at_a_name_keep_its_owner_in),
-	    T(no_prefix_takes_all_places),        T(a_ticket_of_the_old_password_opens_nothing),
+	    T(abandoned_attempts_keep_nobody_out),
+	    T(guesses_at_a_name_keep_its_owner_in),
+	    T(no_prefix_takes_all_places),
+	    T(an_attempt_with_the_old_password_opens_nothing),
 	    T(an_unreadable_store_ends_no_login),
 	};
 

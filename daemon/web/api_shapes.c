@@ -147,24 +147,6 @@ static void tell_ttl(const struct http_call *c, const struct ice_grant *g)
 	c->r->headers = lines;
 }
 
-/* The JSON body of a POST, NULL for none, with no members but those allowed; false: it has
- * answered. */
-static bool read_body(const struct http_call *c, const char *const allowed[], json_t **body)
-{
-	static const char *const none[] = {NULL};
-
-	*body = NULL;
-	if (!http_api_query_only(c->q, none, c->r))
-		return false;
-	if (!c->q->body_len)
-		return true;
-	*body = json_loadb(c->q->body, c->q->body_len, JSON_REJECT_DUPLICATES, NULL);
-	if (json_is_object(*body))
-		return http_api_members_only(*body, allowed, c->r);
-	http_api_error(c->r, 400, "bad-json", "The body must be a JSON object.");
-	return false;
-}
-
 /* The answer of a shape that is an object: clients of each pass over members that they do not know,
  * so it says there, too, how long the credential lasts. Steals json. */
 static void tell_credential(const struct http_call *c, int status, json_t *json,
@@ -220,7 +202,7 @@ static bool grant_of_body(const struct http_call *c, struct ice_grant *grant)
 	json_t *body = NULL, *ttl, *name;
 	int64_t ttl_s = 0;
 
-	if (!read_body(c, allowed, &body))
+	if (!http_api_body(c->q, allowed, &body, c->r))
 		goto out;
 	ttl = json_object_get(body, "ttl");
 	if (ttl) {
@@ -348,7 +330,7 @@ void http_post_revoke(const struct http_call *c)
 	static const char *const allowed[] = {"username", "user", NULL};
 	json_t *body, *username, *user;
 
-	if (read_body(c, allowed, &body)) {
+	if (http_api_body(c->q, allowed, &body, c->r)) {
 		username = json_object_get(body, "username");
 		user = json_object_get(body, "user");
 		if (!username == !user || !json_is_string(username ? username : user))
@@ -366,7 +348,7 @@ void http_post_cloudflare_revoke(const struct http_call *c)
 	static const char *const none[] = {NULL};
 	json_t *body;
 
-	if (read_body(c, none, &body))
+	if (http_api_body(c->q, none, &body, c->r))
 		take_back(c, c->capture[1], false);
 	json_decref(body);
 }

@@ -157,6 +157,23 @@ bool http_api_members_only(const json_t *object, const char *const allowed[],
 	return true;
 }
 
+bool http_api_body(const struct http_request *q, const char *const allowed[], json_t **body,
+                   struct http_response *r)
+{
+	static const char *const none[] = {NULL};
+
+	*body = NULL;
+	if (!http_api_query_only(q, none, r))
+		return false;
+	if (!q->body_len)
+		return true;
+	*body = json_loadb(q->body, q->body_len, JSON_REJECT_DUPLICATES, NULL);
+	if (json_is_object(*body))
+		return http_api_members_only(*body, allowed, r);
+	http_api_error(r, 400, "bad-json", "The body must be a JSON object.");
+	return false;
+}
+
 void http_response_done(struct http_response *r)
 {
 	free(r->text);
@@ -381,6 +398,8 @@ static const struct route {
     {"/_matrix/client/r0/voip/turnServer", GET_HEAD, "GET, HEAD", CREDENTIALS, http_get_matrix},
     {"/whip", GET_HEAD | HTTP_OPTIONS, "GET, HEAD, OPTIONS", CREDENTIALS, http_get_whip},
     {"/whep", GET_HEAD | HTTP_OPTIONS, "GET, HEAD, OPTIONS", CREDENTIALS, http_get_whip},
+    {"/api/v1/tickets", HTTP_POST, "POST", CREDENTIALS, http_post_tickets},
+    {"/api/v1/tickets/login", HTTP_POST, "POST", CREDENTIALS, http_post_tickets_login},
     {"/api/v1/revoke", HTTP_POST, "POST", CREDENTIALS, http_post_revoke},
     {"/ws", GET_HEAD, "GET, HEAD", 0, get_ws},
 };

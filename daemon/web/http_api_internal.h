@@ -29,6 +29,24 @@ int http_api_param(const struct http_request *q, const char *name, char **out);
  * not, it has answered. */
 bool http_api_only(const struct http_call *c, const char *const allowed[]);
 
+/* The JSON body of a POST, NULL for none, with no members but those allowed, and no query string;
+ * false: it has answered. The caller frees *body either way. */
+bool http_api_body(const struct http_request *q, const char *const allowed[], json_t **body,
+                   struct http_response *r);
+
+/* ---- api_tickets.c: tickets ---- */
+
+void http_post_tickets(const struct http_call *c);
+void http_post_tickets_login(const struct http_call *c);
+
+/* Reads sub, room, ttl and may (NULL: none of them); out borrows from body. False: it has answered.
+ */
+bool http_ticket_ask(const json_t *body, struct ticket_ask *out, struct http_response *r);
+
+/* The answer with a ticket, or (err not 0) without one. */
+void http_ticket_answer(int err, const struct ticket_ask *ask, const struct ticket_made *made,
+                        unsigned retry_after_s, const struct why *why, struct http_response *r);
+
 /* ---- api_shapes.c: credentials, in clients' shapes ---- */
 
 void http_get_turn(const struct http_call *c);

@@ -9,6 +9,7 @@
 #include "base/addr.h"
 #include "base/error.h"
 #include "daemon/issue/ice.h"
+#include "daemon/issue/ticket.h"
 #include "daemon/listen/arrival.h"
 #include "signal/lws_hub.h"
 
@@ -33,6 +34,15 @@ struct web_ops {
 	 * other is for the operator to mend (503). */
 	int (*grant)(void *ctx, const struct caller *caller, const char *name, int64_t ttl_s,
 	             struct ice_grant *out);
+
+	/* Optional. Makes a ticket. 0, -E_DENIED (401), -E_SCOPE (403), -E_INVAL (400, with why),
+	 * -E_LIMIT (429; *retry_after_s says when), -E_NOMEM (500); any other is for the operator
+	 * to mend (503, with why). */
+	int (*ticket)(void *ctx, const struct caller *caller, const struct ticket_ask *ask,
+	              struct ticket_made *out, unsigned *retry_after_s, struct why *why);
+
+	/* Optional. Answers /api/v1/tickets/login: a ticket for an account's name and password. */
+	void (*ticket_login)(void *ctx, const struct http_request *q, struct http_response *r);
 
 	/* Optional. Revokes one credential ("expiry:name") or all of a user's; 0 when that is on
 	 * the disk. -E_DENIED (401), -E_SCOPE (403), -E_INVAL (400), -E_STALE (it has expired); any

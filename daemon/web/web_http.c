@@ -217,8 +217,11 @@ static struct http_exchange *wait_for_answer(void *ctx, void (*gone)(void *gone_
 
 void web_http_answer(struct http_exchange *s, struct http_response *r)
 {
+	const char *cors_origin = s->late.cors_origin;
+
 	s->gone = NULL;
 	s->late = *r;
+	s->late.cors_origin = cors_origin;
 	s->is_late = true;
 	lws_callback_on_writable(s->wsi);
 	nest_kick(s->http->nest);
@@ -328,6 +331,7 @@ static int answer(struct http_exchange *s)
 
 	http_api_answer(s->http->ops, s->http->ctx, &s->q, &r);
 	if (s->gone) {
+		s->late.cors_origin = r.cors_origin; /* who may read it does not change */
 		http_response_done(&r);
 		lws_set_timeout(s->wsi, PENDING_TIMEOUT_HTTP_CONTENT, LATE_S);
 		return 0;

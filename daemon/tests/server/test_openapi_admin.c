@@ -265,6 +265,20 @@ static void calls(void **state)
 	event_base_free(base);
 }
 
+static void tickets(void **state)
+{
+	json_t *made = post("ticket", "{\"name\":\"eve\",\"room\":\"r1\"}", 200), *who;
+	char body[4200];
+
+	(void)state;
+	snprintf(body, sizeof(body), "{\"ticket\":\"%s\"}", text(made, "ticket"));
+	who = post("ticket-check", body, 200);
+	assert_string_equal(text(who, "room"), "r1");
+	json_decref(who);
+	json_decref(post("ticket-check", "{\"ticket\":\"e30.e30.AAAA\"}", 403));
+	json_decref(made);
+}
+
 /* ---- logins ---- */
 
 static json_t *say(const char *path, const char *body, int status)
@@ -375,6 +389,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(verbs_are_described),
 	    cmocka_unit_test(sessions),
 	    cmocka_unit_test(calls),
+	    cmocka_unit_test(tickets),
 	    cmocka_unit_test(who_may_what),
 	};
 

@@ -114,7 +114,7 @@ function tokenPanel(ctx) {
 
 	return { element: panel("API tokens", form({ id: "token-form", class: "row" }, (v, f) => addToken(v, f, ctx),
 		field({ label: "Label", name: "label", maxlength: 128 }),
-		el("fieldset", {}, el("legend", {}, "May"), tick("issue", true), tick("metrics", true), tick("admin", false)),
+		el("fieldset", {}, el("legend", {}, "May"), tick("issue", true), tick("ticket", false), tick("metrics", true), tick("admin", false)),
 		field({ label: "Expires", name: "expires", options: EXPIRES }),
 		el("button", { class: "primary small" }, "Add token")), table.element),
 	         refresh: async () => table.show((await look("tokens")).tokens) };

@@ -1,0 +1,582 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Tickets from the real server: over HTTP, for an account, on the command line with and without a
+ * server; their keys as they come and go; and against PyJWT, in both
+ * directions.
+ */
+#include "base/tests/test.h"
+#include "daemon/tests/server/rig.h"
+
+#include <jansson.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SERVER4 RIG_SERVER4 ":3478"
+#define OPTIONS                                                                                    \
+	"--workers 1 --relay-ports 50000-50999 --issue-rate-token 60 --ticket-ttl 900 "            \
+	"--max-ticket-ttl 7200 --trusted-proxy " RIG_SERVER4 "/32 "                                \
+	"--cors-origin https://app.example.org --listen " SERVER4
+#define PASSWORD "correct horse"
+#define SECRET   "a-secret-of-more-than-32-bytes-0123456789"
+
+static struct rig_server server;
+static char maker[RIG_TOKEN_MAX], issuer[RIG_TOKEN_MAX], admin[RIG_TOKEN_MAX];
+
+static int setup(void **state)
+{
+	*state = &server;
+	rig_server_prepare(&server, "tickets");
+	rig_token_add(&server, maker, "maker --scope ticket");
+	rig_token_add(&server, issuer, "issuer --scope issue,metrics");
+	rig_token_add(&server, admin, "admin --scope admin");
+	free(rig_verb(&server, "account add ann --password-stdin", PASSWORD "\n"));
+	rig_server_start(&server, "tickets", OPTIONS);
+	return 0;
+}
+
+/* ---- HTTP ---- */
+
+/* A POST through a proxy of ours, of a client of that address: the status, and the answer's JSON in
+ * *out (may be NULL), for json_decref(). */
+static int post_from(const char *client, const char *path, const char *token, const char *more,
+                     const char *body, json_t **out)
+{
+	char config[2048], *said;
+	const char *at;
+	json_t *value;
+	int status;
+
+	snprintf(config, sizeof(config),
+	         "url = \"http://" SERVER4 "%s\"\nrequest = \"POST\"\n"
+	         "header = \"X-Forwarded-For: %s\"\nheader = \"X-Forwarded-Proto: https\"\n"
+	         "header = \"Content-Type: application/json\"\n%s%s%s%sdata = @%s\n",
+	         path, client, token ? "header = \"Authorization: Bearer " : "", token ? token : "",
+	         token ? "\"\n" : "", more, rig_file("body", "%s", body));
+	said = rig_run("curl -s -i -g --max-time 30 --interface " RIG_SERVER4 " -K -", config);
+	status = atoi(strchr(said, ' '));
+	at = strstr(said, "\r\n\r\n");
+	value = at ? json_loads(at + 4, JSON_REJECT_DUPLICATES, NULL) : NULL;
+	if (!value)
+		fail_msg("no JSON in: %s", said);
+	if (strstr(more, "Origin"))
+		json_object_set_new(value, "cors",
+		                    json_boolean(!!strstr(said, "Access-Control-Allow-Origin: "
+		                                                "https://app.example.org\r\n")));
+	assert_non_null(strstr(said, "Cache-Control: no-store\r\n"));
+	free(said);
+	if (out)
+		*out = value;
+	else
+		json_decref(value);
+	return status;
+}
+
+static int post(const char *path, const char *token, const char *body, json_t **out)
+{
+	return post_from("198.51.100.1", path, token, "", body, out);
+}
+
+static const char *text_of(const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	if (!text)
+		fail_msg("no %s", name);
+	return text;
+}
+
+/* What the server says of a ticket; NULL: refused, with *why (may be NULL) for free(). */
+static json_t *check(const char *ticket, char **why)
+{
+	char *said;
+	int status = rig_try_verb(&server, "ticket-check --ticket-stdin --json", ticket, &said);
+	json_t *value = status ? NULL : json_loads(said, 0, NULL);
+
+	if (status && why)
+		*why = said;
+	else
+		free(said);
+	return value;
+}
+
+static void is_good(const char *ticket, const char *sub, const char *name, const char *room,
+                    const char *may)
+{
+	char *why = NULL;
+	json_t *who = check(ticket, &why);
+
+	if (!who)
+		fail_msg("%s: %s", ticket, why);
+	assert_string_equal(text_of(who, "sub"), sub);
+	assert_string_equal(text_of(who, "name"), name);
+	if (room)
+		assert_string_equal(text_of(who, "room"), room);
+	else
+		assert_true(json_is_null(json_object_get(who, "room")));
+	assert_string_equal(text_of(who, "may"), may);
+	json_decref(who);
+}
+
+static void is_refused(const char *ticket, const char *word)
+{
+	char *why = NULL;
+	json_t *who = check(ticket, &why);
+
+	if (who || !strstr(why, word))
+		fail_msg("%s: %s", ticket, who ? "taken" : why);
+	free(why);
+}
+
+static void a_program_gets_a_ticket(void **state)
+{
+	json_t *made;
+
+	(void)state;
+	assert_int_equal(post("/api/v1/tickets", maker, "{\"name\":\"Älice\"}", &made), 201);
+	is_good(text_of(made, "ticket"), "Älice", "Älice", NULL, "call,chat,list,open");
+	assert_int_equal(json_integer_value(json_object_get(made, "ttl")), 900);
+	assert_true(json_integer_value(json_object_get(made, "expires")) > time(NULL) + 800);
+	assert_null(json_object_get(made, "room"));
+	json_decref(made);
+	assert_int_equal(post("/api/v1/tickets", admin,
+	                      "{\"name\":\"Al\",\"sub\":\"u-1\",\"room\":\"stage.1\",\"ttl\":60,"
+	                      "\"may\":[\"chat\",\"call\"]}",
+	                      &made),
+	                 201);
+	is_good(text_of(made, "ticket"), "u-1", "Al", "stage.1", "call,chat");
+	assert_string_equal(text_of(made, "room"), "stage.1");
+	assert_int_equal(json_integer_value(json_object_get(made, "ttl")), 60);
+	json_decref(made);
+}
+
+static void other_tokens_get_none(void **state)
+{
+	static const char body[] = "{\"name\":\"alice\"}";
+	char cookie[RIG_COOKIE_MAX], more[RIG_COOKIE_MAX + 32];
+
+	(void)state;
+	assert_int_equal(post("/api/v1/tickets", NULL, body, NULL), 401);
+	assert_int_equal(post("/api/v1/tickets", "tp_wrong", body, NULL), 401);
+	assert_int_equal(post("/api/v1/tickets", issuer, body, NULL), 403);
+	/* Nor does a guest of a link, who gets relay credentials. */
+	rig_guest(&server, "http://" SERVER4, cookie);
+	snprintf(more, sizeof(more), "header = \"%s\"\n", cookie);
+	assert_int_equal(post_from("198.51.100.1", "/api/v1/tickets", NULL, more, body, NULL), 401);
+	/* And a token for tickets opens nothing else. */
+	assert_int_equal(post("/api/v1/ice-servers", maker, "{}", NULL), 403);
+	assert_int_equal(post("/api/v1/admin/ticket", maker, body, NULL), 403);
+}
+
+static void what_is_not_understood_is_refused(void **state)
+{
+	static const char *const bodies[] = {
+	    "",
+	    "[]",
+	    "{}",
+	    "{\"name\":1}",
+	    "{\"name\":\"\"}",
+	    "{\"name\":\"a\",\"tll\":60}",
+	    "{\"name\":\"a\",\"name\":\"b\"}",
+	    "{\"name\":\"a\",\"ttl\":0}",
+	    "{\"name\":\"a\",\"ttl\":\"60\"}",
+	    "{\"name\":\"a\",\"ttl\":7201}",
+	    "{\"name\":\"a\",\"ttl\":99999999999}",
+	    "{\"name\":\"a\",\"room\":1}",
+	    "{\"name\":\"a\",\"room\":\"a b\"}",
+	    "{\"name\":\"a\",\"room\":\"\"}",
+	    "{\"name\":\"a\",\"room\":null}",
+	    "{\"name\":\"a\",\"may\":\"call\"}",
+	    "{\"name\":\"a\",\"may\":[]}",
+	    "{\"name\":\"a\",\"may\":[\"fly\"]}",
+	    "{\"name\":\"a\",\"may\":[\"call,chat\"]}",
+	    "{\"name\":\"a\",\"sub\":\"\"}",
+	    "{\"name\":\"a\",\"sub\":\"turnpike-account:ann\"}",
+	    "{\"name\":\"turnpike-account:ann\"}",
+	    "{\"name\":\"a\\u202eb\"}",
+	    "{\"name\":\"a\",\"exp\":99999999999}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(*bodies); i++)
+		if (post("/api/v1/tickets", maker, bodies[i], NULL) != 400)
+			fail_msg("taken: %s", bodies[i]);
+	assert_int_equal(post("/api/v1/tickets?name=a", maker, "{\"name\":\"a\"}", NULL), 400);
+}
+
+static void a_token_has_its_rate(void **state)
+{
+	char other[RIG_TOKEN_MAX];
+	int status = 201;
+
+	(void)state;
+	rig_token_add(&server, other, "busy --scope ticket");
+	for (int i = 0; i < 200 && status == 201; i++)
+		status = post("/api/v1/tickets", other, "{\"name\":\"a\"}", NULL);
+	assert_int_equal(status, 429);
+	assert_int_equal(post("/api/v1/tickets", maker, "{\"name\":\"a\"}", NULL), 201);
+}
+
+/* ---- accounts ---- */
+
+static void an_account_gets_its_own(void **state)
+{
+	json_t *made, *refused;
+	char old[4200];
+
+	(void)state;
+	assert_int_equal(post_from("198.51.100.2", "/api/v1/tickets/login", NULL,
+	                           "header = \"Origin: https://app.example.org\"\n",
+	                           "{\"name\":\"ann\",\"password\":\"" PASSWORD
+	                           "\",\"room\":\"stage\",\"ttl\":600,\"may\":[\"call\"]}",
+	                           &made),
+	                 201);
+	assert_true(json_is_true(json_object_get(made, "cors")));
+	snprintf(old, sizeof(old), "%s", text_of(made, "ticket"));
+	json_decref(made);
+	is_good(old, "turnpike-account:ann", "ann", "stage", "call");
+	assert_int_equal(post_from("198.51.100.2", "/api/v1/tickets/login", NULL, "",
+	                           "{\"name\":\"ann\",\"password\":\"wrong horse\"}", &refused),
+	                 401);
+	json_decref(refused);
+	assert_int_equal(post_from("198.51.100.2", "/api/v1/tickets/login", NULL, "",
+	                           "{\"name\":\"nobody\",\"password\":\"" PASSWORD "\"}", NULL),
+	                 401);
+	free(rig_verb(&server, "account password ann --password-stdin", "battery staple\n"));
+	is_refused(old, "account");
+	assert_int_equal(post_from("198.51.100.3", "/api/v1/tickets/login", NULL, "",
+	                           "{\"name\":\"ann\",\"password\":\"battery staple\"}", &made),
+	                 201);
+	snprintf(old, sizeof(old), "%s", text_of(made, "ticket"));
+	json_decref(made);
+	is_good(old, "turnpike-account:ann", "ann", NULL, "call,chat,list,open");
+	free(rig_verb(&server, "account del ann", NULL));
+	is_refused(old, "account");
+	free(rig_verb(&server, "account add ann --password-stdin", PASSWORD "\n"));
+	is_refused(old, "account");
+}
+
+/* A TURN user's password opens allocations, and proves nobody to people. */
+static void a_turn_user_gets_none(void **state)
+{
+	(void)state;
+	free(rig_verb(&server, "user add tom --password-stdin", PASSWORD "\n"));
+	assert_int_equal(post_from("198.51.100.4", "/api/v1/tickets/login", NULL, "",
+	                           "{\"name\":\"tom\",\"password\":\"" PASSWORD "\"}", NULL),
+	                 401);
+}
+
+static void bad_logins_are_refused_at_once(void **state)
+{
+	static const char *const bodies[] = {
+	    "{}",
+	    "{\"name\":\"ann\"}",
+	    "{\"password\":\"a\"}",
+	    "{\"name\":\"\",\"password\":\"a\"}",
+	    "{\"name\":\"ann\",\"password\":\"a\",\"sub\":\"root\"}",
+	    "{\"name\":\"ann\",\"password\":\"a\",\"room\":\"a/b\"}",
+	    "{\"name\":\"ann\",\"password\":[\"a\"]}",
+	    "{\"name\":\"ann\",\"password\":\"a\\u0000b\"}",
+	};
+
+	(void)state;
+	for (int round = 0; round < 3;
+	     round++) /* more than the rate: none of them counts as a try */
+		for (size_t i = 0; i < sizeof(bodies) / sizeof(*bodies); i++)
+			assert_int_equal(post_from("198.51.100.5", "/api/v1/tickets/login", NULL,
+			                           "", bodies[i], NULL),
+			                 400);
+}
+
+static void guesses_are_counted(void **state)
+{
+	static const char guess[] = "{\"name\":\"ann\",\"password\":\"guess\"}";
+	int status = 401;
+	json_t *body;
+
+	(void)state;
+	for (int i = 0; i < 30 && status == 401; i++)
+		status = post_from("203.0.113.9", "/api/v1/tickets/login", NULL, "", guess, NULL);
+	assert_int_equal(status, 429);
+	/* The status page's login counts together with these. */
+	assert_int_equal(post_from("203.0.113.10", "/api/v1/admin/login", NULL, "", guess, &body),
+	                 429);
+	json_decref(body);
+	/* And its owner gets in from elsewhere. */
+	assert_int_equal(post_from("198.51.100.6", "/api/v1/tickets/login", NULL, "",
+	                           "{\"name\":\"ann\",\"password\":\"" PASSWORD "\"}", NULL),
+	                 201);
+}
+
+static void no_password_in_the_open(void **state)
+{
+	char *said = rig_run("curl -s -i --max-time 10 -d {\"name\":\"ann\",\"password\":\"a\"} "
+	                     "http://" SERVER4 "/api/v1/tickets/login",
+	                     NULL);
+
+	(void)state;
+	assert_non_null(strstr(said, " 403 "));
+	assert_non_null(strstr(said, "https-needed"));
+	free(said);
+}
+
+/* ---- keys ---- */
+
+static size_t key_count(void)
+{
+	char *said = rig_verb(&server, "ticket-key list --json", NULL);
+	json_t *list = json_loads(said, 0, NULL);
+	size_t n = json_array_size(json_object_get(list, "keys"));
+
+	json_decref(list);
+	free(said);
+	return n;
+}
+
+static void a_start_makes_the_first_key_and_no_other(void **state)
+{
+	struct rig_server fresh;
+
+	(void)state;
+	assert_int_equal(key_count(), 1);
+	fresh = server;
+	rig_server_stop(&server);
+	rig_server_start(&server, "tickets", OPTIONS);
+	assert_string_equal(server.data, fresh.data);
+	assert_int_equal(key_count(), 1);
+}
+
+/* The id of a key that was just added. */
+static long add_key(const char *flags, const char *in, json_t **jwk)
+{
+	char verb[256], *said;
+	json_t *made;
+	long id;
+
+	snprintf(verb, sizeof(verb), "ticket-key add --json %s", flags);
+	said = rig_verb(&server, verb, in);
+	made = json_loads(said, 0, NULL);
+	assert_non_null(made);
+	id = (long)json_integer_value(json_object_get(made, "id"));
+	if (jwk)
+		*jwk = json_loads(text_of(made, "jwk"), 0, NULL);
+	json_decref(made);
+	free(said);
+	return id;
+}
+
+static void retire(long id)
+{
+	char verb[64];
+
+	snprintf(verb, sizeof(verb), "ticket-key retire %ld", id);
+	free(rig_verb(&server, verb, NULL));
+}
+
+/* Without its line end. */
+static char *made_on_host(const char *verb)
+{
+	char *said = rig_verb(&server, verb, NULL), *at = strstr(said, "eyJ"), *ticket;
+
+	assert_non_null(at);
+	ticket = strndup(at, strcspn(at, "\r\n"));
+	free(said);
+	return ticket;
+}
+
+static void keys_come_and_go_while_it_runs(void **state)
+{
+	char *first = made_on_host("ticket bob"), *second, *es;
+	long second_id, es_id;
+
+	(void)state;
+	second_id = add_key("", NULL, NULL);
+	second = made_on_host("ticket bob --room r --may list --sub b");
+	is_good(first, "bob", "bob", NULL, "call,chat,list,open");
+	is_good(second, "b", "bob", "r", "list");
+	es_id = add_key("--alg ES256", NULL, NULL);
+	es = made_on_host("ticket bob --ttl 1m");
+	is_good(es, "bob", "bob", NULL, "call,chat,list,open");
+	retire(second_id);
+	is_refused(second, "known key");
+	is_good(first, "bob", "bob", NULL, "call,chat,list,open");
+	retire(es_id);
+	is_refused(es, "known key");
+	free(first);
+	free(second);
+	free(es);
+}
+
+static void the_command_line_needs_no_server(void **state)
+{
+	char *made, *said;
+
+	(void)state;
+	rig_server_stop(&server);
+	made = made_on_host("ticket bob");
+	is_good(made, "bob", "bob", NULL, "call,chat,list,open");
+	assert_int_equal(rig_try_verb(&server, "ticket bob --ttl 0", NULL, &said), 2);
+	free(said);
+	assert_int_equal(rig_try_verb(&server, "ticket bob --may fly", NULL, &said), 1);
+	free(said);
+	rig_server_start(&server, "tickets", OPTIONS);
+	is_good(made, "bob", "bob", NULL, "call,chat,list,open");
+	free(made);
+}
+
+/* A reload takes keys of the option, and leaves them. */
+static void keys_of_the_configuration(void **state)
+{
+	static const char common[] =
+	    "workers = 1\nrelay_ports = 50000-50999\nlisten = " SERVER4 "\n";
+	char key[128], options[256], script[512], *ticket;
+	const char *path = rig_file("turnpike.conf", "%s", common);
+
+	(void)state;
+	EVP_EncodeBlock((unsigned char *)key, (const unsigned char *)SECRET, (int)strlen(SECRET));
+	snprintf(options, sizeof(options), "--config %s", path);
+	rig_server_stop(&server);
+	rig_server_start(&server, "tickets", options);
+	snprintf(script, sizeof(script),
+	         "import jwt, time\n"
+	         "print(jwt.encode({'sub': 'py', 'exp': int(time.time()) + 60}, '" SECRET "', "
+	         "'HS256', headers={'kid': 'elsewhere'}))\n");
+	ticket = rig_run("/usr/bin/python3 -", script);
+	ticket[strcspn(ticket, "\n")] = 0;
+	is_refused(ticket, "known key");
+	rig_file("turnpike.conf", "%sticket_key = elsewhere:HS256:%s\n", common, key);
+	free(rig_verb(&server, "reload", NULL));
+	is_good(ticket, "py", "py", NULL, "call,chat,list,open");
+	rig_file("turnpike.conf", "%sticket_key = other:HS256:%s\n", common, key);
+	free(rig_verb(&server, "reload", NULL));
+	is_refused(ticket, "known key"); /* its kid names another */
+	rig_file("turnpike.conf", "%s", common);
+	free(rig_verb(&server, "reload", NULL));
+	is_refused(ticket, "known key");
+	free(ticket);
+	rig_server_stop(&server);
+	rig_server_start(&server, "tickets", OPTIONS);
+}
+
+/* ---- foreign programs ---- */
+
+static char *python(const char *script)
+{
+	char *said = rig_run("/usr/bin/python3 -", script);
+
+	said[strcspn(said, "\n")] = 0;
+	return said;
+}
+
+static void python_reads_ours(void **state)
+{
+	static const char *const algs[] = {"HS256", "ES256"};
+	char flags[64], script[4096], *ticket, *said, *jwk_text;
+	json_t *jwk;
+	long id;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(flags, sizeof(flags), "--alg %s", algs[i]);
+		id = add_key(flags, NULL, &jwk);
+		assert_null(json_object_get(jwk, "d")); /* the private half stays here */
+		jwk_text = json_dumps(jwk, JSON_COMPACT);
+		ticket = made_on_host("ticket Bob --room r1 --may call,chat --sub b-1");
+		snprintf(script, sizeof(script),
+		         "import jwt\n"
+		         "key = jwt.PyJWK.from_json('%s').key\n"
+		         "c = jwt.decode('%s', key, algorithms=['%s'])\n"
+		         "assert 0 < c['exp'] - c['iat'] <= 900\n"
+		         "print(c['sub'], c['name'], c['room'], *c['may'])\n",
+		         jwk_text, ticket, algs[i]);
+		said = python(script);
+		assert_string_equal(said, "b-1 Bob r1 call chat");
+		free(said);
+		free(ticket);
+		free(jwk_text);
+		json_decref(jwk);
+		retire(id);
+	}
+}
+
+static void we_read_pythons(void **state)
+{
+	static const char claims[] =
+	    "import jwt, time\n"
+	    "claims = {'sub': 'u-7', 'name': 'Zo\\u00eb', 'room': 'r1', 'may': ['call'],\n"
+	    "          'iat': int(time.time()), 'exp': time.time() + 60}\n";
+	char script[2048], flags[256], pem[128], *ticket;
+	long id;
+
+	(void)state;
+	id = add_key("--alg HS256 --kid py-hs --value-stdin", SECRET "\n", NULL);
+	snprintf(script, sizeof(script),
+	         "%sprint(jwt.encode(claims, '" SECRET "', 'HS256', headers={'kid': 'py-hs'}))\n",
+	         claims);
+	ticket = python(script);
+	is_good(ticket, "u-7", "Zo\xc3\xab", "r1", "call");
+	free(ticket);
+	snprintf(script, sizeof(script), "%sprint(jwt.encode(claims, None, 'none'))\n", claims);
+	ticket = python(script);
+	is_refused(ticket, "malformed");
+	free(ticket);
+	snprintf(script, sizeof(script), "%sprint(jwt.encode(claims, '" SECRET "', 'HS512'))\n",
+	         claims);
+	ticket = python(script);
+	is_refused(ticket, "known key");
+	free(ticket);
+	retire(id);
+	/* The private key stays there, and only the public one comes here. */
+	snprintf(pem, sizeof(pem), "%s/private.pem", rig_dir());
+	snprintf(script, sizeof(script),
+	         "from cryptography.hazmat.primitives.asymmetric import ec\n"
+	         "from cryptography.hazmat.primitives.serialization import *\n"
+	         "k = ec.generate_private_key(ec.SECP256R1())\n"
+	         "open('%s', 'wb').write(k.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, "
+	         "NoEncryption()))\n"
+	         "print(k.public_key().public_bytes(Encoding.PEM, "
+	         "PublicFormat.SubjectPublicKeyInfo).decode())\n",
+	         pem);
+	{
+		char *public = rig_run("/usr/bin/python3 -", script);
+
+		snprintf(flags, sizeof(flags), "--public-key-file %s",
+		         rig_file("public.pem", "%s", public));
+		free(public);
+	}
+	id = add_key(flags, NULL, NULL);
+	snprintf(script, sizeof(script),
+	         "%sprint(jwt.encode(claims, open('%s').read(), 'ES256'))\n", claims, pem);
+	ticket = python(script);
+	is_good(ticket, "u-7", "Zo\xc3\xab", "r1", "call");
+	retire(id);
+	is_refused(ticket, "known key");
+	free(ticket);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_start_makes_the_first_key_and_no_other),
+	    cmocka_unit_test(a_program_gets_a_ticket),
+	    cmocka_unit_test(other_tokens_get_none),
+	    cmocka_unit_test(what_is_not_understood_is_refused),
+	    cmocka_unit_test(a_token_has_its_rate),
+	    cmocka_unit_test(an_account_gets_its_own),
+	    cmocka_unit_test(a_turn_user_gets_none),
+	    cmocka_unit_test(bad_logins_are_refused_at_once),
+	    cmocka_unit_test(guesses_are_counted),
+	    cmocka_unit_test(no_password_in_the_open),
+	    cmocka_unit_test(keys_come_and_go_while_it_runs),
+	    cmocka_unit_test(the_command_line_needs_no_server),
+	    cmocka_unit_test(python_reads_ours),
+	    cmocka_unit_test(we_read_pythons),
+	    cmocka_unit_test(keys_of_the_configuration),
+	};
+
+	(void)argc;
+	rig_enter(argv);
+	return cmocka_run_group_tests(tests, setup, rig_server_end);
+}
