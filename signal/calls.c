@@ -98,3 +98,14 @@ void call_free(struct hub_member *p)
 {
 	free(p->partner);
 }
+
+void call_renamed(struct hub_member *p, const char *old)
+{
+	for (unsigned i = 0; i < p->partner_n; i++) {
+		struct hub_member *partner = p->partner[i];
+
+		if (partner->extended)
+			hub_send_json(partner, json_pack("{s:s,s:s,s:s}", "type", "renamed", "name",
+			                                 old, "to", p->user->name));
+	}
+}

@@ -4,6 +4,9 @@
  */
 #include "signal/hub_internal.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #define TOKEN_MILLI 1000
 #define DROPS_MAX   1000 /* messages refused in a row before the connection is closed */
 
@@ -47,4 +50,51 @@ int64_t hub_pause_ms(const struct hub_member *p)
 	if (!conf->rate_burst || p->closing || lacking <= 0)
 		return 0;
 	return (lacking + conf->signal_rate - 1) / conf->signal_rate;
+}
+
+static bool make_key(const struct addr *client, uint8_t key[HUB_PREFIX_KEY])
+{
+	size_t len, keep;
+	const uint8_t *ip;
+
+	if (addr_family(client) != AF_INET && addr_family(client) != AF_INET6)
+		return false;
+	ip = addr_ip(client, &len);
+	keep = len == 4 ? 3 : 8;
+	memset(key, 0, HUB_PREFIX_KEY);
+	key[0] = (uint8_t)len;
+	memcpy(key + 1, ip, keep);
+	return true;
+}
+
+int charge_prefix(struct hub *h, const struct addr *client, struct hub_prefix **out)
+{
+	struct hub_prefix *prefix;
+	uint8_t key[HUB_PREFIX_KEY];
+
+	*out = NULL;
+	if (!make_key(client, key))
+		return 0;
+	HASH_FIND(hh, h->prefixes, key, sizeof(key), prefix);
+	if (!prefix) {
+		prefix = calloc(1, sizeof(*prefix));
+		if (!prefix)
+			return -E_NOMEM;
+		memcpy(prefix->key, key, sizeof(key));
+		if (TABLE_ADD(hh, h->prefixes, key, sizeof(key), prefix)) {
+			free(prefix);
+			return -E_NOMEM;
+		}
+	}
+	prefix->refs++;
+	*out = prefix;
+	return 0;
+}
+
+void charge_prefix_unref(struct hub *h, struct hub_prefix *prefix)
+{
+	if (!prefix || --prefix->refs)
+		return;
+	HASH_DEL(h->prefixes, prefix);
+	free(prefix);
 }

@@ -27,6 +27,13 @@ void hub_conf_default(struct hub_conf *conf)
 	    .signal_rate = 50,
 	    .rate_burst = 300, /* two offers and the candidates of a well-connected host */
 	    .return_ms = 30000,
+	    .room_users = 1000,
+	    .rooms_per_address = 64,
+	    .guest_may = HUB_MAY_CALL | HUB_MAY_CHAT | HUB_MAY_LIST,
+	    .guests = true,
+	    .guest_rooms = true,
+	    .default_room = true,
+	    .room_lists = true,
 	    .first_id = 1,
 	};
 }
@@ -44,10 +51,9 @@ struct hub *hub_new(const struct hub_conf *conf, const struct hub_ops *ops, void
 	return h;
 }
 
-void hub_set_limits(struct hub *h, unsigned max_connections, unsigned signal_rate)
+void hub_set_conf(struct hub *h, const struct hub_conf *conf)
 {
-	h->conf.max_connections = max_connections;
-	h->conf.signal_rate = signal_rate;
+	h->conf = *conf;
 }
 
 static void member_free(struct hub_member *p)
@@ -59,6 +65,8 @@ static void member_free(struct hub_member *p)
 	DL_DELETE(h->members, p);
 	h->member_n--;
 	call_free(p);
+	signin_forget(p);
+	charge_prefix_unref(h, p->prefix);
 	free(p->ticket);
 	free(p);
 }
@@ -74,14 +82,16 @@ void hub_free(struct hub *h)
 
 static int note_visit(struct hub_member *p, const struct hub_visit *visit)
 {
-	const char *room = visit->room && *visit->room ? visit->room : HUB_DEFAULT_ROOM;
+	const char *room = visit->room ? visit->room : "";
 
-	if (!room_name_is_good(room))
+	if (*room && !hub_room_name_is_good(room))
 		return -E_INVAL;
 	memcpy(p->wanted_room, room, strlen(room) + 1);
 	p->client = visit->client;
 	p->ticket = visit->ticket ? strdup(visit->ticket) : NULL;
-	return visit->ticket && !p->ticket ? -E_NOMEM : 0;
+	if (visit->ticket && !p->ticket)
+		return -E_NOMEM;
+	return charge_prefix(p->hub, &p->client, &p->prefix);
 }
 
 int hub_join(struct hub *h, void *conn, const struct hub_visit *visit, struct hub_member **out)
@@ -103,6 +113,7 @@ int hub_join(struct hub *h, void *conn, const struct hub_visit *visit, struct hu
 	if (!err)
 		err = TABLE_ADD(by_id, h->ids, id, sizeof(p->id), p);
 	if (err) {
+		charge_prefix_unref(h, p->prefix);
 		free(p->ticket);
 		free(p);
 		return err;
@@ -150,6 +161,7 @@ void hub_leave(struct hub_member *p, unsigned close_code)
 		return;
 	h = p->hub;
 	p->closing = true;
+	signin_forget(p);
 	if (p->user && p->user->present_n == 1)
 		hub_report(p, (struct hub_event){.what = HUB_EVENT_LEFT});
 	if (may_return(p)) {
@@ -266,7 +278,7 @@ unsigned hub_tell(struct hub *h, bool (*whom)(void *ctx, const char *name), void
 	return n;
 }
 
-static struct hub_member *find_id(struct hub *h, uint64_t id)
+struct hub_member *hub_find_id(struct hub *h, uint64_t id)
 {
 	struct hub_member *p;
 
@@ -276,7 +288,7 @@ static struct hub_member *find_id(struct hub *h, uint64_t id)
 
 void hub_ice_answer(struct hub *h, uint64_t member_id, json_t *servers, int64_t ttl_s, bool strict)
 {
-	struct hub_member *p = find_id(h, member_id);
+	struct hub_member *p = hub_find_id(h, member_id);
 
 	if (p)
 		hub_send_json(p, json_pack("{s:s,s:O,s:I,s:b}", "type", "ice-servers", "iceServers",
@@ -285,7 +297,7 @@ void hub_ice_answer(struct hub *h, uint64_t member_id, json_t *servers, int64_t 
 
 void hub_ice_refuse(struct hub *h, uint64_t member_id, int err)
 {
-	struct hub_member *p = find_id(h, member_id);
+	struct hub_member *p = hub_find_id(h, member_id);
 
 	if (!p)
 		return;

@@ -49,7 +49,15 @@ struct hub_conf {
 	unsigned rate_burst;  /* messages that may come at once; 0: no limit on the rate */
 	unsigned return_ms;   /* how long a member that lost its connection in a call may come back;
 	                       * 0: never */
-	uint64_t first_id;    /* the id of the first connection; the next ones count up */
+	unsigned room_users;  /* users in a room */
+	unsigned rooms_per_address; /* rooms opened from one address prefix (/24, /64) */
+	unsigned guest_may;         /* of enum hub_may: what somebody without a ticket may do */
+	bool guests;                /* may join without a ticket */
+	bool guest_rooms;           /* guests may open rooms other than the default one */
+	bool default_room;          /* there is one, for those who name none */
+	bool room_lists;            /* no: a user sees only those they are in a call with */
+	uint64_t first_id; /* only for hub_new(): the id of the first connection; the next ones
+	                      count up */
 };
 
 #define HUB_TEXT_ROOM 16 /* bytes before a text, for the head of its frame */
@@ -191,8 +199,11 @@ void hub_conf_default(struct hub_conf *conf);
 /* Copies conf and ops. NULL when out of memory. */
 struct hub *hub_new(const struct hub_conf *conf, const struct hub_ops *ops, void *ctx);
 
-/* Also for present connections: more than max_connections may stay. */
-void hub_set_limits(struct hub *h, unsigned max_connections, unsigned signal_rate);
+/* Copies conf. For present connections, too, but more than the new limits allow may stay. */
+void hub_set_conf(struct hub *h, const struct hub_conf *conf);
+
+/* 1 to HUB_ROOM_MAX of A-Z a-z 0-9 . _ ~ - */
+bool hub_room_name_is_good(const char *name);
 
 /* Frees the members too, without a word to them. NULL is legal. */
 void hub_free(struct hub *h);
@@ -234,6 +245,10 @@ void hub_ice_answer(struct hub *h, uint64_t member_id, json_t *servers, int64_t 
 
 /* err: -E_DENIED, -E_REVOKED, -E_LIMIT or any other of the table. */
 void hub_ice_refuse(struct hub *h, uint64_t member_id, int err);
+
+/* The answer to hub_ops.admit. The member may be gone by now. 0: it joins, by that name if it is
+ * not NULL; another code: it may not, and -E_UNREACHABLE says that nobody could be asked. */
+void hub_admit(struct hub *h, uint64_t member_id, int err, const char *name);
 
 uint64_t hub_member_id(const struct hub_member *p);
 const char *hub_member_name(const struct hub_member *p); /* "" while it has none */

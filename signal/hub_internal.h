@@ -12,6 +12,7 @@
 #define HUB_RESUME_MIN 16 /* bytes: too many to guess */
 #define HUB_RESUME_MAX 64
 #define HUB_FOLD_MAX   FOLD_MAX
+#define HUB_PREFIX_KEY 9
 #define HUB_QUOTED_MAX (2 * HUB_NAME_MAX + 2) /* a name as JSON text */
 
 /* Users who see each other. It lives as long as it has one. */
@@ -19,7 +20,10 @@ struct hub_room {
 	struct hub *hub;
 	struct hub_user *users; /* in the order of connection, unless unsorted */
 	struct hub_name *names;
+	struct hub_user *subs; /* those with a ticket, by whom it is of */
+	struct hub_prefix *opener;
 	unsigned user_n; /* also those that are away */
+	bool opened;     /* HUB_EVENT_ROOM_OPENED was told */
 	bool unsorted;
 	enum { LIST_TRUE, LIST_FRESH, LIST_WAITS } list; /* which list of the hub it is in */
 	int64_t list_due_ms;                             /* while it waits */
@@ -33,6 +37,7 @@ struct hub_room {
 struct hub_name {
 	UT_hash_handle hh; /* in room->names, by fold */
 	struct hub_user *user;
+	unsigned next_number; /* the lowest that may be free in a variant of this name */
 	size_t fold_len;
 	char fold[]; /* what names that read the same have in common */
 };
@@ -44,10 +49,12 @@ struct hub_user {
 	struct hub_member *members; /* by next_device, oldest first; also those that are away */
 	unsigned member_n;
 	unsigned present_n;           /* of them, with a connection */
-	bool proven;                  /* by a ticket: then sub says of whom */
 	struct hub_user *prev, *next; /* in room->users */
 	struct hub_name *held;
-	char *sub; /* NULL for a guest */
+	char *sub; /* of its ticket; NULL for a guest */
+	UT_hash_handle by_sub;
+	bool proven; /* the ticket is for exactly this name */
+	bool fixed;  /* the operator's own program has given the name */
 	size_t quoted_len;
 	char name[HUB_NAME_MAX + 1];
 	char quoted[HUB_QUOTED_MAX + 1]; /* name as JSON text, with its quotes */
@@ -61,7 +68,13 @@ struct hub_member {
 	struct hub_member *prev_device, *next_device;
 	char wanted_room[HUB_ROOM_MAX + 1]; /* by its opening handshake */
 	char *ticket;                       /* likewise, until it has a name; or NULL */
+	struct hub_pending *pending;        /* while somebody else decides whether it may join */
+	struct hub_prefix *prefix;          /* of its address; NULL: unknown */
 	struct addr client;
+	unsigned may;          /* of enum hub_may, once it has a name */
+	bool extended;         /* knows more than MDN's protocol: it has said so with its name */
+	bool delta;            /* wants presence instead of user lists */
+	int64_t rename_due_ms; /* not before */
 	char resume[HUB_RESUME_MAX + 1]; /* "" unless it sent one with its name */
 	bool closing;                    /* close() was called: send nothing more */
 	bool away;                       /* has no connection; its calls wait for it */
@@ -87,7 +100,8 @@ struct hub {
 	unsigned call_n;
 	struct hub_member *members;
 	struct hub_member *ids;
-	struct hub_room *rooms;   /* by name */
+	struct hub_room *rooms; /* by name */
+	struct hub_prefix *prefixes;
 	struct hub_room *fresh;   /* whose user list has changed since presence_settle() */
 	struct hub_room *waiting; /* whose user list waits for hub_list_due() */
 	int64_t later_ms;         /* when hub_list_due() is to be called; 0: not at all */
@@ -102,6 +116,15 @@ struct hub_message {
 	const char *target; /* NULL when there is none */
 };
 
+/* An address prefix that members come from: /24 or /64. It lives as long as one of them, or a room
+ * that one has opened. */
+struct hub_prefix {
+	UT_hash_handle hh;
+	unsigned refs;
+	unsigned rooms;              /* opened from here */
+	uint8_t key[HUB_PREFIX_KEY]; /* family, and the first bytes of the address */
+};
+
 /* hub.c */
 
 /* 0 (also for a member on its way out), or -E_LATER, for a PASSED frame only. */
@@ -109,6 +132,7 @@ int hub_send_text(struct hub_member *p, enum hub_frame frame, struct hub_text *t
 int hub_send(struct hub_member *p, enum hub_frame frame, const char *text, size_t len);
 void hub_send_json(struct hub_member *p, json_t *msg); /* steals msg, which may be NULL */
 void hub_close_member(struct hub_member *p, enum hub_close code, const char *reason);
+struct hub_member *hub_find_id(struct hub *h, uint64_t id);
 void hub_forget(struct hub_member *p); /* frees one that is away */
 
 /* Fills in p's name, room and the rest that is known of it. Nothing for a member without a name. */
@@ -120,12 +144,11 @@ void hub_error_for(struct hub_member *p, const char *code, const char *message, 
 
 /* room.c */
 
-bool room_name_is_good(const char *name);
 struct hub_room *room_find(struct hub *h, const char *name);
 
-/* The room of that name, which is made if there is none. NULL when out of memory. The caller puts a
+/* The room of that name, which p opens if there is none. NULL when out of memory. The caller puts a
  * user into it, or calls room_tidy(). */
-struct hub_room *room_open(struct hub *h, const char *name);
+struct hub_room *room_open(struct hub_member *p, const char *name);
 void room_tidy(struct hub_room *room); /* frees it if it has no user */
 void room_sort(struct hub_room *room); /* users, in the order of connection */
 
@@ -133,13 +156,20 @@ void room_sort(struct hub_room *room); /* users, in the order of connection */
 
 /* The user of that name, or of one that reads the same; NULL: there is none. */
 struct hub_user *name_find(struct hub_room *room, const char *name);
+struct hub_user *name_find_sub(struct hub_room *room, const char *sub);
 
-/* Cleans the wanted name, finds a free variant of it and gives it to p, in room; a member that has
- * a name already is renamed (room is its own, then). *changed when it is not what was wanted. 0,
- * -E_INVAL when nothing is left of it, or -E_NOMEM; then p keeps the name it has. */
-int name_claim(struct hub_member *p, struct hub_room *room, const char *wanted, bool *changed);
+/* Makes a clean name a free variant of it: one that nobody has, or user (which may be NULL). */
+void name_pick(struct hub_room *room, const struct hub_user *user, char name[HUB_NAME_MAX + 1]);
 
-/* One more device of user. */
+/* Names or renames p, whose room it is in the second case. name is clean, and free. 0 or -E_NOMEM:
+ * then p keeps the name it has. */
+int name_give(struct hub_member *p, struct hub_room *room, const char *name);
+int name_change(struct hub_user *user, const char *name);
+
+/* Copies sub, unless user has one already. 0 or -E_NOMEM. */
+int name_set_sub(struct hub_user *user, const char *sub);
+
+/* p becomes one more device of user, and is none of another any more. */
 void name_join(struct hub_member *p, struct hub_user *user);
 
 /* p has no name any more. Frees a user without members, and a room without users. */
@@ -155,17 +185,36 @@ void presence_forget(struct hub_room *room);  /* it is about to be freed */
  * may change one ends with it: what else they send comes first. */
 void presence_settle(struct hub *h);
 
-/* signin.c. The message "username". */
+/* signin.c */
+
+/* The message "username". */
 void signin_on_username(struct hub_member *p, const struct hub_message *m);
 
-/* charge.c. Takes the message's tokens, or refuses it. */
+/* While p->pending: keeps a message of p for later, or refuses it. */
+void signin_keep(struct hub_member *p, const char *text, size_t len);
+void signin_forget(struct hub_member *p); /* frees p->pending */
+
+/* route.c. A message that is paid for. */
+void route_text(struct hub_member *p, const char *text, size_t len);
+
+/* charge.c */
+
+/* Takes the message's tokens, or refuses it. */
 bool charge_message(struct hub_member *p, size_t len);
+
+/* *out: the prefix of that address, one reference more; NULL if the address is unknown. 0 or
+ * -E_NOMEM. */
+int charge_prefix(struct hub *h, const struct addr *client, struct hub_prefix **out);
+void charge_prefix_unref(struct hub *h, struct hub_prefix *prefix); /* NULL is legal */
 
 /* resume.c */
 
-/* Notes the secret that p gave with its name; if somebody of that name in room gave the same one
- * before, p takes over the name and the calls. */
-void resume_take_over(struct hub_member *p, struct hub_room *room, const struct hub_message *m);
+/* Notes the secret that p gave with its name; if a member of user (NULL: there is none) gave the
+ * same one before, p takes its place: name and calls. True: it has. */
+bool resume_take_over(struct hub_member *p, struct hub_user *user, const struct hub_message *m);
+
+/* Adds what p finds again to the message "signed-in", and sends it. */
+void resume_describe(struct hub_member *p, bool resumed, json_t *signed_in);
 
 /* calls.c. 0, or -E_LIMIT when either end has max_calls, or -E_NOMEM. */
 int call_begin(struct hub_member *a, struct hub_member *b);
@@ -173,5 +222,6 @@ void call_end(struct hub_member *a, struct hub_member *b);
 void call_end_all(struct hub_member *p); /* tells the partners with a hang-up */
 void call_move(struct hub_member *from, struct hub_member *to); /* to must be in no call */
 void call_free(struct hub_member *p);
+void call_renamed(struct hub_member *p, const char *old); /* tells the partners */
 
 #endif

@@ -102,6 +102,13 @@ static void on_later(void *ctx, int64_t ms)
 	((struct lws_hub *)ctx)->list_at_ms = clock_mono_ms() + ms;
 }
 
+static int on_admit(void *ctx, uint64_t member_id, const struct hub_admission *who)
+{
+	struct lws_hub *b = ctx;
+
+	return b->ops.admit(b->ctx, member_id, who);
+}
+
 static void on_hub_event(void *ctx, const struct hub_event *event)
 {
 	struct lws_hub *b = ctx;
@@ -113,17 +120,18 @@ static void on_hub_event(void *ctx, const struct hub_event *event)
 struct lws_hub *lws_hub_new(const struct lws_hub_conf *conf, const struct lws_hub_ops *ops,
                             void *ctx)
 {
-	static const struct hub_ops core_ops = {.send = write_send,
-	                                        .close = conn_close,
-	                                        .ice_servers = on_ice_servers,
-	                                        .identify = on_identify,
-	                                        .now_ms = now_ms,
-	                                        .later = on_later,
-	                                        .event = on_hub_event};
+	struct hub_ops core_ops = {.send = write_send,
+	                           .close = conn_close,
+	                           .ice_servers = on_ice_servers,
+	                           .identify = on_identify,
+	                           .now_ms = now_ms,
+	                           .later = on_later,
+	                           .event = on_hub_event};
 	struct lws_hub *b = calloc(1, sizeof(*b));
 
 	if (!b)
 		return NULL;
+	core_ops.admit = ops->admit ? on_admit : NULL;
 	b->conf = *conf;
 	b->ops = *ops;
 	b->ctx = ctx;
@@ -245,10 +253,21 @@ int64_t lws_hub_wait_ms(const struct lws_hub *b)
 	return wait;
 }
 
+static int join(struct conn *c)
+{
+	struct lws_hub *b = c->hub;
+	struct lws_hub_visit said = {.room = ""};
+	struct hub_visit visit = {.room = said.room, .client = c->caller.client};
+
+	if (b->ops.visit)
+		b->ops.visit(b->ctx, c->wsi, &said);
+	visit.ticket = *said.ticket ? said.ticket : NULL;
+	return hub_join(b->core, c, &visit, &c->member);
+}
+
 static int on_established(struct lws_hub *b, struct lws *wsi, void **slot)
 {
 	struct conn *c = calloc(1, sizeof(*c));
-	struct hub_visit visit = {0};
 	int err;
 
 	if (!c)
@@ -259,8 +278,7 @@ static int on_established(struct lws_hub *b, struct lws *wsi, void **slot)
 	c->came_at_ms = c->progress_at_ms = now_ms(NULL);
 	b->ops.caller(b->ctx, wsi, &c->caller);
 	b->conn_n++;
-	visit.client = c->caller.client;
-	err = hub_join(b->core, c, &visit, &c->member);
+	err = join(c);
 	if (err) {
 		conn_free(c);
 		return -1;
@@ -331,11 +349,10 @@ int lws_hub_callback(struct lws_hub *b, struct lws *wsi, enum lws_callback_reaso
 	return r;
 }
 
-void lws_hub_set_limits(struct lws_hub *b, unsigned max_connections, unsigned signal_rate)
+void lws_hub_set_conf(struct lws_hub *b, const struct hub_conf *conf)
 {
-	b->conf.hub.max_connections = max_connections;
-	b->conf.hub.signal_rate = signal_rate;
-	hub_set_limits(b->core, max_connections, signal_rate);
+	b->conf.hub = *conf;
+	hub_set_conf(b->core, conf);
 }
 
 bool lws_hub_has_room(const struct lws_hub *b)

@@ -12,6 +12,7 @@
 #include <libwebsockets.h>
 
 #define LWS_HUB_SUBPROTOCOL "json"
+#define LWS_HUB_TICKET_MAX  4096
 #define LWS_HUB_RX_BYTES    16384 /* the most that LWS hands over at a time */
 
 struct lws_hub_conf {
@@ -24,14 +25,24 @@ struct lws_hub_conf {
 	unsigned turn_us;      /* for each of the three parts of a turn; what has begun is ended */
 };
 
+/* What the opening handshake asked for; "" where it said nothing. */
+struct lws_hub_visit {
+	char room[HUB_ROOM_MAX + 1];
+	char ticket[LWS_HUB_TICKET_MAX + 1];
+};
+
 struct lws_hub_ops {
 	/* Reads the caller of a connection from its headers. */
 	void (*caller)(void *ctx, struct lws *wsi, struct caller *out);
+
+	/* Optional. Likewise, the rest. */
+	void (*visit)(void *ctx, struct lws *wsi, struct lws_hub_visit *out);
 
 	/* Optional; as in struct hub_ops. */
 	int (*ice_servers)(void *ctx, const struct caller *caller,
 	                   const struct hub_ice_request *request);
 	int (*identify)(void *ctx, const char *ticket, struct hub_identity *out, const char **why);
+	int (*admit)(void *ctx, uint64_t member_id, const struct hub_admission *who);
 	void (*event)(void *ctx, const struct hub_event *event);
 };
 
@@ -60,8 +71,8 @@ int64_t lws_hub_wait_ms(const struct lws_hub *b);
 int lws_hub_callback(struct lws_hub *b, struct lws *wsi, enum lws_callback_reasons reason,
                      void **slot, void *in, size_t len);
 
-/* As hub_set_limits(). */
-void lws_hub_set_limits(struct lws_hub *b, unsigned max_connections, unsigned signal_rate);
+/* As hub_set_conf(). */
+void lws_hub_set_conf(struct lws_hub *b, const struct hub_conf *conf);
 
 /* True when there is room for one more connection. */
 bool lws_hub_has_room(const struct lws_hub *b);

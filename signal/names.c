@@ -11,26 +11,34 @@
 #include <string.h>
 #include <utlist.h>
 
-static struct hub_user *find_fold(struct hub_room *room, const char *fold, size_t len)
-{
-	struct hub_name *n;
+#define NUMBER_DIGITS 9 /* of the number in a free variant of a name */
 
+static struct hub_name *find_held(struct hub_room *room, const char *name)
+{
+	char fold[HUB_FOLD_MAX + 1];
+	struct hub_name *n;
+	size_t len;
+
+	len = fold_name(name, fold);
+	if (!len)
+		return NULL;
 	HASH_FIND(hh, room->names, fold, len, n);
-	return n ? n->user : NULL;
+	return n;
 }
 
 struct hub_user *name_find(struct hub_room *room, const char *name)
 {
-	char fold[HUB_FOLD_MAX + 1];
+	struct hub_name *n = find_held(room, name);
 
-	return strlen(name) > HUB_NAME_MAX ? NULL : find_fold(room, fold, fold_name(name, fold));
+	return n ? n->user : NULL;
 }
 
-static bool is_free(const struct hub_member *p, struct hub_room *room, const char *name)
+struct hub_user *name_find_sub(struct hub_room *room, const char *sub)
 {
-	struct hub_user *holder = name_find(room, name);
+	struct hub_user *user;
 
-	return !holder || holder == p->user;
+	HASH_FIND(by_sub, room->subs, sub, strlen(sub), user);
+	return user;
 }
 
 /* A name has neither control characters nor double quotes: only one character is left to escape. */
@@ -49,12 +57,35 @@ static size_t quote(const char *name, char out[HUB_QUOTED_MAX + 1])
 	return (size_t)(at - out);
 }
 
+static void number_is_free(struct hub_room *room, const char *name)
+{
+	char base[HUB_NAME_MAX + 1];
+	size_t len = strlen(name);
+	unsigned number = 0, unit = 1;
+	struct hub_name *n;
+
+	memcpy(base, name, len + 1);
+	for (unsigned i = 0; i < NUMBER_DIGITS && len > 1; i++, unit *= 10) {
+		char digit = base[--len];
+
+		if (digit < '0' || digit > '9')
+			return;
+		number += (unsigned)(digit - '0') * unit;
+		base[len] = '\0';
+		n = digit == '0' ? NULL : find_held(room, base);
+		if (n && n->next_number > number)
+			n->next_number = number;
+	}
+}
+
 static void let_go(struct hub_user *user)
 {
-	if (user->held)
-		HASH_DEL(user->room->names, user->held);
+	if (!user->held)
+		return;
+	HASH_DEL(user->room->names, user->held);
 	free(user->held);
 	user->held = NULL;
+	number_is_free(user->room, user->name);
 }
 
 /* The old one is given up when the new one is had. */
@@ -66,11 +97,12 @@ static int hold(struct hub_user *user, const char *name)
 
 	if (!len)
 		return -E_NOMEM;
-	if (find_fold(user->room, fold, len) != user) {
+	if (name_find(user->room, name) != user) {
 		n = calloc(1, sizeof(*n) + len + 1);
 		if (!n)
 			return -E_NOMEM;
 		n->user = user;
+		n->next_number = 1;
 		n->fold_len = len;
 		memcpy(n->fold, fold, len);
 		if (TABLE_ADD(hh, user->room->names, fold, len, n)) {
@@ -85,35 +117,60 @@ static int hold(struct hub_user *user, const char *name)
 	return 0;
 }
 
-static int make_user(struct hub_member *p, struct hub_room *room, const char *name)
+static struct hub_user *make_user(struct hub_room *room, const char *name)
 {
 	struct hub_user *user = calloc(1, sizeof(*user));
 
 	if (!user)
-		return -E_NOMEM;
+		return NULL;
 	user->room = room;
 	if (hold(user, name)) {
 		free(user);
-		return -E_NOMEM;
+		return NULL;
 	}
+	return user;
+}
+
+static void enter_room(struct hub_user *user, struct hub_member *p)
+{
+	struct hub_room *room = user->room;
+
 	if (room->users && room->users->prev->members->id > p->id)
 		room->unsorted = true;
 	DL_APPEND(room->users, user);
 	room->user_n++;
 	name_join(p, user);
-	return 0;
 }
 
-int name_claim(struct hub_member *p, struct hub_room *room, const char *wanted, bool *changed)
+/* The number that makes name a variant of base; 0: it is none. */
+static unsigned number_of(const char *name, const char *base)
 {
-	char base[HUB_NAME_MAX + 1], name[HUB_NAME_MAX + 1], number[16];
-	size_t base_len = fold_clean(wanted, base), number_len;
+	size_t len = strlen(base);
+	const char *digits = name + len;
+	size_t n;
 
-	if (!base_len)
-		return -E_INVAL;
-	memcpy(name, base, base_len + 1);
+	if (strncmp(name, base, len) != 0)
+		return 0;
+	n = strspn(digits, "0123456789");
+	return n && n <= NUMBER_DIGITS && !digits[n] && *digits != '0'
+	           ? (unsigned)strtoul(digits, NULL, 10)
+	           : 0;
+}
+
+void name_pick(struct hub_room *room, const struct hub_user *user, char name[HUB_NAME_MAX + 1])
+{
+	struct hub_name *n = find_held(room, name), *taken = n;
+	char base[HUB_NAME_MAX + 1], number[16];
+	size_t base_len = strlen(name), number_len;
+
+	memcpy(base, name, base_len + 1);
+	if (n && user && number_of(user->name, base) &&
+	    number_of(user->name, base) < n->next_number) {
+		memcpy(name, user->name, sizeof(user->name));
+		return;
+	}
 	/* There are fewer users than numbers, so one is free. */
-	for (unsigned i = 1; !is_free(p, room, name); i++) {
+	for (unsigned i = n ? n->next_number : 1; n && n->user != user; i++) {
 		number_len = (size_t)snprintf(number, sizeof(number), "%u", i);
 		while (base_len + number_len > HUB_NAME_MAX) {
 			do
@@ -122,11 +179,53 @@ int name_claim(struct hub_member *p, struct hub_room *room, const char *wanted, 
 		}
 		memcpy(name, base, base_len);
 		memcpy(name + base_len, number, number_len + 1);
+		n = find_held(room, name);
+		if (n)
+			taken->next_number = i + 1;
 	}
-	*changed = strcmp(name, wanted) != 0;
-	if (!p->user)
-		return make_user(p, room, name);
-	return strcmp(name, p->user->name) ? hold(p->user, name) : 0;
+}
+
+int name_change(struct hub_user *user, const char *name)
+{
+	int err = strcmp(name, user->name) != 0 ? hold(user, name) : 0;
+
+	if (!err)
+		presence_changed(user->room);
+	return err;
+}
+
+int name_give(struct hub_member *p, struct hub_room *room, const char *name)
+{
+	struct hub_user *user;
+
+	if (p->user)
+		return name_change(p->user, name);
+	user = make_user(room, name);
+	if (!user)
+		return -E_NOMEM;
+	enter_room(user, p);
+	return 0;
+}
+
+static int add_sub(struct hub_user *user)
+{
+	HASH_ADD_KEYPTR(by_sub, user->room->subs, user->sub, strlen(user->sub), user);
+	return table_result(user->by_sub.tbl);
+}
+
+int name_set_sub(struct hub_user *user, const char *sub)
+{
+	if (user->sub)
+		return 0;
+	user->sub = strdup(sub);
+	if (!user->sub)
+		return -E_NOMEM;
+	if (add_sub(user)) {
+		free(user->sub);
+		user->sub = NULL;
+		return -E_NOMEM;
+	}
+	return 0;
 }
 
 void name_join(struct hub_member *p, struct hub_user *user)
@@ -145,6 +244,8 @@ static void user_free(struct hub_user *user)
 	struct hub_room *room = user->room;
 
 	let_go(user);
+	if (user->sub)
+		HASH_DELETE(by_sub, room->subs, user);
 	DL_DELETE(room->users, user);
 	room->user_n--;
 	free(user->sub);

@@ -24,14 +24,15 @@ static bool same_secret(const char a[HUB_RESUME_MAX + 1], const char b[HUB_RESUM
 }
 
 /* It may come before its old connection is known to be dead, or soon after. */
-static void take_over(struct hub_member *p, struct hub_user *user)
+static bool take_over(struct hub_member *p, struct hub_user *user)
 {
 	struct hub_member *old = user ? user->members : NULL;
 
 	while (old && (old == p || !same_secret(old->resume, p->resume)))
 		old = old->next_device;
 	if (!old || p->partner_n)
-		return;
+		return false;
+	p->may = old->may;
 	call_move(old, p);
 	name_join(p, user);
 	name_release(old);
@@ -39,16 +40,33 @@ static void take_over(struct hub_member *p, struct hub_user *user)
 		hub_forget(old);
 	else
 		hub_close_member(old, HUB_CLOSE_POLICY, "replaced by a new connection");
+	return true;
 }
 
-void resume_take_over(struct hub_member *p, struct hub_room *room, const struct hub_message *m)
+bool resume_take_over(struct hub_member *p, struct hub_user *user, const struct hub_message *m)
 {
-	const json_t *name = json_object_get(m->json, "name");
 	const json_t *resume = json_object_get(m->json, "resume");
 
 	memset(p->resume, 0, sizeof(p->resume));
-	if (!json_is_string(name) || !is_secret(resume))
-		return;
+	if (!is_secret(resume))
+		return false;
 	memcpy(p->resume, json_string_value(resume), json_string_length(resume));
-	take_over(p, name_find(room, json_string_value(name)));
+	return take_over(p, user);
+}
+
+void resume_describe(struct hub_member *p, bool resumed, json_t *signed_in)
+{
+	json_t *calls = json_array();
+
+	for (unsigned i = 0; i < p->partner_n; i++)
+		json_array_append_new(calls, json_pack("{s:s}", "name", p->partner[i]->user->name));
+	if (signed_in && (json_object_set_new(signed_in, "resumed", json_boolean(resumed)) ||
+	                  json_object_set_new(signed_in, "missed", json_integer(0)) ||
+	                  json_object_set_new(signed_in, "lost", json_integer(0)) ||
+	                  json_object_set(signed_in, "calls", calls))) {
+		json_decref(signed_in);
+		signed_in = NULL;
+	}
+	json_decref(calls);
+	hub_send_json(p, signed_in);
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <utlist.h>
 
-bool room_name_is_good(const char *name)
+bool hub_room_name_is_good(const char *name)
 {
 	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	                              "0123456789._~-";
@@ -25,8 +25,9 @@ struct hub_room *room_find(struct hub *h, const char *name)
 	return room;
 }
 
-struct hub_room *room_open(struct hub *h, const char *name)
+struct hub_room *room_open(struct hub_member *p, const char *name)
 {
+	struct hub *h = p->hub;
 	struct hub_room *room = room_find(h, name);
 
 	if (room)
@@ -40,14 +41,32 @@ struct hub_room *room_open(struct hub *h, const char *name)
 		free(room);
 		return NULL;
 	}
+	room->opener = p->prefix;
+	if (room->opener) {
+		room->opener->refs++;
+		room->opener->rooms++;
+	}
 	return room;
+}
+
+static void report_closed(struct hub_room *room)
+{
+	const struct hub_event event = {
+	    .what = HUB_EVENT_ROOM_CLOSED, .room = room->name, .name = ""};
+
+	if (room->opened && room->hub->ops.event)
+		room->hub->ops.event(room->hub->ctx, &event);
 }
 
 void room_tidy(struct hub_room *room)
 {
 	if (room->users)
 		return;
+	report_closed(room);
 	presence_forget(room);
+	if (room->opener)
+		room->opener->rooms--;
+	charge_prefix_unref(room->hub, room->opener);
 	HASH_DEL(room->hub->rooms, room);
 	free(room);
 }

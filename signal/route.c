@@ -241,6 +241,8 @@ static const struct route {
     {"userlist", on_server_only, false},
     {"rejectusername", on_server_only, false},
     {"error", on_server_only, false},
+    {"signed-in", on_server_only, false},
+    {"renamed", on_server_only, false},
     {NULL, on_other, true},
 };
 
@@ -257,7 +259,7 @@ static void dispatch(struct hub_member *p, const struct hub_message *m)
 	r->on(p, m);
 }
 
-static void read_text(struct hub_member *p, const char *text, size_t len)
+void route_text(struct hub_member *p, const char *text, size_t len)
 {
 	struct hub_message m = {.text = text, .len = len};
 	json_error_t fault;
@@ -297,6 +299,9 @@ void hub_text(struct hub_member *p, const char *text, size_t len)
 
 	if (p->closing || !charge_message(p, len))
 		return;
-	read_text(p, text, len);
+	if (p->pending)
+		signin_keep(p, text, len);
+	else
+		route_text(p, text, len);
 	presence_settle(h);
 }

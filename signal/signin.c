@@ -1,47 +1,493 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Signing in: the message "username".
+ * Signing in: the message "username". It says a room, a name or a ticket that proves one, and the
+ * secret of an earlier connection; the client gets a user in the room, or one reason why not.
  */
 #include "base/error.h"
 #include "signal/hub_internal.h"
 
-static void refuse_name(struct hub_member *p, const struct hub_message *m, int result)
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#define DEVICES_MAX 16 /* of one user */
+#define RENAME_MS   1000
+#define PENDING_MAX 8 /* messages kept while somebody else decides */
+#define TYPE        "username"
+
+/* What a client asks for, as far as it was looked at. */
+struct wish {
+	const char *room; /* "": it has not said */
+	const char *name; /* NULL: it has not said */
+	bool proven;      /* by identity */
+	bool fixed;       /* identity's name is the one that the operator's own program gives */
+	struct hub_identity identity;
+};
+
+struct hub_pending {
+	json_t *json; /* the message "username" */
+	struct wish wish;
+	char room[HUB_ROOM_MAX + 1];
+	size_t kept_bytes;
+	unsigned kept_n;
+	struct kept {
+		char *text;
+		size_t len;
+	} kept[PENDING_MAX];
+};
+
+static bool refuse(struct hub_member *p, const char *code, const char *message)
 {
-	if (result == -E_NOMEM)
-		hub_error_for(p, "out-of-memory", "The server is out of memory.", m->type, NULL);
-	else
-		hub_error_for(p, "bad-name", "A name needs at least one printable character.",
-		              m->type, NULL);
+	hub_error_for(p, code, message, TYPE, NULL);
+	return false;
 }
 
-static int take_name(struct hub_member *p, const struct hub_message *m, bool *changed)
+static bool refuse_memory(struct hub_member *p)
 {
-	const json_t *name = json_object_get(m->json, "name");
-	struct hub_room *room;
+	return refuse(p, "out-of-memory", "The server is out of memory.");
+}
+
+/* What says that a client knows more than MDN's protocol. */
+static void note_kind(struct hub_member *p, const json_t *json)
+{
+	static const char *const extended[] = {"room", "ticket", "seen", "presence", "ack"};
+	const char *presence = json_string_value(json_object_get(json, "presence"));
+
+	for (size_t i = 0; i < sizeof(extended) / sizeof(*extended); i++)
+		p->extended = p->extended || json_object_get(json, extended[i]);
+	if (presence)
+		p->delta = !strcmp(presence, "delta");
+}
+
+static bool read_room(struct hub_member *p, const json_t *json, struct wish *w)
+{
+	const json_t *room = json_object_get(json, "room");
+	const char *own = p->user ? p->user->room->name : p->wanted_room;
+
+	w->room = own;
+	if (!room || json_is_null(room))
+		return true;
+	w->room = json_string_value(room);
+	if (!w->room || !hub_room_name_is_good(w->room))
+		return refuse(p, "bad-room",
+		              "A room's name is 1 to 64 characters of A-Z a-z 0-9 . _ ~ -");
+	if (*own && strcmp(own, w->room) != 0)
+		return refuse(p, "bad-room",
+		              p->user ? "You are in another room. Open another connection."
+		                      : "The address of this connection names another room.");
+	return true;
+}
+
+/* 0, also without a ticket, or an error code with a reason. */
+static int read_ticket(struct hub_member *p, const json_t *json, struct wish *w, const char **why)
+{
+	const json_t *said = json_object_get(json, "ticket");
+	const char *ticket = said && !json_is_null(said) ? json_string_value(said) : p->ticket;
+	struct hub *h = p->hub;
 	int err;
 
-	room = p->user ? p->user->room : room_open(p->hub, p->wanted_room);
+	*why = "The ticket is not valid.";
+	if (!ticket)
+		return said && !json_is_null(said) ? -E_INVAL : 0;
+	if (!h->ops.identify)
+		return -E_UNSUPPORTED;
+	err = h->ops.identify(h->ctx, ticket, &w->identity, why);
+	if (err)
+		return err;
+	if (!w->identity.any_room && *w->room && strcmp(w->room, w->identity.room) != 0) {
+		*why = "The ticket is not for this room.";
+		return -E_DENIED;
+	}
+	if (!w->identity.any_room)
+		w->room = w->identity.room;
+	w->proven = true;
+	return 0;
+}
+
+static bool may_open(struct hub_member *p, const struct wish *w)
+{
+	const struct hub_conf *conf = &p->hub->conf;
+	bool names_it = w->proven && !w->identity.any_room;
+
+	if (strcmp(w->room, HUB_DEFAULT_ROOM) != 0 && !conf->guest_rooms && !names_it &&
+	    !(w->proven && (w->identity.may & HUB_MAY_OPEN)))
+		return refuse(p, "not-allowed", "There is no such room, and you may not open one.");
+	if (p->prefix && p->prefix->rooms >= conf->rooms_per_address)
+		return refuse(p, "too-many-rooms", "Your network has too many rooms open.");
+	return true;
+}
+
+static bool may_enter(struct hub_member *p, const struct wish *w)
+{
+	struct hub_room *room = room_find(p->hub, w->room);
+	struct hub_user *user;
+
+	if (!p->hub->conf.default_room && !strcmp(w->room, HUB_DEFAULT_ROOM))
+		return refuse(p, "bad-room", "This server has no default room. Name a room.");
+	if (!w->proven && !p->hub->conf.guests)
+		return refuse(p, "ticket-needed", "This server needs a ticket.");
 	if (!room)
-		return -E_NOMEM;
-	resume_take_over(p, room, m);
-	err =
-	    json_is_string(name) ? name_claim(p, room, json_string_value(name), changed) : -E_INVAL;
-	room_tidy(room);
-	return err;
+		return may_open(p, w);
+	user = w->proven ? name_find_sub(room, w->identity.sub) : NULL;
+	if (user && user->member_n >= DEVICES_MAX)
+		return refuse(p, "not-allowed", "You have too many devices in this room.");
+	if (!user && room->user_n >= p->hub->conf.room_users)
+		return refuse(p, "room-full", "The room is full.");
+	return true;
+}
+
+static void tell_name(struct hub_member *p)
+{
+	hub_send_json(p, json_pack("{s:I,s:s,s:s}", "id", (json_int_t)p->id, "type",
+	                           "rejectusername", "name", p->user->name));
+}
+
+static void tell_signed_in(struct hub_member *p, bool resumed)
+{
+	static const struct {
+		unsigned bit;
+		const char *name;
+	} rights[] = {{HUB_MAY_CALL, "call"}, {HUB_MAY_CHAT, "chat"}, {HUB_MAY_LIST, "list"}};
+	json_t *may = json_array();
+
+	for (size_t i = 0; i < sizeof(rights) / sizeof(*rights); i++) {
+		if (p->may & rights[i].bit)
+			json_array_append_new(may, json_string(rights[i].name));
+	}
+	resume_describe(p, resumed,
+	                json_pack("{s:s,s:I,s:s,s:s,s:b,s:o}", "type", "signed-in", "id",
+	                          (json_int_t)p->id, "name", p->user->name, "room",
+	                          p->user->room->name, "proven", p->user->proven, "may", may));
+}
+
+static bool knows_name(const struct hub_member *p, const struct wish *w)
+{
+	return w->name ? !strcmp(w->name, p->user->name) : p->extended;
+}
+
+/* The last step, whatever the way here. from: the name that p had in this room before, or NULL. */
+static void welcome(struct hub_member *p, const struct wish *w, const char *from, bool resumed)
+{
+	struct hub_room *room = p->user->room;
+	bool is_new = !from && !resumed && p->user->member_n == 1;
+	bool renamed = from && strcmp(from, p->user->name) != 0;
+
+	if (!resumed && (!from || w->proven))
+		p->may = w->proven ? w->identity.may : p->hub->conf.guest_may;
+	if (is_new && !room->opened)
+		hub_report(p, (struct hub_event){.what = HUB_EVENT_ROOM_OPENED});
+	room->opened = true;
+	if (is_new || resumed || renamed)
+		hub_report(
+		    p, (struct hub_event){.what = HUB_EVENT_NAMED, .from = renamed ? from : NULL});
+	if (!knows_name(p, w))
+		tell_name(p);
+	if (p->extended)
+		tell_signed_in(p, resumed || from);
+	if (renamed)
+		call_renamed(p, from);
+	presence_changed(room);
+}
+
+/* By a ticket: their own, shown by another device, or that of the owner of their name. */
+static int rename_others(struct hub_user *user, const char *name, const struct hub_member *but)
+{
+	char from[HUB_NAME_MAX + 1];
+	struct hub_member *p;
+	int err;
+
+	memcpy(from, user->name, sizeof(from));
+	err = name_change(user, name);
+	if (err || !strcmp(name, from))
+		return err;
+	hub_report(user->members, (struct hub_event){.what = HUB_EVENT_NAMED, .from = from});
+	DL_FOREACH2(user->members, p, next_device)
+	{
+		if (p == but)
+			continue;
+		tell_name(p);
+		call_renamed(p, from);
+	}
+	return 0;
+}
+
+/* A guest who has the name that a ticket proves makes way for its owner. */
+static int make_way(struct hub_user *guest)
+{
+	char name[HUB_NAME_MAX + 1];
+
+	memcpy(name, guest->name, sizeof(name));
+	name_pick(guest->room, NULL, name);
+	return rename_others(guest, name, NULL);
+}
+
+/* The name that a ticket is for. Another device of the same person may be there already. */
+static int take_proven(struct hub_member *p, struct hub_room *room, const struct hub_identity *who)
+{
+	char clean[HUB_NAME_MAX + 1], name[HUB_NAME_MAX + 1];
+	struct hub_user *holder, *same = name_find_sub(room, who->sub);
+	int err = 0;
+
+	if (!fold_clean(who->name, clean))
+		return -E_INVAL;
+	if (same && same != p->user)
+		name_join(p, same);
+	holder = name_find(room, clean);
+	if (holder && holder != p->user && !holder->proven)
+		err = make_way(holder);
+	memcpy(name, clean, sizeof(name));
+	name_pick(room, p->user, name);
+	if (!err && same)
+		err = rename_others(same, name, p);
+	else if (!err)
+		err = name_give(p, room, name);
+	if (!err)
+		err = name_set_sub(p->user, who->sub);
+	if (err)
+		return err;
+	p->user->proven = !strcmp(name, clean);
+	return 0;
+}
+
+static int take_wanted(struct hub_member *p, struct hub_room *room, const struct wish *w)
+{
+	char name[HUB_NAME_MAX + 1];
+
+	const char *wanted = w->fixed ? w->identity.name : w->name;
+
+	if (!wanted || !fold_clean(wanted, name))
+		return -E_INVAL;
+	name_pick(room, p->user, name);
+	return name_give(p, room, name);
+}
+
+static bool refuse_name(struct hub_member *p, int err)
+{
+	if (err == -E_NOMEM)
+		return refuse_memory(p);
+	return refuse(p, "bad-name", "A name needs at least one printable character.");
+}
+
+static void enter(struct hub_member *p, const struct wish *w)
+{
+	struct hub_room *room = room_open(p, w->room);
+	int err;
+
+	if (!room) {
+		refuse_memory(p);
+		return;
+	}
+	err = w->proven ? take_proven(p, room, &w->identity) : take_wanted(p, room, w);
+	if (!err) {
+		p->user->fixed = w->fixed;
+		free(p->ticket);
+		p->ticket = NULL;
+		welcome(p, w, NULL, false);
+		return;
+	}
+	if (p->user)
+		name_release(p); /* and the room, if it has nobody else */
+	else
+		room_tidy(room);
+	refuse_name(p, err);
+}
+
+/* Each change goes to everybody in the room. */
+static bool may_rename(struct hub_member *p, const char *name)
+{
+	int64_t now = p->hub->ops.now_ms(p->hub->ctx);
+
+	if (!strcmp(name, p->user->name))
+		return true;
+	if (now < p->rename_due_ms)
+		return refuse(p, "rate-limited", "A name changes at most once a second.");
+	p->rename_due_ms = now + RENAME_MS;
+	return true;
+}
+
+static void rename_guest(struct hub_member *p, const struct wish *w)
+{
+	char from[HUB_NAME_MAX + 1], name[HUB_NAME_MAX + 1];
+	int err;
+
+	memcpy(from, p->user->name, sizeof(from));
+	memcpy(name, from, sizeof(name));
+	if (!p->user->sub && !p->user->fixed) { /* else the name is not theirs to choose */
+		if (!w->name || !fold_clean(w->name, name)) {
+			refuse_name(p, -E_INVAL);
+			return;
+		}
+		name_pick(p->user->room, p->user, name);
+	}
+	if (!may_rename(p, name))
+		return;
+	err = name_give(p, p->user->room, name);
+	if (err)
+		refuse_name(p, err);
+	else
+		welcome(p, w, from, false);
+}
+
+/* Somebody who is in a room shows a ticket. */
+static void become_proven(struct hub_member *p, const struct wish *w)
+{
+	char from[HUB_NAME_MAX + 1];
+	int err;
+
+	if (p->user->sub && strcmp(p->user->sub, w->identity.sub) != 0) {
+		refuse(p, "bad-ticket", "This connection is signed in by another ticket.");
+		return;
+	}
+	memcpy(from, p->user->name, sizeof(from));
+	err = may_rename(p, w->identity.name) ? take_proven(p, p->user->room, &w->identity) : 1;
+	if (err < 0)
+		refuse_name(p, err);
+	else if (!err)
+		welcome(p, w, from, false);
+}
+
+static bool come_back(struct hub_member *p, const struct hub_message *m, const struct wish *w)
+{
+	struct hub_room *room = p->user ? p->user->room : room_find(p->hub, w->room);
+	const char *name = w->name ? w->name : w->identity.name;
+	struct hub_user *user = room ? name_find(room, name) : NULL;
+
+	if (!resume_take_over(p, user, m))
+		return false;
+	welcome(p, w, NULL, true);
+	return true;
+}
+
+static bool put_off(struct hub_member *p, const struct hub_message *m, const struct wish *w)
+{
+	struct hub_pending *pending = calloc(1, sizeof(*pending));
+
+	if (!pending)
+		return refuse_memory(p);
+	pending->json = json_incref(m->json);
+	pending->wish = *w;
+	memcpy(pending->room, w->room, strlen(w->room) + 1);
+	pending->wish.room = pending->room;
+	p->pending = pending;
+	return true;
+}
+
+static void ask(struct hub_member *p, const struct hub_message *m, const struct wish *w)
+{
+	const char *wanted = w->proven ? w->identity.name : w->name;
+	char name[HUB_NAME_MAX + 1];
+	struct hub *h = p->hub;
+	struct hub_admission who = {.room = w->room,
+	                            .name = name,
+	                            .identity = w->proven ? &w->identity : NULL,
+	                            .client = p->client,
+	                            .opens = !room_find(h, w->room)};
+	int err;
+
+	if (!wanted || !fold_clean(wanted, name)) {
+		refuse_name(p, -E_INVAL);
+		return;
+	}
+	if (!put_off(p, m, w)) /* now: the answer may come before admit() returns */
+		return;
+	err = h->ops.admit(h->ctx, p->id, &who);
+	if (err != -E_LATER)
+		hub_admit(h, p->id, err, NULL);
+}
+
+void signin_keep(struct hub_member *p, const char *text, size_t len)
+{
+	struct hub_pending *pending = p->pending;
+	struct kept *kept = &pending->kept[pending->kept_n];
+
+	if (pending->kept_n == PENDING_MAX ||
+	    pending->kept_bytes + len > p->hub->conf.max_message) {
+		hub_error(p, "rate-limited", "You are not signed in yet. Send less before.");
+		return;
+	}
+	kept->text = malloc(len + 1);
+	if (!kept->text) {
+		hub_error(p, "out-of-memory", "The server is out of memory.");
+		return;
+	}
+	memcpy(kept->text, text, len);
+	kept->len = len;
+	pending->kept_bytes += len;
+	pending->kept_n++;
+}
+
+static void pending_free(struct hub_pending *pending)
+{
+	for (unsigned i = 0; i < pending->kept_n; i++)
+		free(pending->kept[i].text);
+	json_decref(pending->json);
+	free(pending);
+}
+
+void signin_forget(struct hub_member *p)
+{
+	if (p->pending)
+		pending_free(p->pending);
+	p->pending = NULL;
+}
+
+static void admit(struct hub_member *p, struct wish *w, int err, const char *name)
+{
+	if (err == -E_UNREACHABLE) {
+		refuse(p, "refused", "The service that lets people in cannot be asked now.");
+		return;
+	}
+	if (err) {
+		refuse(p, "refused", "You may not join.");
+		return;
+	}
+	if (name) {
+		w->fixed = true;
+		fold_clean(name, w->identity.name);
+	}
+	if (may_enter(p, w)) /* as it is by now */
+		enter(p, w);
+}
+
+void hub_admit(struct hub *h, uint64_t member_id, int err, const char *name)
+{
+	struct hub_member *p = hub_find_id(h, member_id);
+	struct hub_pending *pending = p ? p->pending : NULL;
+
+	if (!pending)
+		return;
+	p->pending = NULL;
+	admit(p, &pending->wish, err, name);
+	for (unsigned i = 0; i < pending->kept_n && !p->closing; i++)
+		route_text(p, pending->kept[i].text, pending->kept[i].len);
+	pending_free(pending);
+	presence_settle(h);
 }
 
 void signin_on_username(struct hub_member *p, const struct hub_message *m)
 {
-	bool changed;
-	int err = take_name(p, m, &changed);
+	struct wish w = {.name = json_string_value(json_object_get(m->json, "name"))};
+	const char *why;
+	int err;
 
-	if (err) {
-		refuse_name(p, m, err);
+	note_kind(p, m->json);
+	if (!read_room(p, m->json, &w))
 		return;
-	}
-	hub_report(p, (struct hub_event){.what = HUB_EVENT_NAMED});
-	if (changed)
-		hub_send_json(p, json_pack("{s:I,s:s,s:s}", "id", (json_int_t)p->id, "type",
-		                           "rejectusername", "name", p->user->name));
-	presence_changed(p->user->room);
+	err = read_ticket(p, m->json, &w, &why);
+	if (!*w.room)
+		w.room = HUB_DEFAULT_ROOM;
+	if (come_back(p, m, &w)) /* with its secret: it needs no ticket any more */
+		return;
+	if (err)
+		refuse(p, "bad-ticket", why);
+	else if (p->user && w.proven)
+		become_proven(p, &w);
+	else if (p->user)
+		rename_guest(p, &w);
+	else if (!may_enter(p, &w))
+		return;
+	else if (p->hub->ops.admit)
+		ask(p, m, &w);
+	else
+		enter(p, &w);
 }

@@ -61,6 +61,7 @@ struct conf_ports {
 #define CONF_C_BOOL     bool
 #define CONF_C_GUESTS   enum conf_guests
 #define CONF_C_LEVEL    enum log_level
+#define CONF_C_RIGHTS   unsigned /* bit i for the i-th word of the metavar */
 #define CONF_C_PORTS    struct conf_ports
 #define CONF_C_ADDRS    struct conf_addrs
 #define CONF_C_LISTEN   struct conf_addrs

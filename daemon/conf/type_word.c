@@ -119,6 +119,63 @@ static void document_words(const struct conf_option *o, char text[CONF_BOUNDS_MA
 	snprintf(text, CONF_BOUNDS_MAX, "%s", o->metavar);
 }
 
+/* The bit of the word of that length, or 0. */
+static unsigned right_bit(const char *words, const char *word, size_t len)
+{
+	for (unsigned bit = 1;; bit <<= 1) {
+		size_t n = strcspn(words, ",");
+
+		if (n == len && !strncmp(words, word, n))
+			return bit;
+		if (!words[n])
+			return 0;
+		words += n + 1;
+	}
+}
+
+/* "call,list", in any order. */
+static int parse_rights(const struct conf_option *o, const char *text, void *m, struct why *why)
+{
+	unsigned rights = 0, bit;
+
+	for (const char *at = text; strcmp(text, "none") != 0;) {
+		size_t n = strcspn(at, ",");
+
+		bit = right_bit(o->metavar, at, n);
+		if (!bit)
+			return why_set(
+			    why, -E_PARSE,
+			    "\"%s\" is not known: write some of %s, with commas, or none", text,
+			    o->metavar);
+		rights |= bit;
+		if (!at[n])
+			break;
+		at += n + 1;
+	}
+	memcpy(m, &rights, sizeof(rights));
+	return 0;
+}
+
+static void print_rights(FILE *out, const struct conf_option *o, const void *m, size_t i)
+{
+	const char *word = o->metavar, *between = "";
+	unsigned rights;
+
+	(void)i;
+	memcpy(&rights, m, sizeof(rights));
+	if (!rights)
+		fputs("none", out);
+	for (; rights; rights >>= 1) {
+		size_t n = strcspn(word, ",");
+
+		if (rights & 1) {
+			fprintf(out, "%s%.*s", between, (int)n, word);
+			between = ",";
+		}
+		word += n + 1;
+	}
+}
+
 static int parse_ports(const struct conf_option *o, const char *text, void *m, struct why *why)
 {
 	struct conf_ports *ports = m;
@@ -161,6 +218,10 @@ _Static_assert(sizeof(enum log_level) == sizeof(unsigned), "the words are read a
 	}
 const struct conf_type conf_type_GUESTS = WORD;
 const struct conf_type conf_type_LEVEL = WORD;
+const struct conf_type conf_type_RIGHTS = {.name = "some of the words, with commas, or none",
+                                           .parse = parse_rights,
+                                           .print = print_rights,
+                                           .document = document_words};
 const struct conf_type conf_type_INT = {.name = "number",
                                         .bounds_in_help = true,
                                         .parse = parse_int,

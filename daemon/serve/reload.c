@@ -126,6 +126,23 @@ static void give_settings(struct reload *r, struct settings *fresh)
 		worker_set_settings(r->workers[i], fresh, &front_worker_net(r->front)->conf);
 }
 
+static void apply_hub(struct web *w, const struct conf *c)
+{
+	struct hub_conf hub;
+
+	hub_conf_default(&hub);
+	hub.max_connections = (unsigned)c->max_connections;
+	hub.signal_rate = (unsigned)c->signal_rate;
+	hub.room_users = (unsigned)c->room_users;
+	hub.rooms_per_address = (unsigned)c->rooms_per_address;
+	hub.guests = c->signal_guests;
+	hub.guest_may = c->guest_may;
+	hub.guest_rooms = c->guest_rooms;
+	hub.default_room = c->default_room;
+	hub.room_lists = c->room_lists;
+	web_set_hub(w, &hub);
+}
+
 /* The one place, for a start and for a reload, where what was copied from the configuration is put
  * to use; what borrows it needs nothing. */
 static void apply(struct reload *r, struct settings *fresh)
@@ -135,7 +152,7 @@ static void apply(struct reload *r, struct settings *fresh)
 	log_set_level(c->log_level);
 	turn_quota_set_limits(r->base->quota, (uint32_t)c->user_quota, (uint32_t)c->realm_quota,
 	                      (uint32_t)c->total_quota);
-	web_set_limits(r->web, (unsigned)c->max_connections, (unsigned)c->signal_rate);
+	apply_hub(r->web, c);
 	front_reconfigure(r->front);
 	give_settings(r, fresh);
 	r->applied(r->ctx);

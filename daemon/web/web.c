@@ -11,6 +11,7 @@
 #include "daemon/web/nest.h"
 #include "daemon/web/origin.h"
 #include "daemon/web/web_http.h"
+#include "daemon/web/ws_visit.h"
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -80,6 +81,15 @@ static void read_caller(void *ctx, struct lws *wsi, struct caller *out)
 	origin_read_caller(&w->rules, wsi, out);
 }
 
+/* on_upgrade() has refused what is wrong in it. */
+static void read_visit(void *ctx, struct lws *wsi, struct lws_hub_visit *out)
+{
+	const char *why;
+
+	(void)ctx;
+	ws_visit_read(wsi, out, &why);
+}
+
 static int on_head(struct web *w, struct lws *wsi, struct http_exchange **slot)
 {
 	struct caller caller;
@@ -109,7 +119,9 @@ static bool is_version_13(struct lws *wsi)
 
 static int on_upgrade(struct web *w, struct lws *wsi, char *to)
 {
+	struct lws_hub_visit visit;
 	struct caller caller;
+	const char *why;
 
 	/* RFC 9110 section 7.8: an offer to upgrade to anything else may be passed over. LWS goes
 	 * on with the plain request when it does not know what is offered. */
@@ -134,6 +146,8 @@ static int on_upgrade(struct web *w, struct lws *wsi, char *to)
 	if (!is_key(wsi))
 		return web_http_refuse(wsi, 400, "bad-request",
 		                       "The Sec-WebSocket-Key is not 16 bytes in base64.", NULL);
+	if (ws_visit_read(wsi, &visit, &why))
+		return web_http_refuse(wsi, 400, "bad-room", why, NULL);
 	if (!lws_hub_has_room(w->hub))
 		return web_http_refuse(wsi, 503, "full", "Too many connections. Try again later.",
 		                       NULL);
@@ -239,6 +253,13 @@ static int on_identify(void *ctx, const char *ticket, struct hub_identity *out, 
 	return w->ops.identify ? w->ops.identify(w->ctx, ticket, out, why) : -E_UNSUPPORTED;
 }
 
+static int on_admit(void *ctx, uint64_t member_id, const struct hub_admission *who)
+{
+	struct web *w = ctx;
+
+	return w->ops.admit(w->ctx, member_id, who);
+}
+
 static void on_signal_event(void *ctx, const struct hub_event *event)
 {
 	struct web *w = ctx;
@@ -309,10 +330,12 @@ static int make_vhost(struct web *w, struct why *why)
 int web_start(struct event_base *base, const struct web_conf *conf, const struct web_ops *ops,
               void *ctx, struct web **out, struct why *why)
 {
-	static const struct lws_hub_ops hub_ops = {.caller = read_caller,
-	                                           .ice_servers = on_ice_servers,
-	                                           .identify = on_identify,
-	                                           .event = on_signal_event};
+	struct lws_hub_ops hub_ops = {.caller = read_caller,
+	                              .visit = read_visit,
+	                              .ice_servers = on_ice_servers,
+	                              .identify = on_identify,
+	                              .admit = ops->admit ? on_admit : NULL,
+	                              .event = on_signal_event};
 	struct web *w;
 	int err = 0;
 
@@ -386,9 +409,9 @@ int web_load_cert(struct web *w, const char *cert_path, struct why *why)
 	return load_cert(w, cert_path, why);
 }
 
-void web_set_limits(struct web *w, unsigned max_connections, unsigned signal_rate)
+void web_set_hub(struct web *w, const struct hub_conf *conf)
 {
-	lws_hub_set_limits(w->hub, max_connections, signal_rate);
+	lws_hub_set_conf(w->hub, conf);
 }
 
 static bool is_deserted(void *ctx)
@@ -452,6 +475,11 @@ unsigned web_tell_stale(struct web *w, const char *name)
 unsigned web_member_count(const struct web *w)
 {
 	return hub_member_count(lws_hub_core(w->hub));
+}
+
+unsigned web_room_count(const struct web *w)
+{
+	return hub_room_count(lws_hub_core(w->hub));
 }
 
 unsigned web_call_count(const struct web *w)

@@ -67,6 +67,7 @@ struct web_ops {
 
 	/* Optional. As in struct hub_ops. */
 	int (*identify)(void *ctx, const char *ticket, struct hub_identity *out, const char **why);
+	int (*admit)(void *ctx, uint64_t member_id, const struct hub_admission *who);
 	void (*signal_event)(void *ctx, const struct hub_event *event);
 
 	/* Optional. Answers everything under /api/v1/admin/. */
@@ -100,8 +101,8 @@ int web_adopt(struct web *w, const struct web_visit *visit);
 /* Reads the certificate's names again; on an error the old ones stay. 0, or a code with why set. */
 int web_load_cert(struct web *w, const char *cert_path, struct why *why);
 
-/* For the signaling connections, as hub_set_limits(). */
-void web_set_limits(struct web *w, unsigned max_connections, unsigned signal_rate);
+/* For the signaling connections, as hub_set_conf(). */
+void web_set_hub(struct web *w, const struct hub_conf *conf);
 
 /* Says goodbye (1001) to the WebSockets, closes everything, frees w. Not from inside an op.
  * NULL is legal. */
@@ -118,5 +119,6 @@ unsigned web_tell_stale(struct web *w, const char *name);
 /* For statistics. */
 unsigned web_member_count(const struct web *w);
 unsigned web_call_count(const struct web *w);
+unsigned web_room_count(const struct web *w);
 
 #endif

@@ -65,11 +65,13 @@ static void test_taken_names(void **state)
 	expect(&h->c, "{\"type\":\"userlist\",\"users\":[\"alice\",\"bob\",\"carol\",\"bob1\"]}");
 	expect(&h->c, "{\"id\":1795326215787,\"type\":\"rejectusername\",\"name\":\"bob2\"}");
 	/* the counter is per name, and a freed variant is given again */
+	h->now_ms += 1000;
 	say(&h->c, "{\"name\":\"alice\",\"type\":\"username\"}");
 	h->c.seen++; /* userlist of the step before */
 	expect(&h->c, "{\"id\":1795326215787,\"type\":\"rejectusername\",\"name\":\"alice1\"}");
 	leave(&h->d);
 	forget_frames(&h->c);
+	h->now_ms += 1000;
 	say(&h->c, "{\"name\":\"bob\",\"type\":\"username\"}");
 	expect(&h->c, "{\"id\":1795326215787,\"type\":\"rejectusername\",\"name\":\"bob1\"}");
 }

@@ -35,10 +35,12 @@ static void on_close(void *ctx, void *conn, enum hub_close code, const char *rea
 	((struct member *)conn)->closed = true;
 }
 
+static int64_t now_ms;
+
 static int64_t on_now(void *ctx)
 {
 	(void)ctx;
-	return 0;
+	return now_ms;
 }
 
 static const struct hub_ops ops = {.send = on_send, .close = on_close, .now_ms = on_now};
@@ -77,6 +79,7 @@ static void visit(struct hub *h, struct member *g, int n)
 		say(&g[i], text);
 	}
 	say(&g[0], "{\"type\":\"username\",\"name\":\"n1\"}"); /* becomes n11 */
+	now_ms += 1000;
 	say(&g[0], "{\"type\":\"username\",\"name\":\"n0\"}");
 	say(&g[0], "{\"type\":\"video-offer\",\"target\":\"n1\",\"name\":\"n0\",\"sdp\":{}}");
 	go(&g[1]);

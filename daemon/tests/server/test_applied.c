@@ -535,6 +535,13 @@ static const struct row rows[] = {
     {"gather_time", NULL, NULL, NULL, "it is seen in the use of the processor alone"},
     {"client_backlog", NULL, NULL, NULL, "the kernel's buffers in front of it are larger"},
     {"signal_rate", NULL, NULL, NULL, "applied by the one call that applies max_connections"},
+    {"default_room", NULL, NULL, NULL, "as signal_rate"},
+    {"guest_rooms", NULL, NULL, NULL, "as signal_rate"},
+    {"room_lists", NULL, NULL, NULL, "as signal_rate"},
+    {"room_users", NULL, NULL, NULL, "as signal_rate"},
+    {"rooms_per_address", NULL, NULL, NULL, "as signal_rate"},
+    {"signal_guests", NULL, NULL, NULL, "as signal_rate"},
+    {"guest_may", NULL, NULL, NULL, "as signal_rate"},
     {"alternate_domain", NULL, NULL, NULL, "told over TLS; made beside alternate_server"},
 };
 #define ROW_N (sizeof(rows) / sizeof(*rows))
