@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define PEERS 300
-#define PAUSE 90 /* 300 * 300 / 1000 */
+#define PAUSE 90   /* 300 * 300 / 1000 */
 #define STORM 1000 /* renames, EACH ms apart: a member's own ones are more than a second apart */
 #define EACH  4
 
