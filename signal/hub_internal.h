@@ -20,7 +20,7 @@ struct hub_room {
 	struct hub *hub;
 	struct hub_user *users; /* in the order of connection, unless unsorted */
 	struct hub_name *names;
-	struct hub_user *subs; /* those with a ticket, by whom it is of */
+	struct hub_sub *subs; /* whom tickets are of */
 	struct hub_prefix *opener;
 	unsigned user_n; /* also those that are away */
 	bool opened;     /* HUB_EVENT_ROOM_OPENED was told */
@@ -42,6 +42,13 @@ struct hub_name {
 	char fold[]; /* what names that read the same have in common */
 };
 
+/* A ticket's person in a room. */
+struct hub_sub {
+	UT_hash_handle hh; /* in room->subs, by text */
+	struct hub_user *user;
+	char text[];
+};
+
 /* A person in a room. It lives as long as it has a member: one, or several (its devices) when a
  * ticket proves that they are of one person. */
 struct hub_user {
@@ -51,10 +58,9 @@ struct hub_user {
 	unsigned present_n;           /* of them, with a connection */
 	struct hub_user *prev, *next; /* in room->users */
 	struct hub_name *held;
-	char *sub; /* of its ticket; NULL for a guest */
-	UT_hash_handle by_sub;
-	bool proven; /* the ticket is for exactly this name */
-	bool fixed;  /* the operator's own program has given the name */
+	struct hub_sub *sub; /* of its ticket; NULL for a guest */
+	bool proven;         /* the ticket is for exactly this name */
+	bool fixed;          /* the operator's own program has given the name */
 	size_t quoted_len;
 	char name[HUB_NAME_MAX + 1];
 	char quoted[HUB_QUOTED_MAX + 1]; /* name as JSON text, with its quotes */
@@ -156,7 +162,7 @@ void room_sort(struct hub_room *room); /* users, in the order of connection */
 
 /* The user of that name, or of one that reads the same; NULL: there is none. */
 struct hub_user *name_find(struct hub_room *room, const char *name);
-struct hub_user *name_find_sub(struct hub_room *room, const char *sub);
+struct hub_user *name_find_sub(struct hub_room *room, const char *text);
 
 /* Makes a clean name a free variant of it: one that nobody has, or user (which may be NULL). */
 void name_pick(struct hub_room *room, const struct hub_user *user, char name[HUB_NAME_MAX + 1]);
@@ -166,8 +172,8 @@ void name_pick(struct hub_room *room, const struct hub_user *user, char name[HUB
 int name_give(struct hub_member *p, struct hub_room *room, const char *name);
 int name_change(struct hub_user *user, const char *name);
 
-/* Copies sub, unless user has one already. 0 or -E_NOMEM. */
-int name_set_sub(struct hub_user *user, const char *sub);
+/* Copies text, unless user has a sub already. 0 or -E_NOMEM. */
+int name_set_sub(struct hub_user *user, const char *text);
 
 /* p becomes one more device of user, and is none of another any more. */
 void name_join(struct hub_member *p, struct hub_user *user);

@@ -33,12 +33,12 @@ struct hub_user *name_find(struct hub_room *room, const char *name)
 	return n ? n->user : NULL;
 }
 
-struct hub_user *name_find_sub(struct hub_room *room, const char *sub)
+struct hub_user *name_find_sub(struct hub_room *room, const char *text)
 {
-	struct hub_user *user;
+	struct hub_sub *sub;
 
-	HASH_FIND(by_sub, room->subs, sub, strlen(sub), user);
-	return user;
+	HASH_FIND(hh, room->subs, text, strlen(text), sub);
+	return sub ? sub->user : NULL;
 }
 
 /* A name has neither control characters nor double quotes: only one character is left to escape. */
@@ -207,24 +207,23 @@ int name_give(struct hub_member *p, struct hub_room *room, const char *name)
 	return 0;
 }
 
-static int add_sub(struct hub_user *user)
+int name_set_sub(struct hub_user *user, const char *text)
 {
-	HASH_ADD_KEYPTR(by_sub, user->room->subs, user->sub, strlen(user->sub), user);
-	return table_result(user->by_sub.tbl);
-}
+	size_t len = strlen(text);
+	struct hub_sub *sub;
 
-int name_set_sub(struct hub_user *user, const char *sub)
-{
 	if (user->sub)
 		return 0;
-	user->sub = strdup(sub);
-	if (!user->sub)
+	sub = calloc(1, sizeof(*sub) + len + 1);
+	if (!sub)
 		return -E_NOMEM;
-	if (add_sub(user)) {
-		free(user->sub);
-		user->sub = NULL;
+	sub->user = user;
+	memcpy(sub->text, text, len + 1);
+	if (TABLE_ADD(hh, user->room->subs, text, len, sub)) {
+		free(sub);
 		return -E_NOMEM;
 	}
+	user->sub = sub;
 	return 0;
 }
 
@@ -245,7 +244,7 @@ static void user_free(struct hub_user *user)
 
 	let_go(user);
 	if (user->sub)
-		HASH_DELETE(by_sub, room->subs, user);
+		HASH_DEL(room->subs, user->sub);
 	DL_DELETE(room->users, user);
 	room->user_n--;
 	free(user->sub);

@@ -334,7 +334,7 @@ static void become_proven(struct hub_member *p, const struct wish *w)
 	char from[HUB_NAME_MAX + 1];
 	int err;
 
-	if (p->user->sub && strcmp(p->user->sub, w->identity.sub) != 0) {
+	if (p->user->sub && strcmp(p->user->sub->text, w->identity.sub) != 0) {
 		refuse(p, "bad-ticket", "This connection is signed in by another ticket.");
 		return;
 	}
