@@ -5,6 +5,7 @@
 #include "base/wall.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/timex.h>
 #include <time.h>
 
@@ -28,6 +29,19 @@ void wall_set_floor(struct wall *w, int64_t floor_s)
 {
 	if (w)
 		atomic_store(&w->ahead_s, floor_s ? floor_s - wall_boot_s() : 0);
+}
+
+const char *wall_text(int64_t at_ms, bool with_ms, char out[WALL_STRLEN])
+{
+	time_t t = (time_t)(at_ms / 1000);
+	struct tm tm;
+	size_t n =
+	    gmtime_r(&t, &tm) ? strftime(out, WALL_STRLEN - 5, "%Y-%m-%dT%H:%M:%S", &tm) : 0;
+
+	if (with_ms)
+		n += (size_t)snprintf(out + n, WALL_STRLEN - n, ".%03d", (int)(at_ms % 1000));
+	snprintf(out + n, WALL_STRLEN - n, "Z");
+	return out;
 }
 
 bool wall_is_synchronized(void)

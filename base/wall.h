@@ -23,6 +23,10 @@ void wall_set_floor(struct wall *w, int64_t floor_s);
 /* Seconds since boot, with sleep: a clock that nobody sets. */
 int64_t wall_boot_s(void);
 
+/* "2026-11-22T13:14:15Z" (RFC 3339, UTC), or with milliseconds. */
+#define WALL_STRLEN 32
+const char *wall_text(int64_t at_ms, bool with_ms, char out[WALL_STRLEN]);
+
 /* True when the kernel says that a time service (NTP) keeps the clock. */
 bool wall_is_synchronized(void);
 

@@ -217,17 +217,19 @@ void turn_auth_answered(struct turn *t, uint64_t ticket);
 /* Users or secrets may have gone: closes the allocations for which alive() is false. */
 void turn_recheck_users(struct turn *t);
 
-/* The use of an allocation since its last report. */
+/* The use of an allocation since its last report; all: since it was made. */
 struct turn_usage {
 	const char *realm, *username; /* the username of its credential: any bytes */
 	size_t username_len;
-	bool third_party;   /* the username is a key's name */
-	bool begun;         /* its first report */
-	bool relays;        /* it has relayed something for the first time */
+	bool third_party; /* the username is a key's name */
+	bool begun;       /* its first report */
+	bool relays;      /* it has relayed something for the first time */
+	bool ended;
 	bool idle;          /* it has ended without relaying anything */
 	uint32_t relayed_s; /* seconds in which something was relayed */
 	uint64_t allocated_ms;
 	uint64_t to_peer_packets, to_peer_bytes, to_client_packets, to_client_bytes;
+	uint64_t all_allocated_ms, all_to_peer_bytes, all_to_client_bytes;
 };
 
 /* Must not call back into turn; borrows u for the call. */

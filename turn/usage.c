@@ -25,16 +25,20 @@ void turn_usage_tell(struct turn_alloc *a, bool ended)
 	                       .third_party = a->third_party,
 	                       .begun = !told->begun,
 	                       .relays = a->relayed_s && !told->relayed_s,
+	                       .ended = ended,
 	                       .idle = ended && !a->relayed_s,
 	                       .relayed_s = a->relayed_s - told->relayed_s,
 	                       .to_peer_packets = a->to_peer_packets - told->to_peer_packets,
 	                       .to_peer_bytes = a->to_peer_bytes - told->to_peer_bytes,
 	                       .to_client_packets = a->to_client_packets - told->to_client_packets,
-	                       .to_client_bytes = a->to_client_bytes - told->to_client_bytes};
+	                       .to_client_bytes = a->to_client_bytes - told->to_client_bytes,
+	                       .all_to_peer_bytes = a->to_peer_bytes,
+	                       .all_to_client_bytes = a->to_client_bytes};
 
 	if (!t->usage)
 		return;
-	u.allocated_ms = t->now_ms - a->created_ms - told->allocated_ms;
+	u.all_allocated_ms = t->now_ms - a->created_ms;
+	u.allocated_ms = u.all_allocated_ms - told->allocated_ms;
 	*told = (struct turn_told){.begun = true,
 	                           .allocated_ms = told->allocated_ms + u.allocated_ms,
 	                           .relayed_s = a->relayed_s,

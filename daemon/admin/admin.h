@@ -21,6 +21,7 @@ struct explain;
 struct grant;
 struct guest_url;
 struct helper;
+struct hooks;
 struct store;
 struct tickets;
 struct web;
@@ -39,6 +40,7 @@ struct admin {
 	const struct history *history;
 	struct explain *explain; /* may be NULL */
 	struct helper *helper;
+	struct hooks *hooks;
 	int64_t started_at_s;
 	/* A verb has changed the store: the server applies the change at once. */
 	void (*changed)(void *ctx);

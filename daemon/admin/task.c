@@ -4,6 +4,7 @@
  */
 #include "base/log.h"
 #include "base/text.h"
+#include "base/wall.h"
 #include "daemon/admin/verb.h"
 #include "store/audit.h"
 #include "store/store.h"
@@ -74,22 +75,9 @@ json_t *json_shown(const char *text, size_t len)
 
 /* ---- times ---- */
 
-const char *verb_time_text(int64_t at_ms, bool with_ms, char out[VERB_TIME_STRLEN])
-{
-	time_t t = (time_t)(at_ms / 1000);
-	struct tm tm;
-	size_t n =
-	    gmtime_r(&t, &tm) ? strftime(out, VERB_TIME_STRLEN - 5, "%Y-%m-%dT%H:%M:%S", &tm) : 0;
-
-	if (with_ms)
-		n += (size_t)snprintf(out + n, VERB_TIME_STRLEN - n, ".%03d", (int)(at_ms % 1000));
-	snprintf(out + n, VERB_TIME_STRLEN - n, "Z");
-	return out;
-}
-
 int verb_time_parse(const char *text, int64_t *at_ms)
 {
-	char again[VERB_TIME_STRLEN];
+	char again[WALL_STRLEN];
 	struct tm tm = {0};
 	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
 	int ms = 0, used = 0;
@@ -103,23 +91,23 @@ int verb_time_parse(const char *text, int64_t *at_ms)
 		return -E_PARSE;
 	*at_ms = (int64_t)timegm(&tm) * 1000 + ms;
 	/* strptime() also takes blanks, single digits and a 31st of February. */
-	return strcmp(verb_time_text(*at_ms, used > 0, again), text) ? -E_PARSE : 0;
+	return strcmp(wall_text(*at_ms, used > 0, again), text) ? -E_PARSE : 0;
 }
 
 json_t *json_time(int64_t at_s)
 {
-	char text[VERB_TIME_STRLEN];
+	char text[WALL_STRLEN];
 
 	if (at_s > LAST_S)
 		at_s = LAST_S; /* other issuers' credentials may end at any time */
-	return at_s ? json_string(verb_time_text(at_s * 1000, false, text)) : json_null();
+	return at_s ? json_string(wall_text(at_s * 1000, false, text)) : json_null();
 }
 
 json_t *json_time_ms(int64_t at_ms)
 {
-	char text[VERB_TIME_STRLEN];
+	char text[WALL_STRLEN];
 
-	return json_string(verb_time_text(at_ms, true, text));
+	return json_string(wall_text(at_ms, true, text));
 }
 
 /* ---- pages ---- */

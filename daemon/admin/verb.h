@@ -17,7 +17,6 @@
 #define VERB_ARGS_MAX     6
 #define VERB_PAGE_DEFAULT 100
 #define VERB_PAGE_MAX     1000
-#define VERB_TIME_STRLEN  32
 
 /* For arguments and for an answer's members. */
 enum verb_type {
@@ -123,7 +122,7 @@ struct verb {
 /* By noun, each ending in an empty row. */
 extern const struct verb users_verbs[], secrets_verbs[], tokens_verbs[], accounts_verbs[],
     ticket_keys_verbs[], tickets_verbs[], sessions_verbs[], calls_verbs[], revocations_verbs[],
-    usage_verbs[], audit_verbs[], server_verbs[];
+    usage_verbs[], audit_verbs[], webhooks_verbs[], server_verbs[];
 
 /* The i-th row of all, NULL past the last. */
 const struct verb *verb_at(size_t i);
@@ -149,10 +148,7 @@ int verb_parse(const struct verb *v, const struct verb_arg *arg, const char *tex
 /* 0 when the verb takes these arguments (an object, or NULL for none). -E_PARSE. */
 int verb_check(const struct verb *v, const json_t *args, struct why *why);
 
-/* "2026-11-22T13:14:15Z", or with milliseconds. */
-const char *verb_time_text(int64_t at_ms, bool with_ms, char out[VERB_TIME_STRLEN]);
-
-/* The reverse. Milliseconds since 1970, or -E_PARSE for any other form. */
+/* What wall_text() writes, in milliseconds since 1970; -E_PARSE for any other form. */
 int verb_time_parse(const char *text, int64_t *at_ms);
 
 /* ---- for the verbs' functions ---- */

@@ -56,6 +56,10 @@ struct conf_ports {
 #define CONF_C_KEYS     struct conf_texts
 #define CONF_C_JWTKEYS  struct conf_texts
 #define CONF_C_ORIGINS  struct conf_texts
+#define CONF_C_URL      char *
+#define CONF_C_URLS     struct conf_texts
+#define CONF_C_SIGNING  struct conf_texts
+#define CONF_C_EVENTS   struct conf_texts
 #define CONF_C_HOST     char *
 #define CONF_C_INT      int64_t
 #define CONF_C_BOOL     bool

@@ -361,6 +361,21 @@ static void check_anonymity(const struct rules *r)
 		          RULE_WHERE(r, username_anonymity), RULE_WHERE(r, guests));
 }
 
+/* Without a signature anybody could tell the receiver anything. */
+static void check_webhooks(const struct rules *r)
+{
+	const struct conf_texts *url = &r->conf->webhook_url;
+
+	if (url->n && !r->conf->webhook_secret.n)
+		rule_tell(r, "%s: nothing would sign the events: set webhook_secret, too",
+		          RULE_WHERE(r, webhook_url));
+	for (size_t i = 0; i < url->n; i++)
+		for (size_t j = 0; j < i; j++)
+			if (!strcmp(url->v[i], url->v[j]))
+				rule_tell(r, "%s: %.200s is listed twice: remove one",
+				          RULE_WHERE(r, webhook_url), url->v[i]);
+}
+
 /* If calls end with their credential, credentials must last for a call. */
 static void check_strict(const struct rules *r)
 {
@@ -396,5 +411,6 @@ void conf_rules(const struct conf *conf, const struct conf_source *sources,
 	check_bandwidth(&r);
 	check_anonymity(&r);
 	check_strict(&r);
+	check_webhooks(&r);
 	conf_unsafe(&r);
 }

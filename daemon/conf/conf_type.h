@@ -51,6 +51,8 @@ void conf_list_document(const struct conf_option *o, char text[CONF_BOUNDS_MAX])
 extern const struct conf_type conf_type_TEXT, conf_type_PATH, conf_type_HOST; /* type_text.c */
 extern const struct conf_type conf_type_REALMS, conf_type_KEYS, conf_type_ORIGINS;
 extern const struct conf_type conf_type_JWTKEYS;
+extern const struct conf_type conf_type_URL, conf_type_URLS;
+extern const struct conf_type conf_type_SIGNING, conf_type_EVENTS;
 extern const struct conf_type conf_type_INT, conf_type_BOOL; /* type_word.c */
 extern const struct conf_type conf_type_GUESTS, conf_type_LEVEL, conf_type_PORTS;
 extern const struct conf_type conf_type_RIGHTS;

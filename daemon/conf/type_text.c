@@ -4,6 +4,7 @@
  */
 #include "base/host.h"
 #include "daemon/conf/conf_internal.h"
+#include "daemon/conf/hook.h"
 #include "daemon/conf/oauth_key.h"
 #include "daemon/conf/ticket_key.h"
 #include "store/name.h"
@@ -87,6 +88,25 @@ static int check_origin(const struct conf_option *o, const char *text, struct wh
 	                     text);
 }
 
+static int check_url(const struct conf_option *o, const char *text, struct why *why)
+{
+	return !*text && !o->type->element ? 0 : hook_url_check(text, why);
+}
+
+static int check_hook_key(const struct conf_option *o, const char *text, struct why *why)
+{
+	(void)o;
+	return hook_key_parse(text, NULL, why);
+}
+
+static int check_hook(const struct conf_option *o, const char *text, struct why *why)
+{
+	enum hook_what what;
+
+	(void)o;
+	return hook_parse(text, &what, why);
+}
+
 static int parse_text(const struct conf_option *o, const char *text, void *m, struct why *why)
 {
 	char **held = m, *copy = strdup(text);
@@ -145,3 +165,7 @@ const struct conf_type conf_type_KEYS = {.name = "list of keys", .check = check_
 const struct conf_type conf_type_JWTKEYS = {
     .name = "list of keys", .check = check_ticket_key, LIST};
 const struct conf_type conf_type_ORIGINS = {.name = "list of origins", .check = check_origin, LIST};
+const struct conf_type conf_type_URL = {.name = "URL", .check = check_url, SINGLE};
+const struct conf_type conf_type_URLS = {.name = "list of URLs", .check = check_url, LIST};
+const struct conf_type conf_type_SIGNING = {.name = "list of keys", .check = check_hook_key, LIST};
+const struct conf_type conf_type_EVENTS = {.name = "list of words", .check = check_hook, LIST};

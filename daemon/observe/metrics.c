@@ -169,6 +169,21 @@ static const struct metric store[] = {
     GAUGE("turnpike_secrets", secrets, "Live shared secrets"),
 };
 
+static const struct metric webhooks[] = {
+    COUNTER("turnpike_webhooks_delivered_total", hooks.delivered,
+            "Events that a webhook URL accepted"),
+    COUNTER("turnpike_webhooks_failed_total", hooks.failed,
+            "Tries that a webhook URL did not answer, or refused"),
+    COUNTER("turnpike_webhooks_dead_total", hooks.dead,
+            "Events that became dead letters because a webhook URL refused them, or for a day did "
+            "not accept them"),
+    COUNTER("turnpike_webhooks_dropped_total", hooks.dropped,
+            "Events that a full queue (webhook_queue, webhook_queue_bytes) made dead letters, or "
+            "that were lost before they reached it"),
+    GAUGE("turnpike_webhooks_waiting", hooks.waiting, "Events that wait to be sent, for all URLs"),
+    GAUGE("turnpike_webhooks_oldest_seconds", hooks.age_s, "How long the first of them has waited"),
+};
+
 static const struct metric process[] = {
     GAUGE("process_start_time_seconds", started_at_s, "When the server started"),
     PUT(COUNTER, "process_cpu_seconds_total", NULL, put_cpu,
@@ -184,13 +199,10 @@ static const struct metric process[] = {
 		title, rows, sizeof(rows) / sizeof(*(rows))                                        \
 	}
 const struct metric_section metric_sections[] = {
-    SECTION("Server", server),
-    SECTION("Relay", relay),
-    SECTION("TURN requests", turn),
-    SECTION("Signaling and credentials", signaling),
-    SECTION("Store", store),
-    SECTION("Process", process),
-    {NULL, NULL, 0},
+    SECTION("Server", server),      SECTION("Relay", relay),
+    SECTION("TURN requests", turn), SECTION("Signaling and credentials", signaling),
+    SECTION("Store", store),        SECTION("Webhooks", webhooks),
+    SECTION("Process", process),    {NULL, NULL, 0},
 };
 
 const char *metric_type_text(const struct metric *f)

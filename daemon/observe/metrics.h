@@ -8,6 +8,7 @@
 #ifndef DAEMON_METRICS_H
 #define DAEMON_METRICS_H
 
+#include "daemon/hooks/hooks.h"
 #include "daemon/listen/greeter.h"
 #include "daemon/process/self.h"
 #include "daemon/records/books.h"
@@ -36,6 +37,7 @@ struct metrics {
 	uint64_t log_lines_lost;
 	uint64_t store_up, users, secrets;
 	struct books_stats books;
+	struct hooks_stats hooks;
 	struct self self;
 };
 

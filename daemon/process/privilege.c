@@ -129,7 +129,8 @@ static bool is_written(const char *name)
 {
 	static const char *const names[] = {
 	    "turnpike.db",      "turnpike.db-wal", "turnpike.db-shm", "turnpike.db-journal",
-	    "turnpike.db.lock", "turnpike.lock",   "cert.pem",        "key.pem"};
+	    "turnpike.db.lock", "turnpike.lock",   "cert.pem",        "key.pem",
+	    "hooks.db",         "hooks.db-wal",    "hooks.db-shm"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		if (!strcmp(names[i], name))

@@ -7,11 +7,14 @@
 #include "base/env_libevent.h"
 #include "base/log.h"
 #include "base/mailbox.h"
+#include "base/text.h"
 #include "base/thread.h"
+#include "daemon/hooks/hooks.h"
 #include "daemon/issue/refusals.h"
 #include "daemon/records/books.h"
 #include "daemon/relay/turn_auth.h"
 #include "store/credential.h"
+#include "store/name.h"
 #include "turn/mobility.h"
 
 #include <event2/event.h>
@@ -73,6 +76,22 @@ static void *run(void *arg)
 	return NULL;
 }
 
+/* Of an allocation that has relayed something; user NULL: a guest's. */
+static void tell_hooks(struct hooks *h, const struct turn_usage *u, const char *user, size_t len)
+{
+	char name[TEXT_SHOWN_MAX(NAME_MAX_LEN)];
+	uint64_t bytes = u->all_to_peer_bytes + u->all_to_client_bytes;
+
+	if (!u->ended || !bytes || !hooks_want(h, HOOK_RELAY_USED))
+		return;
+	text_show(name, sizeof(name), user, len, TEXT_SHOWN);
+	hooks_tell(h, HOOK_RELAY_USED,
+	           json_pack("{ss? ss sI sI sI}", "name", len ? name : NULL, "realm", u->realm,
+	                     "seconds", (json_int_t)(u->all_allocated_ms / 1000), "to_peer_bytes",
+	                     (json_int_t)u->all_to_peer_bytes, "to_client_bytes",
+	                     (json_int_t)u->all_to_client_bytes));
+}
+
 /* A credential's user is the part behind its expiry; a guest's has no meaning. */
 static void on_usage(void *ctx, const struct turn_usage *u)
 {
@@ -97,6 +116,7 @@ static void on_usage(void *ctx, const struct turn_usage *u)
 		if (len >= sizeof(guest) - 1 && !memcmp(user, guest, sizeof(guest) - 1))
 			len = 0;
 	}
+	tell_hooks(w->net_conf.hooks, u, user, len);
 	books_usage(w->net_conf.books, env_wall_s(w->env) / 86400, user, len, &n);
 }
 

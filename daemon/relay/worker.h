@@ -13,6 +13,7 @@
 #include "turn/turn.h"
 
 struct books;
+struct hooks;
 struct wall;
 struct worker;
 
@@ -24,6 +25,7 @@ struct worker_net {
 	void (*http)(void *ctx, int fd, const struct net_client *from);
 	void *ctx;
 	struct books *books; /* borrowed; gets the usage */
+	struct hooks *hooks; /* borrowed; is told of each allocation's end; may be NULL */
 	const struct wall *wall;
 	unsigned usage_interval_s; /* how often live allocations report */
 };

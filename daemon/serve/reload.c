@@ -10,6 +10,7 @@
 #include "daemon/cert/cert_watch.h"
 #include "daemon/cert/setup.h"
 #include "daemon/conf/conf_served.h"
+#include "daemon/hooks/hooks.h"
 #include "daemon/relay/worker.h"
 #include "daemon/serve/front.h"
 #include "daemon/web/web.h"
@@ -184,6 +185,7 @@ static int run(struct reload *r, struct reload_report *report, struct why *why)
 {
 	struct conf_changes changes;
 	struct conf_pending *pending;
+	struct hook_settings *hooks = NULL;
 	struct settings *fresh = NULL;
 	struct why doubt;
 	int err = conf_reload_begin(r->live, &pending, &changes, on_problem, report, why);
@@ -192,14 +194,19 @@ static int run(struct reload *r, struct reload_report *report, struct why *why)
 		return err;
 	err = settings_new(&r->live->conf, r->topo, r->base, &fresh, why);
 	if (!err)
+		err = hooks_prepare(r->hooks, &r->live->conf, &hooks, why);
+	if (!err)
 		err = change_secret(r, &changes, why);
 	if (!err)
 		err = change_pair(r, &changes, report, why);
 	if (!err)
 		apply(r, fresh);
+	if (!err)
+		hooks_apply(r->hooks, hooks);
 	conf_reload_end(r->live, pending, !err);
 	if (err) {
 		settings_unref(fresh);
+		hook_settings_free(hooks);
 		note_paths(r);
 		on_problem(report, why->text);
 		return err;

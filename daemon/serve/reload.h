@@ -13,6 +13,7 @@
 struct cert_watch;
 struct event_base;
 struct front;
+struct hooks;
 struct store;
 struct web;
 struct worker;
@@ -26,6 +27,7 @@ struct reload {
 	struct store *store;
 	struct front *front;
 	struct web *web;
+	struct hooks *hooks;
 	struct worker **workers;
 	size_t worker_n;
 	void (*applied)(void *ctx); /* by a start and a reload */

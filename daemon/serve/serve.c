@@ -246,6 +246,7 @@ static int start_worker(struct serve *s, const struct turn_conf *conf, struct wh
 	int r;
 
 	net.books = s->books;
+	net.hooks = s->hooks;
 	net.wall = &s->wall;
 	net.usage_interval_s = (unsigned)s->conf->usage_interval;
 	if (!l)
@@ -398,6 +399,7 @@ static int start_reload(struct serve *s, struct why *why)
 	s->reload.store = s->store;
 	s->reload.front = s->front;
 	s->reload.web = s->web;
+	s->reload.hooks = s->hooks;
 	s->reload.workers = s->workers;
 	s->reload.worker_n = s->worker_n;
 	s->reload.applied = on_applied;
@@ -427,7 +429,8 @@ static int start_confined(struct serve *s, struct why *why)
 	    (r = privilege_drop(&p, s->conf, why)) ||
 	    (r = privilege_check_data(&p, s->conf->data, why)) ||
 	    (r = privilege_check_readable(&p, s->conf->tls_cert, why)) ||
-	    (r = privilege_check_readable(&p, s->conf->tls_key, why)))
+	    (r = privilege_check_readable(&p, s->conf->tls_key, why)) ||
+	    (r = privilege_check_readable(&p, s->conf->webhook_ca, why)))
 		return r;
 	if (p.drop)
 		log_info(NULL, "root-dropped", LOG_STR("user", p.user), LOG_INT("uid", p.uid),
@@ -441,13 +444,14 @@ static int start_confined(struct serve *s, struct why *why)
 static int confine(struct serve *s, struct why *why)
 {
 	const struct conf_input *in = s->reload.live->input;
-	const char *read[READ_FILES_MAX] = {s->conf->tls_cert, s->conf->tls_key};
+	const char *read[READ_FILES_MAX] = {s->conf->tls_cert, s->conf->tls_key,
+	                                    s->conf->webhook_ca};
 	size_t n =
-	    2 + sandbox_input_files(in->argc, in->argv, in->envp, read + 2, READ_FILES_MAX - 2);
+	    3 + sandbox_input_files(in->argc, in->argv, in->envp, read + 3, READ_FILES_MAX - 3);
 	struct sandbox_state state;
 	int r;
 
-	for (size_t i = 2; i < n; i++)
+	for (size_t i = 3; i < n; i++)
 		if (access(read[i], R_OK) && errno == EACCES)
 			log_warn(NULL, "reload-will-fail", LOG_STR("file", read[i]),
 			         LOG_STR("hint", "root could read this file, but the user of "
@@ -489,6 +493,7 @@ static int start(struct serve *s, struct why *why)
 	env_libevent_random(s->nonce_key, sizeof(s->nonce_key));
 	setenv("SQLITE_TMPDIR", s->conf->data, 1); /* the only place that will be left to it */
 	if ((r = start_confined(s, why)) || (r = confine(s, why)) || (r = start_books(s, why)) ||
+	    (r = hooks_start(s->conf, &s->hooks, why)) ||
 	    (log_start() && (r = why_set(why, -E_NOMEM, "out of memory"))) ||
 	    (r = front_new(s->base, s->conf, &s->topo, &s->front, why)) ||
 	    (r = open_listeners(s, why)) || (r = start_workers(s, why)) ||
@@ -519,6 +524,7 @@ static void stop(struct serve *s)
 	workers_stop(s->workers, s->worker_n);
 	reload_stop(&s->reload);
 	books_stop(s->books); /* the workers have told of the last */
+	hooks_stop(s->hooks);
 	front_free(s->front);
 	sockets_close(&s->sockets);
 	supervise_free(s->supervise);

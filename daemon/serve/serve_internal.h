@@ -10,6 +10,7 @@
 #include "daemon/admin/admin_http.h"
 #include "daemon/admin/admin_socket.h"
 #include "daemon/admin/helper.h"
+#include "daemon/hooks/hooks.h"
 #include "daemon/issue/grant.h"
 #include "daemon/issue/issue_rate.h"
 #include "daemon/issue/ticket.h"
@@ -49,6 +50,7 @@ struct serve {
 	struct grant grant;
 	struct tickets *tickets;
 	struct books *books;
+	struct hooks *hooks;
 	struct issue_rate *rate;
 	struct refusals *refusals; /* the main thread's */
 	struct history history;

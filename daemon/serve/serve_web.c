@@ -209,6 +209,7 @@ static char *metrics_now(void *ctx)
 	memcpy(m.signal_events, s->signal_events, sizeof(m.signal_events));
 	front_get_proxy_faults(s->front, m.proxy_faults);
 	books_get_stats(s->books, &m.books);
+	hooks_get_stats(s->hooks, &m.hooks);
 	self_look(&m.self);
 	metrics_collect(&m, s->workers, s->worker_n);
 	return metrics_text(&m);
@@ -294,6 +295,7 @@ void serve_fill_admin(struct serve *s)
 	                          .history = &s->history,
 	                          .explain = s->explain,
 	                          .helper = s->helper,
+	                          .hooks = s->hooks,
 	                          .started_at_s = time(NULL),
 	                          .changed = on_changed,
 	                          .metrics = metrics_now,
