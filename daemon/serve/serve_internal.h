@@ -94,6 +94,11 @@ struct turn_listener_conf serve_listener_conf(const struct serve *s, size_t i);
 int serve_start_host(struct serve *s, struct why *why);
 void serve_stop_host(struct serve *s);
 
+/* ---- serve_hooks.c ---- */
+
+/* An event of the hub, for the webhooks. */
+void serve_tell_hooks(struct serve *s, const struct hub_event *e);
+
 /* ---- serve_web.c ---- */
 
 /* Call it before the web side starts, which uses it; its other parts come later. */

@@ -111,6 +111,7 @@ static void on_signal_event(void *ctx, const struct hub_event *event)
 
 	s->signal_events[event->what]++;
 	explain_signal(s->explain, event);
+	serve_tell_hooks(s, event);
 }
 
 static void on_admin(void *ctx, const struct http_request *q, struct http_response *r)

@@ -11,6 +11,7 @@
 #include "base/host.h"
 #include "daemon/conf/conf.h"
 #include "daemon/conf/conf_internal.h"
+#include "daemon/conf/hook.h"
 #include "store/tests/tmpdir.h"
 
 #include <stdlib.h>
@@ -119,6 +120,26 @@ static void by_default_nothing_is_named_and_nothing_is_lenient(void **state)
 	assert_string_equal(r.conf.shared_secret, "");
 	conf_free(&r.conf);
 	conf_free(NULL);
+}
+
+static void webhooks_go_over_tls_or_stay_at_home(void **state)
+{
+	static const char *const urls[] = {
+	    "https://a.example/x?y=z", "http://localhost:9/x",       "http://127.0.0.1",
+	    "http://[::1]:8080/",      "http://backend:3000/hook",   "http://10.1.2.3/",
+	    "http://[fd00::1]/",       "http://app.internal/x",      "https://8.8.8.8:8443/",
+	    "http://192.168.1.1/",     "http://host.docker.internal"};
+	struct why why = {{0}};
+	struct run r;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(urls) / sizeof(*urls); i++)
+		if (hook_url_check(urls[i], &why))
+			fail_msg("%s", why.text);
+	assert_int_equal(load(&r, "", "HOME=/", NULL), 0);
+	assert_int_equal(r.conf.webhook_url.n, 0);
+	assert_int_equal(r.conf.webhook_events.n, HOOK_RELAY_USED + 1); /* all */
+	conf_free(&r.conf);
 }
 
 static void test_precedence(void **state)
@@ -399,6 +420,30 @@ static void test_mistakes(void **state)
 	    {"", "TURNPIKE_OAUTH_KEY=AAAA", NULL, -E_PARSE, "TURNPIKE_OAUTH_KEY", "KID:BASE64"},
 	    {"", "", "oauth_key = kid:MDEyMzQ1Njc4OTAxMjM0NQ==\n", -E_PARSE, "oauth_key",
 	     "oauth_server"},
+	    {"--webhook-url https://a.example/x", "", NULL, -E_PARSE, "--webhook-url",
+	     "webhook_secret"},
+	    {"--webhook-url a.example", "", NULL, -E_INVAL, "--webhook-url", "https://HOST"},
+	    {"--webhook-url ftp://a.example", "", NULL, -E_INVAL, "--webhook-url", "https://HOST"},
+	    {"--webhook-url https://", "", NULL, -E_INVAL, "--webhook-url", "https://HOST"},
+	    {"--webhook-url http://a.example/", "", NULL, -E_INVAL, "--webhook-url",
+	     "in the clear"},
+	    {"--webhook-url http://8.8.8.8/", "", NULL, -E_INVAL, "--webhook-url", "in the clear"},
+	    {"--webhook-url http://[2001:db8::1]/", "", NULL, -E_INVAL, "--webhook-url",
+	     "in the clear"},
+	    {"--webhook-url https://u:p@a.example/", "", NULL, -E_INVAL, "--webhook-url",
+	     "user name"},
+	    {"--webhook-url https://a.example/#x", "", NULL, -E_INVAL, "--webhook-url", "fragment"},
+	    {"--webhook-url https://a.example/\xc3\xa4", "", NULL, -E_INVAL, "--webhook-url",
+	     "percent-encode"},
+	    {"--webhook-events joined,jumped", "", NULL, -E_INVAL, "--webhook-events",
+	     "room-opened"},
+	    {"--webhook-secret x", "", NULL, -E_INVAL, "--webhook-secret", "list of processes"},
+	    {"", "TURNPIKE_WEBHOOK_SECRET=whsec_AAAA", NULL, -E_PARSE, "TURNPIKE_WEBHOOK_SECRET",
+	     "openssl rand"},
+	    {"", "",
+	     "webhook_secret = whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\n"
+	     "webhook_url = https://a.example/,https://a.example/\n",
+	     -E_PARSE, "webhook_url", "twice"},
 	    {"--config /nonexistent/x", "", NULL, -E_PARSE, "/nonexistent/x", "--config"},
 	    {"", "TURNPIKE_WORKER=2", NULL, -E_PARSE, "TURNPIKE_WORKER", "workers"},
 	    {"", "TURNPIKE_ZZZZZZZZ=2", NULL, -E_PARSE, "TURNPIKE_ZZZZZZZZ", "--help"},
@@ -731,6 +776,7 @@ int main(void)
 	    cmocka_unit_test(by_default_every_address_serves_on_the_usual_ports),
 	    cmocka_unit_test(the_default_lifetimes_and_quotas),
 	    cmocka_unit_test(by_default_nothing_is_named_and_nothing_is_lenient),
+	    cmocka_unit_test(webhooks_go_over_tls_or_stay_at_home),
 	    cmocka_unit_test(test_precedence),
 	    cmocka_unit_test(addresses_and_networks_are_read),
 	    cmocka_unit_test(ranges_switches_and_words_are_read),

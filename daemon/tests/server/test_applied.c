@@ -525,6 +525,13 @@ static const struct row rows[] = {
     {"mobility", "", "mobility = yes\n", mobile_allocation, NULL},
     {"legacy_channels", "", "legacy_channels = yes\n", legacy_channel, NULL},
 
+    {"webhook_url", NULL, NULL, NULL, "test_webhooks reloads it"},
+    {"webhook_secret", NULL, NULL, NULL, "test_hooks replaces it"},
+    {"webhook_events", NULL, NULL, NULL, "test_webhooks reloads it"},
+    {"webhook_ca", NULL, NULL, NULL, "test_webhooks reloads it"},
+    {"webhook_timeout", NULL, NULL, NULL, "applied by the one call that applies webhook_url"},
+    {"webhook_queue", NULL, NULL, NULL, "likewise"},
+    {"webhook_queue_bytes", NULL, NULL, NULL, "likewise"},
     {"ticket_key", NULL, NULL, NULL, "test_tickets changes keys in every way"},
     {"tls_cert", NULL, NULL, NULL, "test_certs changes certificates in every way"},
     {"tls_key", NULL, NULL, NULL, "as tls_cert"},
