@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Every piece of a configuration file that a guide shows is taken by the program: guides.sh TURNPIKE DOCS
 set -eu
+umask 077 # a file with a secret is refused if others can read it
 program=$1 docs=$2
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

@@ -777,6 +777,7 @@ int main(void)
 	    cmocka_unit_test(the_default_lifetimes_and_quotas),
 	    cmocka_unit_test(by_default_nothing_is_named_and_nothing_is_lenient),
 	    cmocka_unit_test(webhooks_go_over_tls_or_stay_at_home),
+	    cmocka_unit_test(webhooks_go_over_tls_or_stay_at_home),
 	    cmocka_unit_test(test_precedence),
 	    cmocka_unit_test(addresses_and_networks_are_read),
 	    cmocka_unit_test(ranges_switches_and_words_are_read),

@@ -267,8 +267,9 @@ static void dashboard_fits(void **state)
 
 static void dashboard_is_of_grafana(void **state)
 {
-	static const char *const rows[] = {"Overview", "Relay", "TURN requests & errors",
-	                                   "Signaling & credentials", "Process & store"};
+	static const char *const rows[] = {
+	    "Overview",        "Relay",   "TURN requests & errors", "Signaling & credentials",
+	    "Process & store", "Webhooks"};
 	static const char *const variables[] = {"datasource", "job", "instance"};
 	json_t *list = json_object_get(json_object_get(dashboard, "templating"), "list"), *panel;
 	size_t i, row = 0;
