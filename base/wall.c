@@ -35,8 +35,7 @@ const char *wall_text(int64_t at_ms, bool with_ms, char out[WALL_STRLEN])
 {
 	time_t t = (time_t)(at_ms / 1000);
 	struct tm tm;
-	size_t n =
-	    gmtime_r(&t, &tm) ? strftime(out, WALL_STRLEN - 5, "%Y-%m-%dT%H:%M:%S", &tm) : 0;
+	size_t n = gmtime_r(&t, &tm) ? strftime(out, WALL_STRLEN - 5, "%Y-%m-%dT%H:%M:%S", &tm) : 0;
 
 	if (with_ms)
 		n += (size_t)snprintf(out + n, WALL_STRLEN - n, ".%03d", (int)(at_ms % 1000));
