@@ -36,11 +36,12 @@ struct caller {
 	char guest[CALLER_GUEST_STRLEN]; /* of the guest's cookie, not checked yet; "" for none */
 	const char *api_token;           /* the one that it shows, or NULL; borrowed */
 	enum caller_page page;
-	bool host_bad;     /* there is a Host header, and it names no host */
-	bool host_unknown; /* the name is not one of ours */
-	bool forwarded;    /* a proxy has forwarded the request, or it says so */
-	bool https;        /* it spoke TLS, to us or to a trusted proxy */
-	bool own;          /* it is signed in, and asks for a credential of its own name */
+	bool host_bad;      /* there is a Host header, and it names no host */
+	bool host_unknown;  /* the name is not one of ours */
+	bool forwarded;     /* a proxy has forwarded the request, or it says so */
+	bool https;         /* it spoke TLS, to us or to a trusted proxy */
+	bool own;           /* it is signed in, and asks for a credential of its own name */
+	uint64_t member_id; /* of a signaling connection (signal/hub.h); 0: it is none */
 };
 
 #endif

@@ -66,6 +66,18 @@ void call_end(struct hub_member *a, struct hub_member *b)
 	forget(a, b);
 	forget(b, a);
 	a->hub->call_n--;
+	hub_link(a->hub,
+	         (struct hub_link_news){.what = HUB_LINK_ENDED, .member = a->id, .other = b->id});
+}
+
+void call_signal(struct hub_member *a, struct hub_member *b, const char *text, size_t len)
+{
+	if (find(a, b) < a->partner_n)
+		hub_link(a->hub, (struct hub_link_news){.what = HUB_LINK_SIGNALED,
+		                                        .member = a->id,
+		                                        .other = b->id,
+		                                        .text = text,
+		                                        .len = len});
 }
 
 void call_end_all(struct hub_member *p)
@@ -92,6 +104,8 @@ void call_move(struct hub_member *from, struct hub_member *to)
 	to->partner_cap = from->partner_cap;
 	from->partner = NULL;
 	from->partner_n = from->partner_cap = 0;
+	hub_link(to->hub, (struct hub_link_news){
+	                      .what = HUB_LINK_MOVED, .member = from->id, .other = to->id});
 }
 
 void call_free(struct hub_member *p)

@@ -56,10 +56,17 @@ void hub_set_conf(struct hub *h, const struct hub_conf *conf)
 	h->conf = *conf;
 }
 
+void hub_link(struct hub *h, struct hub_link_news news)
+{
+	if (h->ops.link)
+		h->ops.link(h->ctx, &news);
+}
+
 static void member_free(struct hub_member *p)
 {
 	struct hub *h = p->hub;
 
+	hub_link(h, (struct hub_link_news){.what = HUB_LINK_GONE, .member = p->id});
 	name_release(p);
 	HASH_DELETE(by_id, h->ids, p);
 	DL_DELETE(h->members, p);

@@ -160,6 +160,25 @@ struct hub_event {
 	bool proven; /* a ticket proves name */
 };
 
+/* Who signals to whom in a call, and for how long that counts: for relay credentials that are
+ * locked to their holder's calls. By the ids of members, so that people of one name, and one
+ * person's devices, are told apart. */
+enum hub_link_what {
+	HUB_LINK_SIGNALED, /* member is about to pass an offer, an answer or a candidate (text) to
+	                    * other, with which it has a call */
+	HUB_LINK_ENDED,    /* a call between the two */
+	HUB_LINK_MOVED,    /* member has come back as other: its calls are other's now */
+	HUB_LINK_GONE,     /* member is gone for good, its calls have ended */
+};
+
+/* Borrowed for the call. */
+struct hub_link_news {
+	enum hub_link_what what;
+	uint64_t member, other;
+	const char *text; /* the message as it came, len bytes */
+	size_t len;
+};
+
 /* None of these may call the hub back. Exception: ice_servers may answer at once. */
 struct hub_ops {
 	/* Sends or queues one text frame for conn; takes references of its own. 0; -E_LATER when a
@@ -192,6 +211,9 @@ struct hub_ops {
 
 	/* Optional. For connections that have a name. */
 	void (*event)(void *ctx, const struct hub_event *event);
+
+	/* Optional. Comes before what is signaled is sent. */
+	void (*link)(void *ctx, const struct hub_link_news *news);
 };
 
 void hub_conf_default(struct hub_conf *conf);

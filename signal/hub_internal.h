@@ -222,9 +222,14 @@ bool resume_take_over(struct hub_member *p, struct hub_user *user, const struct 
 /* Adds what p finds again to the message "signed-in", and sends it. */
 void resume_describe(struct hub_member *p, bool resumed, json_t *signed_in);
 
-/* calls.c. 0, or -E_LIMIT when either end has max_calls, or -E_NOMEM. */
+/* Tells hub_ops.link. */
+void hub_link(struct hub *h, struct hub_link_news news);
+
+/* calls.c. call_signal() tells what a passes to b, if they have a call. 0, or -E_LIMIT when either
+ * end has max_calls, or -E_NOMEM. */
 int call_begin(struct hub_member *a, struct hub_member *b);
 void call_end(struct hub_member *a, struct hub_member *b);
+void call_signal(struct hub_member *a, struct hub_member *b, const char *text, size_t len);
 void call_end_all(struct hub_member *p); /* tells the partners with a hang-up */
 void call_move(struct hub_member *from, struct hub_member *to); /* to must be in no call */
 void call_free(struct hub_member *p);

@@ -117,6 +117,14 @@ static void on_hub_event(void *ctx, const struct hub_event *event)
 		b->ops.event(b->ctx, event);
 }
 
+static void on_link(void *ctx, const struct hub_link_news *news)
+{
+	struct lws_hub *b = ctx;
+
+	if (b->ops.link)
+		b->ops.link(b->ctx, news);
+}
+
 struct lws_hub *lws_hub_new(const struct lws_hub_conf *conf, const struct lws_hub_ops *ops,
                             void *ctx)
 {
@@ -126,7 +134,8 @@ struct lws_hub *lws_hub_new(const struct lws_hub_conf *conf, const struct lws_hu
 	                           .identify = on_identify,
 	                           .now_ms = now_ms,
 	                           .later = on_later,
-	                           .event = on_hub_event};
+	                           .event = on_hub_event,
+	                           .link = on_link};
 	struct lws_hub *b = calloc(1, sizeof(*b));
 
 	if (!b)

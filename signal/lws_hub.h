@@ -44,6 +44,7 @@ struct lws_hub_ops {
 	int (*identify)(void *ctx, const char *ticket, struct hub_identity *out, const char **why);
 	int (*admit)(void *ctx, uint64_t member_id, const struct hub_admission *who);
 	void (*event)(void *ctx, const struct hub_event *event);
+	void (*link)(void *ctx, const struct hub_link_news *news);
 };
 
 struct lws_hub;

@@ -166,6 +166,7 @@ static void on_offer(struct hub_member *p, const struct hub_message *m)
 	hub_report(
 	    p, (struct hub_event){
 	           .what = HUB_EVENT_OFFER, .target = m->target, .text = m->text, .len = m->len});
+	call_signal(p, to, m->text, m->len);
 	on_other(p, m);
 }
 
@@ -183,6 +184,7 @@ static void on_follow_up(struct hub_member *p, const struct hub_message *m)
 	                                 .target = m->target,
 	                                 .text = m->text,
 	                                 .len = m->len});
+	call_signal(p, to, m->text, m->len);
 	on_other(p, m);
 }
 

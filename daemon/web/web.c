@@ -234,6 +234,7 @@ static int on_ice_servers(void *ctx, const struct caller *from,
 
 	caller.api_token = request->api_token;
 	caller.own = true;
+	caller.member_id = request->member_id;
 	err = w->ops.grant(w->ctx, &caller, request->name, 0, &grant);
 	if (err)
 		return err;
@@ -258,6 +259,14 @@ static int on_admit(void *ctx, uint64_t member_id, const struct hub_admission *w
 	struct web *w = ctx;
 
 	return w->ops.admit(w->ctx, member_id, who);
+}
+
+static void on_link(void *ctx, const struct hub_link_news *news)
+{
+	struct web *w = ctx;
+
+	if (w->ops.link)
+		w->ops.link(w->ctx, news);
 }
 
 static void on_signal_event(void *ctx, const struct hub_event *event)
@@ -335,7 +344,8 @@ int web_start(struct event_base *base, const struct web_conf *conf, const struct
 	                              .ice_servers = on_ice_servers,
 	                              .identify = on_identify,
 	                              .admit = ops->admit ? on_admit : NULL,
-	                              .event = on_signal_event};
+	                              .event = on_signal_event,
+	                              .link = on_link};
 	struct web *w;
 	int err = 0;
 

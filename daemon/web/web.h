@@ -69,6 +69,7 @@ struct web_ops {
 	int (*identify)(void *ctx, const char *ticket, struct hub_identity *out, const char **why);
 	int (*admit)(void *ctx, uint64_t member_id, const struct hub_admission *who);
 	void (*signal_event)(void *ctx, const struct hub_event *event);
+	void (*link)(void *ctx, const struct hub_link_news *news);
 
 	/* Optional. Answers everything under /api/v1/admin/. */
 	void (*admin)(void *ctx, const struct http_request *q, struct http_response *r);

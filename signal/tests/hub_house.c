@@ -17,9 +17,10 @@
 static int on_send(void *ctx, void *conn, enum hub_frame frame, struct hub_text *text)
 {
 	struct hub_client *c = conn;
+	struct house *h = ctx;
 
-	(void)ctx;
 	(void)frame;
+	h->sent_first |= !*h->links;
 	if (c->send_rc)
 		return c->send_rc;
 	assert_true(c->n < FRAMES_MAX);
@@ -64,8 +65,31 @@ static int on_ice(void *ctx, void *conn, const struct hub_ice_request *r)
 	return h->ice_rc;
 }
 
+static void on_link(void *ctx, const struct hub_link_news *news)
+{
+	struct house *h = ctx;
+	size_t at = strlen(h->links), room = sizeof(h->links) - at;
+	unsigned long long a = news->member, b = news->other;
+
+	switch (news->what) {
+	case HUB_LINK_SIGNALED:
+		assert_true(news->len && news->text[0] == '{' && news->text[news->len - 1] == '}');
+		snprintf(h->links + at, room, "%llu>%llu ", a, b);
+		return;
+	case HUB_LINK_ENDED:
+		snprintf(h->links + at, room, "%llu|%llu ", a, b);
+		return;
+	case HUB_LINK_MOVED:
+		snprintf(h->links + at, room, "%llu=%llu ", a, b);
+		return;
+	case HUB_LINK_GONE:
+		snprintf(h->links + at, room, "%llux ", a);
+		return;
+	}
+}
+
 static const struct hub_ops ops = {
-    .send = on_send, .close = on_close, .ice_servers = on_ice, .now_ms = on_now};
+    .send = on_send, .close = on_close, .ice_servers = on_ice, .now_ms = on_now, .link = on_link};
 
 void forget_frames(struct hub_client *c)
 {

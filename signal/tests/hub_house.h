@@ -28,6 +28,9 @@ struct house {
 	char ice_name[80];
 	char ice_token[80];
 	uint64_t ice_member;
+	bool sent_first; /* a frame was sent while hub_ops.link had said nothing */
+	char links[512]; /* what hub_ops.link said: "1>2 " is signaled, "1|2 " ended, "1=2 " moved,
+	                  * "1x " gone */
 };
 
 /* For cmocka: *state is a struct house. */
