@@ -268,9 +268,18 @@ void hub_ice_answer(struct hub *h, uint64_t member_id, json_t *servers, int64_t 
 /* err: -E_DENIED, -E_REVOKED, -E_LIMIT or any other of the table. */
 void hub_ice_refuse(struct hub *h, uint64_t member_id, int err);
 
-/* The answer to hub_ops.admit. The member may be gone by now. 0: it joins, by that name if it is
- * not NULL; another code: it may not, and -E_UNREACHABLE says that nobody could be asked. */
-void hub_admit(struct hub *h, uint64_t member_id, int err, const char *name);
+/* What was decided elsewhere about somebody who wants to join. Borrowed for the call. */
+struct hub_verdict {
+	int err; /* 0: they join; -E_UNREACHABLE: nobody could be asked; another: they may not */
+	const char *message; /* why not, for them; NULL: a sentence of the hub's */
+	const char *name;    /* the one that they get; NULL: the one that they want */
+	bool fixed;          /* they cannot change it; so it is whenever name is given */
+	bool has_may;        /* they may do the following, whatever ticket they have: */
+	unsigned may;        /* of enum hub_may */
+};
+
+/* The answer to hub_ops.admit. The member may be gone by now. */
+void hub_admit(struct hub *h, uint64_t member_id, const struct hub_verdict *v);
 
 uint64_t hub_member_id(const struct hub_member *p);
 const char *hub_member_name(const struct hub_member *p); /* "" while it has none */

@@ -78,6 +78,7 @@ struct hub_member {
 	struct hub_prefix *prefix;          /* of its address; NULL: unknown */
 	struct addr client;
 	unsigned may;          /* of enum hub_may, once it has a name */
+	bool may_given;        /* by the operator's own program: no ticket changes it */
 	bool extended;         /* knows more than MDN's protocol: it has said so with its name */
 	bool delta;            /* wants presence instead of user lists */
 	int64_t rename_due_ms; /* not before */

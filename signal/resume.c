@@ -33,6 +33,7 @@ static bool take_over(struct hub_member *p, struct hub_user *user)
 	if (!old || p->partner_n)
 		return false;
 	p->may = old->may;
+	p->may_given = old->may_given;
 	call_move(old, p);
 	name_join(p, user);
 	name_release(old);

@@ -172,7 +172,7 @@ static void welcome(struct hub_member *p, const struct wish *w, const char *from
 	bool is_new = !from && !resumed && p->user->member_n == 1;
 	bool renamed = from && strcmp(from, p->user->name) != 0;
 
-	if (!resumed && (!from || w->proven))
+	if (!resumed && !p->may_given && (!from || w->proven))
 		p->may = w->proven ? w->identity.may : p->hub->conf.guest_may;
 	if (is_new && !room->opened)
 		hub_report(p, (struct hub_event){.what = HUB_EVENT_ROOM_OPENED});
@@ -334,6 +334,10 @@ static void become_proven(struct hub_member *p, const struct wish *w)
 	char from[HUB_NAME_MAX + 1];
 	int err;
 
+	if (p->user->fixed && !p->user->sub) { /* another person than the one who was let in */
+		refuse(p, "refused", "Show the ticket when you join.");
+		return;
+	}
 	if (p->user->sub && strcmp(p->user->sub->text, w->identity.sub) != 0) {
 		refuse(p, "bad-ticket", "This connection is signed in by another ticket.");
 		return;
@@ -392,7 +396,7 @@ static void ask(struct hub_member *p, const struct hub_message *m, const struct 
 		return;
 	err = h->ops.admit(h->ctx, p->id, &who);
 	if (err != -E_LATER)
-		hub_admit(h, p->id, err, NULL);
+		hub_admit(h, p->id, &(struct hub_verdict){.err = err});
 }
 
 void signin_keep(struct hub_member *p, const char *text, size_t len)
@@ -431,25 +435,36 @@ void signin_forget(struct hub_member *p)
 	p->pending = NULL;
 }
 
-static void admit(struct hub_member *p, struct wish *w, int err, const char *name)
+static bool refuse_verdict(struct hub_member *p, const struct hub_verdict *v)
 {
-	if (err == -E_UNREACHABLE) {
-		refuse(p, "refused", "The service that lets people in cannot be asked now.");
-		return;
-	}
-	if (err) {
-		refuse(p, "refused", "You may not join.");
-		return;
-	}
-	if (name) {
-		w->fixed = true;
-		fold_clean(name, w->identity.name);
-	}
-	if (may_enter(p, w)) /* as it is by now */
-		enter(p, w);
+	return refuse(p, "refused",
+	              v->message ? v->message
+	              : v->err == -E_UNREACHABLE
+	                  ? "The service that lets people in cannot be asked now."
+	                  : "You may not join.");
 }
 
-void hub_admit(struct hub *h, uint64_t member_id, int err, const char *name)
+static void admit(struct hub_member *p, struct wish *w, const struct hub_verdict *v)
+{
+	const char *name = v->name || !v->fixed ? v->name : w->name;
+
+	if (v->err) {
+		refuse_verdict(p, v);
+		return;
+	}
+	w->fixed = v->name || v->fixed;
+	if (name && !(w->proven && !v->name))
+		fold_clean(name, w->identity.name);
+	if (!may_enter(p, w)) /* as it is by now */
+		return;
+	if (v->has_may) {
+		p->may = v->may;
+		p->may_given = true;
+	}
+	enter(p, w);
+}
+
+void hub_admit(struct hub *h, uint64_t member_id, const struct hub_verdict *v)
 {
 	struct hub_member *p = hub_find_id(h, member_id);
 	struct hub_pending *pending = p ? p->pending : NULL;
@@ -457,7 +472,7 @@ void hub_admit(struct hub *h, uint64_t member_id, int err, const char *name)
 	if (!pending)
 		return;
 	p->pending = NULL;
-	admit(p, &pending->wish, err, name);
+	admit(p, &pending->wish, v);
 	for (unsigned i = 0; i < pending->kept_n && !p->closing; i++)
 		route_text(p, pending->kept[i].text, pending->kept[i].len);
 	pending_free(pending);

@@ -35,6 +35,8 @@ struct house {
 
 /* For cmocka: *state is a struct house. */
 int setup_with(void **state, const struct hub_conf *conf);
+/* With the optional ops of more: identify, admit. ctx is the struct house. */
+int setup_asking(void **state, const struct hub_conf *conf, const struct hub_ops *more);
 int setup(void **state);
 int teardown(void **state);
 
