@@ -59,8 +59,6 @@ int load_relay(const struct load *l, struct server *s, double seconds, struct me
                struct why *why);
 int load_requests(const struct load *l, struct server *s, double seconds, struct measure *m,
                   struct why *why);
-int load_signal(const struct load *l, struct server *s, double seconds, struct measure *m,
-                struct why *why);
 
 /* Nanoseconds, monotonic. */
 uint64_t load_now_ns(void);

@@ -8,8 +8,10 @@
 #include "base/clock.h"
 #include "harness/lab/contain.h"
 #include "harness/lab/proc.h"
+#include "harness/load/floor.h"
 #include "harness/load/load.h"
 #include "harness/load/server.h"
+#include "harness/load/signal.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -51,6 +53,10 @@ static const struct load loads[] = {
      LOAD_SIGNAL_ROUTED, 100, 300, 0, 0, false, false},
     {"signal-1000", "1,000 clients of the hub, 50 messages under way", LOAD_SIGNAL_ROUTED, 1000,
      300, 0, 0, false, false},
+    {"signal-slow", "100 clients of the hub, 4,000 messages/s: a wake-up for each",
+     LOAD_SIGNAL_ROUTED, 100, 300, 4000, 0, false, false},
+    {"signal-large", "100 clients of the hub, messages of 4,000 bytes, 50 under way",
+     LOAD_SIGNAL_ROUTED, 100, 4000, 0, 0, false, false},
 };
 #define LOAD_N (sizeof(loads) / sizeof(*loads))
 
@@ -62,11 +68,13 @@ struct options {
 	const struct load *load[LOADS_MAX];
 	size_t load_n;
 	char turnpike[PATH_MAX];
-	const char *against; /* coturn's program, or NULL */
+	const char *against; /* coturn's program, or "node"; or NULL */
+	const char *transport_name, *lie;
 	const char *json;
 	enum link_transport transport;
 	double seconds;
 	int rounds;
+	struct signal_plan plan;
 };
 
 enum {
@@ -77,14 +85,25 @@ enum {
 	OPT_SECONDS,
 	OPT_TURNPIKE,
 	OPT_JSON,
+	OPT_STORM,
+	OPT_LIE,
 };
 
 static const struct argp_option option_list[] = {
     {"only", OPT_ONLY, "LOAD", 0, "Play this load only; may repeat (default: all of the verb)", 0},
-    {"against", OPT_AGAINST, "coturn", 0,
-     "Play the same loads against coturn, and print the ratio; or the path of a turnserver", 0},
+    {"against", OPT_AGAINST, "SERVER", 0,
+     "Play the same loads against another server, and print the ratio. turn: coturn, or the path "
+     "of a "
+     "turnserver. signal: node, a router written with Node's ws; the floor, which only finds the "
+     "target and sends, is always played without TLS",
+     0},
     {"transport", OPT_TRANSPORT, "T", 0,
-     "Transport of the clients: udp, tcp, tls or dtls (1.2) (default: udp)", 0},
+     "Transport of the clients. turn: udp, tcp, tls or dtls (1.2) (default: udp). signal: tcp, tls "
+     "or tls-alpn (default: tcp)",
+     0},
+    {"join-storm", OPT_STORM, "N", 0,
+     "signal: N clients come at once, until each knows of all the others", 0},
+    {"lie", OPT_LIE, "HOW", OPTION_HIDDEN, "Node's router does something wrong, for a test", 0},
     {"rounds", OPT_ROUNDS, "N", 0, "Play each load N times, 1 to 25 (default: 3)", 0},
     {"seconds", OPT_SECONDS, "S", 0,
      "Length of each round after a warm-up of 0.3 s, 0.1 to 120 (default: 3)", 0},
@@ -93,9 +112,10 @@ static const struct argp_option option_list[] = {
     {0},
 };
 
-static const char verbs[] = "turn    (load the relay)\n"
-                            "signal  (load the signaling hub)\n"
-                            "list    (name the loads)";
+static const char verbs[] = "turn        (load the relay)\n"
+                            "signal      (load the signaling hub)\n"
+                            "list        (name the loads)\n"
+                            "floor PORT  (be the floor that signal compares with)";
 
 static const char about[] =
     "Starts the server in a separate network namespace with one relay thread on the first core, "
@@ -150,6 +170,26 @@ static void beside_us(char out[PATH_MAX])
 	strcpy(slash ? slash + 1 : out, "turnpike");
 }
 
+static void take_turn(struct options *o, const struct argp_state *state)
+{
+	if (o->transport_name && !link_transport_parse(o->transport_name, &o->transport))
+		argp_error(state, "--transport %s: it is udp, tcp, tls or dtls", o->transport_name);
+	if (o->plan.storm)
+		argp_error(state, "--join-storm is for the hub: write signal");
+	if (o->against && !strcmp(o->against, "coturn"))
+		o->against = "turnserver";
+}
+
+static void take_signal(struct options *o, const struct argp_state *state)
+{
+	if (o->transport_name && !signal_wire_parse(o->transport_name, &o->plan.wire))
+		argp_error(state, "--transport %s: for the hub it is tcp, tls or tls-alpn",
+		           o->transport_name);
+	if (o->against && strcmp(o->against, "node") != 0)
+		argp_error(state, "--against %s: for the hub it is node", o->against);
+	o->plan.node = o->against;
+}
+
 /* Once all of the command line is known. */
 static void take_all(struct options *o, const struct argp_state *state)
 {
@@ -160,13 +200,13 @@ static void take_all(struct options *o, const struct argp_state *state)
 	o->signal = !strcmp(o->verb, "signal");
 	if (!o->signal && strcmp(o->verb, "turn") != 0)
 		argp_error(state, "there is no verb %s: write turn, signal or list", o->verb);
-	if (o->signal && o->against)
-		argp_error(state, "--against is for the relay: coturn has no hub");
-	if (o->signal && o->transport != LINK_UDP)
-		argp_error(state, "--transport is for the relay: the hub uses WebSocket");
+	if (o->signal)
+		take_signal(o, state);
+	else
+		take_turn(o, state);
 	for (size_t i = 0; i < o->only_n; i++)
 		take_load(o, o->only[i], state);
-	for (size_t i = 0; i < LOAD_N && !o->only_n; i++)
+	for (size_t i = 0; i < LOAD_N && !o->only_n && !o->plan.storm; i++)
 		if (is_signal(&loads[i]) == o->signal)
 			o->load[o->load_n++] = &loads[i];
 }
@@ -182,11 +222,16 @@ static error_t take(int key, char *arg, struct argp_state *state)
 		o->only[o->only_n++] = arg;
 		break;
 	case OPT_AGAINST:
-		o->against = strcmp(arg, "coturn") != 0 ? arg : "turnserver";
+		o->against = arg;
 		break;
 	case OPT_TRANSPORT:
-		if (!link_transport_parse(arg, &o->transport))
-			argp_error(state, "--transport %s: it is udp, tcp, tls or dtls", arg);
+		o->transport_name = arg;
+		break;
+	case OPT_STORM:
+		o->plan.storm = (size_t)args_number(state, "join-storm", arg, 2, SIGNAL_CLIENTS);
+		break;
+	case OPT_LIE:
+		o->plan.lie = arg;
 		break;
 	case OPT_ROUNDS:
 		o->rounds = (int)args_number(state, "rounds", arg, 1, ROUNDS_MAX);
@@ -221,7 +266,7 @@ static int play(const struct load *l, const struct server_kind *kind, const char
                 const struct options *o, struct measure *m, struct why *why)
 {
 	struct server s;
-	int r = server_start(&s, kind, program, o->transport, why);
+	int r = server_start(&s, kind, program, o->transport, NULL, why);
 
 	if (r)
 		return r;
@@ -235,8 +280,7 @@ static int play(const struct load *l, const struct server_kind *kind, const char
 		r = load_requests(l, &s, o->seconds, m, why);
 		break;
 	case LOAD_SIGNAL_ROUTED:
-		r = load_signal(l, &s, o->seconds, m, why);
-		break;
+		break; /* signal_play() */
 	}
 	if (!r)
 		memcpy(m->tls, s.tls, sizeof(m->tls));
@@ -309,7 +353,7 @@ static int compare(const struct options *o, const struct load *l, json_t *out, s
 	json_t *rounds = json_array();
 
 	printf("%s: %s", l->name, l->what);
-	printf(o->signal ? "\n" : ", over %s\n", link_transport_name(o->transport));
+	printf(", over %s\n", link_transport_name(o->transport));
 	for (int i = 0; i < o->rounds; i++) {
 		json_t *round = json_object();
 
@@ -360,9 +404,12 @@ static int run_inside(void *arg)
 	struct why why;
 	int r = proc_run(lo, -1, NULL, LIP_MS, &why);
 
-	for (size_t i = 0; i < in->o->load_n && !r; i++)
+	for (size_t i = 0; i < in->o->load_n && !r && !in->o->signal; i++)
 		r = compare(in->o, in->o->load[i], all, &why);
-	if (!r && in->json_fd >= 0 && json_dumpfd(all, in->json_fd, JSON_INDENT(2)))
+	if (!r && in->o->signal)
+		r = signal_play(&in->o->plan, all, &why);
+	if ((!r || r == -E_CORRUPT) && in->json_fd >= 0 &&
+	    json_dumpfd(all, in->json_fd, JSON_INDENT(2)))
 		r = why_set(&why, -E_IO, "cannot write %s", in->o->json);
 	json_decref(all);
 	if (r)
@@ -415,8 +462,15 @@ int main(int argc, char **argv)
 	    .options = option_list, .parser = take, .args_doc = verbs, .doc = about};
 	struct options o = {.rounds = 3, .seconds = 3};
 
+	if (argc == 3 && !strcmp(argv[1], "floor"))
+		return floor_main((unsigned)atoi(argv[2]));
 	beside_us(o.turnpike);
 	if (args_parse(&argp, "turnpike-load " TURNPIKE_VERSION, argc, argv, &o))
 		return 1;
+	o.plan.turnpike = o.turnpike;
+	o.plan.seconds = o.seconds;
+	o.plan.rounds = o.rounds;
+	o.plan.load_n = o.load_n;
+	memcpy(o.plan.load, o.load, sizeof(o.plan.load));
 	return run(&o);
 }

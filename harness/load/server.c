@@ -28,8 +28,6 @@
 #define STOP_MS  5000
 #define ASK_MS   100
 #define VERB_MS  20000
-#define CERT     CONTAIN_WORK "/cert.pem"
-#define KEY      CONTAIN_WORK "/key.pem"
 
 /* The server gets the first core and its load the last: neither takes the other's time. A child
  * inherits this. */
@@ -45,7 +43,7 @@ static void pin(bool server)
 	sched_setaffinity(0, sizeof(set), &set);
 }
 
-static int spawn(struct server *s, const char *const argv[], struct why *why)
+int server_spawn(struct server *s, const char *const argv[], struct why *why)
 {
 	struct proc_opt po = PROC_OPT_DEFAULT;
 	int r;
@@ -57,37 +55,73 @@ static int spawn(struct server *s, const char *const argv[], struct why *why)
 	return r;
 }
 
-/* A database of its own for each. */
-static int spawn_turnpike(struct server *s, const char *program, struct why *why)
+#define ARGS_MAX 32
+
+/* Whether the program has an option: so that an older one can be measured, too. */
+static bool has_option(const char *program, const char *key)
+{
+	const char *const ask[] = {program, "help", "config", NULL};
+	char line[512];
+	struct why why;
+	bool found = false;
+	FILE *f;
+	int fd;
+
+	if (proc_ask(ask, -1, VERB_MS, &fd, &why))
+		return false;
+	f = fdopen(fd, "r");
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = !strncmp(line + (*line == '#'), key, strlen(key));
+	if (f)
+		fclose(f);
+	else
+		close(fd);
+	return found;
+}
+
+/* A database of its own for each. What it may do to a client is limited, or not. */
+static int start_turnpike(struct server *s, const char *program, bool limits, struct why *why)
 {
 	char data[] = "--data=" CONTAIN_WORK "/data-XXXXXX";
 	const char *const add[] = {program, data,      "--realm=" LOAD_REALM, "user",
 	                           "add",   LOAD_USER, "--password-stdin",    NULL};
-	const char *const serve[] = {program,
-	                             "serve",
-	                             data,
-	                             "--realm=" LOAD_REALM,
-	                             "--listen=127.0.0.1:3478,127.0.0.1:8080",
-	                             "--workers=1",
-	                             "--relay-allow=127.0.0.0/8",
-	                             "--tls-cert=" CERT,
-	                             "--tls-key=" KEY,
-	                             "--user-quota=0",
-	                             "--session-bandwidth=0",
-	                             "--user-bandwidth=0",
-	                             "--unauth-rate=0",
-	                             "--binding-rate=0",
-	                             "--signal-rate=100000",
-	                             "--connections-per-address=0",
-	                             "--drain-timeout=0",
-	                             "--log-level=warn",
-	                             NULL};
+	static const char *const free_args[] = {
+	    "--user-quota=0",      "--session-bandwidth=0", "--user-bandwidth=0",
+	    "--unauth-rate=0",     "--binding-rate=0",      "--connections-per-address=0",
+	    "--signal-rate=100000"};
+	const char *serve[ARGS_MAX] = {program,
+	                               "serve",
+	                               data,
+	                               "--realm=" LOAD_REALM,
+	                               "--listen=127.0.0.1:3478,127.0.0.1:8080",
+	                               "--workers=1",
+	                               "--relay-allow=127.0.0.0/8",
+	                               "--tls-cert=" SERVER_CERT,
+	                               "--tls-key=" SERVER_KEY,
+	                               "--drain-timeout=0",
+	                               "--log-level=warn",
+	                               "--max-connections=12000"};
+	size_t n = 12;
 	int r;
 
+	for (size_t i = 0; !limits && i < sizeof(free_args) / sizeof(*free_args); i++)
+		serve[n++] = free_args[i];
+	if (has_option(program, "room_users"))
+		serve[n++] = "--room-users=12000"; /* a storm is one room's */
 	if (!mkdtemp(strchr(data, '/')))
 		return why_set(why, error_from_errno(errno), "no folder: %s", strerror(errno));
 	r = proc_run(add, -1, LOAD_PASSWORD "\n", VERB_MS, why);
-	return r ? r : spawn(s, serve, why);
+	return r ? r : server_spawn(s, serve, why);
+}
+
+static int spawn_turnpike(struct server *s, const char *program, struct why *why)
+{
+	return start_turnpike(s, program, false, why);
+}
+
+static int spawn_limited(struct server *s, const char *program, struct why *why)
+{
+	return start_turnpike(s, program, true, why);
 }
 
 static int spawn_coturn(struct server *s, const char *program, struct why *why)
@@ -102,8 +136,8 @@ static int spawn_coturn(struct server *s, const char *program, struct why *why)
 	                            "--lt-cred-mech",
 	                            "--realm=" LOAD_REALM,
 	                            "--user=" LOAD_USER ":" LOAD_PASSWORD,
-	                            "--cert=" CERT,
-	                            "--pkey=" KEY,
+	                            "--cert=" SERVER_CERT,
+	                            "--pkey=" SERVER_KEY,
 	                            "--no-cli",
 	                            "--no-rfc5780",
 	                            "--log-file=/dev/null",
@@ -111,11 +145,12 @@ static int spawn_coturn(struct server *s, const char *program, struct why *why)
 	                            "--userdb=" CONTAIN_WORK "/coturn.db",
 	                            NULL};
 
-	return spawn(s, argv, why);
+	return server_spawn(s, argv, why);
 }
 
-const struct server_kind server_turnpike = {"turnpike", "turnpike", spawn_turnpike};
-const struct server_kind server_coturn = {"coturn", "turnserver", spawn_coturn};
+const struct server_kind server_turnpike = {"turnpike", "turnpike", spawn_turnpike, NULL};
+const struct server_kind server_turnpike_limits = {"turnpike", "turnpike", spawn_limited, NULL};
+const struct server_kind server_coturn = {"coturn", "turnserver", spawn_coturn, NULL};
 
 int server_check(struct server *s, struct why *why)
 {
@@ -153,24 +188,25 @@ static bool answers(struct server *s)
 }
 
 int server_start(struct server *s, const struct server_kind *kind, const char *program,
-                 enum link_transport t, struct why *why)
+                 enum link_transport t, const char *lie, struct why *why)
 {
 	int64_t deadline;
 	int r;
 
-	*s = (struct server){.name = kind->name, .transport = t, .pid = -1};
+	*s = (struct server){
+	    .name = kind->name, .transport = t, .port = LOAD_SIGNAL, .lie = lie, .pid = -1};
 	s->log_fd = open(CONTAIN_WORK, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (s->log_fd < 0)
 		return why_set(why, error_from_errno(errno), "no log file: %s", strerror(errno));
-	r = selfcert_write(LOAD_IP, CERT, KEY, why);
+	r = selfcert_write(LOAD_IP, SERVER_CERT, SERVER_KEY, why);
 	if (!r)
 		r = kind->spawn(s, program ? program : kind->program, why);
 	deadline = clock_mono_ms() + READY_MS;
-	while (!r && !answers(s)) {
+	while (!r && !(kind->answers ? kind->answers : answers)(s)) {
 		r = server_check(s, why);
 		if (!r && clock_mono_ms() > deadline)
-			r = why_set(why, -E_TIMEOUT, "%s does not answer on " LOAD_IP ":%d over %s",
-			            s->name, LOAD_PORT, link_transport_name(t));
+			r = why_set(why, -E_TIMEOUT, "%s does not answer on " LOAD_IP " over %s",
+			            s->name, kind->answers ? "tcp" : link_transport_name(t));
 		if (!r)
 			clock_sleep_ms(30);
 	}

@@ -7,15 +7,23 @@
 #define LOAD_SERVER_H
 
 #include "base/error.h"
+#include "harness/lab/contain.h"
 #include "harness/load/link.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#define SERVER_CERT CONTAIN_WORK "/cert.pem"
+#define SERVER_KEY  CONTAIN_WORK "/key.pem"
 
 struct server {
 	const char *name;
 	enum link_transport transport; /* of its clients */
-	char tls[64]; /* version and cipher that they agree upon with it; "": none */
+	char tls[64];    /* version and cipher that they agree upon with it; "": none */
+	uint16_t port;   /* of its WebSockets; one for TLS may be another */
+	bool no_lists;   /* it tells each client only of itself */
+	const char *lie; /* for the kind that can */
 	pid_t pid;
 	int log_fd;
 };
@@ -24,13 +32,22 @@ struct server {
 struct server_kind {
 	const char *name, *program; /* searched in PATH unless it is a path */
 	int (*spawn)(struct server *s, const char *program, struct why *why);
+	/* Whether it is ready; NULL: it answers STUN. */
+	bool (*answers)(struct server *s);
 };
 
 extern const struct server_kind server_turnpike, server_coturn;
 
-/* Starts it with a certificate of its own and waits until it answers. program NULL: the kind's. */
+/* Turnpike with its default limits; the floor (floor.h); and Node's ws (router.js). */
+extern const struct server_kind server_turnpike_limits, server_floor, server_node;
+
+/* For spawn(): starts argv on the server's core. */
+int server_spawn(struct server *s, const char *const argv[], struct why *why);
+
+/* Starts it with a certificate of its own and waits until it answers. program NULL: the kind's.
+ * lie: what it is to do wrong, or NULL. */
 int server_start(struct server *s, const struct server_kind *kind, const char *program,
-                 enum link_transport t, struct why *why);
+                 enum link_transport t, const char *lie, struct why *why);
 
 /* Nanoseconds that all of its threads have run. 0 when it is gone. */
 uint64_t server_run_ns(const struct server *s);

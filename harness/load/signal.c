@@ -1,258 +1,256 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Clients of the hub that send to each other: for each message received one is sent, so that a full
- * window is always under way.
+ * The steps of turnpike-load signal, each against servers of its own, and what they print.
  */
-#include "base/clock.h"
-#include "harness/load/load.h"
-#include "harness/load/server.h"
-#include "harness/load/tally.h"
+#include "harness/load/signal.h"
 
-#include <inttypes.h>
-#include <libwebsockets.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define WINDOW   50
-#define TOGETHER 50 /* clients that join at a time */
-#define JOIN_MS  60000
-#define QUIET_MS 500
-#define TURN_MS  100
-#define OUT_MAX  1024
-#define IN_MAX   65536
-#define AT       "\"at\":\""
+#define SERVERS    3
+#define ROUNDS_MAX 25
+#define NODE_STORM 1500 /* clients; its lists grow with the square, and so does the time */
 
-struct member {
-	struct crowd *crowd;
-	struct lws *wsi;
-	size_t number;
-	bool known; /* the hub has sent its id */
-	bool signed_in;
-	unsigned owed; /* messages to be sent */
-	char *in;
-	size_t in_len;
+static const char *const wires[] = {"tcp", "tls-alpn", "tls"};
+
+/* One that takes part in a step. */
+struct side {
+	const struct server_kind *kind;
+	const char *program;
 };
 
-struct crowd {
-	struct lws_context *context;
-	struct member *member;
-	size_t n, signed_in;
-	size_t size;
-	int err; /* of the first client that failed */
-	struct why why;
-	int64_t heard_ms; /* anything at all */
-	struct tally tally;
-};
-
-static void fail(struct crowd *c, int code, const char *what)
+bool signal_wire_parse(const char *name, enum ws_wire *out)
 {
-	if (!c->err)
-		c->err = why_set(&c->why, code, "%s", what);
+	for (size_t i = 0; i < sizeof(wires) / sizeof(*wires); i++) {
+		if (strcmp(wires[i], name) != 0)
+			continue;
+		*out = (enum ws_wire)i;
+		return true;
+	}
+	return false;
 }
 
-static void on_message(struct member *p, const char *text)
+const char *signal_wire_name(enum ws_wire wire)
 {
-	const char *at = strstr(text, AT);
-	char name[32];
+	return wires[wire];
+}
 
-	if (at && strstr(text, "\"type\":\"load\"")) {
-		tally_done(&p->crowd->tally, strtoull(at + sizeof(AT) - 1, NULL, 10),
-		           load_now_ns());
-		p->owed++; /* an answer to the other one */
-		lws_callback_on_writable(p->wsi);
-	} else if (strstr(text, "\"type\":\"id\"")) {
-		p->known = true;
-		lws_callback_on_writable(p->wsi);
-	} else if (!p->signed_in && strstr(text, "\"type\":\"userlist\"")) {
-		snprintf(name, sizeof(name), "\"c%zu\"", p->number);
-		p->signed_in = strstr(text, name);
-		p->crowd->signed_in += p->signed_in;
+static int start(struct server *s, const struct side *side, enum ws_wire wire,
+                 const struct signal_plan *plan, struct why *why)
+{
+	return server_start(s, side->kind, side->program, wire == WS_PLAIN ? LINK_UDP : LINK_TLS,
+	                    side->kind == &server_node ? plan->lie : NULL, why);
+}
+
+/* "signal-tls" */
+static void key_of(char *out, size_t size, const char *name, enum ws_wire wire)
+{
+	snprintf(out, size, "%s%s%s", name, wire == WS_PLAIN ? "" : "-",
+	         wire == WS_PLAIN ? "" : wires[wire]);
+}
+
+/* ---- messages from one client to another ---- */
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static double median(double *v, int n)
+{
+	qsort(v, (size_t)n, sizeof(*v), by_value);
+	return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
+}
+
+static void print_routed(const char *name, const struct measure m[], int n, double cpu_us)
+{
+	uint64_t lost = 0;
+
+	for (int i = 0; i < n; i++)
+		lost += m[i].lost;
+	printf("  %-9s %8.2f µs each  %8.0f/s  %3.0f %% of a core  p50 %u µs, p99 %u µs  lost "
+	       "%ju%s%s\n",
+	       name, cpu_us, (double)m[n - 1].done / m[n - 1].seconds, 100 * m[n - 1].busy,
+	       m[n - 1].p50_us, m[n - 1].p99_us, (uintmax_t)lost, *m->tls ? "  " : "", m->tls);
+}
+
+static json_t *describe(const struct measure *m)
+{
+	return json_pack("{sI sI sf sf sf sI sI ss}", "done", (json_int_t)m->done, "lost",
+	                 (json_int_t)m->lost, "seconds", m->seconds, "cpu_us", m->cpu_us, "busy",
+	                 m->busy, "p50_us", (json_int_t)m->p50_us, "p99_us", (json_int_t)m->p99_us,
+	                 "tls", m->tls);
+}
+
+struct routed_step {
+	struct side side[SERVERS];
+	size_t n, ours, floor, node; /* where they are in side; n: not there */
+	struct measure m[SERVERS][ROUNDS_MAX];
+};
+
+static void take_sides(struct routed_step *t, const struct signal_plan *plan)
+{
+	t->n = 0;
+	t->floor = t->node = SERVERS;
+	if (plan->wire == WS_PLAIN) {
+		t->floor = t->n;
+		t->side[t->n++] = (struct side){&server_floor, NULL};
+	}
+	t->ours = t->n;
+	t->side[t->n++] = (struct side){&server_turnpike, plan->turnpike};
+	if (plan->node) {
+		t->node = t->n;
+		t->side[t->n++] = (struct side){&server_node, NULL};
 	}
 }
 
-/* A message longer than the buffer is a user list that no client waits for any more. */
-static void on_receive(struct member *p, struct lws *wsi, const char *bytes, size_t len)
+/* Ours to another's: the median over the rounds, since the machine's speed drifts. */
+static void set_ratio(const struct routed_step *t, size_t other, int rounds, const char *key,
+                      json_t *out)
 {
-	bool whole = lws_is_final_fragment(wsi) && !lws_remaining_packet_payload(wsi);
+	double ratio[ROUNDS_MAX], mid;
 
-	p->crowd->heard_ms = clock_mono_ms();
-	if (p->in_len + len < IN_MAX)
-		memcpy(p->in + p->in_len, bytes, len);
-	p->in_len += len;
-	if (!whole)
+	if (other >= t->n)
 		return;
-	if (p->in_len < IN_MAX) {
-		p->in[p->in_len] = 0;
-		on_message(p, p->in);
+	for (int i = 0; i < rounds; i++)
+		ratio[i] = t->m[t->ours][i].cpu_us / t->m[other][i].cpu_us;
+	mid = median(ratio, rounds);
+	printf("  turnpike to %s: %.2f (%.2f to %.2f)\n", t->side[other].kind->name, mid, ratio[0],
+	       ratio[rounds - 1]);
+	json_object_set_new(out, key, json_real(mid));
+}
+
+static void finish_routed(const struct routed_step *t, const struct signal_plan *plan,
+                          const char *key, json_t *rounds, json_t *out)
+{
+	json_t *step = json_pack("{so ss}", "rounds", rounds, "transport", wires[plan->wire]);
+	double cpu[ROUNDS_MAX], mid;
+
+	for (size_t k = 0; k < t->n; k++) {
+		for (int i = 0; i < plan->rounds; i++)
+			cpu[i] = t->m[k][i].cpu_us;
+		mid = median(cpu, plan->rounds);
+		print_routed(t->side[k].kind->name, t->m[k], plan->rounds, mid);
+		json_object_set_new(step, t->side[k].kind->name, json_real(mid));
 	}
-	p->in_len = 0;
+	set_ratio(t, t->floor, plan->rounds, "to_floor", step);
+	set_ratio(t, t->node, plan->rounds, "to_node", step);
+	json_object_set_new(out, key, step);
 }
 
-static int put(struct member *p, const char *text)
+static int play_routed(const struct load *l, const struct signal_plan *plan, bool *wrong,
+                       json_t *out, struct why *why)
 {
-	unsigned char out[LWS_PRE + OUT_MAX];
-	size_t len = strlen(text);
+	struct routed_step *t = calloc(1, sizeof(*t));
+	json_t *rounds = json_array();
+	char key[64];
+	int r = t ? 0 : why_set(why, -E_NOMEM, "out of memory");
 
-	memcpy(out + LWS_PRE, text, len);
-	return lws_write(p->wsi, out + LWS_PRE, len, LWS_WRITE_TEXT) < 0 ? -1 : 0;
-}
+	key_of(key, sizeof(key), l->name, plan->wire);
+	printf("%s: %s\n", key, l->what);
+	if (!r)
+		take_sides(t, plan);
+	for (int i = 0; i < plan->rounds && !r; i++) {
+		json_t *round = json_object();
 
-static int on_writable(struct member *p)
-{
-	char text[OUT_MAX];
-	int len;
+		for (size_t k = 0; k < t->n && !r; k++) {
+			size_t which = ((size_t)i + k) % t->n; /* they take turns to be first */
+			struct measure *m = &t->m[which][i];
+			struct server s;
 
-	if (p->known && !p->signed_in && p->in) {
-		p->known = false; /* asked once */
-		snprintf(text, sizeof(text), "{\"type\":\"username\",\"name\":\"c%zu\"}",
-		         p->number);
-		return put(p, text);
-	}
-	if (!p->owed)
-		return 0;
-	p->owed--;
-	len = snprintf(text, sizeof(text),
-	               "{\"type\":\"load\",\"target\":\"c%zu\"," AT "%" PRIu64 "\",\"pad\":\"",
-	               p->number ^ 1, load_now_ns());
-	while ((size_t)len + 3 < p->crowd->size && (size_t)len + 3 < sizeof(text))
-		text[len++] = 'x';
-	memcpy(text + len, "\"}", 3);
-	if (p->owed)
-		lws_callback_on_writable(p->wsi);
-	return put(p, text);
-}
-
-static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
-                  size_t len)
-{
-	struct member *p = user;
-
-	(void)wsi;
-	if (!p)
-		return 0;
-	switch ((int)reason) {
-	case LWS_CALLBACK_CLIENT_RECEIVE:
-		on_receive(p, wsi, in, len);
-		return 0;
-	case LWS_CALLBACK_CLIENT_WRITEABLE:
-		return on_writable(p);
-	case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
-	case LWS_CALLBACK_CLIENT_CLOSED:
-		p->wsi = NULL;
-		fail(p->crowd, -E_CLOSED, "the hub closed a client's connection, or took none");
-		return 0;
-	}
-	return 0;
-}
-
-static const struct lws_protocols protocols[] = {
-    {.name = "json", .callback = on_lws, .rx_buffer_size = 16384}, {.name = NULL}};
-
-static int join(struct crowd *c, size_t i)
-{
-	struct member *p = &c->member[i];
-	const struct lws_client_connect_info info = {.context = c->context,
-	                                             .address = LOAD_IP,
-	                                             .port = LOAD_SIGNAL,
-	                                             .path = "/ws",
-	                                             .host = LOAD_IP,
-	                                             .origin = LOAD_IP,
-	                                             .protocol = "json",
-	                                             .local_protocol_name = "json",
-	                                             .userdata = p,
-	                                             .pwsi = &p->wsi};
-
-	p->crowd = c;
-	p->number = i;
-	p->in = malloc(IN_MAX);
-	if (!p->in || !lws_client_connect_via_info(&info)) {
-		fail(c, -E_IO, "a client of the hub cannot connect");
-		return -1;
-	}
-	return 0;
-}
-
-static void turn_on_time(lws_sorted_usec_list_t *s)
-{
-	(void)s; /* it is there to end lws_service() */
-}
-
-/* Some at a time: the list of users goes to everybody each time, and the hub merges what comes
- * close together. */
-static void join_all(struct crowd *c)
-{
-	int64_t deadline = clock_mono_ms() + JOIN_MS;
-
-	for (size_t i = 0; i < c->n && !c->err;) {
-		for (size_t k = 0; k < TOGETHER && i < c->n && !c->err; k++)
-			join(c, i++);
-		while (!c->err && c->signed_in < i) {
-			lws_service(c->context, 0);
-			if (clock_mono_ms() > deadline)
-				fail(c, -E_TIMEOUT, "the hub does not sign its clients in");
+			r = start(&s, &t->side[which], plan->wire, plan, why);
+			if (r)
+				break;
+			r = load_routed(l, &s, plan->wire, plan->seconds, m, why);
+			memcpy(m->tls, s.tls, sizeof(m->tls));
+			server_stop(&s);
+			*wrong |= !r && m->lost;
+			json_object_set_new(round, s.name, describe(m));
 		}
+		json_array_append_new(rounds, round);
 	}
-}
-
-/* Until the lists of users have all come: they are the hub's work, too. */
-static void settle(struct crowd *c)
-{
-	lws_sorted_usec_list_t wake = {0};
-	int64_t deadline = clock_mono_ms() + JOIN_MS;
-
-	while (!c->err && clock_mono_ms() - c->heard_ms < QUIET_MS) {
-		lws_sul_schedule(c->context, 0, &wake, turn_on_time, TURN_MS * LWS_US_PER_MS);
-		lws_service(c->context, 0);
-		if (clock_mono_ms() > deadline)
-			fail(c, -E_TIMEOUT, "the hub does not come to rest");
-	}
-	lws_sul_cancel(&wake);
-}
-
-static void send_and_answer(struct crowd *c, struct server *s, double seconds)
-{
-	lws_sorted_usec_list_t wake = {0};
-
-	c->err = tally_start(&c->tally, s, seconds, &c->why);
-	for (size_t i = 0; i < WINDOW && !c->err; i++) {
-		struct member *p = &c->member[i % c->n];
-
-		p->owed++;
-		lws_callback_on_writable(p->wsi);
-	}
-	while (!c->err && tally_goes_on(&c->tally, load_now_ns())) {
-		lws_sul_schedule(c->context, 0, &wake, turn_on_time, TURN_MS * LWS_US_PER_MS);
-		lws_service(c->context, 0);
-	}
-	lws_sul_cancel(&wake);
-}
-
-int load_signal(const struct load *l, struct server *s, double seconds, struct measure *m,
-                struct why *why)
-{
-	const struct lws_context_creation_info info = {.port = CONTEXT_PORT_NO_LISTEN,
-	                                               .protocols = protocols,
-	                                               .fd_limit_per_thread =
-	                                                   (unsigned)l->flows + 16};
-	struct crowd c = {.n = l->flows, .size = l->size};
-	int r;
-
-	lws_set_log_level(0, NULL);
-	c.member = calloc(c.n, sizeof(*c.member));
-	c.context = c.member ? lws_create_context(&info) : NULL;
-	if (!c.context)
-		fail(&c, -E_NOMEM, "out of memory");
+	if (!r)
+		finish_routed(t, plan, key, rounds, out);
 	else
-		join_all(&c);
-	settle(&c);
-	if (!c.err)
-		send_and_answer(&c, s, seconds);
-	r = c.err ? why_set(why, c.err, "%s", c.why.text) : tally_end(&c.tally, m, why);
-	if (c.context)
-		lws_context_destroy(c.context); /* its last words go to the members */
-	for (size_t i = 0; i < c.n && c.member; i++)
-		free(c.member[i].in);
-	free(c.tally.sample);
-	free(c.member);
+		json_decref(rounds);
+	free(t);
+	return r;
+}
+
+/* ---- all at once ---- */
+
+static double real_of(const json_t *o, const char *key)
+{
+	return json_number_value(json_object_get(o, key));
+}
+
+static void print_storm(const char *name, const json_t *o)
+{
+	printf("  %-14s %7.2f s  %6.2f s of CPU  peak %7.1f MB  lost %.0f, closed %.0f\n", name,
+	       real_of(o, "seconds"), real_of(o, "cpu_s"), real_of(o, "peak_kb") / 1024,
+	       real_of(o, "lost"), real_of(o, "closed"));
+}
+
+static int play_storm(const struct signal_plan *plan, bool *wrong, json_t *out, struct why *why)
+{
+	const struct {
+		const char *name;
+		struct side side;
+		enum crowd_manner manner;
+		bool wanted;
+	} runs[] = {
+	    {"turnpike", {&server_turnpike, plan->turnpike}, CROWD_USERLIST, true},
+	    {"delta", {&server_turnpike, plan->turnpike}, CROWD_DELTA, true},
+	    {"node", {&server_node, NULL}, CROWD_USERLIST, plan->node && plan->storm <= NODE_STORM},
+	};
+	char name[32], key[64];
+	json_t *step = json_object(), *one;
+	int r = 0;
+
+	snprintf(name, sizeof(name), "join-storm-%zu", plan->storm);
+	key_of(key, sizeof(key), name, plan->wire);
+	printf("%s: %zu clients come at once, until each knows of all\n", key, plan->storm);
+	for (size_t i = 0; i < sizeof(runs) / sizeof(*runs) && !r; i++) {
+		struct server s;
+
+		if (!runs[i].wanted)
+			continue;
+		r = start(&s, &runs[i].side, plan->wire, plan, why);
+		if (r)
+			break;
+		r = load_storm(plan->storm, runs[i].manner, plan->wire, &s, &one, why);
+		server_stop(&s);
+		if (r)
+			break;
+		if (runs[i].manner == CROWD_DELTA &&
+		    !json_is_true(json_object_get(one, "differences"))) {
+			printf("  %-14s (this server knows no presence as differences)\n",
+			       runs[i].name);
+			json_decref(one);
+			continue;
+		}
+		print_storm(runs[i].name, one);
+		*wrong |= real_of(one, "lost") > 0 || real_of(one, "closed") > 0;
+		json_object_set_new(step, runs[i].name, one);
+	}
+	json_object_set_new(out, key, step);
+	return r;
+}
+
+int signal_play(const struct signal_plan *plan, json_t *out, struct why *why)
+{
+	bool wrong = false;
+	int r = 0;
+
+	for (size_t i = 0; i < plan->load_n && !r; i++)
+		r = play_routed(plan->load[i], plan, &wrong, out, why);
+	if (!r && plan->storm)
+		r = play_storm(plan, &wrong, out, why);
+	fflush(stdout);
+	if (!r && wrong)
+		r = why_set(why, -E_CORRUPT, "a server lost messages or clients: see above");
 	return r;
 }
