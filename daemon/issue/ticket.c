@@ -95,7 +95,7 @@ static int read_stored(const struct store_snapshot_ticket_key *from, struct tick
 
 int tickets_set_keys(struct tickets *t, const struct store_snapshot *snap, struct why *why)
 {
-	size_t stored = store_snapshot_ticket_key_n(snap), n = 0;
+	size_t stored = snap ? store_snapshot_ticket_key_n(snap) : 0, n = 0;
 	struct ticket_key *keys = calloc(stored + t->conf->ticket_key.n + 1, sizeof(*keys));
 	struct store_snapshot_ticket_key from;
 	int r = keys ? 0 : -E_NOMEM;

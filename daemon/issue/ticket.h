@@ -29,8 +29,9 @@ struct tickets;
 struct tickets *tickets_new(const struct conf *conf, const struct wall *wall, struct store *store);
 void tickets_free(struct tickets *t); /* NULL is legal */
 
-/* Takes the live keys of the snapshot and of the option ticket_key; nothing is borrowed. On an
- * error the earlier ones stay. A key that cannot be read is left out, and logged. -E_NOMEM. */
+/* Takes the live keys of the snapshot (NULL: none) and of the option ticket_key; nothing is
+ * borrowed. On an error the earlier ones stay. A key that cannot be read is left out, and logged.
+ * -E_NOMEM. */
 int tickets_set_keys(struct tickets *t, const struct store_snapshot *snap, struct why *why);
 
 /* hub_ops.identify, with a struct tickets as ctx. 0; -E_STALE: it has expired; -E_DENIED. *why then
