@@ -5,7 +5,7 @@ cmake_minimum_required(VERSION 3.25)
 set(floors
 	base
 	turn/wire turn turn/net turn/fuzz signal signal/fuzz store
-	daemon/conf daemon/process daemon/cert daemon/listen daemon/records daemon/hooks daemon/issue daemon/relay
+	daemon/conf daemon/process daemon/cert daemon/listen daemon/records daemon/hooks daemon/issue daemon/issue/fuzz daemon/relay
 	daemon/web daemon/observe daemon/admin daemon/serve daemon/doctor daemon/import daemon/cli daemon
 	harness/lab harness/report harness/browser harness/load harness/gauge harness/scenarios harness/sim
 	harness)

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Verifies tickets and makes them. libjose checks signatures and knows base64url and keys. What it
+ * Verifies tickets. libjose checks signatures and knows base64url and keys. What it
  * would leave open (RFC 8725) is decided here, before it sees the ticket: the compact form only,
  * one signature, and the algorithm of the key, whatever the header says.
  */
-#include "daemon/issue/ticket.h"
+#include "daemon/issue/ticket_internal.h"
 
 #include "base/log.h"
 #include "base/wall.h"
-#include "daemon/conf/ticket_key.h"
 #include "store/account.h"
 #include "store/name.h"
 
@@ -19,17 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-#define ACCOUNT_CLAIM "turnpike_account"
-
-struct tickets {
-	const struct conf *conf;
-	const struct wall *wall;
-	struct store *store;
-	struct jose_cfg *jose;
-	struct ticket_key *keys; /* the store's, newest first, then the option's */
-	size_t key_n;
-};
 
 /* A ticket being looked at. */
 struct look {
@@ -128,53 +116,6 @@ bool ticket_room_valid(const char *room)
 	           len;
 }
 
-/* ---- the words of may ---- */
-
-static const char *const may_words[] = {"call", "chat", "list", "open"};
-#define MAY_N (sizeof(may_words) / sizeof(*may_words))
-
-/* 0 for a word that is none. */
-static unsigned may_bit(const char *word, size_t len)
-{
-	for (size_t i = 0; i < MAY_N; i++)
-		if (len == strlen(may_words[i]) && !memcmp(word, may_words[i], len))
-			return 1u << i;
-	return 0;
-}
-
-int ticket_may_parse(const char *text, unsigned *may, struct why *why)
-{
-	unsigned found = 0, bit;
-	size_t len;
-
-	for (const char *at = text;; at += len + 1) {
-		len = strcspn(at, ",");
-		bit = may_bit(at, len);
-		if (!bit)
-			return why_set(why, -E_INVAL,
-			               "may: \"%.*s\" is none of call, chat, list and open: write "
-			               "one, or several with commas between",
-			               (int)(len < 64 ? len : 64), at);
-		found |= bit;
-		if (!at[len])
-			break;
-	}
-	*may = found;
-	return 0;
-}
-
-const char *ticket_may_text(unsigned may, char buf[TICKET_MAY_STRLEN])
-{
-	size_t at = 0;
-
-	*buf = 0;
-	for (size_t i = 0; i < MAY_N; i++)
-		if (may & 1u << i)
-			at += (size_t)snprintf(buf + at, TICKET_MAY_STRLEN - at, "%s%s",
-			                       at ? "," : "", may_words[i]);
-	return buf;
-}
-
 /* ---- the form ---- */
 
 static bool refuse(struct look *l, const char *why)
@@ -183,24 +124,11 @@ static bool refuse(struct look *l, const char *why)
 	return false;
 }
 
-/* A part of a ticket, to base64url's letter: nothing else reads as the same bytes. The number of
- * bytes in out, or SIZE_MAX. */
-static size_t decode(const char *part, size_t len, uint8_t out[TICKET_MAX_LEN])
-{
-	char again[TICKET_MAX_LEN + 4];
-	size_t n = jose_b64_dec_buf(part, len, out, TICKET_MAX_LEN);
-
-	if (n == SIZE_MAX || jose_b64_enc_buf(out, n, again, sizeof(again)) != len ||
-	    memcmp(again, part, len) != 0)
-		return SIZE_MAX;
-	return n;
-}
-
 /* NULL unless the part is a JSON object, in which no name is there twice. */
 static json_t *decode_object(const char *part, size_t len)
 {
 	uint8_t text[TICKET_MAX_LEN];
-	size_t n = decode(part, len, text);
+	size_t n = jose_b64_dec_buf(part, len, text, sizeof(text));
 	json_t *value =
 	    n == SIZE_MAX ? NULL : json_loadb((char *)text, n, JSON_REJECT_DUPLICATES, NULL);
 
@@ -221,7 +149,7 @@ static bool take_apart(struct look *l, const char *text)
 	claims = strcspn(text + header + 1, ".");
 	rest = header + 1 + claims + 1;
 	if (rest >= len || strchr(text + rest, '.') ||
-	    decode(text + rest, len - rest, signature) == SIZE_MAX)
+	    jose_b64_dec_buf(text + rest, len - rest, signature, sizeof(signature)) == SIZE_MAX)
 		return refuse(l, malformed);
 	l->header = decode_object(text, header);
 	l->claims = decode_object(text + header + 1, claims);
@@ -341,9 +269,9 @@ static bool get_may(const json_t *value, unsigned *out)
 	if (value && !json_is_array(value))
 		return false;
 	json_array_foreach (value, i, word) {
-		unsigned bit = json_is_string(word)
-		                   ? may_bit(json_string_value(word), json_string_length(word))
-		                   : 0;
+		unsigned bit = json_is_string(word) ? ticket_may_bit(json_string_value(word),
+		                                                     json_string_length(word))
+		                                    : 0;
 
 		if (!bit)
 			return false;
@@ -373,7 +301,7 @@ static bool get_identity(struct look *l, struct hub_identity *out)
  * like that of an account. */
 static bool account_stands(struct look *l, const char *sub)
 {
-	const json_t *account = json_object_get(l->claims, ACCOUNT_CLAIM), *at;
+	const json_t *account = json_object_get(l->claims, TICKET_ACCOUNT_CLAIM), *at;
 	size_t prefix = strlen(TICKET_ACCOUNT);
 	int64_t password_at_s;
 	enum store_role role;
@@ -418,113 +346,4 @@ int ticket_identify(void *ctx, const char *text, struct hub_identity *out, const
 	json_decref(l.header);
 	json_decref(l.claims);
 	return r;
-}
-
-/* ---- making ---- */
-
-static int check_ask(const struct tickets *t, const struct ticket_ask *ask, int64_t ttl_s,
-                     struct why *why)
-{
-	const char *sub = ask->sub ? ask->sub : ask->name;
-	int r = shown_check(ask->name, 1, HUB_NAME_MAX, "the name", why);
-
-	if (!r)
-		r = shown_check(sub, 1, HUB_SUB_MAX, "the sub", why);
-	if (!r && !ask->is_account && !strncmp(sub, TICKET_ACCOUNT, strlen(TICKET_ACCOUNT)))
-		r = why_set(why, -E_INVAL,
-		            "a sub that begins with " TICKET_ACCOUNT
-		            " belongs to an account: choose another");
-	if (!r && ask->room && !ticket_room_valid(ask->room))
-		r = why_set(why, -E_INVAL, "a room's name has 1 to %d of A-Z a-z 0-9 . _ ~ -",
-		            HUB_ROOM_MAX);
-	if (!r && (ttl_s < 1 || ttl_s > t->conf->max_ticket_ttl))
-		r = why_set(why, -E_INVAL, "a ticket lasts for 1 to %lld s (max_ticket_ttl)",
-		            (long long)t->conf->max_ticket_ttl);
-	return r;
-}
-
-static json_t *may_array(unsigned may)
-{
-	json_t *array = json_array();
-
-	for (size_t i = 0; array && i < MAY_N; i++)
-		if (may & 1u << i)
-			json_array_append_new(array, json_string(may_words[i]));
-	return array;
-}
-
-/* NULL when out of memory. */
-static json_t *make_claims(const struct tickets *t, const struct ticket_ask *ask, int64_t now_s,
-                           int64_t ttl_s)
-{
-	const struct conf *conf = t->conf;
-	json_t *c = json_pack("{ss ss ss* sI sI ss* ss*}", "sub", ask->sub ? ask->sub : ask->name,
-	                      "name", ask->name, "room", ask->room, "iat", (json_int_t)now_s, "exp",
-	                      (json_int_t)(now_s + ttl_s), "iss",
-	                      *conf->ticket_issuer ? conf->ticket_issuer : NULL, "aud",
-	                      *conf->ticket_audience ? conf->ticket_audience : NULL);
-
-	if (c && ask->may && ask->may != TICKET_MAY_ALL)
-		json_object_set_new(c, "may", may_array(ask->may));
-	if (c && ask->is_account)
-		json_object_set_new(
-		    c, ACCOUNT_CLAIM,
-		    json_pack("{sI}", "password_at", (json_int_t)ask->password_at_s));
-	return c;
-}
-
-static const struct ticket_key *signing_key(const struct tickets *t)
-{
-	for (size_t i = 0; i < t->key_n; i++)
-		if (t->keys[i].signs)
-			return &t->keys[i];
-	return NULL;
-}
-
-static int sign(const struct tickets *t, const struct ticket_key *k, const json_t *claims,
-                char text[TICKET_MAX_LEN + 1])
-{
-	json_t *payload = jose_b64_enc_dump(claims);
-	json_t *jws = payload ? json_pack("{so}", "payload", payload) : NULL;
-	json_t *header = json_pack("{s{ss ss ss}}", "protected", "alg", ticket_alg_text(k->alg),
-	                           "kid", k->kid, "typ", "JWT");
-	const char *part[3];
-	int len, r = -E_NOMEM;
-
-	if (jws && header && jose_jws_sig(t->jose, jws, header, k->jwk) &&
-	    !json_unpack(jws, "{ss ss ss}", "protected", &part[0], "payload", &part[1], "signature",
-	                 &part[2])) {
-		len = snprintf(text, TICKET_MAX_LEN + 1, "%s.%s.%s", part[0], part[1], part[2]);
-		r = len > TICKET_MAX_LEN ? -E_ROOM : 0;
-	}
-	json_decref(header);
-	json_decref(jws);
-	return r;
-}
-
-int ticket_make(const struct tickets *t, const struct ticket_ask *ask, struct ticket_made *out,
-                struct why *why)
-{
-	int64_t ttl_s = ask->ttl_s ? ask->ttl_s : t->conf->ticket_ttl, now_s = wall_now_s(t->wall);
-	const struct ticket_key *k = signing_key(t);
-	json_t *claims;
-	int r;
-
-	if (!ask->ttl_s && ttl_s > t->conf->max_ticket_ttl)
-		ttl_s = t->conf->max_ticket_ttl;
-	r = check_ask(t, ask, ttl_s, why);
-	if (r)
-		return r;
-	if (!k)
-		return why_set(why, -E_NOTFOUND,
-		               "no live key can sign tickets: make one with turnpike ticket-key "
-		               "add");
-	claims = make_claims(t, ask, now_s, ttl_s);
-	r = claims ? sign(t, k, claims, out->text) : -E_NOMEM;
-	json_decref(claims);
-	if (r)
-		return why_set(why, r, "the ticket cannot be signed: %s", error_text(r));
-	out->ttl_s = ttl_s;
-	out->expires_at_s = now_s + ttl_s;
-	return 0;
 }

@@ -15,8 +15,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FUZZ_SIGN 0x01
-#define FUZZ_AUD  0x02 /* the server has a name in aud, and asks for an iss */
+#define FUZZ_SIGN  0x01
+#define FUZZ_AUD   0x02 /* the server has a name in aud, and asks for an iss */
+#define FUZZ_FORGE 0x04 /* with FUZZ_SIGN: the secret is another one */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

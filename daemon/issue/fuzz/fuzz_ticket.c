@@ -45,11 +45,11 @@ static void put64(char *out, const void *bytes, size_t len)
 		*c = *c == '+' ? '-' : *c == '/' ? '_' : *c == '=' ? 0 : *c;
 }
 
-static void put_hmac(char *out, const char *text, size_t len)
+static void put_hmac(char *out, const char *secret, const char *text, size_t len)
 {
 	unsigned char mac[32];
 
-	HMAC(EVP_sha256(), SECRET, (int)strlen(SECRET), (const unsigned char *)text, len, mac,
+	HMAC(EVP_sha256(), secret, (int)strlen(secret), (const unsigned char *)text, len, mac,
 	     NULL);
 	put64(out, mac, sizeof(mac));
 }
@@ -64,7 +64,7 @@ static void check_signature(const char *ticket)
 	for (const char *c = ticket; *c; c++)
 		dots += *c == '.';
 	check(dots == 2 && strlen(ticket) <= TICKET_MAX_LEN, "of another form");
-	put_hmac(mac, ticket, (size_t)(last - ticket));
+	put_hmac(mac, SECRET, ticket, (size_t)(last - ticket));
 	check(!strcmp(mac, last + 1), "with another signature");
 }
 
@@ -85,7 +85,7 @@ static void check_identity(const struct hub_identity *who, int64_t before_s)
 }
 
 /* HEADER, a line end, CLAIMS: as a signed ticket. */
-static void sign(const char *text, char out[TEXT_MAX])
+static void sign(const char *secret, const char *text, char out[TEXT_MAX])
 {
 	char claims[TEXT_MAX / 2] = "", *to = claims;
 	const char *at = strchr(text, '\n');
@@ -102,7 +102,7 @@ static void sign(const char *text, char out[TEXT_MAX])
 	put64(out, claims, strlen(claims));
 	to = out + strlen(out);
 	strcat(out, ".");
-	put_hmac(out, out, (size_t)(to - out));
+	put_hmac(out, secret, out, (size_t)(to - out));
 }
 
 static struct tickets *tickets_of(struct conf *conf, uint8_t flags)
@@ -134,7 +134,7 @@ static void take_a_good_one(void)
 		return;
 	done = true;
 	t = tickets_of(&conf, 0);
-	sign("{\"alg\":\"HS256\"}\n{\"sub\":\"alice\",\"exp\":@}", text);
+	sign(SECRET, "{\"alg\":\"HS256\"}\n{\"sub\":\"alice\",\"exp\":@}", text);
 	if (ticket_identify(t, text, &who, &why))
 		abort();
 	tickets_free(t);
@@ -158,7 +158,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	t = tickets_of(&conf, data[0]);
 	now = text;
 	if (data[0] & FUZZ_SIGN) {
-		sign(text, signed_text);
+		sign(data[0] & FUZZ_FORGE ? SECRET "x" : SECRET, text, signed_text);
 		now = signed_text;
 	}
 	err = ticket_identify(t, now, &who, &why);
