@@ -28,7 +28,13 @@ struct hub_room {
 	enum { LIST_TRUE, LIST_FRESH, LIST_WAITS } list; /* which list of the hub it is in */
 	int64_t list_due_ms;                             /* while it waits */
 	int64_t list_sent_ms;                            /* the last one; 0: never */
-	struct hub_room *prev, *next;                    /* in that list */
+	int64_t pause_ms;                                /* after it, before the next */
+	struct hub_user *changed; /* by next_changed: since the last one, perhaps */
+	uint64_t version;         /* of its presence, as told last */
+	char *left;               /* JSON: names that have left since; see presence_text.c */
+	size_t left_len, left_cap;
+	bool left_lost;               /* for want of memory */
+	struct hub_room *prev, *next; /* in that list */
 	UT_hash_handle hh;
 	char name[HUB_ROOM_MAX + 1];
 };
@@ -55,14 +61,18 @@ struct hub_user {
 	struct hub_room *room;
 	struct hub_member *members; /* by next_device, oldest first; also those that are away */
 	unsigned member_n;
-	unsigned present_n;           /* of them, with a connection */
-	struct hub_user *prev, *next; /* in room->users */
+	unsigned present_n;                           /* of them, with a connection */
+	struct hub_user *prev, *next;                 /* in room->users */
+	struct hub_user *prev_changed, *next_changed; /* in room->changed, if is_changed */
 	struct hub_name *held;
 	struct hub_sub *sub; /* of its ticket; NULL for a guest */
 	bool proven;         /* the ticket is for exactly this name */
 	bool fixed;          /* the operator's own program has given the name */
+	bool is_changed;
+	bool facts_changed; /* not the name, but what is told with it */
 	size_t quoted_len;
 	char name[HUB_NAME_MAX + 1];
+	char listed[HUB_NAME_MAX + 1];   /* the name as told last; "": none */
 	char quoted[HUB_QUOTED_MAX + 1]; /* name as JSON text, with its quotes */
 };
 
@@ -80,6 +90,8 @@ struct hub_member {
 	unsigned may;          /* of enum hub_may, once it has a name */
 	bool may_given;        /* by the operator's own program: no ticket changes it */
 	bool extended;         /* knows more than MDN's protocol: it has said so with its name */
+	bool list_due;         /* gets a whole list, in any case */
+	uint64_t told;         /* the version of presence that it knows; 0: none */
 	bool delta;            /* wants presence instead of user lists */
 	int64_t rename_due_ms; /* not before */
 	char resume[HUB_RESUME_MAX + 1]; /* "" unless it sent one with its name */
@@ -165,6 +177,9 @@ void room_sort(struct hub_room *room); /* users, in the order of connection */
 struct hub_user *name_find(struct hub_room *room, const char *name);
 struct hub_user *name_find_sub(struct hub_room *room, const char *text);
 
+/* Writes name as JSON text and returns its length. */
+size_t name_quote(const char *name, char out[HUB_QUOTED_MAX + 1]);
+
 /* Makes a clean name a free variant of it: one that nobody has, or user (which may be NULL). */
 void name_pick(struct hub_room *room, const struct hub_user *user, char name[HUB_NAME_MAX + 1]);
 
@@ -183,10 +198,36 @@ void name_join(struct hub_member *p, struct hub_user *user);
 void name_release(struct hub_member *p);
 void name_gone_away(struct hub_member *p); /* p->away was set: it is not present */
 
+/* presence_text.c */
+
+/* The users that a list shows. */
+struct hub_shown {
+	struct hub_user **user;
+	size_t n;
+};
+
+/* {"type":"userlist","users":["alice","bob"]}, and "proven":["bob"] if any is. NULL when out of
+ * memory, as the next ones. */
+struct hub_text *presence_list_text(const struct hub_shown *s);
+struct hub_text *presence_full_text(const struct hub_shown *s, uint64_t version);
+
+/* The differences to room->version, which make the next one. False: there are none; *out is NULL
+ * then. Forgets those who have left. */
+bool presence_diff_text(struct hub_room *room, struct hub_text **out);
+void presence_left(struct hub_room *room, const char *listed);
+void presence_left_free(struct hub_room *room);
+
 /* presence.c */
 
-void presence_changed(struct hub_room *room); /* for the next presence_settle() */
-void presence_forget(struct hub_room *room);  /* it is about to be freed */
+/* Each for the next presence_settle(). */
+void presence_changed(struct hub_user *user);       /* joined, left, renamed */
+void presence_facts_changed(struct hub_user *user); /* also devices, proven */
+void presence_gone(struct hub_user *user);          /* it is about to be freed */
+void presence_due(struct hub_member *p);            /* a whole list, to p */
+void presence_forget(struct hub_room *room);        /* it is about to be freed */
+
+/* The message "presence". */
+void presence_on_request(struct hub_member *p, const struct hub_message *m);
 
 /* Sends the user lists that have changed, now or a little later. Each of the hub's functions that
  * may change one ends with it: what else they send comes first. */

@@ -42,7 +42,7 @@ struct hub_user *name_find_sub(struct hub_room *room, const char *text)
 }
 
 /* A name has neither control characters nor double quotes: only one character is left to escape. */
-static size_t quote(const char *name, char out[HUB_QUOTED_MAX + 1])
+size_t name_quote(const char *name, char out[HUB_QUOTED_MAX + 1])
 {
 	char *at = out;
 
@@ -113,7 +113,7 @@ static int hold(struct hub_user *user, const char *name)
 		user->held = n;
 	}
 	memcpy(user->name, name, strlen(name) + 1);
-	user->quoted_len = quote(name, user->quoted);
+	user->quoted_len = name_quote(name, user->quoted);
 	return 0;
 }
 
@@ -190,7 +190,7 @@ int name_change(struct hub_user *user, const char *name)
 	int err = strcmp(name, user->name) != 0 ? hold(user, name) : 0;
 
 	if (!err)
-		presence_changed(user->room);
+		presence_changed(user);
 	return err;
 }
 
@@ -235,13 +235,16 @@ void name_join(struct hub_member *p, struct hub_user *user)
 	DL_APPEND2(user->members, p, prev_device, next_device);
 	user->member_n++;
 	user->present_n += !p->away;
-	presence_changed(user->room);
+	p->told = 0;
+	p->list_due = true;
+	presence_facts_changed(user);
 }
 
 static void user_free(struct hub_user *user)
 {
 	struct hub_room *room = user->room;
 
+	presence_gone(user);
 	let_go(user);
 	if (user->sub)
 		HASH_DEL(room->subs, user->sub);
@@ -264,14 +267,14 @@ void name_release(struct hub_member *p)
 	user->member_n--;
 	user->present_n -= !p->away;
 	p->user = NULL;
-	if (!p->away)
-		presence_changed(user->room);
 	if (!user->members)
 		user_free(user);
+	else if (!p->away)
+		presence_facts_changed(user);
 }
 
 void name_gone_away(struct hub_member *p)
 {
 	p->user->present_n--;
-	presence_changed(p->user->room);
+	presence_facts_changed(p->user);
 }

@@ -1,73 +1,160 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * User lists: who is in a room, told to everybody in it.
+ * Who is in a room, told to everybody in it. Changes are gathered, and each text is made once for
+ * all who get it.
  */
-#include "base/log.h"
 #include "signal/hub_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
-#define LIST_PAUSE_MAX_MS 2000
+#define PAUSE_MS     50 /* between two lists of a room */
+#define PAUSE_MAX_MS 2000
+#define BYTES_MS     50000 /* for all recipients together */
 
-/* {"type":"userlist","users":["alice","bob"]}; NULL when out of memory. */
-static struct hub_text *list_text(struct hub_room *room)
+/* The texts of one turn: each is made when the first member needs it. */
+struct turn {
+	struct hub_room *room;
+	struct hub_shown all;
+	struct hub_text *list, *full, *diff;
+	uint64_t from; /* the version before */
+	size_t bytes;
+};
+
+static bool sees_all(const struct hub_member *p)
 {
-	static const char head[] = "{\"type\":\"userlist\",\"users\":[";
-	size_t size = sizeof(head) + 2;
-	struct hub_text *text;
-	struct hub_user *u;
-	char *at;
-
-	room_sort(room);
-	DL_FOREACH (room->users, u)
-		size += u->quoted_len + 1;
-	text = hub_text_new(NULL, size);
-	if (!text)
-		return NULL;
-	at = mempcpy(text->data, head, sizeof(head) - 1);
-	DL_FOREACH (room->users, u) {
-		if (!u->present_n)
-			continue;
-		if (at[-1] != '[')
-			*at++ = ',';
-		at = mempcpy(at, u->quoted, u->quoted_len);
-	}
-	memcpy(at, "]}", 3);
-	text->len = (size_t)(at - text->data) + 2;
-	return text;
+	return p->hub->conf.room_lists && (p->may & HUB_MAY_LIST);
 }
 
-static void send_list(struct hub_room *room)
+static int send_text(struct turn *t, struct hub_member *p, enum hub_frame frame,
+                     struct hub_text *text)
 {
-	struct hub_text *text = list_text(room);
+	t->bytes += text ? text->len : 0;
+	return text ? hub_send_text(p, frame, text) : -E_NOMEM;
+}
+
+static void send_full(struct turn *t, struct hub_member *p)
+{
+	if (!t->full)
+		t->full = presence_full_text(&t->all, t->room->version);
+	p->told = send_text(t, p, HUB_FRAME_USERLIST, t->full) ? 0 : t->room->version;
+}
+
+/* A difference that is not sent makes a whole list due: no other one may be left out. */
+static void send_diff(struct turn *t, struct hub_member *p)
+{
+	if (p->told == t->room->version)
+		return;
+	if (p->told != t->from || send_text(t, p, HUB_FRAME_PASSED, t->diff))
+		send_full(t, p);
+	else
+		p->told = t->room->version;
+}
+
+static bool is_shown(struct hub_shown *s, const struct hub_user *u)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		if (s->user[i] == u)
+			return true;
+	}
+	return false;
+}
+
+/* For a member that sees only itself and its partners. */
+static void send_own(struct turn *t, struct hub_member *p)
+{
+	struct hub_user **user = calloc(p->partner_n + 1, sizeof(struct hub_user *));
+	struct hub_shown s = {.user = user};
+	struct hub_text *text = NULL;
+
+	if (user) {
+		user[s.n++] = p->user;
+		for (unsigned i = 0; i < p->partner_n; i++) {
+			if (!is_shown(&s, p->partner[i]->user) && p->partner[i]->user->present_n)
+				user[s.n++] = p->partner[i]->user;
+		}
+		text = p->delta ? presence_full_text(&s, t->room->version) : presence_list_text(&s);
+	}
+	p->list_due = send_text(t, p, HUB_FRAME_USERLIST, text) != 0;
+	hub_text_unref(text);
+	free(user);
+}
+
+static void tell(struct turn *t, struct hub_member *p)
+{
+	if (!sees_all(p)) {
+		if (p->list_due)
+			send_own(t, p);
+		return;
+	}
+	if (p->delta && (p->list_due || !p->told)) {
+		send_full(t, p);
+	} else if (p->delta) {
+		send_diff(t, p);
+	} else {
+		if (!t->list)
+			t->list = presence_list_text(&t->all);
+		send_text(t, p, HUB_FRAME_USERLIST, t->list);
+	}
+	p->list_due = false;
+}
+
+/* What is told from now on is a difference to this. */
+static void note_listed(struct hub_room *room)
+{
+	struct hub_user *u, *tmp;
+
+	DL_FOREACH_SAFE2(room->changed, u, tmp, next_changed)
+	{
+		DL_DELETE2(room->changed, u, prev_changed, next_changed);
+		u->is_changed = u->facts_changed = false;
+		memcpy(u->listed, u->present_n ? u->name : "", u->present_n ? sizeof(u->name) : 1);
+	}
+}
+
+static void show_all(struct hub_room *room, struct hub_shown *s)
+{
+	struct hub_user *u;
+
+	room_sort(room);
+	s->user = malloc((room->user_n + 1) * sizeof(struct hub_user *));
+	DL_FOREACH (room->users, u) {
+		if (s->user && u->present_n)
+			s->user[s->n++] = u;
+	}
+}
+
+static void send_presence(struct hub_room *room)
+{
+	struct turn t = {.room = room, .from = room->version};
 	struct hub_member *p;
 	struct hub_user *u;
 
-	room->list_sent_ms = room->hub->ops.now_ms(room->hub->ctx);
-	if (!text) {
-		log_error(NULL, "userlist", LOG_STR("error", error_text(E_NOMEM)));
-		return;
-	}
+	if (presence_diff_text(room, &t.diff))
+		room->version++;
+	show_all(room, &t.all);
 	DL_FOREACH (room->users, u) {
 		DL_FOREACH2(u->members, p, next_device)
-		hub_send_text(p, HUB_FRAME_USERLIST, text);
+		{
+			if (!p->away && t.all.user)
+				tell(&t, p);
+		}
 	}
-	hub_text_unref(text);
+	note_listed(room);
+	room->list_sent_ms = room->hub->ops.now_ms(room->hub->ctx);
+	room->pause_ms = (int64_t)(t.bytes / BYTES_MS);
+	if (room->pause_ms < PAUSE_MS)
+		room->pause_ms = PAUSE_MS;
+	if (room->pause_ms > PAUSE_MAX_MS)
+		room->pause_ms = PAUSE_MAX_MS;
+	hub_text_unref(t.list);
+	hub_text_unref(t.full);
+	hub_text_unref(t.diff);
+	free(t.all.user);
 }
 
-/* Everybody hears of everybody, so what lists cost grows with the square of the number of users.
- * With this pause between two of them no storm of names can take the thread for itself; few users
- * have none. */
-static int64_t list_pause_ms(const struct hub_room *room)
-{
-	int64_t n = room->user_n, pause = n * n / 1000;
-
-	return pause < LIST_PAUSE_MAX_MS ? pause : LIST_PAUSE_MAX_MS;
-}
-
-void presence_forget(struct hub_room *room)
+static void take_out(struct hub_room *room)
 {
 	if (room->list == LIST_FRESH)
 		DL_DELETE(room->hub->fresh, room);
@@ -76,12 +163,55 @@ void presence_forget(struct hub_room *room)
 	room->list = LIST_TRUE;
 }
 
-void presence_changed(struct hub_room *room)
+void presence_forget(struct hub_room *room)
+{
+	take_out(room);
+	presence_left_free(room);
+}
+
+static void touch(struct hub_room *room)
 {
 	if (room->list != LIST_TRUE)
 		return;
 	room->list = LIST_FRESH;
 	DL_APPEND(room->hub->fresh, room);
+}
+
+void presence_due(struct hub_member *p)
+{
+	p->list_due = true;
+	touch(p->user->room);
+}
+
+void presence_changed(struct hub_user *u)
+{
+	struct hub_member *p;
+
+	if (!u->is_changed)
+		DL_APPEND2(u->room->changed, u, prev_changed, next_changed);
+	u->is_changed = true;
+	touch(u->room);
+	DL_FOREACH2(u->members, p, next_device)
+	{
+		for (unsigned i = 0; i < p->partner_n; i++)
+			presence_due(p->partner[i]);
+	}
+}
+
+void presence_facts_changed(struct hub_user *u)
+{
+	u->facts_changed = true;
+	presence_changed(u);
+}
+
+void presence_gone(struct hub_user *u)
+{
+	if (u->is_changed)
+		DL_DELETE2(u->room->changed, u, prev_changed, next_changed);
+	if (!*u->listed)
+		return;
+	presence_left(u->room, u->listed);
+	touch(u->room);
 }
 
 static void wait_until(struct hub *h, int64_t due_ms, int64_t now)
@@ -94,17 +224,17 @@ static void wait_until(struct hub *h, int64_t due_ms, int64_t now)
 
 void presence_settle(struct hub *h)
 {
-	int64_t now;
 	struct hub_room *room;
+	int64_t now;
 
 	if (!h->fresh)
 		return;
 	now = h->ops.now_ms(h->ctx);
 	while ((room = h->fresh)) {
-		presence_forget(room);
-		room->list_due_ms = room->list_sent_ms + list_pause_ms(room);
+		take_out(room);
+		room->list_due_ms = room->list_sent_ms + room->pause_ms;
 		if (!h->ops.later || room->list_due_ms <= now) {
-			send_list(room);
+			send_presence(room);
 			continue;
 		}
 		room->list = LIST_WAITS;
@@ -122,12 +252,19 @@ void hub_list_due(struct hub *h)
 	DL_FOREACH_SAFE(h->waiting, room, tmp)
 	{
 		if (room->list_due_ms <= now) {
-			presence_forget(room);
-			send_list(room);
+			take_out(room);
+			send_presence(room);
 		} else if (!next || room->list_due_ms < next) {
 			next = room->list_due_ms;
 		}
 	}
 	if (next)
 		wait_until(h, next, now);
+}
+
+void presence_on_request(struct hub_member *p, const struct hub_message *m)
+{
+	(void)m;
+	p->delta = true;
+	presence_due(p);
 }

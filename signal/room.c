@@ -36,6 +36,7 @@ struct hub_room *room_open(struct hub_member *p, const char *name)
 	if (!room)
 		return NULL;
 	room->hub = h;
+	room->version = 1;
 	memcpy(room->name, name, strlen(name) + 1);
 	if (TABLE_ADD(hh, h->rooms, name, strlen(room->name), room)) {
 		free(room);

@@ -235,6 +235,7 @@ static const struct route {
     {"username", signin_on_username, false},
     {"ice-servers", on_ice_servers, false},
     {"message", on_chat, true},
+    {"presence", presence_on_request, true},
     {"video-offer", on_offer, true},
     {"video-answer", on_follow_up, true},
     {"new-ice-candidate", on_follow_up, true},

@@ -186,7 +186,8 @@ static void welcome(struct hub_member *p, const struct wish *w, const char *from
 		tell_signed_in(p, resumed || from);
 	if (renamed)
 		call_renamed(p, from);
-	presence_changed(room);
+	presence_changed(p->user);
+	presence_due(p);
 }
 
 /* By a ticket: their own, shown by another device, or that of the owner of their name. */
@@ -245,6 +246,8 @@ static int take_proven(struct hub_member *p, struct hub_room *room, const struct
 		err = name_set_sub(p->user, who->sub);
 	if (err)
 		return err;
+	if (p->user->proven != !strcmp(name, clean))
+		presence_facts_changed(p->user);
 	p->user->proven = !strcmp(name, clean);
 	return 0;
 }

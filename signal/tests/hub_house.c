@@ -19,10 +19,11 @@ static int on_send(void *ctx, void *conn, enum hub_frame frame, struct hub_text 
 	struct hub_client *c = conn;
 	struct house *h = ctx;
 
-	(void)frame;
 	h->sent_first |= !*h->links;
 	if (c->send_rc)
 		return c->send_rc;
+	if (c->busy && frame == HUB_FRAME_PASSED)
+		return -E_LATER;
 	assert_true(c->n < FRAMES_MAX);
 	assert_int_equal(strlen(text->data), text->len);
 	c->frame[c->n++] = strdup(text->data);
@@ -88,8 +89,45 @@ static void on_link(void *ctx, const struct hub_link_news *news)
 	}
 }
 
-static const struct hub_ops ops = {
-    .send = on_send, .close = on_close, .ice_servers = on_ice, .now_ms = on_now, .link = on_link};
+static int on_identify(void *ctx, const char *ticket, struct hub_identity *out, const char **why)
+{
+	(void)ctx;
+	if (!strcmp(ticket, "stale")) {
+		*why = "The ticket has expired.";
+		return -E_STALE;
+	}
+	memset(out, 0, sizeof(*out));
+	if (sscanf(ticket, "%255[^/]/%64[^/]/%64[^/]/%u", out->sub, out->name, out->room,
+	           &out->may) != 4)
+		return -E_DENIED;
+	out->any_room = !strcmp(out->room, "*");
+	return 0;
+}
+
+static void on_event(void *ctx, const struct hub_event *e)
+{
+	static const char *const names[] = {
+#define X(name, text) text,
+	    HUB_EVENT_TABLE(X)
+#undef X
+	};
+	struct house *h = ctx;
+	size_t len = strlen(h->events);
+
+	if (e->what == HUB_EVENT_NAMED || e->what == HUB_EVENT_LEFT ||
+	    e->what == HUB_EVENT_ROOM_OPENED || e->what == HUB_EVENT_ROOM_CLOSED ||
+	    e->what == HUB_EVENT_KICKED)
+		snprintf(h->events + len, sizeof(h->events) - len, "%s %s %s%s%s; ", names[e->what],
+		         e->room, e->name, e->from ? " was " : "", e->from ? e->from : "");
+}
+
+static const struct hub_ops ops = {.send = on_send,
+                                   .close = on_close,
+                                   .ice_servers = on_ice,
+                                   .identify = on_identify,
+                                   .event = on_event,
+                                   .link = on_link,
+                                   .now_ms = on_now};
 
 void forget_frames(struct hub_client *c)
 {
@@ -134,10 +172,39 @@ void join(struct house *h, struct hub_client *c)
 	assert_int_equal(hub_join(h->hub, c, &(struct hub_visit){0}, &c->member), 0);
 }
 
+void join_from(struct house *h, struct hub_client *c, unsigned host, const char *room,
+               const char *ticket)
+{
+	struct hub_visit visit = {.room = room, .ticket = ticket};
+	char text[32];
+
+	if (host) {
+		snprintf(text, sizeof(text), "192.0.2.%u", host);
+		assert_int_equal(addr_parse_ip(&visit.client, text, 1), 0);
+	}
+	assert_int_equal(hub_join(h->hub, c, &visit, &c->member), 0);
+	forget_frames(c);
+}
+
+void sign_in(struct hub_client *c, const char *members)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), "{\"type\":\"username\",%s}", members);
+	say(c, text);
+}
+
 void leave(struct hub_client *c)
 {
 	hub_leave(c->member, HUB_CLOSE_ABNORMAL);
 	c->member = NULL;
+}
+
+static void on_later(void *ctx, int64_t ms)
+{
+	struct house *h = ctx;
+
+	h->later_at_ms = h->now_ms + ms;
 }
 
 int setup_asking(void **state, const struct hub_conf *conf, const struct hub_ops *more)
@@ -147,6 +214,7 @@ int setup_asking(void **state, const struct hub_conf *conf, const struct hub_ops
 
 	all.identify = more->identify;
 	all.admit = more->admit;
+	all.later = more->later;
 	h->hub = hub_new(conf, &all, h);
 	assert_non_null(h->hub);
 	*state = h;
@@ -156,6 +224,15 @@ int setup_asking(void **state, const struct hub_conf *conf, const struct hub_ops
 int setup_with(void **state, const struct hub_conf *conf)
 {
 	return setup_asking(state, conf, &ops);
+}
+
+int setup_later(void **state)
+{
+	const struct hub_ops more = {.identify = on_identify, .later = on_later};
+	struct hub_conf conf;
+
+	hub_conf_default(&conf);
+	return setup_asking(state, &conf, &more);
 }
 
 int setup(void **state)

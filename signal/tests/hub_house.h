@@ -16,6 +16,7 @@ struct hub_client {
 	unsigned n;
 	unsigned seen;
 	int send_rc;         /* what the next send() to it gives */
+	bool busy;           /* has no room for what is only passed on */
 	unsigned close_code; /* 0 while it is open */
 };
 
@@ -31,6 +32,8 @@ struct house {
 	bool sent_first; /* a frame was sent while hub_ops.link had said nothing */
 	char links[512]; /* what hub_ops.link said: "1>2 " is signaled, "1|2 " ended, "1=2 " moved,
 	                  * "1x " gone */
+	int64_t later_at_ms; /* when hub_list_due() is due; 0: not at all */
+	char events[4096];   /* "what room name; ", of the rarer kinds */
 };
 
 /* For cmocka: *state is a struct house. */
@@ -38,14 +41,26 @@ int setup_with(void **state, const struct hub_conf *conf);
 /* With the optional ops of more: identify, admit. ctx is the struct house. */
 int setup_asking(void **state, const struct hub_conf *conf, const struct hub_ops *more);
 int setup(void **state);
+int setup_later(void **state); /* lists are gathered */
 int teardown(void **state);
 
 void join(struct house *h, struct hub_client *c);
+
+/* By an address of 192.0.2.0/24 (host 0: none is known); room and ticket may be NULL. Its id is
+ * forgotten. */
+void join_from(struct house *h, struct hub_client *c, unsigned host, const char *room,
+               const char *ticket);
 void leave(struct hub_client *c);
 void say(struct hub_client *c, const char *text);
 
 /* alice, bob and carol are signed in; all they were told is forgotten. */
 struct house *three(void **state);
+
+/* As say(), with a username of these members: "\"name\":\"alice\"". */
+void sign_in(struct hub_client *c, const char *members);
+
+/* A ticket of this house: "SUB/NAME/ROOM/MAY", ROOM * for any, MAY as a number. "stale" has
+ * expired; others are not valid. */
 
 /* The next frame is exactly this; an error of this code; there is none. */
 void expect(struct hub_client *c, const char *text);

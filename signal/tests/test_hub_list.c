@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The user list among many: a storm of names costs few lists, few members hear at once, and the
- * last list is the true one.
+ * The user list among many: a storm of names costs few lists, after quiet everybody hears at once,
+ * and the last list is the true one.
  */
 #include "signal/hub.h"
 
 #include "base/tests/test.h"
 
 #include <string.h>
+#include <time.h>
 
 #define PEERS 300
-#define PAUSE 90   /* 300 * 300 / 1000 */
+#define PAUSE 50   /* ms, between two lists */
 #define STORM 1000 /* renames, EACH ms apart: a member's own ones are more than a second apart */
 #define EACH  4
 
@@ -86,12 +87,13 @@ static void a_storm_of_names(void **state)
 	h = hub_new(&conf, &ops, NULL);
 	assert_non_null(h);
 	house.now_ms = 1000;
-	/* few: each hears at once */
+	/* after quiet: at once */
 	for (unsigned i = 0; i < 10; i++) {
 		assert_int_equal(hub_join(h, NULL, &(struct hub_visit){0}, &members[i]), 0);
 		house.lists = 0;
 		name(members[i], "p", i);
 		assert_int_equal(house.lists, i + 1);
+		pass(h, PAUSE);
 	}
 	for (unsigned i = 10; i < PEERS; i++) {
 		assert_int_equal(hub_join(h, NULL, &(struct hub_visit){0}, &members[i]), 0);
@@ -119,9 +121,44 @@ static void a_storm_of_names(void **state)
 	hub_free(h);
 }
 
+#define CROWD 1000
+
+/* All at once: no more texts than lists, and no list in between for each who comes. */
+static void a_crowd_at_once(void **state)
+{
+	static const struct hub_ops ops = {
+	    .send = on_send, .close = on_close, .now_ms = now_ms, .later = on_later};
+	static struct hub_member *members[CROWD];
+	struct hub_conf conf;
+	clock_t cpu;
+	struct hub *h;
+
+	(void)state;
+	memset(&house, 0, sizeof(house));
+	house.now_ms = 1000;
+	hub_conf_default(&conf);
+	conf.room_users = CROWD;
+	h = hub_new(&conf, &ops, NULL);
+	assert_non_null(h);
+	cpu = clock();
+	for (unsigned i = 0; i < CROWD; i++) {
+		assert_int_equal(hub_join(h, NULL, &(struct hub_visit){0}, &members[i]), 0);
+		name(members[i], "p", 0); /* each wants the same one */
+	}
+	pass(h, PAUSE);
+	print_message("%d came in %ld ms of the processor\n", CROWD,
+	              (long)(clock() - cpu) * 1000 / CLOCKS_PER_SEC);
+	/* the first one's, and the one after the pause */
+	assert_int_equal(house.lists, 1 + CROWD);
+	assert_non_null(strstr(house.last, "\"p0\""));
+	assert_non_null(strstr(house.last, "\"p0999\""));
+	hub_free(h);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(a_storm_of_names)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(a_storm_of_names),
+	                                   cmocka_unit_test(a_crowd_at_once)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
