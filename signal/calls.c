@@ -47,6 +47,7 @@ int call_begin(struct hub_member *a, struct hub_member *b)
 	a->partner[a->partner_n++] = b;
 	b->partner[b->partner_n++] = a;
 	a->hub->call_n++;
+	presence_due_by_call(a, b);
 	return 0;
 }
 
@@ -66,6 +67,7 @@ void call_end(struct hub_member *a, struct hub_member *b)
 	forget(a, b);
 	forget(b, a);
 	a->hub->call_n--;
+	presence_due_by_call(a, b);
 	hub_link(a->hub,
 	         (struct hub_link_news){.what = HUB_LINK_ENDED, .member = a->id, .other = b->id});
 }

@@ -24,6 +24,7 @@ struct hub_room {
 	struct hub_prefix *opener;
 	unsigned user_n; /* also those that are away */
 	bool opened;     /* HUB_EVENT_ROOM_OPENED was told */
+	bool all_due;    /* a list, to all who get lists */
 	bool unsorted;
 	enum { LIST_TRUE, LIST_FRESH, LIST_WAITS } list; /* which list of the hub it is in */
 	int64_t list_due_ms;                             /* while it waits */
@@ -220,11 +221,12 @@ void presence_left_free(struct hub_room *room);
 /* presence.c */
 
 /* Each for the next presence_settle(). */
-void presence_changed(struct hub_user *user);       /* joined, left, renamed */
-void presence_facts_changed(struct hub_user *user); /* also devices, proven */
-void presence_gone(struct hub_user *user);          /* it is about to be freed */
-void presence_due(struct hub_member *p);            /* a whole list, to p */
-void presence_forget(struct hub_room *room);        /* it is about to be freed */
+void presence_changed(struct hub_user *user);                          /* joined, left, renamed */
+void presence_facts_changed(struct hub_user *user);                    /* also devices, proven */
+void presence_gone(struct hub_user *user);                             /* it is about to be freed */
+void presence_due(struct hub_member *p);                               /* a whole list, to p */
+void presence_due_by_call(struct hub_member *a, struct hub_member *b); /* begun, or ended */
+void presence_forget(struct hub_room *room);                           /* it is about to be freed */
 
 /* The message "presence". */
 void presence_on_request(struct hub_member *p, const struct hub_message *m);
@@ -237,6 +239,10 @@ void presence_settle(struct hub *h);
 
 /* The message "username". */
 void signin_on_username(struct hub_member *p, const struct hub_message *m);
+
+/* Whether p, which has a name, may send that: who may not call or chat may still answer, and talk
+ * to those they are in a call with. target may be NULL. */
+bool signin_allows(struct hub_member *p, const char *type, const char *target);
 
 /* While p->pending: keeps a message of p for later, or refuses it. */
 void signin_keep(struct hub_member *p, const char *text, size_t len);

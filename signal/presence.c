@@ -92,7 +92,7 @@ static void tell(struct turn *t, struct hub_member *p)
 		send_full(t, p);
 	} else if (p->delta) {
 		send_diff(t, p);
-	} else {
+	} else if (t->room->all_due || p->list_due) {
 		if (!t->list)
 			t->list = presence_list_text(&t->all);
 		send_text(t, p, HUB_FRAME_USERLIST, t->list);
@@ -142,6 +142,7 @@ static void send_presence(struct hub_room *room)
 		}
 	}
 	note_listed(room);
+	room->all_due = false;
 	room->list_sent_ms = room->hub->ops.now_ms(room->hub->ctx);
 	room->pause_ms = (int64_t)(t.bytes / BYTES_MS);
 	if (room->pause_ms < PAUSE_MS)
@@ -183,6 +184,14 @@ void presence_due(struct hub_member *p)
 	touch(p->user->room);
 }
 
+void presence_due_by_call(struct hub_member *a, struct hub_member *b)
+{
+	if (a->user && !sees_all(a))
+		presence_due(a);
+	if (b->user && !sees_all(b))
+		presence_due(b);
+}
+
 void presence_changed(struct hub_user *u)
 {
 	struct hub_member *p;
@@ -190,11 +199,12 @@ void presence_changed(struct hub_user *u)
 	if (!u->is_changed)
 		DL_APPEND2(u->room->changed, u, prev_changed, next_changed);
 	u->is_changed = true;
+	u->room->all_due = true;
 	touch(u->room);
 	DL_FOREACH2(u->members, p, next_device)
 	{
 		for (unsigned i = 0; i < p->partner_n; i++)
-			presence_due(p->partner[i]);
+			presence_due_by_call(p, p->partner[i]);
 	}
 }
 
@@ -211,6 +221,7 @@ void presence_gone(struct hub_user *u)
 	if (!*u->listed)
 		return;
 	presence_left(u->room, u->listed);
+	u->room->all_due = true;
 	touch(u->room);
 }
 

@@ -259,6 +259,10 @@ static void dispatch(struct hub_member *p, const struct hub_message *m)
 		hub_error_for(p, "no-name", "Send a username first.", m->type, m->target);
 		return;
 	}
+	if (p->user && !signin_allows(p, m->type, m->target)) {
+		hub_error_for(p, "not-allowed", "You may not send this here.", m->type, m->target);
+		return;
+	}
 	r->on(p, m);
 }
 

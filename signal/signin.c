@@ -353,6 +353,32 @@ static void become_proven(struct hub_member *p, const struct wish *w)
 		welcome(p, w, from, false);
 }
 
+static bool is_partner(const struct hub_member *p, const char *name)
+{
+	struct hub_user *user = name ? name_find(p->user->room, name) : NULL;
+
+	for (unsigned i = 0; user && i < p->partner_n; i++) {
+		if (p->partner[i]->user == user)
+			return true;
+	}
+	return false;
+}
+
+bool signin_allows(struct hub_member *p, const char *type, const char *target)
+{
+	static const char *const free[] = {
+	    "username", "ice-servers",  "presence",          "seen",
+	    "leave",    "video-answer", "new-ice-candidate", "hang-up"};
+
+	for (size_t i = 0; i < sizeof(free) / sizeof(*free); i++) {
+		if (!strcmp(type, free[i]))
+			return true;
+	}
+	if (!strcmp(type, "video-offer"))
+		return (p->may & HUB_MAY_CALL) || is_partner(p, target);
+	return (p->may & HUB_MAY_CHAT) || is_partner(p, target);
+}
+
 static bool come_back(struct hub_member *p, const struct hub_message *m, const struct wish *w)
 {
 	struct hub_room *room = p->user ? p->user->room : room_find(p->hub, w->room);

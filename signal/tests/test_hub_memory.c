@@ -43,7 +43,29 @@ static int64_t on_now(void *ctx)
 	return now_ms;
 }
 
-static const struct hub_ops ops = {.send = on_send, .close = on_close, .now_ms = on_now};
+static int on_identify(void *ctx, const char *ticket, struct hub_identity *out, const char **why)
+{
+	(void)ctx;
+	(void)why;
+	*out = (struct hub_identity){.any_room = true, .may = 15};
+	snprintf(out->sub, sizeof(out->sub), "%s", ticket);
+	snprintf(out->name, sizeof(out->name), "n%s", ticket);
+	return 0;
+}
+
+static int on_admit(void *ctx, uint64_t member_id, const struct hub_admission *who)
+{
+	(void)ctx;
+	(void)member_id;
+	(void)who;
+	return 0;
+}
+
+static const struct hub_ops ops = {.send = on_send,
+                                   .close = on_close,
+                                   .now_ms = on_now,
+                                   .identify = on_identify,
+                                   .admit = on_admit};
 
 static void say(struct member *g, const char *text)
 {
@@ -89,6 +111,35 @@ static void visit(struct hub *h, struct member *g, int n)
 		go(&g[i]);
 }
 
+static void come_to(struct hub *h, struct member *g, const char *ticket)
+{
+	struct hub_visit visit = {.room = "team", .ticket = ticket};
+	int r;
+
+	addr_parse_ip(&visit.client, "192.0.2.1", 1);
+	r = hub_join(h, g, &visit, &g->member);
+	assert_true(r == 0 || r == -E_NOMEM);
+	if (r)
+		g->member = NULL;
+}
+
+/* Rooms, guests who make way for a ticket's owner, devices, differences. */
+static void visit_rooms(struct hub *h, struct member *g)
+{
+	come_to(h, &g[0], NULL);
+	say(&g[0], "{\"type\":\"username\",\"name\":\"n1\",\"presence\":\"delta\"}");
+	come_to(h, &g[1], "1");
+	say(&g[1], "{\"type\":\"username\",\"presence\":\"delta\"}");
+	come_to(h, &g[2], "1");
+	say(&g[2], "{\"type\":\"username\",\"name\":\"n1\"}");
+	now_ms += 1000;
+	say(&g[0], "{\"type\":\"username\",\"name\":\"x\"}");
+	say(&g[0], "{\"type\":\"video-offer\",\"target\":\"n1\"}");
+	say(&g[0], "{\"type\":\"presence\"}");
+	for (int i = 0; i < 3; i++)
+		go(&g[i]);
+}
+
 static struct hub *new_hub(void)
 {
 	struct hub_conf conf;
@@ -112,6 +163,7 @@ static void every_allocation_may_fail(void **state)
 
 		wrap_fail(n);
 		visit(h, g, 3);
+		visit_rooms(h, g);
 		failed = wrap_failed();
 		wrap_fail(0);
 		hub_free(h);
