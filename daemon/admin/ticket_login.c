@@ -113,7 +113,7 @@ void ticket_login_answer(struct admin_http *h, const struct http_request *q,
 	if (!ask.name || !*ask.name || strlen(ask.name) > NAME_MAX_LEN || !password ||
 	    strlen(password) > PASSWORD_MAX_LEN)
 		http_api_error(r, 400, "bad-request", "This needs a name and a password.");
-	else if (ask.room && !ticket_room_valid(ask.room))
+	else if (ask.room && !hub_room_name_is_good(ask.room))
 		http_api_error(r, 400, "bad-request",
 		               "A room's name has 1 to 64 of A-Z a-z 0-9 . _ ~ -");
 	else

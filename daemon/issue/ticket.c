@@ -27,8 +27,8 @@ struct look {
 	const char *why;
 };
 
-static const char malformed[] = "the ticket is malformed", unsure[] = "the ticket is not signed "
-                                                                      "with a known key";
+static const char malformed[] = "The ticket is malformed.",
+                  unsure[] = "The ticket is not signed with a known key.";
 
 struct tickets *tickets_new(const struct conf *conf, const struct wall *wall, struct store *store)
 {
@@ -105,15 +105,6 @@ int tickets_set_keys(struct tickets *t, const struct store_snapshot *snap, struc
 	t->keys = keys;
 	t->key_n = n;
 	return 0;
-}
-
-bool ticket_room_valid(const char *room)
-{
-	size_t len = strlen(room);
-
-	return len && len <= HUB_ROOM_MAX &&
-	       strspn(room, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-") ==
-	           len;
 }
 
 /* ---- the form ---- */
@@ -214,14 +205,14 @@ static int check_times(struct look *l, struct hub_identity *out)
 
 	if (!get_time(json_object_get(l->claims, "exp"), &out->exp_s) ||
 	    (nbf && !get_time(nbf, &from_s))) {
-		l->why = "the ticket has no exp, or a time in it is no number";
+		l->why = "The ticket has no exp, or a time in it is no number.";
 	} else if (out->exp_s <= l->now_s) {
-		l->why = "the ticket has expired";
+		l->why = "The ticket has expired.";
 		r = -E_STALE;
 	} else if (from_s > l->now_s + TICKET_LEEWAY_S) {
-		l->why = "the ticket is not valid yet";
+		l->why = "The ticket is not valid yet.";
 	} else if (out->exp_s - l->now_s > l->t->conf->max_ticket_ttl) {
-		l->why = "the ticket would last longer than this server allows";
+		l->why = "The ticket would last longer than this server allows.";
 	} else {
 		r = 0;
 	}
@@ -286,14 +277,14 @@ static bool get_identity(struct look *l, struct hub_identity *out)
 	const json_t *room = json_object_get(l->claims, "room");
 
 	if (!get_text(json_object_get(l->claims, "sub"), out->sub, HUB_SUB_MAX))
-		return refuse(l, "the ticket has no usable sub");
+		return refuse(l, "The ticket has no usable sub.");
 	if (!get_text(name ? name : json_object_get(l->claims, "sub"), out->name, HUB_NAME_MAX))
-		return refuse(l, "the ticket has no usable name");
+		return refuse(l, "The ticket has no usable name.");
 	out->any_room = !room;
-	if (room && (!get_text(room, out->room, HUB_ROOM_MAX) || !ticket_room_valid(out->room)))
-		return refuse(l, "the ticket's room is no room's name");
+	if (room && (!get_text(room, out->room, HUB_ROOM_MAX) || !hub_room_name_is_good(out->room)))
+		return refuse(l, "The ticket's room is no room's name.");
 	if (!get_may(json_object_get(l->claims, "may"), &out->may))
-		return refuse(l, "the ticket's may is no list of call, chat, list and open");
+		return refuse(l, "The ticket's may is no list of call, chat, list and open.");
 	return true;
 }
 
@@ -312,7 +303,7 @@ static bool account_stands(struct look *l, const char *sub)
 	return (!strncmp(sub, TICKET_ACCOUNT, prefix) && json_is_integer(at) && l->t->store &&
 	        !store_account_get(l->t->store, sub + prefix, &role, &password_at_s, NULL) &&
 	        password_at_s == json_integer_value(at)) ||
-	       refuse(l, "the ticket's account was deleted, or has another password now");
+	       refuse(l, "The ticket's account was deleted, or has another password now.");
 }
 
 static int look(struct look *l, const char *text, struct hub_identity *out)
@@ -325,7 +316,7 @@ static int look(struct look *l, const char *text, struct hub_identity *out)
 	if (r)
 		return r;
 	if (!is_for_us(l)) {
-		refuse(l, "the ticket is for another service, or of another issuer");
+		refuse(l, "The ticket is for another service, or of another issuer.");
 		return -E_DENIED;
 	}
 	return get_identity(l, out) && account_stands(l, out->sub) ? 0 : -E_DENIED;

@@ -66,7 +66,4 @@ const char *ticket_may_text(unsigned may, char buf[TICKET_MAY_STRLEN]); /* and b
 int ticket_make(const struct tickets *t, const struct ticket_ask *ask, struct ticket_made *out,
                 struct why *why);
 
-/* 1 to 64 of A-Z a-z 0-9 . _ ~ - */
-bool ticket_room_valid(const char *room);
-
 #endif

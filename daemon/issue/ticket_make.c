@@ -67,7 +67,7 @@ static int check_ask(const struct tickets *t, const struct ticket_ask *ask, int6
 		r = why_set(why, -E_INVAL,
 		            "a sub that begins with " TICKET_ACCOUNT
 		            " belongs to an account: choose another");
-	if (!r && ask->room && !ticket_room_valid(ask->room))
+	if (!r && ask->room && !hub_room_name_is_good(ask->room))
 		r = why_set(why, -E_INVAL, "a room's name has 1 to %d of A-Z a-z 0-9 . _ ~ -",
 		            HUB_ROOM_MAX);
 	if (!r && (ttl_s < 1 || ttl_s > t->conf->max_ticket_ttl))

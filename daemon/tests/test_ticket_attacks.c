@@ -184,11 +184,11 @@ static void every_changed_letter_is_noticed(void **state)
 			snprintf(bad, sizeof(bad), "%s", good);
 			bad[i] = *c;
 			if (*c != good[i])
-				ticket_refuses(s, bad, "ticket");
+				ticket_refuses(s, bad, "The ticket");
 		}
 		memcpy(bad, good, i); /* cut */
 		bad[i] = 0;
-		ticket_refuses(s, bad, "ticket");
+		ticket_refuses(s, bad, "The ticket");
 	}
 }
 

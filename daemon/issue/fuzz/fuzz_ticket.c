@@ -77,7 +77,7 @@ static void check_identity(const struct hub_identity *who, int64_t before_s)
 	check(name && name <= HUB_NAME_MAX && text_is_printable(who->name, name), "its name");
 	check(who->any_room
 	          ? !*who->room
-	          : memchr(who->room, 0, sizeof(who->room)) && ticket_room_valid(who->room),
+	          : memchr(who->room, 0, sizeof(who->room)) && hub_room_name_is_good(who->room),
 	      "its room");
 	check(!(who->may & ~(unsigned)TICKET_MAY_ALL), "its rights");
 	check(who->exp_s > before_s && who->exp_s <= time(NULL) + MAX_S, "its end");

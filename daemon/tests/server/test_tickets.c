@@ -6,6 +6,7 @@
  */
 #include "base/tests/test.h"
 #include "daemon/tests/server/rig.h"
+#include "daemon/tests/web_client.h"
 
 #include <jansson.h>
 #include <openssl/evp.h>
@@ -18,7 +19,7 @@
 #define OPTIONS                                                                                    \
 	"--workers 1 --relay-ports 50000-50999 --issue-rate-token 60 --ticket-ttl 900 "            \
 	"--max-ticket-ttl 7200 --trusted-proxy " RIG_SERVER4 "/32 "                                \
-	"--cors-origin https://app.example.org --listen " SERVER4
+	"--cors-origin https://app.example.org --listen " SERVER4 ",127.0.0.1:8080"
 #define PASSWORD "correct horse"
 #define SECRET   "a-secret-of-more-than-32-bytes-0123456789"
 
@@ -460,6 +461,143 @@ static void keys_of_the_configuration(void **state)
 	rig_server_start(&server, "tickets", OPTIONS);
 }
 
+/* ---- over the WebSocket ---- */
+
+static struct web_client *open_ws(struct event_base *base, const char *path, const char *headers)
+{
+	struct web_client *c = client_open(base, 8080);
+	char *head = ws_upgrade(c, path, headers);
+
+	if (strncmp(head, "HTTP/1.1 101", 12) != 0)
+		fail_msg("%s: %s", path, head);
+	free(head);
+	return c;
+}
+
+static void say(struct web_client *c, const char *ticket)
+{
+	char text[2048];
+
+	snprintf(text, sizeof(text), "{\"type\":\"username\",\"presence\":\"delta\"%s%s%s}",
+	         *ticket ? ",\"ticket\":\"" : "", ticket, *ticket ? "\"" : "");
+	assert_true(ws_say(c, text));
+}
+
+/* The next message of that type, for json_decref(). */
+static json_t *hear(struct web_client *c, const char *type)
+{
+	struct ws_frame f;
+	json_t *m;
+
+	while (ws_recv(c, &f)) {
+		m = f.opcode == WS_TEXT ? json_loads(f.data, 0, NULL) : NULL;
+		free(f.data);
+		if (m && !strcmp(text_of(m, "type"), type))
+			return m;
+		json_decref(m);
+	}
+	fail_msg("never: %s", type);
+	return NULL;
+}
+
+static void is_let_in(struct web_client *c, const char *name, const char *room)
+{
+	json_t *m = hear(c, "signed-in");
+
+	assert_string_equal(text_of(m, "name"), name);
+	assert_string_equal(text_of(m, "room"), room);
+	assert_true(json_is_true(json_object_get(m, "proven")));
+	json_decref(m);
+	client_close(c);
+}
+
+static void is_turned_away(struct web_client *c, const char *word)
+{
+	json_t *m = hear(c, "error");
+
+	assert_string_equal(text_of(m, "code"), "bad-ticket");
+	if (!strstr(text_of(m, "message"), word))
+		fail_msg("%s: %s", word, text_of(m, "message"));
+	json_decref(m);
+	client_close(c);
+}
+
+static bool has_ended(const char *ticket)
+{
+	json_t *who = check(ticket, NULL);
+
+	json_decref(who);
+	return !who;
+}
+
+static void people_sign_in_with_tickets(void **state)
+{
+	struct event_base *base = event_base_new();
+	char path[2048], *ticket = made_on_host("ticket Bob --room stage"), *late;
+	struct web_client *c;
+
+	(void)state;
+	c = open_ws(base, "/ws", "");
+	say(c, ticket);
+	is_let_in(c, "Bob", "stage");
+	snprintf(path, sizeof(path), "/ws/stage?ticket=%s", ticket);
+	c = open_ws(base, path, "");
+	say(c, "");
+	is_let_in(c, "Bob", "stage");
+	snprintf(path, sizeof(path), "Authorization: Bearer %s\r\n", ticket);
+	c = open_ws(base, "/ws", path);
+	say(c, "");
+	is_let_in(c, "Bob", "stage");
+	c = open_ws(base, "/ws/other", "");
+	say(c, ticket);
+	is_turned_away(c, "not for this room");
+	c = open_ws(base, "/ws", "");
+	say(c, "eyJhbGciOiJub25lIn0.eyJzdWIiOiJyb290In0.AAAA");
+	is_turned_away(c, "not signed with a known key");
+	late = made_on_host("ticket Bob --ttl 1");
+	SOON(has_ended(late));
+	c = open_ws(base, "/ws", "");
+	say(c, late);
+	is_turned_away(c, "has expired");
+	free(late);
+	free(ticket);
+	event_base_free(base);
+}
+
+/* From then on: not when the ticket would have expired. */
+static void a_key_and_an_account_end_for_people_too(void **state)
+{
+	struct event_base *base = event_base_new();
+	long id = add_key("", NULL, NULL);
+	char *ticket = made_on_host("ticket Bob"), account[2048];
+	struct web_client *c;
+	json_t *made;
+
+	(void)state;
+	c = open_ws(base, "/ws", "");
+	say(c, ticket);
+	is_let_in(c, "Bob", "default");
+	retire(id);
+	c = open_ws(base, "/ws", "");
+	say(c, ticket);
+	is_turned_away(c, "known key");
+	free(ticket);
+	free(rig_verb(&server, "account add eve --password-stdin", PASSWORD "\n"));
+	assert_int_equal(post_from("198.51.100.77", "/api/v1/tickets/login", NULL, "",
+	                           "{\"name\":\"eve\",\"password\":\"" PASSWORD "\"}", &made),
+	                 201);
+	snprintf(account, sizeof(account), "%s", text_of(made, "ticket"));
+	json_decref(made);
+	c = open_ws(base, "/ws", "");
+	say(c, account);
+	is_let_in(c, "eve", "default");
+	free(rig_verb(&server, "account del eve", NULL));
+	c = open_ws(base, "/ws", "");
+	say(c, account);
+	is_turned_away(c, "account was deleted");
+	event_base_free(base);
+}
+
 /* ---- foreign programs ---- */
 
 static char *python(const char *script)
@@ -571,6 +709,8 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(no_password_in_the_open),
 	    cmocka_unit_test(keys_come_and_go_while_it_runs),
 	    cmocka_unit_test(the_command_line_needs_no_server),
+	    cmocka_unit_test(people_sign_in_with_tickets),
+	    cmocka_unit_test(a_key_and_an_account_end_for_people_too),
 	    cmocka_unit_test(python_reads_ours),
 	    cmocka_unit_test(we_read_pythons),
 	    cmocka_unit_test(keys_of_the_configuration),
