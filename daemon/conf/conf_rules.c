@@ -369,6 +369,9 @@ static void check_webhooks(const struct rules *r)
 	if (url->n && !r->conf->webhook_secret.n)
 		rule_tell(r, "%s: nothing would sign the events: set webhook_secret, too",
 		          RULE_WHERE(r, webhook_url));
+	if (*r->conf->join_url && !r->conf->webhook_secret.n)
+		rule_tell(r, "%s: nothing would sign the questions: set webhook_secret, too",
+		          RULE_WHERE(r, join_url));
 	for (size_t i = 0; i < url->n; i++)
 		for (size_t j = 0; j < i; j++)
 			if (!strcmp(url->v[i], url->v[j]))

@@ -4,6 +4,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mailbox.h"
 #include "base/thread.h"
 #include "daemon/hooks/hooks_internal.h"
 
@@ -29,6 +30,7 @@ void hook_settings_free(struct hook_settings *s)
 		free(s->urls[i]);
 	explicit_bzero(s->keys, sizeof(s->keys));
 	free(s->ca);
+	free(s->join_url);
 	free(s);
 }
 
@@ -37,7 +39,8 @@ static int settings_new(const struct conf *conf, struct hook_settings **out, str
 {
 	struct hook_settings *s = calloc(1, sizeof(*s));
 	bool full = !s;
-	int r = hook_ca_check(conf->webhook_url.n ? conf->webhook_ca : "", why);
+	bool needed = conf->webhook_url.n || *conf->join_url;
+	int r = hook_ca_check(needed ? conf->webhook_ca : "", why);
 
 	for (size_t i = 0; !full && !r && i < conf->webhook_url.n; i++) {
 		s->urls[i] = strdup(conf->webhook_url.v[i]);
@@ -58,7 +61,9 @@ static int settings_new(const struct conf *conf, struct hook_settings **out, str
 		s->timeout_ms = (long)conf->webhook_timeout * 1000;
 		s->limits = (struct hook_limits){.events = conf->webhook_queue,
 		                                 .bytes = conf->webhook_queue_bytes};
-		full = !s->ca;
+		s->join_url = strdup(conf->join_url);
+		s->join_timeout_ms = (long)conf->join_timeout * 1000;
+		full = !s->ca || !s->join_url;
 	}
 	if (full)
 		r = why_set(why, -E_NOMEM, "webhooks: out of memory");
@@ -261,6 +266,12 @@ static bool take(struct hooks *h)
 	return !stop;
 }
 
+static void end_exchange(struct hooks *h, struct hook_post *post, CURLcode code)
+{
+	if (!hook_ask_done(h, post, code))
+		hook_outlet_done(h, post, code);
+}
+
 static void finish_exchanges(struct hooks *h)
 {
 	const CURLMsg *m;
@@ -268,7 +279,7 @@ static void finish_exchanges(struct hooks *h)
 
 	while ((m = curl_multi_info_read(h->multi, &left)))
 		if (m->msg == CURLMSG_DONE)
-			hook_outlet_done(h, hook_post_of(m->easy_handle), m->data.result);
+			end_exchange(h, hook_post_of(m->easy_handle), m->data.result);
 }
 
 static void *run(void *arg)
@@ -283,6 +294,7 @@ static void *run(void *arg)
 
 		curl_multi_perform(h->multi, &running);
 		finish_exchanges(h);
+		hook_asks_run(h);
 		wait_ms = hook_outlets_run(h);
 		hook_outlets_publish(h);
 		if (h->pending && wait_ms > DISK_AGAIN_MS)
@@ -322,7 +334,7 @@ int hooks_prepare(struct hooks *h, const struct conf *conf, struct hook_settings
 
 	if (r)
 		return r;
-	if (s->url_n && !h->running)
+	if ((s->url_n || *s->join_url) && !h->running)
 		r = start_thread(h, why);
 	if (r)
 		hook_settings_free(s);
@@ -338,6 +350,7 @@ void hooks_apply(struct hooks *h, struct hook_settings *fresh)
 		return;
 	}
 	atomic_store(&h->mask, fresh->mask);
+	atomic_store(&h->asks, *fresh->join_url != 0);
 	pthread_mutex_lock(&h->lock);
 	hook_settings_free(h->fresh);
 	h->fresh = fresh;
@@ -345,7 +358,8 @@ void hooks_apply(struct hooks *h, struct hook_settings *fresh)
 	curl_multi_wakeup(h->multi);
 }
 
-int hooks_start(const struct conf *conf, struct hooks **out, struct why *why)
+int hooks_start(const struct conf *conf, struct event_base *base, hooks_answer_fn *answer,
+                void *ctx, struct hooks **out, struct why *why)
 {
 	struct hooks *h = calloc(1, sizeof(*h));
 	struct hook_settings *s;
@@ -358,7 +372,10 @@ int hooks_start(const struct conf *conf, struct hooks **out, struct why *why)
 	h->dir = strdup(conf->data);
 	h->multi = curl_multi_init();
 	h->now = calloc(1, sizeof(*h->now));
-	if (!h->dir || !h->multi || !h->now)
+	h->mail = mailbox_new(base, h);
+	h->answer = answer;
+	h->answer_ctx = ctx;
+	if (!h->dir || !h->mail || !h->multi || !h->now)
 		r = why_set(why, -E_NOMEM, "webhooks: out of memory");
 	else
 		r = hooks_prepare(h, conf, &s, why);
@@ -384,6 +401,9 @@ void hooks_stop(struct hooks *h)
 		curl_multi_wakeup(h->multi);
 		pthread_join(h->thread, NULL);
 	}
+	h->stopped = true;
+	mailbox_free(h->mail);
+	hook_asks_free(h);
 	hook_outlets_free(h);
 	hook_queue_close(h->queue);
 	hook_queue_close(h->view);

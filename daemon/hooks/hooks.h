@@ -11,19 +11,31 @@
 #include "daemon/conf/conf.h"
 #include "daemon/conf/hook.h"
 #include "daemon/hooks/queue.h"
+#include "signal/hub.h"
 
 #include <jansson.h>
 #include <stdbool.h>
 
+struct event_base;
 struct hooks;
 struct hook_settings;
 
+#define HOOK_ASKED_TABLE(X)                                                                        \
+	X(HOOK_ASKED_ALLOWED, "allowed")                                                           \
+	X(HOOK_ASKED_REFUSED, "refused")                                                           \
+	X(HOOK_ASKED_FAILED, "failed") /* no answer in time, or none that can be read */
+
+#define X(name, text) name,
+enum hook_asked { HOOK_ASKED_TABLE(X) HOOK_ASKED_N };
+#undef X
+
 /* Since the start. */
 struct hooks_stats {
-	uint64_t delivered, failed; /* sent; tried in vain */
-	uint64_t dead;              /* became dead letters: refused, too old */
-	uint64_t dropped;           /* likewise, or lost, because a queue was full */
-	uint64_t waiting, age_s;    /* now: letters that wait; how long the first one does */
+	uint64_t delivered, failed;   /* sent; tried in vain */
+	uint64_t dead;                /* became dead letters: refused, too old */
+	uint64_t dropped;             /* likewise, or lost, because a queue was full */
+	uint64_t waiting, age_s;      /* now: letters that wait; how long the first one does */
+	uint64_t asked[HOOK_ASKED_N]; /* questions before somebody joins, by their end */
 };
 
 /* What is known of a URL, at most a second old. */
@@ -36,9 +48,23 @@ struct hook_url_state {
 	char error[HOOK_ERROR_STRLEN];      /* of the last failure; stays after it */
 };
 
-/* Starts the thread if the configuration names a URL. Call it before other threads run. 0 or a code
- * with why set. */
-int hooks_start(const struct conf *conf, struct hooks **out, struct why *why);
+#define HOOK_MESSAGE_STRLEN 201
+
+/* What the operator's program says of somebody who wants to join. */
+struct hooks_answer {
+	uint64_t member_id;
+	int err; /* 0: they join; -E_DENIED: they may not; -E_UNREACHABLE: it could not be asked */
+	char message[HOOK_MESSAGE_STRLEN]; /* why not, printable; "" if it says nothing */
+	char name[HUB_NAME_MAX + 1];       /* the name that they get; "": the one that they want */
+	bool has_may;
+	char may[64]; /* what they may do: "call,chat" */
+};
+typedef void hooks_answer_fn(void *ctx, const struct hooks_answer *answer);
+
+/* Starts the thread if the configuration names a URL. Call it before other threads run. answer gets
+ * the answers to hooks_ask(), from base's loop. 0 or a code with why set. */
+int hooks_start(const struct conf *conf, struct event_base *base, hooks_answer_fn *answer,
+                void *ctx, struct hooks **out, struct why *why);
 
 /* For a reload, on the thread of hooks_start(): makes what may fail, then hooks_apply() takes it.
  */
@@ -51,6 +77,13 @@ void hook_settings_free(struct hook_settings *s); /* NULL is legal */
  * says (stolen; NULL, as when out of memory: the event is lost and counted). */
 bool hooks_want(const struct hooks *h, enum hook_what what);
 void hooks_tell(struct hooks *h, enum hook_what what, json_t *members);
+
+/* On the thread of hooks_start(). Whether joining needs an answer; h may be NULL. */
+bool hooks_asks(const struct hooks *h);
+
+/* Asks whether the member may join (question, an object, is stolen). 0: answer is called later;
+ * -E_LIMIT: too many are asked about; -E_NOMEM. */
+int hooks_ask(struct hooks *h, uint64_t member_id, json_t *question);
 
 void hooks_get_stats(struct hooks *h, struct hooks_stats *out);
 

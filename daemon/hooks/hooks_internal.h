@@ -21,6 +21,8 @@ struct hook_settings {
 	char *ca;
 	long timeout_ms;
 	struct hook_limits limits;
+	char *join_url; /* "" for none */
+	long join_timeout_ms;
 };
 
 /* An event that was told. */
@@ -50,11 +52,18 @@ struct hooks {
 	pthread_t thread;
 	bool running;
 	CURLM *multi;
-	_Atomic unsigned mask;   /* the events that are wanted */
+	_Atomic unsigned mask; /* the events that are wanted */
+	atomic_bool asks;      /* there is a join_url */
+	struct mailbox *mail;  /* to the main thread, which has the next three */
+	hooks_answer_fn *answer;
+	void *answer_ctx;
+	bool stopped;            /* no more answers */
 	struct hook_queue *view; /* for operators, on the main thread */
 	pthread_mutex_t lock;    /* all down to the states are under it */
 	struct hook_told *told;
 	size_t told_n; /* with those that the thread has taken and not yet written */
+	struct hook_ask *asked;
+	unsigned ask_n; /* with those that are under way */
 	struct hook_settings *fresh;
 	bool again; /* an operator has changed the queue */
 	bool stop;
@@ -69,6 +78,8 @@ struct hooks {
 	struct why last;           /* what was logged of the disk; empty when all went well */
 	struct hook_outlet outlets[HOOK_URLS_MAX];
 	size_t outlet_n;
+	struct hook_ask *asking; /* under way */
+	bool asking_fails;
 };
 
 /* ---- outlet.c: what is sent to a URL ---- */
@@ -86,6 +97,16 @@ void hook_outlet_done(struct hooks *h, struct hook_post *post, CURLcode code);
 void hook_outlets_publish(struct hooks *h);
 
 void hook_outlets_free(struct hooks *h);
+
+/* ---- ask.c: the question before somebody joins ---- */
+
+/* Begins what was asked. */
+void hook_asks_run(struct hooks *h);
+
+/* An exchange has ended. False: it is not about a question. */
+bool hook_ask_done(struct hooks *h, struct hook_post *post, CURLcode code);
+
+void hook_asks_free(struct hooks *h);
 
 /* ---- hooks.c ---- */
 

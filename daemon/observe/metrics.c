@@ -17,6 +17,7 @@ static const char *const transports[] = {TURN_PROTOCOL_TABLE(X)};
 static const char *const close_reasons[] = {TURN_CLOSE_TABLE(X)};
 static const char *const faults[] = {TURN_FAULT_TABLE(X)};
 static const char *const signal_events[] = {HUB_EVENT_TABLE(X)};
+static const char *const asked[] = {HOOK_ASKED_TABLE(X)};
 static const char *const proxy_faults[] = {GREETER_FAULT_TABLE(X)};
 #undef X
 
@@ -180,6 +181,8 @@ static const struct metric webhooks[] = {
     COUNTER("turnpike_webhooks_dropped_total", hooks.dropped,
             "Events that a full queue (webhook_queue, webhook_queue_bytes) made dead letters, or "
             "that were lost before they reached it"),
+    KINDS(COUNTER, "turnpike_join_questions_total", hooks.asked, "answer", asked, HOOK_ASKED_N,
+          "Questions to join_url before somebody joins, by what it said"),
     GAUGE("turnpike_webhooks_waiting", hooks.waiting, "Events that wait to be sent, for all URLs"),
     GAUGE("turnpike_webhooks_oldest_seconds", hooks.age_s, "How long the first of them has waited"),
 };

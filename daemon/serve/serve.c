@@ -493,7 +493,7 @@ static int start(struct serve *s, struct why *why)
 	env_libevent_random(s->nonce_key, sizeof(s->nonce_key));
 	setenv("SQLITE_TMPDIR", s->conf->data, 1); /* the only place that will be left to it */
 	if ((r = start_confined(s, why)) || (r = confine(s, why)) || (r = start_books(s, why)) ||
-	    (r = hooks_start(s->conf, &s->hooks, why)) ||
+	    (r = hooks_start(s->conf, s->base, serve_admitted, s, &s->hooks, why)) ||
 	    (log_start() && (r = why_set(why, -E_NOMEM, "out of memory"))) ||
 	    (r = front_new(s->base, s->conf, &s->topo, &s->front, why)) ||
 	    (r = open_listeners(s, why)) || (r = start_workers(s, why)) ||

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The hub's events as webhooks (docs/webhooks.md).
+ * The hub's events as webhooks, and its question before somebody joins (docs/webhooks.md).
  */
 #include "daemon/serve/serve_internal.h"
+
+#include "base/log.h"
+#include "daemon/issue/ticket.h"
+
+#include <string.h>
 
 /* What a webhook says of them: the same members in each event of a kind. */
 static json_t *of_user(const struct hub_event *e)
@@ -94,4 +99,59 @@ void serve_tell_hooks(struct serve *s, const struct hub_event *e)
 	default: /* the parts of a call, and what the event after them says */
 		break;
 	}
+}
+
+/* ---- the question before somebody joins ---- */
+
+static json_t *may_of(unsigned may)
+{
+	char text[TICKET_MAY_STRLEN], *word, *rest = text;
+	json_t *list = json_array();
+
+	ticket_may_text(may, text);
+	while ((word = strsep(&rest, ",")))
+		if (*word)
+			json_array_append_new(list, json_string(word));
+	return list;
+}
+
+static json_t *ticket_of(const struct hub_identity *i)
+{
+	return !i ? json_null()
+	          : json_pack("{ss ss ss? so sI}", "sub", i->sub, "name", i->name, "room",
+	                      i->any_room ? NULL : i->room, "may", may_of(i->may), "exp",
+	                      (json_int_t)i->exp_s);
+}
+
+int serve_admit(void *ctx, uint64_t member_id, const struct hub_admission *who)
+{
+	struct serve *s = ctx;
+	char address[ADDR_STRLEN];
+	bool known = addr_family(&who->client) != AF_UNSPEC;
+	json_t *question;
+
+	if (!hooks_asks(s->hooks))
+		return 0;
+	question = json_pack("{ss ss sb sb ss? so}", "room", who->room, "name", who->name, "opens",
+	                     who->opens, "proven", who->identity != NULL, "address",
+	                     known ? addr_format_ip(&who->client, address) : NULL, "ticket",
+	                     ticket_of(who->identity));
+	return question && !hooks_ask(s->hooks, member_id, question) ? -E_LATER : -E_UNREACHABLE;
+}
+
+void serve_admitted(void *ctx, const struct hooks_answer *a)
+{
+	struct hub_verdict v = {.err = a->err,
+	                        .message = *a->message ? a->message : NULL,
+	                        .name = *a->name ? a->name : NULL,
+	                        .fixed = true,
+	                        .has_may = a->has_may};
+	struct serve *s = ctx;
+	struct why why;
+
+	if (a->has_may && *a->may && ticket_may_parse(a->may, &v.may, &why)) {
+		log_warn(NULL, "join-url-failing", LOG_STR("error", why.text));
+		v.err = -E_UNREACHABLE;
+	}
+	web_admit(s->web, a->member_id, &v);
 }

@@ -99,6 +99,12 @@ void serve_stop_host(struct serve *s);
 /* An event of the hub, for the webhooks. */
 void serve_tell_hooks(struct serve *s, const struct hub_event *e);
 
+/* web_ops.admit: asks join_url, if there is one. */
+int serve_admit(void *ctx, uint64_t member_id, const struct hub_admission *who);
+
+/* hooks_answer_fn: what it says. */
+void serve_admitted(void *ctx, const struct hooks_answer *answer);
+
 /* ---- serve_web.c ---- */
 
 /* Call it before the web side starts, which uses it; its other parts come later. */

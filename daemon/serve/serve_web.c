@@ -319,6 +319,7 @@ int serve_start_web(struct serve *s, struct why *why)
 	                                   .enter = on_enter,
 	                                   .proxy_seen = on_proxy_seen,
 	                                   .identify = on_identify,
+	                                   .admit = serve_admit,
 	                                   .signal_event = on_signal_event,
 	                                   .admin = on_admin,
 	                                   .ready = is_ready,

@@ -422,6 +422,8 @@ static void test_mistakes(void **state)
 	     "oauth_server"},
 	    {"--webhook-url https://a.example/x", "", NULL, -E_PARSE, "--webhook-url",
 	     "webhook_secret"},
+	    {"--join-url https://a.example/x", "", NULL, -E_PARSE, "--join-url", "webhook_secret"},
+	    {"--join-url http://a.example/x", "", NULL, -E_INVAL, "--join-url", "in the clear"},
 	    {"--webhook-url a.example", "", NULL, -E_INVAL, "--webhook-url", "https://HOST"},
 	    {"--webhook-url ftp://a.example", "", NULL, -E_INVAL, "--webhook-url", "https://HOST"},
 	    {"--webhook-url https://", "", NULL, -E_INVAL, "--webhook-url", "https://HOST"},

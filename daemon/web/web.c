@@ -482,6 +482,12 @@ unsigned web_tell_stale(struct web *w, const char *name)
 	            "One of your relay credentials was revoked. Ask for new ICE servers.");
 }
 
+void web_admit(struct web *w, uint64_t member_id, const struct hub_verdict *v)
+{
+	hub_admit(lws_hub_core(w->hub), member_id, v);
+	nest_kick(w->nest);
+}
+
 unsigned web_member_count(const struct web *w)
 {
 	return hub_member_count(lws_hub_core(w->hub));

@@ -529,6 +529,8 @@ static const struct row rows[] = {
     {"webhook_secret", NULL, NULL, NULL, "test_hooks replaces it"},
     {"webhook_events", NULL, NULL, NULL, "test_webhooks reloads it"},
     {"webhook_ca", NULL, NULL, NULL, "test_webhooks reloads it"},
+    {"join_url", NULL, NULL, NULL, "test_webhooks reloads it"},
+    {"join_timeout", NULL, NULL, NULL, "likewise"},
     {"webhook_timeout", NULL, NULL, NULL, "applied by the one call that applies webhook_url"},
     {"webhook_queue", NULL, NULL, NULL, "likewise"},
     {"webhook_queue_bytes", NULL, NULL, NULL, "likewise"},

@@ -14,6 +14,7 @@
 #include "daemon/tests/server/exposition.h"
 #include "daemon/tests/server/rig.h"
 #include "daemon/tests/server/talker.h"
+#include "daemon/tests/web_client.h"
 
 #include <jansson.h>
 #include <signal.h>
@@ -37,7 +38,8 @@ static char cert[128], key[128];
 static void configure(const char *url, const char *more)
 {
 	rig_file("turnpike.conf",
-	         "listen = " SERVER4 "\nworkers = 1\nrelay_ports = 50000-50999\n%s%s\n%s",
+	         "listen = " SERVER4
+	         ", 127.0.0.1:8080\nworkers = 1\nrelay_ports = 50000-50999\n%s%s\n%s",
 	         *url ? "webhook_secret = " KEY "\nwebhook_url = " : "", url, more);
 }
 
@@ -325,6 +327,147 @@ static void a_stop_loses_nothing(void **state)
 	SOON(receiver_count(receiver) == n + 1);
 }
 
+/* ---- signaling ---- */
+
+/* The text of the member in the first post from i on about that event; waits for it. "": it is not
+ * there. The caller frees it. */
+static char *told(size_t i, const char *event, const char *member)
+{
+	char *value = NULL;
+
+	for (; !value; i++) {
+		struct receiver_post p;
+		json_t *body, *said;
+
+		SOON(receiver_count(receiver) > i);
+		p = receiver_at(receiver, i);
+		body = json_loads(p.body, 0, NULL);
+		said = json_object_get(body, member);
+		if (!strcmp(json_string_value(json_object_get(body, "event")), event))
+			value = json_is_string(said) ? strdup(json_string_value(said))
+			                             : json_dumps(said, JSON_ENCODE_ANY);
+		json_decref(body);
+	}
+	return value;
+}
+
+static void is_told(size_t i, const char *event, const char *member, const char *value)
+{
+	char *said = told(i, event, member);
+
+	assert_string_equal(said, value);
+	free(said);
+}
+
+static void users_are_told(void **state)
+{
+	struct event_base *base = event_base_new();
+	size_t n = receiver_count(receiver);
+	struct web_client *ann = ws_join(base, 8080, "ann");
+
+	(void)state;
+	is_told(n, "room-opened", "room", "default");
+	is_told(n, "joined", "name", "ann");
+	is_told(n, "joined", "room", "default");
+	is_told(n, "joined", "proven", "false");
+	assert_true(ws_say(ann, "{\"type\":\"username\",\"name\":\"anna\"}"));
+	is_told(n, "renamed", "from", "ann");
+	is_told(n, "renamed", "name", "anna");
+	client_close(ann);
+	is_told(n, "left", "name", "anna");
+	is_told(n, "room-closed", "room", "default");
+	event_base_free(base);
+}
+
+/* ---- join_url ---- */
+
+static void ask_before_joining(const char *more)
+{
+	char lines[384];
+
+	snprintf(lines, sizeof(lines),
+	         "webhook_ca = %s\nwebhook_events = call-ended\njoin_url = %s/join\n%s", cert,
+	         url_of(receiver), more);
+	configure(url_of(receiver), lines);
+	free(rig_verb(&server, "reload", NULL));
+}
+
+/* A client that has said who they are and waits. */
+static struct web_client *comes(struct event_base *base, const char *says)
+{
+	struct web_client *c = client_open(base, 8080);
+	char *head = ws_upgrade(c, "/ws", "Host: 127.0.0.1:8080\r\n");
+
+	assert_non_null(strstr(head, " 101 "));
+	free(head);
+	assert_true(ws_say(c, says));
+	return c;
+}
+
+/* A frame with that in it. */
+static void hears_of(struct web_client *c, const char *text)
+{
+	struct ws_frame f;
+	bool found = false;
+
+	while (!found) {
+		if (!ws_recv(c, &f))
+			fail_msg("never: %s", text);
+		found = strstr(f.data, text);
+		free(f.data);
+	}
+}
+
+static void the_program_decides_who_joins(void **state)
+{
+	struct event_base *base = event_base_new();
+	size_t n = receiver_count(receiver);
+	struct receiver_post p;
+	struct web_client *c;
+	json_t *body;
+
+	(void)state;
+	ask_before_joining("");
+	receiver_answer(receiver, 200, NULL, "{\"allow\":true,\"name\":\"Dr. Ann\",\"may\":[]}");
+	c = comes(base, "{\"type\":\"username\",\"name\":\"ann\",\"ack\":1}");
+	hears_of(c, "\"name\":\"Dr. Ann\"");
+	SOON(receiver_count(receiver) > n);
+	p = receiver_at(receiver, n);
+	assert_string_equal(p.path, "/turnpike/join");
+	body = json_loads(p.body, 0, NULL);
+	assert_string_equal(json_string_value(json_object_get(body, "name")), "ann");
+	assert_string_equal(json_string_value(json_object_get(body, "room")), "default");
+	assert_string_equal(json_string_value(json_object_get(body, "address")), "127.0.0.1");
+	assert_true(json_is_false(json_object_get(body, "proven")));
+	assert_true(json_is_null(json_object_get(body, "ticket")));
+	assert_true(json_is_true(json_object_get(body, "opens")));
+	json_decref(body);
+	client_close(c);
+	receiver_answer(receiver, 200, NULL, "{\"allow\":false,\"message\":\"Pay first.\"}");
+	c = comes(base, "{\"type\":\"username\",\"name\":\"ann\"}");
+	assert_true(
+	    ws_hears(c, "{\"type\":\"error\",\"code\":\"refused\",\"message\":\"Pay first.\""));
+	client_close(c);
+	event_base_free(base);
+}
+
+static void without_an_answer_nobody_joins(void **state)
+{
+	struct event_base *base = event_base_new();
+	struct web_client *c;
+
+	(void)state;
+	ask_before_joining("join_timeout = 1\n");
+	receiver_answer(receiver, RECEIVER_HANGS, NULL, NULL);
+	c = comes(base, "{\"type\":\"username\",\"name\":\"ann\"}");
+	assert_true(ws_hears(c, "{\"type\":\"error\",\"code\":\"refused\""));
+	client_close(c);
+	assert_int_equal(metric("turnpike_join_questions_total{answer=\"allowed\"}"), 1);
+	assert_int_equal(metric("turnpike_join_questions_total{answer=\"refused\"}"), 1);
+	assert_int_equal(metric("turnpike_join_questions_total{answer=\"failed\"}"), 1);
+	event_base_free(base);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -336,6 +479,9 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(a_reload_chooses_the_events),
 	    cmocka_unit_test(a_killed_server_goes_on),
 	    cmocka_unit_test(a_stop_loses_nothing),
+	    cmocka_unit_test(users_are_told),
+	    cmocka_unit_test(the_program_decides_who_joins),
+	    cmocka_unit_test(without_an_answer_nobody_joins),
 	};
 
 	(void)argc;
