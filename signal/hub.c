@@ -114,8 +114,6 @@ int hub_join(struct hub *h, void *conn, const struct hub_visit *visit, struct hu
 	p->hub = h;
 	p->conn = conn;
 	p->id = h->next_id++;
-	p->tokens_milli = (int64_t)h->conf.rate_burst * 1000;
-	p->refilled_at_ms = h->ops.now_ms(h->ctx);
 	err = note_visit(p, visit);
 	if (!err)
 		err = TABLE_ADD(by_id, h->ids, id, sizeof(p->id), p);

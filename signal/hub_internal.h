@@ -15,6 +15,13 @@
 #define HUB_PREFIX_KEY 9
 #define HUB_QUOTED_MAX (2 * HUB_NAME_MAX + 2) /* a name as JSON text */
 
+/* Tokens, which come in with time (charge.c). */
+struct hub_bucket {
+	int64_t milli;
+	int64_t at_ms;
+	bool used; /* else it is full */
+};
+
 /* Users who see each other. It lives as long as it has one. */
 struct hub_room {
 	struct hub *hub;
@@ -101,8 +108,7 @@ struct hub_member {
 	int64_t due_ms;                  /* end of the wait */
 	bool throttled;                  /* was told so since its bucket last had a token */
 	unsigned dropped;                /* messages in a row that found the bucket empty */
-	int64_t tokens_milli;
-	int64_t refilled_at_ms;
+	struct hub_bucket bucket;
 	struct hub_member **partner; /* its partners in calls */
 	unsigned partner_n;
 	unsigned partner_cap;
@@ -122,6 +128,7 @@ struct hub {
 	struct hub_member *ids;
 	struct hub_room *rooms; /* by name */
 	struct hub_prefix *prefixes;
+	struct hub_bucket bucket;
 	struct hub_room *fresh;   /* whose user list has changed since presence_settle() */
 	struct hub_room *waiting; /* whose user list waits for hub_list_due() */
 	int64_t later_ms;         /* when hub_list_due() is to be called; 0: not at all */
@@ -141,7 +148,8 @@ struct hub_message {
 struct hub_prefix {
 	UT_hash_handle hh;
 	unsigned refs;
-	unsigned rooms;              /* opened from here */
+	unsigned rooms; /* opened from here */
+	struct hub_bucket bucket;
 	uint8_t key[HUB_PREFIX_KEY]; /* family, and the first bytes of the address */
 };
 
@@ -255,6 +263,12 @@ void route_text(struct hub_member *p, const char *text, size_t len);
 
 /* Takes the message's tokens, or refuses it. */
 bool charge_message(struct hub_member *p, size_t len);
+
+/* What a message to n members costs its sender beside that; or refuses it. */
+bool charge_fan_out(struct hub_member *p, unsigned n, const struct hub_message *m);
+
+/* What a rename costs. False: p cannot pay for it. */
+bool charge_rename(struct hub_member *p);
 
 /* *out: the prefix of that address, one reference more; NULL if the address is unknown. 0 or
  * -E_NOMEM. */

@@ -74,8 +74,10 @@ static void pass_on(struct hub_member *p, const struct hub_message *m, char *tex
 
 	if (!t)
 		hub_error_for(p, "out-of-memory", "The server is out of memory.", m->type, NULL);
-	else if (!m->target)
+	else if (!m->target && charge_fan_out(p, p->user->room->user_n, m))
 		pass_to_all(p->user->room, t);
+	else if (!m->target)
+		; /* refused */
 	else if (!to)
 		hub_error_for(p, "unknown-target", "No user of that name is signed in.", m->type,
 		              m->target);

@@ -304,6 +304,8 @@ static bool may_rename(struct hub_member *p, const char *name)
 		return true;
 	if (now < p->rename_due_ms)
 		return refuse(p, "rate-limited", "A name changes at most once a second.");
+	if (!charge_rename(p))
+		return refuse(p, "rate-limited", "Too many changes at once.");
 	p->rename_due_ms = now + RENAME_MS;
 	return true;
 }
