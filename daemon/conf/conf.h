@@ -16,6 +16,7 @@
 #include <stdio.h>
 
 enum conf_guests { GUESTS_LOCAL, GUESTS_YES, GUESTS_PUBLIC, GUESTS_NO };
+enum conf_lock { LOCK_NO, LOCK_CALL };
 
 /* Lists own v, and begin with v and n (struct conf_list). */
 struct conf_addrs {
@@ -64,6 +65,7 @@ struct conf_ports {
 #define CONF_C_INT      int64_t
 #define CONF_C_BOOL     bool
 #define CONF_C_GUESTS   enum conf_guests
+#define CONF_C_LOCK     enum conf_lock
 #define CONF_C_LEVEL    enum log_level
 #define CONF_C_RIGHTS   unsigned /* bit i for the i-th word of the metavar */
 #define CONF_C_PORTS    struct conf_ports

@@ -54,7 +54,7 @@ extern const struct conf_type conf_type_JWTKEYS;
 extern const struct conf_type conf_type_URL, conf_type_URLS;
 extern const struct conf_type conf_type_SIGNING, conf_type_EVENTS;
 extern const struct conf_type conf_type_INT, conf_type_BOOL; /* type_word.c */
-extern const struct conf_type conf_type_GUESTS, conf_type_LEVEL, conf_type_PORTS;
+extern const struct conf_type conf_type_GUESTS, conf_type_LOCK, conf_type_LEVEL, conf_type_PORTS;
 extern const struct conf_type conf_type_RIGHTS;
 extern const struct conf_type conf_type_ADDRS, conf_type_LISTEN, conf_type_IPS; /* type_addr.c */
 extern const struct conf_type conf_type_PREFIXES, conf_type_MAPPINGS;

@@ -209,6 +209,7 @@ static void print_ports(FILE *out, const struct conf_option *o, const void *m, s
 }
 
 _Static_assert(sizeof(enum conf_guests) == sizeof(unsigned), "the words are read as unsigned");
+_Static_assert(sizeof(enum conf_lock) == sizeof(unsigned), "the words are read as unsigned");
 _Static_assert(sizeof(enum log_level) == sizeof(unsigned), "the words are read as unsigned");
 
 #define WORD                                                                                       \
@@ -217,6 +218,7 @@ _Static_assert(sizeof(enum log_level) == sizeof(unsigned), "the words are read a
 		.document = document_words                                                         \
 	}
 const struct conf_type conf_type_GUESTS = WORD;
+const struct conf_type conf_type_LOCK = WORD;
 const struct conf_type conf_type_LEVEL = WORD;
 const struct conf_type conf_type_RIGHTS = {.name = "some of the words, with commas, or none",
                                            .parse = parse_rights,

@@ -132,6 +132,20 @@ static void make_name(char out[GUEST_STRLEN])
 	text_hex(out + at, id, sizeof(id));
 }
 
+#define LOCK_WITHOUT_PEERS 0
+
+/* An application that has an API token vouches for its users; everybody else's credentials could be
+ * anybody's after a while, and are a way into the Internet. */
+static int find_lock(struct grant *g, const struct caller *caller, int64_t token_id,
+                     struct ice_grant *out)
+{
+	out->locked = g->conf->relay_lock == LOCK_CALL && (caller->member_id || !token_id);
+	out->lock = LOCK_WITHOUT_PEERS;
+	return out->locked && caller->member_id && g->lock
+	           ? g->lock(g->lock_ctx, caller->member_id, &out->lock)
+	           : 0;
+}
+
 /* Made with the newest secret. Never issues a revoked credential again: that would be one that
  * another caller got within the same second, and a different one will do. */
 static int make_credential(struct grant *g, const char *name, struct ice_grant *out)
@@ -146,7 +160,9 @@ static int make_credential(struct grant *g, const char *name, struct ice_grant *
 	for (int tries = 0;; tries++) {
 		bool all = store_snapshot_user_revoked(g->users, name);
 
-		r = credential_make(secret, len, name, expires_at_s - tries, c);
+		r = out->locked ? credential_make_locked(secret, len, name, out->lock,
+		                                         expires_at_s - tries, c)
+		                : credential_make(secret, len, name, expires_at_s - tries, c);
 		if (r || !store_snapshot_revoked(g->users, c->username, strlen(c->username)))
 			return r;
 		/* All of the user's credentials were revoked: this one is new, and the workers must
@@ -220,7 +236,9 @@ int grant_for_caller(void *ctx, const struct caller *caller, const char *name, i
 	out->ttl_asked_s = asked_s;
 	out->ttl_s = ttl_s;
 	out->strict = conf->strict_expiry;
-	r = make_credential(g, name, out);
+	r = find_lock(g, caller, token_id, out);
+	if (!r)
+		r = make_credential(g, name, out);
 	if (r)
 		return r;
 	n = endpoints(conf, ep);

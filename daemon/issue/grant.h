@@ -28,6 +28,10 @@ struct grant {
 	 * the workers. 0 or the store's codes. */
 	int (*reissue)(void *ctx, const char *username);
 	void *reissue_ctx;
+	/* The lock for a credential of a signaling connection (relay_lock). 0 or -E_NOMEM. NULL: it
+	 * gets one that has no peers. */
+	int (*lock)(void *ctx, uint64_t member_id, uint64_t *lock);
+	void *lock_ctx;
 	const struct wall *wall;                   /* borrowed; may be NULL */
 	uint64_t issued, denied, limited, revoked; /* since the start */
 	uint64_t tickets;                          /* made, since the start */

@@ -21,9 +21,11 @@ struct ice_grant {
 	struct credential credential; /* username "expiry:name" and its password */
 	int64_t ttl_s;                /* its lifetime */
 	int64_t ttl_asked_s;          /* as requested, 0: none; above ttl_s: it was cut */
-	bool strict;                  /* sessions opened with it end when it expires */
-	unsigned retry_after_s;       /* for a grant refused by the rate limit */
-	size_t uri_n;                 /* stun: first, then turn: */
+	bool locked;                  /* relays only towards the peers of lock */
+	uint64_t lock;
+	bool strict;            /* sessions opened with it end when it expires */
+	unsigned retry_after_s; /* for a grant refused by the rate limit */
+	size_t uri_n;           /* stun: first, then turn: */
 	char uri[ICE_URI_MAX][ICE_URI_STRLEN];
 };
 

@@ -131,4 +131,12 @@ static void refused(void *ctx, const struct addr *client, const char *why, const
 	refusals_log(auth->refusals, client, "turn", why, username, username ? len : 0);
 }
 
-const struct turn_auth_ops turn_auth_ops = {.keys = keys, .alive = alive, .refused = refused};
+static bool lock_waits(void *ctx)
+{
+	const struct turn_auth *auth = ctx;
+
+	return atomic_load(&auth->locks_posted) != auth->locks_taken;
+}
+
+const struct turn_auth_ops turn_auth_ops = {
+    .keys = keys, .alive = alive, .refused = refused, .lock_waits = lock_waits};

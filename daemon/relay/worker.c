@@ -15,6 +15,7 @@
 #include "daemon/relay/turn_auth.h"
 #include "store/credential.h"
 #include "store/name.h"
+#include "turn/lock.h"
 #include "turn/mobility.h"
 
 #include <event2/event.h>
@@ -453,6 +454,39 @@ void worker_set_nonce_key(struct worker *w, const uint8_t key[TURN_NONCE_KEY_LEN
 		memcpy(copy, key, TURN_NONCE_KEY_LEN);
 	if (!copy || mailbox_post(w->mail, take_nonce_key, copy))
 		free(copy); /* the old key goes on a while longer */
+}
+
+struct lock_news {
+	uint64_t lock;
+	size_t n;
+	struct addr peers[];
+};
+
+static void take_lock(void *owner, void *arg)
+{
+	struct worker *w = owner;
+	struct lock_news *news = arg;
+
+	w->auth.locks_taken++;
+	if (turn_lock_set(w->turn, news->lock, news->peers, news->n))
+		log_error(NULL, "lock-without-peers", LOG_STR("error", "out of memory"));
+	free(news);
+}
+
+/* A peer that is taken away must not stay: waiting for memory is all that is left. */
+void worker_set_lock(struct worker *w, uint64_t lock, const struct addr *peers, size_t n)
+{
+	struct lock_news *news;
+
+	while (!(news = malloc(sizeof(*news) + n * sizeof(*peers))))
+		usleep(1000);
+	news->lock = lock;
+	news->n = n;
+	if (n)
+		memcpy(news->peers, peers, n * sizeof(*peers));
+	atomic_fetch_add(&w->auth.locks_posted, 1);
+	while (mailbox_post(w->mail, take_lock, news))
+		usleep(1000);
 }
 
 static void take_stop(void *owner, void *arg)

@@ -49,6 +49,10 @@ void worker_set_listeners(struct worker *w, const struct turn_listener_conf *v, 
 /* While true, sends new clients to the alternate, or answers 508; running sessions go on. */
 void worker_set_draining(struct worker *w, bool draining);
 
+/* The peers of a lock, as turn_lock_set(): copies them. What the worker receives after this call it
+ * judges by them. From one thread only. */
+void worker_set_lock(struct worker *w, uint64_t lock, const struct addr *peers, size_t n);
+
 void worker_set_nonce_key(struct worker *w, const uint8_t key[TURN_NONCE_KEY_LEN]);
 
 /* Serves an accepted connection; takes its socket and its source. */

@@ -383,6 +383,7 @@ static void on_applied(void *ctx)
 	struct timeval every = {.tv_sec = (time_t)s->conf->nonce_lifetime};
 	struct why why;
 
+	call_locks_set_on(s->locks, s->conf->relay_lock != LOCK_NO);
 	if (tickets_set_keys(s->tickets, s->users, &why))
 		log_error(NULL, "ticket-keys-stay", LOG_STR("error", why.text));
 	if (s->rotate_s == every.tv_sec)
@@ -497,7 +498,8 @@ static int start(struct serve *s, struct why *why)
 	    (log_start() && (r = why_set(why, -E_NOMEM, "out of memory"))) ||
 	    (r = front_new(s->base, s->conf, &s->topo, &s->front, why)) ||
 	    (r = open_listeners(s, why)) || (r = start_workers(s, why)) ||
-	    (r = serve_start_login(s, why)) || (r = serve_start_web(s, why)))
+	    (r = serve_start_login(s, why)) || (r = serve_start_locks(s, why)) ||
+	    (r = serve_start_web(s, why)))
 		return r;
 	serve_fill_admin(s);
 	front_open(s->front, s->web, s->workers, s->worker_n);
@@ -532,6 +534,7 @@ static void stop(struct serve *s)
 	event_gone(s->poll);
 	event_gone(s->rotate);
 	event_gone(s->sample);
+	event_gone(s->lock_tick);
 	event_gone(s->on_int);
 	event_gone(s->on_term);
 	event_gone(s->on_hup);
@@ -545,6 +548,7 @@ static void stop(struct serve *s)
 	refusals_free(s->refusals);
 	explain_free(s->explain);
 	tickets_free(s->tickets);
+	call_locks_free(s->locks);
 	store_snapshot_unref(s->users);
 	store_close(s->store);
 	if (s->base)

@@ -19,6 +19,7 @@
 #include "daemon/listen/topology.h"
 #include "daemon/observe/explain.h"
 #include "daemon/records/books.h"
+#include "daemon/relay/call_lock.h"
 #include "daemon/relay/worker.h"
 #include "daemon/serve/front.h"
 #include "daemon/serve/reload.h"
@@ -49,6 +50,7 @@ struct serve {
 	struct front *front;
 	struct grant grant;
 	struct tickets *tickets;
+	struct call_locks *locks; /* relay_lock */
 	struct books *books;
 	struct hooks *hooks;
 	struct issue_rate *rate;
@@ -59,7 +61,7 @@ struct serve {
 	struct helper *helper;
 	struct admin_http admin_http;
 	struct admin_socket *admin_socket;
-	struct event *poll, *rotate, *sample, *on_int, *on_term, *on_hup, *drain;
+	struct event *poll, *rotate, *sample, *lock_tick, *on_int, *on_term, *on_hup, *drain;
 	int64_t rotate_s; /* how often rotate comes */
 	uint64_t drain_polls;
 	bool secret_retired;    /* the configuration's secret is retired */
@@ -116,6 +118,9 @@ void serve_tell_links(struct serve *s);
 void serve_fill_admin(struct serve *s);
 /* Call it after trying the lock of the data directory. */
 int serve_start_admin(struct serve *s, struct why *why);
+
+/* Locks that are over lose their peers. */
+int serve_start_locks(struct serve *s, struct why *why);
 
 /* grant.reissue, with a struct serve as ctx. */
 int serve_reissue(void *ctx, const char *username);

@@ -5,6 +5,8 @@
  */
 #include "daemon/serve/serve_internal.h"
 
+#include "base/clock.h"
+#include "base/env_libevent.h"
 #include "base/log.h"
 #include "daemon/admin/ticket_login.h"
 #include "daemon/cert/setup.h"
@@ -16,7 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SAMPLE_MS 1000
+#define SAMPLE_MS    1000
+#define LOCK_TICK_MS 5000
 
 static int on_grant(void *ctx, const struct caller *caller, const char *name, int64_t ttl_s,
                     struct ice_grant *out)
@@ -112,6 +115,58 @@ static void on_signal_event(void *ctx, const struct hub_event *event)
 	s->signal_events[event->what]++;
 	explain_signal(s->explain, event);
 	serve_tell_hooks(s, event);
+}
+
+static void on_link(void *ctx, const struct hub_link_news *news)
+{
+	struct serve *s = ctx;
+
+	switch (news->what) {
+	case HUB_LINK_SIGNALED:
+		call_lock_signaled(s->locks, news->member, news->other, news->text, news->len);
+		return;
+	case HUB_LINK_ENDED:
+		call_lock_ended(s->locks, news->member, news->other, (int64_t)clock_mono_ms());
+		return;
+	case HUB_LINK_MOVED:
+		call_lock_moved(s->locks, news->member, news->other);
+		return;
+	case HUB_LINK_GONE:
+		call_lock_gone(s->locks, news->member);
+		return;
+	}
+}
+
+static void tell_lock(void *ctx, uint64_t lock, const struct addr *peers, size_t n)
+{
+	struct serve *s = ctx;
+
+	for (size_t i = 0; i < s->worker_n; i++)
+		worker_set_lock(s->workers[i], lock, peers, n);
+}
+
+static int lock_of(void *ctx, uint64_t member_id, uint64_t *lock)
+{
+	return call_lock_of(((struct serve *)ctx)->locks, member_id, lock);
+}
+
+static void on_lock_tick(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	call_locks_tick(((struct serve *)arg)->locks, (int64_t)clock_mono_ms());
+}
+
+int serve_start_locks(struct serve *s, struct why *why)
+{
+	static const struct call_lock_ops ops = {.tell = tell_lock, .random = env_libevent_random};
+
+	s->locks = call_locks_new(&ops, s);
+	if (!s->locks || serve_add_timer(s, LOCK_TICK_MS, on_lock_tick, &s->lock_tick))
+		return why_set(why, -E_NOMEM, "out of memory");
+	s->grant.lock = lock_of;
+	s->grant.lock_ctx = s;
+	return 0;
 }
 
 static void on_admin(void *ctx, const struct http_request *q, struct http_response *r)
@@ -321,6 +376,7 @@ int serve_start_web(struct serve *s, struct why *why)
 	                                   .identify = on_identify,
 	                                   .admit = serve_admit,
 	                                   .signal_event = on_signal_event,
+	                                   .link = on_link,
 	                                   .admin = on_admin,
 	                                   .ready = is_ready,
 	                                   .metrics = on_metrics};

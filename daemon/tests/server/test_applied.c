@@ -368,6 +368,11 @@ static int ttl_by_default(void)
 	return number_after(fetch("", "Accept:*/*"), "\"ttl\":");
 }
 
+static int issues_locked(void)
+{
+	return seen_of(fetch("", "Accept:*/*"), ":lock=");
+}
+
 static int ttl_at_most(void)
 {
 	return number_after(fetch("&ttl=604800", "Accept:*/*"), "\"ttl\":");
@@ -486,6 +491,7 @@ static const struct row rows[] = {
     {"log_level", "", "log_level = error\n", lines_of_info, NULL},
     {"shared_secret", "", "shared_secret = north\n", knows_secret, NULL},
     {"guests", "", GUESTS, guest_status, NULL},
+    {"relay_lock", GUESTS, GUESTS "relay_lock = call\n", issues_locked, NULL},
     {"credential_ttl", GUESTS, GUESTS "credential_ttl = 777\n", ttl_by_default, NULL},
     {"max_credential_ttl", GUESTS, GUESTS "max_credential_ttl = 90000\n", ttl_at_most, NULL},
     {"cors_origin", GUESTS, GUESTS "cors_origin = https://app.example.org\n", lets_the_page_read,
