@@ -194,11 +194,8 @@ static void add_changed(struct changes *c, const struct hub_user *u, bool passed
 	}
 	/* Also one whose devices have changed: it takes the place of what was known of that name.
 	 */
-	if (u->present_n && (!is_renamed(u) || passed_on || u->facts_changed)) {
-		if (c->joined.len)
-			add(&c->joined, ",");
+	if (u->present_n && (!is_renamed(u) || passed_on || u->facts_changed))
 		add_user(&c->joined, u);
-	}
 }
 
 static struct hub_text *changes_text(const struct changes *c, uint64_t from)

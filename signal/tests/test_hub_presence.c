@@ -175,12 +175,37 @@ static void whatever_happens(void **state)
 	assert_true(f.version > 500);
 }
 
+/* Two in one difference. */
+static void together(void **state)
+{
+	struct house *h = *state;
+
+	join_from(h, &h->d, 0, NULL, NULL);
+	sign_in(&h->d, "\"name\":\"dora\",\"presence\":\"delta\"");
+	forget_frames(&h->d);
+	join_from(h, &h->a, 0, NULL, NULL);
+	sign_in(&h->a, "\"name\":\"alice\"");
+	join_from(h, &h->b, 0, NULL, NULL);
+	sign_in(&h->b, "\"name\":\"bob\"");
+	h->now_ms = h->later_at_ms;
+	hub_list_due(h->hub);
+	expect(&h->d, "{\"type\":\"presence\",\"version\":3,\"from\":2,\"joined\":[{\"name\":"
+	              "\"alice\"},{\"name\":\"bob\"}],\"left\":[],\"renamed\":[]}");
+	leave(&h->a);
+	leave(&h->b);
+	h->now_ms = h->later_at_ms;
+	hub_list_due(h->hub);
+	expect(&h->d, "{\"type\":\"presence\",\"version\":4,\"from\":3,\"joined\":[],\"left\":["
+	              "\"alice\",\"bob\"],\"renamed\":[]}");
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 	    T(changes),
 	    T(a_gap),
+	    cmocka_unit_test_setup_teardown(together, setup_later, teardown),
 	    cmocka_unit_test_setup_teardown(whatever_happens, setup_later, teardown),
 	};
 
