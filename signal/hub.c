@@ -84,6 +84,7 @@ void hub_free(struct hub *h)
 		return;
 	while (h->members)
 		member_free(h->members);
+	operator_free_bans(h);
 	free(h);
 }
 

@@ -281,6 +281,39 @@ struct hub_verdict {
 /* The answer to hub_ops.admit. The member may be gone by now. */
 void hub_admit(struct hub *h, uint64_t member_id, const struct hub_verdict *v);
 
+/* For an operator. room NULL: all rooms. Names are compared by what they read. A reason
+ * is told to those whom it is about; NULL: a sentence of the hub's. */
+
+/* [{"room","users","connections","away"}]: away: users without a connection, who may come back. */
+json_t *hub_rooms(struct hub *h);
+
+/* [{"room","name","proven","sub"|null,"seconds","devices":[{"id","address","away","calls"}]}] */
+json_t *hub_people(struct hub *h, const char *room);
+
+/* Ends the connections of a user, who may join again at once. Returns their number. */
+unsigned hub_kick(struct hub *h, const char *room, const char *name, const char *reason);
+
+/* The same for everybody in a room, which is gone then. */
+unsigned hub_close_room(struct hub *h, const char *room, const char *reason);
+
+/* Keeps a user out, here or not, and ends their connections: one with a ticket by its sub; a guest
+ * by the name and by the addresses of their connections (IPv6: the /64), for guests alone. *n: the
+ * connections. 0, -E_INVAL, -E_LIMIT or -E_NOMEM; the connections end in any of the last two cases,
+ * too. */
+int hub_ban(struct hub *h, const char *room, const char *name, int64_t seconds, const char *reason,
+            unsigned *n);
+
+/* Ends the bans that were spoken against this name, and in all rooms or in this one. Their number.
+ */
+unsigned hub_unban(struct hub *h, const char *room, const char *name);
+
+/* [{"room"?,"name","by":"name|sub|address","key","seconds"}]: without room: in all. */
+json_t *hub_bans(struct hub *h);
+
+/* Sends message, an object, to a user or (name NULL) to everybody. *n: the connections that it went
+ * to. 0 or -E_NOMEM. */
+int hub_say(struct hub *h, const char *room, const char *name, const json_t *message, unsigned *n);
+
 uint64_t hub_member_id(const struct hub_member *p);
 const char *hub_member_name(const struct hub_member *p); /* "" while it has none */
 const char *hub_member_room(const struct hub_member *p); /* "" while it has no name */

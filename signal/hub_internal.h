@@ -73,6 +73,7 @@ struct hub_user {
 	struct hub_user *prev, *next;                 /* in room->users */
 	struct hub_user *prev_changed, *next_changed; /* in room->changed, if is_changed */
 	struct hub_name *held;
+	int64_t since_ms;
 	struct hub_sub *sub; /* of its ticket; NULL for a guest */
 	bool proven;         /* the ticket is for exactly this name */
 	bool fixed;          /* the operator's own program has given the name */
@@ -128,6 +129,8 @@ struct hub {
 	struct hub_member *ids;
 	struct hub_room *rooms; /* by name */
 	struct hub_prefix *prefixes;
+	struct hub_ban *bans;
+	unsigned ban_n;
 	struct hub_bucket bucket;
 	struct hub_room *fresh;   /* whose user list has changed since presence_settle() */
 	struct hub_room *waiting; /* whose user list waits for hub_list_due() */
@@ -274,6 +277,15 @@ bool charge_rename(struct hub_member *p);
  * -E_NOMEM. */
 int charge_prefix(struct hub *h, const struct addr *client, struct hub_prefix **out);
 void charge_prefix_unref(struct hub *h, struct hub_prefix *prefix); /* NULL is legal */
+
+/* operator.c */
+
+/* Whether somebody of that name, or with a ticket of that sub (NULL: none), is kept out. */
+bool operator_bans(struct hub_member *p, const char *room, const char *name, const char *sub);
+
+/* What hub_bans() gave, that long ago. 0 or a code. */
+int operator_load_bans(struct hub *h, const json_t *list, int64_t age_s);
+void operator_free_bans(struct hub *h);
 
 /* resume.c */
 

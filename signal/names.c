@@ -124,6 +124,7 @@ static struct hub_user *make_user(struct hub_room *room, const char *name)
 	if (!user)
 		return NULL;
 	user->room = room;
+	user->since_ms = room->hub->ops.now_ms(room->hub->ctx);
 	if (hold(user, name)) {
 		free(user);
 		return NULL;

@@ -104,6 +104,15 @@ static int read_ticket(struct hub_member *p, const json_t *json, struct wish *w,
 	return 0;
 }
 
+static bool is_welcome(struct hub_member *p, const struct wish *w)
+{
+	if (!operator_bans(p, w->room, w->name, w->proven ? w->identity.sub : NULL))
+		return true;
+	refuse(p, "banned", "The operator keeps you out for a time.");
+	hub_close_member(p, HUB_CLOSE_BANNED, "banned");
+	return false;
+}
+
 static bool may_open(struct hub_member *p, const struct wish *w)
 {
 	const struct hub_conf *conf = &p->hub->conf;
@@ -124,6 +133,8 @@ static bool may_enter(struct hub_member *p, const struct wish *w)
 
 	if (!p->hub->conf.default_room && !strcmp(w->room, HUB_DEFAULT_ROOM))
 		return refuse(p, "bad-room", "This server has no default room. Name a room.");
+	if (!is_welcome(p, w))
+		return false;
 	if (!w->proven && !p->hub->conf.guests)
 		return refuse(p, "ticket-needed", "This server needs a ticket.");
 	if (!room)
@@ -526,6 +537,8 @@ void signin_on_username(struct hub_member *p, const struct hub_message *m)
 		return;
 	if (err)
 		refuse(p, "bad-ticket", why);
+	else if (p->user && !is_welcome(p, &w))
+		return;
 	else if (p->user && w.proven)
 		become_proven(p, &w);
 	else if (p->user)
