@@ -1,127 +1,362 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The calls between members: from a routed offer until a hang-up or the end of a connection.
+ * The calls between members: from a routed offer until a hang-up or the end of a connection. An
+ * offer to a user with several devices makes a call with each; the first answer keeps its own.
  */
 #include "base/error.h"
 #include "signal/hub_internal.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
 
-static unsigned find(const struct hub_member *a, const struct hub_member *b)
+#define RING_MS 120000
+
+static enum hub_end end_of(const struct hub_call *c, const struct hub_member *p)
 {
-	unsigned i = 0;
+	return c->end[HUB_CALLER] == p ? HUB_CALLER : HUB_CALLEE;
+}
 
-	while (i < a->partner_n && a->partner[i] != b)
-		i++;
-	return i;
+struct hub_member *call_other(const struct hub_call *c, const struct hub_member *p)
+{
+	return c->end[!end_of(c, p)];
+}
+
+struct hub_call *call_find(const struct hub_member *a, const struct hub_member *b)
+{
+	for (unsigned i = 0; i < a->call_n; i++) {
+		if (call_other(a->call[i], a) == b)
+			return a->call[i];
+	}
+	return NULL;
+}
+
+bool call_with_user(const struct hub_member *p, const struct hub_user *user)
+{
+	for (unsigned i = 0; i < p->call_n; i++) {
+		if (call_other(p->call[i], p)->user == user)
+			return true;
+	}
+	return false;
+}
+
+struct hub_user *call_known_as(const struct hub_member *p, const char *name)
+{
+	for (unsigned i = 0; i < p->call_n; i++) {
+		const struct hub_call *c = p->call[i];
+
+		if (!strcmp(c->known_as[!end_of(c, p)], name))
+			return call_other(c, p)->user;
+	}
+	return NULL;
 }
 
 static int make_room(struct hub_member *p)
 {
-	unsigned cap = p->partner_cap ? p->partner_cap * 2 : 2;
-	struct hub_member **grown;
+	unsigned cap = p->call_cap ? p->call_cap * 2 : 2;
+	struct hub_call **grown;
 
-	if (p->partner_n >= p->hub->conf.max_calls)
-		return -E_LIMIT;
-	if (p->partner_n < p->partner_cap)
+	if (p->call_n < p->call_cap)
 		return 0;
-	grown = realloc(p->partner, cap * sizeof(struct hub_member *));
+	grown = realloc(p->call, cap * sizeof(struct hub_call *));
 	if (!grown)
 		return -E_NOMEM;
-	p->partner = grown;
-	p->partner_cap = cap;
+	p->call = grown;
+	p->call_cap = cap;
 	return 0;
 }
 
-int call_begin(struct hub_member *a, struct hub_member *b)
+static unsigned count(const struct hub_member *p, bool answered)
 {
-	int err;
+	unsigned n = 0;
 
-	if (find(a, b) < a->partner_n)
+	for (unsigned i = 0; i < p->call_n; i++)
+		n += p->call[i]->answered == answered &&
+		     (answered || p->call[i]->end[HUB_CALLER] == p);
+	return n;
+}
+
+int call_begin(struct hub_member *caller, struct hub_member *callee)
+{
+	struct hub *h = caller->hub;
+	bool rings = call_with_user(caller, callee->user);
+	struct hub_call *c;
+
+	if (call_find(caller, callee))
 		return 0;
-	err = make_room(a);
-	if (!err)
-		err = make_room(b);
-	if (err)
-		return err;
-	a->partner[a->partner_n++] = b;
-	b->partner[b->partner_n++] = a;
-	a->hub->call_n++;
-	presence_due_by_call(a, b);
+	if (!rings &&
+	    (count(caller, false) >= h->conf.max_calls || count(caller, true) >= h->conf.max_calls))
+		return -E_LIMIT;
+	if (make_room(caller) || make_room(callee))
+		return -E_NOMEM;
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		return -E_NOMEM;
+	c->end[HUB_CALLER] = caller;
+	c->end[HUB_CALLEE] = callee;
+	memcpy(c->known_as[HUB_CALLER], caller->user->name, sizeof(caller->user->name));
+	memcpy(c->known_as[HUB_CALLEE], callee->user->name, sizeof(callee->user->name));
+	c->since_ms = h->ops.now_ms(h->ctx);
+	caller->call[caller->call_n++] = c;
+	callee->call[callee->call_n++] = c;
+	DL_APPEND(h->ringing, c);
+	h->call_n++;
+	presence_due_by_call(caller, callee);
+	hub_wake_by(h, c->since_ms + RING_MS);
+	if (!rings)
+		hub_report(caller, (struct hub_event){.what = HUB_EVENT_BEGUN,
+		                                      .target = callee->user->name});
 	return 0;
 }
 
-static void forget(struct hub_member *a, const struct hub_member *b)
+static void forget(struct hub_member *p, const struct hub_call *c)
 {
-	unsigned i = find(a, b);
+	unsigned i = 0;
 
-	a->partner_n--;
-	for (; i < a->partner_n; i++)
-		a->partner[i] = a->partner[i + 1];
+	while (p->call[i] != c)
+		i++;
+	for (p->call_n--; i < p->call_n; i++)
+		p->call[i] = p->call[i + 1];
 }
 
-void call_end(struct hub_member *a, struct hub_member *b)
+/* Nobody is told. */
+static void unlink_call(struct hub_call *c)
 {
-	if (find(a, b) == a->partner_n)
-		return;
-	forget(a, b);
-	forget(b, a);
-	a->hub->call_n--;
-	presence_due_by_call(a, b);
-	hub_link(a->hub,
-	         (struct hub_link_news){.what = HUB_LINK_ENDED, .member = a->id, .other = b->id});
+	struct hub *h = c->end[HUB_CALLER]->hub;
+
+	forget(c->end[HUB_CALLER], c);
+	forget(c->end[HUB_CALLEE], c);
+	if (!c->answered)
+		DL_DELETE(h->ringing, c);
+	h->call_n--;
+	presence_due_by_call(c->end[HUB_CALLER], c->end[HUB_CALLEE]);
+	hub_link(h, (struct hub_link_news){.what = HUB_LINK_ENDED,
+	                                   .member = c->end[HUB_CALLER]->origin->id,
+	                                   .other = c->end[HUB_CALLEE]->origin->id});
 }
 
-void call_signal(struct hub_member *a, struct hub_member *b, const char *text, size_t len)
+void call_signal(struct hub_member *p, struct hub_user *user, const char *text, size_t len)
 {
-	if (find(a, b) < a->partner_n)
-		hub_link(a->hub, (struct hub_link_news){.what = HUB_LINK_SIGNALED,
-		                                        .member = a->id,
-		                                        .other = b->id,
-		                                        .text = text,
-		                                        .len = len});
-}
+	for (unsigned i = 0; i < p->call_n; i++) {
+		const struct hub_member *other = call_other(p->call[i], p);
 
-void call_end_all(struct hub_member *p)
-{
-	while (p->partner_n) {
-		struct hub_member *partner = p->partner[0];
-
-		call_end(p, partner);
-		hub_send_json(partner, json_pack("{s:s,s:s,s:s}", "name", p->user->name, "target",
-		                                 partner->user->name, "type", "hang-up"));
+		if (other->user == user)
+			hub_link(p->hub, (struct hub_link_news){.what = HUB_LINK_SIGNALED,
+			                                        .member = p->origin->id,
+			                                        .other = other->origin->id,
+			                                        .text = text,
+			                                        .len = len});
 	}
+}
+
+void call_end(struct hub_call *c, const char *reason)
+{
+	struct hub_member *caller = c->end[HUB_CALLER];
+	struct hub_user *callee = c->end[HUB_CALLEE]->user;
+	struct hub *h = caller->hub;
+
+	unlink_call(c);
+	/* A call that rings at several devices has ended with the last of them. */
+	if (c->answered || !call_with_user(caller, callee))
+		hub_report(
+		    caller,
+		    (struct hub_event){
+		        .what = HUB_EVENT_ENDED,
+		        .target = callee->name,
+		        .reason = reason ? reason : "",
+		        .seconds = c->answered ? (h->ops.now_ms(h->ctx) - c->since_ms) / 1000 : 0,
+		        .code = c->answered});
+	free(c);
+}
+
+static void tell_end(struct hub_member *to, const char *name, const char *reason)
+{
+	if (to->user)
+		deliver_json(to, json_pack("{s:s,s:s,s:s,s:s*}", "name", name, "target",
+		                           to->user->name, "type", "hang-up", "reason", reason));
+}
+
+/* The other devices of callee stop to ring. */
+static void stop_others(struct hub_member *caller, struct hub_member *callee)
+{
+	struct hub_member *p;
+
+	DL_FOREACH2(callee->user->members, p, next_device)
+	{
+		struct hub_call *c = p == callee ? NULL : call_find(caller, p);
+
+		if (!c || c->answered)
+			continue;
+		unlink_call(c);
+		free(c);
+		tell_end(p, caller->user->name, "taken");
+	}
+}
+
+int call_answer(struct hub_member *callee, struct hub_user *user)
+{
+	struct hub *h = callee->hub;
+	struct hub_member *caller;
+	struct hub_call *c = NULL;
+
+	DL_FOREACH2(user->members, caller, next_device)
+	{
+		c = call_find(callee, caller);
+		if (c)
+			break;
+		if (call_with_user(caller, callee->user))
+			return -E_EXISTS; /* another device of ours has it */
+	}
+	if (!c || c->answered || c->end[HUB_CALLEE] != callee)
+		return 0;
+	if (count(callee, true) >= h->conf.max_calls || count(caller, true) >= h->conf.max_calls)
+		return -E_LIMIT;
+	stop_others(caller, callee);
+	c->answered = true;
+	c->since_ms = h->ops.now_ms(h->ctx);
+	DL_DELETE(h->ringing, c);
+	hub_report(callee,
+	           (struct hub_event){.what = HUB_EVENT_ANSWERED, .target = caller->user->name});
+	return 0;
+}
+
+bool call_hang_up(struct hub_member *p, struct hub_call *c, const char *reason)
+{
+	struct hub_member *caller = c->end[HUB_CALLER];
+	bool declines = !c->answered && p == c->end[HUB_CALLEE];
+
+	if (declines && reason && !strcmp(reason, "declined"))
+		stop_others(caller, p);
+	call_end(c, reason);
+	return !declines || !call_with_user(caller, p->user);
+}
+
+void call_end_all(struct hub_member *p, const char *reason)
+{
+	while (p->call_n) {
+		struct hub_call *c = p->call[0];
+		struct hub_member *other = call_other(c, p);
+
+		if (call_hang_up(p, c, reason))
+			tell_end(other, p->user->name, reason);
+	}
+}
+
+int64_t call_due(struct hub *h, int64_t now_ms)
+{
+	while (h->ringing && h->ringing->since_ms + RING_MS <= now_ms) {
+		struct hub_call *c = h->ringing;
+		struct hub_member *caller = c->end[HUB_CALLER], *callee = c->end[HUB_CALLEE];
+
+		call_end(c, "no-answer");
+		tell_end(callee, caller->user->name, "no-answer");
+		if (!call_with_user(caller, callee->user))
+			tell_end(caller, callee->user->name, "no-answer");
+	}
+	return h->ringing ? h->ringing->since_ms + RING_MS : -1;
 }
 
 void call_move(struct hub_member *from, struct hub_member *to)
 {
-	for (unsigned i = 0; i < from->partner_n; i++) {
-		struct hub_member *partner = from->partner[i];
-
-		partner->partner[find(partner, from)] = to;
-	}
-	free(to->partner);
-	to->partner = from->partner;
-	to->partner_n = from->partner_n;
-	to->partner_cap = from->partner_cap;
-	from->partner = NULL;
-	from->partner_n = from->partner_cap = 0;
-	hub_link(to->hub, (struct hub_link_news){
-	                      .what = HUB_LINK_MOVED, .member = from->id, .other = to->id});
-}
-
-void call_free(struct hub_member *p)
-{
-	free(p->partner);
+	free(to->call);
+	to->call = from->call;
+	to->call_n = from->call_n;
+	to->call_cap = from->call_cap;
+	from->call = NULL;
+	from->call_n = from->call_cap = 0;
+	for (unsigned i = 0; i < to->call_n; i++)
+		to->call[i]->end[end_of(to->call[i], from)] = to;
 }
 
 void call_renamed(struct hub_member *p, const char *old)
 {
-	for (unsigned i = 0; i < p->partner_n; i++) {
-		struct hub_member *partner = p->partner[i];
+	for (unsigned i = 0; i < p->call_n; i++) {
+		struct hub_call *c = p->call[i];
+		struct hub_member *other = call_other(c, p);
 
-		if (partner->extended)
-			hub_send_json(partner, json_pack("{s:s,s:s,s:s}", "type", "renamed", "name",
-			                                 old, "to", p->user->name));
+		if (!other->extended)
+			continue; /* goes on to know it by its old name */
+		memcpy(c->known_as[end_of(c, p)], p->user->name, sizeof(p->user->name));
+		deliver_json(other, json_pack("{s:s,s:s,s:s}", "type", "renamed", "name", old, "to",
+		                              p->user->name));
 	}
+}
+
+json_t *call_list(const struct hub_member *p)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < p->call_n; i++) {
+		const struct hub_call *c = p->call[i];
+
+		json_array_append_new(list, json_pack("{s:s,s:s,s:b}", "name",
+		                                      call_other(c, p)->user->name, "state",
+		                                      c->answered ? "answered" : "ringing",
+		                                      "caller", c->end[HUB_CALLER] == p));
+	}
+	return list;
+}
+
+json_t *call_save(const struct hub_member *caller)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < caller->call_n; i++) {
+		const struct hub_call *c = caller->call[i];
+		const struct hub *h = caller->hub;
+
+		if (c->end[HUB_CALLER] == caller)
+			json_array_append_new(
+			    list, json_pack("{s:I,s:b,s:I,s:s,s:s}", "callee",
+			                    (json_int_t)c->end[HUB_CALLEE]->origin->id, "answered",
+			                    c->answered, "age",
+			                    (json_int_t)(h->ops.now_ms(h->ctx) - c->since_ms),
+			                    "caller_as", c->known_as[HUB_CALLER], "callee_as",
+			                    c->known_as[HUB_CALLEE]));
+	}
+	return list;
+}
+
+static void load_name(char out[HUB_NAME_MAX + 1], const json_t *saved)
+{
+	size_t len = json_string_length(saved);
+
+	if (len && len <= HUB_NAME_MAX)
+		memcpy(out, json_string_value(saved), len + 1);
+}
+
+void call_load(struct hub_member *caller, const json_t *saved)
+{
+	struct hub *h = caller->hub;
+	json_t *call;
+	size_t i;
+
+	json_array_foreach (saved, i, call) {
+		struct hub_member *callee =
+		    hub_find_id(h, (uint64_t)json_integer_value(json_object_get(call, "callee")));
+		struct hub_call *c;
+
+		if (!callee || !callee->user || callee == caller || callee->user == caller->user ||
+		    call_find(caller, callee) || call_begin(caller, callee))
+			continue; /* that end could not come back */
+		c = call_find(caller, callee);
+		c->answered = json_is_true(json_object_get(call, "answered"));
+		if (c->answered) {
+			c->since_ms -= json_integer_value(json_object_get(call, "age"));
+			DL_DELETE(h->ringing, c);
+		}
+		load_name(c->known_as[HUB_CALLER], json_object_get(call, "caller_as"));
+		load_name(c->known_as[HUB_CALLEE], json_object_get(call, "callee_as"));
+	}
+}
+
+void call_free(struct hub_member *p)
+{
+	while (p->call_n) {
+		struct hub_call *c = p->call[0];
+
+		unlink_call(c);
+		free(c);
+	}
+	free(p->call);
 }

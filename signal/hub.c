@@ -14,8 +14,7 @@
 #include <string.h>
 #include <utlist.h>
 
-#define ECHO_MAX  256
-#define AWAY_PART 8 /* of max_connections may be away, above it */
+#define ECHO_MAX 256
 
 void hub_conf_default(struct hub_conf *conf)
 {
@@ -62,19 +61,22 @@ void hub_link(struct hub *h, struct hub_link_news news)
 		h->ops.link(h->ctx, &news);
 }
 
-static void member_free(struct hub_member *p)
+void hub_member_free(struct hub_member *p)
 {
 	struct hub *h = p->hub;
 
-	hub_link(h, (struct hub_link_news){.what = HUB_LINK_GONE, .member = p->id});
+	hub_link(h, (struct hub_link_news){.what = HUB_LINK_GONE, .member = p->origin->id});
 	name_release(p);
-	HASH_DELETE(by_id, h->ids, p);
+	resume_forget(p);
 	DL_DELETE(h->members, p);
 	h->member_n--;
 	call_free(p);
+	deliver_free(p);
 	signin_forget(p);
 	charge_prefix_unref(h, p->prefix);
 	free(p->ticket);
+	HASH_DEL(h->origins, p->origin);
+	free(p->origin);
 	free(p);
 }
 
@@ -83,7 +85,7 @@ void hub_free(struct hub *h)
 	if (!h)
 		return;
 	while (h->members)
-		member_free(h->members);
+		hub_member_free(h->members);
 	operator_free_bans(h);
 	free(h);
 }
@@ -102,6 +104,29 @@ static int note_visit(struct hub_member *p, const struct hub_visit *visit)
 	return charge_prefix(p->hub, &p->client, &p->prefix);
 }
 
+struct hub_member *hub_member_new(struct hub *h, uint64_t id)
+{
+	struct hub_member *p = calloc(1, sizeof(*p));
+
+	if (p)
+		p->origin = calloc(1, sizeof(*p->origin));
+	if (!p || !p->origin) {
+		free(p);
+		return NULL;
+	}
+	p->hub = h;
+	p->id = p->origin->id = id;
+	p->origin->member = p;
+	if (TABLE_ADD(hh, h->origins, id, sizeof(id), p->origin)) {
+		free(p->origin);
+		free(p);
+		return NULL;
+	}
+	DL_APPEND(h->members, p);
+	h->member_n++;
+	return p;
+}
+
 int hub_join(struct hub *h, void *conn, const struct hub_visit *visit, struct hub_member **out)
 {
 	struct hub_member *p;
@@ -109,99 +134,44 @@ int hub_join(struct hub *h, void *conn, const struct hub_visit *visit, struct hu
 
 	if (hub_member_count(h) >= h->conf.max_connections)
 		return -E_LIMIT;
-	p = calloc(1, sizeof(*p));
+	p = hub_member_new(h, h->next_id);
 	if (!p)
 		return -E_NOMEM;
-	p->hub = h;
 	p->conn = conn;
-	p->id = h->next_id++;
 	err = note_visit(p, visit);
-	if (!err)
-		err = TABLE_ADD(by_id, h->ids, id, sizeof(p->id), p);
 	if (err) {
-		charge_prefix_unref(h, p->prefix);
-		free(p->ticket);
-		free(p);
+		hub_member_free(p);
 		return err;
 	}
-	DL_APPEND(h->members, p);
-	h->member_n++;
+	h->next_id++;
 	*out = p;
 	hub_send_json(p, json_pack("{s:s,s:I}", "type", "id", "id", (json_int_t)p->id));
 	return 0;
 }
 
-/* A network change breaks the connection, but not always the call: media has its own path, or finds
- * another. Only a member that proves its identity may come back. */
-static bool may_return(const struct hub_member *p)
-{
-	const struct hub *h = p->hub;
-
-	return p->partner_n && *p->resume && h->conf.return_ms &&
-	       h->away_n < h->conf.max_connections / AWAY_PART;
-}
-
-void hub_forget(struct hub_member *p)
-{
-	p->hub->away_n--;
-	member_free(p);
-}
-
 void hub_report(const struct hub_member *p, struct hub_event event)
 {
-	if (!p->hub->ops.event || !p->user)
+	if (!p->hub->ops.event || !p->user || p->hub->loading)
 		return;
 	event.room = p->user->room->name;
 	event.name = p->user->name;
-	event.member_id = p->id;
+	event.member_id = p->origin->id;
 	event.proven = p->user->proven;
 	p->hub->ops.event(p->hub->ctx, &event);
 }
 
-void hub_leave(struct hub_member *p, unsigned close_code)
+static int64_t sooner(int64_t a, int64_t b)
 {
-	struct hub *h;
-
-	(void)close_code;
-	if (!p)
-		return;
-	h = p->hub;
-	p->closing = true;
-	signin_forget(p);
-	if (p->user && p->user->present_n == 1)
-		hub_report(p, (struct hub_event){.what = HUB_EVENT_LEFT});
-	if (may_return(p)) {
-		p->away = true;
-		p->conn = NULL;
-		p->due_ms = h->ops.now_ms(h->ctx) + h->conf.return_ms;
-		h->away_n++;
-		name_gone_away(p);
-	} else {
-		/* The hang-up comes first: a client that looks up its partner still finds it. */
-		call_end_all(p);
-		member_free(p);
-	}
-	presence_settle(h);
+	return a < 0 || (b >= 0 && b < a) ? b : a;
 }
 
 int64_t hub_tick(struct hub *h)
 {
-	int64_t now = h->ops.now_ms(h->ctx), next = -1;
-	struct hub_member *p, *tmp;
+	int64_t now = h->ops.now_ms(h->ctx);
+	int64_t next = sooner(resume_due(h, now), call_due(h, now));
 
-	DL_FOREACH_SAFE(h->members, p, tmp)
-	{
-		if (!p->away)
-			continue;
-		if (p->due_ms <= now) {
-			call_end_all(p);
-			hub_forget(p);
-		} else if (next < 0 || p->due_ms - now < next) {
-			next = p->due_ms - now;
-		}
-	}
 	presence_settle(h);
-	return next;
+	return next < 0 ? next : next - now;
 }
 
 int hub_send_text(struct hub_member *p, enum hub_frame frame, struct hub_text *text)
@@ -248,7 +218,19 @@ void hub_close_member(struct hub_member *p, enum hub_close code, const char *rea
 	if (p->closing)
 		return;
 	p->closing = true;
+	p->closed_for = code;
 	p->hub->ops.close(p->hub->ctx, p->conn, code, reason);
+}
+
+static void note_refused(struct hub_message *m, json_t *error)
+{
+	const struct scan_value *ack = &m->scan.value[ROUTE_ACK];
+
+	m->refused = true;
+	if (ack->kind == SCAN_STRING || ack->kind == SCAN_NUMBER)
+		json_object_set_new(
+		    error, "ack",
+		    json_loadb(m->text + ack->from, ack->to - ack->from, JSON_DECODE_ANY, NULL));
 }
 
 void hub_error_for(struct hub_member *p, const char *code, const char *message, const char *type,
@@ -261,7 +243,9 @@ void hub_error_for(struct hub_member *p, const char *code, const char *message, 
 		json_object_set_new(e, "target", json_string(target));
 	if (e && type && strlen(type) <= ECHO_MAX)
 		json_object_set_new(e, "for", json_string(type));
-	hub_send_json(p, e);
+	if (e && p->hub->handled == p && p->hub->handling)
+		note_refused(p->hub->handling, e);
+	deliver_json(p, e);
 }
 
 void hub_error(struct hub_member *p, const char *code, const char *message)
@@ -286,10 +270,10 @@ unsigned hub_tell(struct hub *h, bool (*whom)(void *ctx, const char *name), void
 
 struct hub_member *hub_find_id(struct hub *h, uint64_t id)
 {
-	struct hub_member *p;
+	struct hub_origin *origin;
 
-	HASH_FIND(by_id, h->ids, &id, sizeof(id), p);
-	return p;
+	HASH_FIND(hh, h->origins, &id, sizeof(id), origin);
+	return origin ? origin->member : NULL;
 }
 
 void hub_ice_answer(struct hub *h, uint64_t member_id, json_t *servers, int64_t ttl_s, bool strict)
@@ -331,7 +315,7 @@ void hub_ice_refuse(struct hub *h, uint64_t member_id, int err)
 
 uint64_t hub_member_id(const struct hub_member *p)
 {
-	return p->id;
+	return p->origin->id;
 }
 
 const char *hub_member_name(const struct hub_member *p)

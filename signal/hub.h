@@ -167,7 +167,6 @@ enum hub_link_what {
 	HUB_LINK_SIGNALED, /* member is about to pass an offer, an answer or a candidate (text) to
 	                    * other, with which it has a call */
 	HUB_LINK_ENDED,    /* a call between the two */
-	HUB_LINK_MOVED,    /* member has come back as other: its calls are other's now */
 	HUB_LINK_GONE,     /* member is gone for good, its calls have ended */
 };
 
@@ -240,8 +239,18 @@ int hub_join(struct hub *h, void *conn, const struct hub_visit *visit, struct hu
  * for none. NULL is legal. */
 void hub_leave(struct hub_member *p, unsigned close_code);
 
-/* Ends the calls of peers that did not come back. Returns the ms until the next call, or -1 when no
- * peer is away. */
+/* Before hub_leave(): a frame that p's connection has not sent. In the order of sending. */
+void hub_unsent(struct hub_member *p, const struct hub_text *text);
+
+/* The state that outlives a restart of the server: those who may come back, their calls, and what
+ * waits for them. NULL when out of memory; the caller frees it. */
+json_t *hub_save(const struct hub *h);
+
+/* They are all away, and may come back as if the connection had been lost now. For a new hub. 0 or
+ * -E_CORRUPT. */
+int hub_load(struct hub *h, const json_t *saved);
+
+/* Does what is due. Returns the ms until the next call, or -1. */
 int64_t hub_tick(struct hub *h);
 
 /* Sends the user lists that were postponed and are due, if any (hub_ops.later). */

@@ -8,12 +8,15 @@
 #include "base/table.h"
 #include "signal/fold.h"
 #include "signal/hub.h"
+#include "signal/scan.h"
 
-#define HUB_RESUME_MIN 16 /* bytes: too many to guess */
-#define HUB_RESUME_MAX 64
-#define HUB_FOLD_MAX   FOLD_MAX
-#define HUB_PREFIX_KEY 9
-#define HUB_QUOTED_MAX (2 * HUB_NAME_MAX + 2) /* a name as JSON text */
+#define HUB_RESUME_MIN   16 /* bytes: too many to guess */
+#define HUB_RESUME_MAX   64
+#define HUB_FOLD_MAX     FOLD_MAX
+#define HUB_SECRET_BYTES 32  /* of a digest */
+#define ROUTE_STRING_MAX 256 /* bytes of a type or a target that may mean something */
+#define HUB_PREFIX_KEY   9
+#define HUB_QUOTED_MAX   (2 * HUB_NAME_MAX + 2) /* a name as JSON text */
 
 /* Tokens, which come in with time (charge.c). */
 struct hub_bucket {
@@ -85,11 +88,18 @@ struct hub_user {
 	char quoted[HUB_QUOTED_MAX + 1]; /* name as JSON text, with its quotes */
 };
 
+struct hub_origin {
+	UT_hash_handle hh;
+	uint64_t id;
+	struct hub_member *member;
+};
+
 struct hub_member {
 	struct hub *hub;
 	void *conn;
-	uint64_t id;
-	struct hub_user *user; /* NULL until it has a name */
+	uint64_t id;               /* of its connection */
+	struct hub_origin *origin; /* the id of its first connection: what others know it by */
+	struct hub_user *user;     /* NULL until it has a name */
 	struct hub_member *prev_device, *next_device;
 	char wanted_room[HUB_ROOM_MAX + 1]; /* by its opening handshake */
 	char *ticket;                       /* likewise, until it has a name; or NULL */
@@ -103,18 +113,26 @@ struct hub_member {
 	uint64_t told;         /* the version of presence that it knows; 0: none */
 	bool delta;            /* wants presence instead of user lists */
 	int64_t rename_due_ms; /* not before */
-	char resume[HUB_RESUME_MAX + 1]; /* "" unless it sent one with its name */
-	bool closing;                    /* close() was called: send nothing more */
-	bool away;                       /* has no connection; its calls wait for it */
-	int64_t due_ms;                  /* end of the wait */
-	bool throttled;                  /* was told so since its bucket last had a token */
-	unsigned dropped;                /* messages in a row that found the bucket empty */
+	uint8_t secret[HUB_SECRET_BYTES]; /* a digest of what it gave with its name */
+	bool has_secret;
+	bool closing;        /* close() was called: send nothing more */
+	bool leaves;         /* has said that it does not come back */
+	unsigned closed_for; /* the code that close() was called with; 0: it was not */
+	bool away;           /* has no connection, and may come back */
+	int64_t due_ms;      /* end of the wait */
+	struct hub_member *prev_away, *next_away;
+	struct hub_ring *ring; /* what it has not confirmed; NULL: it does not count */
+	int64_t last_ack;      /* the greatest number of its acks */
+	unsigned missed;       /* of its last return, for "signed-in" */
+	uint64_t lost;
+	bool throttled;   /* was told so since its bucket last had a token */
+	unsigned dropped; /* messages in a row that found the bucket empty */
 	struct hub_bucket bucket;
-	struct hub_member **partner; /* its partners in calls */
-	unsigned partner_n;
-	unsigned partner_cap;
+	struct hub_call **call; /* its calls */
+	unsigned call_n;
+	unsigned call_cap;
 	struct hub_member *prev, *next; /* in the order of connection */
-	UT_hash_handle by_id;
+	UT_hash_handle by_secret;
 };
 
 struct hub {
@@ -126,8 +144,15 @@ struct hub {
 	unsigned away_n;
 	unsigned call_n;
 	struct hub_member *members;
-	struct hub_member *ids;
-	struct hub_room *rooms; /* by name */
+	struct hub_origin *origins; /* by id */
+	struct hub_member *secrets; /* those that may come back */
+	struct hub_member *away;
+	struct hub_call *ringing; /* oldest first */
+	size_t ring_bytes;
+	bool loading; /* what was saved: it is no news */
+	struct hub_message *handling;
+	struct hub_member *handled; /* whose message that is */
+	struct hub_room *rooms;     /* by name */
 	struct hub_prefix *prefixes;
 	struct hub_ban *bans;
 	unsigned ban_n;
@@ -137,13 +162,40 @@ struct hub {
 	int64_t later_ms;         /* when hub_list_due() is to be called; 0: not at all */
 };
 
+/* The members of a message that the hub reads. */
+enum route_name {
+	ROUTE_TYPE,
+	ROUTE_TARGET,
+	ROUTE_ACK,
+	ROUTE_NAME,
+	ROUTE_ID,
+	ROUTE_TEXT,
+	ROUTE_SEQ,
+	ROUTE_REASON,
+	ROUTE_NAMES,
+};
+
 /* One message of a client, while it is looked at. */
 struct hub_message {
 	const char *text;
 	size_t len;
-	json_t *json;
+	struct scan scan;
 	const char *type;
-	const char *target; /* NULL when there is none */
+	const char *target; /* NULL when there is none; "" when nobody has such a name */
+	json_t *json;       /* of the few types that the hub reads whole */
+	bool refused;       /* its sender was told so */
+	char type_text[ROUTE_STRING_MAX + 1], target_text[ROUTE_STRING_MAX + 1];
+};
+
+enum hub_end { HUB_CALLER, HUB_CALLEE };
+
+/* A call between two members. */
+struct hub_call {
+	struct hub_member *end[2];
+	bool answered;
+	int64_t since_ms;                   /* of the offer, then of the answer */
+	char known_as[2][HUB_NAME_MAX + 1]; /* what the other end calls this one */
+	struct hub_call *prev, *next;       /* in hub->ringing, until it is answered */
 };
 
 /* An address prefix that members come from: /24 or /64. It lives as long as one of them, or a room
@@ -163,8 +215,10 @@ int hub_send_text(struct hub_member *p, enum hub_frame frame, struct hub_text *t
 int hub_send(struct hub_member *p, enum hub_frame frame, const char *text, size_t len);
 void hub_send_json(struct hub_member *p, json_t *msg); /* steals msg, which may be NULL */
 void hub_close_member(struct hub_member *p, enum hub_close code, const char *reason);
-struct hub_member *hub_find_id(struct hub *h, uint64_t id);
-void hub_forget(struct hub_member *p); /* frees one that is away */
+struct hub_member *hub_find_id(struct hub *h, uint64_t id);    /* of its origin */
+struct hub_member *hub_member_new(struct hub *h, uint64_t id); /* NULL when out of memory */
+void hub_member_free(struct hub_member *p);
+void hub_wake_by(struct hub *h, int64_t due_ms); /* hub_list_due() is called then */
 
 /* Fills in p's name, room and the rest that is known of it. Nothing for a member without a name. */
 void hub_report(const struct hub_member *p, struct hub_event event);
@@ -191,6 +245,9 @@ struct hub_user *name_find_sub(struct hub_room *room, const char *text);
 
 /* Writes name as JSON text and returns its length. */
 size_t name_quote(const char *name, char out[HUB_QUOTED_MAX + 1]);
+
+/* Whether name is base, or base with a number. */
+bool name_is_variant(const char *name, const char *base);
 
 /* Makes a clean name a free variant of it: one that nobody has, or user (which may be NULL). */
 void name_pick(struct hub_room *room, const struct hub_user *user, char name[HUB_NAME_MAX + 1]);
@@ -253,7 +310,6 @@ void signin_on_username(struct hub_member *p, const struct hub_message *m);
 
 /* Whether p, which has a name, may send that: who may not call or chat may still answer, and talk
  * to those they are in a call with. target may be NULL. */
-bool signin_allows(struct hub_member *p, const char *type, const char *target);
 
 /* While p->pending: keeps a message of p for later, or refuses it. */
 void signin_keep(struct hub_member *p, const char *text, size_t len);
@@ -261,6 +317,10 @@ void signin_forget(struct hub_member *p); /* frees p->pending */
 
 /* route.c. A message that is paid for. */
 void route_text(struct hub_member *p, const char *text, size_t len);
+
+/* A member without a connection, as it was saved, gets its name back. 0 or a code. */
+int signin_load(struct hub_member *p, const char *room, const char *name, const char *sub,
+                bool proven, bool fixed);
 
 /* charge.c */
 
@@ -289,24 +349,68 @@ void operator_free_bans(struct hub *h);
 
 /* resume.c */
 
-/* Notes the secret that p gave with its name; if a member of user (NULL: there is none) gave the
- * same one before, p takes its place: name and calls. True: it has. */
-bool resume_take_over(struct hub_member *p, struct hub_user *user, const struct hub_message *m);
+/* Notes the secret that p gave with its name, and whether it counts. A member of room that gave the
+ * same one before makes way: p has its user, its calls and what it has missed. True: so it is. */
+bool resume_take_over(struct hub_member *p, const char *room, const struct hub_message *m);
 
 /* Adds what p finds again to the message "signed-in", and sends it. */
 void resume_describe(struct hub_member *p, bool resumed, json_t *signed_in);
+bool resume_may_return(const struct hub_member *p);
+void resume_forget(struct hub_member *p);
+int64_t resume_due(struct hub *h, int64_t now_ms); /* when the next one's time is up, or -1 */
 
 /* Tells hub_ops.link. */
 void hub_link(struct hub *h, struct hub_link_news news);
 
-/* calls.c. call_signal() tells what a passes to b, if they have a call. 0, or -E_LIMIT when either
- * end has max_calls, or -E_NOMEM. */
-int call_begin(struct hub_member *a, struct hub_member *b);
-void call_end(struct hub_member *a, struct hub_member *b);
-void call_signal(struct hub_member *a, struct hub_member *b, const char *text, size_t len);
-void call_end_all(struct hub_member *p); /* tells the partners with a hang-up */
-void call_move(struct hub_member *from, struct hub_member *to); /* to must be in no call */
+/* deliver.c */
+
+/* A frame for p: sent now, or kept if p counts and is away. 0; -E_LATER: there is no room;
+ * -E_CLOSED: p is away, and nothing is kept for it; -E_NOMEM. */
+int deliver(struct hub_member *p, enum hub_frame frame, struct hub_text *text);
+void deliver_json(struct hub_member *p, json_t *msg); /* of the server; steals msg */
+
+/* An error about the message, with its type, target and ack; missed: how many did not get it. */
+void deliver_refuse(struct hub_member *p, const char *code, const char *why, const struct scan *s,
+                    unsigned missed);
+
+int deliver_count(struct hub_member *p); /* p counts from now on. 0 or -E_NOMEM */
+void deliver_confirmed(struct hub_member *p, uint64_t seq);
+void deliver_move(struct hub_member *from, struct hub_member *to);
+void deliver_resume_at(struct hub_member *p, int64_t seen, unsigned *missed, uint64_t *lost);
+void deliver_again(struct hub_member *p);   /* what p has not confirmed */
+void deliver_give_up(struct hub_member *p); /* p does not come back: the senders hear of it */
+void deliver_free(struct hub_member *p);
+json_t *deliver_save(const struct hub_member *p);
+int deliver_load(struct hub_member *p, const json_t *saved);
+
+/* calls.c */
+
+struct hub_call *call_find(const struct hub_member *a, const struct hub_member *b);
+struct hub_member *call_other(const struct hub_call *c, const struct hub_member *p);
+bool call_with_user(const struct hub_member *p, const struct hub_user *user);
+
+/* Who is in a call with p, and was known to p by that name. */
+struct hub_user *call_known_as(const struct hub_member *p, const char *name);
+
+/* 0, -E_LIMIT when the caller has max_calls, or -E_NOMEM. */
+int call_begin(struct hub_member *caller, struct hub_member *callee);
+
+/* What p is about to pass to user, for hub_ops.link: those who have a call with p. */
+void call_signal(struct hub_member *p, struct hub_user *user, const char *text, size_t len);
+
+/* callee answers user, if that has called. 0; -E_EXISTS: another device of callee has; -E_LIMIT. */
+int call_answer(struct hub_member *callee, struct hub_user *user);
+
+/* p ends c, which is gone then. True: the other end is to hear of it. */
+bool call_hang_up(struct hub_member *p, struct hub_call *c, const char *reason);
+void call_end(struct hub_call *c, const char *reason);          /* tells neither end */
+void call_end_all(struct hub_member *p, const char *reason);    /* tells the partners */
+void call_move(struct hub_member *from, struct hub_member *to); /* to is in no call */
+void call_renamed(struct hub_member *p, const char *old);       /* tells the partners */
+int64_t call_due(struct hub *h, int64_t now_ms);
+json_t *call_list(const struct hub_member *p);
+json_t *call_save(const struct hub_member *caller);
+void call_load(struct hub_member *caller, const json_t *saved);
 void call_free(struct hub_member *p);
-void call_renamed(struct hub_member *p, const char *old); /* tells the partners */
 
 #endif

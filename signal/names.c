@@ -158,6 +158,11 @@ static unsigned number_of(const char *name, const char *base)
 	           : 0;
 }
 
+bool name_is_variant(const char *name, const char *base)
+{
+	return !strcmp(name, base) || number_of(name, base);
+}
+
 void name_pick(struct hub_room *room, const struct hub_user *user, char name[HUB_NAME_MAX + 1])
 {
 	struct hub_name *n = find_held(room, name), *taken = n;

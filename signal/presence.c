@@ -64,15 +64,17 @@ static bool is_shown(struct hub_shown *s, const struct hub_user *u)
 /* For a member that sees only itself and its partners. */
 static void send_own(struct turn *t, struct hub_member *p)
 {
-	struct hub_user **user = calloc(p->partner_n + 1, sizeof(struct hub_user *));
+	struct hub_user **user = calloc(p->call_n + 1, sizeof(struct hub_user *));
 	struct hub_shown s = {.user = user};
 	struct hub_text *text = NULL;
 
 	if (user) {
 		user[s.n++] = p->user;
-		for (unsigned i = 0; i < p->partner_n; i++) {
-			if (!is_shown(&s, p->partner[i]->user) && p->partner[i]->user->present_n)
-				user[s.n++] = p->partner[i]->user;
+		for (unsigned i = 0; i < p->call_n; i++) {
+			struct hub_user *other = call_other(p->call[i], p)->user;
+
+			if (!is_shown(&s, other) && other->present_n)
+				user[s.n++] = other;
 		}
 		text = p->delta ? presence_full_text(&s, t->room->version) : presence_list_text(&s);
 	}
@@ -203,8 +205,8 @@ void presence_changed(struct hub_user *u)
 	touch(u->room);
 	DL_FOREACH2(u->members, p, next_device)
 	{
-		for (unsigned i = 0; i < p->partner_n; i++)
-			presence_due_by_call(p, p->partner[i]);
+		for (unsigned i = 0; i < p->call_n; i++)
+			presence_due_by_call(p, call_other(p->call[i], p));
 	}
 }
 
@@ -225,12 +227,12 @@ void presence_gone(struct hub_user *u)
 	touch(u->room);
 }
 
-static void wait_until(struct hub *h, int64_t due_ms, int64_t now)
+void hub_wake_by(struct hub *h, int64_t due_ms)
 {
-	if (h->later_ms && h->later_ms <= due_ms)
+	if (!h->ops.later || (h->later_ms && h->later_ms <= due_ms))
 		return;
 	h->later_ms = due_ms;
-	h->ops.later(h->ctx, due_ms - now);
+	h->ops.later(h->ctx, due_ms - h->ops.now_ms(h->ctx));
 }
 
 void presence_settle(struct hub *h)
@@ -250,7 +252,7 @@ void presence_settle(struct hub *h)
 		}
 		room->list = LIST_WAITS;
 		DL_APPEND(h->waiting, room);
-		wait_until(h, room->list_due_ms, now);
+		hub_wake_by(h, room->list_due_ms);
 	}
 }
 
@@ -270,7 +272,10 @@ void hub_list_due(struct hub *h)
 		}
 	}
 	if (next)
-		wait_until(h, next, now);
+		hub_wake_by(h, next);
+	next = hub_tick(h);
+	if (next >= 0)
+		hub_wake_by(h, now + next);
 }
 
 void presence_on_request(struct hub_member *p, const struct hub_message *m)

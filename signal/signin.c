@@ -147,10 +147,10 @@ static bool may_enter(struct hub_member *p, const struct wish *w)
 	return true;
 }
 
-static void tell_name(struct hub_member *p)
+static json_t *name_message(const struct hub_member *p)
 {
-	hub_send_json(p, json_pack("{s:I,s:s,s:s}", "id", (json_int_t)p->id, "type",
-	                           "rejectusername", "name", p->user->name));
+	return json_pack("{s:I,s:s,s:s}", "id", (json_int_t)p->id, "type", "rejectusername", "name",
+	                 p->user->name);
 }
 
 static void tell_signed_in(struct hub_member *p, bool resumed)
@@ -188,13 +188,15 @@ static void welcome(struct hub_member *p, const struct wish *w, const char *from
 	if (is_new && !room->opened)
 		hub_report(p, (struct hub_event){.what = HUB_EVENT_ROOM_OPENED});
 	room->opened = true;
-	if (is_new || resumed || renamed)
+	if (is_new || renamed)
 		hub_report(
 		    p, (struct hub_event){.what = HUB_EVENT_NAMED, .from = renamed ? from : NULL});
 	if (!knows_name(p, w))
-		tell_name(p);
+		hub_send_json(p, name_message(p));
 	if (p->extended)
 		tell_signed_in(p, resumed || from);
+	if (resumed)
+		deliver_again(p);
 	if (renamed)
 		call_renamed(p, from);
 	presence_changed(p->user);
@@ -217,7 +219,7 @@ static int rename_others(struct hub_user *user, const char *name, const struct h
 	{
 		if (p == but)
 			continue;
-		tell_name(p);
+		deliver_json(p, name_message(p));
 		call_renamed(p, from);
 	}
 	return 0;
@@ -366,42 +368,55 @@ static void become_proven(struct hub_member *p, const struct wish *w)
 		welcome(p, w, from, false);
 }
 
-static bool is_partner(const struct hub_member *p, const char *name)
+/* Somebody who comes back may want another name by now; the one that was made of theirs is none. */
+static bool wants_other(const struct hub_member *p, const struct wish *w)
 {
-	struct hub_user *user = name ? name_find(p->user->room, name) : NULL;
+	char clean[HUB_NAME_MAX + 1];
 
-	for (unsigned i = 0; user && i < p->partner_n; i++) {
-		if (p->partner[i]->user == user)
-			return true;
-	}
-	return false;
-}
-
-bool signin_allows(struct hub_member *p, const char *type, const char *target)
-{
-	static const char *const free[] = {
-	    "username", "ice-servers",  "presence",          "seen",
-	    "leave",    "video-answer", "new-ice-candidate", "hang-up"};
-
-	for (size_t i = 0; i < sizeof(free) / sizeof(*free); i++) {
-		if (!strcmp(type, free[i]))
-			return true;
-	}
-	if (!strcmp(type, "video-offer"))
-		return (p->may & HUB_MAY_CALL) || is_partner(p, target);
-	return (p->may & HUB_MAY_CHAT) || is_partner(p, target);
+	return w->name && *w->name && fold_clean(w->name, clean) &&
+	       !name_is_variant(p->user->name, clean);
 }
 
 static bool come_back(struct hub_member *p, const struct hub_message *m, const struct wish *w)
 {
-	struct hub_room *room = p->user ? p->user->room : room_find(p->hub, w->room);
-	const char *name = w->name ? w->name : w->identity.name;
-	struct hub_user *user = room ? name_find(room, name) : NULL;
+	const char *room = p->user ? p->user->room->name : w->room;
 
-	if (!resume_take_over(p, user, m))
+	if (!resume_take_over(p, room, m))
 		return false;
 	welcome(p, w, NULL, true);
+	if (wants_other(p, w))
+		rename_guest(p, w);
 	return true;
+}
+
+int signin_load(struct hub_member *p, const char *room_name, const char *name, const char *sub,
+                bool proven, bool fixed)
+{
+	char clean[HUB_NAME_MAX + 1];
+	struct hub_room *room;
+	struct hub_user *same;
+	int err = 0;
+
+	if (!hub_room_name_is_good(room_name) || !fold_clean(name, clean))
+		return -E_CORRUPT;
+	room = room_open(p, room_name);
+	if (!room)
+		return -E_NOMEM;
+	room->opened = true;
+	same = sub ? name_find_sub(room, sub) : NULL;
+	if (same) {
+		name_join(p, same);
+		return 0;
+	}
+	name_pick(room, NULL, clean);
+	err = name_give(p, room, clean);
+	if (err) {
+		room_tidy(room);
+		return err;
+	}
+	p->user->proven = proven;
+	p->user->fixed = fixed;
+	return sub ? name_set_sub(p->user, sub) : 0;
 }
 
 static bool put_off(struct hub_member *p, const struct hub_message *m, const struct wish *w)

@@ -155,8 +155,8 @@ static void test_unknown_types_pass(void **state)
 	expect_nothing(&h->c);
 	say(&h->a, "{\"type\":\"wave\",\"target\":\"\"}");
 	expect(&h->c, "{\"type\":\"wave\",\"target\":\"\",\"name\":\"alice\"}");
-	say(&h->a, "{\"type\":\"wave\",\"target\":7}");
-	expect(&h->c, "{\"type\":\"wave\",\"target\":7,\"name\":\"alice\"}");
+	say(&h->a, "{\"type\":\"wave\",\"target\":null}");
+	expect(&h->c, "{\"type\":\"wave\",\"target\":null,\"name\":\"alice\"}");
 }
 
 static void test_targetless_hang_up(void **state)
@@ -197,7 +197,8 @@ static void test_partner_is_lost(void **state)
 	say(&h->b, "{\"type\":\"video-answer\",\"target\":\"alice\"}");
 	forget_frames(&h->a);
 	leave(&h->b);
-	expect(&h->a, "{\"name\":\"bob\",\"target\":\"alice\",\"type\":\"hang-up\"}");
+	expect(&h->a, "{\"name\":\"bob\",\"target\":\"alice\",\"type\":\"hang-up\","
+	              "\"reason\":\"gone\"}");
 	expect(&h->a, "{\"type\":\"userlist\",\"users\":[\"alice\",\"carol\"]}");
 	expect(&h->c, "{\"type\":\"userlist\",\"users\":[\"alice\",\"carol\"]}");
 	assert_int_equal(hub_call_count(h->hub), 0);
@@ -232,7 +233,8 @@ static void test_rename_in_a_call(void **state)
 	say(&h->b, "{\"type\":\"username\",\"name\":\"robert\"}");
 	forget_frames(&h->a);
 	leave(&h->b);
-	expect(&h->a, "{\"name\":\"robert\",\"target\":\"alice\",\"type\":\"hang-up\"}");
+	expect(&h->a, "{\"name\":\"robert\",\"target\":\"alice\",\"type\":\"hang-up\","
+	              "\"reason\":\"gone\"}");
 }
 
 static void test_coming_back(void **state)
@@ -257,7 +259,7 @@ static void test_coming_back(void **state)
 	forget_frames(&h->b);
 	say(&h->d, again);
 	assert_string_equal(hub_member_name(h->d.member), "alice");
-	assert_int_equal(h->a.close_code, HUB_CLOSE_POLICY);
+	assert_int_equal(h->a.close_code, HUB_CLOSE_REPLACED);
 	expect(&h->b, "{\"type\":\"userlist\",\"users\":[\"bob\",\"carol\",\"alice\"]}");
 	leave(&h->a);
 	expect_nothing(&h->b); /* neither a hang-up nor a new list */
@@ -278,6 +280,7 @@ static struct house *alice_is_cut_off(void **state)
 
 	say(&h->a, alice_again);
 	say(&h->a, "{\"type\":\"video-offer\",\"target\":\"bob\"}");
+	say(&h->b, "{\"type\":\"video-answer\",\"target\":\"alice\"}");
 	forget_frames(&h->b);
 	assert_int_equal(hub_tick(h->hub), -1);
 	leave(&h->a);
@@ -318,7 +321,8 @@ static void test_not_coming_back(void **state)
 
 	h->now_ms += 30000;
 	assert_int_equal(hub_tick(h->hub), -1);
-	expect(&h->b, "{\"name\":\"alice\",\"target\":\"bob\",\"type\":\"hang-up\"}");
+	expect(&h->b, "{\"name\":\"alice\",\"target\":\"bob\",\"type\":\"hang-up\","
+	              "\"reason\":\"gone\"}");
 	expect_nothing(&h->b);
 	assert_int_equal(hub_call_count(h->hub), 0);
 	join(h, &h->d);
@@ -332,8 +336,12 @@ static void test_hanging_up_on_the_lost(void **state)
 
 	say(&h->b, "{\"type\":\"hang-up\",\"target\":\"alice\"}");
 	assert_int_equal(hub_call_count(h->hub), 0);
-	assert_int_equal(hub_tick(h->hub), -1);
+	/* without a call, too, she has her time to come back */
 	join(h, &h->d);
+	say(&h->d, "{\"type\":\"username\",\"name\":\"alice\"}");
+	assert_string_equal(hub_member_name(h->d.member), "alice1");
+	h->now_ms += 30000;
+	assert_int_equal(hub_tick(h->hub), -1);
 	say(&h->d, "{\"type\":\"username\",\"name\":\"alice\"}");
 	assert_string_equal(hub_member_name(h->d.member), "alice");
 }

@@ -309,10 +309,16 @@ static void test_limits(void **state)
 	assert_null(h->d.member);
 	say(&h->a, "{\"type\":\"video-offer\",\"target\":\"bob\"}");
 	forget_frames(&h->b);
+	/* what others offer does not keep bob from being called */
 	say(&h->c, "{\"type\":\"video-offer\",\"target\":\"bob\"}");
+	expect(&h->b, "{\"type\":\"video-offer\",\"target\":\"bob\",\"name\":\"carol\"}");
+	/* but each may have so many offers under way, and so many calls */
+	say(&h->c, "{\"type\":\"video-offer\",\"target\":\"alice\"}");
 	expect_error(&h->c, "too-many-calls");
-	expect_nothing(&h->b);
-	assert_int_equal(hub_call_count(h->hub), 1);
+	say(&h->b, "{\"type\":\"video-answer\",\"target\":\"alice\"}");
+	say(&h->b, "{\"type\":\"video-answer\",\"target\":\"carol\"}");
+	expect_error(&h->b, "too-many-calls");
+	assert_int_equal(hub_call_count(h->hub), 2);
 	leave(&h->c);
 	join(h, &h->d);
 	teardown(state);

@@ -35,7 +35,7 @@ static void a_ticket(void **state)
 	sign_in(&h->a, "\"ticket\":\"u1/alice/*/3\"");
 	expect(&h->a, "{\"type\":\"signed-in\",\"id\":1795326215785,\"name\":\"alice\",\"room\":"
 	              "\"default\",\"proven\":true,\"may\":[\"call\",\"chat\"],\"resumed\":false,"
-	              "\"missed\":0,\"lost\":0,\"calls\":[]}");
+	              "\"missed\":0,\"lost\":0,\"last\":0,\"calls\":[]}");
 	/* it may not see the list */
 	expect(&h->a, "{\"type\":\"userlist\",\"users\":[\"alice\"],\"proven\":[\"alice\"]}");
 	/* the client's name is not needed, and not used */

@@ -189,7 +189,7 @@ static void a_table_that_does_not_grow(void **state)
 	json_set_alloc_funcs(__real_malloc, __real_free);
 	for (int i = 0; i < MEMBERS; i++) {
 		snprintf(text, sizeof(text), "{\"type\":\"username\",\"name\":\"m%d\"}", i);
-		wrap_fail(2); /* after the member itself */
+		wrap_fail(3); /* after the member itself, and its origin */
 		if (hub_join(h, &g[i], &(struct hub_visit){0}, &g[i].member)) {
 			refused++;
 			wrap_fail(0);

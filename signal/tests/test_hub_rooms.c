@@ -39,7 +39,7 @@ static void into_a_room(void **state)
 	sign_in(&h->b, "\"name\":\"bob\",\"room\":\"team\"");
 	expect(&h->b, "{\"type\":\"signed-in\",\"id\":1795326215786,\"name\":\"bob\",\"room\":"
 	              "\"team\",\"proven\":false,\"may\":[\"call\",\"chat\",\"list\"],\"resumed\":"
-	              "false,\"missed\":0,\"lost\":0,\"calls\":[]}");
+	              "false,\"missed\":0,\"lost\":0,\"last\":0,\"calls\":[]}");
 	expect(&h->b, "{\"type\":\"userlist\",\"users\":[\"alice\",\"bob\"]}");
 	join_from(h, &h->c, 0, "", NULL);
 	sign_in(&h->c, "\"name\":\"carol\"");
