@@ -92,6 +92,9 @@ bool scenario_play(struct stage *st, const struct cell *cell, struct result *r);
  * hangs up. */
 void scenario_call(struct stage *st);
 
+/* A call whose credentials are locked to it, and somebody who has stolen one (relay_lock). */
+void scenario_locked(struct stage *st);
+
 /* Many calls at once between the peers of two pages (crowd.h). */
 void scenario_crowd(struct stage *st);
 
