@@ -357,6 +357,7 @@ bool resume_take_over(struct hub_member *p, const char *room, const struct hub_m
 void resume_describe(struct hub_member *p, bool resumed, json_t *signed_in);
 bool resume_may_return(const struct hub_member *p);
 void resume_forget(struct hub_member *p);
+void resume_end(struct hub_member *p);             /* it leaves for good, and is freed */
 int64_t resume_due(struct hub *h, int64_t now_ms); /* when the next one's time is up, or -1 */
 
 /* Tells hub_ops.link. */

@@ -73,7 +73,7 @@ static json_t *show_device(const struct hub_member *p)
 	if (addr_family(&p->client) == AF_INET || addr_family(&p->client) == AF_INET6)
 		addr_format_ip(&p->client, address);
 	return json_pack("{s:I,s:s,s:b,s:i}", "id", (json_int_t)p->id, "address", address, "away",
-	                 p->away, "calls", (int)p->partner_n);
+	                 p->away, "calls", (int)p->call_n);
 }
 
 static void show_user(struct hub_user *user, void *ctx)
@@ -119,11 +119,10 @@ static void dismiss_user(struct hub_user *user, void *ctx)
 	hub_report(p, (struct hub_event){.what = HUB_EVENT_KICKED, .reason = d->reason});
 	for (; p; p = next) {
 		next = p->next_device;
-		memset(p->resume, 0, sizeof(p->resume));
+		resume_forget(p);
 		d->n++;
 		if (p->away) {
-			call_end_all(p);
-			hub_forget(p);
+			resume_end(p);
 			continue;
 		}
 		hub_error(p, d->code, d->reason);
@@ -164,7 +163,7 @@ static void say_to(struct hub_user *user, void *ctx)
 	struct hub_member *p;
 
 	DL_FOREACH2(user->members, p, next_device)
-	s->n += !p->away && !hub_send_text(p, HUB_FRAME_SERVER, s->text);
+	s->n += !deliver(p, HUB_FRAME_SERVER, s->text);
 }
 
 int hub_say(struct hub *h, const char *room, const char *name, const json_t *message, unsigned *n)

@@ -110,7 +110,7 @@ static void come_home(struct hub_member *p)
 }
 
 /* The hang-ups come first: a client that looks up its partner still finds it. */
-static void leave_for_good(struct hub_member *p)
+void resume_end(struct hub_member *p)
 {
 	deliver_give_up(p);
 	call_end_all(p, "gone");
@@ -134,7 +134,7 @@ void hub_leave(struct hub_member *p, unsigned close_code)
 	if (grace)
 		go_away(p, grace);
 	else
-		leave_for_good(p);
+		resume_end(p);
 	presence_settle(h);
 }
 
@@ -146,7 +146,7 @@ int64_t resume_due(struct hub *h, int64_t now_ms)
 	DL_FOREACH_SAFE2(h->away, p, tmp, next_away)
 	{
 		if (p->due_ms <= now_ms)
-			leave_for_good(p);
+			resume_end(p);
 		else if (next < 0 || p->due_ms < next)
 			next = p->due_ms;
 	}
