@@ -60,7 +60,26 @@ static bool take(struct hub_member *p, int64_t cost, bool from_prefix)
 	return true;
 }
 
-bool charge_message(struct hub_member *p, size_t len)
+/* One whose sender waits for an ack is refused by name; of others the sender hears once. */
+static void refuse(struct hub_member *p, const char *text, size_t len)
+{
+	static const char why[] = "Too many messages at once; some were not delivered.";
+	static const char *const names[] = {"type", "target", "ack"};
+	struct scan s;
+	size_t fault;
+
+	if (scan_text(&s, text, len, p->hub->conf.max_depth, names, 3, &fault))
+		memset(&s, 0, sizeof(s));
+	if (s.value[ROUTE_ACK].kind == SCAN_STRING || s.value[ROUTE_ACK].kind == SCAN_NUMBER)
+		deliver_refuse(p, "rate-limited", why, &s, 0);
+	else if (!p->throttled)
+		hub_error(p, "rate-limited", why);
+	p->throttled = true;
+	if (++p->dropped >= DROPS_MAX)
+		hub_close_member(p, HUB_CLOSE_POLICY, "too many messages");
+}
+
+bool charge_message(struct hub_member *p, const char *text, size_t len)
 {
 	const int64_t full = member_full(p->hub);
 	int64_t cost = min64(full, TOKEN_MILLI * (1 + (int64_t)(len / MESSAGE_BYTES)));
@@ -73,11 +92,7 @@ bool charge_message(struct hub_member *p, size_t len)
 		p->dropped = 0;
 		return true;
 	}
-	if (!p->throttled)
-		hub_error(p, "rate-limited", "Too many messages at once; some were not delivered.");
-	p->throttled = true;
-	if (++p->dropped >= DROPS_MAX)
-		hub_close_member(p, HUB_CLOSE_POLICY, "too many messages");
+	refuse(p, text, len);
 	return false;
 }
 

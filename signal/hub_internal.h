@@ -325,7 +325,7 @@ int signin_load(struct hub_member *p, const char *room, const char *name, const 
 /* charge.c */
 
 /* Takes the message's tokens, or refuses it. */
-bool charge_message(struct hub_member *p, size_t len);
+bool charge_message(struct hub_member *p, const char *text, size_t len);
 
 /* What a message to n members costs its sender beside that; or refuses it. */
 bool charge_fan_out(struct hub_member *p, unsigned n, const struct hub_message *m);

@@ -193,8 +193,11 @@ void name_pick(struct hub_room *room, const struct hub_user *user, char name[HUB
 
 int name_change(struct hub_user *user, const char *name)
 {
-	int err = strcmp(name, user->name) != 0 ? hold(user, name) : 0;
+	int err;
 
+	if (!strcmp(name, user->name))
+		return 0;
+	err = hold(user, name);
 	if (!err)
 		presence_changed(user);
 	return err;

@@ -199,7 +199,6 @@ static void welcome(struct hub_member *p, const struct wish *w, const char *from
 		deliver_again(p);
 	if (renamed)
 		call_renamed(p, from);
-	presence_changed(p->user);
 	presence_due(p);
 }
 

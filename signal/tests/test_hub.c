@@ -351,7 +351,7 @@ static void test_secrets_are_not_passed_on(void **state)
 	struct house *h = three(state);
 
 	say(&h->b, "{\"type\":\"username\",\"name\":\"bob\",\"resume\":\"0123456789abcdef\"}");
-	expect(&h->a, "{\"type\":\"userlist\",\"users\":[\"alice\",\"bob\",\"carol\"]}");
+	expect(&h->b, "{\"type\":\"userlist\",\"users\":[\"alice\",\"bob\",\"carol\"]}");
 	expect_nothing(&h->a);
 }
 

@@ -16,6 +16,7 @@ struct client {
 	struct hub_member *member;
 	unsigned said;    /* chat that it got */
 	unsigned refused; /* errors: rate-limited */
+	unsigned acked;   /* of them, about a message with "ack":"a7" */
 	unsigned closed;
 };
 
@@ -29,6 +30,7 @@ static int on_send(void *ctx, void *conn, enum hub_frame frame, struct hub_text 
 	(void)ctx;
 	(void)frame;
 	c->said += strstr(text->data, "\"text\":\"hi\"") != NULL;
+	c->acked += strstr(text->data, "\"for\":\"wave\",\"ack\":\"a7\"") != NULL;
 	c->refused += strstr(text->data, "\"code\":\"rate-limited\"") != NULL;
 	return 0;
 }
@@ -137,6 +139,23 @@ static void renames_cost_by_users(void **state)
 	hub_free(h);
 }
 
+/* Whose sender waits for an answer gets one, each time; others hear of it once. */
+static void refused_by_name(void **state)
+{
+	struct hub *h = full_house(2);
+
+	(void)state;
+	how_often(&crowd[0], "{\"type\":\"wave\",\"target\":\"m1\"}");
+	for (unsigned i = 0; i < 5; i++)
+		say(&crowd[0], "{\"type\":\"wave\",\"target\":\"m1\"}");
+	assert_int_equal(crowd[0].refused, 1);
+	for (unsigned i = 0; i < 5; i++)
+		say(&crowd[0], "{\"type\":\"wave\",\"target\":\"m1\",\"ack\":\"a7\"}");
+	assert_int_equal(crowd[0].refused, 6);
+	assert_int_equal(crowd[0].acked, 5);
+	hub_free(h);
+}
+
 /* Connections without a name share what their /24 has; who has a name does not feel it. */
 static void unnamed_ones_share(void **state)
 {
@@ -197,9 +216,8 @@ static void the_hub_has_so_much(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(chat_costs_by_recipients),
-	    cmocka_unit_test(renames_cost_by_users),
-	    cmocka_unit_test(unnamed_ones_share),
+	    cmocka_unit_test(chat_costs_by_recipients), cmocka_unit_test(renames_cost_by_users),
+	    cmocka_unit_test(refused_by_name),          cmocka_unit_test(unnamed_ones_share),
 	    cmocka_unit_test(the_hub_has_so_much),
 	};
 
