@@ -122,7 +122,7 @@ struct verb {
 /* By noun, each ending in an empty row. */
 extern const struct verb users_verbs[], secrets_verbs[], tokens_verbs[], accounts_verbs[],
     ticket_keys_verbs[], tickets_verbs[], sessions_verbs[], calls_verbs[], revocations_verbs[],
-    usage_verbs[], audit_verbs[], webhooks_verbs[], server_verbs[];
+    usage_verbs[], audit_verbs[], people_verbs[], webhooks_verbs[], server_verbs[];
 
 /* The i-th row of all, NULL past the last. */
 const struct verb *verb_at(size_t i);

@@ -11,9 +11,9 @@
 #include <string.h>
 
 static const struct verb *const nouns[] = {
-    users_verbs,    secrets_verbs,  tokens_verbs, ticket_keys_verbs, tickets_verbs,
-    accounts_verbs, sessions_verbs, calls_verbs,  revocations_verbs, usage_verbs,
-    audit_verbs,    webhooks_verbs, server_verbs,
+    users_verbs,    secrets_verbs,  tokens_verbs,   ticket_keys_verbs, tickets_verbs,
+    accounts_verbs, sessions_verbs, calls_verbs,    revocations_verbs, usage_verbs,
+    audit_verbs,    people_verbs,   webhooks_verbs, server_verbs,
 };
 
 const struct verb *verb_at(size_t i)

@@ -214,6 +214,17 @@ int cli_parse(int argc, char **argv, struct cli *cli, const char **words, int *w
 	return r;
 }
 
+/* So many words the verb still needs behind its i-th argument. */
+static int needed_behind(const struct verb *v, size_t i)
+{
+	const struct verb_arg *arg;
+	int n = 0;
+
+	while ((arg = verb_arg(v, ++i)))
+		n += arg->flags & ARG_WORD && arg->flags & ARG_REQUIRED;
+	return n;
+}
+
 int cli_take_words(struct cli *cli, const char *const *words, int n, struct why *why)
 {
 	const struct verb *v = cli->verb;
@@ -223,6 +234,8 @@ int cli_take_words(struct cli *cli, const char *const *words, int n, struct why 
 
 	for (size_t i = 0; !r && (arg = verb_arg(v, i)); i++) {
 		if (!(arg->flags & ARG_WORD))
+			continue;
+		if (taken < n && !(arg->flags & ARG_REQUIRED) && n - taken <= needed_behind(v, i))
 			continue;
 		if (taken < n)
 			r = give(cli, arg, words[taken++], why);

@@ -153,5 +153,5 @@ void serve_admitted(void *ctx, const struct hooks_answer *a)
 		log_warn(NULL, "join-url-failing", LOG_STR("error", why.text));
 		v.err = -E_UNREACHABLE;
 	}
-	web_admit(s->web, a->member_id, &v);
+	hub_admit(web_hub(s->web), a->member_id, &v);
 }

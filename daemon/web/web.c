@@ -482,10 +482,10 @@ unsigned web_tell_stale(struct web *w, const char *name)
 	            "One of your relay credentials was revoked. Ask for new ICE servers.");
 }
 
-void web_admit(struct web *w, uint64_t member_id, const struct hub_verdict *v)
+struct hub *web_hub(struct web *w)
 {
-	hub_admit(lws_hub_core(w->hub), member_id, v);
 	nest_kick(w->nest);
+	return lws_hub_core(w->hub);
 }
 
 unsigned web_member_count(const struct web *w)

@@ -117,8 +117,9 @@ unsigned web_tell_revoked(struct web *w, bool (*whom)(void *ctx, const char *nam
  * that they can get another. */
 unsigned web_tell_stale(struct web *w, const char *name);
 
-/* An answer to web_ops.admit, as hub_admit(). */
-void web_admit(struct web *w, uint64_t member_id, const struct hub_verdict *v);
+/* The hub, for a call from outside of the web's own callbacks. What it makes the hub send goes out
+ * soon. */
+struct hub *web_hub(struct web *w);
 
 /* For statistics. */
 unsigned web_member_count(const struct web *w);

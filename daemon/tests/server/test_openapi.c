@@ -133,9 +133,11 @@ static unsigned each(void (*fn)(const struct call *c))
 /* For these no example can be right: test_openapi_admin.c makes what they are about. */
 static bool needs_more(const struct call *c)
 {
-	static const char *const paths[] = {"/api/v1/admin/session/close", "/api/v1/admin/explain",
-	                                    "/api/v1/admin/login/claim", "/api/v1/admin/password",
-	                                    "/api/v1/admin/ticket-check"};
+	static const char *const paths[] = {
+	    "/api/v1/admin/session/close", "/api/v1/admin/explain",
+	    "/api/v1/admin/login/claim",   "/api/v1/admin/password",
+	    "/api/v1/admin/ticket-check",  "/api/v1/admin/kick",
+	    "/api/v1/admin/send",          "/api/v1/admin/room/close"};
 
 	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
 		if (!strcmp(paths[i], c->path))

@@ -279,6 +279,38 @@ static void tickets(void **state)
 	json_decref(made);
 }
 
+static void people(void **state)
+{
+	struct event_base *base = event_base_new();
+	struct web_client *cat = ws_join(base, OPENAPI_PORT, "cat");
+	struct web_client *dan = ws_join(base, OPENAPI_PORT, "dan");
+	json_t *list;
+
+	(void)state;
+	list = get("people", "?room=default&limit=10", 200);
+	assert_int_equal(json_array_size(json_object_get(list, "people")), 2);
+	json_decref(list);
+	list = get("rooms", "", 200);
+	assert_int_equal(json_array_size(json_object_get(list, "rooms")), 1);
+	json_decref(list);
+	json_decref(post("send", "{\"name\":\"cat\",\"text\":\"hello\"}", 200));
+	json_decref(post("send", "{\"text\":\"hello\"}", 400));
+	json_decref(post("send", "{\"name\":\"eve\",\"text\":\"hello\"}", 404));
+	json_decref(post("kick", "{\"name\":\"cat\"}", 200));
+	json_decref(post("kick", "{\"name\":\"cat\"}", 404));
+	json_decref(post("ban", "{\"name\":\"eve\",\"for\":60}", 200));
+	list = get("bans", "", 200);
+	assert_int_equal(json_array_size(json_object_get(list, "bans")), 1);
+	json_decref(list);
+	json_decref(post("unban", "{\"name\":\"eve\"}", 200));
+	json_decref(post("unban", "{\"name\":\"eve\"}", 404));
+	json_decref(post("room/close", "{\"room\":\"default\"}", 200));
+	json_decref(post("room/close", "{\"room\":\"default\"}", 404));
+	client_close(cat);
+	client_close(dan);
+	event_base_free(base);
+}
+
 /* ---- logins ---- */
 
 static json_t *say(const char *path, const char *body, int status)
@@ -389,6 +421,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(verbs_are_described),
 	    cmocka_unit_test(sessions),
 	    cmocka_unit_test(calls),
+	    cmocka_unit_test(people),
 	    cmocka_unit_test(tickets),
 	    cmocka_unit_test(who_may_what),
 	};
