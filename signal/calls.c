@@ -40,6 +40,18 @@ bool call_with_user(const struct hub_member *p, const struct hub_user *user)
 	return false;
 }
 
+/* Whether p's call to user still rings at a device. */
+static bool rings_at(const struct hub_member *p, const struct hub_user *user)
+{
+	for (unsigned i = 0; i < p->call_n; i++) {
+		const struct hub_call *c = p->call[i];
+
+		if (!c->answered && c->end[HUB_CALLER] == p && c->end[HUB_CALLEE]->user == user)
+			return true;
+	}
+	return false;
+}
+
 struct hub_user *call_known_as(const struct hub_member *p, const char *name)
 {
 	for (unsigned i = 0; i < p->call_n; i++) {
@@ -79,7 +91,7 @@ static unsigned count(const struct hub_member *p, bool answered)
 int call_begin(struct hub_member *caller, struct hub_member *callee)
 {
 	struct hub *h = caller->hub;
-	bool rings = call_with_user(caller, callee->user);
+	bool rings = rings_at(caller, callee->user);
 	struct hub_call *c;
 
 	if (call_find(caller, callee))
@@ -157,7 +169,7 @@ void call_end(struct hub_call *c, const char *reason)
 
 	unlink_call(c);
 	/* A call that rings at several devices has ended with the last of them. */
-	if (c->answered || !call_with_user(caller, callee))
+	if (c->answered || !rings_at(caller, callee))
 		hub_report(
 		    caller,
 		    (struct hub_event){
@@ -228,7 +240,7 @@ bool call_hang_up(struct hub_member *p, struct hub_call *c, const char *reason)
 	if (declines && reason && !strcmp(reason, "declined"))
 		stop_others(caller, p);
 	call_end(c, reason);
-	return !declines || !call_with_user(caller, p->user);
+	return !declines || !rings_at(caller, p->user);
 }
 
 void call_end_all(struct hub_member *p, const char *reason)
@@ -250,7 +262,7 @@ int64_t call_due(struct hub *h, int64_t now_ms)
 
 		call_end(c, "no-answer");
 		tell_end(callee, caller->user->name, "no-answer");
-		if (!call_with_user(caller, callee->user))
+		if (!rings_at(caller, callee->user))
 			tell_end(caller, callee->user->name, "no-answer");
 	}
 	return h->ringing ? h->ringing->since_ms + RING_MS : -1;

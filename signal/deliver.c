@@ -97,7 +97,7 @@ void deliver_free(struct hub_member *p)
 }
 
 /* text with its number, as the last member of the object. */
-static struct hub_text *numbered(const struct hub_text *text, uint64_t seq)
+static struct hub_text *numbered(struct hub_text *text, uint64_t seq)
 {
 	char tail[40];
 	int n = snprintf(tail, sizeof(tail), ",\"seq\":%" PRIu64 "}", seq);
@@ -108,6 +108,7 @@ static struct hub_text *numbered(const struct hub_text *text, uint64_t seq)
 	memcpy(mempcpy(own->data, text->data, text->len - 1), tail, (size_t)n + 1);
 	own->seq = seq;
 	own->from = text->from;
+	own->whole = text->copies ? hub_text_ref(text) : NULL;
 	return own;
 }
 
@@ -228,8 +229,16 @@ void deliver_refuse(struct hub_member *p, const char *code, const char *why, con
 	hub_text_unref(t);
 }
 
+/* A message has not arrived when no device has a copy any more. */
+static bool is_last_copy(struct hub_text *text)
+{
+	struct hub_text *whole = text->whole ? text->whole : text;
+
+	return !whole->copies || !--whole->copies;
+}
+
 /* The sender of text hears why it did not arrive. */
-static void refuse(struct hub *h, const struct hub_text *text, const char *code, const char *why)
+static void refuse(struct hub *h, struct hub_text *text, const char *code, const char *why)
 {
 	/* the first of enum route_name */
 	static const char *const names[] = {"type", "target", "ack"};
@@ -237,7 +246,8 @@ static void refuse(struct hub *h, const struct hub_text *text, const char *code,
 	struct scan s;
 	size_t fault;
 
-	if (from && !scan_text(&s, text->data, text->len, h->conf.max_depth, names, 3, &fault))
+	if (is_last_copy(text) && from &&
+	    !scan_text(&s, text->data, text->len, h->conf.max_depth, names, 3, &fault))
 		deliver_refuse(from, code, why, &s, 0);
 }
 
@@ -256,13 +266,14 @@ void deliver_give_up(struct hub_member *p)
 	}
 }
 
-void hub_unsent(struct hub_member *p, const struct hub_text *text)
+void hub_unsent(struct hub_member *p, struct hub_text *text)
 {
 	struct hub_ring *r = p->ring;
 
-	if (!r)
+	/* The ring may have dropped it, while the client seemed to get everything. */
+	if (!r || text->seq < (r->n ? kept(r, 0)->seq : r->next))
 		refuse(p->hub, text, "target-gone", "That user left before the message arrived.");
-	else if (text->seq && text->seq <= r->handed)
+	else if (text->seq <= r->handed)
 		r->handed = text->seq - 1;
 }
 

@@ -66,8 +66,10 @@ struct hub_conf {
 struct hub_text {
 	unsigned refs;
 	size_t len;
-	uint64_t seq;  /* its number for the client that it goes to; 0: none */
-	uint64_t from; /* the id of the member whose message it is; 0: the server's own */
+	uint64_t seq;           /* its number for the client that it goes to; 0: none */
+	uint64_t from;          /* the id of the member whose message it is; 0: the server's own */
+	unsigned copies;        /* of a message to several devices: how many are not lost */
+	struct hub_text *whole; /* the message that this is a copy of; NULL: none */
 	unsigned char room[HUB_TEXT_ROOM]; /* whoever writes the frame may use it */
 	char data[];                       /* len bytes, and NUL */
 };
@@ -240,7 +242,7 @@ int hub_join(struct hub *h, void *conn, const struct hub_visit *visit, struct hu
 void hub_leave(struct hub_member *p, unsigned close_code);
 
 /* Before hub_leave(): a frame that p's connection has not sent. In the order of sending. */
-void hub_unsent(struct hub_member *p, const struct hub_text *text);
+void hub_unsent(struct hub_member *p, struct hub_text *text);
 
 /* The state that outlives a restart of the server: those who may come back, their calls, and what
  * waits for them. NULL when out of memory; the caller frees it. */

@@ -99,24 +99,52 @@ static bool is_meant(const struct hub_member *p, const struct hub_member *to, bo
 	return !in_call || call_find(p, to);
 }
 
+/* A message to the devices of one user. */
+struct copies {
+	struct hub_text *text;
+	bool several, delivered, busy;
+};
+
+/* The text counts one more copy than there is, until copies_end(): none is lost for good before. */
+static struct copies copies_begin(struct hub_text *text, const struct hub_user *user)
+{
+	bool several = user->member_n > 1;
+
+	text->copies = several;
+	return (struct copies){.text = text, .several = several};
+}
+
+static void copy_to(struct copies *c, struct hub_member *to)
+{
+	int err = deliver(to, HUB_FRAME_PASSED, c->text);
+
+	c->delivered |= !err;
+	c->busy |= err && err != -E_CLOSED;
+	c->text->copies += !err && c->several;
+}
+
+static void copies_end(struct copies *c)
+{
+	c->text->copies -= c->several;
+}
+
 static void pass_to_user(struct hub_member *p, struct hub_message *m, struct hub_user *user,
                          struct hub_text *text)
 {
-	bool in_call = call_with_user(p, user), delivered = false, busy = false;
+	bool in_call = call_with_user(p, user);
+	struct copies c = copies_begin(text, user);
 	struct hub_member *to;
 
 	DL_FOREACH2(user->members, to, next_device)
 	{
-		int err =
-		    is_meant(p, to, in_call) ? deliver(to, HUB_FRAME_PASSED, text) : -E_CLOSED;
-
-		delivered |= !err;
-		busy |= err && err != -E_CLOSED;
+		if (is_meant(p, to, in_call))
+			copy_to(&c, to);
 	}
-	if (delivered)
+	copies_end(&c);
+	if (c.delivered)
 		return;
 	hub_report(p, (struct hub_event){.what = HUB_EVENT_UNREACHED, .target = m->target});
-	if (busy)
+	if (c.busy)
 		refuse(p, m, "target-busy", "That user cannot receive more messages now.");
 	else
 		refuse(p, m, "target-away", "That user has lost the connection for the moment.");
@@ -323,18 +351,19 @@ static const char *reason_of(const struct hub_message *m)
 static void hang_up(struct hub_member *p, struct hub_message *m, struct hub_user *user,
                     struct hub_text *text)
 {
+	struct copies copies = copies_begin(text, user);
 	const char *reason = reason_of(m);
 	struct hub_member *to;
-	int err = 0;
 
 	DL_FOREACH2(user->members, to, next_device)
 	{
 		struct hub_call *c = call_find(p, to);
 
-		if (c && call_hang_up(p, c, reason) && deliver(to, HUB_FRAME_PASSED, text))
-			err = -E_LATER;
+		if (c && call_hang_up(p, c, reason))
+			copy_to(&copies, to);
 	}
-	if (err)
+	copies_end(&copies);
+	if (copies.busy && !copies.delivered)
 		refuse(p, m, "target-busy", "That user cannot receive more messages now.");
 }
 
@@ -573,7 +602,7 @@ void hub_text(struct hub_member *p, const char *text, size_t len)
 {
 	struct hub *h = p->hub;
 
-	if (p->closing || !charge_message(p, text, len))
+	if (p->closing || !charge_message(p, len))
 		return;
 	if (p->pending)
 		signin_keep(p, text, len);

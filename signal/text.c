@@ -32,6 +32,8 @@ struct hub_text *hub_text_ref(struct hub_text *text)
 
 void hub_text_unref(struct hub_text *text)
 {
-	if (text && --text->refs == 0)
-		free(text);
+	if (!text || --text->refs)
+		return;
+	hub_text_unref(text->whole);
+	free(text);
 }
