@@ -319,7 +319,7 @@ int hub_ban(struct hub *h, const char *room, const char *name, int64_t seconds, 
 unsigned hub_unban(struct hub *h, const char *room, const char *name);
 
 /* [{"room"?,"name","by":"name|sub|address","key","seconds"}]: without room: in all. */
-json_t *hub_bans(struct hub *h);
+json_t *hub_bans(const struct hub *h);
 
 /* Sends message, an object, to a user or (name NULL) to everybody. *n: the connections that it went
  * to. 0 or -E_NOMEM. */

@@ -343,8 +343,8 @@ void charge_prefix_unref(struct hub *h, struct hub_prefix *prefix); /* NULL is l
 /* Whether somebody of that name, or with a ticket of that sub (NULL: none), is kept out. */
 bool operator_bans(struct hub_member *p, const char *room, const char *name, const char *sub);
 
-/* What hub_bans() gave, that long ago. 0 or a code. */
-int operator_load_bans(struct hub *h, const json_t *list, int64_t age_s);
+/* What hub_bans() gave. 0 or a code: then those before the faulty one are there. */
+int operator_load_bans(struct hub *h, const json_t *list);
 void operator_free_bans(struct hub *h);
 
 /* resume.c */

@@ -303,23 +303,25 @@ unsigned hub_unban(struct hub *h, const char *room, const char *name)
 
 static const char *const by_names[] = {"name", "sub", "address"};
 
-json_t *hub_bans(struct hub *h)
+json_t *hub_bans(const struct hub *h)
 {
 	json_t *list = json_array();
 	int64_t now = h->ops.now_ms(h->ctx);
 	struct hub_ban *ban;
 
-	end_bans(h);
-	DL_FOREACH (h->bans, ban)
+	DL_FOREACH (h->bans, ban) {
+		if (ban->until_ms <= now)
+			continue;
 		json_array_append_new(
 		    list, json_pack("{s:s*,s:s,s:s,s:s,s:I}", "room", *ban->room ? ban->room : NULL,
 		                    "name", ban->name, "by", by_names[ban->by], "key",
 		                    ban->by == BAN_NAME ? ban->name : ban->key, "seconds",
 		                    (json_int_t)(ban->until_ms - now + 999) / 1000));
+	}
 	return list;
 }
 
-int operator_load_bans(struct hub *h, const json_t *list, int64_t age_s)
+int operator_load_bans(struct hub *h, const json_t *list)
 {
 	int64_t now = h->ops.now_ms(h->ctx);
 	json_t *saved;
@@ -342,10 +344,10 @@ int operator_load_bans(struct hub *h, const json_t *list, int64_t age_s)
 			return -E_CORRUPT;
 		memcpy(like.room, room, strlen(room) + 1);
 		memcpy(like.name, name, strlen(name) + 1);
-		like.until_ms = now + (seconds - age_s) * 1000;
+		like.until_ms = now + seconds * 1000;
 		if (like.by == BAN_NAME && !fold_name(key, fold))
 			return -E_CORRUPT;
-		if (seconds > age_s && !err)
+		if (seconds > 0 && !err)
 			err = add_ban(h, &like, like.by == BAN_NAME ? fold : key);
 	}
 	return err;

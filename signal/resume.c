@@ -250,8 +250,8 @@ json_t *hub_save(const struct hub *h)
 		if (p->user && p->has_secret && !is_final(p->closed_for) && !p->leaves)
 			json_array_append_new(members, save_member(p));
 	}
-	saved = json_pack("{s:i,s:I,s:o}", "version", SAVED_VERSION, "next_id",
-	                  (json_int_t)h->next_id, "members", members);
+	saved = json_pack("{s:i,s:I,s:o,s:o}", "version", SAVED_VERSION, "next_id",
+	                  (json_int_t)h->next_id, "members", members, "bans", hub_bans(h));
 	return saved;
 }
 
@@ -299,6 +299,8 @@ int hub_load(struct hub *h, const json_t *saved)
 	size_t i;
 
 	if (json_integer_value(json_object_get(saved, "version")) != SAVED_VERSION)
+		return -E_CORRUPT;
+	if (operator_load_bans(h, json_object_get(saved, "bans")))
 		return -E_CORRUPT;
 	h->loading = true;
 	json_array_foreach (json_object_get(saved, "members"), i, member)

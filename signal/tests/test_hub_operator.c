@@ -222,6 +222,34 @@ static void a_banned_person(void **state)
 	expect_let_in(h, &h->a, 9, NULL, "u1/another/*/7", "\"name\":\"x\"");
 }
 
+/* A restart is no way in. */
+static void bans_are_saved(void **state)
+{
+	struct house *h = people(state);
+	struct hub_conf conf;
+	void *other_state;
+	struct house *other;
+	json_t *saved;
+	unsigned n;
+
+	assert_int_equal(hub_ban(h->hub, "team", "bob", 60, NULL, &n), 0);
+	assert_int_equal(hub_ban(h->hub, NULL, "alice", 30, NULL, &n), 0);
+	h->now_ms += 10000;
+	saved = hub_save(h->hub);
+	hub_conf_default(&conf);
+	setup_with(&other_state, &conf);
+	other = other_state;
+	assert_int_equal(hub_load(other->hub, saved), 0);
+	expect_banned(other, &other->a, 2, "team", NULL, "\"name\":\"x\"");
+	expect_banned(other, &other->a, 9, "team", NULL, "\"name\":\"Bob\"");
+	expect_banned(other, &other->a, 9, "r", "u1/al/*/7", "\"name\":\"x\"");
+	other->now_ms += 20000;
+	expect_let_in(other, &other->a, 9, "r", "u1/al/*/7", "\"name\":\"x\"");
+	expect_banned(other, &other->a, 9, "team", NULL, "\"name\":\"Bob\"");
+	json_decref(saved);
+	teardown(&other_state);
+}
+
 static void bad_bans(void **state)
 {
 	struct house *h = people(state);
@@ -254,6 +282,7 @@ int main(void)
 	    T(a_word_from_the_operator),
 	    T(a_banned_guest),
 	    T(a_banned_person),
+	    T(bans_are_saved),
 	    T(bad_bans),
 	};
 
