@@ -31,17 +31,21 @@ void write_drop_all(struct conn *c)
 		drop_frame(c, c->queue);
 }
 
-/* At most one of them waits at a time. */
-static void drop_userlist(struct conn *c)
+/* At most one list waits at a time. A newer one takes its place: at the end of a long queue it
+ * would be replaced by the next before it gets out. */
+static bool replace_list(struct conn *c, struct hub_text *text)
 {
 	struct frame *f;
 
 	DL_FOREACH (c->queue, f) {
 		if (f->kind == HUB_FRAME_USERLIST) {
-			drop_frame(c, f);
-			return;
+			c->queue_bytes += text->len - f->text->len;
+			hub_text_unref(f->text);
+			f->text = hub_text_ref(text);
+			return true;
 		}
 	}
+	return false;
 }
 
 static bool fits(const struct conn *c, size_t len, unsigned part)
@@ -92,8 +96,8 @@ int write_send(void *ctx, void *conn, enum hub_frame kind, struct hub_text *text
 		return 0;
 	if (can_write(c))
 		return write_at_once(c, text);
-	if (kind == HUB_FRAME_USERLIST)
-		drop_userlist(c);
+	if (kind == HUB_FRAME_USERLIST && replace_list(c, text))
+		return 0;
 	if (!c->queue)
 		c->progress_at_ms = clock_mono_ms();
 	if (kind == HUB_FRAME_PASSED && !fits(c, len, 2) &&
