@@ -264,7 +264,7 @@ static unsigned push(struct web_client *c, unsigned n, unsigned from, int ms,
 	size_t len = 1024, at = 0;
 	unsigned sent = from;
 
-	while (sent < n) {
+	while (sent < n && (at || clock_mono_ms() < until_ms)) {
 		ssize_t put;
 
 		memset(frame, 0, 8);
@@ -278,8 +278,6 @@ static unsigned push(struct web_client *c, unsigned n, unsigned from, int ms,
 		if (at == sizeof(frame)) {
 			at = 0;
 			sent++;
-		} else if (!at && clock_mono_ms() > until_ms) {
-			break;
 		} else {
 			client_pump(c->base, 1);
 			while (sink && client_more(sink, 0))
@@ -301,6 +299,8 @@ static void test_a_flood_is_held_back(void **state)
 	default_conf(f, &conf);
 	conf.hub.hub.rate_burst = 100;
 	conf.hub.hub.signal_rate = 100;
+	conf.hub.queue_bytes = 64 << 20; /* the sink does not read all the time */
+	conf.hub.queue_frames = 100000;
 	restart(f, &conf);
 	sink = sign_in(f, "sink", false);
 	a = sign_in(f, "a", false);
@@ -310,7 +310,8 @@ static void test_a_flood_is_held_back(void **state)
 	assert_in_range(sent, 100, n - 1);                 /* 20 MB do not fit in between */
 	ws_say(a, "{\"type\":\"word\",\"target\":\"b\"}"); /* the others feel nothing */
 	free(next_of(b, "word", NULL));
-	web_set_limits(f->web, 1000, 100000);
+	conf.hub.hub.signal_rate = 100000;
+	web_set_hub(f->web, &conf.hub.hub);
 	now = push(c, sent + 500, sent, CLIENT_WAIT_MS, sink);
 	assert_int_equal(now, sent + 500);
 	for (unsigned i = 0; i < now; i++) {
