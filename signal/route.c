@@ -602,7 +602,7 @@ void hub_text(struct hub_member *p, const char *text, size_t len)
 {
 	struct hub *h = p->hub;
 
-	if (p->closing || !charge_message(p, len))
+	if (p->closing || !charge_message(p, text, len))
 		return;
 	if (p->pending)
 		signin_keep(p, text, len);
