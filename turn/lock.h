@@ -2,8 +2,8 @@
  *
  * Locks: which peers the allocations of a locked credential may relay towards. Somebody who knows
  * what their holder is up to tells the server, and what it has not been told is refused with 403.
- * Relayed addresses of this server are always legal. The policy on peers (turn/peer_policy.h)
- * applies on top.
+ * Relayed addresses of this server are always legal, and so is the address that the client itself
+ * comes from. The policy on peers (turn/peer_policy.h) applies on top.
  */
 #ifndef TURN_LOCK_H
 #define TURN_LOCK_H

@@ -173,6 +173,8 @@ static void settle(struct turn_alloc *a, const struct turn_tuple *tuple,
 	a->path = *path;
 	r = TABLE_ADD(hh, t->allocs, tuple, sizeof(a->tuple), a);
 	turn_journal_note(a, TURN_EVENT_MOVED, &path->client, 0);
+	if (a->lock)
+		turn_perms_recheck(a); /* the old address is not the client's any more */
 	if (r)
 		turn_alloc_doom(a);
 }

@@ -182,6 +182,27 @@ static void relayed_addresses_of_ours_are_always_legal(void **state)
 	assert_int_equal(host_bind(&s->alice, 0x4001, addr_format(&free_port, text)), 403);
 }
 
+/* A self-test looks whether packets from outside come through the relay. */
+static void the_clients_own_address_is_legal(void **state)
+{
+	struct scene *s = *state;
+	struct host own, other;
+
+	host_open(&s->w, &own, "9.9.7.7:1", "alice", "secret");
+	host_open(&s->w, &other, "9.9.7.8:1", "alice", "secret");
+	assert_int_equal(host_allocate(&own, NULL), 0);
+	assert_int_equal(host_allocate(&other, NULL), 0);
+	assert_int_equal(host_permit(&own, "9.9.7.7:4000"), 0);
+	assert_int_equal(host_permit(&own, "9.9.7.8:4000"), 403);
+	assert_int_equal(host_permit(&other, "9.9.7.7:4000"), 403);
+	assert_int_equal(host_permit(&other, "9.9.7.8:4000"), 0);
+	/* within the policy */
+	assert_int_equal(host_permit(&s->alice, "198.51.100.5:2"), 403);
+	assert_int_equal(turn_get_stats(s->w.turn)->policy_drops, 1);
+	host_close(&own);
+	host_close(&other);
+}
+
 /* Not first at the end of the permission's five minutes. */
 static void what_is_taken_away_ends_at_once(void **state)
 {
@@ -311,6 +332,7 @@ int main(void)
 	    T(another_lock_opens_nothing),
 	    T(a_lock_opens_nothing_that_the_policy_denies),
 	    T(relayed_addresses_of_ours_are_always_legal),
+	    T(the_clients_own_address_is_legal),
 	    T(what_is_taken_away_ends_at_once),
 	    T(a_request_waits_for_news_that_are_under_way),
 	    T(the_journal_names_the_peer),

@@ -595,6 +595,27 @@ static void moves_between_workers(void **state)
 	scene_free(s);
 }
 
+/* The address that the client has left is another's now. */
+static void a_moved_client_leaves_its_own_address(void **state)
+{
+	struct scene *s = *state;
+	struct prefix homes;
+	char text[] = "198.51.100.5:9";
+
+	s->w.alice_locked = true;
+	assert_int_equal(prefix_parse(&homes, "198.51.100.0/24"), 0);
+	assert_int_equal(peer_policy_allow(s->w.policy, &homes), 0);
+	assert_int_equal(allocate(s, &s->a, NULL, 0), 0);
+	assert_true(take_ticket(s, &s->a.in));
+	assert_int_equal(host_bind(&s->a, 0x4000, text), 0);
+	assert_int_equal(move(s, &s->b, &s->ticket), 0);
+	assert_false(sends(s, &s->b)); /* arrives, and the permission is gone */
+	assert_int_equal(turn_get_stats(s->w.turn)->moves, 1);
+	assert_int_equal(turn_get_stats(s->w.turn)->permission_drops, 1);
+	assert_int_equal(turn_get_stats(s->w.turn)->to_peer_packets, 0);
+	assert_int_equal(host_refresh(&s->b, 0), 0);
+}
+
 /* The lock goes along, to what the other worker knows of it. */
 static void locks_hold_between_workers(void **state)
 {
@@ -795,6 +816,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(forbidden_by_default),
 	    T(a_ticket_is_asked_for_by_an_empty_one),
+	    T(a_moved_client_leaves_its_own_address),
 	    BOUND(the_old_5_tuple_serves_until_data_come_over_the_new_one),
 	    BOUND(a_used_ticket_is_used_up),
 	    BOUND(a_send_indication_ends_the_old_5_tuple),
