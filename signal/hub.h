@@ -169,7 +169,8 @@ enum hub_link_what {
 	HUB_LINK_SIGNALED, /* member is about to pass an offer, an answer or a candidate (text) to
 	                    * other, with which it has a call */
 	HUB_LINK_ENDED,    /* a call between the two */
-	HUB_LINK_GONE,     /* member is gone for good, its calls have ended */
+	HUB_LINK_MOVED, /* a connection was member, and is other now, which has come back by it */
+	HUB_LINK_GONE,  /* member is gone for good, its calls have ended */
 };
 
 /* Borrowed for the call. */

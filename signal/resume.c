@@ -158,6 +158,8 @@ static void take_place(struct hub_member *p, struct hub_member *old)
 {
 	struct hub_origin *own = p->origin;
 
+	hub_link(p->hub, (struct hub_link_news){
+	                     .what = HUB_LINK_MOVED, .member = own->id, .other = old->origin->id});
 	p->may = old->may;
 	p->may_given = old->may_given;
 	p->extended = p->extended || old->extended;

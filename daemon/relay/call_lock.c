@@ -251,41 +251,18 @@ void call_lock_ended(struct call_locks *l, uint64_t a, uint64_t b, int64_t now_m
 	end_from(l, b, a, now_ms);
 }
 
-/* The other ends know it by its new number from now on. */
-static void rename_from(struct call_locks *l, uint64_t from, uint64_t to)
-{
-	for (struct holder *h = l->holders; h; h = h->hh.next)
-		for (size_t i = 0; i < h->peer_n; i++)
-			if (h->peers[i].from == from)
-				h->peers[i].from = to;
-}
-
-/* Its page goes on with the credentials that it has, and may have got one for its new connection
- * before it came back. */
+/* The connection may have got a credential before it showed whose it is. */
 void call_lock_moved(struct call_locks *l, uint64_t from, uint64_t to)
 {
-	struct holder *old = find(l, from), *h;
-	uint64_t locks[LOCKS_MAX];
-	size_t lock_n;
+	struct holder *fresh = find(l, from), *h = fresh ? find_or_make(l, to) : NULL;
 
-	rename_from(l, from, to);
-	if (!old)
-		return;
-	h = find_or_make(l, to);
 	if (!h)
-		return; /* call_lock_gone() follows */
-	lock_n = h->lock_n;
-	memcpy(locks, h->lock, sizeof(locks));
-	h->lock_n = 0;
-	for (size_t i = 0; i < old->lock_n; i++)
-		add_lock(l, h, old->lock[i]);
-	for (size_t i = 0; i < lock_n; i++)
-		add_lock(l, h, locks[i]);
-	for (size_t i = 0; i < old->peer_n; i++)
-		if (add_peer(h, old->peers[i].from, &old->peers[i].addr))
-			h->peers[h->peer_n - 1].until_ms = old->peers[i].until_ms;
-	free_holder(l, old);
-	tell(l, h);
+		return;
+	for (size_t i = 0; i < fresh->lock_n; i++)
+		add_lock(l, h, fresh->lock[i]);
+	free_holder(l, fresh);
+	if (h->peer_n)
+		tell(l, h);
 }
 
 void call_lock_gone(struct call_locks *l, uint64_t member)

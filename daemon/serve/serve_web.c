@@ -128,6 +128,9 @@ static void on_link(void *ctx, const struct hub_link_news *news)
 	case HUB_LINK_ENDED:
 		call_lock_ended(s->locks, news->member, news->other, (int64_t)clock_mono_ms());
 		return;
+	case HUB_LINK_MOVED:
+		call_lock_moved(s->locks, news->member, news->other);
+		return;
 	case HUB_LINK_GONE:
 		call_lock_gone(s->locks, news->member);
 		return;

@@ -80,6 +80,9 @@ static void on_link(void *ctx, const struct hub_link_news *news)
 	case HUB_LINK_ENDED:
 		snprintf(h->links + at, room, "%llu|%llu ", a, b);
 		return;
+	case HUB_LINK_MOVED:
+		snprintf(h->links + at, room, "%llu=%llu ", a, b);
+		return;
 	case HUB_LINK_GONE:
 		snprintf(h->links + at, room, "%llux ", a);
 		return;

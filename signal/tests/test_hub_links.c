@@ -113,7 +113,7 @@ static void who_comes_back_is_told(void **state)
 	expect_links(h, id, "");
 	say(&h->d, again);
 	/* it is what it was: only the id of the new connection is gone */
-	expect_links(h, id, "dx ");
+	expect_links(h, id, "d=a dx ");
 	say_to(&h->b, ANSWER, "alice");
 	expect_links(h, id, "b>a ");
 	say(&h->d, "{\"type\":\"hang-up\",\"target\":null}");
