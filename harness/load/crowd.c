@@ -34,7 +34,7 @@ const char *crowd_find(const char *text, size_t len, const char *key)
 
 void crowd_name(const struct crowd *c, size_t i, char name[CROWD_NAME_MAX])
 {
-	snprintf(name, CROWD_NAME_MAX, "%c%05u", c->mark, (unsigned)i);
+	snprintf(name, CROWD_NAME_MAX, "%c%05u", c->mark, c->first + (unsigned)i);
 }
 
 uint32_t crowd_friend(size_t i)
@@ -254,7 +254,7 @@ static int wait_full(struct crowd *c, size_t n, int64_t deadline, struct why *wh
 
 int crowd_gather(struct crowd *c, size_t together, int64_t quiet_ms, struct why *why)
 {
-	int64_t deadline = clock_mono_ms() + CROWD_STEP_MS;
+	int64_t deadline = clock_mono_ms() + c->patience_ms;
 	int r = 0;
 
 	for (size_t i = 0; i < c->n && !r;) {

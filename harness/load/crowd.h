@@ -10,7 +10,6 @@
 
 #define CROWD_NAME_MAX 16
 #define CROWD_FRIENDS  0x7f010000u /* 127.1.0.0/16 and on: 32 clients from each /24 */
-#define CROWD_STEP_MS  60000       /* the longest that a step may take */
 
 /* How its clients sign in. */
 enum crowd_manner {
@@ -38,10 +37,12 @@ struct crowd {
 	uint64_t told;        /* messages about who is there: lists, or differences */
 	bool differences;     /* the server knows them */
 	enum crowd_manner manner;
-	bool witness; /* client 0 reads lists name by name, each counts once (CROWD_USERLIST) */
-	char mark;    /* that their names begin with: WS_MARK if they are to be counted */
+	bool witness;   /* client 0 reads lists name by name, each counts once (CROWD_USERLIST) */
+	uint32_t first; /* number in the name of client 0 */
+	char mark;      /* that their names begin with: WS_MARK if they are to be counted */
 	uint16_t port;
-	const char *path;
+	int64_t patience_ms; /* for crowd_gather() */
+	const char *path;    /* NULL: nothing is asked for, only a connection made */
 	SSL_CTX *ctx;
 	int epoll;
 	int64_t heard_ms; /* anything at all */
@@ -54,8 +55,8 @@ struct crowd {
 	void (*gone)(struct crowd_client *p);
 };
 
-/* Nobody connects yet. The caller may change manner, mark, expect (n) and path, and set the hooks.
- * 0, -E_NOMEM, or -E_LIMIT: the process may not have that many descriptors. */
+/* Nobody connects yet. The caller sets patience_ms, may change manner, mark, expect (n) and path,
+ * and set the hooks. 0, -E_NOMEM, or -E_LIMIT: the process may not have that many descriptors. */
 int crowd_init(struct crowd *c, size_t n, enum ws_wire wire, uint16_t port, struct why *why);
 
 /* Ends all connections with a close frame, and frees. Legal after a crowd_init() that failed. */

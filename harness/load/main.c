@@ -9,9 +9,11 @@
 #include "harness/lab/contain.h"
 #include "harness/lab/proc.h"
 #include "harness/load/floor.h"
+#include "harness/load/hostile.h"
 #include "harness/load/load.h"
 #include "harness/load/server.h"
 #include "harness/load/signal.h"
+#include "harness/load/turn.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -25,7 +27,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#define ROUNDS_MAX  25
+#define SECONDS     3
 #define SECONDS_MAX 120 /* permissions last 300 */
 #define LOADS_MAX   16
 #define LIP_MS      5000
@@ -71,9 +73,9 @@ struct options {
 	const char *against; /* coturn's program, or "node"; or NULL */
 	const char *transport_name, *lie;
 	const char *json;
-	enum link_transport transport;
-	double seconds;
+	double seconds; /* 0: not said */
 	int rounds;
+	struct turn_plan turn;
 	struct signal_plan plan;
 };
 
@@ -86,6 +88,12 @@ enum {
 	OPT_TURNPIKE,
 	OPT_JSON,
 	OPT_STORM,
+	OPT_IDLE,
+	OPT_ATTACK,
+	OPT_HOSTILE,
+	OPT_ALL,
+	OPT_SCALE,
+	OPT_PATIENCE,
 	OPT_LIE,
 };
 
@@ -103,10 +111,30 @@ static const struct argp_option option_list[] = {
      0},
     {"join-storm", OPT_STORM, "N", 0,
      "signal: N clients come at once, until each knows of all the others", 0},
+    {"idle", OPT_IDLE, "N", 0, "signal: N clients sign in and say nothing (default length: 25 s)",
+     0},
+    {"attack", OPT_ATTACK, "KIND", 0,
+     "signal: rename, chat, crowd, oversized, half or slow; may repeat: what others notice of it "
+     "(default length: 10 s)",
+     0},
+    {"hostile", OPT_HOSTILE, "N", 0,
+     "Clients of an attack, among twice as many idle ones (default: 500)", 0},
+    {"all", OPT_ALL, NULL, 0,
+     "signal: every step that has a target, compared with the floor and Node's ws; then a table of "
+     "the targets",
+     0},
+    {"scale", OPT_SCALE, "F", 0,
+     "Of the clients of --all, this part, 0.001 to 1 (default: 1); targets are then not judged", 0},
+    {"patience", OPT_PATIENCE, "S", 0,
+     "signal: the longest that clients wait to be signed in and to hear of each other (default: "
+     "60)",
+     0},
     {"lie", OPT_LIE, "HOW", OPTION_HIDDEN, "Node's router does something wrong, for a test", 0},
     {"rounds", OPT_ROUNDS, "N", 0, "Play each load N times, 1 to 25 (default: 3)", 0},
     {"seconds", OPT_SECONDS, "S", 0,
-     "Length of each round after a warm-up of 0.3 s, 0.1 to 120 (default: 3)", 0},
+     "Length of each round after a warm-up of 0.3 s, 0.1 to 120 (default: 3; for --idle and "
+     "--attack their own)",
+     0},
     {"turnpike", OPT_TURNPIKE, "FILE", 0, "The server (default: turnpike beside this program)", 0},
     {"json", OPT_JSON, "FILE", 0, "Write the figures of every round as JSON", 0},
     {0},
@@ -131,8 +159,14 @@ static const char about[] =
     "A load with a fixed rate does not send them later: they are part of the lost packets, and "
     "are also counted separately as held back. Peers always use UDP. Both servers have the same "
     "certificate (P-256), TLS version and cipher.\n\n"
-    "Exit status: 0; 1 if a load failed to run; 2 for wrong usage; 77 if this machine allows no "
-    "namespaces.";
+    "signal: clients come from many loopback addresses, number their messages, and notice one that "
+    "is "
+    "lost, comes twice or out of order, and a connection that the server closes. Except in an "
+    "attack, "
+    "limits for one client are lifted. An attack measures /healthz, and the time in which two new "
+    "clients sign in and set up a call.\n\n"
+    "Exit status: 0; 1 if a load failed to run, or messages or clients of the hub were lost; 2 for "
+    "wrong usage; 3 if a target of --all was missed; 77 if this machine allows no namespaces.";
 
 static bool is_signal(const struct load *l)
 {
@@ -172,12 +206,14 @@ static void beside_us(char out[PATH_MAX])
 
 static void take_turn(struct options *o, const struct argp_state *state)
 {
-	if (o->transport_name && !link_transport_parse(o->transport_name, &o->transport))
+	if (o->transport_name && !link_transport_parse(o->transport_name, &o->turn.transport))
 		argp_error(state, "--transport %s: it is udp, tcp, tls or dtls", o->transport_name);
-	if (o->plan.storm)
-		argp_error(state, "--join-storm is for the hub: write signal");
+	if (o->plan.storm || o->plan.idle || o->plan.attack_n || o->plan.all)
+		argp_error(state, "--join-storm, --idle, --attack and --all are for the hub: write "
+		                  "signal");
+	o->turn.against = o->against;
 	if (o->against && !strcmp(o->against, "coturn"))
-		o->against = "turnserver";
+		o->turn.against = "turnserver";
 }
 
 static void take_signal(struct options *o, const struct argp_state *state)
@@ -187,12 +223,19 @@ static void take_signal(struct options *o, const struct argp_state *state)
 		           o->transport_name);
 	if (o->against && strcmp(o->against, "node") != 0)
 		argp_error(state, "--against %s: for the hub it is node", o->against);
-	o->plan.node = o->against;
+	o->plan.node = o->against || o->plan.all;
+	if (o->plan.all) /* each of them has its own loads, and every attack */
+		o->plan.attack_n = 0;
+	for (const char *kind, *what;
+	     o->plan.all && (kind = hostile_kind_at(o->plan.attack_n, &what));)
+		o->plan.attack[o->plan.attack_n++] = kind;
 }
 
 /* Once all of the command line is known. */
 static void take_all(struct options *o, const struct argp_state *state)
 {
+	bool all;
+
 	if (!o->verb)
 		argp_error(state, "the verb is missing: write turn, signal or list");
 	if (!strcmp(o->verb, "list"))
@@ -204,9 +247,10 @@ static void take_all(struct options *o, const struct argp_state *state)
 		take_signal(o, state);
 	else
 		take_turn(o, state);
+	all = !o->only_n && (o->plan.all || !(o->plan.storm || o->plan.idle || o->plan.attack_n));
 	for (size_t i = 0; i < o->only_n; i++)
 		take_load(o, o->only[i], state);
-	for (size_t i = 0; i < LOAD_N && !o->only_n && !o->plan.storm; i++)
+	for (size_t i = 0; i < LOAD_N && all; i++)
 		if (is_signal(&loads[i]) == o->signal)
 			o->load[o->load_n++] = &loads[i];
 }
@@ -229,6 +273,26 @@ static error_t take(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_STORM:
 		o->plan.storm = (size_t)args_number(state, "join-storm", arg, 2, SIGNAL_CLIENTS);
+		break;
+	case OPT_IDLE:
+		o->plan.idle = (size_t)args_number(state, "idle", arg, 2, SIGNAL_CLIENTS);
+		break;
+	case OPT_ATTACK:
+		if (!hostile_kind(arg) || o->plan.attack_n == SIGNAL_ATTACKS_MAX)
+			argp_error(state, "--attack %s: there is no such attack, or too many", arg);
+		o->plan.attack[o->plan.attack_n++] = arg;
+		break;
+	case OPT_HOSTILE:
+		o->plan.hostile = (size_t)args_number(state, "hostile", arg, 2, SIGNAL_CLIENTS);
+		break;
+	case OPT_ALL:
+		o->plan.all = true;
+		break;
+	case OPT_SCALE:
+		o->plan.scale = args_number(state, "scale", arg, 0.001, 1);
+		break;
+	case OPT_PATIENCE:
+		o->plan.patience = args_number(state, "patience", arg, 1, 600);
 		break;
 	case OPT_LIE:
 		o->plan.lie = arg;
@@ -260,135 +324,7 @@ static error_t take(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
-/* ---- rounds ---- */
-
-static int play(const struct load *l, const struct server_kind *kind, const char *program,
-                const struct options *o, struct measure *m, struct why *why)
-{
-	struct server s;
-	int r = server_start(&s, kind, program, o->transport, NULL, why);
-
-	if (r)
-		return r;
-	switch (l->kind) {
-	case LOAD_SATURATED:
-	case LOAD_PACED:
-		r = load_relay(l, &s, o->seconds, m, why);
-		break;
-	case LOAD_BINDING:
-	case LOAD_CHURN:
-		r = load_requests(l, &s, o->seconds, m, why);
-		break;
-	case LOAD_SIGNAL_ROUTED:
-		break; /* signal_play() */
-	}
-	if (!r)
-		memcpy(m->tls, s.tls, sizeof(m->tls));
-	server_stop(&s);
-	return r;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static double median(double *v, int n)
-{
-	qsort(v, (size_t)n, sizeof(*v), by_value);
-	return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
-}
-
-static json_t *describe(const struct measure *m)
-{
-	return json_pack("{sI sI sI sI sf sf sf sI sI ss}", "done", (json_int_t)m->done, "lost",
-	                 (json_int_t)m->lost, "held", (json_int_t)m->held, "late",
-	                 (json_int_t)m->late, "seconds", m->seconds, "cpu_us", m->cpu_us, "busy",
-	                 m->busy, "p50_us", (json_int_t)m->p50_us, "p99_us", (json_int_t)m->p99_us,
-	                 "tls", m->tls);
-}
-
-/* The median round, by what one cost. */
-static void print_server(const char *name, const struct measure *m, int n)
-{
-	double cpu[ROUNDS_MAX];
-	const struct measure *mid = m;
-	uint64_t lost = 0, held = 0, late = 0, done = 0;
-
-	for (int i = 0; i < n; i++) {
-		cpu[i] = m[i].cpu_us;
-		lost += m[i].lost;
-		held += m[i].held;
-		late += m[i].late;
-		done += m[i].done;
-	}
-	qsort(cpu, (size_t)n, sizeof(*cpu), by_value);
-	for (int i = 0; i < n; i++)
-		if (m[i].cpu_us == cpu[(n - 1) / 2])
-			mid = &m[i];
-	printf("  %-9s %8.2f µs each (%.2f to %.2f)  %8.0f/s  %3.0f %% of a core  "
-	       "p50 %u µs, p99 %u µs  lost %.3f %%",
-	       name, mid->cpu_us, cpu[0], cpu[n - 1], (double)mid->done / mid->seconds,
-	       100 * mid->busy, mid->p50_us, mid->p99_us,
-	       100.0 * (double)lost / (double)(done + lost));
-	if (held)
-		printf("  (%.3f %% held back: the socket accepted no more)",
-		       100.0 * (double)held / (double)(done + lost));
-	if (late)
-		printf("  (%.1f %% sent late: this machine is too busy)",
-		       100.0 * (double)late / (double)(done + lost));
-	printf("%s%s\n", *mid->tls ? "  " : "", mid->tls);
-}
-
-/* The two servers take turns, and the first one changes: the machine's speed drifts. */
-static int compare(const struct options *o, const struct load *l, json_t *out, struct why *why)
-{
-	const struct server_kind *const kind[2] = {&server_turnpike, &server_coturn};
-	const char *const program[2] = {o->turnpike, o->against};
-	struct measure m[2][ROUNDS_MAX];
-	double ratio[ROUNDS_MAX];
-	int servers = o->against ? 2 : 1;
-	json_t *rounds = json_array();
-
-	printf("%s: %s", l->name, l->what);
-	printf(", over %s\n", link_transport_name(o->transport));
-	for (int i = 0; i < o->rounds; i++) {
-		json_t *round = json_object();
-
-		for (int k = 0; k < servers; k++) {
-			int which = (i + k) % servers;
-			int r = play(l, kind[which], program[which], o, &m[which][i], why);
-
-			if (r) {
-				json_decref(round);
-				json_decref(rounds);
-				return r;
-			}
-			json_object_set_new(round, kind[which]->name, describe(&m[which][i]));
-		}
-		if (servers == 2)
-			ratio[i] = m[0][i].cpu_us / m[1][i].cpu_us;
-		json_array_append_new(rounds, round);
-	}
-	for (int k = 0; k < servers; k++)
-		print_server(kind[k]->name, m[k], o->rounds);
-	if (servers == 2) {
-		double mid = median(ratio, o->rounds);
-
-		printf("  ratio     %8.2f (%.2f to %.2f)\n", mid, ratio[0], ratio[o->rounds - 1]);
-		json_object_set_new(out, l->name,
-		                    json_pack("{so sf ss}", "rounds", rounds, "ratio", mid,
-		                              "transport", link_transport_name(o->transport)));
-	} else {
-		json_object_set_new(out, l->name,
-		                    json_pack("{so ss}", "rounds", rounds, "transport",
-		                              link_transport_name(o->transport)));
-	}
-	fflush(stdout);
-	return 0;
-}
+/* ---- in the container ---- */
 
 struct inside {
 	const struct options *o;
@@ -405,16 +341,16 @@ static int run_inside(void *arg)
 	int r = proc_run(lo, -1, NULL, LIP_MS, &why);
 
 	for (size_t i = 0; i < in->o->load_n && !r && !in->o->signal; i++)
-		r = compare(in->o, in->o->load[i], all, &why);
+		r = turn_compare(&in->o->turn, in->o->load[i], all, &why);
 	if (!r && in->o->signal)
 		r = signal_play(&in->o->plan, all, &why);
-	if ((!r || r == -E_CORRUPT) && in->json_fd >= 0 &&
+	if ((!r || r == -E_CORRUPT || r == -E_STALE) && in->json_fd >= 0 &&
 	    json_dumpfd(all, in->json_fd, JSON_INDENT(2)))
 		r = why_set(&why, -E_IO, "cannot write %s", in->o->json);
 	json_decref(all);
 	if (r)
 		fprintf(stderr, "turnpike-load: %s\n", why.text);
-	return r ? 1 : 0;
+	return r == -E_STALE ? 3 : r ? 1 : 0;
 }
 
 static int run(const struct options *o)
@@ -460,7 +396,7 @@ int main(int argc, char **argv)
 {
 	const struct argp argp = {
 	    .options = option_list, .parser = take, .args_doc = verbs, .doc = about};
-	struct options o = {.rounds = 3, .seconds = 3};
+	struct options o = {.rounds = 3, .plan = {.hostile = 500, .scale = 1, .patience = 60}};
 
 	if (argc == 3 && !strcmp(argv[1], "floor"))
 		return floor_main((unsigned)atoi(argv[2]));
@@ -470,6 +406,9 @@ int main(int argc, char **argv)
 	o.plan.turnpike = o.turnpike;
 	o.plan.seconds = o.seconds;
 	o.plan.rounds = o.rounds;
+	o.turn.turnpike = o.turnpike;
+	o.turn.rounds = o.rounds;
+	o.turn.seconds = o.seconds > 0 ? o.seconds : SECONDS;
 	o.plan.load_n = o.load_n;
 	memcpy(o.plan.load, o.load, sizeof(o.plan.load));
 	return run(&o);

@@ -129,6 +129,7 @@ int load_routed(const struct load *l, struct server *s, enum ws_wire wire, doubl
 	t.end = calloc(l->flows, sizeof(*t.end));
 	r = t.end ? crowd_init(&t.crowd, l->flows, wire, s->port, why)
 	          : why_set(why, -E_NOMEM, "out of memory");
+	t.crowd.patience_ms = s->patience_ms;
 	t.crowd.owner = &t;
 	t.crowd.text = on_text;
 	if (s->no_lists)

@@ -18,6 +18,7 @@ let routed = 0;
 function sendList() {
   const names = [...users.keys()];
   if (lie === "list") names.pop(); // the newest is never told
+  if (lie === "namesake" && names.length > 1) names[0] = names[1];
   const text = JSON.stringify({ type: "userlist", users: names });
   for (const socket of users.values()) socket.send(text);
 }
@@ -57,6 +58,11 @@ function onMessage(socket, data) {
 
 function onConnection(socket) {
   socket.id = nextId++;
+  if (lie === "refuse" && socket.id === 5) {
+    socket.terminate();
+    return;
+  }
+  if (lie === "close-idle" && socket.id === 5) setTimeout(() => socket.close(1008), 3000);
   socket.alive = true;
   socket.on("message", (data) => onMessage(socket, data));
   socket.on("pong", () => (socket.alive = true));

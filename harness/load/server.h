@@ -20,10 +20,11 @@
 struct server {
 	const char *name;
 	enum link_transport transport; /* of its clients */
-	char tls[64];    /* version and cipher that they agree upon with it; "": none */
-	uint16_t port;   /* of its WebSockets; one for TLS may be another */
-	bool no_lists;   /* it tells each client only of itself */
-	const char *lie; /* for the kind that can */
+	char tls[64];        /* version and cipher that they agree upon with it; "": none */
+	uint16_t port;       /* of its WebSockets; one for TLS may be another */
+	bool no_lists;       /* it tells each client only of itself */
+	int64_t patience_ms; /* its WebSocket clients wait so long to hear of each other */
+	const char *lie;     /* for the kind that can */
 	pid_t pid;
 	int log_fd;
 };

@@ -14,7 +14,7 @@
 /* What is over when the time is over, is lost. */
 static int storm(struct crowd *c, struct why *why)
 {
-	int64_t deadline = clock_mono_ms() + CROWD_STEP_MS;
+	int64_t deadline = clock_mono_ms() + c->patience_ms;
 	int r = 0;
 
 	for (size_t i = 0; i < c->n && !r; i++) {
@@ -35,6 +35,7 @@ int load_storm(size_t n, enum crowd_manner manner, enum ws_wire wire, struct ser
 	struct crowd c;
 	int r = crowd_init(&c, n, wire, s->port, why);
 
+	c.patience_ms = s->patience_ms;
 	c.manner = manner;
 	c.witness = true;
 	start_ns = load_now_ns();

@@ -35,4 +35,7 @@ void tally_done(struct tally *t, uint64_t sent_ns, uint64_t now_ns);
 /* The sums; frees. why is set, and a code returned, when nothing came through. */
 int tally_end(struct tally *t, struct measure *m, struct why *why);
 
+/* Sorts. */
+double tally_median(double *v, int n);
+
 #endif

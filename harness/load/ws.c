@@ -471,8 +471,8 @@ int ws_connect(struct ws *w, SSL_CTX *ctx, uint32_t from, uint16_t port, const c
 	                   "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nUpgrade: websocket\r\n"
 	                   "Connection: Upgrade\r\nSec-WebSocket-Key: " KEY "\r\n"
 	                   "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: json\r\n\r\n",
-	                   path, port);
-	int r;
+	                   path ? path : "", port);
+	int r = 0;
 
 	w->fd = open_socket(from, port);
 	if (w->fd < 0)
@@ -480,7 +480,8 @@ int ws_connect(struct ws *w, SSL_CTX *ctx, uint32_t from, uint16_t port, const c
 	w->closed = 0;
 	w->pings = 0;
 	w->phase = WS_CONNECTING;
-	r = keep(&w->out, &w->out_len, &w->out_room, request, (size_t)len);
+	if (path)
+		r = keep(&w->out, &w->out_len, &w->out_room, request, (size_t)len);
 	if (!r && ctx) {
 		w->ssl = SSL_new(ctx);
 		r = w->ssl && SSL_set_fd(w->ssl, w->fd) ? 0 : -E_NOMEM;

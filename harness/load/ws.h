@@ -71,7 +71,8 @@ struct ws {
  * NULL when out of memory or for WS_PLAIN. */
 SSL_CTX *ws_context(enum ws_wire wire);
 
-/* Connects to 127.0.0.1:port from the loopback address `from` and asks for path. The caller sets
+/* Connects to 127.0.0.1:port from the loopback address `from` and asks for path (NULL: for
+ * nothing). The caller sets
  * ops, owner and number, waits for events of w->fd (edge-triggered, in and out) and calls
  * ws_event(). 0 or a negative code; then nothing is open. */
 int ws_connect(struct ws *w, SSL_CTX *ctx, uint32_t from, uint16_t port, const char *path);
