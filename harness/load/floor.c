@@ -158,11 +158,12 @@ static void on_data(struct router *r, struct end *e)
 	static char room[HEAD_LEN + IN_MAX];
 	char *in = room + HEAD_LEN;
 	size_t at = 0, len = e->rest_len;
+	bool asks = !e->upgraded;
 	ssize_t n;
 
 	memcpy(in, e->rest_len ? e->rest : "", e->rest_len);
 	n = recv(e->fd, in + len, IN_MAX - len, 0);
-	if (n <= 0 || (!e->upgraded && !upgrade(e))) {
+	if (n <= 0 || (asks && !upgrade(e))) {
 		drop(r, e);
 		return;
 	}

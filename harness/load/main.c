@@ -142,7 +142,7 @@ static const struct argp_option option_list[] = {
 
 static const char verbs[] = "turn        (load the relay)\n"
                             "signal      (load the signaling hub)\n"
-                            "list        (name the loads)\n"
+                            "list        (name the loads and attacks)\n"
                             "floor PORT  (be the floor that signal compares with)";
 
 static const char about[] =
@@ -175,9 +175,13 @@ static bool is_signal(const struct load *l)
 
 static int list(void)
 {
+	const char *name, *what;
+
 	for (size_t i = 0; i < LOAD_N; i++)
 		printf("  %-14s %-7s %s\n", loads[i].name, is_signal(&loads[i]) ? "signal" : "turn",
 		       loads[i].what);
+	for (size_t i = 0; (name = hostile_kind_at(i, &what)); i++)
+		printf("  %-14s %-7s %s\n", name, "attack", what);
 	return 0;
 }
 
@@ -255,6 +259,43 @@ static void take_all(struct options *o, const struct argp_state *state)
 			o->load[o->load_n++] = &loads[i];
 }
 
+static error_t take_step(int key, char *arg, struct argp_state *state)
+{
+	struct signal_plan *p = &((struct options *)state->input)->plan;
+
+	switch (key) {
+	case OPT_STORM:
+		p->storm = (size_t)args_number(state, "join-storm", arg, 2, SIGNAL_CLIENTS);
+		break;
+	case OPT_IDLE:
+		p->idle = (size_t)args_number(state, "idle", arg, 2, SIGNAL_CLIENTS);
+		break;
+	case OPT_ATTACK:
+		if (!hostile_kind(arg) || p->attack_n == SIGNAL_ATTACKS_MAX)
+			argp_error(state, "--attack %s: there is no such attack, or too many", arg);
+		p->attack[p->attack_n++] = arg;
+		break;
+	case OPT_HOSTILE:
+		p->hostile = (size_t)args_number(state, "hostile", arg, 2, SIGNAL_CLIENTS);
+		break;
+	case OPT_ALL:
+		p->all = true;
+		break;
+	case OPT_SCALE:
+		p->scale = args_number(state, "scale", arg, 0.001, 1);
+		break;
+	case OPT_PATIENCE:
+		p->patience = args_number(state, "patience", arg, 1, 600);
+		break;
+	case OPT_LIE:
+		p->lie = arg;
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
 static error_t take(int key, char *arg, struct argp_state *state)
 {
 	struct options *o = state->input;
@@ -270,32 +311,6 @@ static error_t take(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_TRANSPORT:
 		o->transport_name = arg;
-		break;
-	case OPT_STORM:
-		o->plan.storm = (size_t)args_number(state, "join-storm", arg, 2, SIGNAL_CLIENTS);
-		break;
-	case OPT_IDLE:
-		o->plan.idle = (size_t)args_number(state, "idle", arg, 2, SIGNAL_CLIENTS);
-		break;
-	case OPT_ATTACK:
-		if (!hostile_kind(arg) || o->plan.attack_n == SIGNAL_ATTACKS_MAX)
-			argp_error(state, "--attack %s: there is no such attack, or too many", arg);
-		o->plan.attack[o->plan.attack_n++] = arg;
-		break;
-	case OPT_HOSTILE:
-		o->plan.hostile = (size_t)args_number(state, "hostile", arg, 2, SIGNAL_CLIENTS);
-		break;
-	case OPT_ALL:
-		o->plan.all = true;
-		break;
-	case OPT_SCALE:
-		o->plan.scale = args_number(state, "scale", arg, 0.001, 1);
-		break;
-	case OPT_PATIENCE:
-		o->plan.patience = args_number(state, "patience", arg, 1, 600);
-		break;
-	case OPT_LIE:
-		o->plan.lie = arg;
 		break;
 	case OPT_ROUNDS:
 		o->rounds = (int)args_number(state, "rounds", arg, 1, ROUNDS_MAX);
@@ -319,7 +334,7 @@ static error_t take(int key, char *arg, struct argp_state *state)
 		take_all(o, state);
 		break;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return take_step(key, arg, state);
 	}
 	return 0;
 }

@@ -351,9 +351,8 @@ static void frames(struct ws *w, const char *data, size_t len)
 
 static void answer(struct ws *w, const char *data, size_t len)
 {
-	char *over;
 	size_t before = w->in_len, used;
-	char *head;
+	char *over, *head;
 
 	if (w->in_len + len > HEAD_MAX + READ_MAX ||
 	    keep(&w->in, &w->in_len, &w->in_room, data, len) ||
