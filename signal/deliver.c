@@ -203,7 +203,8 @@ static char *put_member(char *at, const char *key, const struct scan *s, enum ro
 	const struct scan_value *v = &s->value[name];
 	size_t len = v->to - v->from;
 
-	if ((v->kind != SCAN_STRING && v->kind != SCAN_NUMBER) || len > ROUTE_STRING_MAX)
+	if ((v->kind != SCAN_STRING && (v->kind != SCAN_NUMBER || name != ROUTE_ACK)) ||
+	    len > ROUTE_STRING_MAX)
 		return at;
 	at = stpcpy(stpcpy(stpcpy(at, ",\""), key), "\":");
 	return mempcpy(at, s->text + v->from, len);

@@ -168,6 +168,7 @@ static void conn_leave(struct conn *c)
 	         LOG_STR("name", hub_member_name(c->member)),
 	         LOG_INT("ms", now_ms(NULL) - c->came_at_ms), LOG_INT("code", c->close_code),
 	         LOG_STR("reason", c->close_reason ? c->close_reason : "client left"));
+	write_unsent(c);
 	hub_leave(c->member, c->client_code ? c->client_code : HUB_CLOSE_ABNORMAL);
 	c->member = NULL;
 	tick(c->hub);

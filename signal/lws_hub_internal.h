@@ -139,6 +139,7 @@ int write_ready(struct conn *c);
 
 void write_turn(struct lws_hub *b);
 void write_drop_all(struct conn *c);
+void write_unsent(const struct conn *c); /* tells the hub of what waits */
 
 /* ---- lws_beat.c ---- */
 

@@ -25,6 +25,14 @@ static void drop_frame(struct conn *c, struct frame *f)
 	free(f);
 }
 
+void write_unsent(const struct conn *c)
+{
+	const struct frame *f;
+
+	DL_FOREACH (c->queue, f)
+		hub_unsent(c->member, f->text);
+}
+
 void write_drop_all(struct conn *c)
 {
 	while (c->queue)

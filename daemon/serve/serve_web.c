@@ -13,6 +13,7 @@
 #include "daemon/observe/metrics.h"
 #include "store/revoke.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -382,9 +383,12 @@ int serve_start_web(struct serve *s, struct why *why)
 	                                   .metrics = on_metrics};
 	struct setup_cert paths;
 	struct web_conf conf;
+	char state[PATH_MAX];
 
 	setup_cert_paths(s->conf, &paths);
 	web_conf_default(&conf);
 	conf.cert_path = paths.cert;
+	snprintf(state, sizeof(state), "%s/signal.state", s->conf->data);
+	conf.state_path = state;
 	return web_start(s->base, &conf, &ops, s, &s->web, why);
 }

@@ -11,8 +11,10 @@
 #include "daemon/web/nest.h"
 #include "daemon/web/origin.h"
 #include "daemon/web/web_http.h"
+#include "daemon/web/web_state.h"
 #include "daemon/web/ws_visit.h"
 
+#include <limits.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -35,6 +37,7 @@ struct web {
 	struct lws_context *context; /* LWS itself clears it */
 	struct lws_vhost *vhost;
 	struct lws_protocols protocols[2];
+	char state_path[PATH_MAX]; /* "": none */
 };
 
 /* LWS's data for each connection. */
@@ -378,6 +381,10 @@ int web_start(struct event_base *base, const struct web_conf *conf, const struct
 	if (!err)
 		err = make_vhost(w, why);
 	lws_set_log_level(LLL_ERR | LLL_WARN, log_quietly);
+	if (!err && conf->state_path) {
+		snprintf(w->state_path, sizeof(w->state_path), "%s", conf->state_path);
+		web_state_load(lws_hub_core(w->hub), w->state_path);
+	}
 	if (!err) {
 		nest_set_guest(w->nest, &(struct nest_guest){on_turn, turn_wait_ms, w});
 		nest_kick(w->nest);
@@ -445,6 +452,8 @@ void web_stop(struct web *w)
 		return;
 	if (w->context) {
 		lws_hub_shut(w->hub);
+		if (*w->state_path) /* nothing is read any more */
+			web_state_save(lws_hub_core(w->hub), w->state_path);
 		nest_drain(w->nest, (int)w->conf.goodbye_ms, is_deserted, w);
 		nest_set_guest(w->nest, &(struct nest_guest){.turn = NULL});
 		destroy_context(w);

@@ -18,6 +18,7 @@
 
 struct web_conf {
 	const char *cert_path;      /* PEM: its names are ours; NULL: none */
+	const char *state_path;     /* signaling's state over a restart; NULL: it is not kept */
 	size_t max_body;            /* bytes of a request's body */
 	unsigned request_timeout_s; /* for a client that does not finish its request */
 	unsigned goodbye_ms;        /* the longest wait of web_stop() for clients to close */
