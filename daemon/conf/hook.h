@@ -13,11 +13,13 @@
 
 /* What webhooks can tell. The default of webhook_events has all of them. */
 #define HOOK_TABLE(X)                                                                              \
+	X(HOOK_STARTED, "started")                                                                 \
 	X(HOOK_ROOM_OPENED, "room-opened")                                                         \
 	X(HOOK_ROOM_CLOSED, "room-closed")                                                         \
 	X(HOOK_JOINED, "joined")                                                                   \
 	X(HOOK_RENAMED, "renamed")                                                                 \
 	X(HOOK_LEFT, "left")                                                                       \
+	X(HOOK_KICKED, "kicked")                                                                   \
 	X(HOOK_CALL_BEGUN, "call-begun")                                                           \
 	X(HOOK_CALL_ANSWERED, "call-answered")                                                     \
 	X(HOOK_CALL_ENDED, "call-ended")                                                           \

@@ -511,7 +511,10 @@ static int start(struct serve *s, struct why *why)
 		return why_set(why, -E_NOMEM, "out of memory");
 	if ((r = start_reload(s, why)) || (r = serve_start_host(s, why)))
 		return r;
-	return serve_start_admin(s, why);
+	r = serve_start_admin(s, why);
+	if (!r)
+		serve_tell_started(s);
+	return r;
 }
 
 static void stop(struct serve *s)

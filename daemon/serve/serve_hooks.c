@@ -48,16 +48,17 @@ static void tell(struct hooks *h, enum hook_what what, const struct hub_event *e
 	switch (what) {
 	case HOOK_ROOM_OPENED:
 	case HOOK_JOINED:
+	case HOOK_LEFT:
 		members = of_user(e);
 		break;
 	case HOOK_RENAMED:
 		members = with_text(of_user(e), "from", e->from);
 		break;
-	case HOOK_LEFT:
+	case HOOK_KICKED:
 		members = with_text(of_user(e), "reason", e->reason);
 		break;
 	case HOOK_ROOM_CLOSED:
-		members = json_pack("{ss? ss?}", "room", e->room, "reason", e->reason);
+		members = json_pack("{ss?}", "room", e->room);
 		break;
 	case HOOK_CALL_BEGUN:
 	case HOOK_CALL_ANSWERED:
@@ -67,6 +68,7 @@ static void tell(struct hooks *h, enum hook_what what, const struct hub_event *e
 		members = of_ended(e);
 		break;
 	case HOOK_RELAY_USED: /* the workers tell it */
+	case HOOK_STARTED:
 		return;
 	}
 	hooks_tell(h, what, members);
@@ -80,6 +82,9 @@ void serve_tell_hooks(struct serve *s, const struct hub_event *e)
 		break;
 	case HUB_EVENT_LEFT:
 		tell(s->hooks, HOOK_LEFT, e);
+		break;
+	case HUB_EVENT_KICKED:
+		tell(s->hooks, HOOK_KICKED, e);
 		break;
 	case HUB_EVENT_BEGUN:
 		tell(s->hooks, HOOK_CALL_BEGUN, e);
@@ -99,6 +104,20 @@ void serve_tell_hooks(struct serve *s, const struct hub_event *e)
 	default: /* the parts of a call, and what the event after them says */
 		break;
 	}
+}
+
+/* Whoever was there before a crash has not been told to leave: the receiver learns it by this. */
+void serve_tell_started(struct serve *s)
+{
+	json_t *rooms = hub_rooms(web_hub(s->web)), *room;
+	json_int_t away = 0;
+	size_t i;
+
+	json_array_foreach (rooms, i, room)
+		away += json_integer_value(json_object_get(room, "away"));
+	json_decref(rooms);
+	hooks_tell(s->hooks, HOOK_STARTED,
+	           json_pack("{ss sI}", "version", TURNPIKE_VERSION, "users", away));
 }
 
 /* ---- the question before somebody joins ---- */

@@ -101,6 +101,9 @@ void serve_stop_host(struct serve *s);
 /* An event of the hub, for the webhooks. */
 void serve_tell_hooks(struct serve *s, const struct hub_event *e);
 
+/* The server runs. */
+void serve_tell_started(struct serve *s);
+
 /* web_ops.admit: asks join_url, if there is one. */
 int serve_admit(void *ctx, uint64_t member_id, const struct hub_admission *who);
 

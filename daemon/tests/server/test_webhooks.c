@@ -137,15 +137,47 @@ static double metric(const char *name)
 	return value;
 }
 
+/* The text of the member in the first post from i on about that event; waits for it. "": it is not
+ * there. The caller frees it. */
+static char *told(size_t i, const char *event, const char *member)
+{
+	char *value = NULL;
+
+	for (; !value; i++) {
+		struct receiver_post p;
+		json_t *body, *said;
+
+		SOON(receiver_count(receiver) > i);
+		p = receiver_at(receiver, i);
+		body = json_loads(p.body, 0, NULL);
+		said = json_object_get(body, member);
+		if (!strcmp(json_string_value(json_object_get(body, "event")), event))
+			value = json_is_string(said) ? strdup(json_string_value(said))
+			                             : json_dumps(said, JSON_ENCODE_ANY);
+		json_decref(body);
+	}
+	return value;
+}
+
+static void is_told(size_t i, const char *event, const char *member, const char *value)
+{
+	char *said = told(i, event, member);
+
+	assert_string_equal(said, value);
+	free(said);
+}
+
 static void used_relays_are_told(void **state)
 {
 	struct receiver_post p;
 	json_t *body;
 
 	(void)state;
-	use_relay();
 	SOON(receiver_count(receiver) == 1);
-	p = receiver_at(receiver, 0);
+	is_told(0, "started", "users", "0");
+	use_relay();
+	SOON(receiver_count(receiver) == 2);
+	p = receiver_at(receiver, 1);
 	assert_string_equal(p.path, "/turnpike");
 	body = json_loads(p.body, 0, NULL);
 	assert_string_equal(json_string_value(json_object_get(body, "event")), "relay-used");
@@ -155,7 +187,7 @@ static void used_relays_are_told(void **state)
 	assert_true(json_is_integer(json_object_get(body, "to_client_bytes")));
 	assert_true(json_is_integer(json_object_get(body, "seconds")));
 	json_decref(body);
-	SOON(metric("turnpike_webhooks_delivered_total") == 1);
+	SOON(metric("turnpike_webhooks_delivered_total") == 2);
 	SOON(metric("turnpike_webhooks_waiting") == 0);
 }
 
@@ -306,7 +338,8 @@ static void a_killed_server_goes_on(void **state)
 	rig_signal_and_wait(&server.program, SIGKILL, SOON_MS);
 	receiver = receiver_start(port, cert, key);
 	start();
-	SOON(receiver_count(receiver) == 2);
+	SOON(receiver_count(receiver) == 3);
+	is_told(2, "started", "users", "0"); /* behind what waited */
 	SOON(number("waiting") == 0);
 }
 
@@ -324,40 +357,12 @@ static void a_stop_loses_nothing(void **state)
 	rig_signal_and_wait(&server.program, SIGTERM, SOON_MS);
 	talker_close(&t);
 	start();
-	SOON(receiver_count(receiver) == n + 1);
+	SOON(receiver_count(receiver) == n + 2);
+	is_told(n, "relay-used", "name", "alice");
+	is_told(n + 1, "started", "users", "0");
 }
 
 /* ---- signaling ---- */
-
-/* The text of the member in the first post from i on about that event; waits for it. "": it is not
- * there. The caller frees it. */
-static char *told(size_t i, const char *event, const char *member)
-{
-	char *value = NULL;
-
-	for (; !value; i++) {
-		struct receiver_post p;
-		json_t *body, *said;
-
-		SOON(receiver_count(receiver) > i);
-		p = receiver_at(receiver, i);
-		body = json_loads(p.body, 0, NULL);
-		said = json_object_get(body, member);
-		if (!strcmp(json_string_value(json_object_get(body, "event")), event))
-			value = json_is_string(said) ? strdup(json_string_value(said))
-			                             : json_dumps(said, JSON_ENCODE_ANY);
-		json_decref(body);
-	}
-	return value;
-}
-
-static void is_told(size_t i, const char *event, const char *member, const char *value)
-{
-	char *said = told(i, event, member);
-
-	assert_string_equal(said, value);
-	free(said);
-}
 
 static void users_are_told(void **state)
 {
@@ -376,6 +381,40 @@ static void users_are_told(void **state)
 	client_close(ann);
 	is_told(n, "left", "name", "anna");
 	is_told(n, "room-closed", "room", "default");
+	event_base_free(base);
+}
+
+static void calls_are_told(void **state)
+{
+	struct event_base *base = event_base_new();
+	size_t n = receiver_count(receiver);
+	struct web_client *ann = ws_join(base, 8080, "ann"), *ben = ws_join(base, 8080, "ben");
+
+	(void)state;
+	assert_true(ws_say(ann, "{\"type\":\"video-offer\",\"name\":\"ann\",\"target\":\"ben\","
+	                        "\"sdp\":\"x\"}"));
+	is_told(n, "call-begun", "name", "ann");
+	is_told(n, "call-begun", "target", "ben");
+	assert_true(ws_hears(ben, "{\"type\":\"video-offer\""));
+	assert_true(ws_say(ben, "{\"type\":\"video-answer\",\"name\":\"ben\",\"target\":\"ann\","
+	                        "\"sdp\":\"x\"}"));
+	is_told(n, "call-answered", "name", "ben");
+	is_told(n, "call-answered", "target", "ann");
+	assert_true(ws_say(
+	    ann,
+	    "{\"type\":\"hang-up\",\"name\":\"ann\",\"target\":\"ben\",\"reason\":\"failed\"}"));
+	is_told(n, "call-ended", "answered", "true");
+	is_told(n, "call-ended", "seconds", "0");
+	is_told(n, "call-ended", "room", "default");
+	is_told(n, "call-ended", "reason", "failed");
+	is_told(n, "call-ended", "name", "ann");
+	n = receiver_count(receiver);
+	free(rig_verb(&server, "kick ben --reason Enough", NULL));
+	is_told(n, "kicked", "reason", "Enough");
+	is_told(n, "left", "name", "ben");
+	client_close(ann);
+	is_told(n, "room-closed", "room", "default");
+	client_close(ben);
 	event_base_free(base);
 }
 
@@ -480,6 +519,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(a_killed_server_goes_on),
 	    cmocka_unit_test(a_stop_loses_nothing),
 	    cmocka_unit_test(users_are_told),
+	    cmocka_unit_test(calls_are_told),
 	    cmocka_unit_test(the_program_decides_who_joins),
 	    cmocka_unit_test(without_an_answer_nobody_joins),
 	};
