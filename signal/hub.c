@@ -72,7 +72,7 @@ void hub_member_free(struct hub_member *p)
 	h->member_n--;
 	call_free(p);
 	deliver_free(p);
-	signin_forget(p);
+	admit_forget(p);
 	charge_prefix_unref(h, p->prefix);
 	free(p->ticket);
 	HASH_DEL(h->origins, p->origin);

@@ -311,9 +311,31 @@ void signin_on_username(struct hub_member *p, const struct hub_message *m);
 /* Whether p, which has a name, may send that: who may not call or chat may still answer, and talk
  * to those they are in a call with. target may be NULL. */
 
+/* What a client asks for, as far as it was looked at. */
+struct signin_wish {
+	const char *room; /* "": it has not said */
+	const char *name; /* NULL: it has not said */
+	bool proven;      /* by identity */
+	bool fixed;       /* identity's name is the one that the operator's own program gives */
+	struct hub_identity identity;
+};
+
+/* Each tells p why not, and is false. */
+bool signin_refuse(struct hub_member *p, const char *code, const char *message);
+bool signin_refuse_memory(struct hub_member *p);
+bool signin_refuse_name(struct hub_member *p, int err);
+
+bool signin_may_enter(struct hub_member *p, const struct signin_wish *w); /* tells p why not */
+void signin_enter(struct hub_member *p, const struct signin_wish *w);
+
+/* admit.c */
+
+/* Asks hub_ops.admit; hub_admit() goes on. */
+void admit_ask(struct hub_member *p, const struct hub_message *m, const struct signin_wish *w);
+
 /* While p->pending: keeps a message of p for later, or refuses it. */
-void signin_keep(struct hub_member *p, const char *text, size_t len);
-void signin_forget(struct hub_member *p); /* frees p->pending */
+void admit_keep(struct hub_member *p, const char *text, size_t len);
+void admit_forget(struct hub_member *p); /* frees p->pending */
 
 /* route.c. A message that is paid for. */
 void route_text(struct hub_member *p, const char *text, size_t len);

@@ -130,7 +130,7 @@ void hub_leave(struct hub_member *p, unsigned close_code)
 	h = p->hub;
 	grace = p->leaves ? 0 : grace_ms(p, close_code);
 	p->closing = true;
-	signin_forget(p);
+	admit_forget(p);
 	if (grace)
 		go_away(p, grace);
 	else

@@ -605,7 +605,7 @@ void hub_text(struct hub_member *p, const char *text, size_t len)
 	if (p->closing || !charge_message(p, text, len))
 		return;
 	if (p->pending)
-		signin_keep(p, text, len);
+		admit_keep(p, text, len);
 	else
 		route_text(p, text, len);
 	presence_settle(h);

@@ -12,39 +12,17 @@
 
 #define DEVICES_MAX 16 /* of one user */
 #define RENAME_MS   1000
-#define PENDING_MAX 8 /* messages kept while somebody else decides */
 #define TYPE        "username"
 
-/* What a client asks for, as far as it was looked at. */
-struct wish {
-	const char *room; /* "": it has not said */
-	const char *name; /* NULL: it has not said */
-	bool proven;      /* by identity */
-	bool fixed;       /* identity's name is the one that the operator's own program gives */
-	struct hub_identity identity;
-};
-
-struct hub_pending {
-	json_t *json; /* the message "username" */
-	struct wish wish;
-	char room[HUB_ROOM_MAX + 1];
-	size_t kept_bytes;
-	unsigned kept_n;
-	struct kept {
-		char *text;
-		size_t len;
-	} kept[PENDING_MAX];
-};
-
-static bool refuse(struct hub_member *p, const char *code, const char *message)
+bool signin_refuse(struct hub_member *p, const char *code, const char *message)
 {
 	hub_error_for(p, code, message, TYPE, NULL);
 	return false;
 }
 
-static bool refuse_memory(struct hub_member *p)
+bool signin_refuse_memory(struct hub_member *p)
 {
-	return refuse(p, "out-of-memory", "The server is out of memory.");
+	return signin_refuse(p, "out-of-memory", "The server is out of memory.");
 }
 
 /* What says that a client knows more than MDN's protocol. */
@@ -59,7 +37,7 @@ static void note_kind(struct hub_member *p, const json_t *json)
 		p->delta = !strcmp(presence, "delta");
 }
 
-static bool read_room(struct hub_member *p, const json_t *json, struct wish *w)
+static bool read_room(struct hub_member *p, const json_t *json, struct signin_wish *w)
 {
 	const json_t *room = json_object_get(json, "room");
 	const char *own = p->user ? p->user->room->name : p->wanted_room;
@@ -69,17 +47,19 @@ static bool read_room(struct hub_member *p, const json_t *json, struct wish *w)
 		return true;
 	w->room = json_string_value(room);
 	if (!w->room || !hub_room_name_is_good(w->room))
-		return refuse(p, "bad-room",
-		              "A room's name is 1 to 64 characters of A-Z a-z 0-9 . _ ~ -");
+		return signin_refuse(p, "bad-room",
+		                     "A room's name is 1 to 64 characters of A-Z a-z 0-9 . _ ~ -");
 	if (*own && strcmp(own, w->room) != 0)
-		return refuse(p, "bad-room",
-		              p->user ? "You are in another room. Open another connection."
-		                      : "The address of this connection names another room.");
+		return signin_refuse(p, "bad-room",
+		                     p->user
+		                         ? "You are in another room. Open another connection."
+		                         : "The address of this connection names another room.");
 	return true;
 }
 
 /* 0, also without a ticket, or an error code with a reason. */
-static int read_ticket(struct hub_member *p, const json_t *json, struct wish *w, const char **why)
+static int read_ticket(struct hub_member *p, const json_t *json, struct signin_wish *w,
+                       const char **why)
 {
 	const json_t *said = json_object_get(json, "ticket");
 	const char *ticket = said && !json_is_null(said) ? json_string_value(said) : p->ticket;
@@ -104,46 +84,48 @@ static int read_ticket(struct hub_member *p, const json_t *json, struct wish *w,
 	return 0;
 }
 
-static bool is_welcome(struct hub_member *p, const struct wish *w)
+static bool is_welcome(struct hub_member *p, const struct signin_wish *w)
 {
 	if (!operator_bans(p, w->room, w->name, w->proven ? w->identity.sub : NULL))
 		return true;
-	refuse(p, "banned", "The operator keeps you out for a time.");
+	signin_refuse(p, "banned", "The operator keeps you out for a time.");
 	hub_close_member(p, HUB_CLOSE_BANNED, "banned");
 	return false;
 }
 
-static bool may_open(struct hub_member *p, const struct wish *w)
+static bool may_open(struct hub_member *p, const struct signin_wish *w)
 {
 	const struct hub_conf *conf = &p->hub->conf;
 	bool names_it = w->proven && !w->identity.any_room;
 
 	if (strcmp(w->room, HUB_DEFAULT_ROOM) != 0 && !conf->guest_rooms && !names_it &&
 	    !(w->proven && (w->identity.may & HUB_MAY_OPEN)))
-		return refuse(p, "not-allowed", "There is no such room, and you may not open one.");
+		return signin_refuse(p, "not-allowed",
+		                     "There is no such room, and you may not open one.");
 	if (p->prefix && p->prefix->rooms >= conf->rooms_per_address)
-		return refuse(p, "too-many-rooms", "Your network has too many rooms open.");
+		return signin_refuse(p, "too-many-rooms", "Your network has too many rooms open.");
 	return true;
 }
 
-static bool may_enter(struct hub_member *p, const struct wish *w)
+bool signin_may_enter(struct hub_member *p, const struct signin_wish *w)
 {
 	struct hub_room *room = room_find(p->hub, w->room);
 	struct hub_user *user;
 
 	if (!p->hub->conf.default_room && !strcmp(w->room, HUB_DEFAULT_ROOM))
-		return refuse(p, "bad-room", "This server has no default room. Name a room.");
+		return signin_refuse(p, "bad-room",
+		                     "This server has no default room. Name a room.");
 	if (!is_welcome(p, w))
 		return false;
 	if (!w->proven && !p->hub->conf.guests)
-		return refuse(p, "ticket-needed", "This server needs a ticket.");
+		return signin_refuse(p, "ticket-needed", "This server needs a ticket.");
 	if (!room)
 		return may_open(p, w);
 	user = w->proven ? name_find_sub(room, w->identity.sub) : NULL;
 	if (user && user->member_n >= DEVICES_MAX)
-		return refuse(p, "not-allowed", "You have too many devices in this room.");
+		return signin_refuse(p, "not-allowed", "You have too many devices in this room.");
 	if (!user && room->user_n >= p->hub->conf.room_users)
-		return refuse(p, "room-full", "The room is full.");
+		return signin_refuse(p, "room-full", "The room is full.");
 	return true;
 }
 
@@ -171,13 +153,14 @@ static void tell_signed_in(struct hub_member *p, bool resumed)
 	                          p->user->room->name, "proven", p->user->proven, "may", may));
 }
 
-static bool knows_name(const struct hub_member *p, const struct wish *w)
+static bool knows_name(const struct hub_member *p, const struct signin_wish *w)
 {
 	return w->name ? !strcmp(w->name, p->user->name) : p->extended;
 }
 
 /* The last step, whatever the way here. from: the name that p had in this room before, or NULL. */
-static void welcome(struct hub_member *p, const struct wish *w, const char *from, bool resumed)
+static void welcome(struct hub_member *p, const struct signin_wish *w, const char *from,
+                    bool resumed)
 {
 	struct hub_room *room = p->user->room;
 	bool is_new = !from && !resumed && p->user->member_n == 1;
@@ -264,7 +247,7 @@ static int take_proven(struct hub_member *p, struct hub_room *room, const struct
 	return 0;
 }
 
-static int take_wanted(struct hub_member *p, struct hub_room *room, const struct wish *w)
+static int take_wanted(struct hub_member *p, struct hub_room *room, const struct signin_wish *w)
 {
 	char name[HUB_NAME_MAX + 1];
 
@@ -276,20 +259,20 @@ static int take_wanted(struct hub_member *p, struct hub_room *room, const struct
 	return name_give(p, room, name);
 }
 
-static bool refuse_name(struct hub_member *p, int err)
+bool signin_refuse_name(struct hub_member *p, int err)
 {
 	if (err == -E_NOMEM)
-		return refuse_memory(p);
-	return refuse(p, "bad-name", "A name needs at least one printable character.");
+		return signin_refuse_memory(p);
+	return signin_refuse(p, "bad-name", "A name needs at least one printable character.");
 }
 
-static void enter(struct hub_member *p, const struct wish *w)
+void signin_enter(struct hub_member *p, const struct signin_wish *w)
 {
 	struct hub_room *room = room_open(p, w->room);
 	int err;
 
 	if (!room) {
-		refuse_memory(p);
+		signin_refuse_memory(p);
 		return;
 	}
 	err = w->proven ? take_proven(p, room, &w->identity) : take_wanted(p, room, w);
@@ -304,7 +287,7 @@ static void enter(struct hub_member *p, const struct wish *w)
 		name_release(p); /* and the room, if it has nobody else */
 	else
 		room_tidy(room);
-	refuse_name(p, err);
+	signin_refuse_name(p, err);
 }
 
 /* Each change goes to everybody in the room. */
@@ -315,14 +298,14 @@ static bool may_rename(struct hub_member *p, const char *name)
 	if (!strcmp(name, p->user->name))
 		return true;
 	if (now < p->rename_due_ms)
-		return refuse(p, "rate-limited", "A name changes at most once a second.");
+		return signin_refuse(p, "rate-limited", "A name changes at most once a second.");
 	if (!charge_rename(p))
-		return refuse(p, "rate-limited", "Too many changes at once.");
+		return signin_refuse(p, "rate-limited", "Too many changes at once.");
 	p->rename_due_ms = now + RENAME_MS;
 	return true;
 }
 
-static void rename_guest(struct hub_member *p, const struct wish *w)
+static void rename_guest(struct hub_member *p, const struct signin_wish *w)
 {
 	char from[HUB_NAME_MAX + 1], name[HUB_NAME_MAX + 1];
 	int err;
@@ -331,7 +314,7 @@ static void rename_guest(struct hub_member *p, const struct wish *w)
 	memcpy(name, from, sizeof(name));
 	if (!p->user->sub && !p->user->fixed) { /* else the name is not theirs to choose */
 		if (!w->name || !fold_clean(w->name, name)) {
-			refuse_name(p, -E_INVAL);
+			signin_refuse_name(p, -E_INVAL);
 			return;
 		}
 		name_pick(p->user->room, p->user, name);
@@ -340,35 +323,35 @@ static void rename_guest(struct hub_member *p, const struct wish *w)
 		return;
 	err = name_give(p, p->user->room, name);
 	if (err)
-		refuse_name(p, err);
+		signin_refuse_name(p, err);
 	else
 		welcome(p, w, from, false);
 }
 
 /* Somebody who is in a room shows a ticket. */
-static void become_proven(struct hub_member *p, const struct wish *w)
+static void become_proven(struct hub_member *p, const struct signin_wish *w)
 {
 	char from[HUB_NAME_MAX + 1];
 	int err;
 
 	if (p->user->fixed && !p->user->sub) { /* another person than the one who was let in */
-		refuse(p, "refused", "Show the ticket when you join.");
+		signin_refuse(p, "refused", "Show the ticket when you join.");
 		return;
 	}
 	if (p->user->sub && strcmp(p->user->sub->text, w->identity.sub) != 0) {
-		refuse(p, "bad-ticket", "This connection is signed in by another ticket.");
+		signin_refuse(p, "bad-ticket", "This connection is signed in by another ticket.");
 		return;
 	}
 	memcpy(from, p->user->name, sizeof(from));
 	err = may_rename(p, w->identity.name) ? take_proven(p, p->user->room, &w->identity) : 1;
 	if (err < 0)
-		refuse_name(p, err);
+		signin_refuse_name(p, err);
 	else if (!err)
 		welcome(p, w, from, false);
 }
 
 /* Somebody who comes back may want another name by now; the one that was made of theirs is none. */
-static bool wants_other(const struct hub_member *p, const struct wish *w)
+static bool wants_other(const struct hub_member *p, const struct signin_wish *w)
 {
 	char clean[HUB_NAME_MAX + 1];
 
@@ -376,7 +359,8 @@ static bool wants_other(const struct hub_member *p, const struct wish *w)
 	       !name_is_variant(p->user->name, clean);
 }
 
-static bool come_back(struct hub_member *p, const struct hub_message *m, const struct wish *w)
+static bool come_back(struct hub_member *p, const struct hub_message *m,
+                      const struct signin_wish *w)
 {
 	const char *room = p->user ? p->user->room->name : w->room;
 
@@ -418,126 +402,9 @@ int signin_load(struct hub_member *p, const char *room_name, const char *name, c
 	return sub ? name_set_sub(p->user, sub) : 0;
 }
 
-static bool put_off(struct hub_member *p, const struct hub_message *m, const struct wish *w)
-{
-	struct hub_pending *pending = calloc(1, sizeof(*pending));
-
-	if (!pending)
-		return refuse_memory(p);
-	pending->json = json_incref(m->json);
-	pending->wish = *w;
-	memcpy(pending->room, w->room, strlen(w->room) + 1);
-	pending->wish.room = pending->room;
-	p->pending = pending;
-	return true;
-}
-
-static void ask(struct hub_member *p, const struct hub_message *m, const struct wish *w)
-{
-	const char *wanted = w->proven ? w->identity.name : w->name;
-	char name[HUB_NAME_MAX + 1];
-	struct hub *h = p->hub;
-	struct hub_admission who = {.room = w->room,
-	                            .name = name,
-	                            .identity = w->proven ? &w->identity : NULL,
-	                            .client = p->client,
-	                            .opens = !room_find(h, w->room)};
-	int err;
-
-	if (!wanted || !fold_clean(wanted, name)) {
-		refuse_name(p, -E_INVAL);
-		return;
-	}
-	if (!put_off(p, m, w)) /* now: the answer may come before admit() returns */
-		return;
-	err = h->ops.admit(h->ctx, p->id, &who);
-	if (err != -E_LATER)
-		hub_admit(h, p->id, &(struct hub_verdict){.err = err});
-}
-
-void signin_keep(struct hub_member *p, const char *text, size_t len)
-{
-	struct hub_pending *pending = p->pending;
-	struct kept *kept = &pending->kept[pending->kept_n];
-
-	if (pending->kept_n == PENDING_MAX ||
-	    pending->kept_bytes + len > p->hub->conf.max_message) {
-		hub_error(p, "rate-limited", "You are not signed in yet. Send less before.");
-		return;
-	}
-	kept->text = malloc(len + 1);
-	if (!kept->text) {
-		hub_error(p, "out-of-memory", "The server is out of memory.");
-		return;
-	}
-	memcpy(kept->text, text, len);
-	kept->len = len;
-	pending->kept_bytes += len;
-	pending->kept_n++;
-}
-
-static void pending_free(struct hub_pending *pending)
-{
-	for (unsigned i = 0; i < pending->kept_n; i++)
-		free(pending->kept[i].text);
-	json_decref(pending->json);
-	free(pending);
-}
-
-void signin_forget(struct hub_member *p)
-{
-	if (p->pending)
-		pending_free(p->pending);
-	p->pending = NULL;
-}
-
-static bool refuse_verdict(struct hub_member *p, const struct hub_verdict *v)
-{
-	return refuse(p, "refused",
-	              v->message ? v->message
-	              : v->err == -E_UNREACHABLE
-	                  ? "The service that lets people in cannot be asked now."
-	                  : "You may not join.");
-}
-
-static void admit(struct hub_member *p, struct wish *w, const struct hub_verdict *v)
-{
-	const char *name = v->name || !v->fixed ? v->name : w->name;
-
-	if (v->err) {
-		refuse_verdict(p, v);
-		return;
-	}
-	w->fixed = v->name || v->fixed;
-	if (name && !(w->proven && !v->name))
-		fold_clean(name, w->identity.name);
-	if (!may_enter(p, w)) /* as it is by now */
-		return;
-	if (v->has_may) {
-		p->may = v->may;
-		p->may_given = true;
-	}
-	enter(p, w);
-}
-
-void hub_admit(struct hub *h, uint64_t member_id, const struct hub_verdict *v)
-{
-	struct hub_member *p = hub_find_id(h, member_id);
-	struct hub_pending *pending = p ? p->pending : NULL;
-
-	if (!pending)
-		return;
-	p->pending = NULL;
-	admit(p, &pending->wish, v);
-	for (unsigned i = 0; i < pending->kept_n && !p->closing; i++)
-		route_text(p, pending->kept[i].text, pending->kept[i].len);
-	pending_free(pending);
-	presence_settle(h);
-}
-
 void signin_on_username(struct hub_member *p, const struct hub_message *m)
 {
-	struct wish w = {.name = json_string_value(json_object_get(m->json, "name"))};
+	struct signin_wish w = {.name = json_string_value(json_object_get(m->json, "name"))};
 	const char *why;
 	int err;
 
@@ -550,17 +417,17 @@ void signin_on_username(struct hub_member *p, const struct hub_message *m)
 	if (come_back(p, m, &w)) /* with its secret: it needs no ticket any more */
 		return;
 	if (err)
-		refuse(p, "bad-ticket", why);
+		signin_refuse(p, "bad-ticket", why);
 	else if (p->user && !is_welcome(p, &w))
 		return;
 	else if (p->user && w.proven)
 		become_proven(p, &w);
 	else if (p->user)
 		rename_guest(p, &w);
-	else if (!may_enter(p, &w))
+	else if (!signin_may_enter(p, &w))
 		return;
 	else if (p->hub->ops.admit)
-		ask(p, m, &w);
+		admit_ask(p, m, &w);
 	else
-		enter(p, &w);
+		signin_enter(p, &w);
 }
