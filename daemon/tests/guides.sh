@@ -16,7 +16,8 @@ for guide in "$docs"/*.md; do
 	awk -v out="$dir/$(basename "$guide" .md)" -v own="$dir" '
 		/^ *```/ {
 			if (inside && lines && !other) { printf "%s", text >(out "." ++n ".conf") }
-			inside = !inside; lines = other = 0; text = ""; split("", seen)
+			inside = !inside; lines = 0; text = ""; split("", seen)
+			other = /```(python|js|go)/
 			next
 		}
 		inside && /^ *[a-z_]+ *= / {

@@ -639,59 +639,72 @@ static void python_reads_ours(void **state)
 	}
 }
 
+/* The n-th block of Python that docs/tickets.md shows, for free(). */
+static char *shown_python(int n)
+{
+	static const char fence[] = "```python\n";
+	char *text = calloc(1, 65536), *at = text, *block;
+	FILE *file = fopen(DOCS "/tickets.md", "re");
+
+	assert_non_null(file);
+	assert_true(fread(text, 1, 65535, file) > 0);
+	fclose(file);
+	for (int i = 0; i <= n; i++) {
+		at = strstr(at, fence);
+		assert_non_null(at);
+		at += sizeof(fence) - 1;
+	}
+	block = strndup(at, (size_t)(strstr(at, "```") - at));
+	free(text);
+	return block;
+}
+
+/* What the guide shows makes tickets that are good here. */
 static void we_read_pythons(void **state)
 {
-	static const char claims[] =
-	    "import jwt, time\n"
-	    "claims = {'sub': 'u-7', 'name': 'Zo\\u00eb', 'room': 'r1', 'may': ['call'],\n"
-	    "          'iat': int(time.time()), 'exp': time.time() + 60}\n";
-	char script[2048], flags[256], pem[128], *ticket;
+	static const char prelude[] = "import jwt, os, time\nSECRET = '" SECRET "'\n";
+	char script[4096], flags[256], *hs = shown_python(0), *es = shown_python(1), *ticket;
+	char *public;
 	long id;
 
 	(void)state;
-	id = add_key("--alg HS256 --kid py-hs --value-stdin", SECRET "\n", NULL);
-	snprintf(script, sizeof(script),
-	         "%sprint(jwt.encode(claims, '" SECRET "', 'HS256', headers={'kid': 'py-hs'}))\n",
-	         claims);
+	id = add_key("--alg HS256 --kid my-app --value-stdin", SECRET "\n", NULL);
+	snprintf(script, sizeof(script), "%s%sprint(ticket)\n", prelude, hs);
 	ticket = python(script);
-	is_good(ticket, "u-7", "Zo\xc3\xab", "r1", "call");
+	is_good(ticket, "u-1001", "Alice", "stage", "call,chat");
+	retire(id);
+	is_refused(ticket, "known key");
 	free(ticket);
-	snprintf(script, sizeof(script), "%sprint(jwt.encode(claims, None, 'none'))\n", claims);
+	snprintf(script, sizeof(script), "%s%sprint(jwt.encode(claims, None, 'none'))\n", prelude,
+	         hs);
 	ticket = python(script);
 	is_refused(ticket, "malformed");
 	free(ticket);
-	snprintf(script, sizeof(script), "%sprint(jwt.encode(claims, '" SECRET "', 'HS512'))\n",
-	         claims);
-	ticket = python(script);
-	is_refused(ticket, "known key");
-	free(ticket);
-	retire(id);
 	/* The private key stays there, and only the public one comes here. */
-	snprintf(pem, sizeof(pem), "%s/private.pem", rig_dir());
 	snprintf(script, sizeof(script),
 	         "from cryptography.hazmat.primitives.asymmetric import ec\n"
 	         "from cryptography.hazmat.primitives.serialization import *\n"
 	         "k = ec.generate_private_key(ec.SECP256R1())\n"
-	         "open('%s', 'wb').write(k.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, "
-	         "NoEncryption()))\n"
+	         "open('%s/private.pem', 'wb').write(k.private_bytes(Encoding.PEM, "
+	         "PrivateFormat.PKCS8, NoEncryption()))\n"
 	         "print(k.public_key().public_bytes(Encoding.PEM, "
 	         "PublicFormat.SubjectPublicKeyInfo).decode())\n",
-	         pem);
-	{
-		char *public = rig_run("/usr/bin/python3 -", script);
-
-		snprintf(flags, sizeof(flags), "--public-key-file %s",
-		         rig_file("public.pem", "%s", public));
-		free(public);
-	}
+	         rig_dir());
+	public = rig_run("/usr/bin/python3 -", script);
+	snprintf(flags, sizeof(flags), "--kid my-own --public-key-file %s",
+	         rig_file("public.pem", "%s", public));
+	free(public);
 	id = add_key(flags, NULL, NULL);
-	snprintf(script, sizeof(script),
-	         "%sprint(jwt.encode(claims, open('%s').read(), 'ES256'))\n", claims, pem);
+	memcpy(strstr(es, "my-app"), "my-own", 6); /* a kid is never used twice */
+	snprintf(script, sizeof(script), "%sos.chdir('%s')\n%s%sprint(ticket)\n", prelude,
+	         rig_dir(), hs, es);
 	ticket = python(script);
-	is_good(ticket, "u-7", "Zo\xc3\xab", "r1", "call");
+	is_good(ticket, "u-1001", "Alice", "stage", "call,chat");
 	retire(id);
 	is_refused(ticket, "known key");
 	free(ticket);
+	free(hs);
+	free(es);
 }
 
 int main(int argc, char **argv)
