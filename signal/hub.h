@@ -113,6 +113,7 @@ struct hub_identity {
 	bool any_room;
 	unsigned may;  /* of enum hub_may */
 	int64_t exp_s; /* when it ends: seconds since 1970 */
+	int64_t key;   /* what signed it, for hub_revoke(); not 0 */
 };
 
 /* Somebody who is about to join, for who decides that elsewhere. Borrowed for the call. */
@@ -307,6 +308,11 @@ unsigned hub_kick(struct hub *h, const char *room, const char *name, const char 
 
 /* The same for everybody in a room, which is gone then. */
 unsigned hub_close_room(struct hub *h, const char *room, const char *reason);
+
+/* Closes (4005) each member that a ticket has signed in if whom() says so of the ticket's key and
+ * sub; one that is away cannot come back. Returns the number of those closed. */
+unsigned hub_revoke(struct hub *h, bool (*whom)(void *ctx, int64_t key, const char *sub),
+                    void *ctx);
 
 /* Keeps a user out, here or not, and ends their connections: one with a ticket by its sub; a guest
  * by the name and by the addresses of their connections (IPv6: the /64), for guests alone. *n: the

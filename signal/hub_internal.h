@@ -106,6 +106,7 @@ struct hub_member {
 	struct hub_pending *pending;        /* while somebody else decides whether it may join */
 	struct hub_prefix *prefix;          /* of its address; NULL: unknown */
 	struct addr client;
+	int64_t ticket_key;    /* of the ticket that signed it in; 0: none did */
 	unsigned may;          /* of enum hub_may, once it has a name */
 	bool may_given;        /* by the operator's own program: no ticket changes it */
 	bool extended;         /* knows more than MDN's protocol: it has said so with its name */

@@ -152,6 +152,29 @@ unsigned hub_close_room(struct hub *h, const char *room, const char *reason)
 	return d.n;
 }
 
+unsigned hub_revoke(struct hub *h, bool (*whom)(void *ctx, int64_t key, const char *sub), void *ctx)
+{
+	struct hub_member *p, *next;
+	unsigned n = 0;
+
+	DL_FOREACH_SAFE(h->members, p, next)
+	{
+		if (!p->user || !p->user->sub || !p->ticket_key ||
+		    !whom(ctx, p->ticket_key, p->user->sub->text))
+			continue;
+		resume_forget(p);
+		if (p->away) {
+			resume_end(p);
+			continue;
+		}
+		hub_error(p, "bad-ticket", "Your ticket was revoked.");
+		hub_close_member(p, HUB_CLOSE_REVOKED, "ticket revoked");
+		n++;
+	}
+	presence_settle(h);
+	return n;
+}
+
 struct saying {
 	struct hub_text *text;
 	unsigned n;

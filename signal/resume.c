@@ -161,6 +161,7 @@ static void take_place(struct hub_member *p, struct hub_member *old)
 	hub_link(p->hub, (struct hub_link_news){
 	                     .what = HUB_LINK_MOVED, .member = own->id, .other = old->origin->id});
 	p->may = old->may;
+	p->ticket_key = old->ticket_key;
 	p->may_given = old->may_given;
 	p->extended = p->extended || old->extended;
 	call_move(old, p);
@@ -235,12 +236,12 @@ static json_t *save_member(const struct hub_member *p)
 	const struct hub_user *u = p->user;
 
 	sodium_bin2hex(secret, sizeof(secret), p->secret, HUB_SECRET_BYTES);
-	return json_pack("{s:I,s:s,s:s,s:s?,s:b,s:b,s:I,s:b,s:b,s:s,s:I,s:o,s:o}", "origin",
+	return json_pack("{s:I,s:s,s:s,s:s?,s:b,s:b,s:I,s:I,s:b,s:b,s:s,s:I,s:o,s:o}", "origin",
 	                 (json_int_t)p->origin->id, "room", u->room->name, "name", u->name, "sub",
 	                 u->sub ? u->sub->text : NULL, "proven", u->proven, "fixed", u->fixed,
-	                 "may", (json_int_t)p->may, "extended", p->extended, "delta", p->delta,
-	                 "secret", secret, "last_ack", (json_int_t)p->last_ack, "kept",
-	                 deliver_save(p), "calls", call_save(p));
+	                 "may", (json_int_t)p->may, "ticket_key", (json_int_t)p->ticket_key,
+	                 "extended", p->extended, "delta", p->delta, "secret", secret, "last_ack",
+	                 (json_int_t)p->last_ack, "kept", deliver_save(p), "calls", call_save(p));
 }
 
 json_t *hub_save(const struct hub *h)
@@ -283,6 +284,7 @@ static struct hub_member *load_member(struct hub *h, const json_t *saved)
 		return NULL;
 	}
 	p->may = (unsigned)json_integer_value(json_object_get(saved, "may"));
+	p->ticket_key = json_integer_value(json_object_get(saved, "ticket_key"));
 	p->extended = json_is_true(json_object_get(saved, "extended"));
 	p->delta = json_is_true(json_object_get(saved, "delta"));
 	p->last_ack = json_integer_value(json_object_get(saved, "last_ack"));

@@ -168,6 +168,8 @@ static void welcome(struct hub_member *p, const struct signin_wish *w, const cha
 
 	if (!resumed && !p->may_given && (!from || w->proven))
 		p->may = w->proven ? w->identity.may : p->hub->conf.guest_may;
+	if (w->proven)
+		p->ticket_key = w->identity.key;
 	if (is_new && !room->opened)
 		hub_report(p, (struct hub_event){.what = HUB_EVENT_ROOM_OPENED});
 	room->opened = true;

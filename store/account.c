@@ -172,6 +172,23 @@ static int get(struct store *s, const char *name, char *hash, enum store_role *r
 	return err;
 }
 
+int store_account_mark(struct store *s, const char *name, uint8_t mark[ACCOUNT_MARK_LEN],
+                       struct why *why)
+{
+	char hash[crypto_pwhash_STRBYTES];
+	uint8_t digest[STORE_HASH_LEN];
+	enum store_role role;
+	int64_t at_s;
+	int err = get(s, name, hash, &role, &at_s, why);
+
+	if (!err)
+		err = token_hash(hash, strlen(hash), digest);
+	if (!err)
+		memcpy(mark, digest, ACCOUNT_MARK_LEN);
+	OPENSSL_cleanse(hash, sizeof(hash));
+	return err;
+}
+
 int store_account_check(struct store *s, const char *name, const char *password,
                         enum store_role *role, struct why *why)
 {

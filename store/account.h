@@ -50,6 +50,12 @@ int store_account_check(struct store *s, const char *name, const char *password,
 int store_account_get(struct store *s, const char *name, enum store_role *role,
                       int64_t *password_at_s, struct why *why);
 
+/* What only this account with this password has, as long as both last: a digest of the hash that is
+ * kept, which has a new salt each time. Quick. -E_NOTFOUND. */
+#define ACCOUNT_MARK_LEN 16
+int store_account_mark(struct store *s, const char *name, uint8_t mark[ACCOUNT_MARK_LEN],
+                       struct why *why);
+
 /* As store_user_list(), by name. */
 int store_account_list(struct store *s, int (*each)(void *ctx, const struct store_account *account),
                        void *ctx, struct why *why);

@@ -57,6 +57,8 @@ struct store_snapshot {
 		struct snapshot_text kid, alg, jwk;
 	} * ticket_keys;
 	size_t ticket_key_n, ticket_key_cap;
+	int64_t *dead_ticket_keys; /* by number */
+	size_t dead_ticket_key_n, dead_ticket_key_cap;
 	int64_t *ended; /* secrets, by number */
 	size_t ended_n, ended_cap;
 	struct snapshot_token *tokens;
@@ -166,6 +168,16 @@ static int add_ticket_key(struct store_snapshot *snap, sqlite3_stmt *stmt)
 	snap->ticket_key_n++;
 	note_end(snap, sqlite3_column_int64(stmt, 5));
 	return 0;
+}
+
+static int add_dead_ticket_key(struct store_snapshot *snap, sqlite3_stmt *stmt)
+{
+	int err = grow(&snap->dead_ticket_keys, sizeof(*snap->dead_ticket_keys),
+	               snap->dead_ticket_key_n, &snap->dead_ticket_key_cap, 1);
+
+	if (!err)
+		snap->dead_ticket_keys[snap->dead_ticket_key_n++] = sqlite3_column_int64(stmt, 0);
+	return err;
 }
 
 static int add_ended(struct store_snapshot *snap, sqlite3_stmt *stmt)
@@ -284,6 +296,7 @@ static const struct {
      "WHERE NOT dead AND (retired_at IS NULL OR retired_at > ?1) "
      "ORDER BY retired_at IS NOT NULL, retired_at DESC, id DESC",
      add_ticket_key},
+    {"SELECT id FROM ticket_key WHERE dead ORDER BY id", add_dead_ticket_key},
     {"SELECT hash, id, scopes, coalesce(expires_at, 0), label FROM api_token "
      "WHERE expires_at IS NULL OR expires_at > ?1",
      add_token},
@@ -353,6 +366,7 @@ void store_snapshot_unref(struct store_snapshot *snap)
 	free(snap->by_hash);
 	free(snap->secrets);
 	free(snap->ticket_keys);
+	free(snap->dead_ticket_keys);
 	free(snap->ended);
 	free(snap->tokens);
 	free(snap->credentials.v);
@@ -460,6 +474,12 @@ static int compare_ids(const void *a, const void *b)
 	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
 
 	return (x > y) - (x < y);
+}
+
+bool store_snapshot_ticket_key_dead(const struct store_snapshot *snap, int64_t id)
+{
+	return snap->dead_ticket_key_n && bsearch(&id, snap->dead_ticket_keys,
+	                                          snap->dead_ticket_key_n, sizeof(id), compare_ids);
 }
 
 bool store_snapshot_secret_ended(const struct store_snapshot *snap, int64_t id)

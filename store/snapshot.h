@@ -76,6 +76,9 @@ size_t store_snapshot_ticket_key_n(const struct store_snapshot *snap);
 void store_snapshot_ticket_key(const struct store_snapshot *snap, size_t i,
                                struct store_snapshot_ticket_key *out);
 
+/* True when that key was retired at once: what it signed in ends, too. */
+bool store_snapshot_ticket_key_dead(const struct store_snapshot *snap, int64_t id);
+
 struct store_snapshot_token {
 	int64_t id, expires_at_s;
 	unsigned scopes;

@@ -179,8 +179,8 @@ const struct verb ticket_keys_verbs[] = {
                       "verifies only}\t{created_at}\t{kid}{?retired_at:\t{retired_at}}",
               .none = "no ticket keys"}},
     {VERB("ticket-key retire", VERB_ACTS, 0, retire,
-          "Refuse tickets that were signed with a key, from now on or after a time. Connections "
-          "that have signed in stay"),
+          "Refuse tickets that were signed with a key, from now on or after a time. From now on, "
+          "connections that signed in with one of them are closed, too; after a time they stay"),
      .args = {ARG_AS("id", VERB_INTEGER, ARG_REQUIRED | ARG_WORD, "ID", "The key's number"),
               ARG_AS("after", VERB_DURATION, 0, "TIME",
                      "Seconds until it is retired; 0 if it is not given")},

@@ -26,6 +26,7 @@ struct ticket_key {
 	char kid[STORE_KID_MAX + 1]; /* "": its text names none */
 	enum ticket_alg alg;
 	bool signs;
+	int64_t id;  /* the store's number; 0: none */
 	json_t *jwk; /* kty, alg and the key's own members, and no other */
 };
 

@@ -25,6 +25,7 @@ struct look {
 	int64_t now_s;
 	json_t *jws, *header, *claims;
 	const char *why;
+	int64_t key; /* that has signed it */
 };
 
 static const char malformed[] = "The ticket is malformed.",
@@ -74,6 +75,7 @@ static int read_stored(const struct store_snapshot_ticket_key *from, struct tick
 	if (!r) {
 		snprintf(k->kid, sizeof(k->kid), "%s", from->kid);
 		k->signs &= from->signs;
+		k->id = from->id;
 	} else if (r != -E_NOMEM) {
 		log_error(NULL, "ticket-key-unusable", LOG_INT("id", from->id),
 		          LOG_STR("error", why.text));
@@ -168,6 +170,20 @@ static bool header_is_plain(struct look *l)
 
 /* ---- the signature ---- */
 
+/* A key of the option has no number of its own: another key under the same kid has another. */
+static int64_t number_of(const struct ticket_key *k)
+{
+	char *text = k->id ? NULL : ticket_key_text(k);
+	uint64_t h = 0xcbf29ce484222325u; /* FNV-1a */
+
+	for (const char *c = k->kid; text && *c; c++)
+		h = (h ^ (uint8_t)*c) * 0x100000001b3u;
+	for (const char *c = text; c && *c; c++)
+		h = (h ^ (uint8_t)*c) * 0x100000001b3u;
+	ticket_text_free(text);
+	return k->id ? k->id : -(int64_t)(h >> 1 | 1);
+}
+
 /* The key says the algorithm; a header that names another one is not tried with it. */
 static bool is_signed(struct look *l)
 {
@@ -178,8 +194,10 @@ static bool is_signed(struct look *l)
 		const struct ticket_key *k = &l->t->keys[i];
 
 		if ((!kid || !strcmp(kid, k->kid)) && !strcmp(alg, ticket_alg_text(k->alg)) &&
-		    jose_jws_ver(l->t->jose, l->jws, NULL, k->jwk, false))
+		    jose_jws_ver(l->t->jose, l->jws, NULL, k->jwk, false)) {
+			l->key = number_of(k);
 			return true;
+		}
 	}
 	return refuse(l, unsure);
 }
@@ -288,21 +306,20 @@ static bool get_identity(struct look *l, struct hub_identity *out)
 	return true;
 }
 
-/* An account's ticket is good as long as a login of that time would be. Nobody else's sub looks
- * like that of an account. */
+/* An account's ticket is good as long as the account is the same, with the same password. Nobody
+ * else's sub looks like that of an account. */
 static bool account_stands(struct look *l, const char *sub)
 {
-	const json_t *account = json_object_get(l->claims, TICKET_ACCOUNT_CLAIM), *at;
+	const char *mark = json_string_value(json_object_get(l->claims, TICKET_ACCOUNT_CLAIM));
+	char now[TICKET_MARK_STRLEN];
 	size_t prefix = strlen(TICKET_ACCOUNT);
-	int64_t password_at_s;
-	enum store_role role;
 
-	if (!account && strncmp(sub, TICKET_ACCOUNT, prefix) != 0)
+	if (!mark && strncmp(sub, TICKET_ACCOUNT, prefix) != 0)
 		return true;
-	at = json_object_get(account, "password_at");
-	return (!strncmp(sub, TICKET_ACCOUNT, prefix) && json_is_integer(at) && l->t->store &&
-	        !store_account_get(l->t->store, sub + prefix, &role, &password_at_s, NULL) &&
-	        password_at_s == json_integer_value(at)) ||
+	return (mark && !strncmp(sub, TICKET_ACCOUNT, prefix) &&
+	        !ticket_account_mark(l->t, sub + prefix, now) &&
+	        strlen(mark) == TICKET_MARK_STRLEN - 1 &&
+	        !CRYPTO_memcmp(mark, now, TICKET_MARK_STRLEN - 1)) ||
 	       refuse(l, "The ticket's account was deleted, or has another password now.");
 }
 
@@ -331,10 +348,26 @@ int ticket_identify(void *ctx, const char *text, struct hub_identity *out, const
 
 	if (r)
 		*why = l.why;
-	else
+	found.key = l.key;
+	if (!r)
 		*out = found;
 	json_decref(l.jws);
 	json_decref(l.header);
 	json_decref(l.claims);
 	return r;
+}
+
+bool ticket_stands(const struct tickets *t, const struct store_snapshot *snap, int64_t key,
+                   const char *sub)
+{
+	size_t prefix = strlen(TICKET_ACCOUNT);
+	bool found = key > 0 && !store_snapshot_ticket_key_dead(snap, key);
+	int64_t password_at_s;
+	enum store_role role;
+
+	for (size_t i = 0; key < 0 && !found && i < t->key_n; i++)
+		found = !t->keys[i].id && number_of(&t->keys[i]) == key;
+	return found && (strncmp(sub, TICKET_ACCOUNT, prefix) != 0 || !t->store ||
+	                 store_account_get(t->store, sub + prefix, &role, &password_at_s, NULL) !=
+	                     -E_NOTFOUND);
 }

@@ -38,6 +38,11 @@ int tickets_set_keys(struct tickets *t, const struct store_snapshot *snap, struc
  * says the reason (a constant), as much of it as a stranger may know. */
 int ticket_identify(void *ctx, const char *text, struct hub_identity *out, const char **why);
 
+/* Whether somebody may stay whom a ticket of that key and sub has signed in. False when the key was
+ * retired at once or has left the configuration, or the account was deleted. */
+bool ticket_stands(const struct tickets *t, const struct store_snapshot *snap, int64_t key,
+                   const char *sub);
+
 /* What is asked for. */
 struct ticket_ask {
 	const char *name; /* 1 to HUB_NAME_MAX bytes */
@@ -48,7 +53,8 @@ struct ticket_ask {
 	/* An account's own ends with the account or its password; its sub is TICKET_ACCOUNT and the
 	 * account's name. */
 	bool is_account;
-	int64_t password_at_s;
+	int64_t
+	    password_at_s; /* of the password that was found right; another one now: -E_DENIED */
 };
 
 struct ticket_made {

@@ -2,6 +2,7 @@
  *
  * Makes tickets.
  */
+#include "base/text.h"
 #include "base/wall.h"
 #include "daemon/issue/ticket_internal.h"
 #include "store/name.h"
@@ -86,6 +87,33 @@ static json_t *may_array(unsigned may)
 	return array;
 }
 
+int ticket_account_mark(const struct tickets *t, const char *name, char mark[TICKET_MARK_STRLEN])
+{
+	uint8_t bytes[ACCOUNT_MARK_LEN];
+	int r = t->store ? store_account_mark(t->store, name, bytes, NULL) : -E_NOTFOUND;
+
+	if (!r)
+		text_hex(mark, bytes, sizeof(bytes));
+	return r;
+}
+
+/* The password may have been changed since it was found right. */
+static int mark_account(const struct tickets *t, const struct ticket_ask *ask, json_t *claims)
+{
+	char mark[TICKET_MARK_STRLEN];
+	int64_t password_at_s;
+	enum store_role role;
+	int r = ticket_account_mark(t, ask->name, mark);
+
+	if (!r)
+		r = store_account_get(t->store, ask->name, &role, &password_at_s, NULL);
+	if (r == -E_NOTFOUND || (!r && password_at_s != ask->password_at_s))
+		return -E_DENIED;
+	if (!r && json_object_set_new(claims, TICKET_ACCOUNT_CLAIM, json_string(mark)))
+		r = -E_NOMEM;
+	return r;
+}
+
 /* NULL when out of memory. */
 static json_t *make_claims(const struct tickets *t, const struct ticket_ask *ask, int64_t now_s,
                            int64_t ttl_s)
@@ -99,10 +127,6 @@ static json_t *make_claims(const struct tickets *t, const struct ticket_ask *ask
 
 	if (c && ask->may && ask->may != TICKET_MAY_ALL)
 		json_object_set_new(c, "may", may_array(ask->may));
-	if (c && ask->is_account)
-		json_object_set_new(
-		    c, TICKET_ACCOUNT_CLAIM,
-		    json_pack("{sI}", "password_at", (json_int_t)ask->password_at_s));
 	return c;
 }
 
@@ -153,7 +177,11 @@ int ticket_make(const struct tickets *t, const struct ticket_ask *ask, struct ti
 		               "no live key can sign tickets: make one with turnpike ticket-key "
 		               "add");
 	claims = make_claims(t, ask, now_s, ttl_s);
-	r = claims ? sign(t, k, claims, out->text) : -E_NOMEM;
+	r = claims ? 0 : -E_NOMEM;
+	if (!r && ask->is_account)
+		r = mark_account(t, ask, claims);
+	if (!r)
+		r = sign(t, k, claims, out->text);
 	json_decref(claims);
 	if (r)
 		return why_set(why, r, "the ticket cannot be signed: %s", error_text(r));

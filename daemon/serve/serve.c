@@ -70,6 +70,22 @@ static void warn_of_secret(struct serve *s, const struct store_snapshot *fresh)
 	s->secret_retired = !live;
 }
 
+static bool has_fallen(void *ctx, int64_t key, const char *sub)
+{
+	const struct serve *s = ctx;
+
+	return !ticket_stands(s->tickets, s->users, key, sub);
+}
+
+/* After a change of the keys or of the accounts. */
+static void end_fallen(struct serve *s)
+{
+	unsigned n = s->web ? web_revoke(s->web, has_fallen, s) : 0;
+
+	if (n)
+		log_info(NULL, "tickets-revoked", LOG_INT("connections", n));
+}
+
 static int reload_users(struct serve *s, struct why *why)
 {
 	struct revoked_since since = {.before = s->users};
@@ -94,6 +110,7 @@ static int reload_users(struct serve *s, struct why *why)
 	store_snapshot_unref(s->users);
 	s->users = fresh;
 	s->grant.users = fresh;
+	end_fallen(s);
 	for (size_t i = 0; i < s->worker_n; i++)
 		worker_set_users(s->workers[i], fresh);
 	return 0;
@@ -386,6 +403,7 @@ static void on_applied(void *ctx)
 	call_locks_set_on(s->locks, s->conf->relay_lock != LOCK_NO);
 	if (tickets_set_keys(s->tickets, s->users, &why))
 		log_error(NULL, "ticket-keys-stay", LOG_STR("error", why.text));
+	end_fallen(s);
 	if (s->rotate_s == every.tv_sec)
 		return;
 	s->rotate_s = every.tv_sec;

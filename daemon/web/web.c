@@ -474,6 +474,15 @@ static unsigned tell(struct web *w, bool (*whom)(void *ctx, const char *name), v
 	return n;
 }
 
+unsigned web_revoke(struct web *w, bool (*whom)(void *ctx, int64_t key, const char *sub), void *ctx)
+{
+	unsigned n = hub_revoke(lws_hub_core(w->hub), whom, ctx);
+
+	if (n)
+		nest_kick(w->nest);
+	return n;
+}
+
 unsigned web_tell_revoked(struct web *w, bool (*whom)(void *ctx, const char *name), void *ctx)
 {
 	return tell(w, whom, ctx, "credentials-revoked",

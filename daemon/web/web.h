@@ -114,6 +114,10 @@ void web_stop(struct web *w);
  * returns their number. */
 unsigned web_tell_revoked(struct web *w, bool (*whom)(void *ctx, const char *name), void *ctx);
 
+/* As hub_revoke(). */
+unsigned web_revoke(struct web *w, bool (*whom)(void *ctx, int64_t key, const char *sub),
+                    void *ctx);
+
 /* Tells all clients of that name (NULL: everybody) that one of their credentials was revoked and
  * that they can get another. */
 unsigned web_tell_stale(struct web *w, const char *name);

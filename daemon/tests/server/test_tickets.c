@@ -564,6 +564,119 @@ static void people_sign_in_with_tickets(void **state)
 	event_base_free(base);
 }
 
+/* The connection is closed with that code. */
+static void is_closed(struct web_client *c, unsigned code)
+{
+	struct ws_frame f = {.opcode = WS_TEXT};
+	unsigned got = 0;
+
+	while (!got && ws_recv(c, &f)) {
+		if (f.opcode == WS_CLOSE && f.len >= 2)
+			got = (unsigned)((uint8_t)f.data[0] << 8 | (uint8_t)f.data[1]);
+		free(f.data);
+	}
+	assert_int_equal(got, code);
+	client_close(c);
+}
+
+/* It is answered. */
+static void is_present(struct web_client *c)
+{
+	assert_true(ws_say(c, "{\"type\":\"presence\"}"));
+	json_decref(hear(c, "presence"));
+}
+
+static struct web_client *let_in(struct event_base *base, const char *ticket)
+{
+	struct web_client *c = open_ws(base, "/ws", "");
+
+	say(c, ticket);
+	json_decref(hear(c, "signed-in"));
+	return c;
+}
+
+/* Those who are there by a key or an account that has ended, and nobody else. */
+static void who_is_there_must_leave(void **state)
+{
+	struct event_base *base = event_base_new();
+	char *first = made_on_host("ticket Bob"), *second, *zoe, account[2048], verb[64];
+	long old = add_key("", NULL, NULL), id;
+	struct web_client *stays, *late, *bob, *eve;
+	json_t *made;
+
+	(void)state;
+	zoe = made_on_host("ticket Zoe");
+	late = let_in(base, zoe);
+	id = add_key("", NULL, NULL);
+	second = made_on_host("ticket Carl");
+	stays = let_in(base, first);
+	bob = let_in(base, second);
+	snprintf(verb, sizeof(verb), "ticket-key retire %ld --after 1", old);
+	free(rig_verb(&server, verb, NULL)); /* it may stay */
+	retire(id);
+	is_closed(bob, 4005);
+	free(rig_verb(&server, "account add eve --password-stdin", PASSWORD "\n"));
+	assert_int_equal(post_from("198.51.101.77", "/api/v1/tickets/login", NULL, "",
+	                           "{\"name\":\"eve\",\"password\":\"" PASSWORD "\"}", &made),
+	                 201);
+	snprintf(account, sizeof(account), "%s", text_of(made, "ticket"));
+	json_decref(made);
+	eve = let_in(base, account);
+	free(rig_verb(&server, "account del eve", NULL));
+	is_closed(eve, 4005);
+	SOON(has_ended(zoe));
+	is_present(stays);
+	is_present(late);
+	client_close(stays);
+	client_close(late);
+	free(zoe);
+	free(first);
+	free(second);
+	event_base_free(base);
+}
+
+/* Nor does a secret bring back somebody whose connection was lost before. */
+static void who_is_away_does_not_come_back(void **state)
+{
+	static const char again[] =
+	    "{\"type\":\"username\",\"name\":\"Bob\",\"presence\":\"delta\","
+	    "\"resume\":\"0123456789abcdef0123456789abcdef\"%s%s%s}";
+	struct event_base *base = event_base_new();
+	char text[2048], *ticket;
+	struct web_client *c, *ann = ws_join(base, 8080, "Ann");
+	json_t *m;
+
+	(void)state;
+	for (int retired = 0; retired < 2; retired++) {
+		long id = add_key("", NULL, NULL);
+
+		ticket = made_on_host("ticket Bob --sub bob");
+		snprintf(text, sizeof(text), again, ",\"ticket\":\"", ticket, "\"");
+		c = open_ws(base, "/ws", "");
+		assert_true(ws_say(c, text));
+		json_decref(hear(c, "signed-in"));
+		assert_true(ws_say(c,
+		                   "{\"type\":\"video-offer\",\"name\":\"Bob\",\"target\":\"Ann\","
+		                   "\"sdp\":\"x\"}"));
+		json_decref(hear(ann, "video-offer"));
+		client_close(c); /* in a call */
+		if (retired)
+			retire(id);
+		snprintf(text, sizeof(text), again, "", "", "");
+		c = open_ws(base, "/ws", "");
+		assert_true(ws_say(c, text));
+		m = hear(c, "signed-in");
+		assert_int_equal(json_is_true(json_object_get(m, "proven")), !retired);
+		json_decref(m);
+		client_close(c);
+		free(ticket);
+		if (!retired)
+			retire(id);
+	}
+	client_close(ann);
+	event_base_free(base);
+}
+
 /* From then on: not when the ticket would have expired. */
 static void a_key_and_an_account_end_for_people_too(void **state)
 {
@@ -724,6 +837,8 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(the_command_line_needs_no_server),
 	    cmocka_unit_test(people_sign_in_with_tickets),
 	    cmocka_unit_test(a_key_and_an_account_end_for_people_too),
+	    cmocka_unit_test(who_is_there_must_leave),
+	    cmocka_unit_test(who_is_away_does_not_come_back),
 	    cmocka_unit_test(python_reads_ours),
 	    cmocka_unit_test(we_read_pythons),
 	    cmocka_unit_test(keys_of_the_configuration),
