@@ -87,6 +87,7 @@ static void finish_routed(const struct routed_step *t, const struct signal_plan 
 	}
 	set_ratio(t, t->floor, plan->rounds, "to_floor", step);
 	set_ratio(t, t->node, plan->rounds, "to_node", step);
+	fflush(stdout);
 	json_object_set_new(out, key, step);
 }
 
