@@ -309,22 +309,22 @@ json_t *call_list(const struct hub_member *p)
 	return list;
 }
 
-json_t *call_save(const struct hub_member *caller)
+/* Both ends have it, so that each can hear of it if the other does not come back. */
+json_t *call_save(const struct hub_member *p)
 {
 	json_t *list = json_array();
 
-	for (unsigned i = 0; i < caller->call_n; i++) {
-		const struct hub_call *c = caller->call[i];
-		const struct hub *h = caller->hub;
+	for (unsigned i = 0; i < p->call_n; i++) {
+		const struct hub_call *c = p->call[i];
+		const struct hub_member *other = call_other(c, p);
+		const struct hub *h = p->hub;
 
-		if (c->end[HUB_CALLER] == caller)
-			json_array_append_new(
-			    list, json_pack("{s:I,s:b,s:I,s:s,s:s}", "callee",
-			                    (json_int_t)c->end[HUB_CALLEE]->origin->id, "answered",
-			                    c->answered, "age",
-			                    (json_int_t)(h->ops.now_ms(h->ctx) - c->since_ms),
-			                    "caller_as", c->known_as[HUB_CALLER], "callee_as",
-			                    c->known_as[HUB_CALLEE]));
+		json_array_append_new(
+		    list, json_pack("{s:b,s:I,s:s,s:b,s:I,s:s,s:s}", "caller",
+		                    c->end[HUB_CALLER] == p, "other", (json_int_t)other->origin->id,
+		                    "name", other->user->name, "answered", c->answered, "age",
+		                    (json_int_t)(h->ops.now_ms(h->ctx) - c->since_ms), "caller_as",
+		                    c->known_as[HUB_CALLER], "callee_as", c->known_as[HUB_CALLEE]));
 	}
 	return list;
 }
@@ -337,28 +337,37 @@ static void load_name(char out[HUB_NAME_MAX + 1], const json_t *saved)
 		memcpy(out, json_string_value(saved), len + 1);
 }
 
-void call_load(struct hub_member *caller, const json_t *saved)
+static void load_call(struct hub_member *caller, struct hub_member *callee, const json_t *saved)
 {
-	struct hub *h = caller->hub;
+	struct hub_call *c;
+
+	if (callee == caller || callee->user == caller->user || call_find(caller, callee) ||
+	    call_begin(caller, callee))
+		return;
+	c = call_find(caller, callee);
+	c->answered = json_is_true(json_object_get(saved, "answered"));
+	if (c->answered) {
+		c->since_ms -= json_integer_value(json_object_get(saved, "age"));
+		DL_DELETE(caller->hub->ringing, c);
+	}
+	load_name(c->known_as[HUB_CALLER], json_object_get(saved, "caller_as"));
+	load_name(c->known_as[HUB_CALLEE], json_object_get(saved, "callee_as"));
+}
+
+void call_load(struct hub_member *p, const json_t *saved)
+{
 	json_t *call;
 	size_t i;
 
 	json_array_foreach (saved, i, call) {
-		struct hub_member *callee =
-		    hub_find_id(h, (uint64_t)json_integer_value(json_object_get(call, "callee")));
-		struct hub_call *c;
+		uint64_t id = (uint64_t)json_integer_value(json_object_get(call, "other"));
+		const char *name = json_string_value(json_object_get(call, "name"));
+		struct hub_member *other = hub_find_id(p->hub, id);
 
-		if (!callee || !callee->user || callee == caller || callee->user == caller->user ||
-		    call_find(caller, callee) || call_begin(caller, callee))
-			continue; /* that end could not come back */
-		c = call_find(caller, callee);
-		c->answered = json_is_true(json_object_get(call, "answered"));
-		if (c->answered) {
-			c->since_ms -= json_integer_value(json_object_get(call, "age"));
-			DL_DELETE(h->ringing, c);
-		}
-		load_name(c->known_as[HUB_CALLER], json_object_get(call, "caller_as"));
-		load_name(c->known_as[HUB_CALLEE], json_object_get(call, "callee_as"));
+		if (other && other->user && json_is_true(json_object_get(call, "caller")))
+			load_call(p, other, call);
+		else if (name && (!other || !other->user)) /* that end cannot come back */
+			tell_end(p, name, "gone");
 	}
 }
 

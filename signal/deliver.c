@@ -12,9 +12,10 @@
 #include <string.h>
 #include <utlist.h>
 
-#define RING_FRAMES 64
-#define RING_BYTES  (256 * 1024)
-#define RINGS_BYTES (64 * 1024 * 1024) /* of the whole hub */
+#define RING_FRAMES  64
+#define RING_BYTES   (256 * 1024)
+#define NUMBER_BYTES 24                 /* that a frame's number adds, at most, and more */
+#define RINGS_BYTES  (64 * 1024 * 1024) /* of the whole hub */
 
 /* What a client that counts has not confirmed. */
 struct hub_ring {
@@ -118,7 +119,7 @@ static int deliver_counted(struct hub_member *p, enum hub_frame frame, struct hu
 	struct hub_text *own;
 	int err = 0;
 
-	if (!ring_has_room(p, text->len + 24))
+	if (!ring_has_room(p, text->len + NUMBER_BYTES))
 		return -E_LATER;
 	own = numbered(text, r->next);
 	if (!own)
@@ -142,19 +143,6 @@ int deliver(struct hub_member *p, enum hub_frame frame, struct hub_text *text)
 	if (p->away || p->closing)
 		return -E_CLOSED;
 	return p->ring ? deliver_counted(p, frame, text) : hub_send_text(p, frame, text);
-}
-
-void deliver_json(struct hub_member *p, json_t *msg)
-{
-	char *dump = msg ? json_dumps(msg, JSON_COMPACT) : NULL;
-	struct hub_text *text = dump ? hub_text_new(dump, strlen(dump)) : NULL;
-	int err = text ? deliver(p, HUB_FRAME_SERVER, text) : -E_NOMEM;
-
-	if (err == -E_NOMEM) /* and the client would wait for ever */
-		hub_close_member(p, HUB_CLOSE_POLICY, "out of memory");
-	hub_text_unref(text);
-	free(dump);
-	json_decref(msg);
 }
 
 void deliver_confirmed(struct hub_member *p, uint64_t seq)
@@ -250,6 +238,36 @@ static void refuse(struct hub *h, struct hub_text *text, const char *code, const
 	if (is_last_copy(text) && from &&
 	    !scan_text(&s, text->data, text->len, h->conf.max_depth, names, 3, &fault))
 		deliver_refuse(from, code, why, &s, 0);
+}
+
+/* One who comes back must not miss what the server has to say, that a call is over for one. So the
+ * oldest of what is kept makes way, and its sender hears of it. */
+static void make_way(struct hub_member *p, size_t len)
+{
+	while (p->away && p->ring && p->ring->n && !ring_has_room(p, len + NUMBER_BYTES)) {
+		struct hub_text *text = hub_text_ref(kept(p->ring, 0));
+
+		ring_drop(p->hub, p->ring);
+		refuse(p->hub, text, "target-busy", "That user cannot receive more messages now.");
+		hub_text_unref(text);
+	}
+}
+
+void deliver_json(struct hub_member *p, json_t *msg)
+{
+	char *dump = msg ? json_dumps(msg, JSON_COMPACT) : NULL;
+	struct hub_text *text = dump ? hub_text_new(dump, strlen(dump)) : NULL;
+	int err = -E_NOMEM;
+
+	if (text) {
+		make_way(p, text->len);
+		err = deliver(p, HUB_FRAME_SERVER, text);
+	}
+	if (err == -E_NOMEM) /* and the client would wait for ever */
+		hub_close_member(p, HUB_CLOSE_POLICY, "out of memory");
+	hub_text_unref(text);
+	free(dump);
+	json_decref(msg);
 }
 
 void deliver_give_up(struct hub_member *p)
