@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // Who this tab is to the hub: a secret that proves that a new connection is the old one, and the
-// number of the last message that it has seen. The tab's sessionStorage keeps both, so that a reload
-// or a crash is not the end.
+// number of the last message that it has seen. The tab's sessionStorage (or another Storage) keeps both,
+// so that a reload or a crash is not the end.
 
 import { randomId } from "./base.js";
 
 const DUPLICATE_WAIT_MS = 150;
 
 export class Session {
-	#storage; // the name in sessionStorage, or null
+	#storage; // the name in the store, or null
+	#store;
 	#state = null; // {resume, seen, acks}
 	#channel = null;
 	#opened = null;
@@ -17,8 +18,9 @@ export class Session {
 	reloaded = false; // the page has lost what it knew of its calls
 	counts = false; // the server numbers and acknowledges messages
 
-	constructor(storage) {
+	constructor(storage, store) {
 		this.#storage = storage;
+		this.#store = store;
 	}
 
 	get seen() {
@@ -58,7 +60,7 @@ export class Session {
 		this.#channel = null;
 		this.#opened = null;
 		this.#state = null;
-		try { sessionStorage.removeItem(this.#storage); } catch { /* there is none */ }
+		try { this.#store.removeItem(this.#storage); } catch { /* there is none */ }
 	}
 
 	async #load() {
@@ -73,7 +75,7 @@ export class Session {
 
 	#read() {
 		try {
-			const kept = JSON.parse(sessionStorage.getItem(this.#storage));
+			const kept = JSON.parse(this.#store.getItem(this.#storage));
 
 			return typeof kept?.resume === "string" && Number.isInteger(kept.seen) &&
 			       Number.isInteger(kept.acks) ? kept : null;
@@ -85,7 +87,7 @@ export class Session {
 	#keep() {
 		if (this.#storage === null)
 			return;
-		try { sessionStorage.setItem(this.#storage, JSON.stringify(this.#state)); } catch { /* full */ }
+		try { this.#store.setItem(this.#storage, JSON.stringify(this.#state)); } catch { /* full */ }
 	}
 
 	// Another tab of this site has the same secret.

@@ -27,7 +27,8 @@ const HOPELESS = ["bad-name", "bad-room", "room-full", "too-many-rooms", "room-c
 // missed meanwhile.
 //
 // Options: room; ticket (a string, or a function that fetches one); storage (a name, below which
-// the tab remembers who it is in sessionStorage; null: it does not. Then a reload is a stranger).
+// the tab remembers who it is; null: it does not, then a reload is a stranger) and store (where:
+// sessionStorage).
 //
 // Events: "state" (connecting, open, signed-in, closed), "name" (the one we were given),
 // "signed-in" ({name, room, proven, may, resumed, reloaded, missed, lost, calls}; an MDN server gives only
@@ -59,12 +60,13 @@ export class Signaling extends Emitter {
 	people = new Map(); // name: {name, proven, devices}
 	state = "closed";
 
-	constructor(url, { room = null, ticket = null, storage = "turnpike.session" } = {}) {
+	constructor(url, { room = null, ticket = null, storage = "turnpike.session",
+	                   store = globalThis.sessionStorage } = {}) {
 		super();
 		this.#url = url;
 		this.#room = room;
 		this.#ticket = ticket;
-		this.#session = new Session(storage);
+		this.#session = new Session(storage, store);
 	}
 
 	// name may be "" if a ticket proves it.
