@@ -94,6 +94,13 @@ void scenario_call(struct stage *st);
 
 /* A call whose credentials are locked to it, and somebody who has stolen one (relay_lock). */
 void scenario_locked(struct stage *st);
+/* The signaling as two people see it. */
+void scenario_rooms(struct stage *st);
+void scenario_missed(struct stage *st);
+void scenario_devices(struct stage *st);
+void scenario_decline(struct stage *st);
+void scenario_glare(struct stage *st);
+void scenario_ring_restart(struct stage *st);
 
 /* Many calls at once between the peers of two pages (crowd.h). */
 void scenario_crowd(struct stage *st);

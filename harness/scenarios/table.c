@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The scenarios. A new one is a row of calls.def, checks.def or faults.def, and a file if it plays
+ * The scenarios. A new one is a row of calls.def, checks.def, signaling.def or faults.def, and a file if it plays
  * something new.
  */
 #include "harness/scenarios/appliance.h"
@@ -17,6 +17,7 @@
 const struct scenario scenarios[] = {
 #include "harness/scenarios/calls.def"
 #include "harness/scenarios/checks.def"
+#include "harness/scenarios/signaling.def"
 #include "harness/scenarios/faults.def"
 };
 
