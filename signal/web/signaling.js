@@ -224,6 +224,9 @@ export class Signaling extends Emitter {
 
 	#receive(text) {
 		let m;
+
+		if (this.#wanted === null)
+			return; // we have left
 		try {
 			m = JSON.parse(text);
 		} catch {
