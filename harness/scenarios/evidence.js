@@ -53,12 +53,16 @@
 	addEventListener('online', () => note('page', 'online'));
 	addEventListener('offline', () => note('page', 'offline'));
 
-	/* The hub's connection, and any other. */
+	/* The hub's connection, and any other. leave(): the page is not to come back under its name, as it
+	 * may after it was loaded again. */
+	const sockets = new Set();
+	harness.leave = () => sockets.forEach(s => s.readyState === 1 && s.send('{"type":"leave"}'));
 	if (window.WebSocket) {
 		const Native = window.WebSocket;
 		window.WebSocket = class WebSocket extends Native {
 			constructor(...args) {
 				super(...args);
+				sockets.add(this);
 				note('websocket', `connecting to ${this.url}`);
 				this.addEventListener('open', () => note('websocket', 'open'));
 				this.addEventListener('error', () => note('websocket', 'error', true));

@@ -428,6 +428,9 @@ static void leave_pages(struct stage *st)
 	struct why why;
 
 	for (int i = 0; i < LAB_SIDES && !st->broken; i++) {
+		if (st->browser[i]) /* other pages than ours have none */
+			browser_eval(st->browser[i], "window.harness?.leave?.()", OPEN_MS, NULL,
+			             &why);
 		if (st->browser[i] && browser_open(st->browser[i], BLANK, OPEN_MS, &why) != 0)
 			st->broken = true;
 	}

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The scenarios. A new one is a row of calls.def, checks.def, signaling.def or faults.def, and a file if it plays
- * something new.
+ * The scenarios. A new one is a row of one of the .def files, and a file if it plays something new.
  */
 #include "harness/scenarios/appliance.h"
 #include "harness/scenarios/check.h"
@@ -17,8 +16,8 @@
 const struct scenario scenarios[] = {
 #include "harness/scenarios/calls.def"
 #include "harness/scenarios/checks.def"
-#include "harness/scenarios/signaling.def"
 #include "harness/scenarios/faults.def"
+#include "harness/scenarios/signaling.def"
 };
 
 const size_t scenarios_n = sizeof(scenarios) / sizeof(*scenarios);

@@ -103,7 +103,7 @@ static struct scene *scene_new(void)
 {
 	static int scenes; /* the server may not have noticed yet that the last one is over */
 	struct scene *s = calloc(1, sizeof(*s));
-	char name[16];
+	char name[24];
 
 	s->base = event_base_new();
 	snprintf(name, sizeof(name), "alice-%d", ++scenes);
