@@ -108,6 +108,7 @@ int call_begin(struct hub_member *caller, struct hub_member *callee)
 	c->end[HUB_CALLEE] = callee;
 	memcpy(c->known_as[HUB_CALLER], caller->user->name, sizeof(caller->user->name));
 	memcpy(c->known_as[HUB_CALLEE], callee->user->name, sizeof(callee->user->name));
+	c->offered[HUB_CALLER] = true;
 	c->since_ms = h->ops.now_ms(h->ctx);
 	caller->call[caller->call_n++] = c;
 	callee->call[callee->call_n++] = c;
@@ -197,7 +198,7 @@ static void stop_others(struct hub_member *caller, struct hub_member *callee)
 	{
 		struct hub_call *c = p == callee ? NULL : call_find(caller, p);
 
-		if (!c || c->answered)
+		if (!c || c->answered || c->end[HUB_CALLER] != caller)
 			continue;
 		unlink_call(c);
 		free(c);
@@ -205,30 +206,56 @@ static void stop_others(struct hub_member *caller, struct hub_member *callee)
 	}
 }
 
-int call_answer(struct hub_member *callee, struct hub_user *user)
+void call_offered(struct hub_member *p, const struct hub_user *user)
 {
-	struct hub *h = callee->hub;
-	struct hub_member *caller;
-	struct hub_call *c = NULL;
+	for (unsigned i = 0; i < p->call_n; i++) {
+		struct hub_call *c = p->call[i];
 
-	DL_FOREACH2(user->members, caller, next_device)
-	{
-		c = call_find(callee, caller);
-		if (c)
-			break;
-		if (call_with_user(caller, callee->user))
-			return -E_EXISTS; /* another device of ours has it */
+		if (call_other(c, p)->user == user)
+			c->offered[end_of(c, p)] = true;
 	}
-	if (!c || c->answered || c->end[HUB_CALLEE] != callee)
+}
+
+/* The call with that user that p may answer: both ends may have called at once. */
+static int find_offer(struct hub_member *p, struct hub_user *user, struct hub_call **out)
+{
+	struct hub_member *other;
+	int err = 0;
+
+	*out = NULL;
+	DL_FOREACH2(user->members, other, next_device)
+	{
+		struct hub_call *c = call_find(p, other);
+
+		if (!c && call_with_user(other, p->user))
+			err = -E_EXISTS; /* another device of ours has it */
+		if (!c || c->answered || !c->offered[end_of(c, other)])
+			continue;
+		*out = c;
 		return 0;
-	if (count(callee, true) >= h->conf.max_calls || count(caller, true) >= h->conf.max_calls)
+	}
+	return call_with_user(p, user) ? 0 : err;
+}
+
+int call_answer(struct hub_member *p, struct hub_user *user)
+{
+	struct hub *h = p->hub;
+	struct hub_member *other;
+	struct hub_call *c;
+	int err = find_offer(p, user, &c);
+
+	if (err || !c)
+		return err;
+	other = call_other(c, p);
+	if (count(p, true) >= h->conf.max_calls || count(other, true) >= h->conf.max_calls)
 		return -E_LIMIT;
-	stop_others(caller, callee);
+	stop_others(c->end[HUB_CALLER], c->end[HUB_CALLEE]);
 	c->answered = true;
 	c->since_ms = h->ops.now_ms(h->ctx);
 	DL_DELETE(h->ringing, c);
-	hub_report(callee,
-	           (struct hub_event){.what = HUB_EVENT_ANSWERED, .target = caller->user->name});
+	hub_report(c->end[HUB_CALLEE],
+	           (struct hub_event){.what = HUB_EVENT_ANSWERED,
+	                              .target = c->end[HUB_CALLER]->user->name});
 	return 0;
 }
 

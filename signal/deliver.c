@@ -14,7 +14,7 @@
 
 #define RING_FRAMES  64
 #define RING_BYTES   (256 * 1024)
-#define NUMBER_BYTES 24                 /* that a frame's number adds, at most, and more */
+#define NUMBER_BYTES 40                 /* that a frame's number adds, at most */
 #define RINGS_BYTES  (64 * 1024 * 1024) /* of the whole hub */
 
 /* What a client that counts has not confirmed. */
@@ -48,22 +48,10 @@ static void ring_push(struct hub *h, struct hub_ring *r, struct hub_text *text)
 	r->n++;
 	r->bytes += text->len;
 	h->ring_bytes += text->len;
-	r->next++;
-}
-
-static void ring_take_back(struct hub *h, struct hub_ring *r)
-{
-	struct hub_text *text = kept(r, r->n - 1);
-
-	r->bytes -= text->len;
-	h->ring_bytes -= text->len;
-	hub_text_unref(text);
-	r->n--;
-	r->next--;
 }
 
 /* A client that is there gets more than it confirms: what is oldest has most likely arrived. For
- * one that is away nothing is forgotten. */
+ * one that is away nothing is forgotten. False: nothing more is kept for p. */
 static bool ring_has_room(struct hub_member *p, size_t len)
 {
 	struct hub *h = p->hub;
@@ -100,7 +88,7 @@ void deliver_free(struct hub_member *p)
 /* text with its number, as the last member of the object. */
 static struct hub_text *numbered(struct hub_text *text, uint64_t seq)
 {
-	char tail[40];
+	char tail[NUMBER_BYTES];
 	int n = snprintf(tail, sizeof(tail), ",\"seq\":%" PRIu64 "}", seq);
 	struct hub_text *own = hub_text_new(NULL, text->len - 1 + (size_t)n);
 
@@ -116,22 +104,24 @@ static struct hub_text *numbered(struct hub_text *text, uint64_t seq)
 static int deliver_counted(struct hub_member *p, enum hub_frame frame, struct hub_text *text)
 {
 	struct hub_ring *r = p->ring;
+	bool is_kept = ring_has_room(p, text->len + NUMBER_BYTES),
+	     is_open = !p->away && !p->closing;
 	struct hub_text *own;
 	int err = 0;
 
-	if (!ring_has_room(p, text->len + NUMBER_BYTES))
+	if (!is_kept && !is_open)
 		return -E_LATER;
 	own = numbered(text, r->next);
 	if (!own)
 		return -E_NOMEM;
-	ring_push(p->hub, r, own);
-	if (!p->away && !p->closing) {
+	if (is_open)
 		err = hub_send_text(p, frame, own);
-		if (err)
-			ring_take_back(p->hub, r);
-		else
-			r->handed = own->seq;
-	}
+	if (!err && is_open)
+		r->handed = own->seq;
+	if (!err && is_kept)
+		ring_push(p->hub, r, own);
+	if (!err) /* others may have taken all the memory: then it is sent, and not kept */
+		r->next++;
 	hub_text_unref(own);
 	return err;
 }
@@ -283,6 +273,12 @@ void deliver_give_up(struct hub_member *p)
 			       "That user has left, and may not have got the message.");
 		hub_text_unref(text);
 	}
+	deliver_free(p);
+}
+
+static bool is_kept(const struct hub_ring *r, uint64_t seq)
+{
+	return r->n && kept(r, 0)->seq <= seq;
 }
 
 void hub_unsent(struct hub_member *p, struct hub_text *text)
@@ -290,9 +286,9 @@ void hub_unsent(struct hub_member *p, struct hub_text *text)
 	struct hub_ring *r = p->ring;
 
 	/* The ring may have dropped it, while the client seemed to get everything. */
-	if (!r || text->seq < (r->n ? kept(r, 0)->seq : r->next))
+	if (!text->seq || (r && !is_kept(r, text->seq)))
 		refuse(p->hub, text, "target-gone", "That user left before the message arrived.");
-	else if (text->seq <= r->handed)
+	else if (r && text->seq <= r->handed) /* else another connection has them all */
 		r->handed = text->seq - 1;
 }
 
@@ -311,14 +307,17 @@ json_t *deliver_save(const struct hub_member *p)
 
 int deliver_load(struct hub_member *p, const json_t *saved)
 {
+	struct hub_ring *r;
 	json_t *frame;
 	size_t i;
+	int err = 0;
 
 	if (!json_is_object(saved))
 		return 0;
 	if (deliver_count(p))
 		return -E_NOMEM;
-	p->ring->next = (uint64_t)json_integer_value(json_object_get(saved, "next"));
+	r = p->ring;
+	r->next = (uint64_t)json_integer_value(json_object_get(saved, "next"));
 	json_array_foreach (json_object_get(saved, "frames"), i, frame) {
 		const char *text = json_string_value(json_object_get(frame, "text"));
 		struct hub_text *t = text && ring_has_room(p, strlen(text))
@@ -329,9 +328,12 @@ int deliver_load(struct hub_member *p, const json_t *saved)
 			return -E_CORRUPT;
 		t->seq = (uint64_t)json_integer_value(json_object_get(frame, "seq"));
 		t->from = (uint64_t)json_integer_value(json_object_get(frame, "from"));
-		ring_push(p->hub, p->ring, t);
-		p->ring->next--;
+		if (r->n && t->seq != kept(r, r->n - 1)->seq + 1)
+			err = -E_CORRUPT;
+		ring_push(p->hub, r, t);
 		hub_text_unref(t);
 	}
-	return 0;
+	return r->next < 1 || r->next > INT64_MAX || (r->n && kept(r, r->n - 1)->seq >= r->next)
+	           ? -E_CORRUPT
+	           : err;
 }

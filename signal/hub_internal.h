@@ -193,6 +193,7 @@ enum hub_end { HUB_CALLER, HUB_CALLEE };
 /* A call between two members. */
 struct hub_call {
 	struct hub_member *end[2];
+	bool offered[2]; /* by that end */
 	bool answered;
 	int64_t since_ms;                   /* of the offer, then of the answer */
 	char known_as[2][HUB_NAME_MAX + 1]; /* what the other end calls this one */
@@ -402,7 +403,7 @@ void deliver_confirmed(struct hub_member *p, uint64_t seq);
 void deliver_move(struct hub_member *from, struct hub_member *to);
 void deliver_resume_at(struct hub_member *p, int64_t seen, unsigned *missed, uint64_t *lost);
 void deliver_again(struct hub_member *p);   /* what p has not confirmed */
-void deliver_give_up(struct hub_member *p); /* p does not come back: the senders hear of it */
+void deliver_give_up(struct hub_member *p); /* p counts no more: the senders hear of it */
 void deliver_free(struct hub_member *p);
 json_t *deliver_save(const struct hub_member *p);
 int deliver_load(struct hub_member *p, const json_t *saved);
@@ -422,8 +423,10 @@ int call_begin(struct hub_member *caller, struct hub_member *callee);
 /* What p is about to pass to user, for hub_ops.link: those who have a call with p. */
 void call_signal(struct hub_member *p, struct hub_user *user, const char *text, size_t len);
 
-/* callee answers user, if that has called. 0; -E_EXISTS: another device of callee has; -E_LIMIT. */
-int call_answer(struct hub_member *callee, struct hub_user *user);
+void call_offered(struct hub_member *p, const struct hub_user *user); /* in their calls */
+
+/* p answers user, if that has called. 0; -E_EXISTS: another device of p's user has; -E_LIMIT. */
+int call_answer(struct hub_member *p, struct hub_user *user);
 
 /* p ends c, which is gone then. True: the other end is to hear of it. */
 bool call_hang_up(struct hub_member *p, struct hub_call *c, const char *reason);

@@ -204,7 +204,7 @@ bool resume_take_over(struct hub_member *p, const char *room, const struct hub_m
 		if (json_is_integer(seen) && !deliver_count(p))
 			deliver_resume_at(p, json_integer_value(seen), &p->missed, &p->lost);
 		else
-			deliver_free(p); /* it does not count any more */
+			deliver_give_up(p); /* it does not count any more */
 		return true;
 	}
 	note_secret(p, secret);

@@ -128,6 +128,14 @@ static void copies_end(struct copies *c)
 	c->text->copies -= c->several;
 }
 
+static void refuse_unreached(struct hub_member *p, struct hub_message *m, bool busy)
+{
+	if (busy)
+		refuse(p, m, "target-busy", "That user cannot receive more messages now.");
+	else
+		refuse(p, m, "target-away", "That user has lost the connection for the moment.");
+}
+
 static void pass_to_user(struct hub_member *p, struct hub_message *m, struct hub_user *user,
                          struct hub_text *text)
 {
@@ -144,10 +152,7 @@ static void pass_to_user(struct hub_member *p, struct hub_message *m, struct hub
 	if (c.delivered)
 		return;
 	hub_report(p, (struct hub_event){.what = HUB_EVENT_UNREACHED, .target = m->target});
-	if (c.busy)
-		refuse(p, m, "target-busy", "That user cannot receive more messages now.");
-	else
-		refuse(p, m, "target-away", "That user has lost the connection for the moment.");
+	refuse_unreached(p, m, c.busy);
 }
 
 static struct hub_user *want_user(struct hub_member *p, struct hub_message *m)
@@ -292,6 +297,7 @@ static void on_offer(struct hub_member *p, struct hub_message *m)
 		hub_report(p, (struct hub_event){.what = HUB_EVENT_UNREACHED, .target = m->target});
 		refuse(p, m, "target-away", "That user has lost the connection for the moment.");
 	} else if (is_allowed(p, m, HUB_MAY_CALL) && begin_calls(p, m, user)) {
+		call_offered(p, user);
 		report(p, m, user, HUB_EVENT_OFFER);
 		pass_on(p, m, NULL);
 	}
@@ -353,18 +359,21 @@ static void hang_up(struct hub_member *p, struct hub_message *m, struct hub_user
 {
 	struct copies copies = copies_begin(text, user);
 	const char *reason = reason_of(m);
+	bool is_told = false;
 	struct hub_member *to;
 
 	DL_FOREACH2(user->members, to, next_device)
 	{
 		struct hub_call *c = call_find(p, to);
 
-		if (c && call_hang_up(p, c, reason))
-			copy_to(&copies, to);
+		if (!c || !call_hang_up(p, c, reason))
+			continue;
+		copy_to(&copies, to);
+		is_told = true;
 	}
 	copies_end(&copies);
-	if (copies.busy && !copies.delivered)
-		refuse(p, m, "target-busy", "That user cannot receive more messages now.");
+	if (is_told && !copies.delivered)
+		refuse_unreached(p, m, copies.busy);
 }
 
 static void on_hang_up(struct hub_member *p, struct hub_message *m)

@@ -104,6 +104,17 @@ static int on_identify(void *ctx, const char *ticket, struct hub_identity *out, 
 	return 0;
 }
 
+static void note_call(struct house *h, const char *what, const struct hub_event *e)
+{
+	size_t len = strlen(h->calls), room = sizeof(h->calls) - len;
+
+	if (e->what == HUB_EVENT_ENDED)
+		snprintf(h->calls + len, room, "%s %s %s %s %lld %d; ", what, e->name, e->target,
+		         *e->reason ? e->reason : "-", (long long)e->seconds, e->code);
+	else
+		snprintf(h->calls + len, room, "%s %s %s; ", what, e->name, e->target);
+}
+
 static void on_event(void *ctx, const struct hub_event *e)
 {
 	static const char *const names[] = {
@@ -114,6 +125,9 @@ static void on_event(void *ctx, const struct hub_event *e)
 	struct house *h = ctx;
 	size_t len = strlen(h->events);
 
+	if (e->what == HUB_EVENT_BEGUN || e->what == HUB_EVENT_ANSWERED ||
+	    e->what == HUB_EVENT_ENDED)
+		note_call(h, names[e->what], e);
 	if (e->what == HUB_EVENT_NAMED || e->what == HUB_EVENT_LEFT ||
 	    e->what == HUB_EVENT_ROOM_OPENED || e->what == HUB_EVENT_ROOM_CLOSED ||
 	    e->what == HUB_EVENT_KICKED)

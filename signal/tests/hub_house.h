@@ -7,7 +7,7 @@
 
 #include "signal/hub.h"
 
-#define FRAMES_MAX 64
+#define FRAMES_MAX 128
 
 /* A client: what the hub sent it, and the state of its queue. */
 struct hub_client {
@@ -34,6 +34,8 @@ struct house {
 	                  * "1x " gone */
 	int64_t later_at_ms; /* when hub_list_due() is due; 0: not at all */
 	char events[4096];   /* "what room name; ", of the rarer kinds */
+	char calls[1024];    /* "begun alice bob; answered bob alice; ended alice bob reason seconds
+	                      * answered; " */
 };
 
 /* For cmocka: *state is a struct house. */

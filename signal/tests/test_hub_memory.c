@@ -140,12 +140,62 @@ static void visit_rooms(struct hub *h, struct member *g)
 		go(&g[i]);
 }
 
+static void come_back(struct hub *h, struct member *g, const char *name)
+{
+	char text[160];
+
+	come(h, g);
+	snprintf(text, sizeof(text),
+	         "{\"type\":\"username\",\"name\":\"%s\",\"resume\":\"0123456789abcdef%s\","
+	         "\"seen\":0}",
+	         name, name);
+	say(g, text);
+}
+
+/* Who counts, calls, is away, comes back, and comes back to a server that has started anew. */
+static void visit_counting(struct hub **h, const struct hub_conf *conf, struct member *g)
+{
+	json_t *saved;
+
+	come_back(*h, &g[0], "c0");
+	come_back(*h, &g[1], "c1");
+	say(&g[0], "{\"type\":\"video-offer\",\"target\":\"c1\",\"ack\":1}");
+	say(&g[1], "{\"type\":\"video-answer\",\"target\":\"c0\",\"ack\":1}");
+	go(&g[1]);
+	say(&g[0], "{\"type\":\"wave\",\"target\":\"c1\",\"ack\":2}");
+	say(&g[0], "{\"type\":\"wave\",\"target\":7,\"ack\":3}");
+	come_back(*h, &g[2], "c1");
+	go(&g[2]);
+	saved = hub_save(*h);
+	for (int i = 0; i < 3; i++)
+		go(&g[i]);
+	hub_free(*h);
+	*h = hub_new(conf, &ops, NULL);
+	if (*h && saved)
+		hub_load(*h, saved);
+	json_decref(saved);
+	if (!*h)
+		return;
+	come_back(*h, &g[0], "c0");
+	come_back(*h, &g[1], "c1");
+	say(&g[0], "{\"type\":\"hang-up\",\"target\":\"c1\"}");
+	go(&g[0]);
+	now_ms += conf->return_ms;
+	hub_tick(*h);
+	go(&g[1]);
+}
+
+static void set_conf(struct hub_conf *conf, unsigned return_ms)
+{
+	hub_conf_default(conf);
+	conf->return_ms = return_ms;
+}
+
 static struct hub *new_hub(void)
 {
 	struct hub_conf conf;
 
-	hub_conf_default(&conf);
-	conf.return_ms = 0;
+	set_conf(&conf, 0);
 	return hub_new(&conf, &ops, NULL);
 }
 
@@ -173,6 +223,34 @@ static void every_allocation_may_fail(void **state)
 	}
 	print_message("%zu allocations failed, one at a time\n", n - 1);
 	assert_true(n > 20);
+	free(g);
+}
+
+static void every_return_may_fail(void **state)
+{
+	struct member *g = calloc(MEMBERS, sizeof(*g));
+	struct hub_conf conf;
+	size_t n, held;
+
+	(void)state;
+	set_conf(&conf, 30000);
+	json_set_alloc_funcs(__wrap_malloc, __wrap_free);
+	held = wrap_bytes();
+	for (n = 1;; n++) {
+		struct hub *h = hub_new(&conf, &ops, NULL);
+		bool failed;
+
+		wrap_fail(n);
+		visit_counting(&h, &conf, g);
+		failed = wrap_failed();
+		wrap_fail(0);
+		hub_free(h);
+		assert_int_equal(wrap_bytes(), held);
+		if (!failed)
+			break;
+	}
+	print_message("%zu allocations failed, one at a time\n", n - 1);
+	assert_true(n > 100);
 	free(g);
 }
 
@@ -226,6 +304,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_allocation_may_fail),
+	    cmocka_unit_test(every_return_may_fail),
 	    cmocka_unit_test(a_table_that_does_not_grow),
 	};
 
