@@ -266,9 +266,7 @@ int grant_ticket(struct grant *g, const struct tickets *t, const struct caller *
 		g->limited++;
 		return -E_LIMIT;
 	}
-	r = ticket_make(t, ask, out, why);
-	g->tickets += !r;
-	return r;
+	return ticket_make(t, ask, out, why);
 }
 
 int grant_enter(struct grant *g, const char *token, char secret[CALLER_GUEST_STRLEN])

@@ -34,7 +34,6 @@ struct grant {
 	void *lock_ctx;
 	const struct wall *wall;                   /* borrowed; may be NULL */
 	uint64_t issued, denied, limited, revoked; /* since the start */
-	uint64_t tickets;                          /* made, since the start */
 };
 
 /* True when the caller has proven that it is on this machine: its browser has used a link. */
