@@ -316,6 +316,8 @@ static void on_answer(struct hub_member *p, struct hub_message *m)
 		refuse(p, m, "own-target", "You cannot call yourself.");
 		return;
 	}
+	if (!is_allowed(p, m, HUB_MAY_CALL))
+		return;
 	err = call_answer(p, user);
 	if (err == -E_EXISTS) {
 		refuse(p, m, "target-busy", "Another of your devices has the call.");
@@ -337,6 +339,8 @@ static void on_candidate(struct hub_member *p, struct hub_message *m)
 		refuse(p, m, "own-target", "You cannot call yourself.");
 		return;
 	}
+	if (!is_allowed(p, m, HUB_MAY_CALL))
+		return;
 	report(p, m, user, HUB_EVENT_CANDIDATE);
 	pass_on(p, m, NULL);
 }
@@ -392,7 +396,8 @@ static void on_hang_up(struct hub_member *p, struct hub_message *m)
 	if (!user)
 		return;
 	if (!call_with_user(p, user)) {
-		pass_on(p, m, NULL);
+		if (is_allowed(p, m, HUB_MAY_CALL))
+			pass_on(p, m, NULL);
 		return;
 	}
 	text = stamp(p, m, NULL);

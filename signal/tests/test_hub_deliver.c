@@ -389,6 +389,98 @@ static void a_message_is_not_taken_twice(void **state)
 	expect_nothing(&h->a);
 }
 
+/* Sends n bytes to the xth of the crowd. False: they were refused. */
+static bool fill(struct house *h, int x, size_t n)
+{
+	char *text = malloc(n + 1), head[64];
+	bool refused;
+
+	snprintf(head, sizeof(head), "{\"type\":\"wave\",\"target\":\"x%d\",\"n\":\"", x);
+	memset(text, 'x', n);
+	memcpy(text, head, strlen(head));
+	memcpy(text + n - 2, "\"}", 3);
+	forget_frames(&h->a);
+	say(&h->a, text);
+	free(text);
+	refused = h->a.n > 0;
+	if (refused)
+		expect_error(&h->a, "target-busy");
+	return !refused;
+}
+
+/* Those who are away have taken all the memory that the hub has for it: who is there goes on to get
+ * everything, numbered. */
+static void a_full_hub_keeps_nothing(void **state)
+{
+	static const size_t smaller[] = {8192, 1024, 128, 64};
+	struct hub_client c = {.n = 0};
+	struct hub_conf conf;
+	struct house *h;
+	char text[96];
+	int x = -1, n = 4;
+
+	hub_conf_default(&conf);
+	conf.rate_burst = 0; /* no limit */
+	setup_with(state, &conf);
+	h = counting(state);
+	while (n == 4) {
+		assert_true(++x < 300);
+		snprintf(text, sizeof(text),
+		         "\"name\":\"x%d\",\"resume\":\"0123456789abcdef%d\",\"seen\":0", x, x);
+		join(h, &c);
+		sign_in(&c, text);
+		leave(&c);
+		forget_frames(&c);
+		forget_frames(&h->b);
+		for (n = 0; n < 4 && fill(h, x, 60 * 1024);)
+			n++;
+	}
+	for (size_t i = 0; i < sizeof(smaller) / sizeof(*smaller); i++) {
+		while (fill(h, x, smaller[i]))
+			;
+	}
+	forget_frames(&h->a);
+	forget_frames(&h->b);
+	say_n(&h->a, 1);
+	expect_n(&h->b, 1, 1);
+	say_n(&h->a, 2);
+	expect_n(&h->b, 2, 2);
+	leave(&h->b);
+	come_back(h, 1, 0, 1);
+	teardown(state);
+}
+
+/* Who may not call reaches a stranger by no message of a call. */
+static void no_message_of_a_call_goes_round(void **state)
+{
+	static const char *const types[] = {"video-offer", "video-answer", "new-ice-candidate",
+	                                    "hang-up"};
+	struct house *h = *state;
+	char text[96];
+
+	join_from(h, &h->a, 0, NULL, "s/alice/*/0");
+	sign_in(&h->a, "\"name\":\"alice\"");
+	join_from(h, &h->b, 0, NULL, "t/bob/*/15");
+	sign_in(&h->b, "\"name\":\"bob\"");
+	forget_frames(&h->a);
+	forget_frames(&h->b);
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
+		snprintf(text, sizeof(text), "{\"type\":\"%s\",\"target\":\"bob\"}", types[i]);
+		say(&h->a, text);
+		expect_error(&h->a, "not-allowed");
+	}
+	expect_nothing(&h->b);
+	/* but may answer, and hang up */
+	say(&h->b, "{\"type\":\"video-offer\",\"target\":\"alice\"}");
+	for (size_t i = 1; i < sizeof(types) / sizeof(*types); i++) {
+		snprintf(text, sizeof(text), "{\"type\":\"%s\",\"target\":\"bob\"}", types[i]);
+		say(&h->a, text);
+	}
+	while (h->b.seen < h->b.n && strstr(h->b.frame[h->b.seen], "userlist"))
+		h->b.seen++;
+	assert_int_equal(h->b.n - h->b.seen, 3);
+}
+
 /* Clients do not number each other's frames. */
 static void a_number_is_the_servers(void **state)
 {
@@ -402,14 +494,24 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-	    T(a_target_is_one_name),         T(an_ack_is_answered_once),
-	    T(who_is_away_gets_all_later),   T(nothing_comes_twice),
-	    T(a_full_ring_refuses),          T(a_ring_has_bytes_too),
-	    T(each_sender_hears_once),       T(who_does_not_count_any_more),
-	    T(who_never_counted_is_away),    T(what_was_not_sent_is_not_lost),
-	    T(a_client_without_a_way_back),  T(a_replaced_queue_is_no_loss),
-	    T(the_oldest_make_way),          T(a_broadcast_has_one_error),
-	    T(a_message_is_not_taken_twice), T(a_number_is_the_servers),
+	    T(a_target_is_one_name),
+	    T(an_ack_is_answered_once),
+	    T(who_is_away_gets_all_later),
+	    T(nothing_comes_twice),
+	    T(a_full_ring_refuses),
+	    T(a_ring_has_bytes_too),
+	    T(each_sender_hears_once),
+	    T(who_does_not_count_any_more),
+	    T(who_never_counted_is_away),
+	    T(what_was_not_sent_is_not_lost),
+	    T(a_client_without_a_way_back),
+	    T(a_replaced_queue_is_no_loss),
+	    T(the_oldest_make_way),
+	    T(a_broadcast_has_one_error),
+	    T(a_message_is_not_taken_twice),
+	    T(a_number_is_the_servers),
+	    T(no_message_of_a_call_goes_round),
+	    cmocka_unit_test(a_full_hub_keeps_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
