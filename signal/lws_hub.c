@@ -74,8 +74,6 @@ void conn_close(void *ctx, void *conn, enum hub_close code, const char *reason)
 		return;
 	c->close_code = code;
 	c->close_reason = reason;
-	if (c->stuck)
-		write_drop_all(c);
 	write_soon(c);
 	c->close_by_ms = clock_mono_ms() + CLOSE_WAIT_MS;
 	conn_put(c, LIST_CLOSING, &c->hub->closing);

@@ -174,7 +174,8 @@ static void begin_close(struct conn *c)
 /* c may be gone afterwards. */
 static void serve(struct conn *c)
 {
-	int r = c->ended || c->broken ? 0 : write_queue(c);
+	/* Of one that does not read, the hub decides what becomes of its frames. */
+	int r = c->ended || c->broken || c->stuck ? 0 : write_queue(c);
 
 	if (!r && c->ping && !c->ended && !c->broken)
 		write_ping(c);

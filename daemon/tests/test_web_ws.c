@@ -235,6 +235,8 @@ static void test_ice_servers_over_websocket(void **state)
 	client_close(c);
 }
 
+#define N(array) (sizeof(array) / sizeof(*(array)))
+
 /* Which pages may come in, and as what. */
 static void test_pages(void **state)
 {
@@ -288,18 +290,22 @@ static void test_pages(void **state)
 	    {"127.1", NULL, 400, 0},
 	    {"0x7f000001", NULL, 101, CALLER_PAGE_NONE}, /* a name, of whomever */
 	};
+	/* The rule is of the server, whatever the path says. */
+	static const char *const paths[] = {"/ws", "/ws/room-1", "/peerjs?key=k&id=i&token=t",
+	                                    "/topics", "/"};
 	struct fixture *f = *state;
 	char extra[700], wanted[16];
 
 	f->grant_err = -E_DENIED;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+	for (size_t k = 0; k < N(cases) * N(paths); k++) {
+		const size_t i = k / N(paths);
 		struct web_client *c = client_open(f->base, f->port);
 		char *head;
 
 		snprintf(extra, sizeof(extra), "Host: %s\r\n%s%s%s", cases[i].host,
 		         cases[i].origin ? "Origin: " : "", cases[i].origin ? cases[i].origin : "",
 		         cases[i].origin ? "\r\n" : "");
-		head = ws_upgrade(c, "/ws", extra);
+		head = ws_upgrade(c, paths[k % N(paths)], extra);
 		snprintf(wanted, sizeof(wanted), "HTTP/1.1 %d ", cases[i].status);
 		if (strncmp(head, wanted, strlen(wanted)) != 0)
 			fail_msg("%swanted %d, got %s", extra, cases[i].status, head);
@@ -500,6 +506,43 @@ static void test_many_joins_do_not_overflow_queues(void **state)
 	still_serves(f);
 }
 
+/* What a connection has taken and not sent when it dies, its sender hears of. */
+static void test_unsent_frames_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct web_client *alice, *bob;
+	struct web_conf conf;
+	struct ws_frame frame;
+	const char *head = "{\"type\":\"b\",\"target\":\"bob\",\"x\":\"";
+	char text[9000];
+	bool busy = false;
+
+	default_conf(f, &conf);
+	conf.hub.hub.rate_burst = 0;
+	restart(f, &conf);
+	alice = sign_in(f, "alice", false);
+	bob = sign_in(f, "bob", false);
+	setsockopt(bob->fd, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1},
+	           sizeof(struct linger));
+	memset(text, 'x', sizeof(text));
+	memcpy(text, head, strlen(head));
+	memcpy(text + sizeof(text) - 3, "\"}", 3);
+	for (int i = 0; i < 3000 && !busy; i++) {
+		ws_say(alice, text);
+		client_more(alice, 0);
+		busy = memmem(alice->in, alice->in_len, "\"target-busy\"", 13);
+	}
+	assert_true(busy);
+	client_close(bob);
+	for (busy = true; busy;) {
+		assert_true(ws_recv(alice, &frame));
+		busy = !strstr(frame.data, "\"target-gone\"");
+		free(frame.data);
+	}
+	client_close(alice);
+	still_serves(f);
+}
+
 static void test_noise_after_the_upgrade(void **state)
 {
 	struct fixture *f = *state;
@@ -621,6 +664,7 @@ int main(void)
 	    T(test_silent_client_is_pinged_and_dropped),
 	    T(test_slow_client_does_not_hurt_the_others),
 	    T(test_many_joins_do_not_overflow_queues),
+	    T(test_unsent_frames_are_refused),
 	    T(test_noise_after_the_upgrade),
 	    T(test_goodbye),
 	};
