@@ -56,7 +56,9 @@ static int make_credential(struct cli *cli, const char *name, int64_t ttl_s, str
 	}
 	secret = store_snapshot_secret(snap, 0, &len);
 	if (credential_make(secret, len, name, store_now_s(s) + ttl_s, out))
-		why_set(why, -E_INVAL, "the name is too long");
+		why_set(why, -E_INVAL,
+		        "a name that begins like the mark of a locked credential (lock=...:) "
+		        "cannot have one");
 	else if (store_snapshot_credential_revoked(snap, out->username))
 		why_set(why, -E_INVAL, "%s was revoked: try again in a second", out->username);
 	else if (store_snapshot_user_revoked(snap, name) && store_reissue(s, out->username, why))
