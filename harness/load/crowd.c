@@ -83,12 +83,10 @@ static uint32_t different(const char *text, size_t len)
 /* Of an array of a message: no array lies within it. */
 static uint32_t marks_in(const char *text, size_t len, const char *key)
 {
-	const char *at = crowd_find(text, len, key), *end = text + len;
-	uint32_t n = 0;
+	const char *at = crowd_find(text, len, key);
+	const char *end = at ? memchr(at, ']', len - (size_t)(at - text)) : NULL;
 
-	for (; at && at < end && *at != ']'; at++)
-		n += *at == WS_MARK;
-	return n;
+	return end ? ws_count_marks(at, (size_t)(end - at)) : 0;
 }
 
 static uint64_t number_of(const char *text, size_t len, const char *key)

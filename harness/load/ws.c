@@ -213,7 +213,7 @@ static void end(struct ws *w, unsigned code)
 /* ---- what comes ---- */
 
 /* In blocks, so that the compiler makes vectors of it: lists are most of what comes. */
-static uint32_t count_marks(const char *data, size_t len)
+uint32_t ws_count_marks(const char *data, size_t len)
 {
 	uint32_t sum = 0;
 
@@ -233,7 +233,7 @@ static uint32_t count_marks(const char *data, size_t len)
 static void deliver(struct ws *w, const char *text, size_t len)
 {
 	if (w->ops->list && len >= sizeof(LIST) - 1 && !memcmp(text, LIST, sizeof(LIST) - 1))
-		w->ops->list(w, count_marks(text, len));
+		w->ops->list(w, ws_count_marks(text, len));
 	else
 		w->ops->text(w, text, len);
 }
@@ -301,7 +301,7 @@ static void payload(struct ws *w, const char *data, size_t len)
 			w->names = 0;
 		}
 		if (w->listing)
-			w->names += count_marks(data, len);
+			w->names += ws_count_marks(data, len);
 		else if (w->in_len + len > IN_MAX ||
 		         keep(&w->in, &w->in_len, &w->in_room, data, len))
 			end(w, WS_CLOSE_BROKEN);

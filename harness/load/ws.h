@@ -90,6 +90,9 @@ int ws_send_raw(struct ws *w, const void *data, size_t len);
  */
 void ws_close(struct ws *w, uint16_t code);
 
+/* How often WS_MARK is in a text. */
+uint32_t ws_count_marks(const char *data, size_t len);
+
 /* How the handshake ended: "TLSv1.3, TLS_AES_256_GCM_SHA384"; "" for none. */
 void ws_describe(const struct ws *w, char *out, size_t size);
 
