@@ -165,7 +165,7 @@ static void test_tokens(void **state)
 	OK(store_token_add(f->store, "boss", STORE_SCOPE_ADMIN, 0, admin, NULL, &f->why));
 	OK(store_token_add(f->store, "", STORE_SCOPE_ISSUE, now_s + 50, brief, NULL, &f->why));
 	FAILS(store_token_add(f->store, "", 0, 0, brief, NULL, &f->why), E_INVAL);
-	FAILS(store_token_add(f->store, "", 8, 0, brief, NULL, &f->why), E_INVAL);
+	FAILS(store_token_add(f->store, "", STORE_SCOPES + 1, 0, brief, NULL, &f->why), E_INVAL);
 	FAILS(store_token_add(f->store, "", STORE_SCOPE_ISSUE, now_s, brief, NULL, &f->why),
 	      E_INVAL);
 	snap = load(f);
