@@ -139,13 +139,14 @@ static int64_t wait_ms(const struct hub_bucket *b, int64_t rate)
 	return !b->used || lacking <= 0 ? 0 : (lacking + rate - 1) / rate;
 }
 
-int64_t hub_pause_ms(const struct hub_member *p)
+int64_t hub_pause_ms(struct hub_member *p)
 {
 	const struct hub_conf *conf = &p->hub->conf;
 	int64_t own, prefix = 0;
 
 	if (!conf->rate_burst || p->closing)
 		return 0;
+	refill_all(p);
 	own = wait_ms(&p->bucket, conf->signal_rate);
 	if (!p->user && p->prefix)
 		prefix = wait_ms(&p->prefix->bucket, (int64_t)conf->signal_rate * PREFIX_MEMBERS);

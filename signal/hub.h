@@ -263,9 +263,9 @@ void hub_list_due(struct hub *h);
 /* One whole text message of p. */
 void hub_text(struct hub_member *p, const char *text, size_t len);
 
-/* Call it after hub_text(): how long the next message of p should wait, since p has sent all that
+/* Call it before hub_text(): how long the next message of p should wait, since p has sent all that
  * it may for now. 0: not at all. */
-int64_t hub_pause_ms(const struct hub_member *p);
+int64_t hub_pause_ms(struct hub_member *p);
 
 /* Tells p that what it sent is refused: for faults that the binding sees. */
 void hub_error(struct hub_member *p, const char *code, const char *message);

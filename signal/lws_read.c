@@ -19,21 +19,31 @@
 static void hub_reads(struct conn *c, const char *text, size_t len)
 {
 	struct lws_hub *b = c->hub;
-	int64_t pause_ms;
 
 	if (c->turn_no != b->turn_no)
 		c->turn_n = 0;
 	c->turn_no = b->turn_no;
 	c->turn_n++;
 	hub_text(c->member, text, len);
+}
+
+/* True while its next message has to wait: it, or its address prefix, has sent all that it may. */
+static bool has_to_wait(struct conn *c)
+{
+	struct lws_hub *b = c->hub;
+	int64_t pause_ms;
+
+	if (c->link[LIST_PAUSED].in)
+		return true;
 	pause_ms = hub_pause_ms(c->member);
 	if (!pause_ms)
-		return;
+		return false;
 	c->paused_until_ms = clock_mono_ms() + pause_ms;
 	conn_take(c, LIST_READ);
 	conn_put(c, LIST_PAUSED, &b->paused);
 	if (!b->pause_at_ms)
 		b->pause_at_ms = clock_mono_ms() + PAUSE_MS;
+	return true;
 }
 
 static void drop(struct conn *c, struct kept *k)
@@ -73,7 +83,7 @@ static int take_message(struct conn *c, const char *text, size_t len)
 	struct lws_hub *b = c->hub;
 	bool share = c->turn_no != b->turn_no || c->turn_n < SHARE;
 
-	if (!share || c->kept || c->link[LIST_PAUSED].in || turn_is_over(b))
+	if (!share || c->kept || turn_is_over(b) || has_to_wait(c))
 		return keep(c, text, len);
 	hub_reads(c, text, len);
 	return 0;
@@ -158,8 +168,7 @@ void read_rest(struct conn *c)
 static void read_share(struct conn *c)
 {
 	c->turn_n = 0;
-	while (c->kept && c->turn_n < SHARE && !c->link[LIST_PAUSED].in && c->member &&
-	       !c->close_code) {
+	while (c->kept && c->turn_n < SHARE && c->member && !c->close_code && !has_to_wait(c)) {
 		struct kept *k = c->kept;
 
 		hub_reads(c, k->text, k->len);
