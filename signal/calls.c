@@ -182,7 +182,7 @@ void call_end(struct hub_call *c, const char *reason)
 	free(c);
 }
 
-static void tell_end(struct hub_member *to, const char *name, const char *reason)
+void call_tell_end(struct hub_member *to, const char *name, const char *reason)
 {
 	if (to->user)
 		deliver_json(to, json_pack("{s:s,s:s,s:s,s:s*}", "name", name, "target",
@@ -202,7 +202,7 @@ static void stop_others(struct hub_member *caller, struct hub_member *callee)
 			continue;
 		unlink_call(c);
 		free(c);
-		tell_end(p, caller->user->name, "taken");
+		call_tell_end(p, caller->user->name, "taken");
 	}
 }
 
@@ -277,7 +277,7 @@ void call_end_all(struct hub_member *p, const char *reason)
 		struct hub_member *other = call_other(c, p);
 
 		if (call_hang_up(p, c, reason))
-			tell_end(other, p->user->name, reason);
+			call_tell_end(other, p->user->name, reason);
 	}
 }
 
@@ -288,9 +288,9 @@ int64_t call_due(struct hub *h, int64_t now_ms)
 		struct hub_member *caller = c->end[HUB_CALLER], *callee = c->end[HUB_CALLEE];
 
 		call_end(c, "no-answer");
-		tell_end(callee, caller->user->name, "no-answer");
+		call_tell_end(callee, caller->user->name, "no-answer");
 		if (!rings_at(caller, callee->user))
-			tell_end(caller, callee->user->name, "no-answer");
+			call_tell_end(caller, callee->user->name, "no-answer");
 	}
 	return h->ringing ? h->ringing->since_ms + RING_MS : -1;
 }
@@ -394,7 +394,7 @@ void call_load(struct hub_member *p, const json_t *saved)
 		if (other && other->user && json_is_true(json_object_get(call, "caller")))
 			load_call(p, other, call);
 		else if (name && (!other || !other->user)) /* that end cannot come back */
-			tell_end(p, name, "gone");
+			call_tell_end(p, name, "gone");
 	}
 }
 

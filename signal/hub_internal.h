@@ -436,8 +436,11 @@ void call_move(struct hub_member *from, struct hub_member *to); /* to is in no c
 void call_renamed(struct hub_member *p, const char *old);       /* tells the partners */
 int64_t call_due(struct hub *h, int64_t now_ms);
 json_t *call_list(const struct hub_member *p);
-json_t *call_save(const struct hub_member *caller);
-void call_load(struct hub_member *caller, const json_t *saved);
+
+/* Sends to a hang-up in that name; reason may be NULL. */
+void call_tell_end(struct hub_member *to, const char *name, const char *reason);
+json_t *call_save(const struct hub_member *p);
+void call_load(struct hub_member *p, const json_t *saved);
 void call_free(struct hub_member *p);
 
 #endif

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "signal/edit.h"
 #include "signal/hub_internal.h"
-#include "signal/splice.h"
+#include "signal/tags.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -209,7 +209,7 @@ static void on_other(struct hub_member *p, struct hub_message *m)
 /* The text without markup, as JSON text; NULL when out of memory. */
 static char *bare_text(const char *said)
 {
-	char *stripped = splice_strip_tags(said), *dump = NULL;
+	char *stripped = tags_strip(said), *dump = NULL;
 	json_t *bare = stripped ? json_string(stripped) : NULL;
 
 	if (bare)
@@ -372,7 +372,12 @@ static void hang_up(struct hub_member *p, struct hub_message *m, struct hub_user
 
 		if (!c || !call_hang_up(p, c, reason))
 			continue;
+		/* The call is over: whoever has no room for these words hears it in ours. */
+		copies.busy = false;
 		copy_to(&copies, to);
+		if (copies.busy)
+			call_tell_end(to, p->user->name, reason);
+		copies.delivered |= copies.busy;
 		is_told = true;
 	}
 	copies_end(&copies);

@@ -131,7 +131,8 @@ static bool spoil(struct model *m, struct conn *c, enum hub_frame kind, struct h
 	if (has(text, "\"type\":\"hang-up\"") && !has(text, "\"n\":") && !text->seq &&
 	    model_breaks(m, BREAK_HANG_UP_LOST))
 		return false;
-	if (has(text, "\"type\":\"rejectusername\"") && model_breaks(m, BREAK_OTHER_NAME))
+	if (has(text, "\"type\":\"rejectusername\"") && !c->person->must_return &&
+	    model_breaks(m, BREAK_OTHER_NAME))
 		other = rewritten(text, "\"name\":\"", "\"name\":\"x");
 	if (has(text, "\"joined\":[\"") && model_breaks(m, BREAK_JOINED_LOST))
 		other = rewritten(text, "\"joined\":[\"", "\"joined\":[\"x");
