@@ -281,6 +281,9 @@ void ledger_ack(struct model *m, struct person *p, unsigned number);
 void ledger_unsure(struct model *m, const struct person *p, unsigned number, bool kept);
 unsigned ledger_number(const char *text);                   /* of a frame; 0: it is none */
 void ledger_blink(struct model *m, const struct person *p); /* p lost a connection */
+
+/* What p has heard without confirming it may make way, and count as lost, while p is away. */
+void ledger_unconfirmed(struct model *m, const struct person *p);
 void ledger_told_lost(struct model *m, const struct person *p);
 void ledger_full(struct model *m, const struct person *p);
 void ledger_ends(struct model *m, const struct person *p); /* a life */

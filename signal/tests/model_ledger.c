@@ -225,6 +225,12 @@ void ledger_told_lost(struct model *m, const struct person *p)
 	}
 }
 
+void ledger_unconfirmed(struct model *m, const struct person *p)
+{
+	for (unsigned i = m->settled_n + 1; i <= m->note_n; i++)
+		m->note[i].unsure |= m->note[i].got & bit(p);
+}
+
 void ledger_blink(struct model *m, const struct person *p)
 {
 	for (unsigned i = m->settled_n + 1; i <= m->note_n; i++) {

@@ -244,7 +244,8 @@ static void hears_signed_in(struct model *m, struct person *p, const json_t *msg
 	m->verdict.kept += (unsigned long)missed;
 	p->lost = json_integer_value(json_object_get(msg, "lost"));
 	if (json_is_true(json_object_get(msg, "resumed"))) {
-		model_check(m, MODEL_RETURN, !p->must_return || !strcmp(name, p->had_name),
+		model_check(m, MODEL_RETURN,
+		            !p->must_return || !strcmp(name, p->had_name) || !strcmp(name, p->told),
 		            "%s came back and is %s", p->told, name);
 		m->verdict.returns++;
 	} else if (p->back) {
@@ -406,6 +407,8 @@ static void loses_connection(struct model *m, struct person *p, bool safe)
 	unsigned n = safe ? too_old(c) : c->n;
 
 	ledger_blink(m, p);
+	if (p->seen > p->confirmed)
+		ledger_unconfirmed(m, p);
 	if (p->counts && p->sent - p->confirmed > KEPT_MAX / 2)
 		ledger_full(m, p);
 	for (unsigned i = 0; i < n; i++) {
