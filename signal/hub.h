@@ -23,6 +23,7 @@ enum hub_close {
 	HUB_CLOSE_NORMAL = 1000,
 	HUB_CLOSE_GOING_AWAY = 1001,
 	HUB_CLOSE_UNSUPPORTED = 1003,
+	HUB_CLOSE_NO_CODE = 1005,  /* never on the wire: the client has closed, and gave no code */
 	HUB_CLOSE_ABNORMAL = 1006, /* never on the wire: the connection broke */
 	HUB_CLOSE_POLICY = 1008,
 	HUB_CLOSE_TOO_BIG = 1009,

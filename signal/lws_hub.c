@@ -17,8 +17,6 @@
 /* The client's own close, where it says no code; and where it says nothing (RFC 6455
  * section 7.4.1).
  */
-#define CLOSE_NO_CODE 1005
-#define CLOSE_NONE    1006
 
 const lws_retry_bo_t lws_hub_no_pings = {.secs_since_valid_hangup = 0};
 
@@ -314,7 +312,7 @@ static int on_client_closes(struct conn *c, const unsigned char *in, size_t len)
 		return refuse_close(c->wsi);
 	read_rest(c);
 	c->ended = true;
-	c->client_code = len ? (unsigned)(in[0] << 8 | in[1]) : CLOSE_NO_CODE;
+	c->client_code = len ? (unsigned)(in[0] << 8 | in[1]) : HUB_CLOSE_NO_CODE;
 	return 0;
 }
 

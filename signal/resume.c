@@ -79,7 +79,8 @@ static int64_t grace_ms(const struct hub_member *p, unsigned close_code)
 {
 	int64_t whole = p->hub->conf.return_ms;
 
-	if (close_code == HUB_CLOSE_NORMAL || !resume_may_return(p))
+	if (close_code == HUB_CLOSE_NORMAL || close_code == HUB_CLOSE_NO_CODE ||
+	    !resume_may_return(p))
 		return 0;
 	if (close_code == HUB_CLOSE_GOING_AWAY && !p->closed_for)
 		return whole < RELOAD_MS ? whole : RELOAD_MS;

@@ -58,7 +58,8 @@ static void the_grace_is_by_the_close(void **state)
 	} closes[] = {{HUB_CLOSE_ABNORMAL, 30000},
 	              {HUB_CLOSE_GOING_AWAY, 10000},
 	              {1002, 30000},
-	              {HUB_CLOSE_NORMAL, 0}};
+	              {HUB_CLOSE_NORMAL, 0},
+	              {HUB_CLOSE_NO_CODE, 0}};
 	struct house *h = *state;
 
 	join(h, &h->a);
