@@ -3,7 +3,7 @@
  * Somebody else decides who joins (hub_ops.admit): until then a member waits, with its messages.
  */
 #include "base/error.h"
-#include "signal/hub_internal.h"
+#include "signal/dialect.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +28,7 @@ static bool put_off(struct hub_member *p, const struct hub_message *m, const str
 
 	if (!pending)
 		return signin_refuse_memory(p);
-	pending->json = json_incref(m->json);
+	pending->json = m ? json_incref(m->json) : NULL; /* the wish has its name of it */
 	pending->wish = *w;
 	memcpy(pending->room, w->room, strlen(w->room) + 1);
 	pending->wish.room = pending->room;
@@ -39,16 +39,17 @@ static bool put_off(struct hub_member *p, const struct hub_message *m, const str
 void admit_ask(struct hub_member *p, const struct hub_message *m, const struct signin_wish *w)
 {
 	const char *wanted = w->proven ? w->identity.name : w->name;
-	char name[HUB_NAME_MAX + 1];
+	char name[HUB_NAME_MAX + 1] = "";
+	bool nameless = p->dialect && !wanted;
 	struct hub *h = p->hub;
 	struct hub_admission who = {.room = w->room,
 	                            .name = name,
 	                            .identity = w->proven ? &w->identity : NULL,
 	                            .client = p->client,
-	                            .opens = !room_find(h, w->room)};
+	                            .opens = signin_opens(p, w)};
 	int err;
 
-	if (!wanted || !fold_clean(wanted, name)) {
+	if (!nameless && (!wanted || !fold_clean(wanted, name))) {
 		signin_refuse_name(p, -E_INVAL);
 		return;
 	}

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "signal/dialect.h"
 #include "signal/hub_internal.h"
 
 #include <inttypes.h>
@@ -65,6 +66,7 @@ void hub_member_free(struct hub_member *p)
 {
 	struct hub *h = p->hub;
 
+	dialect_leave(p);
 	hub_link(h, (struct hub_link_news){.what = HUB_LINK_GONE, .member = p->origin->id});
 	name_release(p);
 	resume_forget(p);
@@ -75,6 +77,7 @@ void hub_member_free(struct hub_member *p)
 	admit_forget(p);
 	charge_prefix_unref(h, p->prefix);
 	free(p->ticket);
+	free(p->sub);
 	HASH_DEL(h->origins, p->origin);
 	free(p->origin);
 	free(p);
@@ -100,6 +103,8 @@ static int note_visit(struct hub_member *p, const struct hub_visit *visit)
 	p->client = visit->client;
 	p->ticket = visit->ticket ? strdup(visit->ticket) : NULL;
 	if (visit->ticket && !p->ticket)
+		return -E_NOMEM;
+	if (visit->dialect && dialect_begin(p, visit->dialect))
 		return -E_NOMEM;
 	return charge_prefix(p->hub, &p->client, &p->prefix);
 }
@@ -145,7 +150,10 @@ int hub_join(struct hub *h, void *conn, const struct hub_visit *visit, struct hu
 	}
 	h->next_id++;
 	*out = p;
-	hub_send_json(p, json_pack("{s:s,s:I}", "type", "id", "id", (json_int_t)p->id));
+	if (p->dialect)
+		p->dialect->join(p, visit);
+	else
+		hub_send_json(p, json_pack("{s:s,s:I}", "type", "id", "id", (json_int_t)p->id));
 	return 0;
 }
 
@@ -168,7 +176,7 @@ static int64_t sooner(int64_t a, int64_t b)
 int64_t hub_tick(struct hub *h)
 {
 	int64_t now = h->ops.now_ms(h->ctx);
-	int64_t next = sooner(resume_due(h, now), call_due(h, now));
+	int64_t next = sooner(peerjs_due(h, now), sooner(resume_due(h, now), call_due(h, now)));
 
 	presence_settle(h);
 	return next < 0 ? next : next - now;
@@ -260,7 +268,7 @@ unsigned hub_tell(struct hub *h, bool (*whom)(void *ctx, const char *name), void
 	unsigned n = 0;
 
 	DL_FOREACH (h->members, p) {
-		if (!p->user || p->away || !whom(ctx, p->user->name))
+		if (!p->user || p->away || p->dialect || !whom(ctx, p->user->name))
 			continue;
 		hub_error(p, code, message);
 		n++;

@@ -83,6 +83,7 @@ void hub_text_unref(struct hub_text *text); /* NULL is legal */
 
 struct hub;
 struct hub_member;
+struct hub_dialect;
 
 /* A request for ICE servers. Borrowed for the call. */
 struct hub_ice_request {
@@ -93,9 +94,11 @@ struct hub_ice_request {
 
 /* What a connection's opening handshake said. Borrowed for the call. */
 struct hub_visit {
-	const char *room;   /* "" or NULL: none */
-	const char *ticket; /* or NULL */
-	struct addr client; /* AF_UNSPEC: unknown */
+	const char *room;                  /* "" or NULL: none */
+	const char *ticket;                /* or NULL */
+	struct addr client;                /* AF_UNSPEC: unknown */
+	const struct hub_dialect *dialect; /* that it speaks; NULL: the hub's own protocol */
+	const char *key, *id, *token;      /* what PeerJS says; or NULL */
 };
 
 /* What somebody may do in their room. */
@@ -230,6 +233,9 @@ void hub_set_conf(struct hub *h, const struct hub_conf *conf);
 
 /* 1 to HUB_ROOM_MAX of A-Z a-z 0-9 . _ ~ - */
 bool hub_room_name_is_good(const char *name);
+
+/* The signaling protocol of another project that is spoken at that path; NULL: none is. */
+const struct hub_dialect *hub_dialect_find(const char *path);
 
 /* Frees the members too, without a word to them. NULL is legal. */
 void hub_free(struct hub *h);

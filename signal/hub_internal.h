@@ -36,6 +36,7 @@ struct hub_room {
 	bool opened;     /* HUB_EVENT_ROOM_OPENED was told */
 	bool all_due;    /* a list, to all who get lists */
 	bool unsorted;
+	bool quiet;                                      /* a dialect's: nobody gets lists */
 	enum { LIST_TRUE, LIST_FRESH, LIST_WAITS } list; /* which list of the hub it is in */
 	int64_t list_due_ms;                             /* while it waits */
 	int64_t list_sent_ms;                            /* the last one; 0: never */
@@ -105,6 +106,9 @@ struct hub_member {
 	char *ticket;                       /* likewise, until it has a name; or NULL */
 	struct hub_pending *pending;        /* while somebody else decides whether it may join */
 	struct hub_prefix *prefix;          /* of its address; NULL: unknown */
+	const struct hub_dialect *dialect;  /* NULL: none */
+	void *own;                          /* what the dialect knows of it */
+	char *sub;                          /* of the ticket that a dialect was shown; or NULL */
 	struct addr client;
 	int64_t ticket_key;    /* of the ticket that signed it in; 0: none did */
 	unsigned may;          /* of enum hub_may, once it has a name */
@@ -158,6 +162,9 @@ struct hub {
 	struct hub_ban *bans;
 	unsigned ban_n;
 	struct hub_bucket bucket;
+	struct hub_letter *letters; /* peerjs.c */
+	unsigned letter_n;
+	struct hub_topic *topics; /* topics.c, by name */
 	struct hub_room *fresh;   /* whose user list has changed since presence_settle() */
 	struct hub_room *waiting; /* whose user list waits for hub_list_due() */
 	int64_t later_ms;         /* when hub_list_due() is to be called; 0: not at all */
@@ -328,11 +335,12 @@ bool signin_refuse_memory(struct hub_member *p);
 bool signin_refuse_name(struct hub_member *p, int err);
 
 bool signin_may_enter(struct hub_member *p, const struct signin_wish *w); /* tells p why not */
+bool signin_opens(struct hub_member *p, const struct signin_wish *w);     /* a room */
 void signin_enter(struct hub_member *p, const struct signin_wish *w);
 
 /* admit.c */
 
-/* Asks hub_ops.admit; hub_admit() goes on. */
+/* Asks hub_ops.admit; hub_admit() goes on. m: the message, NULL for a dialect. */
 void admit_ask(struct hub_member *p, const struct hub_message *m, const struct signin_wish *w);
 
 /* While p->pending: keeps a message of p for later, or refuses it. */

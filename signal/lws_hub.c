@@ -268,6 +268,10 @@ static int join(struct conn *c)
 	if (b->ops.visit)
 		b->ops.visit(b->ctx, c->wsi, &said);
 	visit.ticket = *said.ticket ? said.ticket : NULL;
+	visit.dialect = said.dialect;
+	visit.key = said.key;
+	visit.id = said.id;
+	visit.token = said.token;
 	return hub_join(b->core, c, &visit, &c->member);
 }
 

@@ -29,6 +29,8 @@ struct lws_hub_conf {
 struct lws_hub_visit {
 	char room[HUB_ROOM_MAX + 1];
 	char ticket[LWS_HUB_TICKET_MAX + 1];
+	const struct hub_dialect *dialect; /* NULL: none */
+	char key[HUB_ROOM_MAX + 1], id[HUB_NAME_MAX + 1], token[LWS_HUB_TICKET_MAX + 1];
 };
 
 struct lws_hub_ops {

@@ -45,6 +45,12 @@ static void each_user(struct hub *h, const char *room_name, const char *name,
 	}
 }
 
+/* The sub of the ticket that has signed p in; NULL: none has. */
+static const char *sub_of(const struct hub_member *p)
+{
+	return p->user && p->user->sub ? p->user->sub->text : p->sub;
+}
+
 json_t *hub_rooms(struct hub *h)
 {
 	json_t *list = json_array();
@@ -87,7 +93,7 @@ static void show_user(struct hub_user *user, void *ctx)
 	    ctx,
 	    json_pack(
 	        "{s:s,s:s,s:b,s:s?,s:I,s:o}", "room", user->room->name, "name", user->name,
-	        "proven", user->proven, "sub", user->sub ? user->sub->text : NULL, "seconds",
+	        "proven", user->proven, "sub", sub_of(user->members), "seconds",
 	        (json_int_t)(user->room->hub->ops.now_ms(user->room->hub->ctx) - user->since_ms) /
 	            1000,
 	        "devices", devices));
@@ -159,8 +165,7 @@ unsigned hub_revoke(struct hub *h, bool (*whom)(void *ctx, int64_t key, const ch
 
 	DL_FOREACH_SAFE(h->members, p, next)
 	{
-		if (!p->user || !p->user->sub || !p->ticket_key ||
-		    !whom(ctx, p->ticket_key, p->user->sub->text))
+		if (!sub_of(p) || !p->ticket_key || !whom(ctx, p->ticket_key, sub_of(p)))
 			continue;
 		resume_forget(p);
 		if (p->away) {
@@ -186,7 +191,10 @@ static void say_to(struct hub_user *user, void *ctx)
 	struct hub_member *p;
 
 	DL_FOREACH2(user->members, p, next_device)
-	s->n += !deliver(p, HUB_FRAME_SERVER, s->text);
+	{
+		if (!p->dialect) /* it would not know the message */
+			s->n += !deliver(p, HUB_FRAME_SERVER, s->text);
+	}
 }
 
 int hub_say(struct hub *h, const char *room, const char *name, const json_t *message, unsigned *n)
@@ -271,15 +279,16 @@ struct banning {
 static void ban_user(struct hub_user *user, void *ctx)
 {
 	struct banning *b = ctx;
+	const char *sub = sub_of(user->members);
 	char key[ADDR_STRLEN];
 	struct hub_member *p;
 
-	b->like.by = user->sub ? BAN_SUB : BAN_ADDRESS;
-	if (user->sub && !b->err)
-		b->err = add_ban(user->room->hub, &b->like, user->sub->text);
+	b->like.by = sub ? BAN_SUB : BAN_ADDRESS;
+	if (sub && !b->err)
+		b->err = add_ban(user->room->hub, &b->like, sub);
 	DL_FOREACH2(user->members, p, next_device)
 	{
-		if (!user->sub && !b->err && address_key(&p->client, key))
+		if (!sub && !b->err && address_key(&p->client, key))
 			b->err = add_ban(user->room->hub, &b->like, key);
 	}
 }
@@ -293,7 +302,8 @@ int hub_ban(struct hub *h, const char *room, const char *name, int64_t seconds, 
 
 	d.reason = reason ? reason : "The operator keeps you out for a time.";
 	*n = 0;
-	if ((room && !hub_room_name_is_good(room)) || !fold_name(name, fold) || seconds <= 0)
+	if ((room && !hub_room_name_is_good(room) && !room_find(h, room)) ||
+	    !fold_name(name, fold) || seconds <= 0)
 		return -E_INVAL;
 	if (room)
 		memcpy(b.like.room, room, strlen(room) + 1);

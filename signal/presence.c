@@ -174,7 +174,7 @@ void presence_forget(struct hub_room *room)
 
 static void touch(struct hub_room *room)
 {
-	if (room->list != LIST_TRUE)
+	if (room->list != LIST_TRUE || room->quiet)
 		return;
 	room->list = LIST_FRESH;
 	DL_APPEND(room->hub->fresh, room);

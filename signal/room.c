@@ -37,6 +37,7 @@ struct hub_room *room_open(struct hub_member *p, const char *name)
 		return NULL;
 	room->hub = h;
 	room->version = 1;
+	room->quiet = p->dialect;
 	memcpy(room->name, name, strlen(name) + 1);
 	if (TABLE_ADD(hh, h->rooms, name, strlen(room->name), room)) {
 		free(room);

@@ -4,6 +4,7 @@
  * reading its content.
  */
 #include "base/error.h"
+#include "signal/dialect.h"
 #include "signal/edit.h"
 #include "signal/hub_internal.h"
 #include "signal/tags.h"
@@ -609,7 +610,9 @@ void route_text(struct hub_member *p, const char *text, size_t len)
 		m.target = short_string(&m.scan, target, m.target_text);
 	h->handling = &m;
 	h->handled = p;
-	if (target->kind == SCAN_NUMBER || target->kind == SCAN_OTHER)
+	if (p->dialect)
+		parse(p, &m, p->dialect->object);
+	else if (target->kind == SCAN_NUMBER || target->kind == SCAN_OTHER)
 		refuse(p, &m, "bad-target", "A target is the name of one user.");
 	else
 		dispatch(p, &m);

@@ -4,6 +4,7 @@
  * secret of an earlier connection; the client gets a user in the room, or one reason why not.
  */
 #include "base/error.h"
+#include "signal/dialect.h"
 #include "signal/hub_internal.h"
 
 #include <stdlib.h>
@@ -16,7 +17,10 @@
 
 bool signin_refuse(struct hub_member *p, const char *code, const char *message)
 {
-	hub_error_for(p, code, message, TYPE, NULL);
+	if (p->dialect)
+		dialect_refuse(p, code, message);
+	else
+		hub_error_for(p, code, message, TYPE, NULL);
 	return false;
 }
 
@@ -93,12 +97,17 @@ static bool is_welcome(struct hub_member *p, const struct signin_wish *w)
 	return false;
 }
 
+static const char *default_room(const struct hub_member *p)
+{
+	return p->dialect ? p->dialect->room : HUB_DEFAULT_ROOM;
+}
+
 static bool may_open(struct hub_member *p, const struct signin_wish *w)
 {
 	const struct hub_conf *conf = &p->hub->conf;
 	bool names_it = w->proven && !w->identity.any_room;
 
-	if (strcmp(w->room, HUB_DEFAULT_ROOM) != 0 && !conf->guest_rooms && !names_it &&
+	if (strcmp(w->room, default_room(p)) != 0 && !conf->guest_rooms && !names_it &&
 	    !(w->proven && (w->identity.may & HUB_MAY_OPEN)))
 		return signin_refuse(p, "not-allowed",
 		                     "There is no such room, and you may not open one.");
@@ -107,12 +116,17 @@ static bool may_open(struct hub_member *p, const struct signin_wish *w)
 	return true;
 }
 
+bool signin_opens(struct hub_member *p, const struct signin_wish *w)
+{
+	return (!p->dialect || p->dialect->room) && !room_find(p->hub, w->room);
+}
+
 bool signin_may_enter(struct hub_member *p, const struct signin_wish *w)
 {
 	struct hub_room *room = room_find(p->hub, w->room);
 	struct hub_user *user;
 
-	if (!p->hub->conf.default_room && !strcmp(w->room, HUB_DEFAULT_ROOM))
+	if (!p->dialect && !p->hub->conf.default_room && !strcmp(w->room, HUB_DEFAULT_ROOM))
 		return signin_refuse(p, "bad-room",
 		                     "This server has no default room. Name a room.");
 	if (!is_welcome(p, w))
@@ -120,7 +134,7 @@ bool signin_may_enter(struct hub_member *p, const struct signin_wish *w)
 	if (!w->proven && !p->hub->conf.guests)
 		return signin_refuse(p, "ticket-needed", "This server needs a ticket.");
 	if (!room)
-		return may_open(p, w);
+		return !signin_opens(p, w) || may_open(p, w);
 	user = w->proven ? name_find_sub(room, w->identity.sub) : NULL;
 	if (user && user->member_n >= DEVICES_MAX)
 		return signin_refuse(p, "not-allowed", "You have too many devices in this room.");
@@ -270,9 +284,14 @@ bool signin_refuse_name(struct hub_member *p, int err)
 
 void signin_enter(struct hub_member *p, const struct signin_wish *w)
 {
-	struct hub_room *room = room_open(p, w->room);
+	struct hub_room *room;
 	int err;
 
+	if (p->dialect) {
+		dialect_enter(p, w);
+		return;
+	}
+	room = room_open(p, w->room);
 	if (!room) {
 		signin_refuse_memory(p);
 		return;

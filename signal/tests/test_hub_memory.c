@@ -140,6 +140,47 @@ static void visit_rooms(struct hub *h, struct member *g)
 		go(&g[i]);
 }
 
+static void come_by(struct hub *h, struct member *g, const char *path, const char *id,
+                    const char *token)
+{
+	const struct hub_visit visit = {.dialect = hub_dialect_find(path),
+	                                .key = "peerjs",
+	                                .id = id,
+	                                .token = token,
+	                                .ticket = token};
+	int r = hub_join(h, g, &visit, &g->member);
+
+	assert_true(r == 0 || r == -E_NOMEM);
+	if (r)
+		g->member = NULL;
+}
+
+/* Peers who talk, wait for others, and take ids over; topics. */
+static void visit_dialects(struct hub *h, struct member *g)
+{
+	come_by(h, &g[0], "/peerjs", "n1", NULL);
+	go(&g[0]);
+	come_by(h, &g[0], "/peerjs", "n1", "1");
+	come_by(h, &g[1], "/peerjs", "n2", "2");
+	say(&g[0], "{\"type\":\"OFFER\",\"dst\":\"n2\"}");
+	say(&g[0], "{\"type\":\"OFFER\",\"dst\":\"n3\"}");
+	say(&g[0], "{\"type\":\"OFFER\",\"dst\":\"n4\"}");
+	come_by(h, &g[2], "/peerjs", "n3", "3");
+	come_by(h, &g[3], "/peerjs", "n3", "3");
+	now_ms += 5000;
+	hub_tick(h);
+	come_by(h, &g[4], "/topics", NULL, "4");
+	come_by(h, &g[5], "/topics", NULL, NULL);
+	say(&g[4], "{\"type\":\"subscribe\",\"topics\":[\"x\",\"y\"]}");
+	say(&g[5], "{\"type\":\"subscribe\",\"topics\":[\"x\"]}");
+	say(&g[4], "{\"type\":\"publish\",\"topic\":\"x\"}");
+	say(&g[4], "{\"type\":\"unsubscribe\",\"topics\":[\"x\"]}");
+	say(&g[5], "{\"type\":\"ping\"}");
+	for (int i = 0; i < 6; i++)
+		go(&g[i]);
+	assert_int_equal(hub_room_count(h), 0);
+}
+
 static void come_back(struct hub *h, struct member *g, const char *name)
 {
 	char text[160];
@@ -214,6 +255,7 @@ static void every_allocation_may_fail(void **state)
 		wrap_fail(n);
 		visit(h, g, 3);
 		visit_rooms(h, g);
+		visit_dialects(h, g);
 		failed = wrap_failed();
 		wrap_fail(0);
 		hub_free(h);
