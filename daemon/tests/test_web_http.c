@@ -178,9 +178,9 @@ static void test_link(void **state)
 /* Another site's page gets no credentials or operator's data, whatever it knows. */
 static void test_foreign_pages(void **state)
 {
-	static const char *const paths[] = {"GET /turn",    "POST /api/v1/ice-servers",
-	                                    "GET /metrics", "POST /api/v1/revoke",
-	                                    "GET /whip",    "GET /?service=turn"};
+	static const char *const paths[] = {
+	    "GET /turn", "POST /api/v1/ice-servers", "GET /metrics",  "POST /api/v1/revoke",
+	    "GET /whip", "GET /?service=turn",       "GET /peerjs/id"};
 	static const char *const origins[] = {"http://evil.example", "null",
 	                                      "https://relay.example:1", "http://h"};
 	struct fixture *f = *state;
@@ -236,6 +236,39 @@ static void test_ice_servers_api(void **state)
 	f->grant_err = -E_DENIED;
 	expect_status(f, "POST /api/v1/ice-servers HTTP/1.1\r\nHost: h\r\n\r\n", 401,
 	              "unauthorized");
+}
+
+/* As PeerJS asks for it, from a page that cors_origin names. */
+static void test_peerjs_id(void **state)
+{
+	static const char request[] =
+	    "GET /peerjs/id?ts=17953262157850.123&version=1.5.5 HTTP/1.1\r\n"
+	    "Host: relay.example\r\nOrigin: https://app.example\r\n\r\n";
+	struct fixture *f = *state;
+	char id[2][37];
+
+	for (int i = 0; i < 2; i++) {
+		char *answer = get(f, false, request), *body;
+		unsigned digits = 0;
+
+		assert_non_null(strstr(answer, "HTTP/1.1 200 "));
+		assert_non_null(strstr(answer, "Access-Control-Allow-Origin: https://app.example"));
+		assert_non_null(strstr(answer, "Cache-Control: no-store"));
+		assert_non_null(strstr(answer, "Content-Type: text/plain"));
+		body = strstr(answer, "\r\n\r\n") + 4;
+		assert_int_equal(strlen(body), 36);
+		for (int k = 0; k < 36; k++)
+			digits += strchr("0123456789abcdef", body[k]) != NULL;
+		assert_int_equal(digits, 32);
+		assert_true(body[14] == '4' && strchr("89ab", body[19]));
+		memcpy(id[i], body, 37);
+		free(answer);
+	}
+	assert_string_not_equal(id[0], id[1]);
+	expect_status(f, "GET /peerjs/id?x=1 HTTP/1.1\r\nHost: relay.example\r\n\r\n", 400,
+	              "unknown-member");
+	expect_status(f, "POST /peerjs/id HTTP/1.1\r\nHost: relay.example\r\n\r\n", 405,
+	              "GET, HEAD");
 }
 
 static void test_lying_lengths(void **state)
@@ -442,6 +475,7 @@ int main(void)
 	    T(test_link),
 	    T(test_foreign_pages),
 	    T(test_ice_servers_api),
+	    T(test_peerjs_id),
 	    T(test_lying_lengths),
 	    T(test_unfinished_requests_time_out),
 	    T(test_garbage),

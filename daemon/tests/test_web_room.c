@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The room and the ticket of a WebSocket's opening handshake, over real sockets.
+ * The room, the ticket and the dialect of a WebSocket's opening handshake, over real sockets.
  */
 #include "base/log.h"
 #include "daemon/tests/web_fixture.h"
@@ -122,6 +122,59 @@ static void test_tickets(void **state)
 	still_serves(f);
 }
 
+static struct web_client *dialect_open(struct fixture *f, const char *path, const char *status)
+{
+	struct web_client *c = client_open(f->base, f->port);
+	char *head = ws_upgrade(c, path, "");
+
+	if (!strstr(head, status))
+		fail_msg("%s: %s", path, head);
+	free(head);
+	return c;
+}
+
+static void test_dialects(void **state)
+{
+	struct fixture *f = *state;
+	struct web_client *a, *b, *c;
+
+	a = dialect_open(f, "/peerjs?key=peerjs&id=alic%65&token=t1&version=1.5.5", " 101 ");
+	expect_text(a, "{\"type\":\"OPEN\"}");
+	b = dialect_open(f, "/peerjs?token=t2&id=bob&key=peerjs", " 101 ");
+	expect_text(b, "{\"type\":\"OPEN\"}");
+	ws_say(b, "{\"type\":\"OFFER\",\"dst\":\"alice\"}");
+	expect_text(a, "{\"type\":\"OFFER\",\"dst\":\"alice\",\"src\":\"bob\"}");
+	c = dialect_open(f, "/peerjs?key=peerjs&id=alice&token=t3", " 101 ");
+	expect_text(c, "{\"type\":\"ID-TAKEN\"");
+	expect_close(c, 1008);
+	client_close(c);
+	/* the loop wakes by itself when a message has waited long enough */
+	ws_say(b, "{\"type\":\"OFFER\",\"dst\":\"carol\"}");
+	c = dialect_open(f, "/peerjs?key=peerjs&id=alice&token=t1", " 101 ");
+	expect_text(c, "{\"type\":\"OPEN\"}");
+	expect_close(a, 4001);
+	client_close(a);
+	client_close(c);
+	expect_text(b, "{\"type\":\"EXPIRE\",\"src\":\"carol\",\"dst\":\"bob\"}");
+	client_close(b);
+
+	a = dialect_open(f, "/topics?ticket=", " 101 ");
+	ws_say(a, "{\"type\":\"subscribe\",\"topics\":[\"x\"]}");
+	ws_say(a, "{\"type\":\"publish\",\"topic\":\"x\"}");
+	expect_text(a, "{\"type\":\"publish\",\"topic\":\"x\",\"clients\":1}");
+	client_close(a);
+	a = dialect_open(f, "/topics?ticket=eyJx.y.z", " 101 ");
+	expect_text(a, "{\"type\":\"error\",\"code\":\"bad-ticket\"");
+	expect_close(a, 1008);
+	client_close(a);
+	client_close(dialect_open(
+	    f,
+	    "/peerjs?key=k&token=t&id=0123456789012345678901234567890123456789012345678901234567"
+	    "890123x",
+	    " 400 "));
+	still_serves(f);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -129,6 +182,7 @@ int main(void)
 	    T(test_rooms),
 	    T(test_bad_rooms),
 	    T(test_tickets),
+	    T(test_dialects),
 	};
 
 	log_set_level(LOG_LEVEL_ERROR);

@@ -291,8 +291,14 @@ static void test_pages(void **state)
 	    {"0x7f000001", NULL, 101, CALLER_PAGE_NONE}, /* a name, of whomever */
 	};
 	/* The rule is of the server, whatever the path says. */
-	static const char *const paths[] = {"/ws", "/ws/room-1", "/peerjs?key=k&id=i&token=t",
-	                                    "/topics", "/"};
+	static const struct {
+		const char *path;
+		const char *hello, *answer; /* of a dialect, to a ping; NULL: it is none */
+	} paths[] = {{"/ws", NULL, NULL},
+	             {"/ws/room-1", NULL, NULL},
+	             {"/peerjs?key=k&id=i&token=t", "{\"type\":\"OPEN\"}", "{\"type\":\"error\""},
+	             {"/topics", NULL, "{\"type\":\"pong\"}"},
+	             {"/", NULL, NULL}};
 	struct fixture *f = *state;
 	char extra[700], wanted[16];
 
@@ -305,12 +311,17 @@ static void test_pages(void **state)
 		snprintf(extra, sizeof(extra), "Host: %s\r\n%s%s%s", cases[i].host,
 		         cases[i].origin ? "Origin: " : "", cases[i].origin ? cases[i].origin : "",
 		         cases[i].origin ? "\r\n" : "");
-		head = ws_upgrade(c, paths[k % N(paths)], extra);
+		head = ws_upgrade(c, paths[k % N(paths)].path, extra);
 		snprintf(wanted, sizeof(wanted), "HTTP/1.1 %d ", cases[i].status);
 		if (strncmp(head, wanted, strlen(wanted)) != 0)
 			fail_msg("%swanted %d, got %s", extra, cases[i].status, head);
 		free(head);
-		if (cases[i].status == 101) {
+		if (cases[i].status == 101 && paths[k % N(paths)].answer) {
+			if (paths[k % N(paths)].hello)
+				expect_text(c, paths[k % N(paths)].hello);
+			ws_say(c, "{\"type\":\"ping\"}");
+			expect_text(c, paths[k % N(paths)].answer);
+		} else if (cases[i].status == 101) {
 			expect_text(c, "{\"type\":\"id\"");
 			ws_say(c, "{\"type\":\"ice-servers\"}");
 			expect_text(c, "{\"type\":\"error\"");

@@ -10,6 +10,7 @@
 #include "daemon/web/origin.h"
 #include "signal/page.h"
 
+#include <openssl/rand.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -366,6 +367,31 @@ static void get_ws(const struct http_call *c)
 	http_api_error(c->r, 426, "upgrade-required", "This path is for WebSockets.");
 }
 
+/* PeerJS asks for an id when it has none: RFC 9562 section 5.4, random. The rest of the query is
+ * against caches. */
+static void get_peerjs_id(const struct http_call *c)
+{
+	static const char *const allowed[] = {"ts", "version", NULL};
+	uint8_t b[16];
+
+	if (!http_api_only(c, allowed))
+		return;
+	if (RAND_bytes(b, sizeof(b)) == 1 &&
+	    asprintf(&c->r->text,
+	             "%02x%02x%02x%02x-%02x%02x-4%x%02x-%x%x%02x-%02x%02x%02x%02x%02x%02x", b[0],
+	             b[1], b[2], b[3], b[4], b[5], b[6] & 15, b[7], 8 | (b[8] & 3), b[8] >> 4, b[9],
+	             b[10], b[11], b[12], b[13], b[14], b[15]) < 0)
+		c->r->text = NULL;
+	if (!c->r->text) {
+		http_api_error(c->r, 500, "internal", "There is no memory, or no chance.");
+		return;
+	}
+	c->r->status = 200;
+	c->r->content_type = "text/plain; charset=utf-8";
+	c->r->body = c->r->text;
+	c->r->body_len = strlen(c->r->text);
+}
+
 enum {
 	ROUTE_SECRET = 1 << 0, /* it matters: no cache may keep the answer, no other page have it */
 	ROUTE_CORS = 1 << 1,   /* pages that cors_origin names may read it */
@@ -402,6 +428,9 @@ static const struct route {
     {"/api/v1/tickets/login", HTTP_POST, "POST", CREDENTIALS, http_post_tickets_login},
     {"/api/v1/revoke", HTTP_POST, "POST", CREDENTIALS, http_post_revoke},
     {"/ws", GET_HEAD, "GET, HEAD", 0, get_ws},
+    {"/peerjs", GET_HEAD, "GET, HEAD", 0, get_ws},
+    {"/peerjs/id", GET_HEAD, "GET, HEAD", CREDENTIALS, get_peerjs_id},
+    {"/topics", GET_HEAD, "GET, HEAD", 0, get_ws},
 };
 
 /* The draft's own path is whatever the service's URL is, "/" too. */

@@ -150,7 +150,8 @@ static int on_upgrade(struct web *w, struct lws *wsi, char *to)
 		return web_http_refuse(wsi, 400, "bad-request",
 		                       "The Sec-WebSocket-Key is not 16 bytes in base64.", NULL);
 	if (ws_visit_read(wsi, &visit, &why))
-		return web_http_refuse(wsi, 400, "bad-room", why, NULL);
+		return web_http_refuse(wsi, 400, visit.dialect ? "bad-request" : "bad-room", why,
+		                       NULL);
 	if (!lws_hub_has_room(w->hub))
 		return web_http_refuse(wsi, 503, "full", "Too many connections. Try again later.",
 		                       NULL);

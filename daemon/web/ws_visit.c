@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The opening handshake's room and ticket.
+ * The opening handshake's room and ticket, or what a dialect's client says in it.
  */
 #include "daemon/web/ws_visit.h"
 
@@ -87,10 +87,30 @@ static int read_ticket(struct lws *wsi, char ticket[LWS_HUB_TICKET_MAX + 1])
 	return 0;
 }
 
+static int read_peer(struct lws *wsi, struct lws_hub_visit *out, const char **why)
+{
+	*why = "The id, the key or the token is too long.";
+	if (read_arg(wsi, "id", out->id, sizeof(out->id)) ||
+	    read_arg(wsi, "key", out->key, sizeof(out->key)))
+		return -E_INVAL;
+	return read_arg(wsi, "token", out->token, sizeof(out->token));
+}
+
+static const struct hub_dialect *read_dialect(struct lws *wsi)
+{
+	char path[HEAD_MAX];
+
+	return lws_hdr_copy(wsi, path, sizeof(path), WSI_TOKEN_GET_URI) < 0
+	           ? NULL
+	           : hub_dialect_find(path);
+}
+
 int ws_visit_read(struct lws *wsi, struct lws_hub_visit *out, const char **why)
 {
-	int err = read_room(wsi, out->room, why);
+	int err;
 
+	*out = (struct lws_hub_visit){.dialect = read_dialect(wsi)};
+	err = out->dialect ? read_peer(wsi, out, why) : read_room(wsi, out->room, why);
 	if (err)
 		return err;
 	*why = "The ticket is too long.";
