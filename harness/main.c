@@ -207,6 +207,7 @@ static int run_plan(struct options *o, const struct plan *plan)
 	    .against = o->against,
 	    .artifacts_fd = o->artifacts_fd,
 	    .capture = o->capture,
+	    .clients = o->clients,
 	    .soak_minutes = o->soak_minutes,
 	};
 	struct screen screen = {.live = isatty(STDERR_FILENO)};

@@ -116,6 +116,9 @@ static const struct argp_option option_list[] = {
      "An older name of --chromium", 0},
     {"firefox", SAID(browser[BROWSER_FIREFOX]), "PATH", 0,
      "The browser (default: firefox-esr, firefox)", 0},
+    {"clients", NAME(clients), "DIR", 0,
+     "Clients of other projects for foreign-*: DIR has peerjs.js and y-webrtc.js, as plain scripts",
+     0},
 
     HEAD("Reports, beside the table on the terminal:"),
     {"html", NAME(html), "FILE", 0, "One page with everything: open it, attach it to a CI run", 0},
@@ -204,7 +207,7 @@ static error_t take(int key, char *arg, struct argp_state *state)
 		p->group[key - OPT_CALLS] = true;
 		break;
 	case OPT_ALL:
-		for (int i = 0; i < GROUPS; i++)
+		for (int i = 0; i <= GROUP_FAULTS; i++)
 			p->group[i] = true;
 		break;
 	case OPT_ONLY:
@@ -353,6 +356,13 @@ int options_parse(struct options *o, int argc, char **argv)
 	o->list = !strcmp(said.verb, "list");
 	if (o->list)
 		return EXIT_PASSED;
+	if (o->clients) {
+		char *path = realpath(o->clients, NULL);
+
+		if (!path)
+			return options_error("there is no folder %s", o->clients);
+		o->clients = path;
+	}
 	if (o->capture && !o->html && !o->keep)
 		status =
 		    options_error("--capture has nowhere to go: add --html FILE or --keep DIR");
@@ -388,6 +398,8 @@ void options_close(struct options *o)
 		target_free(&o->target[i]);
 	free(o->against);
 	o->against = NULL;
+	free(o->clients);
+	o->clients = NULL;
 	if (o->artifacts_fd >= 0)
 		close(o->artifacts_fd);
 	if (o->artifacts_vanish)

@@ -24,7 +24,7 @@ struct options {
 	struct plan_options plan;
 	unsigned soak_minutes; /* 0: the scenario's own */
 	size_t jobs;           /* lanes; 0: as the machine bears */
-	char *junit, *json, *html, *keep;
+	char *junit, *json, *html, *keep, *clients;
 	char turnpike[PATH_MAX];
 	char coturn[PATH_MAX];   /* "" unless it is a target */
 	struct against *against; /* a deployed server instead of a lab, or NULL */

@@ -54,9 +54,10 @@
 	addEventListener('offline', () => note('page', 'offline'));
 
 	/* The hub's connection, and any other. leave(): the page is not to come back under its name, as it
-	 * may after it was loaded again. */
+	 * may after it was loaded again. Those who speak other protocols ask for no subprotocol. */
 	const sockets = new Set();
-	harness.leave = () => sockets.forEach(s => s.readyState === 1 && s.send('{"type":"leave"}'));
+	harness.leave = () => sockets.forEach(s => s.readyState === 1 && s.protocol === 'json' &&
+		s.send('{"type":"leave"}'));
 	if (window.WebSocket) {
 		const Native = window.WebSocket;
 		window.WebSocket = class WebSocket extends Native {

@@ -26,6 +26,7 @@ enum scenario_group {
 	GROUP_MATRIX,  /* every pair of NAT kinds */
 	GROUP_FAULTS,  /* something breaks in mid-call */
 	GROUP_AGAINST, /* a deployed server: against.h */
+	GROUP_FOREIGN, /* other projects' clients of our signaling: only if they are named */
 	GROUPS,
 };
 
@@ -81,6 +82,7 @@ struct scenario_options {
 	const struct against *against;         /* a deployed server; NULL: a lab is built */
 	int artifacts_fd;                      /* folder for artifacts, or -1: none are kept */
 	unsigned soak_minutes;                 /* how long the soak runs; 0: as long as it must */
+	const char *clients;                   /* folder of other projects' clients; NULL: none */
 	bool capture;                          /* the packets at both NATs are an artifact, too */
 };
 
@@ -101,6 +103,9 @@ void scenario_devices(struct stage *st);
 void scenario_decline(struct stage *st);
 void scenario_glare(struct stage *st);
 void scenario_ring_restart(struct stage *st);
+/* Two pages with a client of another project talk to each other through both relays. */
+void scenario_peerjs(struct stage *st);
+void scenario_y_webrtc(struct stage *st);
 
 /* Many calls at once between the peers of two pages (crowd.h). */
 void scenario_crowd(struct stage *st);

@@ -18,6 +18,7 @@ const struct scenario scenarios[] = {
 #include "harness/scenarios/checks.def"
 #include "harness/scenarios/faults.def"
 #include "harness/scenarios/signaling.def"
+#include "harness/scenarios/foreign.def"
 };
 
 const size_t scenarios_n = sizeof(scenarios) / sizeof(*scenarios);
@@ -37,6 +38,7 @@ const char *scenario_group_name(enum scenario_group group)
 	    [GROUP_MATRIX] = "matrix",
 	    [GROUP_FAULTS] = "faults",
 	    [GROUP_AGAINST] = "against",
+	    [GROUP_FOREIGN] = "foreign",
 	};
 
 	return name[group];
