@@ -17,8 +17,8 @@ const struct scenario scenarios[] = {
 #include "harness/scenarios/calls.def"
 #include "harness/scenarios/checks.def"
 #include "harness/scenarios/faults.def"
-#include "harness/scenarios/signaling.def"
 #include "harness/scenarios/foreign.def"
+#include "harness/scenarios/signaling.def"
 };
 
 const size_t scenarios_n = sizeof(scenarios) / sizeof(*scenarios);
@@ -34,11 +34,8 @@ const struct scenario scenario_matrix = {
 const char *scenario_group_name(enum scenario_group group)
 {
 	static const char *const name[GROUPS] = {
-	    [GROUP_CALLS] = "calls",
-	    [GROUP_MATRIX] = "matrix",
-	    [GROUP_FAULTS] = "faults",
-	    [GROUP_AGAINST] = "against",
-	    [GROUP_FOREIGN] = "foreign",
+	    [GROUP_CALLS] = "calls",     [GROUP_MATRIX] = "matrix",   [GROUP_FAULTS] = "faults",
+	    [GROUP_AGAINST] = "against", [GROUP_FOREIGN] = "foreign",
 	};
 
 	return name[group];
