@@ -35,7 +35,7 @@ function signIn(socket, name) {
 
 function route(message) {
   routed++;
-  if (lie === "drop" && routed % 100 === 0) return;
+  if (lie === "drop" && routed % 2000 === 0) return;
   if (lie === "double" && routed % 100 === 0) users.get(message.target)?.send(JSON.stringify(message));
   if (lie === "close" && routed === 100) users.get(message.target)?.close(1008);
   users.get(message.target)?.send(JSON.stringify(message));

@@ -170,7 +170,7 @@ static void joining(void **state)
 /* Long enough for a ping (20 s); a client that did not answer would be closed later. */
 static void idle(void **state)
 {
-	json_t *all = figures("--idle 20 --seconds 33 --transport tls-alpn", 0);
+	json_t *all = figures("--idle 20 --seconds 27 --transport tls-alpn", 0);
 	const json_t *o = at(all, "idle-20-tls-alpn", "turnpike");
 
 	(void)state;
@@ -179,7 +179,7 @@ static void idle(void **state)
 	assert_true(real(o, "closed") == 0);
 	assert_true(real(o, "share") > 0);
 	assert_true(real(o, "kb_each") > 0);
-	assert_true(real(o, "seconds") >= 33);
+	assert_true(real(o, "seconds") >= 27);
 	json_decref(all);
 }
 
@@ -217,7 +217,7 @@ static void everything(void **state)
 	                                    "idle-122",      "idle-25-tls-alpn"};
 	static const char *const attacks[] = {"attack-rename",    "attack-chat", "attack-crowd",
 	                                      "attack-oversized", "attack-half", "attack-slow"};
-	json_t *all = figures("--all --scale 0.0125 --rounds 1 --seconds 1", 0);
+	json_t *all = figures("--all --scale 0.0125 --rounds 1 --seconds 0.4", 0);
 
 	(void)state;
 	assert_int_equal(json_object_size(all), 11 + 6);
