@@ -240,8 +240,8 @@ const struct hub_dialect *hub_dialect_find(const char *path);
 /* Frees the members too, without a word to them. NULL is legal. */
 void hub_free(struct hub *h);
 
-/* A connection has come; conn is handed to the ops. Copies visit. Sends its id.
- * 0, -E_LIMIT (max_connections), -E_INVAL (a room's name that is none) or -E_NOMEM. */
+/* A connection has come; conn is handed to the ops. Copies visit. Sends its id, or what its dialect
+ * begins with. 0, -E_LIMIT (max_connections), -E_INVAL (a room's name that is none) or -E_NOMEM. */
 int hub_join(struct hub *h, void *conn, const struct hub_visit *visit, struct hub_member **out);
 
 /* The connection is gone: frees p, ends its calls and tells the others. A member that gave a secret

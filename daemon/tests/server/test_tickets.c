@@ -677,6 +677,41 @@ static void who_is_away_does_not_come_back(void **state)
 	event_base_free(base);
 }
 
+/* PeerJS shows a ticket as its token, y-webrtc in the address; both end with its key. */
+static void dialects_take_tickets(void **state)
+{
+	struct event_base *base = event_base_new();
+	long id = add_key("", NULL, NULL);
+	char *ticket = made_on_host("ticket Bob --room team"), path[2048];
+	struct web_client *peer, *visitor, *other;
+	json_t *m;
+
+	(void)state;
+	snprintf(path, sizeof(path), "/peerjs?key=team&id=Bob&token=%s", ticket);
+	peer = open_ws(base, path, "");
+	json_decref(hear(peer, "OPEN"));
+	snprintf(path, sizeof(path), "/peerjs?key=team&id=Ann&token=%s", ticket);
+	other = open_ws(base, path, "");
+	json_decref(hear(other, "ERROR"));
+	is_closed(other, 1008);
+	snprintf(path, sizeof(path), "/topics?ticket=%s", ticket);
+	visitor = open_ws(base, path, "");
+	assert_true(ws_say(visitor, "{\"type\":\"subscribe\",\"topics\":[\"team\",\"other\"]}"));
+	m = hear(visitor, "error");
+	assert_string_equal(text_of(m, "code"), "not-allowed");
+	json_decref(m);
+	retire(id);
+	is_closed(peer, 4005);
+	is_closed(visitor, 4005);
+	other = open_ws(base, path, "");
+	m = hear(other, "error");
+	assert_string_equal(text_of(m, "code"), "bad-ticket");
+	json_decref(m);
+	is_closed(other, 1008);
+	free(ticket);
+	event_base_free(base);
+}
+
 /* From then on: not when the ticket would have expired. */
 static void a_key_and_an_account_end_for_people_too(void **state)
 {
@@ -839,6 +874,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(a_key_and_an_account_end_for_people_too),
 	    cmocka_unit_test(who_is_there_must_leave),
 	    cmocka_unit_test(who_is_away_does_not_come_back),
+	    cmocka_unit_test(dialects_take_tickets),
 	    cmocka_unit_test(python_reads_ours),
 	    cmocka_unit_test(we_read_pythons),
 	    cmocka_unit_test(keys_of_the_configuration),
