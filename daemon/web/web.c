@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "daemon/web/http_api.h"
+#include "daemon/web/lws_head.h"
 #include "daemon/web/nest.h"
 #include "daemon/web/origin.h"
 #include "daemon/web/web_http.h"
@@ -400,9 +401,15 @@ out:
 
 int web_adopt(struct web *w, const struct web_visit *visit)
 {
-	/* LWS closes the socket on failure. */
-	struct lws *wsi = lws_adopt_socket_vhost(w->vhost, visit->arrival.fd);
+	char begun[HTTP_HEAD_MAX];
+	struct lws *wsi = NULL;
+	size_t len;
 
+	/* LWS closes the socket on failure. */
+	if (lws_head_take(visit->arrival.fd, begun, &len))
+		close(visit->arrival.fd);
+	else
+		wsi = lws_adopt_socket_vhost_readbuf(w->vhost, visit->arrival.fd, begun, len);
 	nest_kick(w->nest);
 	if (!wsi) {
 		visit->gone(visit->ctx);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Requests that are none, and clients that take their time, before the real
- * server, plain and inside TLS: each is answered in JSON, in time, and takes no
- * place that others need.
+ * Requests that are none, clients that take their time, and headers with names
+ * that libwebsockets misreads, before the real server, plain and inside TLS:
+ * each is answered, in time, and takes no place that others need.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,10 +12,12 @@
 #include <cmocka.h>
 
 #include "base/addr.h"
+#include "daemon/listen/http_head.h"
 #include "daemon/tests/server/rig.h"
 
 #include <arpa/inet.h>
 #include <jansson.h>
+#include <libwebsockets.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <signal.h>
@@ -187,6 +189,144 @@ static void each_is_answered(void **state)
 	}
 }
 
+static int ask(int tls, struct http_client *c, const char *text, const char *later)
+{
+	open_client(c, tls);
+	put(c, text);
+	if (later) {
+		rig_sleep_ms(50);
+		put(c, later);
+	}
+	hear(c);
+	close_client(c);
+	return strncmp(c->in, "HTTP/1.1 ", 9) != 0 ? 0 : atoi(c->in + 9);
+}
+
+/* As the first line and the last, since libwebsockets takes what comes behind it for its rest. */
+static void is_passed_over(int tls, const char *name, size_t len, const char *rest)
+{
+	struct http_client c;
+	char text[512];
+
+	snprintf(text, sizeof(text),
+	         "GET /healthz HTTP/1.1\r\n%.*s%s: 1\r\nHost: h\r\n%.*s%s: 2\r\n\r\n", (int)len,
+	         name, rest, (int)len, name, rest);
+	if (ask(tls, &c, text, NULL) != 200)
+		fail_msg("%s %.*s%s: \"%s\"", tls ? "TLS" : "plain", (int)len, name, rest, c.in);
+}
+
+/* Every name that is the beginning of one that libwebsockets knows, or goes on behind one. */
+static void names_are_passed_over(void **state)
+{
+	const char *known, *before = "";
+
+	(void)state;
+	for (int i = 0; (known = (const char *)lws_token_to_string((enum lws_token_indexes)i));
+	     i++) {
+		size_t len = strcspn(known, ": \r\n/"), common = 0; /* as far as it is a name */
+
+		if (!len)
+			continue; /* of HTTP/2 */
+		while (common < len && known[common] == before[common])
+			common++;
+		for (size_t n = common + 1; n < len; n++)
+			is_passed_over(PLAIN, known, n, "");
+		if (known[strlen(known) - 1] != ':')
+			is_passed_over(PLAIN, known, len, "");
+		is_passed_over(PLAIN, known, len, "-x");
+		if (len > 4) /* which is no whole name by itself */
+			is_passed_over(TLS, known, len - 1, "");
+		is_passed_over(TLS, known, len, "-x");
+		before = known;
+	}
+}
+
+#define CLOSE_FRAME                                                                                \
+	"\x88\x82"                                                                                 \
+	"abcd"                                                                                     \
+	"\x62\x8a" /* 1000, masked */
+
+/* No line is lost behind such a one, nor a body that comes with the head or later. */
+static void what_follows_is_read(void **state)
+{
+	static const char *const names[] = {"X",   "Ac",          "x-forwarded",
+	                                    "Put", "Patch-Level", "Uri-Args"};
+	static const struct {
+		const char *text, *later; /* %1$s: the line; %2$s: the token */
+		int status;
+	} t[] = {
+	    {"GET /nothing HTTP/1.1\r\n%1$sHost: h\r\n%1$s%1$s\r\n", NULL, 404},
+	    {"GET /healthz HTTP/1.1\nHost: h\n%1$s\n", NULL, 200},
+	    {"POST /api/v1/ice-servers HTTP/1.1\r\nHost: h\r\n%1$sAuthorization: Bearer %2$s\r\n"
+	     "%1$sContent-Type: application/json\r\n%1$sContent-Length: 12\r\n%1$s\r\n"
+	     "{\"ttl\": 600}",
+	     NULL, 201},
+	    {"POST /api/v1/ice-servers HTTP/1.1\r\nHost: h\r\n%1$sAuthorization: Bearer %2$s\r\n"
+	     "%1$sContent-Type: application/json\r\n%1$sContent-Length: 12\r\n%1$s\r\n",
+	     "{\"ttl\": 600}", 201},
+	    {"POST /api/v1/ice-servers HTTP/1.1\r\nHost: h\r\n%1$sAuthorization: Bearer %2$s\r\n"
+	     "%1$sContent-Type: application/json\r\n%1$sContent-Length: 12\r\n%1$s\r\n{\"ttl\"",
+	     ": \"a\"}", 400},
+	    {"POST /api/v1/ice-servers HTTP/1.1\r\nHost: h\r\n%1$sContent-Length: x\r\n\r\n", NULL,
+	     400},
+	    {"POST /api/v1/ice-servers HTTP/1.1\r\nHost: h\r\n%1$sTransfer-Encoding: "
+	     "chunked\r\n\r\n",
+	     "0\r\n\r\n", 411},
+	    {"GET /ws HTTP/1.1\r\nHost: " RIG_SERVER4 "\r\n%1$sUpgrade: websocket\r\n%1$s"
+	     "Connection: Upgrade\r\n%1$sSec-WebSocket-Version: 13\r\n%1$s"
+	     "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n%1$s\r\n" CLOSE_FRAME,
+	     NULL, 101},
+	    {"GET /ws HTTP/1.1\r\nHost: " RIG_SERVER4 "\r\n%1$sUpgrade: websocket\r\n%1$s"
+	     "Connection: Upgrade\r\n%1$sSec-WebSocket-Version: 13\r\n%1$s"
+	     "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n%1$s\r\n",
+	     CLOSE_FRAME, 101},
+	};
+	char token[RIG_TOKEN_MAX], line[64], text[2048];
+	struct http_client c;
+
+	(void)state;
+	rig_token_add(&server, token, "names");
+	for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+		for (size_t n = 0; n < 2 * sizeof(names) / sizeof(*names); n++) {
+			/* No query string, though libwebsockets has that name for it. */
+			snprintf(line, sizeof(line), "%s: room=&token=a\r\n", names[n / 2]);
+			snprintf(text, sizeof(text), t[i].text, line, token);
+			if (ask((int)n % 2, &c, text, t[i].later) != t[i].status)
+				fail_msg("not %d with %s, %s: \"%s\"", t[i].status, names[n / 2],
+				         n % 2 ? "TLS" : "plain", c.in);
+			if (t[i].status == 101) /* the frame was read, too */
+				assert_non_null(memmem(c.in, c.len, "\x88\x02\x03\xe8", 4));
+		}
+	}
+}
+
+/* The longest head, with as many such lines as there may be; and the connection ends with its
+ * answer, whatever comes behind. */
+static void many_in_one_head(void **state)
+{
+	char text[2 * HTTP_HEAD_MAX];
+	struct http_client c;
+
+	(void)state;
+	for (int tls = 0; tls < 2; tls++) {
+		size_t len = (size_t)snprintf(text, sizeof(text), "GET /healthz HTTP/1.1\r\n");
+
+		for (int i = 0; i < HTTP_LINES_MAX - 1; i++)
+			len += (size_t)snprintf(text + len, sizeof(text) - len, "X: %0115d\r\n", i);
+		snprintf(text + len, sizeof(text) - len, "Host: %0*d\r\n\r\n",
+		         (int)(HTTP_HEAD_MAX - len - 10), 1);
+		assert_int_equal(strlen(text), HTTP_HEAD_MAX);
+		if (ask(tls, &c, text, NULL) != 400) /* of that host's name */
+			fail_msg("\"%s\"", c.in);
+		assert_int_equal(ask(tls, &c,
+		                     "GET /healthz HTTP/1.1\r\nX: 1\r\nHost: h\r\n\r\n"
+		                     "GET /nothing HTTP/1.1\r\nX: 1\r\nHost: h\r\n\r\n",
+		                     "GET /nothing HTTP/1.1\r\nX: 1\r\nHost: h\r\n\r\n"),
+		                 200);
+		assert_null(strstr(c.in + 1, "HTTP/1.1 "));
+	}
+}
+
 /* curl offers HTTP/2 by Upgrade, also with a body. */
 static void curl_offers_h2c(void **state)
 {
@@ -335,9 +475,11 @@ static void stops_among_visits(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(each_is_answered),     cmocka_unit_test(curl_offers_h2c),
-	    cmocka_unit_test(slow_ones_are_told),   cmocka_unit_test(the_silent_give_way),
-	    cmocka_unit_test(finished_is_answered), cmocka_unit_test(stops_among_visits),
+	    cmocka_unit_test(each_is_answered),     cmocka_unit_test(names_are_passed_over),
+	    cmocka_unit_test(what_follows_is_read), cmocka_unit_test(many_in_one_head),
+	    cmocka_unit_test(curl_offers_h2c),      cmocka_unit_test(slow_ones_are_told),
+	    cmocka_unit_test(the_silent_give_way),  cmocka_unit_test(finished_is_answered),
+	    cmocka_unit_test(stops_among_visits),
 	};
 
 	(void)argc;

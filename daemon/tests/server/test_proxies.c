@@ -273,7 +273,8 @@ static void nobody_is_local(void **state)
 	                                    "127.0.0.1:80", "[::1]",          RIG_SERVER4,
 	                                    "call.example"};
 	static const char *const more[] = {"", "X-Forwarded-For: 127.0.0.1\r\n",
-	                                   "Forwarded: for=127.0.0.1\r\n", "X-Real-IP: ::1\r\n"};
+	                                   "Forwarded: for=127.0.0.1\r\n", "X-Real-IP: ::1\r\n",
+	                                   "X: 1\r\n"}; /* (which must hide no other: lws_head.h) */
 
 	(void)state;
 	for (int trust = 0; trust < 2; trust++) {
@@ -281,7 +282,7 @@ static void nobody_is_local(void **state)
 		for (size_t w = 0; w < sizeof(ways) / sizeof(*ways); w++)
 			for (size_t h = 0; h < sizeof(hosts) / sizeof(*hosts); h++) {
 				const char *what = secrets[(w + h) % SECRETS];
-				const char *with = more[(w + h / 2) % 4];
+				const char *with = more[(w + h / 2) % 5];
 				int status = ask(strcmp(ways[w], PLAIN) != 0 ? NEAR : "127.0.0.1",
 				                 ways[w], what, hosts[h], with);
 
@@ -375,7 +376,7 @@ static void connections(void **state)
 	for (size_t w = 0; w < sizeof(ways) / sizeof(*ways); w++) {
 		for (int i = 0; i < 3 * FEW; i++) {
 			snprintf(from, sizeof(from), "77.%zu.3.%d", 10 + w, 1 + i / FEW);
-			fd[i] = open_ws(from, ways[w], "");
+			fd[i] = open_ws(from, ways[w], i % 2 ? "X: 1\r\n" : "");
 			if (fd[i] < 0)
 				fail_msg("number %d over %s is refused", i, ways[w]);
 		}
@@ -415,6 +416,9 @@ static void marked_listener(void **state)
 	(void)state;
 	assert_int_equal(ask(NEAR, TCP_V1, "GET /healthz", "h", ""), 200);
 	assert_int_equal(ask(NEAR, TCP_V2, "GET /healthz", "h", ""), 200);
+	/* a head that is taken off the socket begins behind that header */
+	assert_int_equal(ask(NEAR, TCP_V1, "GET /healthz", "h", "X: 1\r\n"), 200);
+	assert_int_equal(ask(NEAR, TCP_V2, "GET /healthz", "h", "X: 1\r\n"), 200);
 	/* and beside them, on one host, the plain proxy */
 	assert_int_equal(ask(NEAR, GUIDE, "GET /healthz", "h", ""), 200);
 	for (int i = 0; i < 2; i++) {
