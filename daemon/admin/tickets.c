@@ -121,7 +121,10 @@ const struct verb tickets_verbs[] = {
                        MEMBER("may", VERB_TEXT, "What the user may do, with commas between"),
                        MEMBER("expires_at", VERB_TIME, "When it expires")),
      .text =
-         {.print =
+         {.example =
+              "{\"ticket\":\"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbGljZSIsImV4cCI6MjAwMDAwMDAwMH0."
+              "c2lnbmF0dXJl\"}",
+          .print =
               "name {name}\nsub {sub}\nroom {?room:{room}|any}\nmay {?may:{may}|nothing}\nexpires "
               "{expires_at}"}},
     {0},

@@ -288,6 +288,7 @@ const tests = {
 		bob.deaf("signal", { n: 1 });
 		alice.hub.send({ type: "note", target: "nobody" });
 		await alice.hear("error", { code: "unknown-target" });
+		await alice.until(() => alice.hub.users.length === 2, "for bob in the list");
 		bob.hub.close();
 		await alice.until(() => alice.hub.users.length === 1, "for bob to be gone");
 		alice.hub.send({ type: "note", target: "bob" });
