@@ -14,7 +14,8 @@
 /* Looks at what waits in a socket. *len 0: it stays there, for nothing would be misread, or there
  * is no whole head. Else the head has been read, but for its last, empty line, and head[0..*len)
  * stands for it: what is given to libwebsockets beside the socket must not end a head, since 4.1
- * would read it once more as the body. 0 or -E_IO. */
+ * would read it once more as the body. A frame that a client sends before its WebSocket is open
+ * (against RFC 6455 section 4.1) may then get lost. 0 or -E_IO. */
 int lws_head_take(int fd, char head[HTTP_HEAD_MAX], size_t *len);
 
 #endif
