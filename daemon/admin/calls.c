@@ -266,9 +266,10 @@ static json_t *session_json(const struct story *s, const struct turn_record *r)
 
 static json_t *call_json(const struct story *s, const struct explain_call *c)
 {
-	return json_pack("{ss ss ss so sb si si si}", "id", c->id, "from", c->name[0], "to",
-	                 c->name[1], "begun_at", time_of(s, c->begun_ms), "live", !c->ended_ms,
-	                 "answers", (int)explain_count(c, HUB_EVENT_ANSWER, -1), "candidates_from",
+	return json_pack("{ss ss ss ss ss? so sb si si si}", "id", c->id, "room", c->room, "from",
+	                 c->name[0], "to", c->name[1], "reason", *c->reason ? c->reason : NULL,
+	                 "begun_at", time_of(s, c->begun_ms), "live", !c->ended_ms, "answers",
+	                 (int)explain_count(c, HUB_EVENT_ANSWER, -1), "candidates_from",
 	                 (int)explain_count(c, HUB_EVENT_CANDIDATE, 0), "candidates_to",
 	                 (int)explain_count(c, HUB_EVENT_CANDIDATE, 1));
 }
@@ -441,8 +442,10 @@ static int list(struct admin_task *t, struct why *why)
 
 static const struct verb_member call_members[] = {
     MEMBER("id", VERB_TEXT, "The call's ID, as in c1f"),
+    MEMBER("room", VERB_TEXT, "The room"),
     MEMBER("from", VERB_TEXT, "The name that sent the offer"),
     MEMBER("to", VERB_TEXT, "The name that it went to"),
+    MEMBER_OR_NULL("reason", VERB_TEXT, "Why it ended: declined, gone, ...; null if nobody said"),
     MEMBER("begun_at", VERB_TIME, "When the offer came"),
     MEMBER("live", VERB_BOOLEAN, "Whether it goes on"),
     MEMBER("answers", VERB_INTEGER, "Answers that were sent"),
@@ -479,10 +482,12 @@ const struct verb calls_verbs[] = {
     {VERB("calls", VERB_READS, VERB_NEEDS_SERVER, list,
           "List the last calls that were signaled here, the newest first"),
      .answer = MEMBERS({"calls", VERB_ROWS, false, "The newest first", call_members}, MEMBER_NEXT),
-     .text = {.list = "calls",
-              .line = "{id,-8}  {begun_at:c}  {from} -> {to}  {?answers:answered|not answered}, "
-                      "{candidates_from} and {candidates_to} candidates{?live:, goes on}",
-              .none = "no calls"}},
+     .text =
+         {.list = "calls",
+          .line =
+              "{id,-8}  {begun_at:c}  {room,-8}  {from} -> {to}  {?answers:answered|not answered}, "
+              "{candidates_from} and {candidates_to} candidates{?live:, goes on}",
+          .none = "no calls"}},
     {VERB("explain", VERB_READS, VERB_NEEDS_SERVER, explain_it,
           "Tell what happened to a session, to a user's last ones, or in a call: signaling and "
           "TURN in one timeline, and a verdict in plain words"),

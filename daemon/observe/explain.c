@@ -15,7 +15,8 @@
 #define KEEP_FIRST 8
 
 struct pair {
-	char low[HUB_NAME_MAX + 1], high[HUB_NAME_MAX + 1]; /* padded with zeros */
+	char room[HUB_ROOM_MAX + 1], low[HUB_NAME_MAX + 1],
+	    high[HUB_NAME_MAX + 1]; /* padded with zeros */
 };
 
 struct entry {
@@ -60,26 +61,28 @@ void explain_free(struct explain *x)
 	free(x);
 }
 
-static void make_pair(struct pair *p, const char *a, const char *b)
+/* The same two names in another room are other people. */
+static void make_pair(struct pair *p, const char *room, const char *a, const char *b)
 {
 	bool in_order = strcmp(a, b) <= 0;
 
 	memset(p, 0, sizeof(*p));
+	snprintf(p->room, sizeof(p->room), "%s", room ? room : "");
 	snprintf(p->low, sizeof(p->low), "%s", in_order ? a : b);
 	snprintf(p->high, sizeof(p->high), "%s", in_order ? b : a);
 }
 
-static struct entry *find_open(struct explain *x, const char *a, const char *b)
+static struct entry *find_open(struct explain *x, const struct hub_event *event)
 {
 	struct entry *e;
 	struct pair p;
 
-	make_pair(&p, a, b);
+	make_pair(&p, event->room, event->name, event->target);
 	HASH_FIND(hh, x->open, &p, sizeof(p), e);
 	return e;
 }
 
-static struct entry *begin(struct explain *x, const char *from, const char *to)
+static struct entry *begin(struct explain *x, const struct hub_event *event)
 {
 	struct entry *e = &x->ring[x->made % x->size];
 
@@ -87,10 +90,11 @@ static struct entry *begin(struct explain *x, const char *from, const char *to)
 		HASH_DEL(x->open, e);
 	memset(e, 0, sizeof(*e));
 	snprintf(e->call.id, sizeof(e->call.id), "c%llx", (unsigned long long)++x->made);
-	snprintf(e->call.name[0], sizeof(e->call.name[0]), "%s", from);
-	snprintf(e->call.name[1], sizeof(e->call.name[1]), "%s", to);
+	snprintf(e->call.name[0], sizeof(e->call.name[0]), "%s", event->name);
+	snprintf(e->call.name[1], sizeof(e->call.name[1]), "%s", event->target);
 	e->call.begun_ms = clock_mono_ms();
-	make_pair(&e->pair, from, to);
+	make_pair(&e->pair, event->room, event->name, event->target);
+	snprintf(e->call.room, sizeof(e->call.room), "%s", e->pair.room);
 	/* Out of memory: it stays in the ring, and nothing more is noted of it. */
 	if (TABLE_ADD(hh, x->open, pair, sizeof(e->pair), e))
 		e->call.ended_ms = e->call.begun_ms;
@@ -120,6 +124,13 @@ static void note(struct entry *e, enum hub_event_what what, const char *name)
 	at->last_ms = at->at_ms;
 }
 
+/* The hub keeps this call, and will say once that it has ended, whatever comes of a hang-up. It
+ * keeps none of a dialect. */
+static bool is_hubs(const struct entry *e)
+{
+	return explain_count(&e->call, HUB_EVENT_BEGUN, -1) > 0;
+}
+
 /* Notes an event without a target in all of its sender's calls: a member has left, or hung up
  * everywhere. */
 static void note_all(struct explain *x, const struct hub_event *event, bool ends)
@@ -127,11 +138,12 @@ static void note_all(struct explain *x, const struct hub_event *event, bool ends
 	struct entry *e, *next;
 
 	HASH_ITER (hh, x->open, e, next) {
-		if (strcmp(e->call.name[0], event->name) != 0 &&
-		    strcmp(e->call.name[1], event->name) != 0)
+		if (strcmp(e->pair.room, event->room ? event->room : "") != 0 ||
+		    (strcmp(e->call.name[0], event->name) != 0 &&
+		     strcmp(e->call.name[1], event->name) != 0))
 			continue;
 		note(e, event->what, event->name);
-		if (ends)
+		if (ends && !is_hubs(e))
 			end(x, e);
 	}
 }
@@ -146,13 +158,16 @@ void explain_signal(struct explain *x, const struct hub_event *event)
 		note_all(x, event, event->what == HUB_EVENT_HANG_UP);
 		return;
 	}
-	e = find_open(x, event->name, event->target);
-	if (!e && (event->what == HUB_EVENT_OFFER || event->what == HUB_EVENT_UNREACHED))
-		e = begin(x, event->name, event->target);
+	e = find_open(x, event);
+	if (!e && (event->what == HUB_EVENT_BEGUN || event->what == HUB_EVENT_OFFER ||
+	           event->what == HUB_EVENT_UNREACHED))
+		e = begin(x, event);
 	if (!e)
 		return;
 	note(e, event->what, event->name);
-	if (event->what == HUB_EVENT_HANG_UP ||
+	if (event->what == HUB_EVENT_ENDED && event->reason)
+		snprintf(e->call.reason, sizeof(e->call.reason), "%s", event->reason);
+	if (event->what == HUB_EVENT_ENDED || (event->what == HUB_EVENT_HANG_UP && !is_hubs(e)) ||
 	    (event->what == HUB_EVENT_UNREACHED && !explain_count(&e->call, HUB_EVENT_OFFER, -1)))
 		end(x, e);
 }

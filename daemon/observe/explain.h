@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * The signaling of the last calls: the other half of turn/journal.h. Of fixed size; on the control
- * thread. A call begins with an offer from one name to another and ends when either hangs up or
- * leaves; a later offer begins another call.
+ * thread. A call begins with an offer from one name to another in a room, and ends when either
+ * hangs up, or when the hub says so; a later offer begins another call.
  */
 #ifndef DAEMON_EXPLAIN_H
 #define DAEMON_EXPLAIN_H
@@ -25,8 +25,10 @@ struct explain_event {
 };
 
 struct explain_call {
-	char id[EXPLAIN_ID_SIZE];       /* "c1f" */
+	char id[EXPLAIN_ID_SIZE]; /* "c1f" */
+	char room[HUB_ROOM_MAX + 1];
 	char name[2][HUB_NAME_MAX + 1]; /* the caller, and the callee */
+	char reason[16];                /* that the hub gave for the end; "": none */
 	uint64_t begun_ms, ended_ms;    /* 0: still going on */
 	size_t event_n;
 	unsigned dropped;
