@@ -15,6 +15,7 @@
 
 #define TRIES     3
 #define WAIT_MS   2000
+#define VICTIM_IP "203.0.113.200" /* nobody of the call has it */
 #define TURN_PORT 3478
 #define SERVER_JS                                                                                  \
 	"harness.connections.flatMap(c => c.pc.getConfiguration().iceServers)"                     \
@@ -42,7 +43,7 @@ static void use(const struct stolen *s, int *allocated, int *permitted)
 	struct addr server, peer;
 
 	addr_parse_ip(&server, LAB_SERVER_IP, TURN_PORT);
-	addr_parse_ip(&peer, LAB_OUTSIDE_IP, 9);
+	addr_parse_ip(&peer, VICTIM_IP, 9); /* the own address would be legal */
 	*allocated = talker_connect(&t, TALKER_UDP, &server, NULL);
 	t.user = s->user;
 	t.password = s->password;
