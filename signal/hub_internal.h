@@ -347,6 +347,45 @@ void admit_ask(struct hub_member *p, const struct hub_message *m, const struct s
 void admit_keep(struct hub_member *p, const char *text, size_t len);
 void admit_forget(struct hub_member *p); /* frees p->pending */
 
+/* route_call.c */
+
+void route_on_offer(struct hub_member *p, struct hub_message *m);
+void route_on_answer(struct hub_member *p, struct hub_message *m);
+void route_on_candidate(struct hub_member *p, struct hub_message *m);
+void route_on_hang_up(struct hub_member *p, struct hub_message *m);
+
+/* pass.c */
+
+/* A message to the devices of one user. */
+struct copies {
+	struct hub_text *text;
+	bool several, delivered, busy;
+};
+
+/* Each with m->refused. */
+void pass_refuse(struct hub_member *p, struct hub_message *m, const char *code, const char *why);
+void pass_refuse_memory(struct hub_member *p, struct hub_message *m);
+void pass_refuse_unreached(struct hub_member *p, struct hub_message *m, bool busy);
+
+/* What somebody may not do without a call, a partner may. False: m was refused. */
+bool pass_is_allowed(struct hub_member *p, struct hub_message *m, unsigned may);
+
+/* The target's user; NULL: m was refused. */
+struct hub_user *pass_want_user(struct hub_member *p, struct hub_message *m);
+
+/* The message as it goes on: the identity on it is the connection's, whatever the client wrote, and
+ * only the server numbers. text: instead of its own; NULL: as it is. NULL: m was refused. */
+struct hub_text *pass_stamp(struct hub_member *p, struct hub_message *m, const char *text);
+
+/* To the target, or to everybody in the room; said: as text of pass_stamp(). */
+void pass_on(struct hub_member *p, struct hub_message *m, const char *said);
+
+/* Those whom p means with to's user: who is in a call with p, if anybody is. */
+bool pass_is_meant(const struct hub_member *p, const struct hub_member *to, bool in_call);
+struct copies copies_begin(struct hub_text *text, const struct hub_user *user);
+void copy_to(struct copies *c, struct hub_member *to);
+void copies_end(struct copies *c);
+
 /* route.c. A message that is paid for. */
 void route_text(struct hub_member *p, const char *text, size_t len);
 

@@ -242,7 +242,7 @@ static struct hub_text *stamp(struct hub_member *p, json_t *m)
 }
 
 /* To somebody who is there; else it waits, and EXPIRE says when that was in vain. */
-static void pass_on(struct hub_member *p, const struct passed *kind, const char *to,
+static void pass_to(struct hub_member *p, const struct passed *kind, const char *to,
                     const struct hub_message *m)
 {
 	struct hub_user *user = name_find(p->user->room, to);
@@ -273,7 +273,7 @@ static void peerjs_object(struct hub_member *p, const struct hub_message *m)
 		if (strcmp(passed[i].type, m->type) != 0)
 			continue;
 		if (strlen(to) <= HUB_NAME_MAX)
-			pass_on(p, &passed[i], to, m);
+			pass_to(p, &passed[i], to, m);
 		else if (passed[i].waits) /* nobody has such an id */
 			expire(p, to);
 		return;
