@@ -13,7 +13,11 @@
 
 #define LWS_HUB_SUBPROTOCOL "json"
 #define LWS_HUB_TICKET_MAX  4096
-#define LWS_HUB_RX_BYTES    16384 /* the most that LWS hands over at a time */
+#define LWS_HUB_READ_BYTES  16384 /* LWS reads no more from a socket at a time */
+
+/* LWS hands over no more at a time. It has a buffer of that size for each connection: from a page
+ * upwards, idle connections waste the rest of that page. */
+#define LWS_HUB_RX_BYTES 2048
 
 struct lws_hub_conf {
 	struct hub_conf hub;

@@ -11,9 +11,8 @@
 #include <string.h>
 #include <utlist.h>
 
-#define RX_KEEP    16384 /* a reassembly buffer larger than this is not kept */
-#define SHARE      4     /* messages of one connection in a part of a turn */
-#define FULL_BYTES LWS_HUB_RX_BYTES
+#define SHARE      4 /* messages of one connection in a part of a turn */
+#define FULL_BYTES LWS_HUB_READ_BYTES
 #define PAUSE_MS   50 /* the precision of pauses */
 
 static void hub_reads(struct conn *c, const char *text, size_t len)
@@ -89,14 +88,18 @@ static int take_message(struct conn *c, const char *text, size_t len)
 	return 0;
 }
 
-static int keep_fragment(struct conn *c, const char *in, size_t len)
+/* So many bytes of the same frame are still to come. A client may also send many small frames: then
+ * the buffer doubles. */
+static int keep_fragment(struct conn *c, const char *in, size_t len, size_t remaining)
 {
-	size_t need = c->rx_len + len, cap = c->rx_cap ? c->rx_cap : 4096;
+	size_t need = c->rx_len + len, cap = need + remaining;
 	char *grown;
 
-	while (cap < need)
-		cap *= 2;
-	if (cap > c->rx_cap) {
+	if (!len)
+		return 0;
+	if (need > c->rx_cap) {
+		if (cap < 2 * c->rx_cap)
+			cap = 2 * c->rx_cap;
 		grown = realloc(c->rx, cap);
 		if (!grown)
 			return -E_NOMEM;
@@ -108,18 +111,14 @@ static int keep_fragment(struct conn *c, const char *in, size_t len)
 	return 0;
 }
 
+/* The buffer goes back at once: most connections are idle for long after a message. */
 static int take_fragments(struct conn *c)
 {
-	size_t len = c->rx_len;
-	int r;
+	int r = take_message(c, c->rx, c->rx_len);
 
-	c->rx_len = 0;
-	r = take_message(c, c->rx, len);
-	if (c->rx_cap > RX_KEEP) {
-		free(c->rx);
-		c->rx = NULL;
-		c->rx_cap = 0;
-	}
+	free(c->rx);
+	c->rx = NULL;
+	c->rx_len = c->rx_cap = 0;
 	return r;
 }
 
@@ -147,10 +146,10 @@ int read_receive(struct conn *c, const char *in, size_t len)
 	if (c->rx_len + len > max || remaining > max - c->rx_len - len)
 		return refuse(c, HUB_CLOSE_TOO_BIG, "too-big", "The message is too big.");
 	if (!lws_is_final_fragment(c->wsi) || remaining)
-		return keep_fragment(c, in, len) ? -1 : 0;
+		return keep_fragment(c, in, len, remaining) ? -1 : 0;
 	if (!c->rx_len)
 		return take_message(c, in, len) ? -1 : 0;
-	return keep_fragment(c, in, len) || take_fragments(c) ? -1 : 0;
+	return keep_fragment(c, in, len, 0) || take_fragments(c) ? -1 : 0;
 }
 
 void read_rest(struct conn *c)

@@ -318,7 +318,7 @@ static int make_context(struct web *w, struct why *why)
 	info.foreign_loops = &loop;
 	info.user = w;
 	info.pcontext = &w->context;
-	info.pt_serv_buf_size = LWS_HUB_RX_BYTES;
+	info.pt_serv_buf_size = LWS_HUB_READ_BYTES;
 	info.max_http_header_data = 8192;
 	w->context = lws_create_context(&info);
 	if (!w->context)
