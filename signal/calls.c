@@ -368,13 +368,14 @@ static void load_call(struct hub_member *caller, struct hub_member *callee, cons
 {
 	struct hub_call *c;
 
-	if (callee == caller || callee->user == caller->user || call_find(caller, callee) ||
+	if (callee == caller || callee->user == caller->user ||
+	    callee->user->room != caller->user->room || call_find(caller, callee) ||
 	    call_begin(caller, callee))
 		return;
 	c = call_find(caller, callee);
 	c->answered = json_is_true(json_object_get(saved, "answered"));
 	if (c->answered) {
-		c->since_ms -= json_integer_value(json_object_get(saved, "age"));
+		c->since_ms -= resume_number(saved, "age");
 		DL_DELETE(caller->hub->ringing, c);
 	}
 	load_name(c->known_as[HUB_CALLER], json_object_get(saved, "caller_as"));
@@ -387,7 +388,7 @@ void call_load(struct hub_member *p, const json_t *saved)
 	size_t i;
 
 	json_array_foreach (saved, i, call) {
-		uint64_t id = (uint64_t)json_integer_value(json_object_get(call, "other"));
+		uint64_t id = (uint64_t)resume_number(call, "other");
 		const char *name = json_string_value(json_object_get(call, "name"));
 		struct hub_member *other = hub_find_id(p->hub, id);
 

@@ -317,7 +317,7 @@ int deliver_load(struct hub_member *p, const json_t *saved)
 	if (deliver_count(p))
 		return -E_NOMEM;
 	r = p->ring;
-	r->next = (uint64_t)json_integer_value(json_object_get(saved, "next"));
+	r->next = (uint64_t)resume_number(saved, "next");
 	json_array_foreach (json_object_get(saved, "frames"), i, frame) {
 		const char *text = json_string_value(json_object_get(frame, "text"));
 		struct hub_text *t = text && ring_has_room(p, strlen(text))
@@ -326,14 +326,12 @@ int deliver_load(struct hub_member *p, const json_t *saved)
 
 		if (!t)
 			return -E_CORRUPT;
-		t->seq = (uint64_t)json_integer_value(json_object_get(frame, "seq"));
-		t->from = (uint64_t)json_integer_value(json_object_get(frame, "from"));
-		if (r->n && t->seq != kept(r, r->n - 1)->seq + 1)
+		t->seq = (uint64_t)resume_number(frame, "seq");
+		t->from = (uint64_t)resume_number(frame, "from");
+		if (!t->seq || (r->n && t->seq != kept(r, r->n - 1)->seq + 1))
 			err = -E_CORRUPT;
 		ring_push(p->hub, r, t);
 		hub_text_unref(t);
 	}
-	return r->next < 1 || r->next > INT64_MAX || (r->n && kept(r, r->n - 1)->seq >= r->next)
-	           ? -E_CORRUPT
-	           : err;
+	return r->next < 1 || (r->n && kept(r, r->n - 1)->seq >= r->next) ? -E_CORRUPT : err;
 }

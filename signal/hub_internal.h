@@ -420,6 +420,10 @@ void operator_free_bans(struct hub *h);
 
 /* resume.c */
 
+/* A number of what was saved; 0 if it is none, or is not between 0 and what JavaScript can count.
+ */
+int64_t resume_number(const json_t *saved, const char *key);
+
 /* Notes the secret that p gave with its name, and whether it counts. A member of room that gave the
  * same one before makes way: p has its user, its calls and what it has missed. True: so it is. */
 bool resume_take_over(struct hub_member *p, const char *room, const struct hub_message *m);

@@ -377,6 +377,7 @@ int operator_load_bans(struct hub *h, const json_t *list)
 			return -E_CORRUPT;
 		memcpy(like.room, room, strlen(room) + 1);
 		memcpy(like.name, name, strlen(name) + 1);
+		seconds = resume_number(saved, "seconds");
 		like.until_ms = now + seconds * 1000;
 		if (like.by == BAN_NAME && !fold_name(key, fold))
 			return -E_CORRUPT;

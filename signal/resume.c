@@ -14,6 +14,7 @@
 #define AWAY_PART     8     /* of max_connections may be away, above it */
 #define RELOAD_MS     10000 /* a browser has closed the page, or loads it again */
 #define SAVED_VERSION 1
+#define NUMBER_MAX    (INT64_C(1) << 53)
 
 _Static_assert(HUB_SECRET_BYTES == crypto_generichash_BYTES, "a digest of libsodium's");
 
@@ -259,6 +260,13 @@ json_t *hub_save(const struct hub *h)
 	return saved;
 }
 
+int64_t resume_number(const json_t *saved, const char *key)
+{
+	json_int_t n = json_integer_value(json_object_get(saved, key));
+
+	return n < 0 || n >= NUMBER_MAX ? 0 : n;
+}
+
 /* A member that is away, as it was saved. NULL when it cannot be. */
 static struct hub_member *load_member(struct hub *h, const json_t *saved)
 {
@@ -266,7 +274,7 @@ static struct hub_member *load_member(struct hub *h, const json_t *saved)
 	const char *name = json_string_value(json_object_get(saved, "name"));
 	const char *sub = json_string_value(json_object_get(saved, "sub"));
 	const char *secret = json_string_value(json_object_get(saved, "secret"));
-	uint64_t origin = (uint64_t)json_integer_value(json_object_get(saved, "origin"));
+	uint64_t origin = (uint64_t)resume_number(saved, "origin");
 	uint8_t bytes[HUB_SECRET_BYTES];
 	struct hub_member *p;
 	size_t n;
@@ -284,6 +292,8 @@ static struct hub_member *load_member(struct hub *h, const json_t *saved)
 		hub_member_free(p);
 		return NULL;
 	}
+	if (origin >= h->next_id) /* whatever the file says: no new connection gets it */
+		h->next_id = origin + 1;
 	p->may = (unsigned)json_integer_value(json_object_get(saved, "may"));
 	p->ticket_key = json_integer_value(json_object_get(saved, "ticket_key"));
 	p->extended = json_is_true(json_object_get(saved, "extended"));
@@ -311,15 +321,14 @@ int hub_load(struct hub *h, const json_t *saved)
 	json_array_foreach (json_object_get(saved, "members"), i, member)
 		load_member(h, member);
 	json_array_foreach (json_object_get(saved, "members"), i, member) {
-		struct hub_member *p =
-		    hub_find_id(h, (uint64_t)json_integer_value(json_object_get(member, "origin")));
+		struct hub_member *p = hub_find_id(h, (uint64_t)resume_number(member, "origin"));
 
 		if (p)
 			call_load(p, json_object_get(member, "calls"));
 	}
 	h->loading = false;
-	if (json_integer_value(json_object_get(saved, "next_id")) > (json_int_t)h->next_id)
-		h->next_id = (uint64_t)json_integer_value(json_object_get(saved, "next_id"));
+	if ((uint64_t)resume_number(saved, "next_id") > h->next_id)
+		h->next_id = (uint64_t)resume_number(saved, "next_id");
 	presence_settle(h);
 	return 0;
 }

@@ -47,9 +47,10 @@ void web_state_save(const struct hub *h, const char *path)
 
 static void use(struct hub *h, const json_t *state, const char *path)
 {
-	json_int_t age_s = time(NULL) - json_integer_value(json_object_get(state, "saved_at"));
+	json_int_t saved_s = json_integer_value(json_object_get(state, "saved_at"));
+	json_int_t now_s = time(NULL);
 
-	if (age_s < 0 || age_s > AGE_MAX_S)
+	if (saved_s < now_s - AGE_MAX_S || saved_s > now_s)
 		complain(path, "it is too old");
 	else if (hub_load(h, state))
 		complain(path, "it is of another version");
