@@ -12,6 +12,8 @@
 
 struct hub_pending {
 	json_t *json; /* the message "username" */
+	char *text;   /* likewise, for its ack; NULL for a dialect */
+	size_t len;
 	struct signin_wish wish;
 	char room[HUB_ROOM_MAX + 1];
 	size_t kept_bytes;
@@ -28,6 +30,14 @@ static bool put_off(struct hub_member *p, const struct hub_message *m, const str
 
 	if (!pending)
 		return signin_refuse_memory(p);
+	pending->text = m ? malloc(m->len + 1) : NULL;
+	if (m && !pending->text) {
+		free(pending);
+		return signin_refuse_memory(p);
+	}
+	if (m)
+		memcpy(pending->text, m->text, m->len);
+	pending->len = m ? m->len : 0;
 	pending->json = m ? json_incref(m->json) : NULL; /* the wish has its name of it */
 	pending->wish = *w;
 	memcpy(pending->room, w->room, strlen(w->room) + 1);
@@ -86,6 +96,7 @@ static void pending_free(struct hub_pending *pending)
 	for (unsigned i = 0; i < pending->kept_n; i++)
 		free(pending->kept[i].text);
 	json_decref(pending->json);
+	free(pending->text);
 	free(pending);
 }
 
@@ -105,8 +116,15 @@ static bool refuse_verdict(struct hub_member *p, const struct hub_verdict *v)
 	                         : "You may not join.");
 }
 
-static void admit(struct hub_member *p, struct signin_wish *w, const struct hub_verdict *v)
+struct answer {
+	struct signin_wish *w;
+	const struct hub_verdict *v;
+};
+
+static void admit(struct hub_member *p, void *ctx)
 {
+	struct signin_wish *w = ((struct answer *)ctx)->w;
+	const struct hub_verdict *v = ((struct answer *)ctx)->v;
 	const char *name = v->name || !v->fixed ? v->name : w->name;
 
 	if (v->err) {
@@ -129,11 +147,16 @@ void hub_admit(struct hub *h, uint64_t member_id, const struct hub_verdict *v)
 {
 	struct hub_member *p = hub_find_id(h, member_id);
 	struct hub_pending *pending = p ? p->pending : NULL;
+	struct answer answer = {.v = v};
 
 	if (!pending)
 		return;
 	p->pending = NULL;
-	admit(p, &pending->wish, v);
+	answer.w = &pending->wish;
+	if (pending->text && h->handled != p)
+		route_later(p, pending->text, pending->len, admit, &answer);
+	else /* at once, while the message is looked at; or there is none */
+		admit(p, &answer);
 	for (unsigned i = 0; i < pending->kept_n && !p->closing; i++)
 		route_text(p, pending->kept[i].text, pending->kept[i].len);
 	pending_free(pending);

@@ -389,6 +389,10 @@ void copies_end(struct copies *c);
 /* route.c. A message that is paid for. */
 void route_text(struct hub_member *p, const char *text, size_t len);
 
+/* Goes on with a message that had to wait: its error or its ack names it, as usual. */
+void route_later(struct hub_member *p, const char *text, size_t len,
+                 void (*on)(struct hub_member *p, void *ctx), void *ctx);
+
 /* A member without a connection, as it was saved, gets its name back. 0 or a code. */
 int signin_load(struct hub_member *p, const char *room, const char *name, const char *sub,
                 bool proven, bool fixed);

@@ -202,6 +202,12 @@ static bool check_ack(struct hub_member *p, struct hub_message *m)
 	return true;
 }
 
+static void acknowledge(struct hub_member *p, const struct hub_message *m)
+{
+	if (!m->refused && m->scan.value[ROUTE_ACK].kind != SCAN_ABSENT && !p->pending)
+		send_ack(p, m);
+}
+
 static void dispatch(struct hub_member *p, struct hub_message *m)
 {
 	const struct route *r = routes;
@@ -214,8 +220,7 @@ static void dispatch(struct hub_member *p, struct hub_message *m)
 		pass_refuse(p, m, "no-name", "Send a username first.");
 	else
 		r->on(p, m);
-	if (!m->refused && m->scan.value[ROUTE_ACK].kind != SCAN_ABSENT && !p->pending)
-		send_ack(p, m);
+	acknowledge(p, m);
 }
 
 /* A string of the message, if it is short enough to be anything that the hub knows. */
@@ -277,6 +282,23 @@ void route_text(struct hub_member *p, const char *text, size_t len)
 		dispatch(p, &m);
 	h->handling = NULL;
 	h->handled = NULL;
+}
+
+void route_later(struct hub_member *p, const char *text, size_t len,
+                 void (*on)(struct hub_member *p, void *ctx), void *ctx)
+{
+	struct hub_message m = {.text = text, .len = len};
+	struct hub *h = p->hub;
+	size_t fault;
+
+	if (scan_text(&m.scan, text, len, h->conf.max_depth, names, ROUTE_NAMES, &fault))
+		memset(&m.scan, 0, sizeof(m.scan)); /* max_depth may be another by now */
+	h->handling = &m;
+	h->handled = p;
+	on(p, ctx);
+	h->handling = NULL;
+	h->handled = NULL;
+	acknowledge(p, &m);
 }
 
 void hub_text(struct hub_member *p, const char *text, size_t len)

@@ -222,6 +222,27 @@ static void only_so_much_is_kept(void **state)
 	expect_error(&h->a, "rate-limited");
 }
 
+/* Joining is a message like any other: its sender hears that it was done, or why not. */
+static void an_ack_waits_for_the_answer(void **state)
+{
+	struct house *h = *state;
+	json_t *frame;
+
+	comes(h, &h->a, ALICE);
+	expect_nothing(&h->a);
+	hub_admit(h->hub, asked, &(struct hub_verdict){.err = 0});
+	frame = last(&h->a, "ack");
+	assert_int_equal(json_integer_value(json_object_get(frame, "ack")), 1);
+	json_decref(frame);
+	comes(h, &h->b, "{\"type\":\"username\",\"name\":\"bob\",\"ack\":\"b\"}");
+	say(&h->b, "{\"type\":\"wave\",\"ack\":\"c\"}");
+	hub_admit(h->hub, asked, &(struct hub_verdict){.err = -E_DENIED});
+	expect(&h->b, "{\"type\":\"error\",\"code\":\"refused\",\"message\":\"You may not "
+	              "join.\",\"for\":\"username\",\"ack\":\"b\"}");
+	expect_error(&h->b, "no-name");
+	expect_nothing(&h->b);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup_admit, teardown)
@@ -234,6 +255,7 @@ int main(void)
 	    TEST(rights_are_those_of_the_answer),
 	    TEST(who_leaves_meanwhile_is_forgotten),
 	    TEST(only_so_much_is_kept),
+	    TEST(an_ack_waits_for_the_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
