@@ -169,6 +169,8 @@ static void take_place(struct hub_member *p, struct hub_member *old)
 	call_move(old, p);
 	deliver_move(old, p);
 	resume_forget(old);
+	if (p->user && p->user != old->user && p->user->member_n == 1) /* and its name goes */
+		hub_report(p, (struct hub_event){.what = HUB_EVENT_LEFT});
 	name_join(p, old->user);
 	name_release(old);
 	p->origin = old->origin;

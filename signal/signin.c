@@ -121,6 +121,12 @@ bool signin_opens(struct hub_member *p, const struct signin_wish *w)
 	return (!p->dialect || p->dialect->room) && !room_find(p->hub, w->room);
 }
 
+static bool may_add_device(struct hub_member *p, const struct hub_user *user)
+{
+	return !user || user == p->user || user->member_n < DEVICES_MAX ||
+	       signin_refuse(p, "not-allowed", "You have too many devices in this room.");
+}
+
 bool signin_may_enter(struct hub_member *p, const struct signin_wish *w)
 {
 	struct hub_room *room = room_find(p->hub, w->room);
@@ -136,8 +142,8 @@ bool signin_may_enter(struct hub_member *p, const struct signin_wish *w)
 	if (!room)
 		return !signin_opens(p, w) || may_open(p, w);
 	user = w->proven ? name_find_sub(room, w->identity.sub) : NULL;
-	if (user && user->member_n >= DEVICES_MAX)
-		return signin_refuse(p, "not-allowed", "You have too many devices in this room.");
+	if (!may_add_device(p, user))
+		return false;
 	if (!user && room->user_n >= p->hub->conf.room_users)
 		return signin_refuse(p, "room-full", "The room is full.");
 	return true;
@@ -363,6 +369,8 @@ static void become_proven(struct hub_member *p, const struct signin_wish *w)
 		signin_refuse(p, "bad-ticket", "This connection is signed in by another ticket.");
 		return;
 	}
+	if (!may_add_device(p, name_find_sub(p->user->room, w->identity.sub)))
+		return;
 	memcpy(from, p->user->name, sizeof(from));
 	err = may_rename(p, w->identity.name) ? take_proven(p, p->user->room, &w->identity) : 1;
 	if (err < 0)
@@ -388,7 +396,7 @@ static bool come_back(struct hub_member *p, const struct hub_message *m,
 	if (!resume_take_over(p, room, m))
 		return false;
 	welcome(p, w, NULL, true);
-	if (wants_other(p, w))
+	if (wants_other(p, w) && is_welcome(p, w))
 		rename_guest(p, w);
 	return true;
 }

@@ -238,6 +238,13 @@ static void too_many_devices(void **state)
 	assert_string_equal(hub_member_name(members[15]), "alice");
 	assert_string_equal(hub_member_name(members[16]), "");
 	expect_error(&many[16], "not-allowed");
+	/* nor by a ticket that a guest shows later */
+	join_from(h, &h->b, 0, NULL, NULL);
+	sign_in(&h->b, "\"name\":\"bob\"");
+	forget_frames(&h->b);
+	sign_in(&h->b, "\"ticket\":\"u1/alice/*/7\"");
+	expect_error(&h->b, "not-allowed");
+	assert_string_equal(hub_member_name(h->b.member), "bob");
 	for (unsigned i = 0; i < 17; i++) {
 		leave(&many[i]);
 		forget_frames(&many[i]);

@@ -286,6 +286,35 @@ static void devices_survive_a_restart(void **state)
 	assert_string_equal(hub_member_name(h->c.member), "bob1");
 }
 
+/* Somebody with a name takes the place of another connection of theirs. */
+static void a_name_given_up_has_left(void **state)
+{
+	struct house *h = two(state);
+
+	join(h, &h->c);
+	sign_in(&h->c, "\"name\":\"carol\"");
+	*h->events = '\0';
+	h->now_ms += 1000;
+	sign_in(&h->c, BOB);
+	assert_string_equal(hub_member_name(h->c.member), "bob");
+	assert_string_equal(h->events, "left default carol; ");
+	assert_int_equal(h->b.close_code, HUB_CLOSE_REPLACED);
+	leave(&h->b);
+	assert_string_equal(h->events, "left default carol; ");
+}
+
+/* The way back is none around a ban: the name they come back with is a new one. */
+static void a_banned_name_is_not_taken_on_the_way(void **state)
+{
+	struct house *h = two(state);
+	unsigned n;
+
+	assert_int_equal(hub_ban(h->hub, NULL, "mallory", 60, NULL, &n), 0);
+	leave(&h->b);
+	again(h, &h->b, "\"name\":\"mallory\",\"resume\":\"" SECRET "\",\"seen\":0");
+	assert_string_not_equal(hub_member_name(h->b.member), "mallory");
+}
+
 static void what_is_damaged_is_refused(void **state)
 {
 	static const char *const bad[] = {
@@ -364,6 +393,7 @@ int main(void)
 	    T(the_old_connection_is_replaced), T(another_secret_is_nobodys),
 	    T(kicked_ones_have_no_way_back),   T(a_restart_while_it_rings),
 	    T(a_restart_that_nobody_survives), T(devices_survive_a_restart),
+	    T(a_name_given_up_has_left),       T(a_banned_name_is_not_taken_on_the_way),
 	    T(what_is_damaged_is_refused),     T(every_damage),
 	};
 
