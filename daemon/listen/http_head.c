@@ -46,7 +46,8 @@ static const struct http_fault faults[] = {
     [TARGET] =
         BAD("The request's target is not a path that begins with /, or has control characters."),
     [ESCAPE] =
-        BAD("The request's target has a wrong escape: write % and two hex digits, but not %00."),
+        BAD("The request's target has a wrong escape: write % and two hex digits, but not of a "
+            "control character."),
     [LONG_TARGET] = {414, "uri-too-long", "The request's target has more than 4096 bytes."},
     [PARAMS] = BAD("The query string has too many parameters."),
     [FIELD] = BAD("A line of the request's head is not \"Name: value\"."),
@@ -127,6 +128,15 @@ static enum fault check_method(struct text method)
 	return METHOD;
 }
 
+/* libwebsockets reads what is unescaped on as the head: an LF in there begins a header, which a
+ * page of another site could write into an address. */
+static bool is_bad_escape(const char *at, size_t len)
+{
+	if (len < 3 || !isxdigit((unsigned char)at[1]) || !isxdigit((unsigned char)at[2]))
+		return true;
+	return at[1] == '0' || at[1] == '1' || !strncasecmp(at, "%7f", 3);
+}
+
 /* RFC 9112 section 3.2: the origin form. The absolute form, which a server should take, too,
  * libwebsockets answers with a page of its own. */
 static enum fault check_target(struct text t)
@@ -142,9 +152,7 @@ static enum fault check_target(struct text t)
 
 		if (c <= ' ' || c == 0x7f)
 			return TARGET;
-		if (c == '%' &&
-		    (i + 2 >= t.len || !isxdigit((unsigned char)t.at[i + 1]) ||
-		     !isxdigit((unsigned char)t.at[i + 2]) || !memcmp(t.at + i, "%00", 3)))
+		if (c == '%' && is_bad_escape(t.at + i, t.len - i))
 			return ESCAPE;
 		params += c == '&';
 	}

@@ -84,6 +84,7 @@ static void test_bad_rooms(void **state)
 	    "/ws/%c3%a9",
 	    "/ws?room=a%2fb",
 	    "/ws/team?room=other",
+	    "/ws?room=team&room=other",
 	    "/ws/0123456789012345678901234567890123456789012345678901234567890123x",
 	    "/ws?room=0123456789012345678901234567890123456789012345678901234567890123x",
 	};

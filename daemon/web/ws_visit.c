@@ -15,11 +15,13 @@
 
 static const char bad_name[] = "A room's name is 1 to 64 characters of A-Z a-z 0-9 . _ ~ -";
 
-/* The value of an argument of the query, decoded, "" without one. 0 or -E_INVAL: too long. */
-static int read_arg(struct lws *wsi, const char *key, char *out, size_t size)
+/* The value of an argument of the query, decoded, "" without one. 0 or -E_INVAL: too long, or given
+ * twice, of which nobody can know which one counts; *why stays as it is in the first case. */
+static int read_arg(struct lws *wsi, const char *key, char *out, size_t size, const char **why)
 {
 	char text[HEAD_MAX];
 	size_t key_len = strlen(key);
+	bool found = false;
 
 	*out = '\0';
 	for (int i = 0; lws_hdr_fragment_length(wsi, WSI_TOKEN_HTTP_URI_ARGS, i) > 0; i++) {
@@ -27,10 +29,12 @@ static int read_arg(struct lws *wsi, const char *key, char *out, size_t size)
 			return -E_INVAL;
 		if (strncmp(text, key, key_len) != 0 || text[key_len] != '=')
 			continue;
-		if (strlen(text + key_len + 1) >= size)
+		if (found)
+			*why = "The query has a parameter twice.";
+		if (found || strlen(text + key_len + 1) >= size)
 			return -E_INVAL;
 		memcpy(out, text + key_len + 1, strlen(text + key_len + 1) + 1);
-		return 0;
+		found = true;
 	}
 	return 0;
 }
@@ -55,7 +59,7 @@ static int read_room(struct lws *wsi, char room[HUB_ROOM_MAX + 1], const char **
 	char asked[HUB_ROOM_MAX + 1];
 
 	*why = bad_name;
-	if (read_path(wsi, room) || read_arg(wsi, "room", asked, sizeof(asked)))
+	if (read_path(wsi, room) || read_arg(wsi, "room", asked, sizeof(asked), why))
 		return -E_INVAL;
 	if (!*asked)
 		return 0;
@@ -70,11 +74,11 @@ static int read_room(struct lws *wsi, char room[HUB_ROOM_MAX + 1], const char **
 }
 
 /* One in the header is a ticket if it looks like a JWT; an API token does not. */
-static int read_ticket(struct lws *wsi, char ticket[LWS_HUB_TICKET_MAX + 1])
+static int read_ticket(struct lws *wsi, char ticket[LWS_HUB_TICKET_MAX + 1], const char **why)
 {
 	char header[HEAD_MAX];
 	const char *token = header + sizeof(BEARER) - 1;
-	int err = read_arg(wsi, "ticket", ticket, LWS_HUB_TICKET_MAX + 1);
+	int err = read_arg(wsi, "ticket", ticket, LWS_HUB_TICKET_MAX + 1, why);
 
 	if (err || *ticket ||
 	    lws_hdr_copy(wsi, header, sizeof(header), WSI_TOKEN_HTTP_AUTHORIZATION) <= 0 ||
@@ -90,10 +94,10 @@ static int read_ticket(struct lws *wsi, char ticket[LWS_HUB_TICKET_MAX + 1])
 static int read_peer(struct lws *wsi, struct lws_hub_visit *out, const char **why)
 {
 	*why = "The id, the key or the token is too long.";
-	if (read_arg(wsi, "id", out->id, sizeof(out->id)) ||
-	    read_arg(wsi, "key", out->key, sizeof(out->key)))
+	if (read_arg(wsi, "id", out->id, sizeof(out->id), why) ||
+	    read_arg(wsi, "key", out->key, sizeof(out->key), why))
 		return -E_INVAL;
-	return read_arg(wsi, "token", out->token, sizeof(out->token));
+	return read_arg(wsi, "token", out->token, sizeof(out->token), why);
 }
 
 static const struct hub_dialect *read_dialect(struct lws *wsi)
@@ -114,5 +118,5 @@ int ws_visit_read(struct lws *wsi, struct lws_hub_visit *out, const char **why)
 	if (err)
 		return err;
 	*why = "The ticket is too long.";
-	return read_ticket(wsi, out->ticket);
+	return read_ticket(wsi, out->ticket, why);
 }
