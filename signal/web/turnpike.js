@@ -31,7 +31,7 @@ const RESTART_MS = [3000, 4000, 6000, 10000];
 const RESTART_PAUSE_MS = 2000; // both ends notice at about the same time: one restart is enough
 const MOVE_TRIES = 3; // to another relay,
 const MOVE_MS = 5000; // each with so much time
-const CLOSE_MS = 3000; // for the last candidates
+const CLOSE_MS = 10000; // for the last candidates
 const REVOKED = "credentials-revoked"; // the hub's code
 const STALE = "ice-servers-stale"; // the hub's code
 
