@@ -162,7 +162,7 @@ void call_signal(struct hub_member *p, struct hub_user *user, const char *text, 
 	}
 }
 
-void call_end(struct hub_call *c, const char *reason)
+void call_end(struct hub_call *c, const struct hub_member *by, const char *reason)
 {
 	struct hub_member *caller = c->end[HUB_CALLER];
 	struct hub_user *callee = c->end[HUB_CALLEE]->user;
@@ -176,6 +176,8 @@ void call_end(struct hub_call *c, const char *reason)
 		    (struct hub_event){
 		        .what = HUB_EVENT_ENDED,
 		        .target = callee->name,
+		        .from = by ? by->user->name : NULL,
+		        .by = by ? by->origin->id : 0,
 		        .reason = reason ? reason : "",
 		        .seconds = c->answered ? (h->ops.now_ms(h->ctx) - c->since_ms) / 1000 : 0,
 		        .code = c->answered});
@@ -266,7 +268,7 @@ bool call_hang_up(struct hub_member *p, struct hub_call *c, const char *reason)
 
 	if (declines && reason && !strcmp(reason, "declined"))
 		stop_others(caller, p);
-	call_end(c, reason);
+	call_end(c, p, reason);
 	return !declines || !rings_at(caller, p->user);
 }
 
@@ -287,7 +289,7 @@ int64_t call_due(struct hub *h, int64_t now_ms)
 		struct hub_call *c = h->ringing;
 		struct hub_member *caller = c->end[HUB_CALLER], *callee = c->end[HUB_CALLEE];
 
-		call_end(c, "no-answer");
+		call_end(c, NULL, "no-answer");
 		call_tell_end(callee, caller->user->name, "no-answer");
 		if (!rings_at(caller, callee->user))
 			call_tell_end(caller, callee->user->name, "no-answer");

@@ -140,7 +140,8 @@ struct hub_admission {
 	X(HUB_EVENT_LEFT, "left")           /* the last connection of that name has closed */      \
 	X(HUB_EVENT_BEGUN, "begun")         /* a call; target: the callee */                       \
 	X(HUB_EVENT_ANSWERED, "answered")   /* by name; target: the caller */                      \
-	X(HUB_EVENT_ENDED, "ended")         /* a call: reason, seconds, code 1 if answered */      \
+	X(HUB_EVENT_ENDED, "ended") /* a call: reason, seconds, code 1 if answered; from */        \
+	                            /* and by: who ended it, NULL: the hub */                      \
 	X(HUB_EVENT_ROOM_OPENED, "room-opened") /* name: the first user */                         \
 	X(HUB_EVENT_ROOM_CLOSED, "room-closed") /* the last user has left; name is "" */           \
 	X(HUB_EVENT_KICKED, "kicked")           /* by the operator: reason */
@@ -162,6 +163,7 @@ struct hub_event {
 	const char *text; /* the message as it came, len bytes */
 	size_t len;
 	uint64_t member_id;
+	uint64_t by; /* a member_id, or 0 */
 	int64_t seconds;
 	int code;
 	bool proven; /* a ticket proves name */

@@ -485,7 +485,8 @@ int call_answer(struct hub_member *p, struct hub_user *user);
 
 /* p ends c, which is gone then. True: the other end is to hear of it. */
 bool call_hang_up(struct hub_member *p, struct hub_call *c, const char *reason);
-void call_end(struct hub_call *c, const char *reason);          /* tells neither end */
+/* Tells neither end. by: who ends it; NULL: the hub. */
+void call_end(struct hub_call *c, const struct hub_member *by, const char *reason);
 void call_end_all(struct hub_member *p, const char *reason);    /* tells the partners */
 void call_move(struct hub_member *from, struct hub_member *to); /* to is in no call */
 void call_renamed(struct hub_member *p, const char *old);       /* tells the partners */

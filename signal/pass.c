@@ -136,7 +136,7 @@ static void pass_to_user(struct hub_member *p, struct hub_message *m, struct hub
 	copies_end(&c);
 	if (c.delivered)
 		return;
-	hub_report(p, (struct hub_event){.what = HUB_EVENT_UNREACHED, .target = m->target});
+	hub_report(p, (struct hub_event){.what = HUB_EVENT_UNREACHED, .target = user->name});
 	pass_refuse_unreached(p, m, c.busy);
 }
 

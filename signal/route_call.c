@@ -43,7 +43,7 @@ static void report(struct hub_member *p, struct hub_message *m, struct hub_user 
 {
 	call_signal(p, user, m->text, m->len);
 	hub_report(p, (struct hub_event){
-	                  .what = what, .target = m->target, .text = m->text, .len = m->len});
+	                  .what = what, .target = user->name, .text = m->text, .len = m->len});
 }
 
 void route_on_offer(struct hub_member *p, struct hub_message *m)
@@ -55,7 +55,8 @@ void route_on_offer(struct hub_member *p, struct hub_message *m)
 	if (user == p->user) {
 		pass_refuse(p, m, "own-target", "You cannot call yourself.");
 	} else if (!can_be_reached(user)) {
-		hub_report(p, (struct hub_event){.what = HUB_EVENT_UNREACHED, .target = m->target});
+		hub_report(p,
+		           (struct hub_event){.what = HUB_EVENT_UNREACHED, .target = user->name});
 		pass_refuse(p, m, "target-away",
 		            "That user has lost the connection for the moment.");
 	} else if (pass_is_allowed(p, m, HUB_MAY_CALL) && begin_calls(p, m, user)) {
@@ -154,12 +155,14 @@ void route_on_hang_up(struct hub_member *p, struct hub_message *m)
 
 	/* The MDN client clears its target before it hangs up: "target":null is the end of
 	 * its own call, not of every call in the house. */
-	hub_report(p, (struct hub_event){.what = HUB_EVENT_HANG_UP, .target = m->target});
 	if (!m->target) {
+		hub_report(p, (struct hub_event){.what = HUB_EVENT_HANG_UP});
 		call_end_all(p, reason_of(m));
 		return;
 	}
 	user = pass_want_user(p, m);
+	hub_report(p, (struct hub_event){.what = HUB_EVENT_HANG_UP,
+	                                 .target = user ? user->name : m->target});
 	if (!user)
 		return;
 	if (!call_with_user(p, user)) {

@@ -157,7 +157,7 @@ static void describe_signal(const struct explain_call *c, const struct explain_e
                             size_t size)
 {
 	static const char *const texts[] = {
-	    [HUB_EVENT_NAMED] = "came back by this name",
+	    [HUB_EVENT_NAMED] = "took this name",
 	    [HUB_EVENT_ICE] = "asked for ICE servers",
 	    [HUB_EVENT_OFFER] = "sent an offer",
 	    [HUB_EVENT_ANSWER] = "sent an answer",
@@ -167,13 +167,17 @@ static void describe_signal(const struct explain_call *c, const struct explain_e
 	    [HUB_EVENT_LEFT] = "lost its signaling connection or left",
 	    [HUB_EVENT_BEGUN] = "began the call",
 	    [HUB_EVENT_ANSWERED] = "answered the call",
-	    [HUB_EVENT_ENDED] = "ended the call",
 	    [HUB_EVENT_ROOM_OPENED] = "opened the room",
 	    [HUB_EVENT_ROOM_CLOSED] = "left the room empty",
 	    [HUB_EVENT_KICKED] = "was sent away by the operator",
 	};
 
-	snprintf(text, size, "%s %s", c->name[e->from], texts[e->what]);
+	if (e->what == HUB_EVENT_ENDED)
+		snprintf(text, size, "%s%s%s%s", c->ended_by < 0 ? "the call" : c->name[e->from],
+		         c->ended_by < 0 ? " ended" : " ended the call", *c->reason ? ": " : "",
+		         c->reason);
+	else
+		snprintf(text, size, "%s %s", c->name[e->from], texts[e->what]);
 }
 
 /* The workers' clock as the time of day. */
@@ -266,12 +270,16 @@ static json_t *session_json(const struct story *s, const struct turn_record *r)
 
 static json_t *call_json(const struct story *s, const struct explain_call *c)
 {
-	return json_pack("{ss ss ss ss ss? so sb si si si}", "id", c->id, "room", c->room, "from",
-	                 c->name[0], "to", c->name[1], "reason", *c->reason ? c->reason : NULL,
-	                 "begun_at", time_of(s, c->begun_ms), "live", !c->ended_ms, "answers",
-	                 (int)explain_count(c, HUB_EVENT_ANSWER, -1), "candidates_from",
-	                 (int)explain_count(c, HUB_EVENT_CANDIDATE, 0), "candidates_to",
-	                 (int)explain_count(c, HUB_EVENT_CANDIDATE, 1));
+	json_t *by = c->ended_by_id ? json_integer((json_int_t)c->ended_by_id) : json_null();
+
+	return json_pack("{ss ss ss ss ss? ss? so so sb sb si si si}", "id", c->id, "room", c->room,
+	                 "from", c->name[0], "to", c->name[1], "reason",
+	                 *c->reason ? c->reason : NULL, "ended_by",
+	                 c->ended_by >= 0 ? c->name[c->ended_by] : NULL, "ended_by_connection", by,
+	                 "begun_at", time_of(s, c->begun_ms), "live", !c->ended_ms, "answered",
+	                 c->answered, "answers", (int)explain_count(c, HUB_EVENT_ANSWER, -1),
+	                 "candidates_from", (int)explain_count(c, HUB_EVENT_CANDIDATE, 0),
+	                 "candidates_to", (int)explain_count(c, HUB_EVENT_CANDIDATE, 1));
 }
 
 static void set_now(struct story *s)
@@ -446,8 +454,12 @@ static const struct verb_member call_members[] = {
     MEMBER("from", VERB_TEXT, "The name that sent the offer"),
     MEMBER("to", VERB_TEXT, "The name that it went to"),
     MEMBER_OR_NULL("reason", VERB_TEXT, "Why it ended: declined, gone, ...; null if nobody said"),
+    MEMBER_OR_NULL("ended_by", VERB_TEXT, "The name that ended it; null: the server, or unknown"),
+    MEMBER_OR_NULL("ended_by_connection", VERB_INTEGER,
+                   "The device of that name that did: its connection, as in people"),
     MEMBER("begun_at", VERB_TIME, "When the offer came"),
     MEMBER("live", VERB_BOOLEAN, "Whether it goes on"),
+    MEMBER("answered", VERB_BOOLEAN, "Whether it was answered"),
     MEMBER("answers", VERB_INTEGER, "Answers that were sent"),
     MEMBER("candidates_from", VERB_INTEGER, "Candidates of the one that offered"),
     MEMBER("candidates_to", VERB_INTEGER, "Candidates of the other"),
@@ -482,12 +494,12 @@ const struct verb calls_verbs[] = {
     {VERB("calls", VERB_READS, VERB_NEEDS_SERVER, list,
           "List the last calls that were signaled here, the newest first"),
      .answer = MEMBERS({"calls", VERB_ROWS, false, "The newest first", call_members}, MEMBER_NEXT),
-     .text =
-         {.list = "calls",
-          .line =
-              "{id,-8}  {begun_at:c}  {room,-8}  {from} -> {to}  {?answers:answered|not answered}, "
-              "{candidates_from} and {candidates_to} candidates{?live:, goes on}",
-          .none = "no calls"}},
+     .text = {.list = "calls",
+              .line = "{id,-8}  {begun_at:c}  {room,-8}  {from} -> {to}  {?answered:answered|not "
+                      "answered}, "
+                      "{candidates_from} and {candidates_to} candidates{?live:, goes on}"
+                      "{?ended_by:, ended by {ended_by}}{?reason:, {reason}}",
+              .none = "no calls"}},
     {VERB("explain", VERB_READS, VERB_NEEDS_SERVER, explain_it,
           "Tell what happened to a session, to a user's last ones, or in a call: signaling and "
           "TURN in one timeline, and a verdict in plain words"),

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * The signaling of the last calls: the other half of turn/journal.h. Of fixed size; on the control
- * thread. A call begins with an offer from one name to another in a room, and ends when either
- * hangs up, or when the hub says so; a later offer begins another call.
+ * thread. A call is between two names in a room. It begins with an offer, and ends when the hub
+ * says so. Of a dialect the hub keeps no calls: there it ends when either hangs up or leaves.
  */
 #ifndef DAEMON_EXPLAIN_H
 #define DAEMON_EXPLAIN_H
 
 #include "signal/hub.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,8 +29,11 @@ struct explain_call {
 	char id[EXPLAIN_ID_SIZE]; /* "c1f" */
 	char room[HUB_ROOM_MAX + 1];
 	char name[2][HUB_NAME_MAX + 1]; /* the caller, and the callee */
-	char reason[16];                /* that the hub gave for the end; "": none */
-	uint64_t begun_ms, ended_ms;    /* 0: still going on */
+	char reason[16];                /* of the end; "": nobody gave one */
+	int ended_by;                   /* index into name; -1: neither, or unknown */
+	uint64_t ended_by_id;           /* the connection that did; 0: unknown */
+	bool answered;
+	uint64_t begun_ms, ended_ms; /* 0: still going on */
 	size_t event_n;
 	unsigned dropped;
 	struct explain_event event[EXPLAIN_EVENTS];

@@ -191,7 +191,13 @@ static const char *without_session(const struct explain_call *call, char *buf)
 	if (explain_count(call, HUB_EVENT_UNREACHED, -1) &&
 	    !explain_count(call, HUB_EVENT_OFFER, -1))
 		return say(buf, "%s was not there.", call->name[1]);
-	if (!explain_count(call, HUB_EVENT_ANSWER, -1))
+	if (!call->answered && !strcmp(call->reason, "declined"))
+		return say(buf, "%s declined the call.", call->name[1]);
+	if (!call->answered && !strcmp(call->reason, "busy"))
+		return say(buf, "%s was busy.", call->name[1]);
+	if (!call->answered && !call->ended_by)
+		return say(buf, "%s gave up before %s answered.", call->name[0], call->name[1]);
+	if (!call->answered)
 		return say(buf, "%s never answered.", call->name[1]);
 	return say(buf, "The call was answered and used no relay here: it went directly, or the "
 	                "clients had no TURN credentials.");

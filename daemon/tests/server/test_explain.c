@@ -288,12 +288,225 @@ static void calls(void **state)
 	event_base_free(base);
 }
 
+/* Opens /ws/ROOM and signs in; more: further members of "username". */
+static struct web_client *joins(struct event_base *base, const char *room, const char *name,
+                                const char *more)
+{
+	struct web_client *c = client_open(base, 8080);
+	char path[64], text[256];
+
+	snprintf(path, sizeof(path), "/ws/%s", room);
+	free(ws_upgrade(c, path, "Sec-WebSocket-Protocol: json\r\n"));
+	snprintf(text, sizeof(text), "{\"type\":\"username\",\"name\":\"%s\"%s}", name, more);
+	assert_true(ws_say(c, text));
+	assert_true(ws_hears(c, "{\"type\":\"userlist\""));
+	return c;
+}
+
+/* The calls of a room, the newest first. */
+static json_t *calls_in(const char *room)
+{
+	char *said = rig_verb(&server, "calls --json", NULL);
+	json_t *all = json_loads(said, 0, NULL), *found = json_array(), *call;
+	size_t i;
+
+	if (!all)
+		rig_fail(said, said, "no JSON");
+	free(said);
+	json_array_foreach (json_object_get(all, "calls"), i, call) {
+		if (!strcmp(json_string_value(json_object_get(call, "room")), room))
+			json_array_append(found, call);
+	}
+	json_decref(all);
+	return found;
+}
+
+/* The newest call of a room is so, as JSON; the members that want does not name are not compared.
+ */
+static bool call_is(const char *room, const char *want)
+{
+	json_t *found = calls_in(room), *call = json_array_get(found, 0), *value;
+	json_t *wanted = json_loads(want, 0, NULL);
+	const char *name;
+	bool is = call != NULL;
+
+	assert_non_null(wanted);
+	json_object_foreach (wanted, name, value)
+		is = is && json_equal(json_object_get(call, name), value);
+	json_decref(wanted);
+	json_decref(found);
+	return is;
+}
+
+static size_t calls_of(const char *room)
+{
+	json_t *found = calls_in(room);
+	size_t n = json_array_size(found);
+
+	json_decref(found);
+	return n;
+}
+
+static void the_same_names_in_two_rooms(void **state)
+{
+	struct event_base *base = event_base_new();
+	struct web_client *red[] = {joins(base, "red", "ann", ""), joins(base, "red", "ben", "")};
+	struct web_client *blue[] = {joins(base, "blue", "ann", ""),
+	                             joins(base, "blue", "ben", "")};
+
+	(void)state;
+	say(red[0], "video-offer", "ann", "ben");
+	SOON(call_is("red", "{\"live\":true,\"from\":\"ann\"}"));
+	say(blue[1], "video-offer", "ben", "ann");
+	SOON(call_is("blue", "{\"live\":true,\"from\":\"ben\",\"answered\":false}"));
+	assert_true(ws_say(blue[0], "{\"type\":\"hang-up\",\"target\":\"ben\","
+	                            "\"reason\":\"declined\"}"));
+	SOON(call_is("blue", "{\"live\":false,\"reason\":\"declined\",\"ended_by\":\"ann\","
+	                     "\"answered\":false}"));
+	assert_true(call_is("red", "{\"live\":true,\"reason\":null,\"ended_by\":null,"
+	                           "\"ended_by_connection\":null,\"answered\":false}"));
+	say(red[1], "video-answer", "ben", "ann");
+	SOON(call_is("red", "{\"live\":true,\"answered\":true}"));
+	assert_true(ws_say(red[0], "{\"type\":\"hang-up\",\"target\":null}"));
+	SOON(call_is("red", "{\"live\":false,\"reason\":null,\"ended_by\":\"ann\","
+	                    "\"answered\":true}"));
+	assert_int_equal(calls_of("red"), 1);
+	assert_int_equal(calls_of("blue"), 1);
+	for (int i = 0; i < 2; i++) {
+		client_close(red[i]);
+		client_close(blue[i]);
+	}
+	event_base_free(base);
+}
+
+/* The connection that "people" has for the only device of a name. */
+static json_int_t connection_of(const char *room, const char *name)
+{
+	json_t *all, *row;
+	json_int_t id = 0;
+	char verb[64], *said;
+	size_t i;
+
+	snprintf(verb, sizeof(verb), "people --room %s --json", room);
+	said = rig_verb(&server, verb, NULL);
+	all = json_loads(said, 0, NULL);
+	free(said);
+	json_array_foreach (json_object_get(all, "people"), i, row) {
+		json_t *device = json_array_get(json_object_get(row, "devices"), 0);
+
+		if (!strcmp(json_string_value(json_object_get(row, "name")), name))
+			id = json_integer_value(json_object_get(device, "connection"));
+	}
+	json_decref(all);
+	assert_int_not_equal(id, 0);
+	return id;
+}
+
+/* Written in another way, and renamed: it is the same call, whose end nobody says. */
+static void a_call_under_other_names(void **state)
+{
+	struct event_base *base = event_base_new();
+	struct web_client *ann = joins(base, "green", "ann", ""), *ben;
+	json_int_t id;
+	char want[128];
+
+	(void)state;
+	ben = joins(base, "green", "ben", "");
+	say(ann, "video-offer", "ann", "BEN");
+	SOON(call_is("green", "{\"live\":true,\"to\":\"ben\"}"));
+	say(ben, "video-answer", "ben", "Ann");
+	SOON(call_is("green", "{\"answered\":true}"));
+	id = connection_of("green", "ben");
+	assert_true(ws_say(ben, "{\"type\":\"username\",\"name\":\"benjamin\"}"));
+	SOON(call_is("green", "{\"live\":true,\"to\":\"benjamin\"}"));
+	say(ann, "new-ice-candidate", "ann", "ben"); /* MDN's client knows the old name */
+	SOON(call_is("green", "{\"candidates_from\":1}"));
+	client_close(ben);
+	snprintf(want, sizeof(want),
+	         "{\"live\":false,\"reason\":\"gone\",\"ended_by\":\"benjamin\","
+	         "\"ended_by_connection\":%lld,\"answered\":true}",
+	         (long long)id);
+	SOON(call_is("green", want));
+	assert_int_equal(calls_of("green"), 1);
+	TELLS("--user benjamin", "benjamin took this name", "benjamin ended the call: gone");
+	client_close(ann);
+	event_base_free(base);
+}
+
+static struct web_client *peer(struct event_base *base, const char *id)
+{
+	struct web_client *c = client_open(base, 8080);
+	char path[96];
+
+	snprintf(path, sizeof(path), "/peerjs?key=peerjs&id=%s&token=t", id);
+	free(ws_upgrade(c, path, ""));
+	assert_true(ws_hears(c, "{\"type\":\"OPEN\""));
+	return c;
+}
+
+/* The hub keeps no calls of a dialect: they end with a word of a client, or with its connection. */
+static void of_peerjs(void **state)
+{
+	struct event_base *base = event_base_new();
+	struct web_client *p1 = peer(base, "p1"), *p2 = peer(base, "p2");
+
+	(void)state;
+	assert_true(ws_say(p1, "{\"type\":\"OFFER\",\"dst\":\"p2\",\"payload\":{}}"));
+	assert_true(ws_say(p1, "{\"type\":\"LEAVE\",\"dst\":\"p2\"}"));
+	SOON(call_is("peerjs:peerjs", "{\"live\":false,\"ended_by\":\"p1\"}"));
+	assert_true(ws_say(p1, "{\"type\":\"OFFER\",\"dst\":\"p2\",\"payload\":{}}"));
+	SOON(call_is("peerjs:peerjs", "{\"live\":true,\"answered\":false}"));
+	assert_true(ws_say(p2, "{\"type\":\"ANSWER\",\"dst\":\"p1\",\"payload\":{}}"));
+	SOON(call_is("peerjs:peerjs", "{\"live\":true,\"answered\":true}"));
+	client_close(p2);
+	SOON(call_is("peerjs:peerjs", "{\"live\":false,\"ended_by\":\"p2\"}"));
+	assert_int_equal(calls_of("peerjs:peerjs"), 2);
+	client_close(p1);
+	event_base_free(base);
+}
+
+#define SECRET_OF(name) ",\"resume\":\"" name "-0123456789abcdef\""
+
+/* What begins before a restart is not remembered; what is seen of it later has an end, too. */
+static void over_a_restart(void **state)
+{
+	struct event_base *base = event_base_new();
+	struct web_client *ann = joins(base, "grey", "ann", SECRET_OF("ann")), *ben;
+
+	(void)state;
+	ben = joins(base, "grey", "ben", SECRET_OF("ben"));
+	say(ann, "video-offer", "ann", "ben");
+	say(ben, "video-answer", "ben", "ann");
+	SOON(call_is("grey", "{\"live\":true,\"answered\":true}"));
+	rig_server_stop(&server);
+	client_close(ann);
+	client_close(ben);
+	rig_server_start(&server, "explain", OPTIONS);
+	assert_int_equal(calls_of("grey"), 0);
+	ann = joins(base, "grey", "ann", SECRET_OF("ann"));
+	ben = joins(base, "grey", "ben", SECRET_OF("ben"));
+	say(ann, "video-offer", "ann", "ben"); /* an ICE restart */
+	SOON(call_is("grey", "{\"live\":true}"));
+	client_close(ben);
+	assert_true(ws_say(ann, "{\"type\":\"hang-up\",\"target\":null}"));
+	SOON(call_is("grey", "{\"live\":false,\"ended_by\":\"ann\"}"));
+	client_close(ann);
+	event_base_free(base);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(refusals),     cmocka_unit_test(an_old_client),
-	    cmocka_unit_test(it_went_well), cmocka_unit_test(nothing_came),
-	    cmocka_unit_test(by_session),   cmocka_unit_test(calls),
+	    cmocka_unit_test(refusals),
+	    cmocka_unit_test(an_old_client),
+	    cmocka_unit_test(it_went_well),
+	    cmocka_unit_test(nothing_came),
+	    cmocka_unit_test(by_session),
+	    cmocka_unit_test(calls),
+	    cmocka_unit_test(the_same_names_in_two_rooms),
+	    cmocka_unit_test(a_call_under_other_names),
+	    cmocka_unit_test(of_peerjs),
+	    cmocka_unit_test(over_a_restart),
 	};
 
 	(void)argc;

@@ -11,12 +11,13 @@ export const callColumns = [
 	{ head: "Call", make: (c) => linkTo("story", { call: c.id }, c.id) },
 	{ head: "From", class: "wide", make: (c) => linkTo("story", { user: c.from }, nameOf(c.from)) },
 	{ head: "To", class: "wide", make: (c) => linkTo("story", { user: c.to }, nameOf(c.to)) },
+	{ head: "Room", text: (c) => c.room },
 	{ head: "Begun", text: (c) => dateTime(c.begun_at) },
-	{ head: "Answered", text: (c) => c.answers ? "yes" : "no" },
+	{ head: "Answered", text: (c) => c.answered ? "yes" : "no" },
 	{ head: "Candidates", number: true, text: (c) => `${c.candidates_from} + ${c.candidates_to}` },
 	{ head: "State", make: () => el("span", { class: "pill" }),
 	  update: (cell, c) => {
-		setText(cell.firstChild, c.live ? "live" : "ended");
+		setText(cell.firstChild, c.live ? "live" : c.reason ?? "ended");
 		cell.firstChild.classList.toggle("good", c.live);
 	  } },
 ];
