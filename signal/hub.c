@@ -331,6 +331,11 @@ const char *hub_member_name(const struct hub_member *p)
 	return p->user ? p->user->name : "";
 }
 
+bool hub_member_is_proven(const struct hub_member *p)
+{
+	return p->user && p->user->proven;
+}
+
 const char *hub_member_room(const struct hub_member *p)
 {
 	return p->user ? p->user->room->name : "";

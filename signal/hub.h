@@ -344,6 +344,7 @@ int hub_say(struct hub *h, const char *room, const char *name, const json_t *mes
 uint64_t hub_member_id(const struct hub_member *p);
 const char *hub_member_name(const struct hub_member *p); /* "" while it has none */
 const char *hub_member_room(const struct hub_member *p); /* "" while it has no name */
+bool hub_member_is_proven(const struct hub_member *p);   /* a ticket proves its name */
 unsigned hub_member_count(const struct hub *h);          /* that are connected */
 unsigned hub_room_count(const struct hub *h);            /* with somebody in it */
 unsigned hub_call_count(const struct hub *h);

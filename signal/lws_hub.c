@@ -162,6 +162,8 @@ static void conn_leave(struct conn *c)
 	read_rest(c);
 	log_info(c->id, "signal", LOG_ADDR("client", &c->caller.client),
 	         LOG_STR("name", hub_member_name(c->member)),
+	         LOG_STR("room", hub_member_room(c->member)),
+	         LOG_STR("proven", hub_member_is_proven(c->member) ? "yes" : "no"),
 	         LOG_INT("ms", now_ms(NULL) - c->came_at_ms), LOG_INT("code", c->close_code),
 	         LOG_STR("reason", c->close_reason ? c->close_reason : "client left"));
 	write_unsent(c);

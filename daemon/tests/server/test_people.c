@@ -164,6 +164,8 @@ static void rooms_and_people_are_listed(void **state)
 	client_close(ben);
 	client_close(cat);
 	SOON(rows("rooms", "rooms") == 0);
+	assert_true(
+	    rig_wait_output(&server.program, " name=cat room=stage proven=no ", CLIENT_WAIT_MS));
 }
 
 /* Over HTTP. after: what the page before gave; replaced by what this one gives. The names are added
@@ -295,6 +297,8 @@ static void a_word_goes_to_a_user_or_to_a_room(void **state)
 	client_close(ann);
 	client_close(cat);
 	SOON(rows("rooms", "rooms") == 0);
+	assert_true(
+	    rig_wait_output(&server.program, " name=cat room=stage proven=no ", CLIENT_WAIT_MS));
 }
 
 static void a_closed_room_is_empty(void **state)

@@ -540,6 +540,7 @@ static void people_sign_in_with_tickets(void **state)
 	c = open_ws(base, "/ws", "");
 	say(c, ticket);
 	is_let_in(c, "Bob", "stage");
+	assert_true(rig_wait_output(&server.program, " name=Bob room=stage proven=yes ", SOON_MS));
 	snprintf(path, sizeof(path), "/ws/stage?ticket=%s", ticket);
 	c = open_ws(base, path, "");
 	say(c, "");
