@@ -35,9 +35,11 @@ void web_state_save(const struct hub *h, const char *path)
 		return;
 	}
 	snprintf(fresh, sizeof(fresh), "%s.new", path);
-	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0 || json_dumpfd(state, fd, JSON_COMPACT) || rename(fresh, path)) {
-		complain(path, strerror(errno));
+	unlink(fresh); /* of a stop that was interrupted */
+	errno = 0;
+	fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0 || json_dumpfd(state, fd, JSON_COMPACT) || fsync(fd) || rename(fresh, path)) {
+		complain(path, strerror(errno ? errno : EIO));
 		unlink(fresh);
 	}
 	if (fd >= 0)
@@ -58,7 +60,7 @@ static void use(struct hub *h, const json_t *state, const char *path)
 
 void web_state_load(struct hub *h, const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK); /* a FIFO waits */
 	json_error_t fault;
 	json_t *state;
 
