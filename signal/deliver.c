@@ -128,11 +128,14 @@ static int deliver_counted(struct hub_member *p, enum hub_frame frame, struct hu
 
 int deliver(struct hub_member *p, enum hub_frame frame, struct hub_text *text)
 {
-	if (p->ring && (p->away || resume_may_return(p)))
+	/* Without a name it may not confirm: each number would bring one more error. */
+	bool counts = p->ring && p->user;
+
+	if (counts && (p->away || resume_may_return(p)))
 		return deliver_counted(p, frame, text);
 	if (p->away || p->closing)
 		return -E_CLOSED;
-	return p->ring ? deliver_counted(p, frame, text) : hub_send_text(p, frame, text);
+	return counts ? deliver_counted(p, frame, text) : hub_send_text(p, frame, text);
 }
 
 void deliver_confirmed(struct hub_member *p, uint64_t seq)

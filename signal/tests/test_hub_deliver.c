@@ -490,6 +490,28 @@ static void a_number_is_the_servers(void **state)
 	expect(&h->b, "{\"type\":\"wave\",\"target\":\"bob\",\"name\":\"alice\",\"seq\":1}");
 }
 
+/* It would confirm it, which is refused for want of a name, with the next number: for ever. */
+static void a_refused_client_gets_no_number(void **state)
+{
+	struct house *h = *state;
+
+	join(h, &h->a);
+	forget_frames(&h->a);
+	sign_in(&h->a, "\"name\":\"<>\",\"resume\":\"" SECRET_B "\",\"seen\":0");
+	assert_null(strstr(h->a.frame[h->a.seen], "\"seq\""));
+	expect_error(&h->a, "bad-name");
+	say(&h->a, "{\"type\":\"seen\",\"seq\":1}");
+	assert_null(strstr(h->a.frame[h->a.seen], "\"seq\""));
+	expect_error(&h->a, "no-name");
+	expect_nothing(&h->a);
+
+	sign_in(&h->a, BOB ",\"seen\":0");
+	forget_frames(&h->a);
+	say(&h->a, "{\"type\":\"wave\",\"target\":\"nobody\"}");
+	assert_non_null(strstr(h->a.frame[h->a.seen], "\"seq\":1}"));
+	expect_error(&h->a, "unknown-target");
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -510,6 +532,7 @@ int main(void)
 	    T(a_broadcast_has_one_error),
 	    T(a_message_is_not_taken_twice),
 	    T(a_number_is_the_servers),
+	    T(a_refused_client_gets_no_number),
 	    T(no_message_of_a_call_goes_round),
 	    cmocka_unit_test(a_full_hub_keeps_nothing),
 	};
