@@ -297,6 +297,14 @@ const tests = {
 		return [alice];
 	},
 
+	async "the operator has no name"() {
+		const alice = await new Tab("alice", { room: "told" }).join();
+
+		verb("send", "--room", "told", "We close.");
+		await alice.hear("chat", { name: "", text: "We close." });
+		return [alice];
+	},
+
 	async "a ticket proves the name"() {
 		const guest = await new Tab("ann", { room: "proven" }).join();
 		const ticket = verb("ticket", "ann", "--room", "proven").trim();
