@@ -226,7 +226,8 @@ static int ban(struct admin_task *t, struct why *why)
 	r = hub_ban(hub_of(t), task_text(t, "room"), task_text(t, "name"), s, reason, &n);
 	if (r == -E_INVAL)
 		return why_set(why, -E_PARSE,
-		               "ban: nobody can have this name, or no room this one");
+		               "ban: a user's name has at least one printable character, "
+		               "and a room's name 1 to 64 of A-Z a-z 0-9 . _ ~ -");
 	if (r == -E_LIMIT)
 		return why_set(why, r, "ban: there are too many bans: turnpike unban ends one");
 	if (r)
@@ -284,7 +285,7 @@ static int send_text(struct admin_task *t, struct why *why)
 	int r = check_name(t, why);
 
 	if (!r && !name && !room)
-		r = why_set(why, -E_PARSE, "send: name a user, or a room");
+		r = why_set(why, -E_PARSE, "send: name a user, or the room for all in it");
 	if (!r && (!*text || strlen(text) > TEXT_MAX))
 		r = why_set(why, -E_PARSE, "send: the text has 1 to %d bytes", TEXT_MAX);
 	if (r)
@@ -360,9 +361,10 @@ const struct verb people_verbs[] = {
      .text = {.say = "{name} is out: {connections} connection{connections:s} ended",
               .example = "{\"name\":\"mallory\",\"reason\":\"Be kind.\"}"}},
     {VERB("ban", VERB_ACTS, VERB_NEEDS_SERVER, ban,
-          "Keep a user out for a time, and end their connections. Who has a ticket is banned by "
-          "its sub; a guest by the name and by the addresses that they come from now"),
-     .args = {ARG_NAME("Whom"), ARG("for", VERB_DURATION, ARG_REQUIRED, "How long"), ARG_REASON},
+          "Keep a user out for a time, and end their connections. A user with a ticket "
+          "is banned by its sub; a guest by the name and by the addresses that they come from now"),
+     .args = {ARG_NAME("Whom"), ARG_AS("for", VERB_DURATION, ARG_REQUIRED, "TIME", "How long"),
+              ARG_REASON},
      .answer = MEMBERS(MEMBERS_OF, MEMBER_CONNECTIONS("Connections that were ended"),
                        MEMBER("until", VERB_TIME, "When it ends")),
      .text = {.say =

@@ -233,13 +233,13 @@ int cli_take_words(struct cli *cli, const char *const *words, int n, struct why 
 	int taken = 0, r = 0;
 
 	for (size_t i = 0; !r && (arg = verb_arg(v, i)); i++) {
-		if (!(arg->flags & ARG_WORD))
+		bool word = arg->flags & ARG_WORD, needed = arg->flags & ARG_REQUIRED;
+
+		if (word && taken < n && !needed && n - taken <= needed_behind(v, i))
 			continue;
-		if (taken < n && !(arg->flags & ARG_REQUIRED) && n - taken <= needed_behind(v, i))
-			continue;
-		if (taken < n)
+		if (word && taken < n)
 			r = give(cli, arg, words[taken++], why);
-		else if (arg->flags & ARG_REQUIRED)
+		else if (needed && !cli_text(cli, arg->name))
 			return why_set(why, CLI_EXIT_USE,
 			               "%s: an argument is missing: write turnpike %s %s", v->name,
 			               v->name, cli_usage(v, args));

@@ -230,7 +230,7 @@ static int check_times(struct look *l, struct hub_identity *out)
 	} else if (from_s > l->now_s + TICKET_LEEWAY_S) {
 		l->why = "The ticket is not valid yet.";
 	} else if (out->exp_s - l->now_s > l->t->conf->max_ticket_ttl) {
-		l->why = "The ticket would last longer than this server allows.";
+		l->why = "The ticket would last longer than this server allows (max_ticket_ttl).";
 	} else {
 		r = 0;
 	}

@@ -258,8 +258,9 @@ static void banned_ones_stay_out_until_it_ends(void **state)
 	client_close(ben);
 	assert_true(rows("bans", "bans") >= 1);
 	free(rig_verb(&server, "bans", NULL));
-	refused("ban ben", 2, "for");
+	refused("ban ben", 2, "write turnpike ban NAME [--room ROOM] --for TIME");
 	refused("ban ben --for 0", 2, "ten years");
+	refused("ban ben --for 60 --room a/b", 2, "1 to 64 of A-Z");
 	refused("unban ben --room stage", 1, "turnpike bans");
 	assert_true(number("unban ben", "bans") >= 1);
 	is_audited("unban", "ben");
@@ -291,7 +292,7 @@ static void a_word_goes_to_a_user_or_to_a_room(void **state)
 	assert_int_equal(number("send cat you --room stage", "connections"), 1);
 	assert_true(ws_hears(cat, "{\"type\":\"message\",\"name\":\"\",\"text\":\"you\""));
 	refused("send cat you --room default", 1, "nobody of the name");
-	refused("send hello", 2, "name a user, or a room");
+	refused("send hello", 2, "name a user, or the room for all");
 	refused("send", 2, "TEXT");
 	refused("send ann hello more", 2, "one argument too many");
 	client_close(ann);
