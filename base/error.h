@@ -16,7 +16,7 @@
 	X(E_EXISTS, "exists already")                                                              \
 	X(E_IN_USE, "address in use")                                                              \
 	X(E_DENIED, "not allowed")                                                                 \
-	X(E_REVOKED, "revoked by an administrator")                                                \
+	X(E_REVOKED, "revoked by the operator")                                                    \
 	X(E_SCOPE, "the API token is for something else")                                          \
 	X(E_UNREACHABLE, "no address is known that clients reach this server by")                  \
 	X(E_STALE, "too old")                                                                      \

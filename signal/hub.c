@@ -308,8 +308,8 @@ void hub_ice_refuse(struct hub *h, uint64_t member_id, int err)
 		break;
 	case -E_REVOKED:
 		hub_error_for(p, "credentials-revoked",
-		              "An administrator has revoked your access to the relay.",
-		              "ice-servers", NULL);
+		              "The operator has revoked your access to the relay.", "ice-servers",
+		              NULL);
 		break;
 	case -E_LIMIT:
 		hub_error_for(p, "rate-limited", "Too many requests. Try again later.",

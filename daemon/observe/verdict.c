@@ -219,7 +219,7 @@ const char *verdict(const struct turn_record *r, const struct explain_call *call
 		           "The user or the credential was revoked, disabled or deleted, which "
 		           "ended the session.");
 	if (r->close_reason && !strcmp(r->close_reason, "operator"))
-		return say(buf, "An administrator closed the session.");
+		return say(buf, "The operator closed the session.");
 	if (!find(r, TURN_EVENT_TO_CLIENT))
 		return nothing_came(r, call, buf);
 	return came(r, buf);

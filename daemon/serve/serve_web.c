@@ -70,7 +70,7 @@ int serve_reissue(void *ctx, const char *username)
 	return r;
 }
 
-/* A caller who may issue may revoke one credential; only an administrator may revoke all of a
+/* A caller who may issue may revoke one credential; only an admin may revoke all of a
  * user's. */
 static int on_revoke(void *ctx, const struct caller *caller, const char *name, bool whole_user)
 {
@@ -175,7 +175,7 @@ static void on_admin(void *ctx, const struct http_request *q, struct http_respon
 	admin_http_answer(&((struct serve *)ctx)->admin_http, q, r);
 }
 
-/* Applies an administrator's change before answering it. */
+/* Applies an operator's change before answering it. */
 static void on_changed(void *ctx)
 {
 	struct why why = {{0}};

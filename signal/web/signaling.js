@@ -14,9 +14,9 @@ const CONFIRM_MS = 5000;
 // Close codes of the hub after which only the user can say whether to come back.
 const FINAL = {
 	4001: ["replaced", "You are signed in from another tab or window, which has taken over."],
-	4002: ["kicked", "An administrator has removed you."],
-	4003: ["banned", "An administrator has banned you for a while."],
-	4004: ["room-closed", "An administrator has closed this room."],
+	4002: ["kicked", "The operator has removed you."],
+	4003: ["banned", "The operator has banned you for a while."],
+	4004: ["room-closed", "The operator has closed this room."],
 	4005: ["ticket-revoked", "Your ticket is not good any more."],
 };
 // Errors about a username after which the same one has no chance.

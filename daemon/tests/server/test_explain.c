@@ -235,7 +235,7 @@ static void by_session(void **state)
 	free(said);
 	assert_int_equal(json_array_size(json_object_get(story, "events")), 2);
 	assert_string_equal(json_string_value(json_object_get(story, "verdict")),
-	                    "An administrator closed the session.");
+	                    "The operator closed the session.");
 	json_decref(story);
 	json_decref(sessions);
 	talker_close(&w.t);

@@ -401,7 +401,7 @@ static void taken_back(void **state)
 	assert_int_equal(http("POST", path, issuer, "data = \"\"\n", &said), 204);
 	free(said);
 	SOON(talker_try(SERVER4, user, password) == 401);
-	/* all of a user is an administrator's business */
+	/* all of a user is an admin's business */
 	snprintf(more, sizeof(more), "data = \"{\\\"user\\\":\\\"zoe\\\"}\"\n");
 	assert_int_equal(http("POST", "/api/v1/revoke", issuer, more, &said), 403);
 	free(said);
