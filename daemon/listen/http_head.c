@@ -47,7 +47,7 @@ static const struct http_fault faults[] = {
         BAD("The request's target is not a path that begins with /, or has control characters."),
     [ESCAPE] =
         BAD("The request's target has a wrong escape: write % and two hex digits, but not of a "
-            "control character."),
+            "NUL or of the end of a line."),
     [LONG_TARGET] = {414, "uri-too-long", "The request's target has more than 4096 bytes."},
     [PARAMS] = BAD("The query string has too many parameters."),
     [FIELD] = BAD("A line of the request's head is not \"Name: value\"."),
@@ -134,7 +134,8 @@ static bool is_bad_escape(const char *at, size_t len)
 {
 	if (len < 3 || !isxdigit((unsigned char)at[1]) || !isxdigit((unsigned char)at[2]))
 		return true;
-	return at[1] == '0' || at[1] == '1' || !strncasecmp(at, "%7f", 3);
+	return !strncasecmp(at, "%00", 3) || !strncasecmp(at, "%0a", 3) ||
+	       !strncasecmp(at, "%0d", 3);
 }
 
 /* RFC 9112 section 3.2: the origin form. The absolute form, which a server should take, too,
