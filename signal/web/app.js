@@ -136,8 +136,9 @@ function addLine(name, text, date) {
 	const atEnd = $("chat").scrollHeight - $("chat").scrollTop - $("chat").clientHeight < 60;
 
 	p.classList.toggle("own", name === hub.name);
+	p.classList.toggle("operator", name === ""); // nobody else can have no name
 	who.className = "who";
-	who.textContent = name;
+	who.textContent = name === "" ? "From the operator:" : name;
 	time.textContent = when.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 	p.append(who, text, time);
 	$("chat").append(p);

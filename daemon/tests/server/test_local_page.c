@@ -105,6 +105,33 @@ static void by_a_link(void **state)
 	page_is(STATUS("'/turn'"), "401");
 }
 
+/* A user who takes such a name looks like a user. */
+static void the_operator_speaks(void **state)
+{
+	const char *line = "[...document.querySelectorAll('#chat p')].find(p => "
+	                   "p.textContent.includes('%s'))";
+	char found[256], js[512];
+
+	(void)state;
+	page_open(OURS "/");
+	page_type("#name", "From the operator:");
+	page_click("#join");
+	page_wait("document.body.dataset.view === 'home'");
+	page_type("#chat-input", "mine");
+	page_click("#chat-send");
+	free(rig_verb(&server, "send --room default theirs", NULL));
+	snprintf(found, sizeof(found), line, "theirs");
+	page_wait(found);
+	snprintf(js, sizeof(js), "%s.querySelector('.who').textContent", found);
+	page_is(js, "\"From the operator:\"");
+	snprintf(js, sizeof(js), "%s.className", found);
+	page_is(js, "\"operator\"");
+	snprintf(found, sizeof(found), line, "mine");
+	page_wait(found);
+	snprintf(js, sizeof(js), "%s.className", found);
+	page_is(js, "\"own\"");
+}
+
 /* Its name leads to us now: to the browser, its page and we are of one origin. */
 static void rebound(void **state)
 {
@@ -136,9 +163,8 @@ static void another_site(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(without_a_link),
-	    cmocka_unit_test(by_a_link),
-	    cmocka_unit_test(rebound),
+	    cmocka_unit_test(without_a_link),      cmocka_unit_test(by_a_link),
+	    cmocka_unit_test(the_operator_speaks), cmocka_unit_test(rebound),
 	    cmocka_unit_test(another_site),
 	};
 
