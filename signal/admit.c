@@ -157,8 +157,14 @@ void hub_admit(struct hub *h, uint64_t member_id, const struct hub_verdict *v)
 		route_later(p, pending->text, pending->len, admit, &answer);
 	else /* at once, while the message is looked at; or there is none */
 		admit(p, &answer);
-	for (unsigned i = 0; i < pending->kept_n && !p->closing; i++)
-		route_text(p, pending->kept[i].text, pending->kept[i].len);
+	for (unsigned i = 0; i < pending->kept_n && !p->closing; i++) {
+		const struct kept *kept = &pending->kept[i];
+
+		if (p->pending) /* by one of them, which asks again: the others wait for that */
+			admit_keep(p, kept->text, kept->len);
+		else
+			route_text(p, kept->text, kept->len);
+	}
 	pending_free(pending);
 	presence_settle(h);
 }

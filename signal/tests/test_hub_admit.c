@@ -243,6 +243,24 @@ static void an_ack_waits_for_the_answer(void **state)
 	expect_nothing(&h->b);
 }
 
+/* One question at a time: the answer about one name lets nobody in under another. */
+static void an_answer_is_for_its_question(void **state)
+{
+	struct house *h = *state;
+
+	comes(h, &h->a, ALICE);
+	say(&h->a, "{\"type\":\"username\",\"name\":\"good\",\"ack\":2}");
+	say(&h->a, "{\"type\":\"username\",\"name\":\"evil\",\"ack\":3}");
+	say(&h->a, HELLO);
+	hub_admit(h->hub, asked, &(struct hub_verdict){.err = -E_DENIED});
+	assert_int_equal(questions, 2);
+	assert_string_equal(asked_name, "good");
+	hub_admit(h->hub, asked, &(struct hub_verdict){.fixed = true});
+	assert_int_equal(questions, 2);
+	assert_string_equal(hub_member_name(h->a.member), "good");
+	says(&h->a, "message", "name", "good");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup_admit, teardown)
@@ -256,6 +274,7 @@ int main(void)
 	    TEST(who_leaves_meanwhile_is_forgotten),
 	    TEST(only_so_much_is_kept),
 	    TEST(an_ack_waits_for_the_answer),
+	    TEST(an_answer_is_for_its_question),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
