@@ -151,6 +151,10 @@ void hub_admit(struct hub *h, uint64_t member_id, const struct hub_verdict *v)
 
 	if (!pending)
 		return;
+	if (p->closing) {
+		admit_forget(p);
+		return;
+	}
 	p->pending = NULL;
 	answer.w = &pending->wish;
 	if (pending->text && h->handled != p)

@@ -261,6 +261,21 @@ static void an_answer_is_for_its_question(void **state)
 	says(&h->a, "message", "name", "good");
 }
 
+/* Whose connection the server ends meanwhile does not come in. */
+static void nobody_comes_in_on_the_way_out(void **state)
+{
+	struct house *h = *state;
+
+	comes(h, &h->a, ALICE);
+	h->a.send_rc = -E_LIMIT;
+	for (int i = 0; i < 9; i++)
+		say(&h->a, HELLO);
+	assert_int_equal(h->a.close_code, HUB_CLOSE_POLICY);
+	hub_admit(h->hub, asked, &(struct hub_verdict){.err = 0});
+	assert_string_equal(hub_member_name(h->a.member), "");
+	assert_int_equal(hub_room_count(h->hub), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup_admit, teardown)
@@ -275,6 +290,7 @@ int main(void)
 	    TEST(only_so_much_is_kept),
 	    TEST(an_ack_waits_for_the_answer),
 	    TEST(an_answer_is_for_its_question),
+	    TEST(nobody_comes_in_on_the_way_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
