@@ -92,6 +92,24 @@ void route_on_answer(struct hub_member *p, struct hub_message *m)
 	}
 }
 
+/* What a device still says when another one of the same user has the call would end or disturb
+ * that: the other end knows both by one name. True: m was refused. */
+static bool is_of_another_device(struct hub_member *p, struct hub_message *m, struct hub_user *user)
+{
+	const struct hub_member *other;
+
+	if (call_with_user(p, user))
+		return false;
+	DL_FOREACH2(p->user->members, other, next_device)
+	{
+		if (other == p || !call_with_user(other, user))
+			continue;
+		pass_refuse(p, m, "target-busy", "Another of your devices has the call.");
+		return true;
+	}
+	return false;
+}
+
 void route_on_candidate(struct hub_member *p, struct hub_message *m)
 {
 	struct hub_user *user = pass_want_user(p, m);
@@ -102,7 +120,7 @@ void route_on_candidate(struct hub_member *p, struct hub_message *m)
 		pass_refuse(p, m, "own-target", "You cannot call yourself.");
 		return;
 	}
-	if (!pass_is_allowed(p, m, HUB_MAY_CALL))
+	if (!pass_is_allowed(p, m, HUB_MAY_CALL) || is_of_another_device(p, m, user))
 		return;
 	report(p, m, user, HUB_EVENT_CANDIDATE);
 	pass_on(p, m, NULL);
@@ -166,7 +184,7 @@ void route_on_hang_up(struct hub_member *p, struct hub_message *m)
 	if (!user)
 		return;
 	if (!call_with_user(p, user)) {
-		if (pass_is_allowed(p, m, HUB_MAY_CALL))
+		if (pass_is_allowed(p, m, HUB_MAY_CALL) && !is_of_another_device(p, m, user))
 			pass_on(p, m, NULL);
 		return;
 	}

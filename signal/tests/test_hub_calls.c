@@ -89,6 +89,27 @@ static void the_first_answer_has_the_call(void **state)
 	assert_int_equal(hub_call_count(h->hub), 0);
 }
 
+/* They have pressed "decline" before they heard that it was taken: the caller, who knows both
+ * devices by one name, goes on with the call. */
+static void a_device_that_is_late_ends_no_call(void **state)
+{
+	struct house *h = devices(state);
+
+	say(&h->a, "{\"type\":\"video-offer\",\"target\":\"bob\"}");
+	say(&h->c, "{\"type\":\"video-answer\",\"target\":\"alice\"}");
+	forget_frames(&h->a);
+	forget_frames(&h->b);
+	say(&h->b, "{\"type\":\"new-ice-candidate\",\"target\":\"alice\"}");
+	expect_error(&h->b, "target-busy");
+	say(&h->b, "{\"type\":\"hang-up\",\"target\":\"alice\",\"reason\":\"declined\"}");
+	expect_error(&h->b, "target-busy");
+	expect_nothing(&h->a);
+	say(&h->c, "{\"type\":\"hang-up\",\"target\":\"alice\"}");
+	assert_int_equal(h->a.n, 1);
+	say(&h->b, "{\"type\":\"hang-up\",\"target\":\"alice\"}"); /* nobody's: passed on */
+	assert_int_equal(h->a.n, 2);
+}
+
 static void a_decline_is_for_all_devices(void **state)
 {
 	struct house *h = devices(state);
@@ -318,6 +339,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 	    T(the_first_answer_has_the_call),
+	    T(a_device_that_is_late_ends_no_call),
 	    T(a_decline_is_for_all_devices),
 	    T(other_reasons_are_for_one_device),
 	    T(the_caller_gives_up),
